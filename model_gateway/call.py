@@ -1,0 +1,88 @@
+"""What a step may say to a model and what it hears back: the vocabulary both sides share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+R = TypeVar("R", bound=BaseModel)
+
+
+class FailureKind(StrEnum):
+    """Why an attempt gave nothing usable. The words are those of the run records."""
+
+    timeout = "timeout"
+    rate_limit = "rate_limit"
+    server = "server"
+    connection = "connection"
+    truncated = "truncated"
+    schema = "schema"
+    schema_echo = "schema_echo"
+    empty = "empty"
+    refused = "refused"
+    configuration = "configuration"
+    budget = "budget"
+
+
+class Source(StrEnum):
+    """Where a reply came from. Only `network` can be real evidence."""
+
+    network = "network"
+    journal = "journal"
+    cache = "cache"
+    recorded = "recorded"
+    simulated = "simulated"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a call ended without a value: a kind to count by and a sentence to read."""
+
+    kind: FailureKind
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call(Generic[R]):
+    """One question to a model.
+
+    `key` names the call inside its step and stays the same from run to run, because the
+    journal finds a finished call by it. `schema` is the shape of the reply;
+    `max_output_tokens` bounds its length and with it the cost that is reserved.
+    """
+
+    key: str
+    system: str
+    user: str
+    schema: type[R]
+    max_output_tokens: int = 8192
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply(Generic[R]):
+    """What came back: a value, or the failure as a value (never as an exception).
+
+    `partial` says that `value` was recovered from a reply that broke off.
+    `seconds` is the wall time of the whole exchange, retries and waiting included.
+    """
+
+    value: R | None
+    text: str
+    model: str
+    failure: Failure | None = None
+    partial: bool = False
+    seconds: float = 0.0
+
+
+class Ask(Protocol):
+    """The only way from a step to a model. Safe to call from several threads at once."""
+
+    def __call__(self, call: Call[R]) -> Reply[R]:
+        """Put `call` to the model and return what came of it."""
+        ...

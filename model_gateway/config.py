@@ -1,0 +1,254 @@
+"""Which models there are, what they cost and how they may be called, read from `llm_config/`."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from model_gateway.errors import ConfigError
+
+EMBEDDED = Path(__file__).parent / "llm_config"
+CONFIG_DIR_VARIABLE = "PLUMBLINE_LLM_CONFIG"
+RECORDED_PREFIX = "recorded:"
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Price(BaseModel):
+    """US dollars per million tokens. Thinking tokens are billed as output."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+
+
+class Model(BaseModel):
+    """One entry of `llm_config/`: a model under the name users type.
+
+    `max_attempts` bounds the requests for one call of a cell, transport and validation retries
+    together. `attempt_seconds` bounds one exchange, `deadline_seconds` all of a call.
+    `structured` says how the server takes a schema: natively, or as text in the prompt.
+    `max_output_tokens` bounds what a step may ask for; `thinking_tokens` is room added to that
+    for models that think before they answer.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    aliases: tuple[Name, ...] = ()
+    provider: Identifier
+    model_id: str = Field(min_length=1)
+    class_path: str | None = None
+    base_url: str | None = None
+    base_url_env: str | None = None
+    key_env: str | None = None
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    options: dict[str, Any] = Field(default_factory=dict)
+    structured: Literal["json_schema", "prompt"] = "json_schema"
+    sends_seed: bool = False
+    max_output_tokens: int | None = Field(default=None, gt=0)
+    thinking_tokens: int = Field(default=0, ge=0)
+    workers: int = Field(default=4, gt=0)
+    local: bool = False
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+    price: Price | None = None
+    max_attempts: int = Field(default=4, gt=0)
+    attempt_seconds: float = Field(default=120, gt=0)
+    deadline_seconds: float = Field(default=300, gt=0)
+
+    def cost(self, input_tokens: int, output_tokens: int) -> float | None:
+        """Return the price of these tokens in US dollars, or None if the model has no price."""
+        if self.price is None:
+            return None
+        return (input_tokens * self.price.input + output_tokens * self.price.output) / 1e6
+
+    def output_bound(self, asked: int) -> int:
+        """Return how many tokens a reply may have when a step asked for at most `asked`."""
+        shown = asked if self.max_output_tokens is None else min(asked, self.max_output_tokens)
+        return shown + self.thinking_tokens
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether this is the embedded simulation, whose results are never evidence."""
+        return self.provider == "simulated"
+
+    @property
+    def key(self) -> str | None:
+        """The key, read from the environment at this moment and held nowhere."""
+        return os.environ.get(self.key_env) if self.key_env else None
+
+    def missing(self) -> str | None:
+        """Say what the user has to set before this model can be used, or None."""
+        if self.key_env and not os.environ.get(self.key_env):
+            return f"the environment variable {self.key_env} is not set"
+        return None
+
+
+class _Defaults(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    default_models: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """All models by name, and the list that is used when no model is asked for."""
+
+    models: tuple[Model, ...]
+    default: tuple[str, ...] = ()
+
+    @cached_property
+    def _by_name(self) -> dict[str, Model]:
+        names: dict[str, Model] = {}
+        for model in self.models:
+            for name in (model.name, *model.aliases):
+                names.setdefault(name, model)
+        return names
+
+    @property
+    def key_variables(self) -> tuple[str, ...]:
+        """The names of all environment variables that hold keys."""
+        return tuple(sorted({m.key_env for m in self.models if m.key_env}))
+
+    def find(self, name: str) -> Model:
+        """Return the model called `name`, or an entry that replays the run of `recorded:RUN`.
+
+        Raises:
+            ConfigError: no such model; the message names the nearest ones.
+        """
+        if name.startswith(RECORDED_PREFIX):
+            return _recorded(name)
+        found = self._by_name.get(name)
+        if found is None:
+            near = difflib.get_close_matches(name, self._by_name, n=3, cutoff=0.5)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            raise ConfigError(
+                f"There is no model {name!r}.{hint} `plumbline models` lists what there is; "
+                f"a file in ./llm_config/ or {CONFIG_DIR_VARIABLE} adds one."
+            )
+        return found
+
+    def choose(self, names: Sequence[str]) -> tuple[Model, ...]:
+        """Return the models called `names`, each once, or the default list if there are none.
+
+        Raises:
+            ConfigError: a name is unknown, or nothing was asked for and no default is set.
+        """
+        wanted = names or self.default
+        if not wanted:
+            raise ConfigError(f"No model was named and no default is set. {self.ready()}")
+        problems: list[str] = []
+        chosen: dict[str, Model] = {}
+        for name in wanted:
+            try:
+                model = self.find(name)
+            except ConfigError as error:
+                problems.append(str(error))
+                continue
+            chosen.setdefault(model.name, model)
+        if problems:
+            raise ConfigError("\n".join(problems))
+        return tuple(chosen.values())
+
+    def ready(self) -> str:
+        """Say which models could be used now, and how to choose one."""
+        usable = [m for m in self.models if m.missing() is None]
+        listed = ", ".join(
+            f"{m.name} ({', '.join(m.aliases)})" if m.aliases else m.name for m in usable
+        )
+        return (
+            f"Ready to use, as far as keys go: {listed or 'none'}. Say --model NAME, or put "
+            'default_models = ["NAME"] into ./llm_config/default.toml.'
+        )
+
+
+def config_dirs() -> list[Path]:
+    """Return the directories that hold entries, later ones overriding earlier ones by name.
+
+    They are the embedded ones, then `llm_config/` in the working directory, then those listed
+    in the environment variable PLUMBLINE_LLM_CONFIG.
+    """
+    own = os.environ.get(CONFIG_DIR_VARIABLE, "")
+    named = [Path(part) for part in own.split(os.pathsep) if part]
+    return [EMBEDDED, Path("llm_config"), *named]
+
+
+def load(dirs: Iterable[Path] | None = None) -> Catalogue:
+    """Read every entry of `dirs` (by default `config_dirs()`).
+
+    Raises:
+        ConfigError: one or more files are wrong; every problem is named, with its file.
+    """
+    entries: dict[str, Model] = {}
+    default: tuple[str, ...] = ()
+    problems: list[str] = []
+    for directory in config_dirs() if dirs is None else dirs:
+        seen: dict[str, Path] = {}
+        for path in sorted(directory.glob("*.toml")):
+            try:
+                values = tomllib.loads(path.read_text(encoding="utf-8"))
+                if "default_models" in values:
+                    default = tuple(_Defaults.model_validate(values).default_models)
+                    continue
+                model = Model.model_validate(values)
+            except (OSError, ValueError) as error:
+                problems.append(f"{path}: {_told(error)}")
+                continue
+            for name in (model.name, *model.aliases):
+                if name in seen:
+                    problems.append(f"{path}: the name {name!r} is already used in {seen[name]}")
+                seen[name] = path
+            entries[model.name] = model
+    if problems:
+        raise ConfigError("The model configuration cannot be used:\n" + "\n".join(problems))
+    # What was read last comes first, so that its aliases win over an embedded entry's.
+    return Catalogue(models=tuple(reversed(entries.values())), default=default)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)
+        )
+    return str(error)
+
+
+def _recorded(name: str) -> Model:
+    run = Path(name.removeprefix(RECORDED_PREFIX)).expanduser().resolve()
+    if not (run / "meta.json").is_file():
+        raise ConfigError(
+            f"{name!r} names no run: {run} has no meta.json. Give the directory of one run, such "
+            f"as {RECORDED_PREFIX}prompt_lab/history/0/07_identify_potential_levers."
+        )
+    return Model(
+        name="recorded",
+        provider="recorded",
+        model_id=f"recorded/{run.parent.name}/{run.name}",
+        options={"run": str(run)},
+        workers=64,
+        price=Price(input=0, output=0),
+        max_attempts=1,
+    )
+
+
+def entry(values: Mapping[str, Any]) -> Model:
+    """Return a model from plain values, for entries that stand in no file.
+
+    Raises:
+        ConfigError: the values are no valid entry.
+    """
+    try:
+        return Model.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError(_told(error)) from error

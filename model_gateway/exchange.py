@@ -1,0 +1,236 @@
+"""One exchange with a model: in its turn, paid for, within its time, or an answer kept earlier."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from model_gateway.attempt import Attempt, digest_of
+from model_gateway.cache import Cache
+from model_gateway.call import Failure, FailureKind, Source
+from model_gateway.config import Model
+from model_gateway.errors import ConfigError
+from model_gateway.journal import Journal
+from model_gateway.keys import Redactor
+from model_gateway.ledger import BudgetError, Ledger, Log, Spend
+from model_gateway.limits import Limits
+from model_gateway.providers.provider import Answer, Provider, ProviderError, Request
+
+_SLACK_TOKENS = 64
+
+
+class Observer(Protocol):
+    """Hears of every attempt when it is recorded, for progress and for the cell's account."""
+
+    def attempted(self, attempt: Attempt, *, replayed: bool) -> None:
+        """Take note of `attempt`; `replayed` ones come from the journal and cost nothing now."""
+        ...
+
+    def waited(self, seconds: float) -> None:
+        """Take note that a call waited this long for its turn."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asker:
+    """Whose calls these are: one cell, with its models (fallbacks after the first)."""
+
+    cell: str
+    plan: str
+    repeat: int
+    seed: int
+    models: tuple[Model, ...]
+    journal: Journal
+    observer: Observer
+    log: Log | None = None
+    cache: Cache | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """What all calls of a gateway share."""
+
+    ledger: Ledger
+    redact: Redactor
+    provider: Callable[[Model], Awaitable[Provider]]
+    limits: Callable[[Model], Limits]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchanged:
+    """What one exchange gave, before the asking side has judged it.
+
+    `seconds` is the time between sending and the whole reply; `billed` says that money may have
+    been spent although no reply came.
+    """
+
+    answer: Answer | None = None
+    failure: Failure | None = None
+    source: Source = Source.network
+    started: str
+    seconds: float = 0.0
+    cost: float | None = 0.0
+    retry_after: float | None = None
+    billed: bool = False
+
+
+def now() -> str:
+    """Return the time as an ISO 8601 string in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+async def exchange(
+    request: Request, *, model: Model, asker: Asker, desk: Desk, seconds_left: float
+) -> Exchanged:
+    """Get an answer from the cache or the provider; what goes wrong is part of the result."""
+    missing = model.missing()
+    if missing is not None:
+        return _never_sent(FailureKind.configuration, missing)
+    try:
+        provider = await desk.provider(model)
+    except ConfigError as error:
+        return _never_sent(FailureKind.configuration, desk.redact(str(error)))
+    digest = _cache_digest(request, model)
+    if asker.cache is not None and (kept := asker.cache.get(digest)) is not None:
+        return Exchanged(answer=kept, failure=_fault_of(kept), source=Source.cache, started=now())
+    worst = _worst_case(request, model)
+    arrived = time.monotonic()
+    async with desk.limits(model).slot(worst.tokens):
+        asker.observer.waited(time.monotonic() - arrived)
+        try:
+            held = await desk.ledger.reserve(
+                worst, log=asker.log, cell=asker.cell, key=request.origin.key,
+                repeat=asker.repeat, number=request.origin.number, model=model.name,
+            )  # fmt: skip
+        except BudgetError as error:
+            return _never_sent(FailureKind.budget, str(error))
+        actual: Spend | None = None
+        try:
+            done = await _send(request, provider, model, desk, seconds_left)
+            actual = spend_of(done, worst)
+        finally:
+            await asyncio.shield(desk.ledger.settle(held, actual))
+    if done.answer is not None and done.failure is None and asker.cache is not None:
+        asker.cache.put(digest, done.answer)
+    return done
+
+
+def spend_of(done: Exchanged, worst: Spend) -> Spend | None:
+    """Return what an exchange came to, or None if nobody can know.
+
+    Where tokens are known but no price is, the dollars of the worst case stand.
+    """
+    if done.answer is None:
+        return None if done.billed else Spend(calls=1)
+    if done.answer.input_tokens is None or done.answer.output_tokens is None:
+        return None
+    tokens = done.answer.input_tokens + done.answer.output_tokens
+    return Spend(calls=1, tokens=tokens, dollars=worst.dollars if done.cost is None else done.cost)
+
+
+async def _send(
+    request: Request, provider: Provider, model: Model, desk: Desk, seconds_left: float
+) -> Exchanged:
+    limit = max(0.001, min(model.attempt_seconds, seconds_left))
+    blank = Exchanged(source=provider.source, started=now())
+    clock = time.monotonic()
+    try:
+        async with asyncio.timeout(limit):
+            answer = await provider.send(request)
+    except TimeoutError:
+        failure = Failure(kind=FailureKind.timeout, message=f"no whole reply within {limit:g} s")
+        done = replace(blank, failure=failure, cost=None, billed=True)
+    except ProviderError as error:
+        done = replace(
+            blank,
+            failure=Failure(kind=error.kind, message=desk.redact(error.message)),
+            cost=None if error.billed else 0.0,
+            billed=error.billed,
+            retry_after=error.retry_after,
+        )
+    else:
+        answer = replace(answer, text=desk.redact(answer.text))
+        done = replace(blank, answer=answer, failure=_fault_of(answer), cost=_cost(answer, model))
+    return replace(done, seconds=time.monotonic() - clock)
+
+
+def _never_sent(kind: FailureKind, message: str) -> Exchanged:
+    return Exchanged(failure=Failure(kind=kind, message=message), started=now())
+
+
+def _fault_of(answer: Answer) -> Failure | None:
+    """Name what is wrong with a reply before anybody reads it."""
+    if answer.finish_reason == "refusal":
+        return Failure(kind=FailureKind.refused, message="the model declined to answer")
+    if not answer.text.strip():
+        hint = " (the length limit was reached)" if answer.finish_reason == "length" else ""
+        return Failure(kind=FailureKind.empty, message=f"the reply was empty{hint}")
+    return None
+
+
+def _cost(answer: Answer, model: Model) -> float | None:
+    if answer.cost is not None:
+        return answer.cost
+    if answer.input_tokens is None or answer.output_tokens is None:
+        return None
+    return model.cost(answer.input_tokens, answer.output_tokens)
+
+
+def _worst_case(request: Request, model: Model) -> Spend:
+    """Return bytes counted as tokens, plus the whole of the output bound, at the model's price."""
+    sent = sum(len(m["content"].encode("utf-8", "replace")) for m in request.messages)
+    if request.schema is not None:
+        sent += len(json.dumps(request.schema))
+    tokens_in = sent + _SLACK_TOKENS
+    dollars = model.cost(tokens_in, request.max_output_tokens) or 0.0
+    return Spend(calls=1, tokens=tokens_in + request.max_output_tokens, dollars=dollars)
+
+
+def _cache_digest(request: Request, model: Model) -> str:
+    """Return what makes two requests the same; the simulation also answers by plan and seed."""
+    origin = request.origin
+    return digest_of(
+        model.provider, model.model_id, request.messages, request.schema, dict(request.arguments),
+        request.max_output_tokens, origin.repeat,
+        [origin.plan, origin.key, origin.seed, origin.number] if model.is_simulated else None,
+    )  # fmt: skip
+
+
+def attempt_of(request: Request, model: Model, asker: Asker, *, fallback: bool) -> Attempt:
+    """Return the record of an attempt at `request` that has not been made yet."""
+    return Attempt(
+        cell=asker.cell, key=request.origin.key, repeat=asker.repeat, number=request.origin.number,
+        model=model.name, model_id=model.model_id, provider=model.provider,
+        messages=request.messages, schema=request.schema, arguments=dict(request.arguments),
+        max_output_tokens=request.max_output_tokens, text="", finish_reason=None,
+        input_tokens=None, output_tokens=None, thinking_tokens=None, cost=None, started=now(),
+        seconds=0.0, status="cancelled", failure_kind=None, failure_message=None,
+        source=Source.network, fallback=fallback,
+    )  # fmt: skip
+
+
+def completed(attempt: Attempt, done: Exchanged) -> Attempt:
+    """Return `attempt` with what its exchange gave; its status is for the judge to say."""
+    attempt = replace(
+        attempt,
+        started=done.started,
+        seconds=round(done.seconds, 4),
+        cost=done.cost,
+        source=done.source,
+    )
+    if done.answer is None:
+        return attempt
+    return replace(
+        attempt,
+        text=done.answer.text,
+        finish_reason=done.answer.finish_reason,
+        input_tokens=done.answer.input_tokens,
+        output_tokens=done.answer.output_tokens,
+        thinking_tokens=done.answer.thinking_tokens,
+        reported_model=done.answer.model_id,
+    )

@@ -1,0 +1,33 @@
+"""One file per kind of model server; the entry's `provider` names the file."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from model_gateway.config import Model
+from model_gateway.errors import ConfigError
+from model_gateway.providers.provider import Build, Provider
+
+_NOT_PROVIDERS = {"provider", "http_errors"}
+
+
+def names() -> list[str]:
+    """Return the names that an entry's `provider` may have."""
+    return sorted({m.name for m in pkgutil.iter_modules(__path__)} - _NOT_PROVIDERS)
+
+
+def build(model: Model) -> Provider:
+    """Return the provider of `model`, importing its SDK only now.
+
+    Raises:
+        ConfigError: the entry names no provider, or its SDK is missing or refuses the settings.
+    """
+    if model.provider not in names():
+        raise ConfigError(
+            f"{model.name}: there is no provider {model.provider!r}; "
+            f"there are {', '.join(names())}."
+        )
+    module = importlib.import_module(f"{__name__}.{model.provider}")
+    make: Build = module.build
+    return make(model)

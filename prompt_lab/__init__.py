@@ -1,0 +1,1 @@
+"""The data repository: baselines, append-only history, and the paths to all of it."""
