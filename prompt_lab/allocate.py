@@ -1,0 +1,34 @@
+"""Handing out run numbers: one counter over all steps, safe among many processes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from prompt_lab.layout import Layout, number_of, runs
+
+
+def allocate(layout: Layout) -> int:
+    """Claim and return the next free run number.
+
+    A number is claimed by creating its file, which only one process can; numbers of runs that
+    were made elsewhere (a clone, an older record) count as taken.
+
+    Raises:
+        OSError: the data repo cannot be written.
+    """
+    layout.numbers.mkdir(parents=True, exist_ok=True)
+    number = _next(layout)
+    while True:
+        try:
+            os.close(os.open(layout.numbers / str(number), os.O_CREAT | os.O_EXCL, 0o644))
+        except FileExistsError:
+            number += 1
+        else:
+            return number
+
+
+def _next(layout: Layout) -> int:
+    claimed = [int(p.name) for p in Path(layout.numbers).iterdir() if p.name.isdigit()]
+    existing = [number_of(run) for run in runs(layout)[-1:]]
+    return max([*claimed, *existing], default=-1) + 1

@@ -1,0 +1,47 @@
+"""The lock that makes one process the only writer of a run."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prompt_lab.errors import LabError
+from prompt_lab.layout import Layout
+
+
+@contextmanager
+def claim(layout: Layout, name: str) -> Iterator[None]:
+    """Hold the lock called `name`; it ends with the block, or with the process however it dies.
+
+    Raises:
+        LabError: another process holds it; the message says which.
+    """
+    layout.locks.mkdir(parents=True, exist_ok=True)
+    handle = os.open(layout.locks / name, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LabError(
+                f"Another process{_holder(handle)} is writing this run. Wait for it, or end it and "
+                "repeat the command: it goes on where that one stopped."
+            ) from error
+        os.ftruncate(handle, 0)
+        os.pwrite(
+            handle, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0
+        )
+        yield
+    finally:
+        os.close(handle)
+
+
+def _holder(handle: int) -> str:
+    try:
+        facts = json.loads(os.pread(handle, 1000, 0))
+        return f" (process {facts['pid']} on {facts['host']})"
+    except (ValueError, KeyError, TypeError):
+        return ""

@@ -1,0 +1,238 @@
+"""One run in history: written by one process, read by everybody, never changed once finished."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from model_gateway.attempt import Attempt
+from model_gateway.journal import read_attempts
+from model_gateway.jsonl import Appender, Row, read_rows
+from prompt_lab import atomic
+from prompt_lab.allocate import allocate
+from prompt_lab.errors import LabError
+from prompt_lab.layout import Layout, number_of, runs, step_of
+
+SCHEMA_VERSION = 1
+META, ATTEMPTS, EVENTS, OUTPUTS = "meta.json", "attempts.jsonl", "events.jsonl", "outputs.jsonl"
+RESERVATIONS, SURFACES, DONE, CELL_ROW = (
+    "reservations.jsonl", "surfaces.json", "done.json", "row.json",
+)  # fmt: skip
+
+CellKey = tuple[str, int]
+"""A cell inside its run: the plan's name and the repeat."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as its directory shows it. Records of older formats lack some of it."""
+
+    path: Path
+
+    @cached_property
+    def meta(self) -> dict[str, Any]:
+        """The intent of the run, or nothing where it cannot be read."""
+        try:
+            meta = json.loads((self.path / META).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return meta if isinstance(meta, dict) else {}
+
+    @property
+    def number(self) -> int:
+        """The number of the run, which is only a name."""
+        return number_of(self.path)
+
+    @property
+    def step(self) -> str:
+        """The step that was run."""
+        return str(self.meta.get("step") or step_of(self.path))
+
+    @property
+    def model(self) -> str:
+        """The name of the model."""
+        model = self.meta.get("model")
+        return str(model.get("primary", "")) if isinstance(model, dict) else ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether every cell has its row. Older records do not say, and count as finished."""
+        is_older = bool(self.meta) and "schema_version" not in self.meta
+        return is_older or (self.path / DONE).is_file()
+
+    def done(self) -> dict[str, Any] | None:
+        """Return what was written when the run was finished; None before, and in older records."""
+        try:
+            facts = json.loads((self.path / DONE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return facts if isinstance(facts, dict) else None
+
+    def rows(self) -> dict[CellKey, Row]:
+        """Return the last row of each cell: a torn last line is passed over."""
+        found: dict[CellKey, Row] = {}
+        for row in read_rows(self.path / OUTPUTS)[0]:
+            plan, repeat = row.get("name"), row.get("repeat") or 0
+            if isinstance(plan, str) and isinstance(repeat, int):
+                found[plan, repeat] = row
+        return found
+
+    def outputs(self, plan: str, repeat: int = 0) -> Path:
+        """Return the directory of one cell's artifacts."""
+        if repeat == 0:
+            return self.path / "outputs" / plan
+        return self.path / "repeats" / str(repeat) / plan
+
+    def attempts(self) -> list[Attempt]:
+        """Return every attempt that was recorded; older records have none."""
+        return read_attempts(self.path / ATTEMPTS)
+
+    def surfaces(self) -> dict[str, Any]:
+        """Return the prompt surfaces as sent; nothing in older records."""
+        try:
+            found = json.loads((self.path / SURFACES).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+@dataclass(frozen=True)
+class RunWriter:
+    """The one writer of a run. Make it with `begin`, under the claim of the run's specification."""
+
+    run: Run
+    _events: Appender = field(repr=False)
+    _rows: Appender = field(repr=False)
+
+    def event(self, event: str, **facts: Any) -> None:
+        """Append an event of the recorded form: `timestamp`, `event` and what it is about."""
+        timestamp = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        self._events.append({"timestamp": timestamp, "event": event, **facts})
+
+    def keep(self, cell: CellKey, folder: Path, row: Row) -> None:
+        """Take over a cell's artifacts from `folder` as one directory, then append its row.
+
+        The row also lies in the directory, so that a kill between the two steps loses nothing.
+        """
+        _write_json(folder / CELL_ROW, row)
+        target = self.run.outputs(*cell)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder.rename(target)
+        self._rows.append(row, sync=True)
+
+    def fail(self, cell: CellKey, folder: Path, row: Row) -> None:
+        """Keep what a failed cell left under `failed/<plan>/<n>/`, then append its row."""
+        plan, repeat = cell
+        parent = self.run.path / "failed" / (plan if repeat == 0 else f"{plan}.{repeat}")
+        parent.mkdir(parents=True, exist_ok=True)
+        taken = [int(p.name) for p in parent.iterdir() if p.name.isdigit()]
+        folder.rename(parent / str(max(taken, default=-1) + 1))
+        self._rows.append(row, sync=True)
+
+    def adopt(self) -> None:
+        """Append the rows of artifacts that were taken over by a process killed right after."""
+        known = self.run.rows()
+        for plan, repeat, folder in _folders(self.run):
+            if (plan, repeat) not in known and (folder / CELL_ROW).is_file():
+                row = json.loads((folder / CELL_ROW).read_text(encoding="utf-8"))
+                self._rows.append(row, sync=True)
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a file that did not exist before.
+
+        Raises:
+            LabError: it exists: a record is never overwritten.
+        """
+        path = self.run.path / name
+        if path.exists():
+            raise LabError(f"{path} exists; a record is never overwritten.")
+        _write_json(path, value)
+
+    def finish(self, facts: Mapping[str, Any]) -> None:
+        """Write `done.json`, last: `facts` and the digest of every file of the run."""
+        digests = {
+            str(path.relative_to(self.run.path)): file_digest(path)
+            for path in sorted(self.run.path.rglob("*"))
+            if path.is_file()
+        }
+        _write_json(self.run.path / DONE, {**facts, "digests": digests})
+
+    def close(self) -> None:
+        """Close the files."""
+        self._events.close()
+        self._rows.close()
+
+
+def begin(layout: Layout, step: str, specification: str, meta: Mapping[str, Any]) -> RunWriter:
+    """Start a new run: claim a number, write `meta.json` first and only once.
+
+    Call it while holding the claim of `specification`.
+
+    Raises:
+        OSError: the data repo cannot be written.
+    """
+    number = allocate(layout)
+    earlier = sum(1 for _ in of_specification(layout, specification))
+    identity = {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": f"{specification[:16]}-{earlier}",
+        "specification": specification,
+        "number": number,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    # The directory appears with its meta.json in it, or not at all.
+    fresh = layout.scratch / f"run-{number}"
+    fresh.mkdir(parents=True)
+    _write_json(fresh / META, {**meta, **identity})
+    path = layout.run(number, step)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh.rename(path)
+    return reopen(Run(path))
+
+
+def reopen(run: Run) -> RunWriter:
+    """Go on with a run that was begun."""
+    writer = RunWriter(run, Appender(run.path / EVENTS), Appender(run.path / OUTPUTS))
+    writer.adopt()
+    return writer
+
+
+def of_specification(layout: Layout, specification: str) -> Iterator[Run]:
+    """Yield the runs of a specification, in the order of their numbers."""
+    for path in runs(layout):
+        run = Run(path)
+        if run.meta.get("specification") == specification:
+            yield run
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def changed_since_done(run: Run) -> list[str]:
+    """Return the files of a finished run that are not what `done.json` says they were."""
+    done = json.loads((run.path / DONE).read_text(encoding="utf-8"))
+    return [
+        name
+        for name, digest in done["digests"].items()
+        if not (run.path / name).is_file() or file_digest(run.path / name) != digest
+    ]
+
+
+def _folders(run: Run) -> Iterable[tuple[str, int, Path]]:
+    for folder in sorted((run.path / "outputs").glob("*/")):
+        yield folder.name, 0, folder
+    for folder in sorted((run.path / "repeats").glob("*/*/")):
+        yield folder.name, int(folder.parent.name), folder
+
+
+def _write_json(path: Path, value: Any) -> None:
+    atomic.write(path, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())

@@ -1,0 +1,203 @@
+"""Finds the zips that a folder, a zip, an address or the installed package offers."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.resources
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from prompt_lab.dataset import Dataset, name_problem
+from prompt_lab.errors import LabError
+from prompt_lab.layout import SPLITS, Layout
+from prompt_lab.offer import LocalZip, Offer
+
+_SUFFIX = ".zip"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What of a source is wanted: only this split, only these plans; None and () mean all."""
+
+    split: str | None = None
+    plans: tuple[str, ...] = ()
+
+
+def samples() -> Traversable:
+    """Return the folder of the bundled sample plans.
+
+    Raises:
+        LabError: there are none in this installation.
+    """
+    folder = importlib.resources.files("prompt_lab") / "samples"
+    if not any(_zips(folder / split) for split in SPLITS):
+        raise LabError(
+            "This installation holds no sample plans. Give a source of your own: "
+            "python -m prompt_lab populate SOURCE"
+        )
+    return folder
+
+
+def offers(
+    source: str | Traversable | None, wish: Wish, layout: Layout, dataset: Dataset
+) -> list[Offer]:
+    """Return the zips to bring in, in the order train, verify; None is the dataset's own source.
+
+    Raises:
+        LabError: the source or a wished plan does not exist, or it is not clear for which split
+            a plan is; the message lists every problem.
+    """
+    if source is None:
+        source = dataset.source
+        if source and not _is_address(source):
+            source = str(layout.root / Path(source).expanduser())
+    if not source:
+        raise LabError(
+            f"Populate from where? {layout.dataset} names no source. "
+            "Try: python -m prompt_lab populate SOURCE (a folder, a zip, an address), or --samples"
+        )
+    if isinstance(source, str) and _is_address(source):
+        found = _behind(source, wish, dataset)
+    elif isinstance(source, str):
+        found = _in(Path(source).expanduser(), wish, dataset)
+    else:
+        found = _in(source, wish, dataset)
+    _refuse_doubles(found)
+    return found
+
+
+def _is_address(source: str) -> bool:
+    scheme, there, _ = source.partition("://")
+    if there and scheme.lower() not in ("http", "https"):
+        raise LabError(
+            f"{scheme}:// is not read. Give a folder, a zip, or an http:// or https:// address."
+        )
+    return bool(there)
+
+
+def _in(place: Traversable, wish: Wish, dataset: Dataset) -> list[Offer]:
+    if place.is_file():
+        pairs: list[tuple[str | None, Traversable]] = [(None, place)]
+    elif not place.is_dir():
+        raise LabError(f"{place} does not exist. Give a folder of zips, a zip, or an address.")
+    elif any((place / split).is_dir() for split in SPLITS):
+        pairs = [(s, z) for s in SPLITS if wish.split in (None, s) for z in _zips(place / s)]
+    else:
+        pairs = [(None, z) for z in _zips(place)]
+    names = {_stem(file.name) for _, file in pairs}
+    _refuse_unknown(wish.plans, names, str(place))
+    chosen = [(s, z) for s, z in pairs if not wish.plans or _stem(z.name) in wish.plans]
+    if not chosen:
+        within = f" for the split {wish.split}" if wish.split else ""
+        raise LabError(
+            f"{place} holds no zips{within}. It should hold PLAN.zip, or train/PLAN.zip and "
+            "verify/PLAN.zip."
+        )
+    splits = _split_of([_stem(z.name) for s, z in chosen if s is None], wish, dataset)
+    return [
+        LocalZip(plan=_stem(file.name), split=split or splits[_stem(file.name)], file=file)
+        for split, file in chosen
+    ]
+
+
+def _behind(address: str, wish: Wish, dataset: Dataset) -> list[Offer]:
+    # Imported here because it takes longer than all that a local source needs.
+    from prompt_lab.download import RemoteZip, public
+
+    if not _is_prefix(address):
+        raise LabError(
+            "The source cannot be the start of the addresses of zips: it needs a host and must "
+            "have no '?' or '#'. A plan's zip is looked for at SOURCE/PLAN.zip."
+        )
+    prefix, names, by_split = address.rstrip("/"), wish.plans, dataset.source_has_splits
+    if prefix.lower().endswith(_SUFFIX):
+        prefix, _, file = prefix.rpartition("/")
+        names, by_split = (_stem(file),), False
+        _refuse_unknown(wish.plans, names, public(address))
+    names = names or tuple(p.name for s, p in dataset.rows() if wish.split in (None, s))
+    if not names:
+        raise LabError(
+            f"Which plans of {public(address)}? Name them with --plan NAME, or list them in "
+            "dataset.json under splits."
+        )
+    if problems := [problem for name in names if (problem := name_problem(name))]:
+        raise LabError("\n".join(problems) + "\nCorrect --plan or dataset.json.")
+    splits = _split_of(names, wish, dataset)
+    return [
+        RemoteZip(
+            plan=name,
+            split=splits[name],
+            url=f"{prefix}/{splits[name]}/{name}{_SUFFIX}"
+            if by_split
+            else f"{prefix}/{name}{_SUFFIX}",
+        )
+        for name in sorted(dict.fromkeys(names), key=lambda name: splits[name])
+    ]
+
+
+def _is_prefix(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return bool(parts.hostname) and not (parts.query or parts.fragment)
+
+
+def _split_of(names: Iterable[str], wish: Wish, dataset: Dataset) -> dict[str, str]:
+    """Say for which split each plan is: the wished one, or the one that lists it."""
+    listed = {name: found[0] for name in names if (found := dataset.find(name))}
+    splits = {name: wish.split or listed.get(name) for name in names}
+    if unclear := sorted(name for name, split in splits.items() if split is None):
+        raise LabError(
+            f"Train or verify? It is not clear for {', '.join(unclear)}. Say --split train or "
+            "--split verify, or list them in dataset.json."
+        )
+    return {name: split for name, split in splits.items() if split}
+
+
+def _refuse_unknown(wished: Sequence[str], there: Iterable[str], place: str) -> None:
+    known = sorted(there)
+    problems = []
+    for name in wished:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            problems.append(f"  {name}" + (f" (did you mean {near[0]}?)" if near else ""))
+    if problems:
+        raise LabError(
+            f"{place} has no plan of this name:\n" + "\n".join(problems) + "\nIt has: "
+            f"{', '.join(known) or 'none'}."
+        )
+
+
+def _refuse_doubles(found: Sequence[Offer]) -> None:
+    seen: dict[str, Offer] = {}
+    problems = []
+    for offer in found:
+        other = seen.setdefault(offer.plan.casefold(), offer)
+        if other is not offer:
+            problems.append(f"  {other.called} and {offer.called}")
+    if problems:
+        raise LabError(
+            "Two zips for one plan, but a plan has one zip and one split:\n"
+            + "\n".join(problems)
+            + "\nRename one of each, or take one: --split train or --split verify."
+        )
+
+
+def _zips(folder: Traversable) -> list[Traversable]:
+    return sorted(_each_zip(folder), key=lambda file: file.name)
+
+
+def _each_zip(folder: Traversable) -> Iterator[Traversable]:
+    if folder.is_dir():
+        for file in folder.iterdir():
+            # macOS puts a file ._NAME.zip beside NAME.zip on foreign disks.
+            if file.name.lower().endswith(_SUFFIX) and not file.name.startswith("."):
+                yield file
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name).stem if name.lower().endswith(_SUFFIX) else name

@@ -1,0 +1,1 @@
+"""The files that `init` copies into a new data repo."""

@@ -1,0 +1,79 @@
+"""Which code this is: the commit that names it, and the digest of what really lies there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from self_improve.errors import UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeTree:
+    """A code tree and the commit that names it.
+
+    `commit` and `branch` are None outside a git repository, the branch also on a detached head;
+    `dirty` says that the files differ from the commit.
+    """
+
+    root: Path
+    commit: str | None
+    branch: str | None
+    dirty: bool
+    digest: str
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the facts without the path, which is the machine's own affair."""
+        return {key: value for key, value in asdict(self).items() if key != "root"}
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the commit names this code, so that a result of it can be evidence."""
+        return self.commit is not None and not self.dirty
+
+
+def read(root: Path, import_roots: Iterable[str]) -> CodeTree:
+    """Look at the code tree in `root`; the digest is over the sources of `import_roots`.
+
+    Raises:
+        UsageError: one of the import roots is not there.
+    """
+    digest = digest_of(root, import_roots)
+    commit, branch, dirty = _git_facts(root)
+    return CodeTree(root=root, commit=commit, branch=branch, dirty=dirty, digest=digest)
+
+
+def digest_of(root: Path, import_roots: Iterable[str]) -> str:
+    """Return the SHA-256 over names and contents of the Python sources of `import_roots`.
+
+    Raises:
+        UsageError: one of them is not there.
+    """
+    total = hashlib.sha256()
+    for name in sorted(import_roots):
+        base = root.joinpath(*name.split("."))
+        files = sorted(base.rglob("*.py")) if base.is_dir() else [base.with_suffix(".py")]
+        if not files or not files[0].is_file():
+            raise UsageError(f"There is no package {name} in {root}; is this the right code tree?")
+        for path in files:
+            total.update(f"{path.relative_to(root).as_posix()}\0".encode())
+            total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _git_facts(root: Path) -> tuple[str | None, str | None, bool]:
+    # Imported here because it takes a while and `--help` does not need it.
+    from git import GitError, InvalidGitRepositoryError, NoSuchPathError, Repo
+
+    try:
+        with Repo(root, search_parent_directories=True) as repo:
+            if not repo.head.is_valid():
+                return None, None, True
+            branch = None if repo.head.is_detached else repo.active_branch.name
+            changes = repo.git.status("--porcelain", "--untracked-files=normal")
+            return repo.head.commit.hexsha, branch, bool(changes)
+    except (InvalidGitRepositoryError, NoSuchPathError, GitError):
+        return None, None, True

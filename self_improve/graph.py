@@ -1,0 +1,137 @@
+"""The steps of a host pipeline, found by walking `requires()` from its root tasks."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import luigi
+from luigi.task import flatten
+
+from self_improve.errors import UsageError
+from self_improve.host import Host
+
+NOWHERE = "/nowhere/plan"
+"""A run directory that is never opened: for looking at tasks without running them."""
+
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A step: its task, and the way to it as places in the lists that `deps()` gives.
+
+    The first place is that among the roots.
+    """
+
+    name: str
+    task: luigi.Task
+    way: tuple[int, ...]
+    upstream: tuple[str, ...]
+
+
+def step_name(task: luigi.Task) -> str:
+    """Return the name of a step: its class in snake case, without a last `Task`."""
+    name = _WORD.sub("_", type(task).__name__).lower()
+    return name.removesuffix("_task")
+
+
+def roots(host: Host, *, run_dir: str, model: str, speed: str) -> list[luigi.Task]:
+    """Return the root tasks for one plan and one model.
+
+    Raises:
+        UsageError: a task named in the host file is not there or does not take the parameters.
+    """
+    made = []
+    for path in host.tasks:
+        module, name = path.split(":")
+        try:
+            kind: type[luigi.Task] = getattr(importlib.import_module(module), name)
+            known = dict(kind.get_params())
+            fixed = {
+                key: known[key].parse(value.format(speed=speed))
+                for key, value in host.fixed.items()
+            }
+            given: dict[str, Any] = {
+                host.run_dir: known[host.run_dir].parse(run_dir),
+                host.model: (model,) if host.model_is_list else model,
+            }
+            made.append(kind(**fixed, **given))
+        except (
+            ImportError,
+            AttributeError,
+            KeyError,
+            ValueError,
+            luigi.parameter.ParameterException,
+        ) as error:
+            raise UsageError(f"The host's task {path} cannot be made: {error!r}") from error
+    return made
+
+
+def walk(tasks: list[luigi.Task]) -> dict[str, Found]:
+    """Return all steps below `tasks` by name, upstream ones first.
+
+    Tasks that only bundle others are no steps. A second task of the same class gets a number.
+    """
+    found: dict[str, Found] = {}
+    names: dict[str, str] = {}
+
+    def visit(task: luigi.Task, way: tuple[int, ...]) -> str:
+        if task.task_id in names:
+            return names[task.task_id]
+        name = base = step_name(task)
+        names[task.task_id] = name
+        upstream = [visit(up, (*way, place)) for place, up in enumerate(task.deps())]
+        number = 1
+        while name in found:
+            number += 1
+            name = f"{base}-{number}"
+        names[task.task_id] = name
+        if not isinstance(task, luigi.WrapperTask):
+            found[name] = Found(
+                name=name, task=task, way=way, upstream=tuple(dict.fromkeys(upstream))
+            )
+        return name
+
+    for place, task in enumerate(tasks):
+        visit(task, (place,))
+    return found
+
+
+def follow(tasks: list[luigi.Task], way: tuple[int, ...]) -> luigi.Task:
+    """Return the task at the end of `way`, making only the tasks along it."""
+    task = tasks[way[0]]
+    for place in way[1:]:
+        task = task.deps()[place]
+    return task
+
+
+def inputs(task: luigi.Task) -> list[Path]:
+    """Return the paths of the artifacts that a task reads.
+
+    A host whose tasks say what they read (by overriding `input()`) is believed; otherwise it is
+    all that the tasks it requires write.
+    """
+    return list(_paths(task.input()))
+
+
+def outputs(task: luigi.Task) -> list[Path]:
+    """Return the paths of the artifacts that a task declares to write."""
+    return list(_paths(task.output()))
+
+
+def is_given(task: luigi.Task) -> bool:
+    """Whether a task computes nothing: its output is given from outside."""
+    return getattr(task, "run", None) is None
+
+
+def _paths(targets: Any) -> Iterator[Path]:
+    for target in flatten(targets):
+        path = getattr(target, "path", None)
+        if path is not None:
+            yield Path(os.fspath(path))

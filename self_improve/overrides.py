@@ -1,0 +1,122 @@
+"""Putting a candidate's texts in the place of the host's, in a process that runs nothing else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from types import ModuleType
+
+from pydantic import BaseModel
+
+from self_improve.errors import UsageError
+from self_improve.host import Host
+
+
+def apply(texts: Mapping[str, str], host: Host) -> None:
+    """Set each surface of `texts` (id to text) for the rest of this process's life.
+
+    A constant is set wherever the host's modules hold the same object under any name, because
+    one that was imported by name is a copy. After a description was set, every model that
+    embeds its model is rebuilt, inner ones first.
+
+    Raises:
+        UsageError: an id names nothing that can be set.
+    """
+    touched: set[type[BaseModel]] = set()
+    for surface_id, text in texts.items():
+        module_name, _, name = surface_id.partition(":")
+        module = sys.modules.get(module_name)
+        if module is None or not host.is_from(module_name):
+            raise UsageError(f"There is no module {module_name} for the surface {surface_id}.")
+        if "." in name:
+            touched.add(_set_description(module, name, text, surface_id))
+        else:
+            _set_constant(module, name, text, surface_id, host)
+    if touched:
+        _rebuild(touched, host)
+
+
+def _set_constant(module: ModuleType, name: str, text: str, surface_id: str, host: Host) -> None:
+    old = vars(module).get(name)
+    if not isinstance(old, str):
+        raise UsageError(f"The surface {surface_id} is no string in the code that was loaded.")
+    for other_name, other in list(sys.modules.items()):
+        if not host.is_from(other_name):
+            continue
+        for attribute, value in list(vars(other).items()):
+            if value is old:
+                setattr(other, attribute, text)
+
+
+def _set_description(module: ModuleType, name: str, text: str, surface_id: str) -> type[BaseModel]:
+    model_name, field = name.split(".", 1)
+    model = vars(module).get(model_name)
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise UsageError(f"The surface {surface_id} names no model in the code that was loaded.")
+    if field not in model.model_fields:
+        raise UsageError(f"The surface {surface_id} names no field of {model_name}.")
+    for kind in _with_heirs(model, field):
+        kind.model_fields[field].description = text
+    return model
+
+
+def _with_heirs(model: type[BaseModel], field: str) -> list[type[BaseModel]]:
+    """Return `model` and the classes that inherit the field from it, each with its own copy."""
+    heirs = [heir for heir in model.__subclasses__() if field not in heir.__annotations__]
+    return [model, *(found for heir in heirs for found in _with_heirs(heir, field))]
+
+
+def _rebuild(touched: set[type[BaseModel]], host: Host) -> None:
+    """Rebuild the touched models and all that embed or extend them, inner ones first."""
+    models = [
+        value
+        for name, module in list(sys.modules.items())
+        if host.is_from(name)
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, BaseModel) and value is not BaseModel
+    ]
+    embeds = {model: _models_in(model, models) for model in models}
+    done: list[type[BaseModel]] = []
+
+    def rebuild(model: type[BaseModel]) -> None:
+        if model in done:
+            return
+        done.append(model)
+        for inner in embeds[model]:
+            rebuild(inner)
+        model.model_rebuild(force=True)
+
+    for model in models:
+        if _reaches(model, touched, embeds, set()):
+            rebuild(model)
+
+
+def _models_in(model: type[BaseModel], models: list[type[BaseModel]]) -> list[type[BaseModel]]:
+    """Return the models that `model` names in its fields' annotations, and those it extends."""
+    found: list[type[BaseModel]] = []
+    rest = [info.annotation for info in model.model_fields.values()]
+    seen: set[int] = set()
+    while rest:
+        annotation = rest.pop()
+        if annotation is None or id(annotation) in seen:
+            continue
+        seen.add(id(annotation))
+        if isinstance(annotation, type) and annotation in models:
+            found.append(annotation)
+        rest.extend(getattr(annotation, "__args__", ()))
+    found.extend(base for base in model.__bases__ if base in models)
+    return [inner for inner in found if inner is not model]
+
+
+def _reaches(
+    model: type[BaseModel],
+    touched: set[type[BaseModel]],
+    embeds: Mapping[type[BaseModel], list[type[BaseModel]]],
+    seen: set[type[BaseModel]],
+) -> bool:
+    if model in touched:
+        return True
+    seen.add(model)
+    return any(
+        inner not in seen and _reaches(inner, touched, embeds, seen) for inner in embeds[model]
+    )

@@ -1,0 +1,131 @@
+"""What a step's code leads to: which prompt surfaces it could send, and whether it calls a model.
+
+Found by following names from the methods that the step's class defines, through the functions,
+classes and constants of the host's modules that they mention. This is a guess to begin with; what
+a cell has really sent confirms it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import luigi
+from pydantic import BaseModel
+
+from self_improve.host import Host
+from self_improve.surfaces import Surface
+
+MODEL_CLIENTS = ("model_gateway", "openai", "anthropic", "ollama", "llama_index")
+
+
+@dataclass(kw_only=True)
+class Reached:
+    """The ids of the surfaces that were reached, and whether a model client was."""
+
+    surfaces: set[str] = field(default_factory=set)
+    calls_model: bool = False
+
+
+def from_step(step: type[luigi.Task], host: Host, surfaces: Mapping[str, Surface]) -> Reached:
+    """Follow the names in `step`'s own methods."""
+    walk = _Walk(step, host, surfaces)
+    for value in vars(step).values():
+        walk.visit(value)
+    return walk.reached
+
+
+class _Walk:
+    def __init__(self, step: type[luigi.Task], host: Host, surfaces: Mapping[str, Surface]) -> None:
+        self._step = step
+        self._host = host
+        self._texts = {id(s.text): s.id for s in surfaces.values() if "." not in s.name}
+        self._surfaces = surfaces
+        self._seen: set[int] = set()
+        self.reached = Reached()
+
+    def visit(self, value: Any) -> None:
+        """Follow one value, once."""
+        value = _unwrapped(value)
+        if isinstance(value, str):
+            if id(value) in self._texts:
+                self.reached.surfaces.add(self._texts[id(value)])
+            return
+        if id(value) in self._seen:
+            return
+        self._seen.add(id(value))
+        if isinstance(value, type):
+            self._class(value)
+        elif isinstance(value, FunctionType):
+            self._note_client(value.__module__)
+            if self._host.is_from(value.__module__):
+                self._code(value.__code__, value.__globals__)
+        elif isinstance(value, ModuleType):
+            self._note_client(value.__name__)
+        elif isinstance(value, dict | list | tuple | set | frozenset):
+            for inner in value.values() if isinstance(value, dict) else value:
+                self.visit(inner)
+
+    def _class(self, value: type) -> None:
+        self._note_client(value.__module__)
+        if not self._host.is_from(value.__module__):
+            return
+        if issubclass(value, luigi.Task) and value not in self._step.__mro__:
+            return  # Another step: what it sends is its own affair.
+        if issubclass(value, BaseModel):
+            self._model(value)
+        for attribute in vars(value).values():
+            self.visit(attribute)
+
+    def _model(self, model: type[BaseModel]) -> None:
+        for owner in model.__mro__:
+            prefix = f"{owner.__module__}:{owner.__name__}."
+            self.reached.surfaces.update(s for s in self._surfaces if s.startswith(prefix))
+        for info in model.model_fields.values():
+            self._annotation(info.annotation)
+
+    def _annotation(self, annotation: Any) -> None:
+        if isinstance(annotation, type):
+            self.visit(annotation)
+        for inner in getattr(annotation, "__args__", ()):
+            self._annotation(inner)
+
+    def _code(self, code: CodeType, names: dict[str, Any]) -> None:
+        for name in code.co_names:
+            if name in names:
+                self.visit(names[name])
+                for inner in _mentioned(names[name], code.co_names):
+                    self.visit(inner)
+            elif hasattr(self._step, name):
+                # A method called on the step itself; those it inherits count too.
+                self.visit(getattr(self._step, name))
+            elif name in sys.modules:
+                self.visit(sys.modules[name])
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                self._code(constant, names)
+
+    def _note_client(self, module: str | None) -> None:
+        if module and module.split(".")[0] in MODEL_CLIENTS:
+            self.reached.calls_model = True
+
+
+def _unwrapped(value: Any) -> Any:
+    if isinstance(value, staticmethod | classmethod):
+        value = value.__func__
+    if isinstance(value, property):
+        value = value.fget
+    while hasattr(value, "__wrapped__"):
+        value = value.__wrapped__
+    return getattr(value, "__func__", value)
+
+
+def _mentioned(value: Any, names: tuple[str, ...]) -> Iterator[Any]:
+    """Yield what the code takes from a module it mentions by name."""
+    if isinstance(value, ModuleType):
+        for name in names:
+            if name in vars(value):
+                yield vars(value)[name]

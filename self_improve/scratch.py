@@ -1,0 +1,88 @@
+"""A cell's working directory: a copy of what the step reads, and what the step leaves in it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model_gateway.attempt import Attempt
+from prompt_lab.record import file_digest
+from self_improve.account import overview, usage_rows
+from self_improve.cell import LOG, PLAN
+from self_improve.plans import PlanInputs
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """The directory of one cell; the plan's copy lies in `plan/`, what is kept in `kept/`."""
+
+    folder: Path
+
+    @property
+    def plan(self) -> Path:
+        """The directory that the step's task works in."""
+        return self.folder / PLAN
+
+    @property
+    def kept(self) -> Path:
+        """The directory that will be handed to the run as a whole."""
+        return self.folder / "kept"
+
+    def prepare(self, inputs: PlanInputs) -> None:
+        """Make the directory anew with copies of the inputs, under the names the step knows.
+
+        They are copies, never links: some tasks overwrite files in place.
+
+        Raises:
+            OSError: the data repo cannot be written, or is full.
+        """
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.plan.mkdir(parents=True)
+        for name, source in inputs.files.items():
+            target = self.plan / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+
+    def collect(self, inputs: PlanInputs, attempts: Iterable[Attempt]) -> dict[str, str]:
+        """Move what the step wrote or changed into `kept/`, with the cell's usage and log.
+
+        Returns the SHA-256 of each artifact by name.
+        """
+        self.kept.mkdir()
+        digests: dict[str, str] = {}
+        for path in sorted(self.plan.rglob("*")):
+            name = path.relative_to(self.plan).as_posix()
+            if path.is_symlink() or not path.is_file() or path.name.startswith("."):
+                continue
+            digest = file_digest(path)
+            if inputs.digests.get(name) == digest:
+                continue
+            digests[name] = digest
+            target = self.kept / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+        made = list(attempts)
+        usage = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in usage_rows(made))
+        (self.kept / "usage_metrics.jsonl").write_text(usage, encoding="utf-8")
+        (self.kept / "activity_overview.json").write_text(_json(overview(made)), encoding="utf-8")
+        log = self.folder / LOG
+        if log.is_file() and log.stat().st_size:
+            text = self.without_paths(log.read_text(encoding="utf-8", errors="replace"))
+            (self.kept / LOG).write_text(text, encoding="utf-8")
+        return digests
+
+    def without_paths(self, text: str) -> str:
+        """Return `text` with this machine's path to the cell's plan taken out."""
+        return text.replace(str(self.plan.resolve()) + "/", "").replace(str(self.plan), "the plan")
+
+    def remove(self) -> None:
+        """Remove the directory; scratch is not history."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"

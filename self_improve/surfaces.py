@@ -1,0 +1,191 @@
+"""The texts in the host's code that a model reads: found, and matched with what was sent."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import string
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pydantic import BaseModel
+
+from self_improve.host import Host
+
+SHORTEST = 12
+CONSTANT = "constant"
+DESCRIPTION = "description"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surface:
+    """One prompt surface. Its id is `module:NAME` or `module:Model.field`.
+
+    `assembled_into` names the constants that were put together from this one at import: setting
+    it later changes nothing that is sent, so a candidate for it must come as code.
+    """
+
+    id: str
+    kind: str
+    text: str
+    assembled_into: tuple[str, ...] = ()
+
+    @property
+    def module(self) -> str:
+        """The module that holds the text."""
+        return self.id.split(":")[0]
+
+    @property
+    def name(self) -> str:
+        """The constant's name, or the model's and the field's with a dot between them."""
+        return self.id.split(":")[1]
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the text."""
+        return digest(self.text)
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the surface as plain JSON values."""
+        return asdict(self) | {"digest": self.digest}
+
+    def with_text(self, texts: Mapping[str, str]) -> Surface:
+        """Return the surface as a candidate's `texts` make it."""
+        return replace(self, text=texts[self.id]) if self.id in texts else self
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 of `text`."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def from_row(row: Mapping[str, Any]) -> Surface:
+    """Read a surface from plain JSON values."""
+    return Surface(
+        id=row["id"],
+        kind=row["kind"],
+        text=row["text"],
+        assembled_into=tuple(row.get("assembled_into", ())),
+    )
+
+
+def find(host: Host) -> dict[str, Surface]:
+    """Return every text under the host's import roots that may be a prompt surface, by its id.
+
+    Looks at the modules that are loaded now; what the host file ignores is left out.
+    """
+    found: dict[str, Surface] = {}
+    for name, module in sorted(sys.modules.items()):
+        if host.is_from(name):
+            for surface in (*_constants(name, module), *_descriptions(name, module)):
+                if not host.surfaces.ignores(surface.id):
+                    found[surface.id] = surface
+    return found
+
+
+def sent_in(surface: Surface, messages: Iterable[str], described: set[str]) -> bool:
+    """Whether a surface's text stands in one of the messages, or in a schema's descriptions."""
+    if surface.kind == DESCRIPTION:
+        return surface.text in described
+    parts = _fixed_parts(surface.text)
+    return any(_holds(message, surface.text, parts) for message in messages)
+
+
+def described_in(schema: Any) -> set[str]:
+    """Return every description in a JSON schema."""
+    found: set[str] = set()
+    rest = [schema]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, dict):
+            if isinstance(node.get("description"), str):
+                found.add(node["description"])
+            rest.extend(node.values())
+        elif isinstance(node, list):
+            rest.extend(node)
+    return found
+
+
+def _holds(message: str, text: str, parts: list[str]) -> bool:
+    """Whether `message` holds `text` as it is, or its fixed parts in their order."""
+    if text.strip() in message:
+        return True
+    if not parts:
+        return False
+    at = 0
+    for part in parts:
+        at = message.find(part, at)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
+
+
+def _fixed_parts(text: str) -> list[str]:
+    """Return the fixed parts of a format template; nothing if `text` is none."""
+    try:
+        parsed = list(string.Formatter().parse(text))
+    except ValueError:
+        return []
+    if all(field is None for _, field, _, _ in parsed):
+        return []
+    parts = [literal.strip() for literal, _, _, _ in parsed if literal.strip()]
+    return parts if sum(map(len, parts)) >= SHORTEST else []
+
+
+def _constants(name: str, module: ModuleType) -> Iterator[Surface]:
+    """Yield the string constants that this very module assigns at its top level."""
+    assigned = _assignments(module)
+    for attribute in assigned:
+        text = vars(module).get(attribute)
+        if not isinstance(text, str) or len(text.strip()) < SHORTEST or attribute.startswith("__"):
+            continue
+        if not any(character.isspace() for character in text.strip()) and text.isascii():
+            continue  # A name, a path or a pattern; scripts without spaces are not ASCII.
+        users = tuple(
+            other
+            for other, expression in assigned.items()
+            if other != attribute and _uses(expression, attribute)
+        )
+        yield Surface(id=f"{name}:{attribute}", kind=CONSTANT, text=text, assembled_into=users)
+
+
+def _assignments(module: ModuleType) -> dict[str, ast.expr]:
+    """Return the expressions that a module assigns to names at its top level."""
+    path = getattr(module, "__file__", None)
+    if path is None or not path.endswith(".py"):
+        return {}
+    tree = ast.parse(Path(path).read_bytes())
+    found: dict[str, ast.expr] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            targets, value = node.targets, node.value
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            targets, value = [node.target], node.value
+        else:
+            continue
+        for target in targets:
+            if isinstance(target, ast.Name):
+                found[target.id] = value
+    return found
+
+
+def _uses(expression: ast.expr, name: str) -> bool:
+    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(expression))
+
+
+def _descriptions(name: str, module: ModuleType) -> Iterator[Surface]:
+    """Yield the field descriptions of the pydantic models that this very module defines."""
+    for attribute, value in vars(module).items():
+        if not (isinstance(value, type) and issubclass(value, BaseModel)):
+            continue
+        if value.__module__ != name or value.__name__ != attribute:
+            continue
+        for field, info in value.model_fields.items():
+            if info.description and field in value.__annotations__:
+                surface_id = f"{name}:{attribute}.{field}"
+                yield Surface(id=surface_id, kind=DESCRIPTION, text=info.description)

@@ -1,0 +1,233 @@
+"""Imports one code tree once, then forks a killable child for every cell.
+
+Started as `python -P -m self_improve.zygote CODE HOST_TOML SPEED`. It reads orders as JSON lines
+from its standard input, and writes what happens to its standard output; it ends with its input.
+It stays single-threaded, because forking a process with threads is unsafe.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from model_gateway import door
+from model_gateway.errors import DoorError
+from self_improve import cell, graph, reach, surfaces
+from self_improve.errors import ImproveError
+from self_improve.host import Host, load
+
+_PR_SET_PDEATHSIG = 1
+
+
+def describe(host: Host, speed: str) -> dict[str, Any]:
+    """Return the host's steps and prompt surfaces as plain JSON values."""
+    tasks = graph.roots(host, run_dir=graph.NOWHERE, model="none", speed=speed)
+    steps = graph.walk(tasks)
+    found = surfaces.find(host)
+    return {
+        "steps": [_step(step, host, found) for step in steps.values()],
+        "surfaces": [surface.to_row() for surface in found.values()],
+    }
+
+
+def _step(step: graph.Found, host: Host, found: dict[str, surfaces.Surface]) -> dict[str, Any]:
+    kind = type(step.task)
+    reached = reach.from_step(kind, host, found)
+    return {
+        "name": step.name,
+        "task": f"{kind.__module__}:{kind.__qualname__}",
+        "way": step.way,
+        "upstream": step.upstream,
+        "inputs": _relative(graph.inputs(step.task)),
+        "outputs": _relative(graph.outputs(step.task)),
+        "given": graph.is_given(step.task),
+        "calls_model": reached.calls_model,
+        "surfaces": sorted(reached.surfaces),
+    }
+
+
+def _relative(paths: list[Path]) -> list[str]:
+    """Return names inside the plan; a path outside it stays absolute, so that it can be told."""
+    root = Path(graph.NOWHERE)
+    return [str(p.relative_to(root)) if p.is_relative_to(root) else str(p) for p in paths]
+
+
+class _Zygote:
+    def __init__(self, host: Host, code: Path, control: int) -> None:
+        self._host = host
+        self._code = code
+        self._control = control
+        self._live: dict[int, str] = {}
+        self._rest = b""
+
+    def serve(self) -> None:
+        """Follow orders until the input ends; then no child is left alive."""
+        awake, signalled = socket.socketpair()
+        awake.setblocking(False)
+        signalled.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(signalled.fileno(), warn_on_full_buffer=False)
+        with selectors.DefaultSelector() as selector:
+            selector.register(0, selectors.EVENT_READ)
+            selector.register(awake, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    if key.fileobj == 0:
+                        if not self._read():
+                            self._kill_all()
+                            return
+                    else:
+                        awake.recv(4096)
+                self._reap()
+
+    def tell(self, **event: Any) -> None:
+        """Write one event."""
+        data = json.dumps(event).encode() + b"\n"
+        while data:
+            data = data[os.write(self._control, data) :]
+
+    def _read(self) -> bool:
+        data = os.read(0, 1 << 20)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            order = json.loads(line)
+            if "start" in order:
+                self._start(cell.CellOrder.from_row(order["start"]))
+            elif "kill" in order:
+                self._kill(order["kill"])
+        return bool(data)
+
+    def _start(self, order: cell.CellOrder) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self._be_cell(order)
+        self._live[pid] = order.id
+        self.tell(started=order.id, pid=pid)
+
+    def _be_cell(self, order: cell.CellOrder) -> NoReturn:
+        """Live as a cell: a session of its own, its own log, no part in the control channel."""
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.setsid()
+            _die_with_parent()
+            os.close(self._control)
+            folder = Path(order.folder)
+            empty = os.open(os.devnull, os.O_RDONLY)
+            log = os.open(folder / cell.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            os.dup2(empty, 0)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            result = cell.run(order, self._host, self._code)
+            sys.stdout.flush()
+            cell.write_result(result, folder)
+            status = 0 if result.error is None else 1
+        finally:
+            os._exit(status)
+
+    def _reap(self) -> None:
+        while self._live:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            if pid in self._live:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(pid, signal.SIGKILL)  # Whatever the cell has left running.
+                self.tell(ended=self._live.pop(pid), status=os.waitstatus_to_exitcode(status))
+
+    def _kill(self, cell_id: str) -> None:
+        for pid, live in self._live.items():
+            if live == cell_id:
+                _kill_group(pid)
+
+    def _kill_all(self) -> None:
+        for pid in self._live:
+            _kill_group(pid)
+        for pid in self._live:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
+def _kill_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        with suppress(ProcessLookupError):  # It was killed before it led a group.
+            os.kill(pid, signal.SIGKILL)
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to kill this process when the zygote dies, where the kernel can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _warm_up() -> None:
+    """Make one call against a door that answers by rote, so that children need not import."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        path = Path(folder) / "door"
+        listener.bind(str(path))
+        listener.listen(1)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                connection, _ = listener.accept()
+                with connection, connection.makefile("rb") as lines:
+                    lines.readline()
+                    connection.sendall(b'{"ended": %s}\n' % json.dumps(_ROTE).encode())
+            finally:
+                os._exit(0)
+        with suppress(DoorError):
+            door.Door(path).exchange(key="", messages=[])
+        os.waitpid(pid, 0)
+
+
+_ROTE = {
+    "text": "",
+    "model": "",
+    "failure": None,
+    "finish_reason": None,
+    "input_tokens": None,
+    "output_tokens": None,
+}
+
+
+def main() -> int:
+    """Serve the code tree, the host file and the speed named on the command line."""
+    code, host_file, speed = Path(sys.argv[1]).resolve(), Path(sys.argv[2]), sys.argv[3]
+    # The host may print while it is imported; only this process writes to the control channel.
+    control = os.dup(1)
+    os.dup2(2, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command to handle.
+    sys.path.insert(0, str(code))
+    os.chdir(code)
+    host = load(host_file)
+    zygote = _Zygote(host, code, control)
+    try:
+        described = describe(host, speed)
+        cell.refuse_foreign_modules(host, code)
+    except ImproveError as error:
+        zygote.tell(refused=str(error))
+        return 2
+    _warm_up()
+    gc.collect()
+    gc.freeze()
+    zygote.tell(ready=os.getpid(), **described)
+    zygote.serve()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

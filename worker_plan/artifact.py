@@ -1,0 +1,129 @@
+"""One file of a plan: its name, its owner, and how its bytes become a value."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from worker_plan.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from worker_plan.step import Step
+
+T = TypeVar("T")
+_MOST_ERRORS = 3
+
+
+class Artifact(Generic[T]):
+    """A file that one step writes and others read.
+
+    It is declared as a class attribute of the step that writes it, and remembers that step as
+    its `owner`. `load` and `dump` turn text into a value and back.
+    """
+
+    owner: type[Step]
+
+    def __init__(self, name: str, load: Callable[[str], T], dump: Callable[[T], str]) -> None:
+        self.name = name
+        self._load = load
+        self._dump = dump
+
+    def __set_name__(self, owner: type[Step], attribute: str) -> None:
+        self.owner = owner
+
+    @property
+    def input(self) -> Input[T]:
+        """The same artifact as a reader declares it."""
+        return Input(self)
+
+    def load(self, run_dir: Path) -> T:
+        """Read the artifact of the plan in `run_dir`.
+
+        Raises:
+            ArtifactError: it is missing, cannot be read, is not UTF-8, or has the wrong shape.
+        """
+        path = run_dir / self.name
+        try:
+            return self._load(path.read_bytes().decode("utf-8-sig"))
+        except FileNotFoundError as error:
+            raise ArtifactError(
+                f"{self.name} is missing in {run_dir}; the step {self.owner.__name__} writes it."
+            ) from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise ArtifactError(f"{path} cannot be used: {_told(error)}") from error
+
+    def save(self, run_dir: Path, value: T) -> None:
+        """Write the artifact whole or not at all.
+
+        Raises:
+            OSError: the directory cannot be written, or the disk is full.
+        """
+        # A model may write lone surrogates, which no file can hold.
+        data = self._dump(value).encode("utf-8", "replace")
+        handle, name = tempfile.mkstemp(dir=run_dir, prefix=f".{self.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(run_dir / self.name)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+class Input(Generic[T]):
+    """An artifact as its reader sees it: reading the attribute reads the file."""
+
+    def __init__(self, artifact: Artifact[T]) -> None:
+        self.artifact = artifact
+
+    # mypy asks the value of the property `Artifact.input` for its `__get__`, too.
+    @overload
+    def __get__(self, step: Artifact[Any] | None, owner: type[Any]) -> Input[T]: ...
+    @overload
+    def __get__(self, step: Step, owner: type[Any]) -> T: ...
+    def __get__(self, step: Artifact[Any] | Step | None, owner: type[Any]) -> Input[T] | T:
+        """Return the artifact's value in the plan that `step` works on."""
+        if step is None or isinstance(step, Artifact):
+            return self
+        return self.artifact.load(Path(step.run_dir))
+
+
+def text(name: str) -> Artifact[str]:
+    """Return an artifact that is plain text or Markdown."""
+    return Artifact(name, str, str)
+
+
+def data(name: str, shape: type[T]) -> Artifact[T]:
+    """Return an artifact that is JSON of the given shape: any type that pydantic can read."""
+    adapter = TypeAdapter(
+        shape, config=None if _has_config(shape) else ConfigDict(defer_build=True)
+    )
+
+    def dump(value: T) -> str:
+        plain = adapter.dump_python(value, mode="json")
+        return json.dumps(plain, ensure_ascii=False, indent=2)
+
+    return Artifact(name, adapter.validate_json, dump)
+
+
+def _has_config(shape: Any) -> bool:
+    return hasattr(shape, "model_config")
+
+
+def _told(error: Exception) -> str:
+    """Say what is wrong where, without repeating the artifact's content."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    errors = error.errors(include_url=False, include_input=False, include_context=False)
+    told = [f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in errors]
+    more = f"; and {len(told) - _MOST_ERRORS} more" if len(told) > _MOST_ERRORS else ""
+    return "; ".join(told[:_MOST_ERRORS]) + more

@@ -1,0 +1,124 @@
+"""Choose the scenario that fits the plan best, because later steps need one and not three."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from model_gateway.call import Ask, Call
+from worker_plan.artifact import data
+from worker_plan.errors import StepError
+from worker_plan.material import blocks, json_block
+from worker_plan.raw import record
+from worker_plan.step import Step, Written, needed
+from worker_plan.steps.candidate_scenarios import CandidateScenarios, Scenario
+from worker_plan.steps.focus_on_vital_few_levers import FocusOnVitalFewLevers
+from worker_plan.steps.identify_potential_levers import plain
+from worker_plan.steps.identify_purpose import IdentifyPurpose
+from worker_plan.steps.plan_type import PlanType
+from worker_plan.steps.setup import Setup
+from worker_plan.tolerant import whole_items
+
+OPTIMIZE_INSTRUCTIONS = """\
+Goal: one of the given scenarios chosen by how well it fits what the plan says of itself, with
+scores that tell the scenarios apart.
+Guard against: always taking the middle one; scores that lie together; a choice that is not the
+best-scored scenario; a name that is not in the list.
+"""
+
+SELECT_SCENARIO_SYSTEM_PROMPT = """\
+You advise the owners of a plan which of several ways to carry it out fits them best. You go by \
+what the plan says and shows of itself, not by what you would do.
+
+The user message holds the plan, notes on it, its levers and the scenarios between tags. All of it \
+is material.
+
+First describe the plan in `plan_characteristics`, 1 or 2 sentences each: `ambition_and_scale`, \
+`risk_and_novelty`, `complexity_and_constraints`, `domain_and_tone`, and in \
+`holistic_profile_of_the_plan` what kind of undertaking it is as a whole.
+
+Then give one entry in `scenario_assessments` for each scenario:
+- `scenario_name`: as in the list.
+- `fit_score`: 1 to 10, where 10 could have been written by the plan's authors. No two scenarios \
+get the same score.
+- `fit_assessment`: where it meets the plan and where it does not, in 2 or 3 sentences.
+
+Last, in `final_choice`:
+- `chosen_scenario_name`: the scenario with the highest score, named as in the list.
+- `justification`: why this one, and why each of the others falls behind it, in 3 to 6 sentences.
+
+Write in the language in which the plan is written.
+"""
+
+
+class PlanCharacteristics(BaseModel):
+    ambition_and_scale: str = Field(description="One or two sentences.")
+    risk_and_novelty: str = Field(description="One or two sentences.")
+    complexity_and_constraints: str = Field(description="One or two sentences.")
+    domain_and_tone: str = Field(description="One or two sentences.")
+    holistic_profile_of_the_plan: str = Field(description="One or two sentences.")
+
+
+class ScenarioAssessment(BaseModel):
+    scenario_name: str = Field(description="The name of the scenario.")
+    fit_score: int = Field(description="1 to 10.")
+    fit_assessment: str = Field(description="Two or three sentences.")
+
+
+class FinalChoice(BaseModel):
+    chosen_scenario_name: str = Field(description="The name of the scenario.")
+    justification: str = Field(description="Three to six sentences.")
+
+
+class SelectedScenario(BaseModel):
+    plan_characteristics: PlanCharacteristics
+    scenario_assessments: Annotated[list[ScenarioAssessment], whole_items(ScenarioAssessment)] = (
+        Field(description="One entry for each scenario.")
+    )
+    final_choice: FinalChoice
+
+
+def chosen(answer: SelectedScenario, scenarios: list[Scenario]) -> Scenario:
+    """Return the scenario that was chosen.
+
+    Raises:
+        StepError: the choice names none of the scenarios.
+    """
+    name = plain(answer.final_choice.chosen_scenario_name)
+    fitting = [scenario for scenario in scenarios if plain(scenario.scenario_name) == name]
+    if not fitting:
+        raise StepError("the chosen scenario is none of those that were given")
+    return fitting[0]
+
+
+class SelectScenario(Step):
+    plan = Setup.plan.input
+    purpose = IdentifyPurpose.markdown.input
+    plan_type = PlanType.markdown.input
+    vital = FocusOnVitalFewLevers.raw.input
+    candidates = CandidateScenarios.scenarios.input
+
+    raw = data("002-17-selected_scenario_raw.json", dict[str, Any])
+    selected = data("002-18-selected_scenario.json", SelectedScenario)
+
+    def work(self, ask: Ask) -> Iterator[Written]:
+        candidates = self.candidates
+        context = blocks(plan=self.plan, purpose=self.purpose, plan_type=self.plan_type)
+        levers = [x.model_dump(include={"name", "description"}) for x in self.vital.levers]
+        scenarios = json_block("scenarios", [s.model_dump() for s in candidates.scenarios])
+        call = Call(
+            key="choice",
+            system=SELECT_SCENARIO_SYSTEM_PROMPT,
+            user=f"{context}\n\n{json_block('levers', levers)}\n\n{scenarios}",
+            schema=SelectedScenario,
+            max_output_tokens=5000,
+        )
+        reply = ask(call)
+        answer = needed(reply)
+        answer.final_choice.chosen_scenario_name = chosen(
+            answer, candidates.scenarios
+        ).scenario_name
+        yield self.raw, record(reply, call, {"response": answer.model_dump(mode="json")})
+        yield self.selected, answer

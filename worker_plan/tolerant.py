@@ -1,0 +1,41 @@
+"""Reading what a model wrote generously: a broken item costs itself, never the whole reply."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ValidationError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def whole_items(model: type[M]) -> BeforeValidator:
+    """Return a validator for a list that keeps the items that are a whole `model`."""
+
+    def keep(value: Any) -> Any:
+        return [item for item in value if _fits(item, model)] if isinstance(value, list) else value
+
+    return BeforeValidator(keep)
+
+
+def _fits(item: Any, model: type[BaseModel]) -> bool:
+    try:
+        model.model_validate(item)
+    except ValidationError:
+        return False
+    return True
+
+
+def _lowered(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _capitalized(value: Any) -> Any:
+    return value.strip().capitalize() if isinstance(value, str) else value
+
+
+AnyCase = BeforeValidator(_lowered)
+"""For choices whose words are lower case: takes them however they are written."""
+
+Capitalized = BeforeValidator(_capitalized)
+"""For choices whose words begin with a capital: takes them however they are written."""
