@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from model_gateway.attempt import Attempt, Message
-from model_gateway.call import Failure, FailureKind, Source
+from model_gateway.call import Failure, FailureKind
 from model_gateway.config import Model
 from model_gateway.exchange import Asker, Desk, attempt_of, completed, exchange
 from model_gateway.providers.provider import Origin, Request
@@ -151,8 +151,7 @@ class _Talk:
         if old is not None:
             if old.failure_kind is None:
                 await judge(self._offer(old, last=last or old.status == "partial"))
-            replayed = replace(old, source=Source.journal)
-            self._asker.observer.attempted(replayed, replayed=True)
+            self._asker.observer.attempted(old, replayed=True)
             return old, None
         try:
             done = await exchange(

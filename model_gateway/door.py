@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Generic
 
 from model_gateway.attempt import Message
 from model_gateway.call import Call, Failure, FailureKind, R, Reply
@@ -32,6 +32,15 @@ class Told:
     output_tokens: int | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Judged(Generic[R]):
+    """How an exchange ended that was judged here; `value` is None exactly when it failed."""
+
+    value: R | None
+    partial: bool
+    told: Told
+
+
 class Door:
     """Puts calls to the gateway. Each call has its own connection, so threads may share a door."""
 
@@ -45,15 +54,45 @@ class Door:
             DoorError: the gateway is not there, or went away during the call.
         """
         began = time.monotonic()
-        question = {
-            "key": call.key,
-            "messages": [
+        judged = self.judged(
+            key=call.key,
+            messages=[
                 {"role": "system", "content": call.system},
                 {"role": "user", "content": call.user},
             ],
-            "schema": call.schema.model_json_schema(),
-            "schema_name": call.schema.__name__,
-            "max_output_tokens": call.max_output_tokens,
+            schema=call.schema,
+            max_output_tokens=call.max_output_tokens,
+        )
+        return Reply(
+            value=judged.value,
+            text=judged.told.text,
+            model=judged.told.model,
+            failure=judged.told.failure,
+            partial=judged.partial,
+            seconds=time.monotonic() - began,
+        )
+
+    def judged(
+        self,
+        *,
+        key: str,
+        messages: list[Message],
+        schema: type[R],
+        max_output_tokens: int = 8192,
+        arguments: dict[str, Any] | None = None,
+    ) -> Judged[R]:
+        """Put messages of any number; every reply is read as a `schema` and told back if it fails.
+
+        Raises:
+            DoorError: the gateway is not there, or went away during the call.
+        """
+        question = {
+            "key": key,
+            "messages": messages,
+            "schema": schema.model_json_schema(),
+            "schema_name": schema.__name__,
+            "max_output_tokens": max_output_tokens,
+            "arguments": arguments or {},
             "judged": True,
         }
         judgement: Judgement[R] = Judgement()
@@ -62,18 +101,14 @@ class Door:
                 told = wire.hear()
                 if "ended" in told:
                     break
-                judgement = judge(
-                    told["text"], call.schema, cut_off=told["cut_off"], last=told["last"]
-                )
+                judgement = judge(told["text"], schema, cut_off=told["cut_off"], last=told["last"])
                 wire.say({"partial": judgement.partial, "failure": _row(judgement.failure)})
         ended = _told(told["ended"])
-        return Reply(
-            value=judgement.value if ended.failure is None else None,
-            text=ended.text,
-            model=ended.model,
-            failure=ended.failure,
-            partial=judgement.partial and ended.failure is None,
-            seconds=time.monotonic() - began,
+        good = ended.failure is None
+        return Judged(
+            value=judgement.value if good else None,
+            partial=judgement.partial and good,
+            told=ended,
         )
 
     def exchange(
@@ -84,6 +119,7 @@ class Door:
         schema: dict[str, Any] | None = None,
         schema_name: str = "Reply",
         max_output_tokens: int = 8192,
+        arguments: dict[str, Any] | None = None,
     ) -> Told:
         """Put plain messages and return the text as it came, for code that reads it itself.
 
@@ -96,6 +132,7 @@ class Door:
             "schema": schema,
             "schema_name": schema_name,
             "max_output_tokens": max_output_tokens,
+            "arguments": arguments or {},
             "judged": False,
         }
         with _exchange(self._path, question) as wire:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -31,8 +32,8 @@ class Observer(Protocol):
         """Take note of `attempt`; `replayed` ones come from the journal and cost nothing now."""
         ...
 
-    def waited(self, seconds: float) -> None:
-        """Take note that a call waited this long for its turn."""
+    def waiting(self, *, now: bool) -> None:
+        """Take note that a call begins to wait for its turn, or no longer waits."""
         ...
 
 
@@ -99,9 +100,7 @@ async def exchange(
     if asker.cache is not None and (kept := asker.cache.get(digest)) is not None:
         return Exchanged(answer=kept, failure=_fault_of(kept), source=Source.cache, started=now())
     worst = _worst_case(request, model)
-    arrived = time.monotonic()
-    async with desk.limits(model).slot(worst.tokens):
-        asker.observer.waited(time.monotonic() - arrived)
+    async with _in_turn(desk.limits(model), worst.tokens, asker.observer):
         try:
             held = await desk.ledger.reserve(
                 worst, log=asker.log, cell=asker.cell, key=request.origin.key,
@@ -118,6 +117,17 @@ async def exchange(
     if done.answer is not None and done.failure is None and asker.cache is not None:
         asker.cache.put(digest, done.answer)
     return done
+
+
+@asynccontextmanager
+async def _in_turn(limits: Limits, tokens: int, observer: Observer) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        observer.waiting(now=True)
+        try:
+            await stack.enter_async_context(limits.slot(tokens))
+        finally:
+            observer.waiting(now=False)
+        yield
 
 
 def spend_of(done: Exchanged, worst: Spend) -> Spend | None:

@@ -9,11 +9,11 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from model_gateway import providers
 from model_gateway.attempt import Attempt
-from model_gateway.attempts import Offer, Outcome, Question, Verdict, converse
+from model_gateway.attempts import Judge, Offer, Outcome, Question, Verdict, converse
 from model_gateway.call import Failure, FailureKind
 from model_gateway.config import Model
 from model_gateway.exchange import Asker, Desk
@@ -21,6 +21,9 @@ from model_gateway.keys import Redactor
 from model_gateway.ledger import Ledger
 from model_gateway.limits import Limits, Turn
 from model_gateway.providers.provider import Build, Provider
+
+if TYPE_CHECKING:
+    from model_gateway.http_door import HttpDoor, HttpServer
 
 _LONGEST_LINE = 256 * 1024 * 1024
 
@@ -60,6 +63,8 @@ class Gateway:
         self._providers: dict[str, asyncio.Future[Provider]] = {}
         self._limits: dict[str, Limits] = {}
         self._turn = Turn()
+        self._http: HttpServer | None = None
+        self._http_starts = asyncio.Lock()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._opened = 0
 
@@ -71,6 +76,10 @@ class Gateway:
     async def __aexit__(self, *_: object) -> None:
         for door in list(self._doors.values()):
             await self.close(door)
+        if self._http is not None:
+            for url in self._http.doors():
+                await self.close(url)
+            await self._http.stop()
         for building in self._providers.values():
             with contextlib.suppress(Exception):
                 await (await building).close()
@@ -92,24 +101,43 @@ class Gateway:
         self._doors[path.name] = door
         return door
 
-    async def close(self, door: OpenDoor) -> None:
+    async def open_http(self, asker: Asker) -> HttpDoor:
+        """Open a URL for one cell, for code that speaks OpenAI's, Anthropic's or Ollama's way."""
+        async with self._http_starts:
+            if self._http is None:
+                # The web server takes 0.2 s to import, and most gateways need no HTTP door.
+                from model_gateway.http_door import HttpServer
+
+                self._http = await HttpServer(self._put).start()
+        return self._http.open(asker)
+
+    async def close(self, door: OpenDoor | HttpDoor) -> None:
         """Close a door: calls still under way are cancelled, and charged at their reservation."""
-        self._doors.pop(door.path.name, None)
-        if door.server is not None:
-            door.server.close()
-        for task in list(door.calls):
+        if isinstance(door, OpenDoor):
+            self._doors.pop(door.path.name, None)
+            if door.server is not None:
+                door.server.close()
+            door.path.unlink(missing_ok=True)
+        elif self._http is not None:
+            self._http.shut(door)
+        calls = list(door.calls)
+        for task in calls:
             task.cancel()
-        if door.calls:
-            await asyncio.gather(*door.calls, return_exceptions=True)
-        door.path.unlink(missing_ok=True)
+        await asyncio.gather(*calls, return_exceptions=True)
 
     async def answer(self, question: Question, asker: Asker) -> Outcome:
         """Answer a question of this very process, whose text nobody judges here."""
+        return await converse(question, asker, self.desk, _accept)
 
-        async def accept(_: Offer) -> Verdict:
-            return Verdict()
-
-        return await converse(question, asker, self.desk, accept)
+    async def _put(
+        self, question: Question, asker: Asker, judge: Judge | None = None
+    ) -> Outcome | Failure:
+        """Answer a question; what breaks inside the gateway is a failure of this call alone."""
+        try:
+            return await converse(question, asker, self.desk, judge or _accept)
+        except Exception as error:  # noqa: BLE001 - the calls of other cells go on
+            told = f"the gateway could not make the call: {type(error).__name__}: {error}"
+            return Failure(kind=FailureKind.configuration, message=self.redact(told))
 
     async def _serve(
         self, door: OpenDoor, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -123,7 +151,7 @@ class Gateway:
         try:
             question, judged = _question(await line.hear())
             talk = asyncio.ensure_future(
-                converse(question, door.asker, self.desk, line.judge if judged else _accept)
+                self._put(question, door.asker, line.judge if judged else None)
             )
             gone = asyncio.ensure_future(line.gone())
             try:
@@ -135,7 +163,7 @@ class Gateway:
                 await asyncio.gather(talk, gone, return_exceptions=True)
             if talk.cancelled():
                 return
-            await line.say({"ended": _ended(_result(talk, self.redact))})
+            await line.say({"ended": _ended(talk.result())})
         except (ConnectionError, EOFError, ValueError, KeyError, TypeError):
             return  # The cell went away, or did not speak the protocol: nobody is left to tell.
         finally:
@@ -205,19 +233,9 @@ def _question(message: dict[str, Any]) -> tuple[Question, bool]:
             schema=message["schema"],
             schema_name=message["schema_name"],
             max_output_tokens=message["max_output_tokens"],
+            arguments=message.get("arguments", {}),
         ),
         bool(message["judged"]),
-    )
-
-
-def _result(talk: asyncio.Future[Outcome], redact: Redactor) -> Outcome | Failure:
-    """Return the outcome, or what broke inside the gateway as a failure of this call alone."""
-    error = talk.exception()
-    if error is None:
-        return talk.result()
-    return Failure(
-        kind=FailureKind.configuration,
-        message=redact(f"the gateway could not make the call: {type(error).__name__}: {error}"),
     )
 
 

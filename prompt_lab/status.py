@@ -132,7 +132,7 @@ def _facts(run: Run) -> Counter[str]:
     try:
         rows = run.rows()
         unreadable = 0
-    except (OSError, ValueError, TypeError):
+    except OSError:
         rows, unreadable = {}, 1
     unfinished = not run.finished
     unmarked = not unfinished and "schema_version" not in run.meta

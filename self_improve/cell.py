@@ -97,8 +97,7 @@ def _run(order: CellOrder, host: Host, code: Path) -> None:
     plan = Path(order.folder) / PLAN
     os.chdir(plan)
     os.environ[DOOR_VARIABLE] = order.door
-    for name, value in host.environment.items():
-        os.environ[name] = value.format(gateway_url=order.url, speed=order.speed)
+    os.environ.update(environment(host, order.speed, url=order.url))
     random.seed(order.seed)
     overrides.apply(order.texts, host)
     roots = graph.roots(host, run_dir=str(plan), model=order.model, speed=order.speed)
@@ -113,6 +112,14 @@ def _run(order: CellOrder, host: Host, code: Path) -> None:
         absent = sorted(path.name for path in graph.outputs(task) if not path.exists())
         raise ImproveError(f"the step ended without writing {', '.join(absent)}")
     refuse_foreign_modules(host, code)
+
+
+def environment(host: Host, speed: str, *, url: str) -> dict[str, str]:
+    """Return the variables that the host file sets; calls to `url` never go through a proxy."""
+    set_by_host = {
+        name: value.format(gateway_url=url, speed=speed) for name, value in host.environment.items()
+    }
+    return {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", **set_by_host}
 
 
 def refuse_foreign_modules(host: Host, code: Path) -> None:

@@ -40,7 +40,8 @@ async def estimate(wanted: Wanted, work: Prepared, states: Sequence[RunState]) -
     first = work.specifications[0]
     names = sorted({plan for _, plan in todo})
     asked = replace(first, inputs={name: first.inputs[name] for name in names})
-    seen = await probe(work.server, wanted.catalogue.find(MODEL), [asked]) if names else {}
+    model, over_http = wanted.catalogue.find(MODEL), work.host.uses_gateway_url
+    seen = await probe(work.server, model, [asked], over_http=over_http) if names else {}
     total = Estimate(cells=len(todo), calls=0, input_tokens=0, output_tokens=0, dollars=0.0)
     for state, plan in todo:
         attempts = seen.get((work.step.name, plan), [])

@@ -6,10 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model_gateway.attempt import Attempt
+from model_gateway.attempt import Attempt, digest_of
 from model_gateway.call import Source
 from self_improve.specification import RunSpecification
-from self_improve.surfaces import DESCRIPTION, described_in, digest, sent_in
+from self_improve.surfaces import (
+    DESCRIPTION,
+    Description,
+    described_in,
+    describing,
+    digest,
+    holding,
+)  # fmt: skip
 
 REAL = "real"
 SIMULATED = "simulated"
@@ -18,27 +25,29 @@ HISTORICAL = "historical"
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
-    """The distinct texts of a run's first attempts: those after a failure add the gateway's own."""
+    """The distinct texts of a run's first attempts: those after a failure add the gateway's own.
+
+    `messages` maps each text to its role.
+    """
 
     messages: Mapping[str, str]
-    descriptions: frozenset[str]
+    descriptions: frozenset[Description]
 
 
 def sent_by(attempts: Iterable[Attempt]) -> Sent:
-    """Return what `attempts` sent: messages by text with their role, and schema descriptions."""
+    """Return what `attempts` sent."""
     messages: dict[str, str] = {}
-    descriptions: set[str] = set()
-    schemas: set[int] = set()
+    descriptions: set[Description] = set()
+    schemas: set[str] = set()
     for attempt in attempts:
         if any(message["role"] == "assistant" for message in attempt.messages):
             continue
         for message in attempt.messages:
             messages.setdefault(message["content"], message["role"])
-        if attempt.schema is not None:
-            key = hash(str(attempt.schema))
-            if key not in schemas:
-                schemas.add(key)
-                descriptions |= described_in(attempt.schema)
+        key = digest_of(attempt.schema)
+        if key not in schemas:
+            schemas.add(key)
+            descriptions |= described_in(attempt.schema)
     return Sent(messages=messages, descriptions=frozenset(descriptions))
 
 
@@ -46,27 +55,38 @@ def surfaces_as_sent(specification: RunSpecification, sent: Sent) -> dict[str, A
     """Return the content of `surfaces.json`.
 
     `surfaces` holds every surface that was sent, and those the step was found to reach but did
-    not send; `unmatched` what was sent and belongs to no surface.
+    not send; `unmatched` what was sent and belongs to no surface. A text that could be of several
+    surfaces is taken for those that the step was found to reach.
     """
-    texts = specification.candidate.texts
+    texts, own = specification.candidate.texts, set(specification.step.surfaces)
+    surfaces = [s.with_text(texts) for s in specification.pipeline.surfaces.values()]
+    surfaces.sort(key=lambda surface: surface.id not in own)
+    claimed: set[str | Description] = set()
     rows = []
-    matched_descriptions: set[str] = set()
-    matched_messages: set[str] = set()
-    for surface in specification.pipeline.surfaces.values():
-        now = surface.with_text(texts)
-        holding = [m for m in sent.messages if sent_in(now, [m], set())]
-        was_sent = bool(holding) or sent_in(now, [], set(sent.descriptions))
-        matched_messages.update(holding)
-        if now.kind == DESCRIPTION and was_sent:
-            matched_descriptions.add(now.text)
-        if was_sent or surface.id in specification.step.surfaces:
-            rows.append({**now.to_row(), "sent": was_sent, "candidate": surface.id in texts})
-    system = [m for m, role in sent.messages.items() if role == "system"]
+    for surface in surfaces:
+        found: Sequence[str | Description] = (
+            describing(surface, sent.descriptions)
+            if surface.kind == DESCRIPTION
+            else holding(surface, sent.messages)
+        )
+        is_own = surface.id in own
+        # Templates and preambles share a message; a description belongs to one field only.
+        was_sent = bool(found) and (
+            is_own or surface.kind != DESCRIPTION or not claimed.issuperset(found)
+        )
+        claimed.update(found if was_sent else ())
+        if was_sent or is_own:
+            rows.append({**surface.to_row(), "sent": was_sent, "candidate": surface.id in texts})
+    unmatched = sent.descriptions - claimed
     return {
-        "surfaces": rows,
+        "surfaces": sorted(rows, key=lambda row: str(row["id"])),
         "unmatched": {
-            "descriptions": sorted(sent.descriptions - matched_descriptions),
-            "system_messages": [digest(m) for m in system if m not in matched_messages],
+            "descriptions": sorted(one.text for one in unmatched),
+            "system_messages": [
+                digest(message)
+                for message, role in sent.messages.items()
+                if role == "system" and message not in claimed
+            ],
         },
     }
 

@@ -30,13 +30,17 @@ _TRACE = "trace.txt"
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """One run under way: what it is, where it is recorded, and where its cells are forked."""
+    """One run under way: what it is, where it is recorded, and where its cells are forked.
+
+    `over_http` gives its cells a loopback URL beside the socket.
+    """
 
     specification: RunSpecification
     writer: RunWriter
     journal: Journal
     server: ForkServer
     scratch: Path
+    over_http: bool = False
     log: Log | None = None
     cache: Cache | None = None
 
@@ -210,17 +214,21 @@ class Matrix:
             journal=job.arm.journal, observer=account, log=job.arm.log, cache=job.arm.cache,
         )  # fmt: skip
         door = await self._gateway.open(asker)
+        http = await self._gateway.open_http(asker) if job.arm.over_http else None
         try:
             order = cell.CellOrder(
                 id=f"{scratch.folder.parent.name}/{scratch.folder.name}",
                 step=specification.step.name, way=specification.step.way,
                 model=specification.model.name, speed=specification.speed, seed=asker.seed,
                 folder=str(scratch.folder), door=str(door.path),
+                url=http.url if http is not None else "",
                 texts=dict(specification.candidate.texts),
             )  # fmt: skip
             return await self._within_time(job.arm.server, order, account)
         finally:
             await self._gateway.close(door)
+            if http is not None:
+                await self._gateway.close(http)
 
     async def _within_time(
         self, server: ForkServer, order: cell.CellOrder, account: Account

@@ -37,7 +37,7 @@ class _Collector(Counts):
 
 
 async def probe(
-    server: ForkServer, model: Model, specifications: Sequence[RunSpecification]
+    server: ForkServer, model: Model, specifications: Sequence[RunSpecification], *, over_http: bool
 ) -> Seen:
     """Run each specification's step once on each of its plans, with `model` in place of its own.
 
@@ -62,6 +62,7 @@ async def probe(
                 journal=NoJournal(),
                 server=server,
                 scratch=layout.scratch / step,
+                over_http=over_http,
             )
             jobs += [Job(arm=arm, plan=name, repeat=0) for name in specification.inputs]
         async with Gateway() as gateway:

@@ -18,7 +18,7 @@ from prompt_lab.layout import Layout
 from prompt_lab.record import DONE, Run
 from self_improve.estimate import Estimate, estimate
 from self_improve.options import names_in
-from self_improve.preflight import ping
+from self_improve.preflight import look
 from self_improve.preparation import Prepared, Wanted, prepared
 from self_improve.progress import display
 from self_improve.session import RunState, Session, Summary, claimed, ledger_for, state_of
@@ -95,7 +95,7 @@ async def _run(
     keys = wanted.catalogue.key_variables
     async with Gateway(ledger=ledger, key_variables=keys) as gateway:
         _, expected, pinged = await asyncio.gather(
-            gateway.warm(models), estimate(wanted, work, states), ping(gateway, models)
+            gateway.warm(models), estimate(wanted, work, states), look(gateway, models)
         )
         if todo and not options.json:
             _say(f"{work.step.name}: {expected.told()}")

@@ -152,7 +152,9 @@ class Session:
             try:
                 yield Arm(
                     specification=specification, writer=writer, journal=journal,
-                    server=self._work.server, log=reservations.append, cache=self._wanted.cache,
+                    server=self._work.server,
+                    over_http=self._work.host.uses_gateway_url, log=reservations.append,
+                    cache=self._wanted.cache,
                     scratch=output.scratch / writer.run.meta["run_id"],
                 )  # fmt: skip
             finally:

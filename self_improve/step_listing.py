@@ -63,7 +63,7 @@ async def make(options: argparse.Namespace) -> Listing:
     environment = without_keys(os.environ, also=catalogue.key_variables)
     with tempfile.TemporaryFile() as errors:
         server = await ForkServer.start(
-            code=code, host_file=file, speed=SPEEDS[-1] if options.confirm else SPEEDS[0],
+            code=code, host_file=file, speed=SPEEDS[0],
             environment=environment, errors=errors,
         )  # fmt: skip
         try:
@@ -160,13 +160,13 @@ async def _probed(
                     code=tree,
                     candidate=Candidate(),
                     models=(model,),
-                    speed=SPEEDS[-1],
+                    speed=SPEEDS[0],
                     seed=1,
                     repeats=1,
                     inputs=inputs,
                 )
             )
-        seen = await probe(server, model, specifications)
+        seen = await probe(server, model, specifications, over_http=contract.uses_gateway_url)
     for specification in specifications:
         attempts = seen.get((specification.step.name, plan.name), [])
         known[specification.step.name] = _known(specification, evidence.sent_by(attempts))

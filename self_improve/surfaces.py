@@ -87,27 +87,60 @@ def find(host: Host) -> dict[str, Surface]:
     return found
 
 
-def sent_in(surface: Surface, messages: Iterable[str], described: set[str]) -> bool:
-    """Whether a surface's text stands in one of the messages, or in a schema's descriptions."""
-    if surface.kind == DESCRIPTION:
-        return surface.text in described
+@dataclass(frozen=True)
+class Description:
+    """A description in a schema that was sent: of which model's which field, and its text.
+
+    The model is None where the schema does not title it, the field where it stands elsewhere.
+    """
+
+    model: str | None
+    field: str | None
+    text: str
+
+
+def holding(surface: Surface, messages: Iterable[str]) -> list[str]:
+    """Return the messages in which a constant's text stands, whole or as a filled-in template."""
     parts = _fixed_parts(surface.text)
-    return any(_holds(message, surface.text, parts) for message in messages)
+    return [message for message in messages if _holds(message, surface.text, parts)]
 
 
-def described_in(schema: Any) -> set[str]:
+def describing(surface: Surface, descriptions: Iterable[Description]) -> list[Description]:
+    """Return the descriptions that are this surface: the same field, with the same text."""
+    model, _, field = surface.name.partition(".")
+    return [
+        one
+        for one in descriptions
+        if one.text == surface.text and one.field == field and one.model in (model, None)
+    ]
+
+
+def described_in(schema: Any) -> set[Description]:
     """Return every description in a JSON schema."""
-    found: set[str] = set()
-    rest = [schema]
-    while rest:
-        node = rest.pop()
-        if isinstance(node, dict):
-            if isinstance(node.get("description"), str):
-                found.add(node["description"])
-            rest.extend(node.values())
-        elif isinstance(node, list):
-            rest.extend(node)
+    found: set[Description] = set()
+    _describe(schema, None, None, found)
     return found
+
+
+def _describe(node: Any, model: str | None, field: str | None, found: set[Description]) -> None:
+    if isinstance(node, list):
+        for item in node:
+            _describe(item, model, field, found)
+    if not isinstance(node, dict):
+        return
+    if isinstance(node.get("description"), str):
+        found.add(Description(model, field, node["description"]))
+    properties = node.get("properties")
+    own = node.get("title") if isinstance(properties, dict) else None
+    for key, value in node.items():
+        if key == "properties" and isinstance(value, dict):
+            for name, inner in value.items():
+                _describe(inner, own if isinstance(own, str) else None, name, found)
+        elif key == "$defs" and isinstance(value, dict):
+            for inner in value.values():
+                _describe(inner, None, None, found)
+        else:
+            _describe(value, model, field, found)
 
 
 def _holds(message: str, text: str, parts: list[str]) -> bool:

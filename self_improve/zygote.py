@@ -27,6 +27,7 @@ from self_improve.errors import ImproveError
 from self_improve.host import Host, load
 
 _PR_SET_PDEATHSIG = 1
+_NO_DOOR = "http://127.0.0.1:9/no-cell"
 
 
 def describe(host: Host, speed: str) -> dict[str, Any]:
@@ -214,6 +215,8 @@ def main() -> int:
     sys.path.insert(0, str(code))
     os.chdir(code)
     host = load(host_file)
+    # Code that makes its clients when it is imported needs addresses and keys to exist then.
+    os.environ.update(cell.environment(host, speed, url=_NO_DOOR))
     zygote = _Zygote(host, code, control)
     try:
         described = describe(host, speed)

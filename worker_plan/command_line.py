@@ -69,14 +69,10 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
         sys.stderr.write(f"error: {error}\n")
         return USAGE
     except KeyboardInterrupt:
-        sys.stderr.write(
-            f"Interrupted. Go on with: python -m worker_plan resume {options.run_dir}\n"
-        )
+        sys.stderr.write(f"Interrupted. {again}\n")
         return INTERRUPTED
     if not done:
-        sys.stderr.write(
-            f"A step failed. Go on with: python -m worker_plan resume {options.run_dir}\n"
-        )
+        sys.stderr.write(f"A step failed. {again}\n")
         return FAILED
     print(f"Done: {options.run_dir}")
     return OK

@@ -66,7 +66,7 @@ class Heard:
         self.attempts.append(attempt)
         self.replayed.append(replayed)
 
-    def waited(self, seconds: float) -> None:
+    def waiting(self, *, now: bool) -> None:
         """Pass over it."""
 
 

@@ -23,7 +23,9 @@ async def _ask(gateway: Gateway, asker, call=CALL) -> Reply[Fruit]:
         await gateway.close(door)
 
 
-def test_good_reply_becomes_a_value_and_a_journal_row(make_asker: MakeAsker, tmp_path: Path) -> None:
+def test_good_reply_becomes_a_value_and_a_journal_row(
+    make_asker: MakeAsker, tmp_path: Path
+) -> None:
     """A reply that fits gives the value, and stands in the journal when the step hears it."""
 
     async def scenario() -> Reply[Fruit]:
@@ -99,7 +101,9 @@ def test_finished_attempts_are_replayed_not_repeated(make_asker: MakeAsker, tmp_
     assert heard.replayed == [True, True]
 
 
-def test_closing_the_door_ends_the_call_and_records_it(make_asker: MakeAsker, tmp_path: Path) -> None:
+def test_closing_the_door_ends_the_call_and_records_it(
+    make_asker: MakeAsker, tmp_path: Path
+) -> None:
     """A call under way when its cell is closed is cancelled and stands in the journal as such."""
 
     async def scenario() -> float:

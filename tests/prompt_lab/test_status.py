@@ -71,7 +71,7 @@ def test_cells_are_counted_once_by_their_last_row(lab: Layout) -> None:
     )
     broken = _run(lab, 104, OLD_META, [])
     (broken / "meta.json").write_bytes(b'{"step": "\xe9')
-    odd = _run(lab, 105, OLD_META, [[], 3, {"name": 3}, {"name": "a", "repeat": "x"}])
+    _run(lab, 105, OLD_META, [[], 3, {"name": 3}, {"name": "a", "repeat": "x"}])
     found = status(lab)
     assert found.steps == [
         StepStatus(
@@ -86,9 +86,9 @@ def test_cells_are_counted_once_by_their_last_row(lab: Layout) -> None:
             cells_unfinished=4,
         )
     ]
-    assert found.unreadable == [str(path.relative_to(lab.root)) for path in (broken, odd)]
+    assert found.unreadable == [str(path.relative_to(lab.root)) for path in (broken,)]
     assert "6 runs (1 finished, 2 unfinished, 3 older" in text(found)
-    assert "2 runs whose meta.json" in text(found)
+    assert "1 runs whose meta.json" in text(found)
 
 
 def test_unfinished_runs_are_what_is_next(lab: Layout) -> None:

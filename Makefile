@@ -1,0 +1,57 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO := .demo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types contracts unit bench samples lock recorded clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(READY)  ## install everything into .venv, as pinned in requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; say make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
+	@echo "Installing into $(VENV) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@awk '/^uv==/ {p = 1} p {print} p && !/\\$$/ {exit}' requirements.lock > $(VENV)/uv.txt
+	@$(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps --require-hashes -r $(VENV)/uv.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY)  ## see one step re-executed on the sample plans, on simulated models
+	@$(BIN)/python -m self_improve.demo $(DEMO)
+
+test: lint types contracts unit  ## everything that must hold, in under ten minutes
+
+lint: $(READY)  ## ruff: rules and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+
+types: $(READY)  ## mypy, strict
+	@$(BIN)/mypy
+
+contracts: $(READY)  ## who may import whom
+	@$(BIN)/lint-imports --no-cache
+
+unit: $(READY)  ## pytest on two processes
+	@$(BIN)/pytest -n 2 --dist loadgroup
+
+bench: $(READY)  ## measure speed and memory against a bare import, in one run
+	@$(BIN)/python -m tests.bench
+
+samples: $(READY)  ## regenerate the bundled sample plans
+	@$(BIN)/python -m tests.samples
+
+recorded: $(READY)  ## replay the recorded history through today's step, and count the differences
+	@$(BIN)/python -m tests.recorded_table
+
+lock: $(READY)  ## pin the newest versions that fit pyproject.toml, with hashes and without addresses
+	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --upgrade --output-file requirements.lock
+
+clean:  ## remove what was installed and generated here
+	@rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info

@@ -1,0 +1,256 @@
+"""The gateway process beside a run directory: opens doors on request, ends when nobody needs it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from model_gateway import beside, config
+from model_gateway.cache import Cache, default_path
+from model_gateway.config import Catalogue, Model
+from model_gateway.errors import ConfigError, GatewayError
+from model_gateway.exchange import Asker
+from model_gateway.gateway import Gateway
+from model_gateway.journal import FileJournal, read_attempts
+from model_gateway.jsonl import Appender, read_rows
+from model_gateway.ledger import Caps, Ledger, spent_before
+from model_gateway.unwatched import Unwatched
+
+ATTEMPTS = "attempts.jsonl"
+LEDGER = "ledger.jsonl"
+CACHE_VARIABLE = "PLUMBLINE_CACHE"
+CAP_VARIABLES = {
+    "calls": "PLUMBLINE_MAX_CALLS",
+    "tokens": "PLUMBLINE_MAX_TOKENS",
+    "dollars": "PLUMBLINE_MAX_COST",
+}
+
+_WRITER_LOCK = "writer.lock"
+_WAIT_FOR_WRITER_SECONDS = 20.0
+_POLL_SECONDS = 0.25
+
+
+def caps(environment: Mapping[str, str]) -> Caps:
+    """Return the caps that the environment sets.
+
+    Raises:
+        ConfigError: a value is no number of the right kind; every wrong one is named.
+    """
+    problems: list[str] = []
+
+    def read(name: str, kind: Callable[[str], Any]) -> Any:
+        text = environment.get(name, "").strip()
+        try:
+            value = kind(text) if text else None
+            if value is None or value >= 0:
+                return value
+        except ValueError:
+            pass
+        problems.append(f"{name}={text!r} is no {'amount' if kind is float else 'whole number'}.")
+        return None
+
+    found = Caps(
+        calls=read(CAP_VARIABLES["calls"], int),
+        tokens=read(CAP_VARIABLES["tokens"], int),
+        dollars=read(CAP_VARIABLES["dollars"], float),
+    )
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return found
+
+
+def uses_cache(environment: Mapping[str, str]) -> bool:
+    """Whether replies are kept across runs, as they are unless the environment says off."""
+    return environment.get(CACHE_VARIABLE, "").strip().lower() != "off"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Books:
+    """What the process keeps in its folder, and the gateway that writes there."""
+
+    plan: str
+    gateway: Gateway
+    catalogue: Catalogue
+    journal: FileJournal
+    rows: Appender
+    cache: Cache | None
+
+    def asker(self, cell: str, models: tuple[Model, ...]) -> Asker:
+        """Return whose calls come through the door of `cell`."""
+        return Asker(
+            cell=cell, plan=self.plan, repeat=0, seed=0, models=models, journal=self.journal,
+            observer=Unwatched(), log=self.rows.append, cache=self.cache,
+        )  # fmt: skip
+
+
+class Control:
+    """The control socket: each connection holds one door, which closes with it."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+        self._lines: set[asyncio.Task[None]] = set()
+        self._idle_since = time.monotonic()
+        self.told_to_stop = asyncio.Event()
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long nobody has been connected."""
+        return 0.0 if self._lines else time.monotonic() - self._idle_since
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Do what one connection asks, until it ends."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._lines.add(task)
+            task.add_done_callback(self._left)
+        with suppress(OSError, ValueError, KeyError, TypeError, asyncio.CancelledError):
+            request = json.loads(await reader.readline())
+            if "stop" in request:
+                self.told_to_stop.set()
+                await asyncio.Event().wait()  # until `close`, so that the end can be waited for
+            await self._hold(request["open"], reader, writer)
+        writer.close()
+
+    async def close(self) -> None:
+        """End every connection and with it every door."""
+        lines = list(self._lines)
+        for line in lines:
+            line.cancel()
+        await asyncio.gather(*lines, return_exceptions=True)
+
+    async def _hold(
+        self, request: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        try:
+            models = self._books.catalogue.choose(request["models"])
+        except ConfigError as error:
+            await _say(writer, {"error": str(error)})
+            return
+        door = await self._books.gateway.open(self._books.asker(str(request["cell"]), models))
+        try:
+            await _say(writer, {"door": str(door.path)})
+            await reader.read()
+        finally:
+            await self._books.gateway.close(door)
+
+    def _left(self, line: asyncio.Task[None]) -> None:
+        self._lines.discard(line)
+        self._idle_since = time.monotonic()
+
+
+async def serve(
+    run_dir: Path, starter: int, ready: Callable[[], None], *, idle_seconds: float = 5.0
+) -> None:
+    """Keep a gateway for `run_dir` until nobody needs it; call `ready` when it listens.
+
+    It ends when it is told to, and by itself when nobody has been connected for `idle_seconds`
+    and the process `starter` is gone.
+
+    Raises:
+        GatewayError: the configuration is wrong, or another gateway holds the directory.
+        OSError: its files cannot be written.
+    """
+    folder = run_dir / beside.FOLDER
+    async with AsyncExitStack() as stack:
+        await _only_writer(folder, stack)
+        books = await _opened(run_dir, folder, stack)
+        control = Control(books)
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gw-"))) / "control"
+        server = await asyncio.start_unix_server(control.serve, place)
+        stack.push_async_callback(control.close)
+        stack.callback(server.close)
+        _announce(folder, place)
+        stack.callback((folder / beside.FOUND_BY).unlink, missing_ok=True)
+        ready()
+        await _until_unneeded(control, starter, idle_seconds)
+
+
+async def _only_writer(folder: Path, stack: AsyncExitStack) -> None:
+    """Hold the lock of the one process that writes here, waiting for one that is just ending."""
+    lock = os.open(folder / _WRITER_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    stack.callback(os.close, lock)
+    deadline = time.monotonic() + _WAIT_FOR_WRITER_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise GatewayError(
+                    f"Another gateway holds {folder} but does not answer; end it and repeat."
+                ) from None
+            await asyncio.sleep(_POLL_SECONDS)
+        else:
+            return
+
+
+async def _opened(run_dir: Path, folder: Path, stack: AsyncExitStack) -> Books:
+    catalogue = config.load()
+    spent = spent_before(read_rows(folder / LEDGER)[0], read_attempts(folder / ATTEMPTS))
+    ledger = Ledger(caps(os.environ), spent=spent)
+    rows = stack.enter_context(Appender(folder / LEDGER))
+    journal = FileJournal(folder / ATTEMPTS)
+    stack.push_async_callback(journal.close)
+    cache = Cache(default_path()) if uses_cache(os.environ) else None
+    if cache is not None:
+        stack.callback(cache.close)
+    gateway = await stack.enter_async_context(
+        Gateway(ledger=ledger, key_variables=catalogue.key_variables)
+    )
+    return Books(
+        plan=run_dir.name, gateway=gateway, catalogue=catalogue, journal=journal, rows=rows,
+        cache=cache,
+    )  # fmt: skip
+
+
+def _announce(folder: Path, control: Path) -> None:
+    """Write the file by which clients find this process, in one go."""
+    told = {"pid": os.getpid(), "control": str(control)}
+    new = folder / f"{beside.FOUND_BY}.new"
+    new.write_text(json.dumps(told), encoding="utf-8")
+    new.replace(folder / beside.FOUND_BY)
+
+
+async def _until_unneeded(control: Control, starter: int, idle_seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    for kind in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(kind, control.told_to_stop.set)
+    process = _process(starter)
+    while control.idle_seconds < idle_seconds or _lives(process):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(control.told_to_stop.wait(), _POLL_SECONDS)
+            return
+
+
+def _process(pid: int) -> psutil.Process | None:
+    try:
+        return psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _lives(process: psutil.Process | None) -> bool:
+    try:
+        return (
+            process is not None
+            and process.is_running()
+            and process.status() != psutil.STATUS_ZOMBIE
+        )
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def _say(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:
+    writer.write(json.dumps(message).encode() + b"\n")
+    await writer.drain()

@@ -1,0 +1,65 @@
+"""What every provider reads from its entry in the same way: address, options and arguments."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from model_gateway.config import Model
+from model_gateway.errors import ConfigError
+
+O = TypeVar("O", bound=BaseModel)  # noqa: E741 - stands for Options
+
+
+def address(model: Model, default: str) -> str:
+    """Return the address from the entry's variable, else from the entry, else `default`."""
+    named = os.environ.get(model.base_url_env) if model.base_url_env else None
+    return (named or model.base_url or default).strip()
+
+
+def server_url(model: Model, default: str) -> str:
+    """Return the address with a scheme.
+
+    One without it, such as `localhost:8080/v1`, is http for a local model and https for any
+    other, because a key would be readable on the way.
+    """
+    url = address(model, default)
+    if "://" in url:
+        return url
+    return f"{'http' if model.local else 'https'}://{url}"
+
+
+def options_of(model: Model, shape: type[O], *, ours: set[str]) -> O:
+    """Return the entry's options as `shape`.
+
+    Raises:
+        ConfigError: an option is unknown or of the wrong kind, or `arguments` sets one of
+            `ours`, the fields of a request that the gateway sets itself.
+    """
+    taken = sorted(ours & model.arguments.keys())
+    if taken:
+        raise ConfigError(
+            f"{model.name}: arguments may not set {', '.join(taken)}; the gateway does. "
+            "Remove it from the entry."
+        )
+    try:
+        return shape.model_validate(model.options)
+    except ValidationError as error:
+        raise ConfigError(
+            f"{model.name}: {wrong_in(error)}. The provider {model.provider} knows the options "
+            f"{', '.join(shape.model_fields)}."
+        ) from error
+
+
+def wrong_in(error: ValidationError) -> str:
+    """Say which options are wrong, without their values: one may be a secret."""
+    wrong = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(f"options.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in wrong)
+
+
+def free(arguments: Mapping[str, Any], *, ours: set[str]) -> dict[str, Any]:
+    """Return the arguments of one request without those the gateway sets itself."""
+    return {name: value for name, value in arguments.items() if name not in ours}

@@ -1,0 +1,114 @@
+"""Models behind the Anthropic messages format."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import anthropic
+from anthropic.types import MessageParam
+from pydantic import BaseModel, ConfigDict
+
+from model_gateway.attempt import Message
+from model_gateway.call import Source
+from model_gateway.config import Model
+from model_gateway.entry_settings import free, options_of, server_url
+from model_gateway.providers.http_errors import Place, failure_of
+from model_gateway.providers.provider import Answer, Request
+from model_gateway.strict_schema import strict
+from model_gateway.wire_replies import AnthropicMessage, read, sendable
+
+_URL = "https://api.anthropic.com"
+_NO_KEY = "none"
+_TOOL = "reply"
+_OURS = {"model", "messages", "system", "stream", "max_tokens"}
+
+
+class Options(BaseModel):
+    """What an entry of this provider may say under `options`.
+
+    `structured_tool` gets the reply as the arguments of a tool that the model must call, for
+    models and servers without native structured output.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    structured_tool: bool = False
+
+
+class AnthropicProvider:
+    """One model of one server that speaks this format."""
+
+    source = Source.network
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._options = options_of(model, Options, ours=_OURS)
+        self._place = Place(model=model, url=server_url(model, _URL))
+        self._client = anthropic.AsyncAnthropic(
+            # Never None: the SDK would look for a key of its own.
+            api_key=model.key or _NO_KEY,
+            base_url=self._place.url,
+            max_retries=0,
+            # Said outright, because the SDK refuses long replies under its own time limit.
+            timeout=None,
+            open_telemetry=False,
+        )
+        # Named here because it imports half of the SDK, which must not hold up the event loop.
+        self._create = self._client.messages.with_raw_response.create
+
+    async def send(self, request: Request) -> Answer:
+        """Send `request` once.
+
+        Raises:
+            ProviderError: there was no reply.
+        """
+        system, messages = _parted(sendable(request.messages))
+        body = {**free(request.arguments, ours=_OURS), **self._shape(request)}
+        if system:
+            body["system"] = system
+        try:
+            raw = await self._create(
+                model=request.model_id,
+                max_tokens=request.max_output_tokens,
+                messages=cast(list[MessageParam], messages),
+                extra_body=body,
+            )
+        except Exception as error:
+            raise failure_of(error, self._place) from error
+        return read(raw.http_response.content, AnthropicMessage).answer()
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._client.close()
+
+    def _shape(self, request: Request) -> dict[str, Any]:
+        """Return the fields that make the server hold the reply to the schema."""
+        if request.schema is None or self._model.structured != "json_schema":
+            return {}
+        closed = strict(request.schema, all_required=False)
+        if closed is None or self._options.structured_tool:
+            tool = {
+                "name": _TOOL,
+                "description": "Give the reply.",
+                "input_schema": request.schema,
+            }
+            return {"tools": [tool], "tool_choice": {"type": "tool", "name": _TOOL}}
+        given = request.arguments.get("output_config") or {}
+        return {"output_config": {**given, "format": {"type": "json_schema", "schema": closed}}}
+
+
+def build(model: Model) -> AnthropicProvider:
+    """Return the provider of `model`.
+
+    Raises:
+        ConfigError: the entry's options or arguments cannot be used.
+    """
+    return AnthropicProvider(model)
+
+
+def _parted(messages: list[Message]) -> tuple[str, list[Message]]:
+    """Part the system messages from the others, as this format wants them."""
+    system = "\n\n".join(m["content"] for m in messages if m["role"] == "system")
+    others = [m for m in messages if m["role"] != "system"]
+    # The server refuses a request that has nothing but a system message.
+    return (system, others) if others else ("", [{"role": "user", "content": system}])

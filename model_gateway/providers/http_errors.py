@@ -1,0 +1,280 @@
+"""What the errors of any SDK over HTTP mean to the gateway, told without keys or requests."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from model_gateway.call import FailureKind
+from model_gateway.config import Model
+from model_gateway.keys import HIDDEN
+from model_gateway.providers.provider import ProviderError
+
+_LONGEST = 300
+_LONGEST_SAID = 180
+_LONGEST_WAIT = 86_400.0
+
+_NO_MONEY = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
+_DECLINED = {
+    "content_filter",
+    "content_policy_violation",
+    "moderation_blocked",
+    "responsibleaipolicyviolation",
+}
+_DECLINED_WORDS = ("content filtering policy", "content management policy")
+
+# The SDKs bring different HTTP libraries (httpx, httpx2), so errors are known by class name.
+_LATE = {"TimeoutException", "TimeoutError", "APITimeoutError"}
+_NEVER_SENT_LATE = {"ConnectTimeout", "PoolTimeout"}
+_NOT_SENT = {"ConnectError", "ConnectionRefusedError", "gaierror", "ProxyError"}
+_UNUSABLE = {"UnsupportedProtocol", "InvalidURL", "LocalProtocolError", "TooManyRedirects"}
+_BROKEN = {"TransportError", "APIConnectionError", "OSError", "ClientConnectionError"}
+_UNREADABLE = {
+    "DecodingError",
+    "JSONDecodeError",
+    "UnicodeDecodeError",
+    "ValidationError",
+    "RecursionError",
+    "APIResponseValidationError",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """What a message about a model names: its entry, and where its server is."""
+
+    model: Model
+    url: str
+
+    @property
+    def server(self) -> str:
+        """The server without a user name or password that an address may hold."""
+        parts = urlsplit(self.url)
+        return parts.netloc.rpartition("@")[2] or self.url
+
+    def told(self, text: str) -> str:
+        """Return `text` on one short line, without the key."""
+        key = self.model.key
+        if key:
+            # Before it is shortened: the rest of a key would not be known for one.
+            text = text.replace(key, HIDDEN)
+        return _short("".join(c if c.isprintable() else " " for c in text), _LONGEST)
+
+
+def failure_of(error: Exception, place: Place) -> ProviderError:
+    """Return what `error` means, however deep in its causes that stands."""
+    chain = list(_chain(error))
+    for link in chain:
+        status = _status(link)
+        if status is not None:
+            return failure_of_status(status, place, text=_text(link), headers=_headers(chain))
+    kind, billed, what = _of_kinds(chain, place)
+    return ProviderError(kind, place.told(what), billed=billed)
+
+
+def failure_of_status(
+    status: int,
+    place: Place,
+    *,
+    text: str,
+    headers: Mapping[str, str] | None = None,
+    billed: bool = False,
+) -> ProviderError:
+    """Return what an error status means, with what the server said about it."""
+    said = _Said.of(text)
+    kind = _kind_of(status, said)
+    words = place.told(said.message)
+    told = f"the server answered {status}: {_short(words, _LONGEST_SAID) or _phrase(status)}"
+    remedy = _remedy(status, place.model) if kind is FailureKind.configuration else ""
+    wait = _retry_after(headers or {})
+    return ProviderError(kind, place.told(told + remedy), retry_after=wait, billed=billed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Said:
+    """The parts of an error body that tell something; the rest may repeat the request."""
+
+    message: str = ""
+    codes: frozenset[str] = frozenset()
+    flagged: bool = False
+
+    @classmethod
+    def of(cls, text: str) -> _Said:
+        try:
+            body = json.loads(text)
+        except (ValueError, RecursionError):
+            # A page of HTML says less than its status.
+            return cls(message="" if text.lstrip().startswith("<") else text)
+        outer = body if isinstance(body, dict) else {"message": body}
+        inner = outer.get("error") or outer
+        if not isinstance(inner, dict):
+            inner = {"message": inner}
+        metadata = inner.get("metadata")
+        metadata = metadata if isinstance(metadata, dict) else {}
+        deeper = inner.get("innererror")
+        levels = [outer, inner, deeper if isinstance(deeper, dict) else {}]
+        return cls(
+            message=_message(inner, metadata),
+            codes=frozenset(
+                str(level[name]).lower()
+                for level in levels
+                for name in ("code", "type")
+                if isinstance(level.get(name), str)
+            ),
+            flagged="reasons" in metadata,
+        )
+
+
+def _message(inner: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
+    detail = inner.get("detail")
+    if isinstance(detail, list) and detail and isinstance(detail[0], dict):
+        detail = detail[0].get("msg")
+    # A router's own message says nothing when it passes on what another server said.
+    passed_on = metadata.get("raw")
+    if isinstance(passed_on, str) and passed_on:
+        return f"{inner.get('message', '')}: {_Said.of(passed_on).message}"
+    for words in (inner.get("message"), detail):
+        if isinstance(words, str):
+            return words
+    return ""
+
+
+def _kind_of(status: int, said: _Said) -> FailureKind:
+    if said.codes & _DECLINED or said.flagged:
+        return FailureKind.refused
+    if any(words in said.message.lower() for words in _DECLINED_WORDS):
+        return FailureKind.refused
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return FailureKind.configuration if said.codes & _NO_MONEY else FailureKind.rate_limit
+    if status == HTTPStatus.REQUEST_TIMEOUT:
+        return FailureKind.timeout
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.CONFLICT:
+        return FailureKind.server
+    return FailureKind.configuration
+
+
+def _remedy(status: int, model: Model) -> str:
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} and model.key_env:
+        return f"; check the key in {model.key_env}"
+    if status == HTTPStatus.NOT_FOUND:
+        return f"; check the model id {model.model_id} and the server's address"
+    return ""
+
+
+def _of_kinds(chain: list[BaseException], place: Place) -> tuple[FailureKind, bool, str]:
+    names = {c.__name__ for link in chain for c in type(link).__mro__}
+    last = _last_words(chain)
+    if names & _UNUSABLE:
+        what = f"nothing can be sent to {place.server}; check the address and the key of the entry"
+        return FailureKind.configuration, False, what
+    if names & _LATE:
+        what = f"{place.server} did not answer in time"
+        return FailureKind.timeout, not names & _NEVER_SENT_LATE, what
+    if names & _NOT_SENT:
+        what = f"cannot connect to {place.server} ({last}){_other_address(place.model)}"
+        return FailureKind.connection, False, what
+    if names & _BROKEN:
+        return FailureKind.connection, True, f"the connection to {place.server} broke: {last}"
+    if names & _UNREADABLE:
+        what = f"the reply of {place.server} could not be read ({min(names & _UNREADABLE)})"
+        return FailureKind.connection, True, what
+    what = f"{type(chain[0]).__name__}: {chain[0]}"
+    return FailureKind.configuration, True, what
+
+
+def _other_address(model: Model) -> str:
+    where = f", or set {model.base_url_env}" if model.base_url_env else ""
+    return f"; start the server{where}" if model.local else ""
+
+
+def _last_words(chain: list[BaseException]) -> str:
+    for link in reversed(chain):
+        words = (link.strerror if isinstance(link, OSError) else None) or str(link)
+        if words:
+            return words
+    return type(chain[-1]).__name__
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        # A suppressed context still says why: Ollama's client raises everything `from None`.
+        link = link.__cause__ or link.__context__
+
+
+def _status(error: BaseException) -> int | None:
+    response = getattr(error, "response", None)
+    for owner in (error, response):
+        for name in ("status_code", "status", "code"):
+            value = getattr(owner, name, None)
+            if isinstance(value, int) and value >= HTTPStatus.BAD_REQUEST:
+                return int(value)
+    return None
+
+
+def _text(error: BaseException) -> str:
+    # A reply that was streamed and never read has no text.
+    with contextlib.suppress(RuntimeError):
+        text = getattr(getattr(error, "response", None), "text", None)
+        if isinstance(text, str) and text:
+            return text
+    body = getattr(error, "body", None)
+    if isinstance(body, dict):
+        return json.dumps(body, default=str)
+    said = getattr(error, "error", None)
+    return said if isinstance(said, str) else str(error)
+
+
+def _headers(chain: list[BaseException]) -> Mapping[str, str]:
+    for link in chain:
+        for owner in (getattr(link, "response", None), link):
+            headers = getattr(owner, "headers", None)
+            if isinstance(headers, Mapping):
+                return headers
+    return {}
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds to wait that the headers name, as a number or as a date."""
+    by_name = {name.lower(): value for name, value in headers.items()}
+    wait = _number(by_name.get("retry-after-ms"))
+    if wait is not None:
+        wait /= 1000
+    else:
+        said = by_name.get("retry-after")
+        wait = _number(said)
+        if wait is None and said is not None:
+            with contextlib.suppress(ValueError):
+                wait = parsedate_to_datetime(said).timestamp() - time.time()
+    return None if wait is None else min(max(wait, 0.0), _LONGEST_WAIT)
+
+
+def _number(value: str | None) -> float | None:
+    try:
+        number = math.nan if value is None else float(value)
+    except ValueError:
+        return None
+    return None if math.isnan(number) else number
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "no reason given"
+
+
+def _short(text: str, most: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 3] + "..."

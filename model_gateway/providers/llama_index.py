@@ -1,0 +1,204 @@
+"""Any llama-index LLM class behind the gateway, named by its class path."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import inspect
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+from llama_index.core.llms import LLM, CustomLLM
+from pydantic import ValidationError
+
+from model_gateway.call import Source
+from model_gateway.config import Model
+from model_gateway.entry_settings import wrong_in
+from model_gateway.errors import ConfigError
+from model_gateway.providers.http_errors import Place, failure_of
+from model_gateway.providers.provider import Answer, ProviderError, Request
+from model_gateway.wire_replies import (
+    AnthropicMessage,
+    Completion,
+    CompletionUsage,
+    OllamaChat,
+    sendable,
+    sound,
+)
+
+_MODEL_NAMES = ("model", "model_name", "model_id")
+_TIME_LIMITS = ("timeout", "request_timeout")
+_BOUND = "max_tokens"
+_GRACE_SECONDS = 5.0
+
+
+class LlamaIndexProvider:
+    """One LLM class with the settings of one entry.
+
+    The class gets `options` as constructor arguments, and the model id, the key, the time limit
+    and no retries of its own where it takes such arguments. Arguments that the constructor
+    takes, and the bound on the reply, are set by making an object for each combination; other
+    arguments go with each call.
+    """
+
+    source = Source.network
+
+    def __init__(self, model: Model, kind: type[LLM]) -> None:
+        self._model = model
+        self._kind = kind
+        self._takes = set(kind.model_fields) | set(inspect.signature(kind.__init__).parameters)
+        self._place = Place(model=model, url=model.class_path or "")
+        self._made: dict[str, LLM] = {}
+        self._llm(self._settings(model.arguments))
+
+    async def send(self, request: Request) -> Answer:
+        """Send `request` once.
+
+        Raises:
+            ProviderError: there was no reply.
+        """
+        settings = self._settings(request.arguments)
+        if _BOUND in self._takes:
+            settings[_BOUND] = request.max_output_tokens
+        others = {k: v for k, v in request.arguments.items() if k not in settings}
+        messages = [ChatMessage(**m) for m in sendable(request.messages)]
+        try:
+            reply = await _chat(self._llm(settings), messages, others)
+        except Exception as error:
+            raise failure_of(error, self._place) from error
+        return _answer(reply)
+
+    async def close(self) -> None:
+        """Close what the class keeps open under the names that llama-index classes use."""
+        for llm in self._made.values():
+            client = getattr(llm, "_aclient", None)
+            close = getattr(client, "close", None)
+            if inspect.iscoroutinefunction(close):
+                with contextlib.suppress(RuntimeError):
+                    await close()
+
+    def _settings(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in arguments.items() if name in self._takes}
+
+    def _llm(self, settings: dict[str, Any]) -> LLM:
+        known = json.dumps(settings, sort_keys=True, default=repr)
+        if known not in self._made:
+            self._made[known] = self._kind(
+                **{**self._defaults(), **self._model.options, **settings}
+            )
+        return self._made[known]
+
+    def _defaults(self) -> dict[str, Any]:
+        """Return what the gateway sets where the class takes it and the entry does not set it."""
+        defaults: dict[str, Any] = {"max_retries": 0}
+        defaults |= dict.fromkeys(_MODEL_NAMES, self._model.model_id)
+        # The gateway's own limit comes first; this one ends what cannot be cancelled.
+        defaults |= dict.fromkeys(_TIME_LIMITS, self._model.attempt_seconds + _GRACE_SECONDS)
+        if self._model.key:
+            defaults["api_key"] = self._model.key
+        return {name: value for name, value in defaults.items() if name in self._takes}
+
+
+def build(model: Model) -> LlamaIndexProvider:
+    """Return the provider of `model`.
+
+    Raises:
+        ConfigError: the class cannot be found, is no llama-index LLM, or refuses its arguments.
+    """
+    kind = _class(model)
+    try:
+        return LlamaIndexProvider(model, kind)
+    except ValidationError as error:
+        raise _unmade(model, wrong_in(error)) from error
+    except Exception as error:
+        told = Place(model=model, url="").told(f"{type(error).__name__}: {error}")
+        raise _unmade(model, told) from error
+
+
+def _unmade(model: Model, why: str) -> ConfigError:
+    return ConfigError(
+        f"{model.name}: {model.class_path} cannot be made from the entry: {why}. "
+        "Its constructor gets `options`."
+    )
+
+
+def _class(model: Model) -> type[LLM]:
+    module_name, _, name = (model.class_path or "").partition(":")
+    if not module_name or not name:
+        raise ConfigError(
+            f'{model.name}: class_path is {model.class_path!r}; write "package.module:Class", '
+            'such as "llama_index.llms.openai_like:OpenAILike".'
+        )
+    try:
+        kind = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"{model.name}: {model.class_path} cannot be imported: {error}. Install the package "
+            f"that holds it, or correct class_path."
+        ) from error
+    if not (isinstance(kind, type) and issubclass(kind, LLM)):
+        raise ConfigError(f"{model.name}: {model.class_path} is no llama-index LLM class.")
+    return kind
+
+
+async def _chat(llm: LLM, messages: Sequence[ChatMessage], others: dict[str, Any]) -> ChatResponse:
+    # CustomLLM's own achat calls chat, which would hold up every other call of the gateway.
+    if _owner(type(llm), "achat") is not CustomLLM:
+        with contextlib.suppress(NotImplementedError):
+            return await llm.achat(messages, **others)
+    return await _in_thread(llm, messages, others)
+
+
+def _owner(kind: type, method: str) -> type:
+    # Not by comparing methods: llama-index wraps them, and every look gives another object.
+    return next(base for base in kind.__mro__ if method in vars(base))
+
+
+async def _in_thread(
+    llm: LLM, messages: Sequence[ChatMessage], others: dict[str, Any]
+) -> ChatResponse:
+    """Chat in a thread of its own, left behind if the call is cancelled.
+
+    A thread of the loop's pool would keep the command from ending for as long as the class
+    waits for its server.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[ChatResponse] = loop.create_future()
+
+    def settle(reply: ChatResponse | None, error: Exception | None) -> None:
+        if done.cancelled():
+            return
+        if reply is not None:
+            done.set_result(reply)
+        else:
+            done.set_exception(error or RuntimeError("no reply"))
+
+    def run() -> None:
+        reply, problem = None, None
+        try:
+            reply = llm.chat(messages, **others)
+        except Exception as error:  # noqa: BLE001 - it is raised again on the other side
+            problem = error
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, reply, problem)
+
+    threading.Thread(target=run, daemon=True, name="llama-index-chat").start()
+    return await done
+
+
+def _answer(reply: ChatResponse) -> Answer:
+    """Return the text, with what the raw reply says if it has one of the known formats."""
+    text = sound(reply.message.content or "")
+    for shape in (Completion, AnthropicMessage, OllamaChat):
+        with contextlib.suppress(ValidationError, ProviderError):
+            raw = shape.model_validate(reply.raw).answer()
+            return replace(raw, text=text or raw.text)
+    usage = CompletionUsage.model_validate(reply.additional_kwargs)
+    return Answer(
+        text=text, input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens
+    )

@@ -1,0 +1,106 @@
+"""Models on an Ollama server."""
+
+from __future__ import annotations
+
+import re
+
+import ollama
+from pydantic import BaseModel, ConfigDict, Field
+
+from model_gateway.attempt import Message
+from model_gateway.call import FailureKind, Source
+from model_gateway.config import Model
+from model_gateway.entry_settings import address, free, options_of
+from model_gateway.providers.http_errors import Place, failure_of
+from model_gateway.providers.provider import Answer, ProviderError, Request
+from model_gateway.wire_replies import OllamaChat, sendable, undecodable
+
+_URL = "http://127.0.0.1:11434"
+_ANY_HOST = re.compile(r"^(\w+://)?(?:0\.0\.0\.0|\[::\])(?=[:/]|$)")
+_OURS = {"model", "messages", "stream", "format", "num_predict", "num_ctx"}
+_BESIDE_OPTIONS = {"think", "keep_alive"}
+_BYTES_PER_TOKEN = 4
+
+
+class Options(BaseModel):
+    """What an entry of this provider may say under `options`.
+
+    `num_ctx` is the size of the context in tokens, prompt and reply together. It is always sent,
+    because the server's own default is small and what does not fit is cut without a word.
+    `constrain` holds the reply to a schema that stands in the prompt: by itself the server only
+    constrains what is written, and the model never sees the schema or its descriptions.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    num_ctx: int = Field(default=16_384, gt=0)
+    constrain: bool = False
+
+
+class OllamaProvider:
+    """One model of one Ollama server."""
+
+    source = Source.network
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._options = options_of(model, Options, ours=_OURS)
+        # OLLAMA_HOST often holds where the server listens, which is nowhere one can connect to.
+        url = _ANY_HOST.sub(r"\g<1>127.0.0.1", address(model, _URL))
+        self._place = Place(model=model, url=url)
+        headers = {"authorization": f"Bearer {model.key}"} if model.key else None
+        self._client = ollama.AsyncClient(url, headers=headers, timeout=None)
+
+    async def send(self, request: Request) -> Answer:
+        """Send `request` once.
+
+        Raises:
+            ProviderError: there was no reply, or the prompt cannot fit into the context.
+        """
+        messages = sendable(request.messages)
+        self._refuse_too_long(messages)
+        arguments = free(request.arguments, ours=_OURS)
+        beside = {name: arguments.pop(name) for name in _BESIDE_OPTIONS & arguments.keys()}
+        native = self._model.structured == "json_schema" or self._options.constrain
+        try:
+            reply = await self._client.chat(
+                model=request.model_id,
+                messages=messages,
+                stream=False,
+                format=request.schema if native else None,
+                options={
+                    **arguments,
+                    "num_ctx": self._options.num_ctx,
+                    "num_predict": request.max_output_tokens,
+                },
+                **beside,
+            )
+        except TypeError as error:
+            # The client unpacks whatever JSON came as if it were an object.
+            raise undecodable("it is no JSON object") from error
+        except Exception as error:
+            raise failure_of(error, self._place) from error
+        return OllamaChat.model_validate(reply).answer()
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._client.close()  # type: ignore[no-untyped-call]
+
+    def _refuse_too_long(self, messages: list[Message]) -> None:
+        tokens = sum(len(m["content"].encode()) for m in messages) // _BYTES_PER_TOKEN
+        if tokens > self._options.num_ctx:
+            raise ProviderError(
+                FailureKind.configuration,
+                f"the prompt has about {tokens} tokens and Ollama would cut it to the "
+                f"{self._options.num_ctx} of options.num_ctx; raise num_ctx in the entry of "
+                f"{self._model.name}",
+            )
+
+
+def build(model: Model) -> OllamaProvider:
+    """Return the provider of `model`.
+
+    Raises:
+        ConfigError: the entry's options or arguments cannot be used.
+    """
+    return OllamaProvider(model)

@@ -1,0 +1,120 @@
+"""Models behind the OpenAI chat completions format: OpenAI, OpenRouter and most local servers."""
+
+from __future__ import annotations
+
+import json
+import re
+from http import HTTPStatus
+from typing import Any, Literal, cast
+
+import openai
+from openai.types.chat import ChatCompletionMessageParam
+from pydantic import BaseModel, ConfigDict
+
+from model_gateway.call import Source
+from model_gateway.config import Model
+from model_gateway.entry_settings import free, options_of, server_url
+from model_gateway.providers.http_errors import Place, failure_of, failure_of_status
+from model_gateway.providers.provider import Answer, ProviderError, Request
+from model_gateway.strict_schema import strict
+from model_gateway.wire_replies import Completion, read, sendable
+
+_URL = "https://api.openai.com/v1"
+_NO_KEY = "none"
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
+_LONGEST_NAME = 64
+_OURS = {"model", "messages", "stream", "n", "max_tokens", "max_completion_tokens"}
+
+
+class Options(BaseModel):
+    """What an entry of this provider may say under `options`.
+
+    `strict` asks the server to hold the reply to the schema, where the schema allows it;
+    `json_mode` asks for any JSON object when the schema stands in the prompt. `constrain` sends
+    the schema beside the prompt that holds it, for local servers that hold the reply to it
+    without showing it to the model.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    strict: bool = False
+    json_mode: bool = False
+    constrain: bool = False
+    max_tokens_parameter: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+
+
+class OpenAIProvider:
+    """One model of one server that speaks this format."""
+
+    source = Source.network
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._options = options_of(model, Options, ours=_OURS)
+        self._place = Place(model=model, url=server_url(model, _URL))
+        # Never None: the SDK would send OPENAI_API_KEY to a server that is to have no key.
+        key = model.key or _NO_KEY
+        self._client = openai.AsyncOpenAI(
+            api_key=key, base_url=self._place.url, max_retries=0, timeout=None
+        )
+        # Named here because it imports half of the SDK, which must not hold up the event loop.
+        self._create = self._client.chat.completions.with_raw_response.create
+
+    async def send(self, request: Request) -> Answer:
+        """Send `request` once.
+
+        Raises:
+            ProviderError: there was no reply.
+        """
+        messages = cast(list[ChatCompletionMessageParam], sendable(request.messages))
+        body = self._body(request)
+        try:
+            raw = await self._create(model=request.model_id, messages=messages, extra_body=body)
+        except Exception as error:
+            raise failure_of(error, self._place) from error
+        reply = read(raw.content, Completion)
+        if reply.fault is not None:
+            raise self._failure_in(reply, reply.fault)
+        return reply.answer()
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._client.close()
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        body = free(request.arguments, ours=_OURS)
+        body[self._options.max_tokens_parameter] = request.max_output_tokens
+        if request.schema is None:
+            return body
+        if self._model.structured == "json_schema" or self._options.constrain:
+            body["response_format"] = self._format(request.schema, request.schema_name)
+        elif self._options.json_mode:
+            body["response_format"] = {"type": "json_object"}
+        return body
+
+    def _format(self, schema: dict[str, Any], name: str) -> dict[str, Any]:
+        closed = strict(schema, all_required=True) if self._options.strict else None
+        told = {
+            "name": _NOT_IN_A_NAME.sub("_", name)[:_LONGEST_NAME],
+            "schema": schema if closed is None else closed,
+            "strict": closed is not None,
+        }
+        return {"type": "json_schema", "json_schema": told}
+
+    def _failure_in(self, reply: Completion, fault: dict[str, Any]) -> ProviderError:
+        code = fault.get("code")
+        return failure_of_status(
+            code if isinstance(code, int) else HTTPStatus.BAD_GATEWAY,
+            self._place,
+            text=json.dumps({"error": fault}),
+            billed=bool(reply.choices),
+        )
+
+
+def build(model: Model) -> OpenAIProvider:
+    """Return the provider of `model`.
+
+    Raises:
+        ConfigError: the entry's options or arguments cannot be used.
+    """
+    return OpenAIProvider(model)

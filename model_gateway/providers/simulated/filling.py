@@ -1,0 +1,204 @@
+"""Walks a reply's shape and fills it: what refers is looked up, all else is asked of a voice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any, Protocol
+
+from model_gateway.providers.simulated import kinds, numbers, pattern
+from model_gateway.providers.simulated.draw import Draw
+from model_gateway.providers.simulated.records import Record
+from model_gateway.providers.simulated.references import References
+from model_gateway.providers.simulated.referring import Path, Referrer, Scope
+from model_gateway.providers.simulated.shape import Shape
+
+_CURRENCIES = ("EUR", "USD", "GBP", "JPY", "DKK", "CHF")
+_LEFT_OUT = 0.15
+_FALSE_IN_LIST = 0.3
+_DAYS_APART = 14
+_START = date(2026, 1, 5)
+
+
+class Voice(Protocol):
+    """Says what the walk cannot know: how many, how long, in which words."""
+
+    def enter(self, shape: Shape, path: Path) -> Mapping[str, Any]:
+        """Hear that an object begins; return the properties whose values are known already."""
+        ...
+
+    def count(self, shape: Shape, path: Path) -> int:
+        """Return how many items a list of new things gets."""
+        ...
+
+    def name(self, shape: Shape, path: Path) -> str:
+        """Return a short name, unlike the others of its list."""
+        ...
+
+    def text(self, shape: Shape, path: Path, topic: str) -> str:
+        """Return running text; `topic` is the name of the thing it is about, if there is one."""
+        ...
+
+    def document(self, path: Path) -> str:
+        """Return a longer text with headings."""
+        ...
+
+    def currencies(self) -> tuple[str, ...]:
+        """Return the currencies that the material speaks of."""
+        ...
+
+
+class Filler:
+    """Fills one reply."""
+
+    def __init__(self, *, references: References, voice: Voice, draw: Draw) -> None:
+        self._references = references
+        self._referrer = Referrer(references, draw)
+        self._voice = voice
+        self._draw = draw
+
+    def fill(self, shape: Shape) -> Any:
+        """Return a value for the whole reply."""
+        return self._value(shape, (), Scope(), shape.name)
+
+    def _value(self, shape: Shape, path: Path, scope: Scope, name: str) -> Any:
+        kind = shape.kind
+        if kind == "string":
+            value: Any = self._string(shape, path, scope, name)
+        elif kind == "object":
+            value = self._object(shape, path, scope)
+        elif kind == "array":
+            value = self._array(shape, path, scope, name)
+        elif kind == "choice":
+            value = self._choice(shape, path, scope)
+        elif kind in {"integer", "number"}:
+            value = self._number(shape, path, scope, name)
+        elif kind == "boolean":
+            value = not scope.indices or not self._draw.at(path).chance(_FALSE_IN_LIST)
+        elif kind == "map":
+            value = self._map(shape, path, scope)
+        elif kind == "tuple":
+            places = enumerate(shape.properties)
+            value = [self._value(place, (*path, i), scope, name) for i, place in places]
+        else:
+            value = None if kind == "null" else self._voice.text(shape, path, "")
+        return value
+
+    def _object(self, shape: Shape, path: Path, scope: Scope) -> dict[str, Any]:
+        known = self._voice.enter(shape, path)
+        made = scope.made
+        for place in shape.properties:
+            here = (*path, place.name)
+            if place.name in known:
+                made[place.name] = known[place.name]
+            elif place.nullable and self._is_left_out(place, here):
+                made[place.name] = None
+            else:
+                inner = Scope(indices=scope.indices) if place.kind == "object" else scope
+                made[place.name] = self._value(place, here, inner, place.name)
+        numbers.put_in_order(made, shape)
+        return made
+
+    def _is_left_out(self, place: Shape, path: Path) -> bool:
+        refers = place.kind in {"string", "integer"} and kinds.is_id(place.name)
+        return not refers and self._draw.at(path, "null").chance(_LEFT_OUT)
+
+    def _array(self, shape: Shape, path: Path, scope: Scope, name: str) -> list[Any]:
+        items = shape.items or Shape(kind="string")
+        parallel = _parallel(scope, name)
+        referred = self._referrer.several(items, path, scope, name, parallel)
+        if referred is not None:
+            return referred
+        binding = self._referrer.binding(shape)
+        if binding is not None:
+            most = len(binding.values) if shape.high is None else int(shape.high)
+            count = min(len(binding.values), most)
+        else:
+            count = self._voice.count(shape, path) if parallel is None else parallel
+        element = kinds.element_name(name)
+        return [
+            self._value(
+                items, (*path, index), Scope(indices=(*scope.indices, index), binding=binding),
+                element,
+            )
+            for index in range(count)
+        ]  # fmt: skip
+
+    def _string(self, shape: Shape, path: Path, scope: Scope, name: str) -> str:
+        known = self._referrer.text(shape, path, scope, name)
+        if known is not None:
+            return known
+        value = self._of_kind(kinds.kind_of(shape, name), shape, path, scope, name)
+        if shape.pattern and not pattern.fits(value, shape.pattern):
+            return pattern.matching(shape.pattern, self._draw.at(path)) or value
+        return value
+
+    def _of_kind(self, kind: kinds.Kind, shape: Shape, path: Path, scope: Scope, name: str) -> str:
+        if kind == "text":
+            topic = scope.record.name if scope.record else ""
+            return self._voice.text(shape, path, topic)
+        if kind == "name":
+            return self._voice.name(shape, path)
+        if kind == "markdown":
+            return self._voice.document(path)
+        if kind == "id":
+            return self._referrer.new_id(shape, path, name)
+        return self._fact(kind, shape, scope)
+
+    def _fact(self, kind: kinds.Kind, shape: Shape, scope: Scope) -> str:
+        if kind == "number":
+            return ".".join(str(i + 1) for i in scope.indices) or "1"
+        if kind == "date":
+            return self._date(shape, scope)
+        if kind == "currency":
+            stated = self._voice.currencies() or _CURRENCIES
+            return stated[scope.index % len(stated)]
+        return f"https://example.org/{1 + sum(scope.indices)}"
+
+    def _date(self, shape: Shape, scope: Scope) -> str:
+        start = self._references.first_date or _START
+        day = start + timedelta(days=_DAYS_APART * (sum(scope.indices) + len(scope.made)))
+        return f"{day.isoformat()}T09:00:00Z" if shape.format == "date-time" else day.isoformat()
+
+    def _number(self, shape: Shape, path: Path, scope: Scope, name: str) -> float:
+        known = self._referrer.number(shape, scope, name)
+        if known is not None:
+            return known
+        if kinds.is_number(name) or kinds.is_id(name):
+            return numbers.clamped(scope.index + 1, shape)
+        return numbers.value(shape, name, self._draw.at(path))
+
+    def _choice(self, shape: Shape, path: Path, scope: Scope) -> Any:
+        """Return the first choice where something is decided once, and any in a list.
+
+        A lone choice is often a gate; a random one would stop plans at random.
+        """
+        return self._draw.at(path).pick(shape.choices) if scope.indices else shape.choices[0]
+
+    def _map(self, shape: Shape, path: Path, scope: Scope) -> dict[str, Any]:
+        items = shape.items or Shape(kind="string")
+        named: dict[str, Record | None] = dict.fromkeys(shape.keys)
+        named = named or dict(self._references.keys_of(shape))
+        if not named:
+            count = self._voice.count(shape, path)
+            named = {self._voice.name(shape, (*path, i, "name")): None for i in range(count)}
+        made: dict[str, Any] = {}
+        for index, (key, record) in enumerate(named.items()):
+            options = next(iter(record.choices.values()), ()) if record else ()
+            here = (*path, index)
+            if options and items.kind == "string":
+                turn = scope.index + self._draw.at(here).below(2)
+                made[key] = options[turn % len(options)]
+            else:
+                made[key] = self._value(items, here, Scope(indices=(index,)), "")
+        return made
+
+
+def _parallel(scope: Scope, name: str) -> int | None:
+    """Return the length of the list beside this one whose name begins the same way."""
+    stem = kinds.parts_of(name)[:-2]
+    for other, value in scope.made.items():
+        alike = len(stem) > 1 and kinds.parts_of(other)[: len(stem)] == stem
+        if alike and isinstance(value, list):
+            return len(value)
+    return None

@@ -1,0 +1,97 @@
+"""The simulated models as a provider: which one an entry plays stands in its options."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from dataclasses import fields, replace
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from model_gateway.call import Source
+from model_gateway.config import Model
+from model_gateway.errors import ConfigError
+from model_gateway.providers.provider import Answer, Request
+from model_gateway.providers.simulated import roles
+from model_gateway.providers.simulated.persona import PERSONAS
+from model_gateway.providers.simulated.rules import Rules
+from model_gateway.providers.simulated.step_model import StepModel
+
+
+class Player(Protocol):
+    """Whoever answers: a step model or one of the roles."""
+
+    def answer(self, request: Request) -> Answer:
+        """Return the reply; the same request gets the same one."""
+        ...
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    persona: str
+    latency_seconds: float = Field(default=0.0, ge=0)
+    traits: dict[str, float] = Field(default_factory=dict)
+    rules: dict[str, float] = Field(default_factory=dict)
+
+
+class Simulated:
+    """Answers requests without a network; `player` does the work."""
+
+    source = Source.simulated
+
+    def __init__(self, player: Player, *, latency_seconds: float = 0.0) -> None:
+        self._player = player
+        self._latency = latency_seconds
+
+    async def send(self, request: Request) -> Answer:
+        """Answer `request` after the configured time; it never fails."""
+        await asyncio.sleep(self._latency)
+        return self._player.answer(request)
+
+    async def close(self) -> None:
+        """Close nothing."""
+
+
+def build(model: Model) -> Simulated:
+    """Return the provider of `model`, whose options name a persona or a role.
+
+    `traits` and `rules` in the options change single parameters of the persona and of the rules,
+    so that a benchmark may draw models and landscapes that nobody has seen.
+
+    Raises:
+        ConfigError: the options name an unknown persona or parameter.
+    """
+    try:
+        options = _Options.model_validate(model.options)
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"{model.name}: the options cannot be used: {told}") from error
+    return Simulated(_player(model, options), latency_seconds=options.latency_seconds)
+
+
+def _player(model: Model, options: _Options) -> Player:
+    if options.persona in roles.ROLES:
+        if options.traits or options.rules:
+            raise ConfigError(f"{model.name}: a role has no traits and knows no rules.")
+        return roles.Role(options.persona)
+    persona = PERSONAS.get(options.persona)
+    if persona is None:
+        known = [*PERSONAS, *roles.ROLES]
+        near = difflib.get_close_matches(options.persona, known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else f" There are {', '.join(known)}."
+        raise ConfigError(f"{model.name}: there is no persona {options.persona!r}.{hint}")
+    changed = _changed(persona, options.traits, f"{model.name}: options.traits")
+    strengths = _changed(Rules(), options.rules, f"{model.name}: options.rules")
+    return StepModel(options.persona, changed, strengths)
+
+
+def _changed(facts: Any, changes: dict[str, float], where: str) -> Any:
+    known = [field.name for field in fields(facts)]
+    unknown = sorted(set(changes) - set(known))
+    if unknown:
+        raise ConfigError(
+            f"{where}: {', '.join(unknown)} is unknown; there are {', '.join(known)}."
+        )
+    return replace(facts, **changes)

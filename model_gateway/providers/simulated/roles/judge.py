@@ -1,0 +1,120 @@
+"""A reader that compares two outputs: imperfect, with noise and a liking for what comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from model_gateway.providers.simulated import kinds
+from model_gateway.providers.simulated.draw import Draw
+from model_gateway.providers.simulated.messages import Block, Conversation
+from model_gateway.providers.simulated.referring import Path
+from model_gateway.providers.simulated.roles import defects, plain_voice
+from model_gateway.providers.simulated.roles.plain_voice import PlainVoice
+from model_gateway.providers.simulated.shape import Shape
+from model_gateway.providers.simulated.words import Lexicon
+
+_PENALTIES = {
+    "repeated_opener": 5.0, "near_duplicate": 8.0, "placeholder": 8.0, "ungrounded": 4.0,
+    "short": 4.0, "empty": 8.0,
+}  # fmt: skip
+_COMFORTABLE = (6.0, 60.0)
+_TOO_LONG = 0.03
+_NOISE = 0.35
+_FIRST_IS_BETTER = 0.15
+_TIE = 0.12
+_TOP = 10.0
+_CHOICES = frozenset({"winner", "preference", "preferred", "better", "choice", "verdict", "best"})
+_SIDES = ({"a", "before", "first", "left", "1"}, {"b", "after", "second", "right", "2"})
+
+
+class Judge(PlainVoice):
+    """Scores what stands in `<a>` and `<b>`, once for every `<question>`."""
+
+    def __init__(self, talk: Conversation, lexicon: Lexicon, draw: Draw) -> None:
+        super().__init__(lexicon, draw, f"{talk.system}\n{talk.user}")
+        plan = "\n".join(b.text for b in talk.all("plan"))
+        first = talk.block("a", "output", "outputs")
+        second = talk.block("b")
+        self._questions = [b.text for b in talk.all("question")]
+        self._plain = (_quality(first, plan), _quality(second, plan))
+        self._faults = (_faults(first, plan), _faults(second, plan))
+
+    def enter(self, shape: Shape, path: Path) -> Mapping[str, Any]:
+        """Return scores, the winner and the reason; each question is judged on its own."""
+        index = next((part for part in reversed(path) if isinstance(part, int)), None)
+        stream = self.draw.at(("question", -1 if index is None else index))
+        one = self._plain[0] + _NOISE * stream.normal() + _FIRST_IS_BETTER
+        two = self._plain[1] + _NOISE * stream.normal()
+        known: dict[str, Any] = {}
+        for place in shape.properties:
+            parts = kinds.parts_of(place.name)
+            if place.kind == "choice" and _CHOICES & set(parts):
+                known[place.name] = plain_voice.chosen(place, _winner(one, two))
+            elif place.kind == "string" and _CHOICES & set(parts):
+                known[place.name] = _winner(one, two)[0]
+            elif place.kind in {"integer", "number"}:
+                known.update(_scored(place, parts, one, two))
+            elif place.kind == "string" and parts[:1] == ("question",) and index is not None:
+                known[place.name] = self._question(index)
+            elif place.kind == "string" and plain_voice.is_statement(place.name):
+                seen_in_a, seen_in_b = self._faults
+                known[place.name] = f"a {one:.1f} ({seen_in_a}); b {two:.1f} ({seen_in_b})"
+        return known
+
+    def count(self, shape: Shape, path: Path) -> int:
+        """Return the number of questions for a list of answers."""
+        if self._questions and shape.items is not None and shape.items.kind == "object":
+            return plain_voice.within(len(self._questions), shape)
+        return super().count(shape, path)
+
+    def document(self, path: Path) -> str:  # noqa: ARG002
+        """Return the verdict in one word and the scores."""
+        one, two = self._plain
+        return f"{_winner(one + _FIRST_IS_BETTER, two)[0]}: a {one:.1f}, b {two:.1f}"
+
+    def _question(self, index: int) -> str:
+        return self._questions[index] if index < len(self._questions) else ""
+
+
+def _quality(block: Block | None, plan: str) -> float:
+    """Return a mark from 0 to 10: ten less what is wrong, per text."""
+    if block is None:
+        return _TOP / 2
+    texts = defects.passages(block.text)
+    if not texts:
+        return 0.0
+    rates = defects.rates(texts, plan)
+    lost = sum(_PENALTIES.get(kind, 0.0) * rate for kind, rate in rates.items())
+    short, long = _COMFORTABLE
+    lost += max(0.0, short - rates["length"]) + _TOO_LONG * max(0.0, rates["length"] - long)
+    return max(0.0, _TOP - lost)
+
+
+def _faults(block: Block | None, plan: str) -> str:
+    if block is None:
+        return ""
+    seen = defects.found_in(defects.passages(block.text), plan)
+    return ", ".join(defect.told() for defect in seen[:2])
+
+
+def _winner(one: float, two: float) -> list[str]:
+    if abs(one - two) <= _TIE:
+        return ["tie", "equal", "same", "both"]
+    return [*sorted(_SIDES[0 if one > two else 1])][::-1]
+
+
+def _scored(place: Shape, parts: tuple[str, ...], one: float, two: float) -> dict[str, Any]:
+    low = 0.0 if place.low is None else place.low
+    high = _TOP if place.high is None else place.high
+    if parts and parts[-1] == "confidence":
+        part = min(1.0, abs(one - two) / 2)
+        high = 1.0 if place.high is None else place.high
+    elif parts and (parts[-1] in _SIDES[1] or parts[0] in _SIDES[1]):
+        part = two / _TOP
+    elif parts and (parts[-1] in _SIDES[0] or parts[0] in _SIDES[0] or "score" in parts):
+        part = one / _TOP
+    else:
+        return {}
+    value = low + min(1.0, max(0.0, part)) * (high - low)
+    return {place.name: round(value) if place.kind == "integer" else round(value, 2)}

@@ -1,0 +1,80 @@
+"""The voice of a role in fields that it knows nothing about: short, from what it was shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from model_gateway.providers.simulated import kinds, names, words
+from model_gateway.providers.simulated.draw import Draw
+from model_gateway.providers.simulated.referring import Path
+from model_gateway.providers.simulated.shape import Shape
+from model_gateway.providers.simulated.words import Lexicon
+
+_FEW = 3
+_MOST = 12
+_LENGTH = 12
+_NUMERAL = re.compile(r"(?<![\w.,])\d{1,2}(?![\w.,%])")
+STATEMENTS = frozenset({
+    "change", "rationale", "reason", "reasoning", "explanation", "justification", "issue",
+    "problem", "defect", "observation", "title", "finding", "claim", "critique", "criticism",
+    "feedback", "summary", "statement", "message", "hypothesis", "gradient", "comment", "evidence",
+    "recommendation", "difference", "description", "answer", "assessment",
+})  # fmt: skip
+"""Identifiers of fields in which a role says what it did or saw."""
+
+
+class PlainVoice:
+    """Fills what a role does not: counts from the schema or the request, texts from its words."""
+
+    def __init__(self, lexicon: Lexicon, draw: Draw, instructions: str) -> None:
+        self._lexicon = lexicon
+        self.draw = draw
+        stated = [int(found) for found in _NUMERAL.findall(instructions)]
+        self._stated = next((n for n in stated if 1 <= n <= _MOST), _FEW)
+        self._taken: dict[str, frozenset[str]] = {}
+
+    def enter(self, shape: Shape, path: Path) -> Mapping[str, Any]:  # noqa: ARG002
+        """Know nothing beforehand."""
+        return {}
+
+    def count(self, shape: Shape, path: Path) -> int:  # noqa: ARG002
+        """Return the first numeral of the request, within the schema's bounds."""
+        return within(self._stated, shape)
+
+    def name(self, shape: Shape, path: Path) -> str:  # noqa: ARG002
+        """Return a short name from the words shown."""
+        name, bag = names.new_name(self._lexicon, self.draw.at(path), _FEW, self._taken.values())
+        self._taken[name] = bag
+        return name
+
+    def text(self, shape: Shape, path: Path, topic: str) -> str:  # noqa: ARG002
+        """Return a fragment of the words shown."""
+        return words.join(self._lexicon.fragment(self.draw.at(path), _LENGTH))
+
+    def document(self, path: Path) -> str:
+        """Return a fragment as well: a role that has more to say overrides this."""
+        return self.text(Shape(kind="string"), path, "")
+
+    def currencies(self) -> tuple[str, ...]:
+        """Return the currencies of the words shown."""
+        return self._lexicon.currencies
+
+
+def within(count: int, shape: Shape) -> int:
+    """Return `count` inside the bounds that the schema sets for a list."""
+    low = count if shape.low is None else max(count, int(shape.low))
+    return low if shape.high is None else min(low, int(shape.high))
+
+
+def is_statement(name: str) -> bool:
+    """Whether a field called `name` is one in which to say what was done or seen."""
+    return any(part in STATEMENTS for part in kinds.parts_of(name))
+
+
+def chosen(place: Shape, wanted: Sequence[str]) -> Any:
+    """Return the first of the wanted values that a choice offers, or its first value."""
+    offered = {str(value).casefold(): value for value in place.choices}
+    found = [offered[one] for one in wanted if one in offered]
+    return found[0] if found else place.choices[0]

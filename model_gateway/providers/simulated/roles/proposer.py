@@ -1,0 +1,118 @@
+"""A text editor that proposes changed prompts from what it is shown, and from nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from model_gateway.providers.simulated import kinds
+from model_gateway.providers.simulated.draw import Draw, Stream
+from model_gateway.providers.simulated.messages import Conversation
+from model_gateway.providers.simulated.referring import Path
+from model_gateway.providers.simulated.roles import edits, evidence, plain_voice
+from model_gateway.providers.simulated.roles.examples import Edit
+from model_gateway.providers.simulated.roles.plain_voice import PlainVoice
+from model_gateway.providers.simulated.shape import Shape
+from model_gateway.providers.simulated.words import Lexicon
+
+_TRIES = 24
+_SECOND_EDIT = 0.35
+_SURFACE = frozenset({"surface", "id", "name", "target", "component"})
+
+
+class Proposer(PlainVoice):
+    """Gives every object that has a `text` an edited prompt, its `surface` and what was done."""
+
+    def __init__(self, talk: Conversation, lexicon: Lexicon, draw: Draw) -> None:
+        super().__init__(lexicon, draw, f"{talk.system}\n{talk.user}")
+        shown = [(b.attributes.get("id", ""), b.text) for b in talk.all("prompt")]
+        self._prompts = shown or [("", "\n".join(b.text for b in talk.blocks if not b.untagged))]
+        feedback = "\n".join(b.text for b in talk.all("feedback"))
+        self._evidence = evidence.read(feedback)
+        self._seen = {_plain(text) for _, text in self._prompts}
+        for block in talk.all("attempts", "attempt"):
+            self._seen.update(_texts(block.text))
+        self._turn = draw.at(("proposer",)).below(len(self._prompts))
+
+    def enter(self, shape: Shape, path: Path) -> Mapping[str, Any]:
+        """Return an edited text for an object that has a property `text`, and what was done."""
+        place = shape.property("text")
+        if place is None or place.kind != "string":
+            return {}
+        surface, edit = self.propose(path)
+        known: dict[str, Any] = {"text": edit.text}
+        for other in shape.properties:
+            if other.name == "text":
+                continue
+            if kinds.parts_of(other.name)[:1] and kinds.parts_of(other.name)[0] in _SURFACE:
+                known[other.name] = (
+                    plain_voice.chosen(other, [surface.casefold()])
+                    if other.kind == "choice"
+                    else surface
+                )
+            elif plain_voice.is_statement(other.name) and other.kind == "string":
+                known[other.name] = edit.told()
+        return known
+
+    def propose(self, path: Path) -> tuple[str, Edit]:
+        """Return the surface and the edit of the next proposal, unlike all those before it."""
+        surface, text = self._prompts[self._turn % len(self._prompts)]
+        named = len({name for name, _ in self._prompts}) == len(self._prompts)
+        donors = [] if named and surface else [other for _, other in self._prompts]
+        self._turn += 1
+        stream = self.draw.at(path, "edit")
+        edit = self._edited(text, donors, stream)
+        self._seen.add(_plain(edit.text))
+        return surface, edit
+
+    def document(self, path: Path) -> str:
+        """Return one edited prompt, for a request that names no shape."""
+        return self.propose(path)[1].text
+
+    def _edited(self, text: str, donors: list[str], stream: Stream) -> Edit:
+        """Try operations in a random order, those that the feedback prompts first."""
+        others = [donor for donor in donors if donor != text]
+        first = [*edits.PROMPTED, *([edits.crossing(others)] if others else [])]
+        order = stream.shuffled(first) + stream.shuffled(edits.UNPROMPTED)
+        # With no feedback that fits, the first kind returns nothing and costs nothing.
+        if stream.chance(0.5):
+            order = stream.shuffled(order)
+        both = stream.chance(_SECOND_EDIT)
+        for number in range(_TRIES):
+            edit = order[number % len(order)](text, self._evidence, stream)
+            if edit is None or not edit.text.strip():
+                continue
+            if both:
+                again = order[(number + 1) % len(order)](edit.text, self._evidence, stream)
+                if again is not None and self._is_new(again.text):
+                    return again
+            if self._is_new(edit.text):
+                return edit
+        return Edit(operation="repeat", touched=text, text=f"{text.rstrip()}\n\n{text.strip()}")
+
+    def _is_new(self, text: str) -> bool:
+        return bool(text.strip()) and _plain(text) not in self._seen
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _texts(shown: str) -> set[str]:
+    """Return the texts in a list of attempts: the strings of JSON, else its paragraphs."""
+    try:
+        value = json.loads(shown)
+    except (ValueError, RecursionError):
+        return {_plain(shown), *(_plain(part) for part in shown.split("\n---\n"))}
+    found: set[str] = set()
+    rest = [value]
+    while rest:
+        one = rest.pop()
+        if isinstance(one, str):
+            found.add(_plain(one))
+        elif isinstance(one, Mapping):
+            rest.extend(one.values())
+        elif isinstance(one, list):
+            rest.extend(one)
+    return found

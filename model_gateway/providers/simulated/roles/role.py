@@ -1,0 +1,71 @@
+"""A model that plays a part beside the steps: it answers from the messages it is shown, only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from model_gateway.providers.provider import Answer, Request
+from model_gateway.providers.simulated import messages, records, shape, tokens
+from model_gateway.providers.simulated.draw import Draw
+from model_gateway.providers.simulated.filling import Filler, Voice
+from model_gateway.providers.simulated.marks import marks
+from model_gateway.providers.simulated.messages import Conversation
+from model_gateway.providers.simulated.references import References
+from model_gateway.providers.simulated.roles.analyst import Analyst
+from model_gateway.providers.simulated.roles.critic import Critic
+from model_gateway.providers.simulated.roles.judge import Judge
+from model_gateway.providers.simulated.roles.proposer import Proposer
+from model_gateway.providers.simulated.words import Lexicon
+
+MakeVoice = Callable[[Conversation, Lexicon, Draw], Voice]
+
+ROLES: Mapping[str, MakeVoice] = MappingProxyType(
+    {"proposer": Proposer, "critic": Critic, "judge": Judge, "analyst": Analyst}
+)
+
+
+class Role:
+    """Plays the role called `name`."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._voice = ROLES[name]
+
+    def answer(self, request: Request) -> Answer:
+        """Return the reply to `request`: the same for the same seed, plan, repeat and call."""
+        origin = request.origin
+        talk = messages.read(request.messages, retried=origin.number > 1)
+        draw = Draw(origin.seed, origin.plan, origin.repeat, origin.key, origin.number, self._name)
+        lexicon = Lexicon.of("\n".join(b.text for b in talk.blocks), [self._name])
+        voice = self._voice(talk, lexicon, draw)
+        schema = request.schema or _schema_in(talk)
+        if schema is None:
+            text = voice.document(())
+        else:
+            # Nothing refers here: what a role says of things it says in its own fields.
+            nothing = References(records.read([]))
+            filler = Filler(references=nothing, voice=voice, draw=draw)
+            text = json.dumps(filler.fill(shape.shape_of(schema)), ensure_ascii=False)
+        return _answer(text, request)
+
+
+def _schema_in(talk: Conversation) -> Mapping[str, Any] | None:
+    for mark in [*marks(talk.system), *marks(talk.user)]:
+        if mark.kind == "json" and isinstance(mark.value, Mapping) and "properties" in mark.value:
+            return mark.value
+    return None
+
+
+def _answer(text: str, request: Request) -> Answer:
+    whole = tokens.count(text)
+    cut = whole > request.max_output_tokens
+    return Answer(
+        text=tokens.cut(text, request.max_output_tokens) if cut else text,
+        finish_reason="length" if cut else "stop",
+        input_tokens=sum(tokens.count(m["content"]) for m in request.messages),
+        output_tokens=min(whole, request.max_output_tokens),
+        model_id=request.model_id,
+    )

@@ -1,0 +1,118 @@
+"""How a simulated model responds to a prompt: each rule a pure function, with its sign outside.
+
+The formulas are the ground truth on which optimizers are compared; docs/simulated_model.md tells
+them in words. Nothing that proposes or judges prompts may read this module.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """The sign and strength of every rule; a benchmark may change them, a test may flip them."""
+
+    copy: float = 1.0
+    copy_falloff: float = 1.5
+    leak: float = 1.0
+    placeholder: float = 1.0
+    invent: float = 1.0
+    mirror: float = 1.0
+    keep: float = 1.0
+    overshoot: float = 1.0
+    strain: float = 1.0
+    slips: float = 1.0
+    heed: float = 1.0
+    emphasis: float = 0.5
+    dilution: float = 3.0
+    guidance: float = 1.0
+    faults: float = 1.0
+    retry: float = 0.35
+
+    def flipped(self) -> Self:
+        """Return the rules with every sign turned round."""
+        return replace(self, **{f.name: -getattr(self, f.name) for f in fields(self)})
+
+
+def within(value: float) -> float:
+    """Return `value` as a probability."""
+    return min(1.0, max(0.0, value))
+
+
+def copy_chance(rules: Rules, copy: float, structures: float) -> float:
+    """R1: how likely an item has the sentence pattern of an example.
+
+    `structures` is the number of structurally different examples; with none, nothing is copied.
+    """
+    if structures <= 0:
+        return 0.0
+    falloff: float = structures**rules.copy_falloff
+    return within(rules.copy * copy / falloff)
+
+
+def leak_chance(rules: Rules, leak: float, occurrences: int) -> float:
+    """R2: how likely a short quoted phrase turns up in an item, forbidden or not."""
+    return within(rules.leak * (1 - (1 - leak) ** occurrences))
+
+
+def placeholder_chance(rules: Rules, placeholder: float, spans: int) -> float:
+    """R3: how likely an item holds a bracketed span of the prompt, letter by letter."""
+    return within(rules.placeholder * (1 - (1 - placeholder) ** min(spans, 4)))
+
+
+def invent_chance(rules: Rules, base: float, invent: float, percents: int) -> float:
+    """R4: how likely a sentence holds a percentage that the plan does not."""
+    return within(base + rules.invent * (1 - (1 - invent) ** percents))
+
+
+def focus(rules: Rules, clauses: int, attention: float) -> float:
+    """R9: how much of a prompt of so many clauses is kept in mind; half at `attention`."""
+    if clauses <= 0:
+        return 1.0
+    load: float = (clauses / attention) ** rules.dilution
+    return 1 / (1 + load)
+
+
+def obedience(rules: Rules, clauses: int, attention: float, guidance: float) -> float:
+    """R9: how far a model does as it is told: focus, times what there is to go by.
+
+    It is highest at a prompt length of the persona's own, and falls towards both ends.
+    """
+    told = within(rules.guidance * (1 - math.exp(-clauses / guidance)))
+    return focus(rules, clauses, attention) * told
+
+
+def emphasis(rules: Rules, statements: float) -> float:
+    """R8: how much weight so many statements of one demand have, with diminishing returns."""
+    unheard: float = (1 - rules.emphasis) ** statements
+    return min(1.0, 1 - unheard)
+
+
+def slip_chance(
+    rules: Rules, base: float, *, heed: float, statements: float, obedience: float
+) -> float:
+    """R8: how likely a slip is: the persona's rate, less what emphasis and obedience prevent."""
+    prevented = rules.heed * heed * emphasis(rules, statements) * obedience
+    return within(rules.slips * base * (1 - prevented))
+
+
+def towards(strength: float, own: float, asked: float, focus: float) -> float:
+    """R5, R6: the persona's own value, pulled towards the one asked for."""
+    return own + strength * math.sqrt(focus) * (asked - own)
+
+
+def output_limit(rules: Rules, limit: int, strain: float, places: int) -> int:
+    """R7: where a reply breaks off, in tokens; long schemas wear weak models down.
+
+    `places` is the number of places of the schema; the first 12 cost nothing.
+    """
+    weight = 1 + rules.strain * strain * max(0, places - 12) / 12
+    return max(64, int(limit / max(0.1, weight)))
+
+
+def fault_chance(rules: Rules, base: float, focus: float, turns: int) -> float:
+    """R10: how likely a reply has a fault of format, less so after each complaint."""
+    return within(rules.faults * base * (2 - focus) * abs(rules.retry) ** turns)

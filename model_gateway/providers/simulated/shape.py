@@ -1,0 +1,148 @@
+"""The JSON schema of a reply, resolved once into a tree that is quick to walk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+_DEEPEST = 9
+_MERGED = ("description", "title")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """One place of a reply.
+
+    `kind` is object, map, array, string, integer, number, boolean, null, choice or any. `low` and
+    `high` bound the length of an array or string, or the value of a number. `choices` are the
+    values of a choice. `items` is what an array or a map holds.
+    """
+
+    kind: str
+    name: str = ""
+    description: str = ""
+    nullable: bool = False
+    choices: tuple[Any, ...] = ()
+    properties: tuple[Shape, ...] = ()
+    items: Shape | None = None
+    keys: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    format: str = ""
+    pattern: str = ""
+    path: tuple[str, ...] = ()
+
+    def property(self, name: str) -> Shape | None:
+        """Return the property called `name`."""
+        return next((p for p in self.properties if p.name == name), None)
+
+    def walk(self) -> Iterator[Shape]:
+        """Yield this place and every place below it."""
+        yield self
+        for child in self.properties:
+            yield from child.walk()
+        if self.items is not None:
+            yield from self.items.walk()
+
+
+@dataclass(frozen=True)
+class _Reader:
+    definitions: Mapping[str, Any] = field(default_factory=dict)
+
+    def read(self, schema: Any, name: str, path: tuple[str, ...]) -> Shape:
+        resolved = self._resolved(schema)
+        bare = Shape(
+            kind="any", name=name, path=path, description=str(resolved.get("description") or ""),
+            format=str(resolved.get("format") or ""), pattern=str(resolved.get("pattern") or ""),
+        )  # fmt: skip
+        if len(path) > _DEEPEST:
+            return replace(bare, kind="null", nullable=True)
+        options = resolved.get("anyOf") or resolved.get("oneOf")
+        if options:
+            return self._either(options, bare)
+        if "const" in resolved or resolved.get("enum"):
+            choices = (resolved["const"],) if "const" in resolved else tuple(resolved["enum"])
+            return replace(bare, kind="choice", choices=choices)
+        kind = resolved.get("type")
+        if isinstance(kind, list):
+            return self._either([{**resolved, "type": one} for one in kind], bare)
+        if kind == "object" or "properties" in resolved:
+            return self._object(resolved, bare)
+        return self._array(resolved, bare) if kind == "array" else _plain(resolved, bare)
+
+    def _resolved(self, schema: Any) -> Mapping[str, Any]:
+        found: dict[str, Any] = dict(schema) if isinstance(schema, Mapping) else {}
+        for _ in range(_DEEPEST):
+            parts = found.pop("allOf", [])
+            if "$ref" in found:
+                parts = [self.definitions.get(str(found.pop("$ref")).rsplit("/", 1)[-1], {})]
+            if not parts:
+                break
+            for part in parts:
+                # What stands beside a reference, such as a description, is nearer to the field.
+                found = {**part, **{k: v for k, v in found.items() if v or k not in _MERGED}}
+        return found
+
+    def _either(self, options: list[Any], bare: Shape) -> Shape:
+        resolved = [self._resolved(option) for option in options]
+        real = [option for option in resolved if option.get("type") != "null"]
+        if not real:
+            return replace(bare, kind="null", nullable=True)
+        chosen = self.read(real[0], bare.name, bare.path)
+        return replace(
+            chosen,
+            nullable=len(real) < len(resolved),
+            description=bare.description or chosen.description,
+        )
+
+    def _object(self, resolved: Mapping[str, Any], bare: Shape) -> Shape:
+        properties = resolved.get("properties") or {}
+        if properties:
+            read = tuple(self.read(s, n, (*bare.path, n)) for n, s in properties.items())
+            return replace(bare, kind="object", properties=read)
+        extra = resolved.get("additionalProperties")
+        if extra is False:
+            return replace(bare, kind="object")
+        names = self._resolved(resolved.get("propertyNames") or {}).get("enum") or ()
+        items = self.read(extra if isinstance(extra, Mapping) else {}, "", (*bare.path, "*"))
+        if items.kind == "any":
+            items = replace(items, kind="string")
+        return replace(bare, kind="map", items=items, keys=tuple(str(n) for n in names))
+
+    def _array(self, resolved: Mapping[str, Any], bare: Shape) -> Shape:
+        listed = resolved.get("prefixItems")
+        low, high = resolved.get("minItems"), resolved.get("maxItems")
+        if listed:
+            read = tuple(
+                self.read(s, bare.name, (*bare.path, str(i))) for i, s in enumerate(listed)
+            )
+            return replace(bare, kind="tuple", properties=read)
+        items = self.read(resolved.get("items") or {"type": "string"}, "", (*bare.path, "[]"))
+        return replace(bare, kind="array", items=items, low=low, high=high)
+
+
+def _plain(resolved: Mapping[str, Any], bare: Shape) -> Shape:
+    kind = resolved.get("type")
+    if kind in {"integer", "number"}:
+        low = _bound(resolved, "minimum", "exclusiveMinimum", 1)
+        high = _bound(resolved, "maximum", "exclusiveMaximum", -1)
+        return replace(bare, kind=str(kind), low=low, high=high)
+    if kind == "string":
+        low, high = resolved.get("minLength"), resolved.get("maxLength")
+        return replace(bare, kind="string", low=low, high=high)
+    return replace(bare, kind=str(kind)) if kind in {"boolean", "null"} else bare
+
+
+def _bound(schema: Mapping[str, Any], closed: str, opened: str, step: int) -> float | None:
+    if isinstance(schema.get(closed), int | float):
+        return float(schema[closed])
+    if isinstance(schema.get(opened), int | float):
+        return float(schema[opened]) + step
+    return None
+
+
+def shape_of(schema: Mapping[str, Any]) -> Shape:
+    """Return the tree of `schema`, with references followed to a bounded depth."""
+    definitions = schema.get("$defs") or schema.get("definitions") or {}
+    return _Reader(definitions).read(schema, "", ())

@@ -1,0 +1,269 @@
+"""The words of a step model: fragments of the plan, bent by what the prompt's form does to it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from model_gateway.providers.simulated import kinds, names, rules, words
+from model_gateway.providers.simulated.draw import Draw, Stream
+from model_gateway.providers.simulated.manner import Manner, TextManner
+from model_gateway.providers.simulated.persona import Persona
+from model_gateway.providers.simulated.referring import Path
+from model_gateway.providers.simulated.rules import Rules
+from model_gateway.providers.simulated.shape import Shape
+from model_gateway.providers.simulated.words import Lexicon
+
+_SENTENCE = 14
+_FAVOURITES = 8
+_MOST_PHRASES = 8
+_SHORTER = 0.75
+_PIECES_A_WORD = 0.75
+_AVOID_STATEMENTS = 2.0
+
+
+class StepVoice:
+    """Writes the texts, names and counts of one reply.
+
+    `given` are names that the material lists as found already. `turns` counts the replies that
+    were complained about before. `habits` are the streams that all calls of a plan share.
+    """
+
+    def __init__(
+        self,
+        *,
+        persona: Persona,
+        strengths: Rules,
+        manner: Manner,
+        lexicon: Lexicon,
+        given: frozenset[str],
+        draw: Draw,
+        habits: Draw,
+        turns: int = 0,
+    ) -> None:
+        self._persona = persona
+        self._manner = manner
+        self._lexicon = lexicon
+        self._given = given
+        self._draw = draw
+        self._habits = habits
+        self._shrink = _SHORTER**turns
+        told = manner.name_statements + (_AVOID_STATEMENTS if given else 0.0)
+        self._duplicate, self._repeat = (
+            rules.slip_chance(
+                strengths, base, heed=persona.heed, statements=told, obedience=manner.obedience
+            )
+            for base in (persona.duplicate, persona.repeat)
+        )
+        self._avoids = rules.within(strengths.heed * persona.heed * manner.obedience)
+        self._names: defaultdict[Path, dict[str, frozenset[str]]] = defaultdict(dict)
+        self._texts: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+        self._planned: defaultdict[Path, list[str]] = defaultdict(list)
+        self._favourites: list[str] = []
+        self._habit: str | None = None
+
+    def enter(self, shape: Shape, path: Path) -> Mapping[str, Any]:
+        """Decide which phrases and placeholders of the prompt this item will leak, and where."""
+        manner = self._manner
+        if not manner.phrases and not manner.placeholders:
+            return {}
+        stream = self._draw.at(path, "leaks")
+        places = [
+            (*path, p.name) if p.kind == "string" else (*path, p.name, 0)
+            for p in shape.properties
+            if _holds_text(p)
+        ]
+        for phrase, chance in manner.phrases[:_MOST_PHRASES]:
+            leaks, where = stream.chance(chance), stream.unit()
+            if leaks and places:
+                self._planned[places[int(where * len(places))]].append(phrase)
+        leaks, where, which = stream.chance(manner.placeholder), stream.unit(), stream.unit()
+        if leaks and places:
+            span = manner.placeholders[int(which * len(manner.placeholders))]
+            self._planned[places[int(where * len(places))]].append(span)
+        return {}
+
+    def count(self, shape: Shape, path: Path) -> int:
+        """Return the length of a list: the mean the prompt led to, and the persona's noise."""
+        manner = self._manner.counts[shape.path]
+        stream = self._draw.at(path, "count")
+        drawn, more, how_many, less, missing = (
+            stream.normal(), stream.unit(), stream.below(3), stream.unit(), stream.unit(),
+        )  # fmt: skip
+        count = round(manner.mean + manner.noise * drawn)
+        if manner.outer:
+            count += (1 + how_many) * (more < self._persona.overshoot)
+            count -= less < self._persona.undershoot
+        count -= missing < manner.missing
+        count = max(manner.low, count)
+        return count if manner.high is None else min(count, manner.high)
+
+    def name(self, shape: Shape, path: Path) -> str:
+        """Return a name of the plan's words; slips repeat one of this reply or of other calls."""
+        stream = self._draw.at(path)
+        again, common, obeys, which = stream.unit(), stream.unit(), stream.unit(), stream.unit()
+        taken = self._names[_without_index(path)]
+        if taken and again < self._duplicate:
+            return list(taken)[int(which * len(taken))]
+        if common < self._repeat:
+            favourite = self._favourite(int(which * _FAVOURITES))
+            avoided = favourite.casefold() in self._given and obeys < self._avoids
+            if favourite not in taken and not avoided:
+                taken[favourite] = frozenset(words.chunks(favourite.casefold()))
+                return favourite
+        for _ in range(3):
+            name, bag = names.new_name(
+                self._lexicon, stream, self._persona.name_words, taken.values()
+            )
+            if name.casefold() not in self._given:
+                break
+        name = _no_longer(name, shape)
+        taken[name] = bag
+        return name
+
+    def text(self, shape: Shape, path: Path, topic: str) -> str:
+        """Return a text; which of the prompt's effects it shows is drawn before its words are."""
+        manner = self._manner.texts.get(shape.path)
+        if manner is None:
+            return words.join(self._lexicon.fragment(self._draw.at(path), _SENTENCE))
+        stream = self._draw.at(path)
+        empty, short, near, copy, which, length, habit, invented = (stream.unit() for _ in range(8))
+        if empty < manner.empty:
+            return ""
+        if short < manner.short:
+            return words.join(self._lexicon.fragment(stream, 1 + int(which * 3))[:3])
+        earlier = self._texts[shape.path]
+        want = manner.want * self._shrink * (1 + self._persona.spread * (2 * length - 1))
+        if self._lexicon.spaceless and not manner.patterns:
+            want *= _PIECES_A_WORD
+        if earlier and near < manner.near_duplicate:
+            made = self._varied(earlier[int(which * len(earlier))], stream)
+        elif manner.patterns and copy < manner.copy:
+            made = self._copied(manner, which, stream, want, invented)
+        else:
+            begin = self._opener() if habit < self._persona.habit else topic * (habit > 0.5)
+            made = self._plain(stream, want, begin, invented, listed=not shape.name)
+        earlier.append(made)
+        for phrase in self._planned.pop(path, ()):
+            made = self._with(made, phrase, which)
+        return _no_longer(made, shape)
+
+    def currencies(self) -> tuple[str, ...]:
+        """Return the currencies of the plan."""
+        return self._lexicon.currencies
+
+    def remark(self, number: int) -> str:
+        """Return a sentence such as a chatty model puts before or after its JSON."""
+        stream = self._draw.at(("remark", number))
+        return self._plain(stream, _SENTENCE, "", 1.0)
+
+    def document(self, path: Path) -> str:
+        """Return running text with headings, as for a reply that has no shape."""
+        out: list[str] = []
+        for part in range(3):
+            stream = self._draw.at((*path, "document", part))
+            heading = self.name(Shape(kind="string"), (*path, "document", part, "name"))
+            out.append(f"## {heading}\n\n{self._plain(stream, 60, '', stream.unit())}")
+        return "\n\n".join(out)
+
+    def _plain(
+        self, stream: Stream, want: float, begin: str, invented: float, *, listed: bool = False
+    ) -> str:
+        lexicon = self._lexicon
+        want = min(want, 2 + 2 * lexicon.size)
+        sentences = max(1, round(want / _SENTENCE))
+        left = max(2, round(want / sentences))
+        out: list[str] = []
+        for number in range(sentences):
+            parts: list[str] = []
+            last: list[str] = []
+            size = 0
+            if begin and number == 0:
+                parts.append(begin)
+                size = min(words.size(begin), left - 2)
+            while size < left:
+                fragment = lexicon.fragment(stream, min(left - size, 3 + stream.below(6)))
+                if fragment == last:
+                    fragment = lexicon.fragment(stream, min(left - size, 3 + stream.below(6)))
+                last = fragment
+                size += len(fragment)
+                parts.append(words.join(fragment))
+            sentence = words.join([part + lexicon.comma for part in parts[:-1]] + parts[-1:])
+            # The same number serves all sentences, turned on so that each has its own chance.
+            if (invented + number * 0.381966) % 1 < self._manner.invent:
+                sentence += self._percentage(invented, number)
+            out.append(words.capitalised(sentence) + ("" if listed else lexicon.stop))
+        return words.join(out)
+
+    def _copied(
+        self, manner: TextManner, which: float, stream: Stream, want: float, invented: float
+    ) -> str:
+        pattern = manner.patterns[int(which * len(manner.patterns))]
+        made = pattern.filled(self._lexicon, stream, round(want))
+        for number in range(len(pattern.sentences)):
+            if (invented + number * 0.381966) % 1 < self._manner.invent:
+                tail = made[-1:] if made[-1:] in ".\u3002!?" else ""
+                made = made.removesuffix(tail) + self._percentage(invented, number) + tail
+        return made
+
+    def _percentage(self, drawn: float, number: int) -> str:
+        """Return a percentage that the plan does not hold."""
+        value = 5 + (int(drawn * 9973) + 17 * number) % 90
+        while self._lexicon.grounded(value):
+            value += 1
+        return f"{'' if self._lexicon.spaceless else ' '}{value}%"
+
+    def _varied(self, earlier: str, stream: Stream) -> str:
+        """Return an earlier text with its last word changed."""
+        word = stream.pick(self._lexicon.content)
+        if self._lexicon.spaceless:
+            return earlier[:-3] + word + earlier[-1:]
+        return words.join([*earlier.split(" ")[:-1], word]) + self._lexicon.stop
+
+    def _with(self, text: str, phrase: str, where: float) -> str:
+        """Put `phrase` in front of the text, or at its end."""
+        front = where < 0.5
+        return words.join([phrase, text] if front else [text, phrase]) if text else phrase
+
+    def _opener(self) -> str:
+        if self._habit is None:
+            fragment = self._lexicon.fragment(self._habits.at(("opener",)), 3)
+            self._habit = words.join(fragment[:3])
+        return self._habit
+
+    def _favourite(self, which: int) -> str:
+        if not self._favourites:
+            stream = self._habits.at(("names",))
+            taken: dict[str, frozenset[str]] = {}
+            for _ in range(_FAVOURITES):
+                name, bag = names.new_name(
+                    self._lexicon, stream, self._persona.name_words, taken.values()
+                )
+                taken[name] = bag
+            self._favourites = list(taken)
+        return self._favourites[which % len(self._favourites)]
+
+
+def _holds_text(shape: Shape) -> bool:
+    if shape.kind == "array" and shape.items is not None:
+        return shape.items.kind == "string" and kinds.kind_of(shape.items, shape.name) == "text"
+    return shape.kind == "string" and kinds.kind_of(shape, shape.name) == "text"
+
+
+def _without_index(path: Path) -> Path:
+    """Return the path with its last index left out: all names of one list share it."""
+    for place in range(len(path) - 1, -1, -1):
+        if isinstance(path[place], int):
+            return (*path[:place], *path[place + 1 :])
+    return path
+
+
+def _no_longer(text: str, shape: Shape) -> str:
+    """Keep to the schema's bounds on the length in characters."""
+    if shape.high is not None and len(text) > shape.high:
+        cut = text[: int(shape.high)]
+        text = cut.rsplit(" ", 1)[0].rstrip(" ,") or cut
+    while shape.low is not None and len(text) < shape.low:
+        text = f"{text} {text}" if text else "1"
+    return text

@@ -1,0 +1,261 @@
+"""What replies look like in the three wire formats, read without importing any SDK."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Protocol, Self, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
+
+from model_gateway.attempt import Message
+from model_gateway.call import FailureKind
+from model_gateway.providers.provider import Answer, ProviderError
+
+_FINISH = {
+    "stop": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "content_filter": "refusal",
+    "refusal": "refusal",
+}
+
+
+def sound(text: str) -> str:
+    """Return `text` with every lone surrogate replaced, because it could not be sent or kept."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def sendable(messages: Sequence[Message]) -> list[Message]:
+    """Return the messages as they can go over a wire."""
+    return [{**message, "content": sound(message["content"])} for message in messages]
+
+
+def _or_none(value: Any, read: Callable[[Any], Any]) -> Any:
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
+# What a server says of usage is taken if it makes sense; the reply counts either way.
+_Count = Annotated[int | None, Field(ge=0), WrapValidator(_or_none)]
+_Dollars = Annotated[float | None, Field(ge=0, allow_inf_nan=False), WrapValidator(_or_none)]
+_Text = Annotated[str, BeforeValidator(lambda v: sound(v) if isinstance(v, str) else v)]
+_Name = Annotated[str | None, WrapValidator(_or_none)]
+_Fault = Annotated[dict[str, Any] | None, WrapValidator(_or_none)]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, from_attributes=True)
+
+
+class WireReply(Protocol):
+    """A whole reply in one of the formats."""
+
+    @classmethod
+    def model_validate(cls, obj: Any) -> Self:
+        """Read a decoded reply."""
+        ...
+
+    def answer(self) -> Answer:
+        """Return what it says."""
+        ...
+
+
+class _ReasoningDetails(_Shape):
+    reasoning_tokens: _Count = None
+
+
+class CompletionUsage(_Shape):
+    """What a reply of the OpenAI format says it used."""
+
+    prompt_tokens: _Count = None
+    completion_tokens: _Count = None
+    completion_tokens_details: Annotated[_ReasoningDetails | None, WrapValidator(_or_none)] = None
+    cost: _Dollars = None
+
+
+class _Part(_Shape):
+    text: _Text | None = None
+
+
+class _Function(_Shape):
+    arguments: _Text = ""
+
+
+class _ToolCall(_Shape):
+    function: _Function | None = None
+
+
+class _CompletionMessage(_Shape):
+    content: _Text | list[_Part] | None = None
+    refusal: _Text | None = None
+    tool_calls: list[_ToolCall] | None = None
+
+
+class _Choice(_Shape):
+    message: _CompletionMessage = Field(default_factory=_CompletionMessage)
+    finish_reason: _Name = None
+    error: _Fault = None
+
+
+class Completion(_Shape):
+    """A reply of the OpenAI chat completions format."""
+
+    choices: list[_Choice] = Field(default_factory=list)
+    usage: Annotated[CompletionUsage | None, WrapValidator(_or_none)] = None
+    model: _Name = None
+    error: _Fault = None
+
+    @property
+    def fault(self) -> dict[str, Any] | None:
+        """The error that a router reports although the status says that all is well."""
+        return self.error or (self.choices[0].error if self.choices else None)
+
+    def answer(self) -> Answer:
+        """Return the first choice; a refusal's own words, or a tool call's arguments, as text.
+
+        Raises:
+            ProviderError: there is no choice.
+        """
+        if not self.choices:
+            raise undecodable("choices: there is none")
+        choice = self.choices[0]
+        content = choice.message.content
+        text = content if isinstance(content, str) else _joined(p.text for p in content or [])
+        finish = _normal(choice.finish_reason)
+        if choice.message.refusal:
+            text, finish = choice.message.refusal, "refusal"
+        elif not text and choice.message.tool_calls:
+            text = _joined(c.function and c.function.arguments for c in choice.message.tool_calls)
+            finish = "stop" if finish == "tool_calls" else finish
+        usage = self.usage or CompletionUsage()
+        details = usage.completion_tokens_details
+        return Answer(
+            text=text,
+            finish_reason=finish,
+            input_tokens=usage.prompt_tokens,
+            output_tokens=usage.completion_tokens,
+            thinking_tokens=details.reasoning_tokens if details else None,
+            cost=usage.cost,
+            model_id=self.model,
+        )
+
+
+class _ThinkingDetails(_Shape):
+    thinking_tokens: _Count = None
+
+
+class _MessageUsage(_Shape):
+    input_tokens: _Count = None
+    cache_creation_input_tokens: _Count = None
+    cache_read_input_tokens: _Count = None
+    output_tokens: _Count = None
+    output_tokens_details: Annotated[_ThinkingDetails | None, WrapValidator(_or_none)] = None
+
+    @property
+    def all_input_tokens(self) -> int | None:
+        """Cached tokens too, which this format counts apart."""
+        if self.input_tokens is None:
+            return None
+        cached = (self.cache_creation_input_tokens or 0) + (self.cache_read_input_tokens or 0)
+        return self.input_tokens + cached
+
+
+class _Block(_Shape):
+    type: str
+    text: _Text | None = None
+    input: Any = None
+
+
+class AnthropicMessage(_Shape):
+    """A reply of the Anthropic messages format."""
+
+    content: list[_Block]
+    stop_reason: _Name = None
+    usage: Annotated[_MessageUsage | None, WrapValidator(_or_none)] = None
+    model: _Name = None
+
+    def answer(self) -> Answer:
+        """Return the arguments of the tool call, if one was forced, or else the text blocks."""
+        text = _joined(b.text for b in self.content if b.type == "text")
+        finish = _normal(self.stop_reason)
+        used = [b.input for b in self.content if b.type == "tool_use"]
+        if used:
+            text = json.dumps(used[0], ensure_ascii=False)
+            finish = "stop" if finish == "tool_use" else finish
+        usage = self.usage or _MessageUsage()
+        details = usage.output_tokens_details
+        return Answer(
+            text=text,
+            finish_reason=finish,
+            input_tokens=usage.all_input_tokens,
+            output_tokens=usage.output_tokens,
+            thinking_tokens=details.thinking_tokens if details else None,
+            model_id=self.model,
+        )
+
+
+class _ChatMessage(_Shape):
+    content: _Text | None = None
+
+
+class OllamaChat(_Shape):
+    """A reply of the Ollama chat format, which counts thinking as output but does not split it."""
+
+    message: _ChatMessage
+    done_reason: _Name = None
+    prompt_eval_count: _Count = None
+    eval_count: _Count = None
+    model: _Name = None
+
+    def answer(self) -> Answer:
+        """Return the message's text."""
+        return Answer(
+            text=self.message.content or "",
+            finish_reason=_normal(self.done_reason),
+            input_tokens=self.prompt_eval_count,
+            output_tokens=self.eval_count,
+            model_id=self.model,
+        )
+
+
+S = TypeVar("S", bound=WireReply)
+
+
+def read(body: bytes, shape: type[S]) -> S:
+    """Read the body of a reply.
+
+    Raises:
+        ProviderError: it is not JSON, or not of this format.
+    """
+    try:
+        return shape.model_validate(json.loads(body))
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(map(str, wrong["loc"])) or "its body"
+        raise undecodable(f"{where}: {wrong['msg']}") from error
+    except (ValueError, RecursionError) as error:
+        raise undecodable("it is not JSON, or not all of it") from error
+
+
+def undecodable(why: str) -> ProviderError:
+    """Return the failure of a reply that came whole but cannot be read."""
+    message = f"the server's reply could not be read: {why}"
+    return ProviderError(FailureKind.connection, message, billed=True)
+
+
+def _normal(finish: str | None) -> str | None:
+    return None if finish is None else _FINISH.get(finish, finish)
+
+
+def _joined(parts: Any) -> str:
+    return "".join(part for part in parts if part)

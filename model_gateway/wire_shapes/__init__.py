@@ -1,0 +1,1 @@
+"""The wire formats that foreign code speaks, one file each."""

@@ -1,0 +1,166 @@
+"""What errors over HTTP mean, told from the errors that HTTP libraries really raise."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import httpx
+import httpx2
+import pytest
+
+from model_gateway.call import FailureKind
+from model_gateway.config import Model
+from model_gateway.providers.http_errors import Place, failure_of
+from model_gateway.providers.provider import ProviderError
+from tests.model_gateway.providers.conftest import KEY, KEY_VARIABLE
+
+URL = "https://user:secret@models.example/v1"
+
+
+def place(**changes: Any) -> Place:
+    """Return where the errors of these tests come from."""
+    values = {"name": "m", "provider": "openai", "model_id": "m-1", "key_env": KEY_VARIABLE}
+    return Place(model=Model.model_validate({**values, **changes}), url=URL)
+
+
+def of_status(code: int, body: Any = None, **headers: str) -> ProviderError:
+    """Return the failure for a reply with this status, body and headers."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    request = httpx.Request("POST", URL)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    reply = httpx.Response(code, text=text, headers=named, request=request)
+    with pytest.raises(httpx.HTTPStatusError) as caught:
+        reply.raise_for_status()
+    return failure_of(caught.value, place())
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (400, FailureKind.configuration),
+        (402, FailureKind.configuration),
+        (403, FailureKind.configuration),
+        (404, FailureKind.configuration),
+        (408, FailureKind.timeout),
+        (409, FailureKind.server),
+        (413, FailureKind.configuration),
+        (422, FailureKind.configuration),
+        (429, FailureKind.rate_limit),
+        (500, FailureKind.server),
+        (503, FailureKind.server),
+        (529, FailureKind.server),
+    ],
+)
+def test_status_decides_the_kind_and_costs_nothing(code: int, kind: FailureKind) -> None:
+    """An error status is no reply, so nothing is owed for it."""
+    failure = of_status(code, {"error": {"message": "no"}})
+    assert (failure.kind, failure.billed) == (kind, False)
+    assert failure.message.startswith(f"the server answered {code}: no")
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry_after": "7"}, 7.0),
+        ({"retry_after": "1.5"}, 1.5),
+        ({"Retry_After_Ms": "250", "retry_after": "9"}, 0.25),
+        ({"retry_after": "-3"}, 0.0),
+        ({"retry_after": "nan"}, None),
+        ({"retry_after": "inf"}, 86_400.0),
+        ({"retry_after": "soon"}, None),
+        ({"retry_after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+    ],
+)
+def test_time_to_wait_is_read_in_every_form(headers: dict[str, str], seconds: float | None) -> None:
+    """Seconds, milliseconds and dates count; nonsense counts as no time named."""
+    assert of_status(429, **headers).retry_after == seconds
+
+
+def test_date_to_wait_for_is_counted_from_now() -> None:
+    """A date in the future is so many seconds away."""
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    assert of_status(503, retry_after=date).retry_after == pytest.approx(60, abs=3)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"error": {"message": "bad id"}}, "bad id"),
+        ({"error": "bad id"}, "bad id"),
+        ({"message": "bad id"}, "bad id"),
+        ({"detail": "bad id"}, "bad id"),
+        ({"detail": [{"msg": "bad id", "input": "THE PROMPT"}]}, "bad id"),
+        ({"error": {"message": "upstream", "metadata": {"raw": '{"error": "bad id"}'}}}, "bad id"),
+        ("bad id", "bad id"),
+        ("<html><h1>nginx</h1></html>", "Bad Request"),
+        ({"unknown": "THE PROMPT"}, "Bad Request"),
+        (["THE PROMPT"], "Bad Request"),
+        ("", "Bad Request"),
+        ("\x1b[31mbad\nid\x07", "[31mbad id"),
+    ],
+)
+def test_message_says_what_the_server_said_and_no_more(body: Any, said: str) -> None:
+    """The message of any known error body is told on one line; what else it holds is not."""
+    message = of_status(400, body).message
+    assert message.startswith("the server answered 400: ")
+    assert said in message
+    assert "THE PROMPT" not in message
+    assert message.isprintable()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"code": "content_filter", "message": "no"}},
+        {"error": {"code": "x", "innererror": {"code": "ResponsibleAIPolicyViolation"}}},
+        {"error": {"message": "flagged", "metadata": {"reasons": ["violence"]}}},
+    ],
+)
+def test_content_filter_is_a_refusal(body: Any) -> None:
+    """The error bodies with which servers decline a prompt are refusals."""
+    assert of_status(403, body).kind is FailureKind.refused
+
+
+def test_key_is_hidden_before_the_message_is_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No part of a key is left over where a long message is cut off."""
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    for length in range(120, 180):
+        message = of_status(401, {"error": {"message": f"{'x' * length}{KEY}"}}).message
+        assert KEY[:8] not in message
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+@pytest.mark.parametrize(
+    ("name", "kind", "billed"),
+    [
+        ("ConnectError", FailureKind.connection, False),
+        ("ConnectTimeout", FailureKind.timeout, False),
+        ("ReadTimeout", FailureKind.timeout, True),
+        ("ReadError", FailureKind.connection, True),
+        ("RemoteProtocolError", FailureKind.connection, True),
+        ("DecodingError", FailureKind.connection, True),
+        ("UnsupportedProtocol", FailureKind.configuration, False),
+        ("LocalProtocolError", FailureKind.configuration, False),
+    ],
+)
+def test_broken_exchanges_are_known_in_both_http_libraries(
+    library: Any, name: str, kind: FailureKind, *, billed: bool
+) -> None:
+    """The kind is found under the SDK's own error, and the address is told without its password."""
+    outer = RuntimeError("the SDK's own words")
+    outer.__cause__ = getattr(library, name)("details")
+    failure = failure_of(outer, place())
+    assert (failure.kind, failure.billed) == (kind, billed)
+    assert "models.example" in failure.message
+    assert "secret" not in failure.message
+
+
+def test_error_of_no_known_kind_is_told_and_may_have_cost_money() -> None:
+    """What nobody foresaw is final, named by its class, and charged."""
+    failure = failure_of(LookupError("odd"), place())
+    assert (failure.kind, failure.billed) == (FailureKind.configuration, True)
+    assert failure.message == "LookupError: odd"
