@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from model_gateway.call import FailureKind, Source
@@ -22,7 +22,8 @@ def digest_of(*parts: Any) -> str:
 class Attempt:
     """Everything about one request and its reply, as it stands in `attempts.jsonl`.
 
-    `messages` and `schema` are what was sent, after any schema text was added to the prompt.
+    `messages` and `schema` are what was sent, after any schema text was added to the prompt;
+    `arguments` are sampling arguments, `options` those of the entry that shape a reply.
     `cost` is in US dollars and None where no price is known; `seconds` is wall time.
     `status` is ok, partial (a value was recovered from a reply that broke off), failed, or
     cancelled (the cell went away while the request was under way).
@@ -51,6 +52,7 @@ class Attempt:
     failure_kind: FailureKind | None
     failure_message: str | None
     source: Source
+    options: dict[str, Any] = field(default_factory=dict)
     fallback: bool = False
     reported_model: str | None = None
 
@@ -59,12 +61,12 @@ class Attempt:
         """The journal's key: two attempts with the same one asked exactly the same thing."""
         return digest_of(
             self.provider, self.model_id, self.messages, self.schema, self.arguments,
-            self.max_output_tokens, self.cell, self.key, self.repeat,
+            self.options, self.max_output_tokens, self.cell, self.key, self.repeat,
         )  # fmt: skip
 
     def to_row(self) -> dict[str, Any]:
         """Return the row as plain JSON values."""
-        return asdict(self)
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Attempt:

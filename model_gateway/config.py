@@ -73,6 +73,17 @@ class Model(BaseModel):
             return None
         return (input_tokens * self.price.input + output_tokens * self.price.output) / 1e6
 
+    @property
+    def manner(self) -> dict[str, Any]:
+        """The options that shape a reply. Where a recorded run lies is no part of it."""
+        return {} if self.provider == "recorded" else self.options
+
+    @property
+    def server(self) -> str:
+        """The address that is asked, or nothing for the provider's own."""
+        named = os.environ.get(self.base_url_env) if self.base_url_env else None
+        return (named or self.base_url or "").strip()
+
     def output_bound(self, asked: int) -> int:
         """Return how many tokens a reply may have when a step asked for at most `asked`."""
         shown = asked if self.max_output_tokens is None else min(asked, self.max_output_tokens)

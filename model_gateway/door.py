@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import socket
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Generic
+
+from pydantic import BaseModel
 
 from model_gateway.attempt import Message
 from model_gateway.call import Call, Failure, FailureKind, R, Reply
@@ -89,7 +92,7 @@ class Door:
         question = {
             "key": key,
             "messages": messages,
-            "schema": schema.model_json_schema(),
+            "schema": _schema_of(schema),
             "schema_name": schema.__name__,
             "max_output_tokens": max_output_tokens,
             "arguments": arguments or {},
@@ -160,6 +163,12 @@ class _Wire:
             raise DoorError("The model gateway closed the connection during a call.")
         message: dict[str, Any] = json.loads(line)
         return message
+
+
+@functools.cache
+def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON schema of a model, made once: a step asks for the same one many times."""
+    return model.model_json_schema()
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -16,8 +15,7 @@ O = TypeVar("O", bound=BaseModel)  # noqa: E741 - stands for Options
 
 def address(model: Model, default: str) -> str:
     """Return the address from the entry's variable, else from the entry, else `default`."""
-    named = os.environ.get(model.base_url_env) if model.base_url_env else None
-    return (named or model.base_url or default).strip()
+    return model.server or default
 
 
 def server_url(model: Model, default: str) -> str:

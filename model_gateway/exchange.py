@@ -96,7 +96,7 @@ async def exchange(
         provider = await desk.provider(model)
     except ConfigError as error:
         return _never_sent(FailureKind.configuration, desk.redact(str(error)))
-    digest = _cache_digest(request, model)
+    digest = _cache_digest(request, model) if asker.cache is not None else ""
     if asker.cache is not None and (kept := asker.cache.get(digest)) is not None:
         return Exchanged(answer=kept, failure=_fault_of(kept), source=Source.cache, started=now())
     worst = _worst_case(request, model)
@@ -205,8 +205,8 @@ def _cache_digest(request: Request, model: Model) -> str:
     """Return what makes two requests the same; the simulation also answers by plan and seed."""
     origin = request.origin
     return digest_of(
-        model.provider, model.model_id, request.messages, request.schema, dict(request.arguments),
-        request.max_output_tokens, origin.repeat,
+        model.provider, model.server, model.model_id, model.manner, request.messages,
+        request.schema, dict(request.arguments), request.max_output_tokens, origin.repeat,
         [origin.plan, origin.key, origin.seed, origin.number] if model.is_simulated else None,
     )  # fmt: skip
 
@@ -220,7 +220,7 @@ def attempt_of(request: Request, model: Model, asker: Asker, *, fallback: bool) 
         max_output_tokens=request.max_output_tokens, text="", finish_reason=None,
         input_tokens=None, output_tokens=None, thinking_tokens=None, cost=None, started=now(),
         seconds=0.0, status="cancelled", failure_kind=None, failure_message=None,
-        source=Source.network, fallback=fallback,
+        source=Source.network, options=model.manner, fallback=fallback,
     )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ class Gateway:
 
     Use it as an async context manager. `key_variables` are the environment variables that hold
     keys; their values are taken out of everything that is recorded or told. `build` makes the
-    provider of a model.
+    provider of a model. The `ledger` may be exchanged until the first door is opened.
     """
 
     def __init__(
@@ -55,9 +55,6 @@ class Gateway:
     ) -> None:
         self.ledger = ledger or Ledger()
         self.redact = Redactor(key_variables)
-        self.desk = Desk(
-            ledger=self.ledger, redact=self.redact, provider=self._provider, limits=self._limits_of
-        )
         self._build = build
         self._doors: dict[str, OpenDoor] = {}
         self._providers: dict[str, asyncio.Future[Provider]] = {}
@@ -124,6 +121,13 @@ class Gateway:
         for task in calls:
             task.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
+
+    @property
+    def desk(self) -> Desk:
+        """What all calls share."""
+        return Desk(
+            ledger=self.ledger, redact=self.redact, provider=self._provider, limits=self._limits_of
+        )
 
     async def answer(self, question: Question, asker: Asker) -> Outcome:
         """Answer a question of this very process, whose text nobody judges here."""

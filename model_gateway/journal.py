@@ -16,7 +16,7 @@ class Journal(Protocol):
     """Where attempts go when they are finished, and come from when a cell runs again."""
 
     def take(self, digest: str) -> Attempt | None:
-        """Return the next finished attempt with this request digest, once."""
+        """Return the next replied attempt with this request digest, once."""
         ...
 
     async def append(self, attempt: Attempt) -> None:
@@ -24,9 +24,20 @@ class Journal(Protocol):
         ...
 
 
+_NO_REPLY = {
+    FailureKind.timeout,
+    FailureKind.rate_limit,
+    FailureKind.server,
+    FailureKind.connection,
+    FailureKind.configuration,
+    FailureKind.budget,
+}
+"""What lies in the circumstances, which may have been mended before the cell runs again."""
+
+
 def replayable(attempt: Attempt) -> bool:
-    """Whether an attempt was finished: not cut off, and not refused for lack of money."""
-    return attempt.status != "cancelled" and attempt.failure_kind is not FailureKind.budget
+    """Whether an attempt ended with a reply, good or bad, that need not be paid for again."""
+    return attempt.status != "cancelled" and attempt.failure_kind not in _NO_REPLY
 
 
 def read_attempts(path: Path) -> list[Attempt]:
@@ -55,7 +66,7 @@ class FileJournal:
         self._appender = SyncedAppender(path)
 
     def take(self, digest: str) -> Attempt | None:
-        """Return the next finished attempt with this request digest, once, as it was recorded."""
+        """Return the next replied attempt with this request digest, once, as it was recorded."""
         rows = self._rows.get(digest)
         return rows.popleft() if rows else None
 

@@ -39,7 +39,7 @@ def read_rows(path: Path) -> tuple[list[Row], int]:
             continue
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             torn += 1
             continue
         if isinstance(row, dict):
@@ -50,13 +50,12 @@ def read_rows(path: Path) -> tuple[list[Row], int]:
 
 
 class Appender:
-    """Appends rows to one file; a torn last line is closed first, never overwritten."""
+    """Appends rows to one file; a torn last line is ended first, never overwritten."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         size = os.fstat(self._file).st_size
-        if size and os.pread(self._file, 1, size - 1) != b"\n":
-            self._write(b"\n")
+        self._torn = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
 
     def append(self, row: Row, *, sync: bool = False) -> None:
         """Write one row; with `sync` it is on the disk when this returns."""
@@ -68,7 +67,15 @@ class Appender:
         Raises:
             OSError: the disk is full or read-only; what was written before stays readable.
         """
-        self._write("".join(dumps(row) + "\n" for row in rows).encode())
+        self.append_lines([dumps(row) for row in rows], sync=sync)
+
+    def append_lines(self, lines: list[str], *, sync: bool = False) -> None:
+        """Write rows that `dumps` has made lines of.
+
+        Raises:
+            OSError: the disk is full or read-only; what was written before stays readable.
+        """
+        self._write("".join(line + "\n" for line in lines).encode())
         if sync:
             os.fsync(self._file)
 
@@ -90,9 +97,12 @@ class Appender:
         self.close()
 
     def _write(self, data: bytes) -> None:
-        view = memoryview(data)
+        view = memoryview(b"\n" + data if self._torn else data)
         while view:
+            # A full disk may take a part before it refuses the rest.
+            self._torn = True
             view = view[os.write(self._file, view) :]
+        self._torn = False
 
 
 class SyncedAppender:
@@ -100,7 +110,7 @@ class SyncedAppender:
 
     def __init__(self, path: Path) -> None:
         self._appender = Appender(path)
-        self._waiting: list[tuple[Row, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[str, asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
 
     async def append(self, row: Row) -> None:
@@ -108,9 +118,11 @@ class SyncedAppender:
 
         Raises:
             OSError: it could not be written.
+            TypeError, ValueError: it is no JSON; the rows of others are not held up by it.
         """
+        line = dumps(row)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((row, done))
+        self._waiting.append((line, done))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain())
         await asyncio.shield(done)
@@ -127,7 +139,7 @@ class SyncedAppender:
             error: OSError | None = None
             try:
                 await asyncio.to_thread(
-                    self._appender.append_all, [row for row, _ in batch], sync=True
+                    self._appender.append_lines, [line for line, _ in batch], sync=True
                 )
             except OSError as problem:
                 error = problem

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_gateway.attempt import Attempt, digest_of
+from model_gateway.call import FailureKind, Source
 from model_gateway.jsonl import Row
 
 Log = Callable[[Row], None]
@@ -89,28 +90,33 @@ class Ledger:
 
         Raises:
             BudgetError: there is no room, and nothing under way whose settling could give any.
+            OSError: the reservation could not be logged; then nothing is held.
         """
         async with self._freed:
             while True:
                 over = self.caps.exceeded_by(self.spent + self.held + worst)
                 if over is None:
                     break
-                if self.held.calls == 0 or self.caps.exceeded_by(self.spent + worst):
-                    self.reached = over
+                alone = self.caps.exceeded_by(self.spent + worst)
+                if alone is not None or self.held.calls == 0:
+                    self.reached = alone or over
                     raise BudgetError(
-                        f"{over} leaves no room for this call's worst case of {worst.tokens} tokens"
-                        f" and {worst.dollars:.4f} dollars; raise the cap and repeat the command"
+                        f"{self.reached} leaves no room for this call's worst case of "
+                        f"{worst.tokens} tokens and {worst.dollars:.4f} dollars; raise the cap and "
+                        "repeat the command"
                     )
                 await self._freed.wait()
+            if log is not None:
+                log({"reserved": identity, "tokens": worst.tokens, "dollars": worst.dollars})
             self.held += worst
-        if log is not None:
-            log({"reserved": identity, "tokens": worst.tokens, "dollars": worst.dollars})
         return Reservation(worst=worst)
 
     async def settle(self, reservation: Reservation, actual: Spend | None) -> None:
         """Replace what was held by what it came to; unknown spend is charged in full."""
         async with self._freed:
             self.held -= reservation.worst
+            if self.held.calls == 0:
+                self.held = Spend()  # what is left of the dollars is an error of rounding
             self.spent += reservation.worst if actual is None else actual
             self._freed.notify_all()
 
@@ -119,11 +125,12 @@ def spent_before(reservations: Iterable[Row], attempts: Iterable[Attempt]) -> Sp
     """Return what earlier sessions spent, from their logged reservations and their attempts.
 
     An attempt whose spend is unknown, and a reservation whose attempt was never recorded because
-    the session died, count in full. Attempts without a reservation were never sent.
+    the session died, count in full. Attempts that were never sent have no reservation.
     """
     actual: defaultdict[str, deque[Spend | None]] = defaultdict(deque)
     for attempt in attempts:
-        actual[digest_of(_identity(attempt))].append(_known_spend(attempt))
+        if _was_sent(attempt):
+            actual[digest_of(_identity(attempt))].append(_known_spend(attempt))
     total = Spend()
     for row in reservations:
         worst = Spend(calls=1, tokens=int(row["tokens"]), dollars=float(row["dollars"]))
@@ -140,6 +147,13 @@ def _identity(attempt: Attempt) -> dict[str, Any]:
         "number": attempt.number,
         "model": attempt.model,
     }
+
+
+def _was_sent(attempt: Attempt) -> bool:
+    if attempt.source is Source.cache or attempt.failure_kind is FailureKind.budget:
+        return False
+    # A key that was missing took no time; a server that refused one did.
+    return attempt.failure_kind is not FailureKind.configuration or attempt.seconds > 0
 
 
 def _known_spend(attempt: Attempt) -> Spend | None:

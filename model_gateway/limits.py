@@ -3,41 +3,101 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-
-from aiolimiter import AsyncLimiter
 
 from model_gateway.config import Model
 
 
 class Turn:
-    """Lets calls of one local model through at a time; another model waits until they are done.
+    """Lets calls of one local model through at a time; the other models wait in order.
 
     A machine that holds one local model in memory would otherwise load them in turn, over and
-    over, when their calls come interleaved.
+    over, when their calls come interleaved. So all calls that wait for a model are let in
+    together when its turn begins, and who comes later waits behind the models that wait already.
     """
 
     def __init__(self) -> None:
         self._holder: str | None = None
         self._calls = 0
-        self._free = asyncio.Condition()
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
 
     @asynccontextmanager
     async def of(self, name: str) -> AsyncIterator[None]:
         """Wait until no other model has the turn, and hold it for the length of the block."""
-        async with self._free:
-            await self._free.wait_for(lambda: self._holder in (None, name))
+        if self._holder is None or (self._holder == name and not self._waiting):
             self._holder = name
             self._calls += 1
+        else:
+            await self._let_in(name)
         try:
             yield
         finally:
-            async with self._free:
-                self._calls -= 1
-                if self._calls == 0:
-                    self._holder = None
-                self._free.notify_all()
+            self._release()
+
+    async def _let_in(self, name: str) -> None:
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(name, []).append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.cancelled():
+                self._give_up(name, place)
+            else:
+                self._release()
+            raise
+
+    def _give_up(self, name: str, place: asyncio.Future[None]) -> None:
+        places = self._waiting.get(name, [])
+        if place in places:
+            places.remove(place)
+            if not places:
+                del self._waiting[name]
+        if self._waiting and next(iter(self._waiting)) == self._holder:
+            self._begin_next()
+
+    def _release(self) -> None:
+        self._calls -= 1
+        if self._calls == 0:
+            self._holder = None
+        while self._holder is None and self._waiting:
+            self._begin_next()
+
+    def _begin_next(self) -> None:
+        name = next(iter(self._waiting))
+        places = [place for place in self._waiting.pop(name) if not place.done()]
+        if places:
+            self._holder = name
+            self._calls += len(places)
+        for place in places:
+            place.set_result(None)
+
+
+class PerMinute:
+    """At most `rate` requests or tokens in any minute; the first to come is served first."""
+
+    def __init__(self, rate: float) -> None:
+        self._most = max(rate, 1)
+        self._seconds = 60 * max(1, 1 / rate)
+        self._taken: deque[tuple[float, float]] = deque()
+        self._first = asyncio.Lock()
+
+    async def take(self, amount: float = 1) -> None:
+        """Wait until there is room for `amount`; one larger than the rate waits for all of it."""
+        amount = min(amount, self._most)
+        now = asyncio.get_running_loop().time
+        async with self._first:
+            while (wait := self._until_room(amount, now())) > 0:
+                await asyncio.sleep(wait)
+            self._taken.append((now(), amount))
+
+    def _until_room(self, amount: float, now: float) -> float:
+        while self._taken and self._taken[0][0] + self._seconds <= now:
+            self._taken.popleft()
+        if sum(taken for _, taken in self._taken) + amount <= self._most:
+            return 0
+        return self._taken[0][0] + self._seconds - now
 
 
 class Limits:
@@ -54,16 +114,16 @@ class Limits:
     async def slot(self, tokens: int) -> AsyncIterator[None]:
         """Wait until a request of about `tokens` tokens may be sent; hold its place until done."""
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._workers)
             if self._model.local:
+                # Before a worker is taken: all that wait for the model share its turn.
                 await stack.enter_async_context(self._turn.of(self._model.name))
+            await stack.enter_async_context(self._workers)
             if self._requests is not None:
-                await self._requests.acquire()
+                await self._requests.take()
             if self._tokens is not None:
-                # A single request larger than the rate could otherwise never be sent.
-                await self._tokens.acquire(min(tokens, self._tokens.max_rate))
+                await self._tokens.take(tokens)
             yield
 
 
-def _per_minute(rate: float | None) -> AsyncLimiter | None:
-    return None if rate is None else AsyncLimiter(max(rate, 1), 60 * max(1, 1 / rate))
+def _per_minute(rate: float | None) -> PerMinute | None:
+    return None if rate is None else PerMinute(rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import random
@@ -130,5 +131,11 @@ def refuse_foreign_modules(host: Host, code: Path) -> None:
     """
     for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None)
-        if path and host.is_from(name) and not Path(path).resolve().is_relative_to(code):
+        if path and host.is_from(name) and not _real(path).is_relative_to(code):
             raise ImproveError(f"{name} was loaded from {path}, not from {code}")
+
+
+@functools.cache
+def _real(path: str) -> Path:
+    """Return where a file really lies; asked of the same few files again in every cell."""
+    return Path(path).resolve()

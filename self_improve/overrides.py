@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from types import ModuleType
+from types import FunctionType, ModuleType
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -15,9 +16,9 @@ from self_improve.host import Host
 def apply(texts: Mapping[str, str], host: Host) -> None:
     """Set each surface of `texts` (id to text) for the rest of this process's life.
 
-    A constant is set wherever the host's modules hold the same object under any name, because
-    one that was imported by name is a copy. After a description was set, every model that
-    embeds its model is rebuilt, inner ones first.
+    A constant is set wherever the host's code holds the same object: under any name in a module
+    or a class, in a list or dict of theirs, as a parameter's default. After a description was
+    set, every model that embeds its model is rebuilt, inner ones first.
 
     Raises:
         UsageError: an id names nothing that can be set.
@@ -40,12 +41,56 @@ def _set_constant(module: ModuleType, name: str, text: str, surface_id: str, hos
     old = vars(module).get(name)
     if not isinstance(old, str):
         raise UsageError(f"The surface {surface_id} is no string in the code that was loaded.")
+    exchange = _Exchange(old, text, host)
     for other_name, other in list(sys.modules.items()):
-        if not host.is_from(other_name):
-            continue
-        for attribute, value in list(vars(other).items()):
-            if value is old:
-                setattr(other, attribute, text)
+        if host.is_from(other_name):
+            exchange.names_of(other)
+
+
+class _Exchange:
+    """Puts one string in the place of another, in everything that the host's names lead to."""
+
+    def __init__(self, old: str, new: str, host: Host) -> None:
+        self._old = old
+        self._new = new
+        self._host = host
+        self._seen: set[int] = set()
+
+    def names_of(self, owner: ModuleType | type) -> None:
+        """Exchange it in a module or class."""
+        for name, value in list(vars(owner).items()):
+            if value is self._old:
+                setattr(owner, name, self._new)
+            else:
+                self._inside(value)
+
+    def _inside(self, value: Any) -> None:
+        if id(value) in self._seen:
+            return
+        self._seen.add(id(value))
+        if isinstance(value, dict | list):
+            for place, inner in list(
+                value.items() if isinstance(value, dict) else enumerate(value)
+            ):
+                if inner is self._old:
+                    value[place] = self._new
+                else:
+                    self._inside(inner)
+        elif isinstance(value, staticmethod | classmethod):
+            self._inside(value.__func__)
+        elif isinstance(value, FunctionType):
+            self._defaults_of(value)
+            self._inside(getattr(value, "__wrapped__", None))
+        elif isinstance(value, type) and self._host.is_from(value.__module__):
+            self.names_of(value)
+
+    def _defaults_of(self, function: FunctionType) -> None:
+        if function.__defaults__:
+            function.__defaults__ = tuple(
+                self._new if value is self._old else value for value in function.__defaults__
+            )
+        if function.__kwdefaults__:
+            self._inside(function.__kwdefaults__)
 
 
 def _set_description(module: ModuleType, name: str, text: str, surface_id: str) -> type[BaseModel]:

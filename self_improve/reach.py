@@ -8,7 +8,7 @@ a cell has really sent confirms it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -60,14 +60,19 @@ class _Walk:
         if isinstance(value, type):
             self._class(value)
         elif isinstance(value, FunctionType):
-            self._note_client(value.__module__)
-            if self._host.is_from(value.__module__):
-                self._code(value.__code__, value.__globals__)
+            self._function(value)
         elif isinstance(value, ModuleType):
             self._note_client(value.__name__)
         elif isinstance(value, dict | list | tuple | set | frozenset):
             for inner in value.values() if isinstance(value, dict) else value:
                 self.visit(inner)
+
+    def _function(self, value: FunctionType) -> None:
+        self._note_client(value.__module__)
+        if self._host.is_from(value.__module__):
+            self._code(value.__code__, value.__globals__)
+            for default in (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()):
+                self.visit(default)
 
     def _class(self, value: type) -> None:
         self._note_client(value.__module__)
@@ -97,13 +102,13 @@ class _Walk:
         for name in code.co_names:
             if name in names:
                 self.visit(names[name])
-                for inner in _mentioned(names[name], code.co_names):
-                    self.visit(inner)
             elif hasattr(self._step, name):
                 # A method called on the step itself; those it inherits count too.
                 self.visit(getattr(self._step, name))
-            elif name in sys.modules:
-                self.visit(sys.modules[name])
+        for module in _modules(code.co_names, names):
+            self.visit(module)
+            for name in code.co_names:
+                self.visit(vars(module).get(name))
         for constant in code.co_consts:
             if isinstance(constant, CodeType):
                 self._code(constant, names)
@@ -123,9 +128,13 @@ def _unwrapped(value: Any) -> Any:
     return getattr(value, "__func__", value)
 
 
-def _mentioned(value: Any, names: tuple[str, ...]) -> Iterator[Any]:
-    """Yield what the code takes from a module it mentions by name."""
-    if isinstance(value, ModuleType):
-        for name in names:
-            if name in vars(value):
-                yield vars(value)[name]
+def _modules(mentioned: Sequence[str], names: Mapping[str, Any]) -> list[ModuleType]:
+    """Return the modules that code mentions: those it knows, and those it imports when it runs."""
+    package = str(names.get("__package__") or "").split(".")
+    parents = [".".join(package[:length]) for length in range(1, len(package) + 1)]
+    found: dict[str, ModuleType] = {}
+    for name in mentioned:
+        absolute = [name, *(f"{parent}.{name}" if name else parent for parent in parents)]
+        known = [names.get(name), *map(sys.modules.get, absolute)]
+        found |= {module.__name__: module for module in known if isinstance(module, ModuleType)}
+    return list(found.values())

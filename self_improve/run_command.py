@@ -69,13 +69,21 @@ async def execute(options: argparse.Namespace) -> int:
         GatewayError, LabError, ImproveError, OSError: it cannot be done as asked.
     """
     wanted = wanted_by(options)
-    async with prepared(wanted) as work:
-        if options.dry_run:
+    if options.dry_run:
+        async with prepared(wanted) as work:
             states = _states(wanted, work)
             _tell_estimate(options, states, await estimate(wanted, work, states))
             return OK
-        with claimed(wanted, work.specifications):
-            summary = await _run(options, wanted, work, _states(wanted, work))
+    # The models' SDKs take as long to import as the pipeline does; both are done at once.
+    keys = wanted.catalogue.key_variables
+    async with Gateway(key_variables=keys) as gateway:
+        warming = asyncio.create_task(gateway.warm((*wanted.models, *wanted.fallbacks)))
+        async with prepared(wanted) as work:
+            with claimed(wanted, work.specifications):
+                states = _states(wanted, work)
+                gateway.ledger = ledger_for(wanted, states)
+                summary = await _run(options, wanted, work, states, gateway)
+        await warming
     _tell(options, summary)
     if summary.tally.budget:
         return BUDGET
@@ -87,20 +95,21 @@ def _states(wanted: Wanted, work: Prepared) -> list[RunState]:
 
 
 async def _run(
-    options: argparse.Namespace, wanted: Wanted, work: Prepared, states: Sequence[RunState]
+    options: argparse.Namespace,
+    wanted: Wanted,
+    work: Prepared,
+    states: Sequence[RunState],
+    gateway: Gateway,
 ) -> Summary:
-    ledger = ledger_for(wanted, states)
     todo = [state for state in states if not state.is_finished]
-    models = [model for state in todo for model in state.specification.models]
-    keys = wanted.catalogue.key_variables
-    async with Gateway(ledger=ledger, key_variables=keys) as gateway:
-        _, expected, pinged = await asyncio.gather(
-            gateway.warm(models), estimate(wanted, work, states), look(gateway, models)
-        )
-        if todo and not options.json:
-            _say(f"{work.step.name}: {expected.told()}")
-        session = Session(wanted, work, gateway, display(quiet=options.json))
-        return await session.run(states, pinged)
+    models = {m.name: m for state in todo for m in state.specification.models}
+    expected, pinged = await asyncio.gather(
+        estimate(wanted, work, states), look(gateway, models.values())
+    )
+    if todo and not options.json:
+        _say(f"{work.step.name}: {expected.told()}")
+    session = Session(wanted, work, gateway, display(quiet=options.json))
+    return await session.run(states, pinged)
 
 
 def _tell_estimate(

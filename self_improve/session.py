@@ -97,6 +97,7 @@ class Session:
             OSError: the data repo cannot be written.
         """
         todo = [state for state in states if not state.is_finished]
+        already = tuple(s.run for s in states if s.run is not None and s.is_finished)
         async with AsyncExitStack() as stack:
             arms = [await stack.enter_async_context(self._arm(state, pinged)) for state in todo]
             jobs = [
@@ -122,7 +123,7 @@ class Session:
         return Summary(
             tally=matrix.tally,
             runs=tuple(arm.writer.run for arm in arms),
-            already=tuple(s.run for s in states if s.run is not None and s.is_finished),
+            already=already,
             spent=self._gateway.ledger.spent,
             over=self._gateway.ledger.reached,
         )

@@ -104,15 +104,15 @@ class RunSpecification:
 
 def _model_identity(model: Model) -> dict[str, Any]:
     """Return what makes a model answer as it does; addresses and keys are not part of it."""
-    # A recorded run is named by its id; the path to it is the machine's own affair.
-    options = {} if model.provider == "recorded" else model.options
     return {
         "name": model.name,
         "provider": model.provider,
         "id": model.model_id,
         "class_path": model.class_path,
         "arguments": model.arguments,
-        "options": options,
+        "options": model.manner,
+        # Two servers may call different models by one id; where they are is nobody's business.
+        "server": digest_of(model.server) if model.server else None,
         "structured": model.structured,
         "max_output_tokens": model.max_output_tokens,
         "max_attempts": model.max_attempts,

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import string
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel
 
+from self_improve import assembly
 from self_improve.host import Host
 
 SHORTEST = 12
@@ -25,8 +24,9 @@ DESCRIPTION = "description"
 class Surface:
     """One prompt surface. Its id is `module:NAME` or `module:Model.field`.
 
-    `assembled_into` names the constants that were put together from this one at import: setting
-    it later changes nothing that is sent, so a candidate for it must come as code.
+    `assembled_into` names what was put together from this constant at import, with its module
+    if that is another: setting the constant later changes nothing that is sent, so a candidate
+    for it must come as code.
     """
 
     id: str
@@ -78,12 +78,19 @@ def find(host: Host) -> dict[str, Surface]:
 
     Looks at the modules that are loaded now; what the host file ignores is left out.
     """
+    modules = {name: module for name, module in sorted(sys.modules.items()) if host.is_from(name)}
+    assigned = {name: assembly.assignments(module) for name, module in modules.items()}
+    values = [
+        value
+        for name, module in modules.items()
+        for value in assembly.values(name, module, assigned[name])
+    ]
     found: dict[str, Surface] = {}
-    for name, module in sorted(sys.modules.items()):
-        if host.is_from(name):
-            for surface in (*_constants(name, module), *_descriptions(name, module)):
-                if not host.surfaces.ignores(surface.id):
-                    found[surface.id] = surface
+    for name, module in modules.items():
+        constants = _constants(name, module, assigned[name], values)
+        for surface in (*constants, *_descriptions(name, module)):
+            if not host.surfaces.ignores(surface.id):
+                found[surface.id] = surface
     return found
 
 
@@ -170,45 +177,24 @@ def _fixed_parts(text: str) -> list[str]:
     return parts if sum(map(len, parts)) >= SHORTEST else []
 
 
-def _constants(name: str, module: ModuleType) -> Iterator[Surface]:
+def _constants(
+    name: str, module: ModuleType, assigned: Iterable[str], values: Iterable[assembly.Value]
+) -> Iterator[Surface]:
     """Yield the string constants that this very module assigns at its top level."""
-    assigned = _assignments(module)
     for attribute in assigned:
         text = vars(module).get(attribute)
         if not isinstance(text, str) or len(text.strip()) < SHORTEST or attribute.startswith("__"):
             continue
         if not any(character.isspace() for character in text.strip()) and text.isascii():
             continue  # A name, a path or a pattern; scripts without spaces are not ASCII.
-        users = tuple(
-            other
-            for other, expression in assigned.items()
-            if other != attribute and _uses(expression, attribute)
+        own = f"{name}:{attribute}"
+        users = [value.id for value in values if value.id != own and value.is_made_of(text)]
+        yield Surface(
+            id=own,
+            kind=CONSTANT,
+            text=text,
+            assembled_into=tuple(u.removeprefix(f"{name}:") for u in users),
         )
-        yield Surface(id=f"{name}:{attribute}", kind=CONSTANT, text=text, assembled_into=users)
-
-
-def _assignments(module: ModuleType) -> dict[str, ast.expr]:
-    """Return the expressions that a module assigns to names at its top level."""
-    path = getattr(module, "__file__", None)
-    if path is None or not path.endswith(".py"):
-        return {}
-    tree = ast.parse(Path(path).read_bytes())
-    found: dict[str, ast.expr] = {}
-    for node in tree.body:
-        if isinstance(node, ast.Assign):
-            targets, value = node.targets, node.value
-        elif isinstance(node, ast.AnnAssign) and node.value is not None:
-            targets, value = [node.target], node.value
-        else:
-            continue
-        for target in targets:
-            if isinstance(target, ast.Name):
-                found[target.id] = value
-    return found
-
-
-def _uses(expression: ast.expr, name: str) -> bool:
-    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(expression))
 
 
 def _descriptions(name: str, module: ModuleType) -> Iterator[Surface]:

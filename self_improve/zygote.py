@@ -20,9 +20,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pydantic import BaseModel
+
 from model_gateway import door
 from model_gateway.errors import DoorError
-from self_improve import cell, graph, reach, surfaces
+from self_improve import cell, graph, lazy_imports, reach, surfaces
 from self_improve.errors import ImproveError
 from self_improve.host import Host, load
 
@@ -34,6 +36,7 @@ def describe(host: Host, speed: str) -> dict[str, Any]:
     """Return the host's steps and prompt surfaces as plain JSON values."""
     tasks = graph.roots(host, run_dir=graph.NOWHERE, model="none", speed=speed)
     steps = graph.walk(tasks)
+    lazy_imports.load(host)
     found = surfaces.find(host)
     return {
         "steps": [_step(step, host, found) for step in steps.values()],
@@ -53,7 +56,7 @@ def _step(step: graph.Found, host: Host, found: dict[str, surfaces.Surface]) -> 
         "outputs": _relative(graph.outputs(step.task)),
         "given": graph.is_given(step.task),
         "calls_model": reached.calls_model,
-        "surfaces": sorted(reached.surfaces),
+        "surfaces": sorted(reached.surfaces) if reached.calls_model else [],
     }
 
 
@@ -186,16 +189,21 @@ def _warm_up() -> None:
             try:
                 connection, _ = listener.accept()
                 with connection, connection.makefile("rb") as lines:
-                    lines.readline()
-                    connection.sendall(b'{"ended": %s}\n' % json.dumps(_ROTE).encode())
+                    for said in _ROTE:
+                        lines.readline()
+                        connection.sendall(json.dumps(said).encode() + b"\n")
             finally:
                 os._exit(0)
         with suppress(DoorError):
-            door.Door(path).exchange(key="", messages=[])
+            door.Door(path).judged(key="", messages=[], schema=_Anything)
         os.waitpid(pid, 0)
 
 
-_ROTE = {
+class _Anything(BaseModel):
+    found: list[str] = []
+
+
+_ENDED = {
     "text": "",
     "model": "",
     "failure": None,
@@ -203,6 +211,7 @@ _ROTE = {
     "input_tokens": None,
     "output_tokens": None,
 }
+_ROTE = ({"text": "{}", "cut_off": False, "last": True}, {"ended": _ENDED})
 
 
 def main() -> int:

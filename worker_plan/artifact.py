@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from worker_plan.errors import ArtifactError
 
@@ -56,7 +56,9 @@ class Artifact(Generic[T]):
                 f"{self.name} is missing in {run_dir}; the step {self.owner.__name__} writes it."
             ) from error
         except (OSError, ValueError, RecursionError) as error:
-            raise ArtifactError(f"{path} cannot be used: {_told(error)}") from error
+            raise ArtifactError(
+                f"{path} cannot be used: {_told(error)}. The step {self.owner.__name__} writes it."
+            ) from error
 
     def save(self, run_dir: Path, value: T) -> None:
         """Write the artifact whole or not at all.
@@ -104,19 +106,13 @@ def text(name: str) -> Artifact[str]:
 
 def data(name: str, shape: type[T]) -> Artifact[T]:
     """Return an artifact that is JSON of the given shape: any type that pydantic can read."""
-    adapter = TypeAdapter(
-        shape, config=None if _has_config(shape) else ConfigDict(defer_build=True)
-    )
+    adapter = TypeAdapter(shape)
 
     def dump(value: T) -> str:
         plain = adapter.dump_python(value, mode="json")
         return json.dumps(plain, ensure_ascii=False, indent=2)
 
     return Artifact(name, adapter.validate_json, dump)
-
-
-def _has_config(shape: Any) -> bool:
-    return hasattr(shape, "model_config")
 
 
 def _told(error: Exception) -> str:

@@ -9,12 +9,13 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-_TAG = re.compile(r"</?([a-z][a-z0-9_]*)\s*>")
-
 
 def block(tag: str, content: str) -> str:
-    """Return `content` between `<tag>` and `</tag>`; the same tag inside it is made harmless."""
-    safe = _TAG.sub(lambda m: m[0].replace("<", "&lt;") if m[1] == tag else m[0], content)
+    """Return `content` between `<tag>` and `</tag>`; the same tag inside it is made harmless.
+
+    Models also take `</ Tag >` for a tag, so spelling, spaces and attributes make no difference.
+    """
+    safe = re.sub(rf"<(?=\s*/?\s*{tag}\b)", "&lt;", content, flags=re.IGNORECASE)
     return f"<{tag}>\n{safe.strip()}\n</{tag}>"
 
 

@@ -143,6 +143,22 @@ def test_schema_that_cannot_be_closed_is_told_apart(model: type[BaseModel]) -> N
     assert strict(model.model_json_schema(), all_required=True) is None
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"type": "array", "prefixItems": [{"type": "integer"}], "items": {"type": "string"}},
+        {"type": ["array", "null"]},
+        {"allOf": [{"type": "string"}, {"pattern": "a"}]},
+        {"$ref": "#/definitions/Leaf"},
+        {"type": "object", "properties": {}, "patternProperties": {"a": {}}},
+    ],
+)
+def test_keywords_that_pydantic_does_not_write_are_not_lost(field: dict[str, Any]) -> None:
+    """A schema of other origin is not closed where closing would change its meaning."""
+    schema = {"type": "object", "properties": {"field": field}}
+    assert strict(schema, all_required=True) is None
+
+
 def test_schema_is_not_changed() -> None:
     """The schema that is recorded stays as it was."""
     schema = Branch.model_json_schema()

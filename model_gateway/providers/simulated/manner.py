@@ -30,6 +30,7 @@ class TextManner:
 
     patterns: tuple[Pattern, ...]
     copy: float
+    habit: float
     want: float
     empty: float
     short: float
@@ -141,10 +142,13 @@ class _Maker:
             want = rules.towards(self._rules.mirror, own, asked * persona.verbosity, self._focus)
         if shape.high is not None:
             want = min(want, shape.high / _CHARACTERS_A_WORD)
-        told = self._form.mentions.get(name, 0) + self._reminded
+        different = structures(patterns)
+        # An example shows what is wanted, and counts like one more statement of it.
+        told = self._form.mentions.get(name, 0) + self._reminded + min(1.0, different)
         return TextManner(
             patterns=patterns,
-            copy=rules.copy_chance(self._rules, persona.copy, structures(patterns)),
+            copy=rules.copy_chance(self._rules, persona.copy, different),
+            habit=rules.habit_chance(self._rules, 0.0 if listed else persona.habit, different),
             want=max(_LEAST_LENGTH, want),
             empty=0.0 if shape.low else self._slip(persona.empty, told),
             short=self._slip(persona.short if listed else 0.0, told),

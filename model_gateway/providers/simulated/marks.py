@@ -25,6 +25,7 @@ _MARKS = re.compile(
       |\(?\d{1,3}[.)\u3001\uff0e]|\#{1,6})[ \t]+)
   | (?P<paragraph>\n(?:[ \t]*\n)+)
   | (?P<line>\n)
+  | (?P<colon>[:\uff1a](?=[*_ \t]*(?:\n|\Z)))
   | `(?P<code>[^`\n]{1,200})`
   | (?<!\d)"(?P<q1>[^"]{1,800})"
   | \u201e(?P<q2>[^\u201c\u201d"]{1,800})[\u201c\u201d"]
@@ -56,8 +57,8 @@ _HELD = re.compile("\ue000(\\d+)\ue001")
 class Mark:
     """One sign: its kind, what it holds, and for a range of numerals both ends.
 
-    Kinds: example, json, quote, code, bracket, name, number, percent, stop, line, item,
-    paragraph, word.
+    Kinds: example, json, quote, code, bracket, name, number, percent, stop, colon (at the end of
+    a line), line, item, paragraph, word.
     """
 
     kind: str

@@ -98,15 +98,20 @@ class _Reader:
         self.schema: Mapping[str, Any] | None = None
         self._owner = ""
         self._near = ""
+        self._item: str | None = None
+        self._leads_on = False
         self._said: list[Range | str] = []
         self._open = False
 
     def text(self, text: str, *, owner: str = "") -> None:
         self._owner = self._near = owner
+        self._item = None
         last = Mark("paragraph")
         for mark in marks(text):
             if mark.kind in _SEGMENT_ENDS:
                 closed = mark.kind == "line" and _is_whole(last)
+                if mark.kind == "line":
+                    self._leads_on = False
                 self._end(Mark("stop") if closed else mark)
             else:
                 self._open = True
@@ -119,10 +124,14 @@ class _Reader:
         self._open = False
         if mark.kind in _STATEMENT_ENDS:
             self._state()
-        if mark.kind == "paragraph":
+        if mark.kind in {"item", "paragraph"}:
+            self._item = None if mark.kind == "paragraph" else ""
+        # A paragraph that ends with a colon or an example goes on in the next one.
+        if mark.kind == "paragraph" and not self._leads_on:
             self._near = self._owner
 
     def _take(self, mark: Mark) -> None:
+        self._leads_on = mark.kind in {"colon", "example", "json"}
         if mark.kind == "number":
             self._said.append(Range(mark.low, mark.high))
         elif mark.kind in {"name", "code"}:
@@ -191,17 +200,21 @@ class _Reader:
         """Give the numerals of a statement to the fields that it names.
 
         A statement that begins with a numeral has its numerals before the names, others after.
+        One without a name goes on about the first name of its list item.
         """
         said, self._said = self._said, []
         names = [one for one in said if isinstance(one, str)]
         numbers = [one for one in said if isinstance(one, Range)]
         self.mentions.update(set(names))
         if not names:
-            if self._owner and numbers:
-                self.numerals.setdefault(self._owner, []).append(tuple(numbers))
-            elif not self._owner:
+            about = self._owner or self._item
+            if about and numbers:
+                self.numerals.setdefault(about, []).append(tuple(numbers))
+            elif not about:
                 self.loose.extend(numbers)
             return
+        if self._item == "":
+            self._item = names[0]
         ordered = said[::-1] if isinstance(said[0], Range) else said
         given: dict[str, list[Range]] = {}
         name = names[-1] if ordered is not said else names[0]

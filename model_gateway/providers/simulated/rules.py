@@ -17,6 +17,8 @@ class Rules:
 
     copy: float = 1.0
     copy_falloff: float = 1.5
+    habit: float = 1.0
+    habit_falloff: float = 1.0
     leak: float = 1.0
     placeholder: float = 1.0
     invent: float = 1.0
@@ -51,6 +53,12 @@ def copy_chance(rules: Rules, copy: float, structures: float) -> float:
         return 0.0
     falloff: float = structures**rules.copy_falloff
     return within(rules.copy * copy / falloff)
+
+
+def habit_chance(rules: Rules, habit: float, structures: float) -> float:
+    """R1: how likely a text begins as the model always begins; examples lead it away from that."""
+    falloff: float = (1 + structures) ** rules.habit_falloff
+    return within(rules.habit * habit / falloff)
 
 
 def leak_chance(rules: Rules, leak: float, occurrences: int) -> float:

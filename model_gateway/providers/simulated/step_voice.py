@@ -18,7 +18,9 @@ from model_gateway.providers.simulated.words import Lexicon
 _SENTENCE = 14
 _FAVOURITES = 8
 _MOST_PHRASES = 8
+_FRAGMENT = 3
 _SHORTER = 0.75
+_ON_TOPIC = 0.5
 _PIECES_A_WORD = 0.75
 _AVOID_STATEMENTS = 2.0
 
@@ -142,7 +144,7 @@ class StepVoice:
         elif manner.patterns and copy < manner.copy:
             made = self._copied(manner, which, stream, want, invented)
         else:
-            begin = self._opener() if habit < self._persona.habit else topic * (habit > 0.5)
+            begin = self._opener() if habit < manner.habit else topic * (habit > _ON_TOPIC)
             made = self._plain(stream, want, begin, invented, listed=not shape.name)
         earlier.append(made)
         for phrase in self._planned.pop(path, ()):
@@ -182,10 +184,11 @@ class StepVoice:
             if begin and number == 0:
                 parts.append(begin)
                 size = min(words.size(begin), left - 2)
-            while size < left:
-                fragment = lexicon.fragment(stream, min(left - size, 3 + stream.below(6)))
+            while size < left - 1:
+                most = max(_FRAGMENT, min(left - size, _FRAGMENT + stream.below(6)))
+                fragment = lexicon.fragment(stream, most)
                 if fragment == last:
-                    fragment = lexicon.fragment(stream, min(left - size, 3 + stream.below(6)))
+                    fragment = lexicon.fragment(stream, most)
                 last = fragment
                 size += len(fragment)
                 parts.append(words.join(fragment))

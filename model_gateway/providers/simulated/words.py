@@ -41,8 +41,8 @@ PERCENT = re.compile(r"\d+(?:[.,]\d+)?\s?[%\u066a\uff05]")
 _COMMAS = ",\u3001\uff0c\u060c"
 _STOPS = ".\u3002\u06d4\u0964"
 _LONGEST_TEXT = 120_000
-_ENOUGH_CONTENT = 12
-_LONG_WORD = 4
+_ENOUGH_CONTENT = 24
+_LONG_WORDS = (6, 5, 4, 3)
 
 
 def chunks(text: str) -> list[str]:
@@ -79,8 +79,7 @@ class Lexicon:
     clauses: tuple[tuple[str, ...], ...]
     comma: str
     stop: str
-    percents: frozenset[str]
-    currencies: tuple[str, ...] = ()
+    text: str
 
     @classmethod
     def of(cls, text: str, fallback: Iterable[str] = ()) -> Lexicon:
@@ -93,9 +92,18 @@ class Lexicon:
             clauses=tuple(long or clauses or [part for part in spare if part] or [("1",)]),
             comma=_commonest(_COMMAS, plain, {_EAST_ASIAN: "\u3001", _UNSPACED: " "}),
             stop=_commonest(_STOPS, plain, {_EAST_ASIAN: "\u3002", _UNSPACED: ""}),
-            currencies=money.currencies(text[:_LONGEST_TEXT]),
-            percents=frozenset(re.sub(r"\D", "", found) for found in PERCENT.findall(text)),
+            text=text,
         )
+
+    @cached_property
+    def percents(self) -> frozenset[str]:
+        """The percentages that the text holds, without their signs."""
+        return frozenset(re.sub(r"\D", "", found) for found in PERCENT.findall(self.text))
+
+    @cached_property
+    def currencies(self) -> tuple[str, ...]:
+        """The currencies that the text speaks of."""
+        return money.currencies(self.text[:_LONGEST_TEXT])
 
     @cached_property
     def content(self) -> tuple[str, ...]:
@@ -104,12 +112,11 @@ class Lexicon:
         stems = {_stem(word): count for word, count in counts.items()}
         words = [word for word in stems if not any(sign.isdigit() for sign in word)]
         rare = max(2, sorted(stems.values())[len(stems) * 9 // 10])
-        chosen = [w for w in words if _weight(w) >= _LONG_WORD and stems[w] <= rare]
-        if len(chosen) < _ENOUGH_CONTENT:
-            chosen = [w for w in words if _weight(w) >= _LONG_WORD - 1]
-        if len(chosen) < _ENOUGH_CONTENT:
-            chosen = words
-        return tuple(chosen or stems)
+        for least in _LONG_WORDS:
+            chosen = [w for w in words if _weight(w) >= least and stems[w] <= rare]
+            if len(chosen) >= _ENOUGH_CONTENT:
+                return tuple(chosen)
+        return tuple(words or stems)
 
     @cached_property
     def size(self) -> int:
@@ -140,7 +147,12 @@ def _stem(word: str) -> str:
 
 
 def _weight(word: str) -> int:
-    """Return the length of a word, counting characters of scripts without spaces double."""
+    """Return the length of a word, counting characters of scripts without spaces double.
+
+    Words all in hiragana are grammar more often than content.
+    """
+    if _HIRAGANA_TAIL.fullmatch(word):
+        return 1
     return len(word) * (2 if _SPACELESS_CHARACTER.match(word) else 1)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,6 +136,9 @@ def test_thread_that_cannot_be_ended_is_left_behind(ask: Ask) -> None:
         asked = ask(own(server, "Sleepy", max_attempts=1, attempt_seconds=0.1))
     assert asked.row.failure_kind is FailureKind.timeout
     assert time.monotonic() - began < 0.9
+    left = [t for t in threading.enumerate() if t.name == "llama-index-chat"]
+    assert left
+    assert all(thread.daemon for thread in left)
 
 
 def test_bound_differs_from_call_to_call(ask: Ask) -> None:
@@ -166,7 +169,7 @@ def test_wrong_class_path_is_told_with_its_remedy(class_path: str | None, told: 
     assert told in " ".join(str(caught.value).split())
 
 
-def test_unused_provider_closes(tmp_path: Path) -> None:
+def test_unused_provider_closes() -> None:
     """Closing before the first call does nothing."""
     options = {"api_base": "http://127.0.0.1:1/v1", "is_chat_model": True}
     provider = providers.build(plug(OPENAI_LIKE, options))

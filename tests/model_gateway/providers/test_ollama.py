@@ -62,6 +62,7 @@ def test_host_may_be_given_as_ollama_reads_it(
         monkeypatch.setenv("OLLAMA_HOST", host.format(host="127.0.0.1", port=port))
         asked = ask(entry("ollama", server, base_url_env="OLLAMA_HOST", local=True))
     assert asked.reply.value is not None
+    assert server.requests[0].headers["host"] == f"127.0.0.1:{port}"
 
 
 def test_prompt_that_cannot_fit_is_refused_not_cut(ask: Ask) -> None:

@@ -106,7 +106,7 @@ def test_message_without_blocks_is_the_material() -> None:
     reply = json.loads(answer.text)
     known = {word.casefold() for word in words.chunks(plan_texts.ENGLISH)}
     found = {word.casefold() for word in words.chunks(reply["levers"][0]["consequences"])}
-    assert len(found & known) > 0.9 * len(found)
+    assert len(found & known) > 0.8 * len(found)
 
 
 def test_chunks_of_scripts_without_spaces() -> None:

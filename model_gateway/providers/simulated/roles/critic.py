@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from model_gateway.providers.simulated import kinds
 from model_gateway.providers.simulated.draw import Draw
 from model_gateway.providers.simulated.messages import Conversation
 from model_gateway.providers.simulated.referring import Path
-from model_gateway.providers.simulated.roles import defects, passages, plain_voice
+from model_gateway.providers.simulated.roles import defects, plain_voice
 from model_gateway.providers.simulated.roles.defects import Defect
 from model_gateway.providers.simulated.roles.plain_voice import PlainVoice
 from model_gateway.providers.simulated.shape import Shape
@@ -93,12 +94,7 @@ def _said(shape: Shape, defect: Defect) -> dict[str, Any]:
 
 
 def _traced(defect: Defect, talk: Conversation) -> Defect:
-    """Say where the span comes from if the prompt itself holds it."""
-    for block in talk.all("prompt"):
-        for quote in passages.quotes(block.text):
-            if defect.quote and defect.quote.casefold() in quote.inside.casefold():
-                return Defect(
-                    kind=f"{defect.kind}_from_prompt", quote=defect.quote, place=defect.place,
-                    field=defect.field, count=defect.count,
-                )  # fmt: skip
-    return defect
+    """Say whether the prompt itself holds the span."""
+    shown = "\n".join(block.text for block in talk.all("prompt")).casefold()
+    held = bool(defect.quote) and defect.quote.casefold() in shown
+    return replace(defect, in_prompt=held)

@@ -41,11 +41,13 @@ class Defect:
     place: str
     field: str
     count: int = 1
+    in_prompt: bool = False
 
     def told(self) -> str:
         """Return the defect as a short statement with the span in quotes."""
         where = f" `{self.field}`" if self.field else ""
-        return f'{self.kind}{where} \u00d7{self.count}: "{self.quote}"'
+        traced = " (in_prompt)" if self.in_prompt else ""
+        return f'{self.kind}{where} \u00d7{self.count}: "{self.quote}"{traced}'
 
 
 def passages(text: str) -> list[Passage]:
@@ -79,11 +81,13 @@ def percents(text: str) -> set[str]:
 
 
 def found_in(texts: Sequence[Passage], plan: str) -> list[Defect]:
-    """Return the defects of `texts`, the most frequent first; `plan` holds the real figures."""
-    seen = [
-        *_openers(texts), *_placeholders(texts), *_ungrounded(texts, percents(plan)),
-        *_short(texts), *_duplicates(texts),
-    ]  # fmt: skip
+    """Return the defects of `texts`, the most frequent first.
+
+    `plan` says which figures are real; without one none is called ungrounded.
+    """
+    seen = [*_openers(texts), *_placeholders(texts), *_short(texts), *_duplicates(texts)]
+    if plan:
+        seen.extend(_ungrounded(texts, percents(plan)))
     return sorted(seen, key=lambda defect: -defect.count)
 
 
@@ -149,14 +153,15 @@ def grams_of(text: str) -> frozenset[str]:
 
 def alike(one: frozenset[str], other: frozenset[str]) -> float:
     """Return the Jaccard similarity of two sets."""
-    return len(one & other) / max(1, len(one | other))
+    shared = len(one & other)
+    return shared / max(1, len(one) + len(other) - shared)
 
 
-def rates(texts: Sequence[Passage], plan: str) -> dict[str, float]:
-    """Return how often each kind of defect is seen per text, and the mean length as `length`."""
+def rates(texts: Sequence[Passage], seen: Iterable[Defect]) -> dict[str, float]:
+    """Return how often each kind of defect was seen per text, and the mean length as `length`."""
     number = max(1, len(texts))
     counts = Counter[str]()
-    for defect in found_in(texts, plan):
+    for defect in seen:
         counts[defect.kind] += defect.count
     rated = {kind: count / number for kind, count in counts.items()}
     return {**rated, "length": sum(words.size(one.text) for one in texts) / number}

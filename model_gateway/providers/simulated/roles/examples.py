@@ -46,11 +46,6 @@ def _put(text: str, quote: Quote, new: str) -> str:
     return text[: quote.start] + new + text[quote.end :]
 
 
-def _quoted(inside: str, like: Quote | None = None) -> str:
-    opening, closing = (like.opening, like.closing) if like else ('"', '"')
-    return f"{opening}{inside.strip()}{closing}"
-
-
 def drop_example(text: str, evidence: Evidence, stream: Stream) -> Edit | None:  # noqa: ARG001
     """Take out an example with the sentence around it."""
     found = _long(text)
@@ -77,7 +72,7 @@ def replace_example(text: str, evidence: Evidence, stream: Stream) -> Edit | Non
     quote = stream.pick(found)
     return Edit(
         operation="replace_example", touched=quote.inside,
-        text=_put(text, quote, _quoted(good.text, quote)),
+        text=_put(text, quote, quote.like(good.text)),
     )  # fmt: skip
 
 
@@ -89,10 +84,10 @@ def add_example(text: str, evidence: Evidence, stream: Stream) -> Edit | None:
     found = _long(text)
     if found:
         last = found[-1]
-        new = _put(text, last, f"{text[last.start : last.end]} {_quoted(good.text, last)}")
+        new = _put(text, last, text[last.start : last.end] + last.glue + last.like(good.text))
     else:
         field = f"`{good.field}`: " if good.field else ""
-        new = f"{text.rstrip()}\n\n{field}{_quoted(good.text)}"
+        new = f'{text.rstrip()}\n\n{field}"{good.text}"'
     return Edit(operation="add_example", touched=good.text, text=new)
 
 
@@ -115,7 +110,7 @@ def split_example(text: str, evidence: Evidence, stream: Stream) -> Edit | None:
     second = words.capitalised(short if stream.chance(0.5) else turned) + stop
     if second == quote.inside:
         return None
-    new = f"{text[quote.start : quote.end]} {_quoted(second, quote)}"
+    new = text[quote.start : quote.end] + quote.glue + quote.like(second)
     return Edit(operation="split_example", touched=quote.inside, text=_put(text, quote, new))
 
 

@@ -37,8 +37,9 @@ class Judge(PlainVoice):
         first = talk.block("a", "output", "outputs")
         second = talk.block("b")
         self._questions = [b.text for b in talk.all("question")]
-        self._plain = (_quality(first, plan), _quality(second, plan))
-        self._faults = (_faults(first, plan), _faults(second, plan))
+        read = (_read(first, plan), _read(second, plan))
+        self._plain = (read[0][0], read[1][0])
+        self._faults = (read[0][1], read[1][1])
 
     def enter(self, shape: Shape, path: Path) -> Mapping[str, Any]:
         """Return scores, the winner and the reason; each question is judged on its own."""
@@ -77,25 +78,19 @@ class Judge(PlainVoice):
         return self._questions[index] if index < len(self._questions) else ""
 
 
-def _quality(block: Block | None, plan: str) -> float:
-    """Return a mark from 0 to 10: ten less what is wrong, per text."""
+def _read(block: Block | None, plan: str) -> tuple[float, str]:
+    """Return a mark from 0 to 10, ten less what is wrong per text, and the worst in words."""
     if block is None:
-        return _TOP / 2
+        return _TOP / 2, ""
     texts = defects.passages(block.text)
     if not texts:
-        return 0.0
-    rates = defects.rates(texts, plan)
+        return 0.0, ""
+    seen = defects.found_in(texts, plan)
+    rates = defects.rates(texts, seen)
     lost = sum(_PENALTIES.get(kind, 0.0) * rate for kind, rate in rates.items())
     short, long = _COMFORTABLE
     lost += max(0.0, short - rates["length"]) + _TOO_LONG * max(0.0, rates["length"] - long)
-    return max(0.0, _TOP - lost)
-
-
-def _faults(block: Block | None, plan: str) -> str:
-    if block is None:
-        return ""
-    seen = defects.found_in(defects.passages(block.text), plan)
-    return ", ".join(defect.told() for defect in seen[:2])
+    return max(0.0, _TOP - lost), ", ".join(defect.told() for defect in seen[:2])
 
 
 def _winner(one: float, two: float) -> list[str]:

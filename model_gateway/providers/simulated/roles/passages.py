@@ -13,12 +13,13 @@ _QUOTE = (
     r"|\u00ab[^\u00bb]{1,800}\u00bb|\u300c[^\u300d]{1,800}\u300d|\u300e[^\u300f]{1,800}\u300f"
     r"|(?<!\w)['\u2018](?=\S)(?:[^'\u2018\u2019\n]|(?<=\w)['\u2019](?=\w)){1,400}?(?<=\S)['\u2019](?!\w)"
 )
-_QUOTED = re.compile(_QUOTE)
+_QUOTED = re.compile(rf"{_QUOTE}|(?m:^)[ \t]*>[ \t][^\n]+")
 _PIECE = re.compile(
     rf"```[\s\S]*?(?:```|\Z)|{_QUOTE}|`[^`\n]*`|\[[^\[\]\n]*\]"
     r"|(?P<end>[.!?;](?=\s|$)[ \t]*\n*[ \t]*|[\u3002\uff01\uff1f\uff1b\u061f\u06d4\u0964]\s*|\n\s*)"
     r"|[\s\S]"
 )
+_LINED = re.compile(r"[ \t]*>[ \t]")
 _NAME = re.compile(r"`([A-Za-z]\w*)`|\b([A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+)\b")
 _NUMERAL = re.compile(r"(?<![\w.,])\d+(?:\s?[-\u2013\u2014]\s?\d+)?(?![\w%])")
 _SHORT = 3
@@ -33,6 +34,15 @@ class Quote:
     inside: str
     opening: str
     closing: str
+
+    def like(self, inside: str) -> str:
+        """Return another text in the same signs."""
+        return f"{self.opening}{inside.strip()}{self.closing}"
+
+    @property
+    def glue(self) -> str:
+        """What stands between this and a second one: an empty line for lines that are quotes."""
+        return " " if self.closing else "\n\n"
 
     @property
     def is_long(self) -> bool:
@@ -65,10 +75,18 @@ def join(pieces: Sequence[str]) -> str:
 
 def quotes(text: str) -> list[Quote]:
     """Return the quoted spans of `text` in order."""
-    return [
-        Quote(start=m.start(), end=m.end(), inside=m[0][1:-1], opening=m[0][0], closing=m[0][-1])
-        for m in _QUOTED.finditer(text)
-    ]
+    found: list[Quote] = []
+    for match in _QUOTED.finditer(text):
+        lined = _LINED.match(match[0])
+        opening, closing = (lined[0], "") if lined else (match[0][0], match[0][-1])
+        inside = match[0].removeprefix(opening).removesuffix(closing)
+        found.append(
+            Quote(
+                start=match.start(), end=match.end(), inside=inside, opening=opening,
+                closing=closing,
+            )
+        )  # fmt: skip
+    return found
 
 
 def names(text: str) -> list[str]:

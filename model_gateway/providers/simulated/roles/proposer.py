@@ -10,7 +10,7 @@ from model_gateway.providers.simulated import kinds
 from model_gateway.providers.simulated.draw import Draw, Stream
 from model_gateway.providers.simulated.messages import Conversation
 from model_gateway.providers.simulated.referring import Path
-from model_gateway.providers.simulated.roles import edits, evidence, plain_voice
+from model_gateway.providers.simulated.roles import edits, evidence, induction, plain_voice
 from model_gateway.providers.simulated.roles.examples import Edit
 from model_gateway.providers.simulated.roles.plain_voice import PlainVoice
 from model_gateway.providers.simulated.shape import Shape
@@ -27,7 +27,7 @@ class Proposer(PlainVoice):
     def __init__(self, talk: Conversation, lexicon: Lexicon, draw: Draw) -> None:
         super().__init__(lexicon, draw, f"{talk.system}\n{talk.user}")
         shown = [(b.attributes.get("id", ""), b.text) for b in talk.all("prompt")]
-        self._prompts = shown or [("", "\n".join(b.text for b in talk.blocks if not b.untagged))]
+        self._prompts = shown or [("", induction.starting_text(talk, draw))]
         feedback = "\n".join(b.text for b in talk.all("feedback"))
         self._evidence = evidence.read(feedback)
         self._seen = {_plain(text) for _, text in self._prompts}

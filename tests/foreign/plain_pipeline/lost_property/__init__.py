@@ -1,0 +1,1 @@
+"""A lost property office that knows nothing of any optimizer."""

@@ -1,0 +1,1 @@
+"""Turns an idea into the first pages of a plan."""

@@ -1,0 +1,1 @@
+"""What could be decided one way or another."""

@@ -1,0 +1,1 @@
+"""The pipeline: its tasks, and what they share."""

@@ -1,0 +1,1 @@
+"""Whether the idea deserves a plan."""
