@@ -11,7 +11,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationError,
+)
 
 from model_gateway.errors import ConfigError
 
@@ -21,12 +28,14 @@ RECORDED_PREFIX = "recorded:"
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+# Capitals only: a key put here by mistake is refused, and no message repeats it.
+Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")]
 
 
 class Price(BaseModel):
     """US dollars per million tokens. Thinking tokens are billed as output."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
@@ -42,7 +51,7 @@ class Model(BaseModel):
     for models that think before they answer.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: Name
     aliases: tuple[Name, ...] = ()
@@ -50,9 +59,9 @@ class Model(BaseModel):
     model_id: str = Field(min_length=1)
     class_path: str | None = None
     base_url: str | None = None
-    base_url_env: str | None = None
-    key_env: str | None = None
-    arguments: dict[str, Any] = Field(default_factory=dict)
+    base_url_env: Variable | None = None
+    key_env: Variable | None = None
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
     options: dict[str, Any] = Field(default_factory=dict)
     structured: Literal["json_schema", "prompt"] = "json_schema"
     sends_seed: bool = False

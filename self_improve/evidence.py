@@ -13,6 +13,7 @@ from self_improve.surfaces import (
     DESCRIPTION,
     Description,
     described_in,
+    described_in_text,
     describing,
     digest,
     holding,
@@ -43,7 +44,9 @@ def sent_by(attempts: Iterable[Attempt]) -> Sent:
         if any(message["role"] == "assistant" for message in attempt.messages):
             continue
         for message in attempt.messages:
-            messages.setdefault(message["content"], message["role"])
+            if message["content"] not in messages:
+                messages[message["content"]] = message["role"]
+                descriptions |= described_in_text(message["content"])
         key = digest_of(attempt.schema)
         if key not in schemas:
             schemas.add(key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import string
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ from self_improve.host import Host
 SHORTEST = 12
 CONSTANT = "constant"
 DESCRIPTION = "description"
+_PROPERTIES = '"properties"'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +129,33 @@ def described_in(schema: Any) -> set[Description]:
     found: set[Description] = set()
     _describe(schema, None, None, found)
     return found
+
+
+def described_in_text(text: str) -> set[Description]:
+    """Return every description in the JSON schemas that stand in a message.
+
+    Some libraries write the schema into the prompt, with its braces doubled as in a template.
+    """
+    found: set[Description] = set()
+    if _PROPERTIES in text:
+        for written in (text, text.replace("{{", "{").replace("}}", "}")):
+            for value in _objects_in(written):
+                found |= described_in(value)
+    return found
+
+
+def _objects_in(text: str) -> Iterator[Any]:
+    """Yield the JSON objects in `text` that have properties, as schemas do."""
+    decoder = json.JSONDecoder()
+    at = text.find("{")
+    while at >= 0:
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            value, end = None, at + 1
+        if isinstance(value, dict) and isinstance(value.get("properties"), dict):
+            yield value
+        at = text.find("{", end)
 
 
 def _describe(node: Any, model: str | None, field: str | None, found: set[Description]) -> None:

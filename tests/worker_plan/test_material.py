@@ -27,7 +27,7 @@ def test_content_stands_between_its_tags() -> None:
 @settings(deadline=None, max_examples=300)
 @given(CONTENT)
 def test_content_can_never_close_its_block(content: str) -> None:
-    """Whatever stands in it, a block has one opening tag, at its start, and one closing, at its end.
+    """Whatever stands in it, a block has one opening tag, its first, and one closing, its last.
 
     That holds for every way in which a reader might take a tag: with spaces, in capitals, with
     attributes.

@@ -17,6 +17,8 @@ _PERCENT = re.compile("[%\uff05\u066a]")
 _SHORT_PHRASE = 3
 _LONGEST_NAME = 80
 _MOST_UNTAGGED = 10
+_LONGEST_TEXT = 40_000
+_READ_AT_START, _READ_AT_END = 24_000, 12_000
 _SENTENCE_ENDS = frozenset(".!?\u3002\uff01\uff1f\u061f\u06d4\u0964")
 _SEGMENT_ENDS = frozenset({"stop", "line", "item", "paragraph"})
 _STATEMENT_ENDS = frozenset({"stop", "item", "paragraph"})
@@ -104,6 +106,9 @@ class _Reader:
         self._open = False
 
     def text(self, text: str, *, owner: str = "") -> None:
+        if len(text) > _LONGEST_TEXT:
+            # So long a message is mostly material; what is asked stands at its ends.
+            text = f"{text[:_READ_AT_START]}\n\n{text[-_READ_AT_END:]}"
         self._owner = self._near = owner
         self._item = None
         last = Mark("paragraph")
