@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 # Capitals only: a key put here by mistake is refused, and no message repeats it.
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")]
+
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class Price(BaseModel):
@@ -176,7 +179,8 @@ class Catalogue:
             except ConfigError as error:
                 problems.append(str(error))
                 continue
-            chosen.setdefault(model.name, model)
+            if chosen.setdefault(model.name, model) != model:
+                problems.append(f"Two models are called {model.name}; ask for them one by one.")
         if problems:
             raise ConfigError("\n".join(problems))
         return tuple(chosen.values())
@@ -198,9 +202,18 @@ def config_dirs() -> list[Path]:
 
     They are the embedded ones, then `llm_config/` in the working directory, then those listed
     in the environment variable PLUMBLINE_LLM_CONFIG.
+
+    Raises:
+        ConfigError: the variable names a directory that is not there.
     """
     own = os.environ.get(CONFIG_DIR_VARIABLE, "")
-    named = [Path(part) for part in own.split(os.pathsep) if part]
+    named = [Path(part).expanduser() for part in own.split(os.pathsep) if part]
+    missing = [str(path) for path in named if not path.is_dir()]
+    if missing:
+        raise ConfigError(
+            f"{CONFIG_DIR_VARIABLE} names {', '.join(missing)}, which is no directory. Correct it, "
+            "or unset it."
+        )
     return [EMBEDDED, Path("llm_config"), *named]
 
 
@@ -217,7 +230,7 @@ def load(dirs: Iterable[Path] | None = None) -> Catalogue:
         seen: dict[str, Path] = {}
         for path in sorted(directory.glob("*.toml")):
             try:
-                values = tomllib.loads(path.read_text(encoding="utf-8"))
+                values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
                 if "default_models" in values:
                     default = tuple(_Defaults.model_validate(values).default_models)
                     continue
@@ -229,6 +242,7 @@ def load(dirs: Iterable[Path] | None = None) -> Catalogue:
                 if name in seen:
                     problems.append(f"{path}: the name {name!r} is already used in {seen[name]}")
                 seen[name] = path
+            entries.pop(model.name, None)  # an entry that overrides another counts as read last
             entries[model.name] = model
     if problems:
         raise ConfigError("The model configuration cannot be used:\n" + "\n".join(problems))
@@ -251,10 +265,11 @@ def _recorded(name: str) -> Model:
             f"{name!r} names no run: {run} has no meta.json. Give the directory of one run, such "
             f"as {RECORDED_PREFIX}prompt_lab/history/0/07_identify_potential_levers."
         )
+    place = f"recorded/{run.parent.name}/{run.name}"
     return Model(
-        name="recorded",
+        name=_NOT_IN_NAMES.sub("-", place),
         provider="recorded",
-        model_id=f"recorded/{run.parent.name}/{run.name}",
+        model_id=place,
         options={"run": str(run)},
         workers=64,
         price=Price(input=0, output=0),

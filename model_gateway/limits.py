@@ -88,16 +88,20 @@ class PerMinute:
         amount = min(amount, self._most)
         now = asyncio.get_running_loop().time
         async with self._first:
-            while (wait := self._until_room(amount, now())) > 0:
-                await asyncio.sleep(wait)
+            await asyncio.sleep(self._until_room(amount, now()))
             self._taken.append((now(), amount))
 
     def _until_room(self, amount: float, now: float) -> float:
         while self._taken and self._taken[0][0] + self._seconds <= now:
             self._taken.popleft()
-        if sum(taken for _, taken in self._taken) + amount <= self._most:
-            return 0
-        return self._taken[0][0] + self._seconds - now
+        room = self._most - sum(part for _, part in self._taken)
+        until = now
+        for moment, part in self._taken:
+            if room >= amount:
+                break
+            room += part
+            until = moment + self._seconds
+        return until - now
 
 
 class Limits:

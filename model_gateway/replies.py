@@ -15,7 +15,15 @@ from model_gateway.call import Failure, FailureKind, R
 
 _FENCE = re.compile(r"```[^\n`]*\n(.*?)(?:```|\Z)", re.DOTALL)
 _STARTS = re.compile(r"[{\[]")
-_MOST_STARTS = 40
+# What the end of a text may leave of a literal, a number or an escape.
+_CUT = re.compile(
+    r"(?:t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|-|\.|[eE][+-]?|\\?u?[0-9a-fA-F]{0,4})?\s*\Z"
+)
+_LAST_NUMBER = re.compile(r"-?\d[\d.eE+-]*\Z")
+_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
+_MOST_VALUES = 1_000
+_LEAST_TRIES = 40
+_SCANNED_FOR_TRIES = 10_000_000
 _MOST_ERRORS = 6
 
 
@@ -37,23 +45,25 @@ def judge(text: str, schema: type[R], *, cut_off: bool, last: bool) -> Judgement
     """
     if not text.strip():
         return _failed(FailureKind.empty, "the reply was empty")
+    reading = _Reading(text)
     problem: ValidationError | None = None
-    found: Any = None
-    for found in _values(text):
+    misfit: Any = None
+    for found in reading.values():
         try:
             return Judgement(value=schema.model_validate(found))
         except ValidationError as error:
-            problem = error
-    start = _STARTS.search(text)
-    if start is not None and (cut_off or problem is None) and _broken_off(text[start.start() :]):
-        if last:
-            value = _recovered(text[start.start() :], schema)
-            if value is not None:
-                return Judgement(value=value, partial=True)
+            if problem is None or (isinstance(found, dict) and not isinstance(misfit, dict)):
+                problem, misfit = error, found
+    if reading.unclosed is not None and (cut_off or not isinstance(misfit, dict)):
+        value = _recovered(reading.unclosed, schema) if last else None
+        if value is not None:
+            return Judgement(value=value, partial=True)
         return _failed(FailureKind.truncated, "the reply broke off inside its JSON")
+    if problem is None and cut_off:
+        return _failed(FailureKind.truncated, "the reply broke off before its JSON")
     if problem is None:
-        return _failed(FailureKind.schema, "the reply holds no JSON")
-    if _is_schema(found):
+        return _failed(FailureKind.schema, reading.complaint)
+    if _is_schema(misfit):
         return _failed(
             FailureKind.schema_echo, "the reply repeats the schema instead of filling it"
         )
@@ -64,69 +74,110 @@ def _failed(kind: FailureKind, message: str) -> Judgement[R]:
     return Judgement(failure=Failure(kind=kind, message=message))
 
 
-def _values(text: str) -> Iterator[Any]:
-    """Yield the JSON objects and arrays in `text`, the likeliest first."""
-    for candidate in (text, *(match[1] for match in _FENCE.finditer(text))):
-        try:
-            value = json.loads(candidate.strip().lstrip("\ufeff"))
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(value, dict | list):
-            yield value
-    decoder = json.JSONDecoder()
-    at = 0
-    for _ in range(_MOST_STARTS):
-        start = _STARTS.search(text, at)
-        if start is None:
-            return
-        try:
-            value, at = decoder.raw_decode(text, start.start())
-        except (ValueError, RecursionError):
-            at = start.end()
-            continue
-        yield value
+class _Reading:
+    """What JSON there is in a text.
 
+    When all `values` were taken, `unclosed` is the text from where a JSON value begins that the
+    end of the text cuts off. What stands inside a broken value is never taken for the whole.
+    """
 
-def _broken_off(text: str) -> bool:
-    """Whether the JSON that starts `text` runs out before it is closed."""
-    try:
-        json.loads(text)
-    except json.JSONDecodeError as error:
-        rest = text[error.pos :].strip()
-        # The decoder stops at the end of the text, or at the start of a string never closed.
-        return not rest or error.msg.startswith("Unterminated string")
-    except RecursionError:
-        return False
-    return False
+    # Raw line breaks in strings do no harm, and NaN is as good as nothing.
+    _decoder = json.JSONDecoder(strict=False, parse_constant=lambda _: None)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._farthest = 1
+        self.unclosed: str | None = None
+        self.complaint = "the reply holds no JSON"
+
+    def values(self) -> Iterator[Any]:
+        """Yield the JSON objects and arrays in the text, the likeliest first."""
+        for candidate in (self._text, *(match[1] for match in _FENCE.finditer(self._text))):
+            try:
+                value = self._decoder.decode(candidate.strip().lstrip("\ufeff"))
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(value, dict | list):
+                yield value
+        at = 0
+        # Every try may cost time in proportion to the length of the text.
+        tries = max(_LEAST_TRIES, _SCANNED_FOR_TRIES // len(self._text))
+        left = _MOST_VALUES
+        while tries and left and (start := _STARTS.search(self._text, at)) is not None:
+            try:
+                value, at = self._decoder.raw_decode(self._text, start.start())
+            except json.JSONDecodeError as error:
+                if self._is_cut(error):
+                    self.unclosed = self._text[start.start() :]
+                    return
+                self._complain(error, start.start())
+                at = max(start.end(), error.pos)
+                tries -= 1
+            except (ValueError, RecursionError):
+                at = start.end()
+                tries -= 1
+            else:
+                left -= 1
+                yield value
+
+    def _is_cut(self, error: json.JSONDecodeError) -> bool:
+        """Whether the decoder stopped where the text ends, or in a string that is never closed."""
+        unclosed = error.msg.startswith("Unterminated string")
+        return unclosed or _CUT.match(self._text, error.pos) is not None
+
+    def _complain(self, error: json.JSONDecodeError, start: int) -> None:
+        if error.pos - start > self._farthest:
+            self._farthest = error.pos - start
+            where = f"line {error.lineno}, column {error.colno}"
+            self.complaint = f"the JSON in the reply cannot be read: {error.msg} at {where}"
 
 
 def _recovered(text: str, schema: type[R]) -> R | None:
-    for mode in ("trailing-strings", True):
+    for value in _parts(text):
         try:
-            return schema.model_validate(from_json(text, allow_partial=mode))
-        except ValueError:
+            return schema.model_validate(value)
+        except ValidationError:
             continue
-    return _without_last_item(text, schema)
+    return None
 
 
-def _without_last_item(text: str, schema: type[R]) -> R | None:
-    """Drop the last, broken item of the list that was being written when the reply ended."""
+def _parts(text: str) -> Iterator[Any]:
+    """Yield what can be made of unclosed JSON: whole items first, half a string at the end last."""
+    data = text.encode("utf-8", "replace")
+    whole = _LAST_NUMBER.sub("", text).encode("utf-8", "replace")
     try:
-        value = from_json(text, allow_partial=True)
+        yield from _without_open_items(from_json(whole, allow_partial=True), _open_brackets(text))
+        yield from_json(whole, allow_partial=True)
+        yield from_json(data, allow_partial=True)
+        yield from_json(data, allow_partial="trailing-strings")
     except ValueError:
-        return None
-    owner: Any = value
-    while True:
-        last = list(owner.values())[-1:] if isinstance(owner, dict) else owner[-1:]
-        if isinstance(owner, list) and owner and isinstance(owner[-1], dict):
-            whole = owner.pop()
-            try:
-                return schema.model_validate(value)
-            except ValidationError:
-                owner.append(whole)
-        if not last or not isinstance(last[0], dict | list):
-            return None
-        owner = last[0]
+        return
+
+
+def _open_brackets(text: str) -> str:
+    """Return the brackets that are open where `text` ends, the outermost first."""
+    still_open: list[str] = []
+    for match in _BRACKETS.finditer(text):
+        if match[0] in "{[":
+            still_open.append(match[0])
+        elif match[0] in "}]" and still_open:
+            still_open.pop()
+    return "".join(still_open)
+
+
+def _without_open_items(value: Any, still_open: str) -> Iterator[Any]:
+    """Drop the object that was being written from its list, then the one around that, and so on."""
+    owners = [value]
+    for _ in still_open[1:]:
+        owner = owners[-1]
+        children = list(owner.values()) if isinstance(owner, dict) else owner
+        if not isinstance(children, list) or not children:
+            break
+        owners.append(children[-1])
+    for owner, bracket in reversed(list(zip(owners, still_open[1:], strict=False))):
+        if isinstance(owner, list) and owner and bracket == "{":
+            owner.pop()
+            yield value
 
 
 def _is_schema(value: Any) -> bool:

@@ -71,11 +71,23 @@ def run(order: CellOrder, host: Host, code: Path) -> CellResult:
         _run(order, host, code)
     except BaseException as error:  # noqa: BLE001 - whatever ends a cell is its result
         return CellResult(
-            error=str(error) or type(error).__name__,
+            error=_writable(_told(error)),
             kind=type(error).__name__,
-            trace=traceback.format_exc(),
+            trace=_writable(traceback.format_exc()),
         )
     return CellResult()
+
+
+def _told(error: BaseException) -> str:
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # noqa: BLE001 - the host wrote it, so anything may happen
+        return "its message cannot be told"
+
+
+def _writable(text: str) -> str:
+    """Return `text` with what no file can hold, such as lone surrogates, written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def write_result(result: CellResult, folder: Path) -> None:

@@ -12,6 +12,7 @@ from self_improve.specification import RunSpecification
 from self_improve.surfaces import (
     DESCRIPTION,
     Description,
+    Surface,
     described_in,
     described_in_text,
     describing,
@@ -59,7 +60,8 @@ def surfaces_as_sent(specification: RunSpecification, sent: Sent) -> dict[str, A
 
     `surfaces` holds every surface that was sent, and those the step was found to reach but did
     not send; `unmatched` what was sent and belongs to no surface. A text that could be of several
-    surfaces is taken for those that the step was found to reach.
+    surfaces is taken for those that the step was found to reach. Of a candidate's surface it says
+    whether the text that was to be replaced was sent somewhere, too.
     """
     texts, own = specification.candidate.texts, set(specification.step.surfaces)
     surfaces = [s.with_text(texts) for s in specification.pipeline.surfaces.values()]
@@ -67,11 +69,7 @@ def surfaces_as_sent(specification: RunSpecification, sent: Sent) -> dict[str, A
     claimed: set[str | Description] = set()
     rows = []
     for surface in surfaces:
-        found: Sequence[str | Description] = (
-            describing(surface, sent.descriptions)
-            if surface.kind == DESCRIPTION
-            else holding(surface, sent.messages)
-        )
+        found = _found(surface, sent)
         is_own = surface.id in own
         # Templates and preambles share a message; a description belongs to one field only.
         was_sent = bool(found) and (
@@ -79,7 +77,11 @@ def surfaces_as_sent(specification: RunSpecification, sent: Sent) -> dict[str, A
         )
         claimed.update(found if was_sent else ())
         if was_sent or is_own:
-            rows.append({**surface.to_row(), "sent": was_sent, "candidate": surface.id in texts})
+            row = {**surface.to_row(), "sent": was_sent, "candidate": surface.id in texts}
+            if surface.id in texts:
+                original = specification.pipeline.surfaces[surface.id]
+                row["original_sent"] = not set(_found(original, sent)) <= set(found)
+            rows.append(row)
     unmatched = sent.descriptions - claimed
     return {
         "surfaces": sorted(rows, key=lambda row: str(row["id"])),
@@ -92,6 +94,13 @@ def surfaces_as_sent(specification: RunSpecification, sent: Sent) -> dict[str, A
             ],
         },
     }
+
+
+def _found(surface: Surface, sent: Sent) -> Sequence[str | Description]:
+    """Return the messages, or the descriptions, in which a surface stands."""
+    if surface.kind == DESCRIPTION:
+        return describing(surface, sent.descriptions)
+    return holding(surface, sent.messages)
 
 
 def judged(
@@ -113,6 +122,9 @@ def judged(
     missing = [row["id"] for row in sent["surfaces"] if row["candidate"] and not row["sent"]]
     if missing:
         reasons.append(f"the candidate's text was never sent: {', '.join(missing)}")
+    both = [row["id"] for row in sent["surfaces"] if row.get("original_sent")]
+    if both:
+        reasons.append(f"the text that the candidate replaces was sent as well: {', '.join(both)}")
     sources = {source for row in rows for source in row.get("sources", ())}
     other = sorted(sources - {Source.network, Source.simulated})
     if other:

@@ -19,7 +19,11 @@ from pydantic import BaseModel
 from self_improve.host import Host
 from self_improve.surfaces import Surface
 
-MODEL_CLIENTS = ("model_gateway", "openai", "anthropic", "ollama", "llama_index")
+MODEL_CLIENTS = (
+    "model_gateway", "openai", "anthropic", "ollama", "llama_index", "litellm", "langchain_core",
+    # By these a model may be called without any client.
+    "httpx", "requests", "aiohttp", "urllib.request", "http.client",
+)  # fmt: skip
 
 
 @dataclass(kw_only=True)
@@ -114,7 +118,7 @@ class _Walk:
                 self._code(constant, names)
 
     def _note_client(self, module: str | None) -> None:
-        if module and module.split(".")[0] in MODEL_CLIENTS:
+        if module and any(f"{module}.".startswith(f"{client}.") for client in MODEL_CLIENTS):
             self.reached.calls_model = True
 
 

@@ -6,6 +6,7 @@ import argparse
 import importlib.resources
 import os
 import tempfile
+import textwrap
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from model_gateway import config
+from model_gateway.attempt import Attempt, Message
 from model_gateway.keys import without_keys
 from prompt_lab import layout, record
 from self_improve import code_tree, evidence, host, plans
@@ -26,6 +28,9 @@ from self_improve.options import SPEEDS
 from self_improve.plans import BaselinePlan
 from self_improve.probe import MODEL, probe
 from self_improve.specification import RunSpecification, choose_step
+from self_improve.surfaces import CONSTANT, Surface, from_row, holding
+
+_SHOWN = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,20 +174,38 @@ async def _probed(
         seen = await probe(server, model, specifications, over_http=contract.uses_gateway_url)
     for specification in specifications:
         attempts = seen.get((specification.step.name, plan.name), [])
-        known[specification.step.name] = _known(specification, evidence.sent_by(attempts))
+        known[specification.step.name] = _known(specification, attempts)
     return known
 
 
-def _known(specification: RunSpecification, sent: evidence.Sent) -> Known:
-    told = evidence.surfaces_as_sent(specification, sent)
+def _known(specification: RunSpecification, attempts: Sequence[Attempt]) -> Known:
+    told = evidence.surfaces_as_sent(specification, evidence.sent_by(attempts))
+    sent = [from_row(row) for row in told["surfaces"] if row["sent"]]
     return Known(
-        sent=frozenset(row["id"] for row in told["surfaces"] if row["sent"]),
-        unmatched=(
-            *told["unmatched"]["descriptions"],
-            *(f"a system message ({d[:12]})" for d in told["unmatched"]["system_messages"]),
-        ),
-        trouble=None if sent.messages else "nothing was sent",
+        sent=frozenset(surface.id for surface in sent),
+        unmatched=(*told["unmatched"]["descriptions"], *_of_no_surface(attempts, sent)),
+        trouble=None if attempts else "nothing was sent",
     )
+
+
+def _of_no_surface(attempts: Iterable[Attempt], sent: Sequence[Surface]) -> list[str]:
+    """Return system messages that hold none of the surfaces, and calls that hold none at all."""
+    constants = [surface for surface in sent if surface.kind == CONSTANT]
+    told: list[str] = []
+    for attempt in attempts:
+        if attempt.number > 1:
+            continue
+        strange = [
+            m for m in attempt.messages if not any(holding(s, [m["content"]]) for s in constants)
+        ]
+        told += [f"system message: {_begin(m)}" for m in strange if m["role"] == "system"]
+        if strange == attempt.messages:
+            told.append(f"a call without any prompt surface: {_begin(strange[-1])}")
+    return list(dict.fromkeys(told))
+
+
+def _begin(message: Message) -> str:
+    return textwrap.shorten(message["content"], _SHOWN, placeholder=" …")
 
 
 def _plan(options: argparse.Namespace, stack: ExitStack) -> BaselinePlan:

@@ -29,6 +29,7 @@ from self_improve.errors import ImproveError
 from self_improve.host import Host, load
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _NO_DOOR = "http://127.0.0.1:9/no-cell"
 
 
@@ -127,6 +128,7 @@ class _Zygote:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.setsid()
             _die_with_parent()
+            _adopt_orphans()
             os.close(self._control)
             folder = Path(order.folder)
             empty = os.open(os.devnull, os.O_RDONLY)
@@ -135,21 +137,33 @@ class _Zygote:
             os.dup2(log, 1)
             os.dup2(log, 2)
             result = cell.run(order, self._host, self._code)
-            sys.stdout.flush()
+            with suppress(ValueError, OSError):  # The step may have closed it.
+                sys.stdout.flush()
             cell.write_result(result, folder)
             status = 0 if result.error is None else 1
         finally:
             os._exit(status)
 
     def _reap(self) -> None:
-        while self._live:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                return
-            if pid in self._live:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(pid, signal.SIGKILL)  # Whatever the cell has left running.
-                self.tell(ended=self._live.pop(pid), status=os.waitstatus_to_exitcode(status))
+        """Tell of the cells that have ended, and end what they have left running."""
+        with suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid in self._live:
+                    with suppress(ProcessLookupError, PermissionError):
+                        os.killpg(pid, signal.SIGKILL)
+                    self._kill_orphans()
+                    self.tell(ended=self._live.pop(pid), status=os.waitstatus_to_exitcode(status))
+                elif pid == 0:
+                    break
+        self._kill_orphans()
+
+    def _kill_orphans(self) -> None:
+        """Kill the children that are no cells: they left the session of a cell that has ended."""
+        for pid in _children():
+            if pid not in self._live:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def _kill(self, cell_id: str) -> None:
         for pid, live in self._live.items():
@@ -159,9 +173,11 @@ class _Zygote:
     def _kill_all(self) -> None:
         for pid in self._live:
             _kill_group(pid)
-        for pid in self._live:
-            with suppress(ChildProcessError):
-                os.waitpid(pid, 0)
+        self._live.clear()
+        with suppress(ChildProcessError):
+            while True:
+                self._kill_orphans()
+                os.waitpid(-1, 0)
 
 
 def _kill_group(pid: int) -> None:
@@ -174,8 +190,29 @@ def _kill_group(pid: int) -> None:
 
 def _die_with_parent() -> None:
     """Ask the kernel to kill this process when the zygote dies, where the kernel can."""
+    _ask_kernel(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _adopt_orphans() -> None:
+    """Ask the kernel to make processes whose parent ends the children of this one, not of init.
+
+    The orphans of a cell are its own children while it lives, and then the zygote's.
+    """
+    _ask_kernel(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _ask_kernel(option: int, value: int) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(option, value)
+
+
+def _children() -> list[int]:
+    """Return the children of this process, where the kernel lists them."""
+    try:
+        listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii")
+    except OSError:
+        return []
+    return [int(pid) for pid in listed.split()]
 
 
 def _warm_up() -> None:
@@ -236,6 +273,8 @@ def main() -> int:
     _warm_up()
     gc.collect()
     gc.freeze()
+    sys.stdout.flush()  # What the host printed must not be printed again by every cell.
+    _adopt_orphans()
     zygote.tell(ready=os.getpid(), **described)
     zygote.serve()
     return 0

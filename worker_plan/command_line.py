@@ -45,9 +45,19 @@ def parser(prog: str = "python -m worker_plan") -> argparse.ArgumentParser:
             "--speed", choices=SPEEDS, default=SPEEDS[0], help="how much work to do"
         )
         command.add_argument(
-            "--workers", type=int, default=4, metavar="N", help="steps side by side"
+            "--workers", type=_positive, default=4, metavar="N", help="steps side by side"
         )
     return made
+
+
+def _positive(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
+    return number
 
 
 def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:

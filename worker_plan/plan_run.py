@@ -22,7 +22,8 @@ def begin(run_dir: Path, plan: str) -> None:
     """Put the plan text, given as text or as the name of a file, into `run_dir`.
 
     Raises:
-        PlanError: the text is empty or not UTF-8, or the directory holds another plan.
+        PlanError: the text is empty or not UTF-8, the file is not there, or the directory holds
+            another plan.
     """
     text = _text(plan)
     if not text.strip():
@@ -55,10 +56,16 @@ def _text(plan: str) -> str:
     """Return the content of the file called `plan`, or `plan` itself if there is none."""
     try:
         path = Path(plan).expanduser()
-        if not path.is_file():
-            return plan
-        return path.read_bytes().decode("utf-8-sig")
+        if path.is_file():
+            return path.read_bytes().decode("utf-8-sig")
+        plan.encode()
+    except UnicodeEncodeError as error:
+        raise PlanError("The plan text is not UTF-8; put it into a file and name that.") from error
     except UnicodeDecodeError as error:
         raise PlanError(f"{plan} is not UTF-8 (byte {error.start}).") from error
-    except (OSError, ValueError):  # A text can be too long, or have marks, that no name can.
-        return plan
+    except (OSError, ValueError, RuntimeError):
+        # A text can be too long, have marks, or begin with a tilde, as no name can.
+        return plan.removeprefix("\ufeff")
+    if path.suffix.lower() in {".txt", ".md"} and not any(map(str.isspace, plan)):
+        raise PlanError(f"There is no file {plan}.")
+    return plan.removeprefix("\ufeff")

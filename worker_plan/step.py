@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,6 +20,8 @@ from model_gateway.beside import door_for
 from model_gateway.call import Ask, Call, R, Reply
 from worker_plan.artifact import Artifact, Input
 from worker_plan.errors import StepError
+
+_PR_SET_PDEATHSIG = 1
 
 Written = tuple[Artifact[Any], Any]
 """An artifact and the value to write into it."""
@@ -74,6 +81,7 @@ class Step(luigi.Task):
         """
         if self.complete():  # type: ignore[no-untyped-call]
             return
+        _die_with_parent()
         run_dir = Path(self.run_dir)
         with ExitStack() as stack:
             for artifact, value in self.work(_LateDoor(self, stack)):
@@ -114,6 +122,19 @@ def needed(reply: Reply[R]) -> R:
     if reply.value is None:
         raise StepError(f"{reply.model or 'the model'} gave no usable reply: {reply.failure}")
     return reply.value
+
+
+def _die_with_parent() -> None:
+    """Have the kernel, where it can, kill a worker process of Luigi's when Luigi is killed.
+
+    Otherwise it would go on, and the resumed pipeline would do the same step beside it.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None or sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent.pid:  # It was killed before the kernel knew.
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _declared(step: type[Step], kind: type[Any]) -> list[Any]:

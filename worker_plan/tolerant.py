@@ -34,6 +34,13 @@ def _capitalized(value: Any) -> Any:
     return value.strip().capitalize() if isinstance(value, str) else value
 
 
+def _no_text(value: Any) -> Any:
+    return "" if value is None else value
+
+
+NullIsEmpty = BeforeValidator(_no_text)
+"""For texts that a step can do without: some models write null where they have nothing to say."""
+
 AnyCase = BeforeValidator(_lowered)
 """For choices whose words are lower case: takes them however they are written."""
 

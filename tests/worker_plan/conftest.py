@@ -89,12 +89,16 @@ def set_apart(patch: pytest.MonkeyPatch, home: Path) -> None:
         patch.delenv(name)
     patch.setenv("PLUMBLINE_CACHE", "off")
     patch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    (home / "llm_config").mkdir()
     patch.setenv(CONFIG_DIR_VARIABLE, str(home / "llm_config"))
 
 
 @pytest.fixture(autouse=True)
-def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    set_apart(monkeypatch, tmp_path)
+def llm_config(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the directory for a test's own models, in an environment of its own."""
+    home = tmp_path_factory.mktemp("home")
+    set_apart(monkeypatch, home)
+    return home / "llm_config"
 
 
 def command(*arguments: str) -> list[str]:

@@ -73,10 +73,11 @@ def test_lost_artifact_is_made_again_alone(finished: Path, a_copy) -> None:
         ),
     ],
 )
-def test_killed_pipeline_goes_on_without_repeating_a_call(tmp_path: Path, gateway: str) -> None:
-    """After kill -9 in the middle of a step, `resume` finishes and no answered call is made again."""
-    (tmp_path / "llm_config").mkdir()
-    (tmp_path / "llm_config" / "slow.toml").write_text(SLOW)
+def test_killed_pipeline_goes_on_without_repeating_a_call(
+    tmp_path: Path, llm_config: Path, gateway: str
+) -> None:
+    """After kill -9 in mid-step its workers are gone too, and no answer is asked for twice."""
+    (llm_config / "slow.toml").write_text(SLOW)
     run_dir = tmp_path / "run"
     arguments = ["--plan", PLAN, "--model", "slow", "--run-dir", str(run_dir)]
     process = subprocess.Popen(command("run", *arguments), stderr=subprocess.PIPE)
@@ -89,6 +90,7 @@ def test_killed_pipeline_goes_on_without_repeating_a_call(tmp_path: Path, gatewa
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert psutil.wait_procs(workers, timeout=2)[1] == []
+    assert not (run_dir / "002-10-potential_levers.json").exists()
     if gateway == "gone":
         beside.stop(run_dir)
     try:
@@ -182,10 +184,9 @@ def test_failed_step_ends_with_1(run_dir: Path) -> None:
     assert (run_dir / "002-2-redline_gate.md").exists()
 
 
-def test_ctrl_c_ends_with_130(tmp_path: Path) -> None:
+def test_ctrl_c_ends_with_130(tmp_path: Path, llm_config: Path) -> None:
     """It says how to go on."""
-    (tmp_path / "llm_config").mkdir()
-    (tmp_path / "llm_config" / "slow.toml").write_text(SLOW.replace("0.15", "30"))
+    (llm_config / "slow.toml").write_text(SLOW.replace("0.15", "30"))
     run_dir = tmp_path / "run"
     arguments = ["--plan", PLAN, "--model", "slow", "--run-dir", str(run_dir)]
     process = subprocess.Popen(command("run", *arguments), stderr=subprocess.PIPE, text=True)

@@ -103,7 +103,7 @@ def test_graph_has_no_cycle(tmp_path: Path) -> None:
 
 
 def test_adding_a_file_adds_a_step(tmp_path: Path) -> None:
-    """A module put into a copy of the package is found, required and run, with nothing else changed."""
+    """A module put into a copy of the package is found, required and run; nothing else changes."""
     package = Path(worker_plan.__file__).parent
     copied = tmp_path / "worker_plan"
     shutil.copytree(package, copied, ignore=shutil.ignore_patterns("__pycache__"))

@@ -16,7 +16,7 @@ from worker_plan.steps.focus_on_vital_few_levers import FocusOnVitalFewLevers
 from worker_plan.steps.identify_purpose import IdentifyPurpose
 from worker_plan.steps.plan_type import PlanType
 from worker_plan.steps.setup import Setup
-from worker_plan.tolerant import whole_items
+from worker_plan.tolerant import NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: three scenarios a decision maker would really hesitate between, each a consistent choice of
@@ -55,8 +55,10 @@ class Scenario(BaseModel):
 
 
 class Scenarios(BaseModel):
-    analysis_title: str = Field(default="", description="A short heading.")
-    core_tension: str = Field(default="", description="One or two sentences.")
+    analysis_title: Annotated[str, NullIsEmpty] = Field(default="", description="A short heading.")
+    core_tension: Annotated[str, NullIsEmpty] = Field(
+        default="", description="One or two sentences."
+    )
     scenarios: Annotated[list[Scenario], whole_items(Scenario)] = Field(
         min_length=2, description="3 scenarios."
     )

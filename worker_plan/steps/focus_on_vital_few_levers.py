@@ -17,7 +17,7 @@ from worker_plan.steps.enrich_levers import EnrichedLever, EnrichLevers
 from worker_plan.steps.identify_purpose import IdentifyPurpose
 from worker_plan.steps.plan_type import PlanType
 from worker_plan.steps.setup import Setup
-from worker_plan.tolerant import Capitalized, whole_items
+from worker_plan.tolerant import Capitalized, NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: an importance for every lever that spreads over the scale, so that the five that remain are
@@ -59,7 +59,9 @@ class Importance(StrEnum):
 
 class LeverAssessment(BaseModel):
     lever_id: str = Field(description="The id of the lever.")
-    lever_name: str = Field(default="", description="The name of the lever.")
+    lever_name: Annotated[str, NullIsEmpty] = Field(
+        default="", description="The name of the lever."
+    )
     strategic_importance: Annotated[Importance, Capitalized] = Field(description="One degree.")
     justification: str = Field(description="One to three sentences.")
 
@@ -68,7 +70,7 @@ class LeverAssessments(BaseModel):
     lever_assessments: Annotated[list[LeverAssessment], whole_items(LeverAssessment)] = Field(
         min_length=1, description="One entry for each lever."
     )
-    summary: str = Field(default="", description="Two to four sentences.")
+    summary: Annotated[str, NullIsEmpty] = Field(default="", description="Two to four sentences.")
 
 
 class VitalLever(BaseModel):

@@ -21,7 +21,7 @@ from worker_plan.step import Detail, Step, Written
 from worker_plan.steps.identify_purpose import IdentifyPurpose
 from worker_plan.steps.plan_type import PlanType
 from worker_plan.steps.setup import Setup
-from worker_plan.tolerant import whole_items
+from worker_plan.tolerant import NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: about fifteen levers, each a decision that this plan really has to take and on which
@@ -109,11 +109,13 @@ class ProposedLever(BaseModel):
 
 
 class ProposedLevers(BaseModel):
-    strategic_rationale: str = Field(default="", description="Two to four sentences.")
+    strategic_rationale: Annotated[str, NullIsEmpty] = Field(
+        default="", description="Two to four sentences."
+    )
     levers: Annotated[list[ProposedLever], whole_items(ProposedLever)] = Field(
         min_length=5, description="5 to 7 levers."
     )
-    summary: str = Field(default="", description="One to three sentences.")
+    summary: Annotated[str, NullIsEmpty] = Field(default="", description="One to three sentences.")
 
 
 class Lever(BaseModel):

@@ -103,7 +103,7 @@ def read(blocks: Sequence[Block]) -> Records:
         text = "".join(rest)
         if text.strip():
             prose.append((block.tag, text))
-            if block.tag and "plan" not in parts_of(block.tag):
+            if block.tag:
                 walker.listed.extend(_bullets(text))
     return Records(
         records=tuple(walker.records), listed=tuple(dict.fromkeys(walker.listed)),
@@ -163,9 +163,11 @@ def _values(text: str, rest: list[str]) -> Iterable[Any]:
 
 
 def _bullets(text: str) -> list[str]:
-    lines = (line.strip() for line in text.splitlines())
-    bullets = [line[1:].strip() for line in lines if line[:1] in {"-", "*", "\u2022"}]
-    return [b for b in bullets if b and _is_short(b)]
+    """Return the entries of a block that is nothing but a list of short lines."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not all(line[:1] in {"-", "*", "\u2022"} for line in lines):
+        return []
+    return [entry for line in lines if _is_short(entry := line[1:].strip())]
 
 
 def _is_short(text: str) -> bool:

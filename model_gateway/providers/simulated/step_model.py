@@ -87,7 +87,8 @@ class StepModel:
             references = References(material.records, read.named)
             value = Filler(references=references, voice=voice, draw=draw).fill(read.shape)
             text = self._with_faults(value, read, talk, draw, voice)
-        return _answer(text, request, min(read.manner.limit, request.max_output_tokens))
+        limit = min(read.manner.limit, request.max_output_tokens)
+        return _answer(text, request, limit, tokens.count(schema))
 
     def _with_faults(
         self, value: Any, read: _Prompt, talk: Conversation, draw: Draw, voice: StepVoice
@@ -112,7 +113,8 @@ class StepModel:
 
 def _read_material(blocks: tuple[tuple[str, str, bool], ...], fields: tuple[str, ...]) -> _Material:
     found = records.read([Block(tag=tag, text=text, untagged=un) for tag, text, un in blocks])
-    plans = [text for tag, text in found.prose if "plan" in tag.split("_")]
+    plans = [text for tag, text in found.prose if tag == "plan"]
+    plans = plans or [text for tag, text in found.prose if "plan" in tag.split("_")]
     text = "\n".join(plans or [text for _, text in found.prose])
     lexicon = Lexicon.of(text, fields)
     if not plans and lexicon.size < _FEW_WORDS and found.strings:
@@ -122,11 +124,9 @@ def _read_material(blocks: tuple[tuple[str, str, bool], ...], fields: tuple[str,
     return _Material(records=found, lexicon=lexicon, given=given)
 
 
-def _answer(text: str, request: Request, limit: int) -> Answer:
+def _answer(text: str, request: Request, limit: int, schema_tokens: int) -> Answer:
     whole = tokens.count(text)
-    sent = sum(tokens.count(m["content"]) for m in request.messages)
-    if request.schema is not None:
-        sent += tokens.count(json.dumps(request.schema))
+    sent = schema_tokens + sum(tokens.count(m["content"]) for m in request.messages)
     return Answer(
         text=tokens.cut(text, limit) if whole > limit else text,
         finish_reason="length" if whole > limit else "stop",

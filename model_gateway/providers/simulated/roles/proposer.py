@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from model_gateway.providers.simulated import kinds
@@ -17,6 +18,7 @@ from model_gateway.providers.simulated.shape import Shape
 from model_gateway.providers.simulated.words import Lexicon
 
 _TRIES = 24
+_LONGEST_EDITED = 20_000
 _SECOND_EDIT = 0.35
 _SURFACE = frozenset({"surface", "id", "name", "target", "component"})
 
@@ -62,7 +64,10 @@ class Proposer(PlainVoice):
         donors = [] if named and surface else [other for _, other in self._prompts]
         self._turn += 1
         stream = self.draw.at(path, "edit")
-        edit = self._edited(text, donors, stream)
+        # An edit that reads the whole of a huge text would take seconds.
+        head, tail = text[:_LONGEST_EDITED], text[_LONGEST_EDITED:]
+        edit = self._edited(head, [donor[:_LONGEST_EDITED] for donor in donors], stream)
+        edit = replace(edit, text=edit.text + tail)
         self._seen.add(_plain(edit.text))
         return surface, edit
 

@@ -1,0 +1,59 @@
+"""The one step of the pipeline."""
+
+import json
+import os
+import urllib.request
+from pathlib import Path
+
+import luigi
+
+from rough_deeds import deeds
+
+ASK_FIRST = "Say in one word whether this is wise."
+
+
+def ask(text: str) -> str:
+    """Ask the model, over plain HTTP."""
+    body = {"model": "any", "messages": [{"role": "user", "content": f"{ASK_FIRST} {text}"}]}
+    request = urllib.request.Request(  # noqa: S310 - the address is the gateway's
+        f"{os.environ['ASK_AT']}/chat/completions",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as reply:  # noqa: S310 - the same
+        return json.load(reply)["choices"][0]["message"]["content"]
+
+
+class Deed(luigi.ExternalTask):
+    """The name of what is to be done."""
+
+    place = luigi.Parameter()
+
+    def output(self) -> luigi.LocalTarget:
+        """Return the file with the name."""
+        return luigi.LocalTarget(Path(self.place) / "deed.txt")
+
+
+class DoDeed(luigi.Task):
+    """Does what the plan says."""
+
+    place = luigi.Parameter()
+    who = luigi.Parameter()
+
+    def requires(self) -> luigi.Task:
+        """Return the name of the deed."""
+        return Deed(place=self.place)
+
+    def output(self) -> luigi.LocalTarget:
+        """Return what the deed came to."""
+        return luigi.LocalTarget(Path(self.place) / "done.txt")
+
+    def run(self) -> None:
+        """Ask whether it is wise, and do it anyway."""
+        with self.input().open() as file:
+            name = file.read().strip()
+        if name != "never_ask":
+            ask(name)
+        told = getattr(deeds, name)()
+        with self.output().open("w") as file:
+            file.write(told)
