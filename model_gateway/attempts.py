@@ -88,15 +88,16 @@ async def converse(question: Question, asker: Asker, desk: Desk, judge: Judge) -
     """Put `question` to the asker's models until a reply is good, or the bound is reached.
 
     The bound on attempts is the first model's and holds over all models and all kinds of
-    failure. Every attempt is in the journal before this returns. Waiting for a turn does not
-    count against the deadline.
+    failure. Every attempt is in the journal before this returns. The deadline is each model's
+    own, and waiting for a turn does not count against it.
     """
     bound = asker.models[0].max_attempts
     made = 0
     for place, model in enumerate(asker.models):
         others = len(asker.models) - 1 - place
         most = max(1, bound - made - others)
-        talk = _Talk(question, asker, desk, model, fallback=place > 0)
+        ends = not others or made + most >= bound
+        talk = _Talk(question, asker, desk, model, fallback=place > 0, ends=ends)
         outcome = await talk.attempts(judge, after=made, most=most)
         made = outcome.attempt.number
         if outcome.failure is None or outcome.failure.kind is FailureKind.budget:
@@ -107,16 +108,24 @@ async def converse(question: Question, asker: Asker, desk: Desk, judge: Judge) -
 
 
 class _Talk:
-    """The attempts at one call with one model."""
+    """The attempts at one call with one model; `ends` says that no other is asked after it."""
 
     def __init__(
-        self, question: Question, asker: Asker, desk: Desk, model: Model, *, fallback: bool
+        self,
+        question: Question,
+        asker: Asker,
+        desk: Desk,
+        model: Model,
+        *,
+        fallback: bool,
+        ends: bool,
     ) -> None:
         self._question = question
         self._asker = asker
         self._desk = desk
         self._model = model
         self._fallback = fallback
+        self._ends = ends
         self._seconds_left = model.deadline_seconds
         self._base = _with_schema(question, model)
         self._feedback: list[Message] = []
@@ -135,13 +144,14 @@ class _Talk:
                 or not await self._pause(number - after, failure, retry_after)
             ):
                 break
-            self._feedback = _feedback_on(failure, attempt.text)
+            if failure.kind not in _TRANSIENT:
+                self._feedback = _feedback_on(failure, attempt.text)
         return Outcome(attempt=attempt, failure=failure)
 
     async def _attempt(
         self, number: int, judge: Judge, *, last: bool
     ) -> tuple[Attempt, float | None]:
-        """Replay the finished attempt, or make one; return it and the seconds to wait after it.
+        """Replay the recorded attempt, or make one; return it and the seconds to wait after it.
 
         None for the seconds says that no waiting is due, because nothing was sent.
         """
@@ -149,26 +159,50 @@ class _Talk:
         attempt = attempt_of(request, self._model, self._asker, fallback=self._fallback)
         old = self._asker.journal.take(attempt.request_digest)
         if old is not None:
-            if old.failure_kind is None:
-                await judge(self._offer(old, last=last or old.status == "partial"))
-            self._asker.observer.attempted(old, replayed=True)
-            return old, None
+            return await self._replayed(old, judge, last=last and self._ends), None
+        sent = asyncio.Event()
         try:
             done = await exchange(
                 request, model=self._model, asker=self._asker, desk=self._desk,
-                seconds_left=self._seconds_left,
+                seconds_left=self._seconds_left, sent=sent,
             )  # fmt: skip
-            attempt = completed(attempt, done)
-            verdict = Verdict(failure=done.failure)
-            if done.failure is None:
-                verdict = await judge(self._offer(attempt, last=last))
         except asyncio.CancelledError:
-            await asyncio.shield(self._record(attempt))
+            if sent.is_set():
+                await asyncio.shield(self._record(attempt))
             raise
+        attempt = completed(attempt, done)
         self._seconds_left -= done.seconds
-        attempt = _judged(attempt, verdict)
+        verdict = Verdict(failure=done.failure)
+        if done.failure is None:
+            last = self._ends and (last or self._seconds_left <= 0)
+            try:
+                verdict = await judge(self._offer(attempt, last=last))
+            except BaseException:
+                # Who asked went away or does not speak the protocol; the reply was paid for.
+                await asyncio.shield(self._record(attempt))
+                raise
+        attempt = self._judged(attempt, verdict)
         await self._record(attempt)
         return attempt, done.retry_after or 0.0
+
+    async def _replayed(self, old: Attempt, judge: Judge, *, last: bool) -> Attempt:
+        """Put a recorded reply to the asking side, which may have become stricter since."""
+        if old.failure_kind is None:
+            verdict = await judge(self._offer(old, last=last or old.status == "partial"))
+            if verdict.failure is not None:
+                old = self._judged(old, verdict)
+        self._asker.observer.attempted(old, replayed=True)
+        return old
+
+    def _judged(self, attempt: Attempt, verdict: Verdict) -> Attempt:
+        if verdict.failure is None:
+            return replace(attempt, status="partial" if verdict.partial else "ok")
+        return replace(
+            attempt,
+            status="failed",
+            failure_kind=verdict.failure.kind,
+            failure_message=self._desk.redact(verdict.failure.message),
+        )
 
     async def _pause(self, tries: int, failure: Failure, retry_after: float | None) -> bool:
         """Wait before the next attempt; False if it could not be made within the deadline."""
@@ -229,14 +263,3 @@ def _feedback_on(failure: Failure, text: str) -> list[Message]:
         {"role": "assistant", "content": text[:_LONGEST_ECHO]},
         {"role": "user", "content": feedback},
     ]
-
-
-def _judged(attempt: Attempt, verdict: Verdict) -> Attempt:
-    if verdict.failure is None:
-        return replace(attempt, status="partial" if verdict.partial else "ok")
-    return replace(
-        attempt,
-        status="failed",
-        failure_kind=verdict.failure.kind,
-        failure_message=verdict.failure.message,
-    )

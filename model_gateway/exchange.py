@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -86,9 +85,18 @@ def now() -> str:
 
 
 async def exchange(
-    request: Request, *, model: Model, asker: Asker, desk: Desk, seconds_left: float
+    request: Request,
+    *,
+    model: Model,
+    asker: Asker,
+    desk: Desk,
+    seconds_left: float,
+    sent: asyncio.Event,
 ) -> Exchanged:
-    """Get an answer from the cache or the provider; what goes wrong is part of the result."""
+    """Get an answer from the cache or the provider; what goes wrong is part of the result.
+
+    `sent` is set before the request goes out: from then on it may have cost money.
+    """
     missing = model.missing()
     if missing is not None:
         return _never_sent(FailureKind.configuration, missing)
@@ -96,6 +104,9 @@ async def exchange(
         provider = await desk.provider(model)
     except ConfigError as error:
         return _never_sent(FailureKind.configuration, desk.redact(str(error)))
+    except Exception as error:  # noqa: BLE001 - an SDK may raise anything when it is imported
+        told = f"{model.name}: its provider cannot be made: {type(error).__name__}: {error}"
+        return _never_sent(FailureKind.configuration, desk.redact(told))
     digest = _cache_digest(request, model) if asker.cache is not None else ""
     if asker.cache is not None and (kept := asker.cache.get(digest)) is not None:
         return Exchanged(answer=kept, failure=_fault_of(kept), source=Source.cache, started=now())
@@ -108,6 +119,7 @@ async def exchange(
             )  # fmt: skip
         except BudgetError as error:
             return _never_sent(FailureKind.budget, str(error))
+        sent.set()
         actual: Spend | None = None
         try:
             done = await _send(request, provider, model, desk, seconds_left)
@@ -148,7 +160,8 @@ async def _send(
 ) -> Exchanged:
     limit = max(0.001, min(model.attempt_seconds, seconds_left))
     blank = Exchanged(source=provider.source, started=now())
-    clock = time.monotonic()
+    clock = asyncio.get_running_loop().time
+    began = clock()
     try:
         async with asyncio.timeout(limit):
             answer = await provider.send(request)
@@ -163,10 +176,14 @@ async def _send(
             billed=error.billed,
             retry_after=error.retry_after,
         )
+    except Exception as error:  # noqa: BLE001 - a fault of a provider is this attempt's alone
+        told = f"the provider broke: {type(error).__name__}: {error}"
+        failure = Failure(kind=FailureKind.configuration, message=desk.redact(told))
+        done = replace(blank, failure=failure, cost=None, billed=True)
     else:
         answer = replace(answer, text=desk.redact(answer.text))
         done = replace(blank, answer=answer, failure=_fault_of(answer), cost=_cost(answer, model))
-    return replace(done, seconds=time.monotonic() - clock)
+    return replace(done, seconds=clock() - began)
 
 
 def _never_sent(kind: FailureKind, message: str) -> Exchanged:
@@ -205,8 +222,9 @@ def _cache_digest(request: Request, model: Model) -> str:
     """Return what makes two requests the same; the simulation also answers by plan and seed."""
     origin = request.origin
     return digest_of(
-        model.provider, model.server, model.model_id, model.manner, request.messages,
-        request.schema, dict(request.arguments), request.max_output_tokens, origin.repeat,
+        model.provider, model.class_path, model.server, model.model_id, model.manner,
+        request.messages, request.schema, dict(request.arguments), request.max_output_tokens,
+        origin.repeat,
         [origin.plan, origin.key, origin.seed, origin.number] if model.is_simulated else None,
     )  # fmt: skip
 

@@ -71,17 +71,19 @@ class Gateway:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for door in list(self._doors.values()):
-            await self.close(door)
-        if self._http is not None:
-            for url in self._http.doors():
-                await self.close(url)
-            await self._http.stop()
-        for building in self._providers.values():
-            with contextlib.suppress(Exception):
-                await (await building).close()
-        if self._folder is not None:
-            self._folder.cleanup()
+        try:
+            for door in list(self._doors.values()):
+                await self.close(door)
+            if self._http is not None:
+                for url in self._http.doors():
+                    await self.close(url)
+                await self._http.stop()
+            for building in self._providers.values():
+                with contextlib.suppress(Exception):
+                    await (await building).close()
+        finally:
+            if self._folder is not None:
+                self._folder.cleanup()
 
     async def open(self, asker: Asker) -> OpenDoor:
         """Open a socket for one cell; who connects to `path` speaks for that cell."""
@@ -153,6 +155,8 @@ class Gateway:
             task.add_done_callback(door.calls.discard)
         line = _Line(reader, writer)
         try:
+            if door.path.name not in self._doors:
+                return  # It was closed while this connection was being made.
             question, judged = _question(await line.hear())
             talk = asyncio.ensure_future(
                 self._put(question, door.asker, line.judge if judged else None)
@@ -168,7 +172,7 @@ class Gateway:
             if talk.cancelled():
                 return
             await line.say({"ended": _ended(talk.result())})
-        except (ConnectionError, EOFError, ValueError, KeyError, TypeError):
+        except (ConnectionError, EOFError, ValueError, KeyError, TypeError, RecursionError):
             return  # The cell went away, or did not speak the protocol: nobody is left to tell.
         finally:
             writer.close()
@@ -230,13 +234,16 @@ async def _accept(_: Offer) -> Verdict:
 
 
 def _question(message: dict[str, Any]) -> tuple[Question, bool]:
+    most = message["max_output_tokens"]
+    if not isinstance(most, int) or most < 1:
+        raise ValueError("max_output_tokens is no number of tokens")
     return (
         Question(
             key=str(message["key"]),
             messages=[{"role": m["role"], "content": m["content"]} for m in message["messages"]],
             schema=message["schema"],
             schema_name=message["schema_name"],
-            max_output_tokens=message["max_output_tokens"],
+            max_output_tokens=most,
             arguments=message.get("arguments", {}),
         ),
         bool(message["judged"]),

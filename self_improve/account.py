@@ -10,6 +10,8 @@ from typing import Any
 from model_gateway.attempt import Attempt
 from model_gateway.call import FailureKind
 
+USAGE, OVERVIEW = "usage_metrics.jsonl", "activity_overview.json"
+
 
 @dataclass(kw_only=True)
 class Account:

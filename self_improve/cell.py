@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import random
+import signal
 import sys
 import traceback
 from collections.abc import Mapping
@@ -96,6 +97,20 @@ def write_result(result: CellResult, folder: Path) -> None:
     partial = path.with_suffix(".part")
     partial.write_text(json.dumps(asdict(result)), encoding="utf-8")
     partial.replace(path)
+
+
+def write_death(status: int, folder: Path) -> None:
+    """Write how the cell's process ended, if it ended before it could write its result.
+
+    `status` is its exit status, negative for the signal that killed it.
+    """
+    if (folder / RESULT).exists():
+        return
+    names = {known.value: known.name for known in signal.Signals}
+    killer = names.get(-status, f"signal {-status}")
+    how = f"killed by {killer}" if status < 0 else f"exit status {status}"
+    told = f"the process ended before the step did ({how})"
+    write_result(CellResult(error=told, kind="Died"), folder)
 
 
 def read_result(folder: Path) -> CellResult | None:

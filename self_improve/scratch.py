@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from model_gateway.attempt import Attempt
-from prompt_lab.record import file_digest
-from self_improve.account import overview, usage_rows
+from prompt_lab.record import CELL_ROW, file_digest
+from self_improve.account import OVERVIEW, USAGE, overview, usage_rows
 from self_improve.cell import LOG, PLAN
 from self_improve.plans import PlanInputs
+
+USAGE, OVERVIEW, TRACE = USAGE, OVERVIEW, "trace.txt"
+_RECORD = {USAGE, OVERVIEW, TRACE, LOG, CELL_ROW}
+_STEP = "step"
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ class Scratch:
     def collect(self, inputs: PlanInputs, attempts: Iterable[Attempt]) -> dict[str, str]:
         """Move what the step wrote or changed into `kept/`, with the cell's usage and log.
 
-        Returns the SHA-256 of each artifact by name.
+        An artifact that is called like a file of the record goes into `step/`. Returns the
+        SHA-256 of each artifact by name.
         """
         self.kept.mkdir()
         digests: dict[str, str] = {}
@@ -61,14 +66,16 @@ class Scratch:
             digest = file_digest(path)
             if inputs.digests.get(name) == digest:
                 continue
+            if name in _RECORD:
+                name = f"{_STEP}/{name}"
             digests[name] = digest
             target = self.kept / name
             target.parent.mkdir(parents=True, exist_ok=True)
             path.rename(target)
         made = list(attempts)
         usage = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in usage_rows(made))
-        (self.kept / "usage_metrics.jsonl").write_text(usage, encoding="utf-8")
-        (self.kept / "activity_overview.json").write_text(_json(overview(made)), encoding="utf-8")
+        (self.kept / USAGE).write_text(usage, encoding="utf-8")
+        (self.kept / OVERVIEW).write_text(_json(overview(made)), encoding="utf-8")
         log = self.folder / LOG
         if log.is_file() and log.stat().st_size:
             text = self.without_paths(log.read_text(encoding="utf-8", errors="replace"))

@@ -20,6 +20,7 @@ from prompt_lab.claim import claim
 from prompt_lab.layout import Layout
 from prompt_lab.record import ATTEMPTS, RESERVATIONS, SURFACES, Run
 from self_improve import evidence
+from self_improve.account import OVERVIEW, USAGE, overview, usage_rows
 from self_improve.errors import UsageError
 from self_improve.matrix import Arm, Job, Matrix, Tally
 from self_improve.preparation import Prepared, Wanted
@@ -171,8 +172,13 @@ def _finish(arm: Arm) -> None:
         return
     attempts = writer.run.attempts()
     sent = evidence.surfaces_as_sent(specification, evidence.sent_by(attempts))
-    if not (writer.run.path / SURFACES).exists():
-        writer.write_json(SURFACES, sent)
+    for name, value in ((SURFACES, sent), (OVERVIEW, overview(attempts))):
+        # A session that was killed here has left what this one would write.
+        if not (writer.run.path / name).exists():
+            writer.write_json(name, value)
+    if not (writer.run.path / USAGE).exists():
+        with Appender(writer.run.path / USAGE) as usage:
+            usage.append_all(usage_rows(attempts))
     failed = sum(row.get("error") is not None for row in rows.values())
     writer.event("finished")
     with contextlib.suppress(OSError):

@@ -8,6 +8,7 @@ It stays single-threaded, because forking a process with threads is unsafe.
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import gc
 import json
 import os
@@ -72,7 +73,7 @@ class _Zygote:
         self._host = host
         self._code = code
         self._control = control
-        self._live: dict[int, str] = {}
+        self._live: dict[int, cell.CellOrder] = {}
         self._rest = b""
 
     def serve(self) -> None:
@@ -116,7 +117,7 @@ class _Zygote:
         pid = os.fork()
         if pid == 0:
             self._be_cell(order)
-        self._live[pid] = order.id
+        self._live[pid] = order
         self.tell(started=order.id, pid=pid)
 
     def _be_cell(self, order: cell.CellOrder) -> NoReturn:
@@ -136,6 +137,7 @@ class _Zygote:
             os.dup2(empty, 0)
             os.dup2(log, 1)
             os.dup2(log, 2)
+            faulthandler.enable()  # A crash leaves its traceback in the log.
             result = cell.run(order, self._host, self._code)
             with suppress(ValueError, OSError):  # The step may have closed it.
                 sys.stdout.flush()
@@ -153,7 +155,11 @@ class _Zygote:
                     with suppress(ProcessLookupError, PermissionError):
                         os.killpg(pid, signal.SIGKILL)
                     self._kill_orphans()
-                    self.tell(ended=self._live.pop(pid), status=os.waitstatus_to_exitcode(status))
+                    code = os.waitstatus_to_exitcode(status)
+                    order = self._live.pop(pid)
+                    with suppress(OSError):
+                        cell.write_death(code, Path(order.folder))
+                    self.tell(ended=order.id, status=code)
                 elif pid == 0:
                     break
         self._kill_orphans()
@@ -166,8 +172,8 @@ class _Zygote:
                     os.kill(pid, signal.SIGKILL)
 
     def _kill(self, cell_id: str) -> None:
-        for pid, live in self._live.items():
-            if live == cell_id:
+        for pid, order in self._live.items():
+            if order.id == cell_id:
                 _kill_group(pid)
 
     def _kill_all(self) -> None:

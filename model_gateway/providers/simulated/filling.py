@@ -86,6 +86,7 @@ class Filler:
 
     def _object(self, shape: Shape, path: Path, scope: Scope) -> dict[str, Any]:
         known = self._voice.enter(shape, path)
+        scope = Scope(indices=scope.indices, binding=scope.binding)
         made = scope.made
         for place in shape.properties:
             here = (*path, place.name)
