@@ -41,10 +41,14 @@ _LONGEST_ECHO = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What came through a door: one call, as messages."""
+    """What came through a door: one call, as messages.
+
+    `place` is its number among the cell's calls, for code whose keys are made of the content.
+    """
 
     key: str
     messages: list[Message]
+    place: int | None = None
     schema: dict[str, Any] | None = None
     schema_name: str = "Reply"
     max_output_tokens: int = 8192
@@ -174,9 +178,8 @@ class _Talk:
         self._seconds_left -= done.seconds
         verdict = Verdict(failure=done.failure)
         if done.failure is None:
-            last = self._ends and (last or self._seconds_left <= 0)
             try:
-                verdict = await judge(self._offer(attempt, last=last))
+                verdict = await judge(self._offer(attempt, last=last and self._ends))
             except BaseException:
                 # Who asked went away or does not speak the protocol; the reply was paid for.
                 await asyncio.shield(self._record(attempt))
@@ -228,10 +231,14 @@ class _Talk:
             max_output_tokens=self._model.output_bound(self._question.max_output_tokens),
             arguments=arguments,
             origin=Origin(
-                plan=self._asker.plan, key=self._question.key, repeat=self._asker.repeat,
-                number=number, seed=self._asker.seed,
+                plan=self._asker.plan, key=self._question.key, place=self._place(),
+                repeat=self._asker.repeat, number=number, seed=self._asker.seed,
             ),
         )  # fmt: skip
+
+    def _place(self) -> str:
+        place = self._question.place
+        return self._question.key if place is None else f"call {place}"
 
     def _offer(self, attempt: Attempt, *, last: bool) -> Offer:
         cut_off = attempt.finish_reason == "length"

@@ -83,8 +83,11 @@ class Door:
         schema: type[R],
         max_output_tokens: int = 8192,
         arguments: dict[str, Any] | None = None,
+        place: int | None = None,
     ) -> Judged[R]:
         """Put messages of any number; every reply is read as a `schema` and told back if it fails.
+
+        `place` is the call's number in the cell, for code whose keys are made of the content.
 
         Raises:
             DoorError: the gateway is not there, or went away during the call.
@@ -96,6 +99,7 @@ class Door:
             "schema_name": schema.__name__,
             "max_output_tokens": max_output_tokens,
             "arguments": arguments or {},
+            "place": place,
             "judged": True,
         }
         judgement: Judgement[R] = Judgement()
@@ -123,6 +127,7 @@ class Door:
         schema_name: str = "Reply",
         max_output_tokens: int = 8192,
         arguments: dict[str, Any] | None = None,
+        place: int | None = None,
     ) -> Told:
         """Put plain messages and return the text as it came, for code that reads it itself.
 
@@ -136,6 +141,7 @@ class Door:
             "schema_name": schema_name,
             "max_output_tokens": max_output_tokens,
             "arguments": arguments or {},
+            "place": place,
             "judged": False,
         }
         with _exchange(self._path, question) as wire:

@@ -225,7 +225,7 @@ def _cache_digest(request: Request, model: Model) -> str:
         model.provider, model.class_path, model.server, model.model_id, model.manner,
         request.messages, request.schema, dict(request.arguments), request.max_output_tokens,
         origin.repeat,
-        [origin.plan, origin.key, origin.seed, origin.number] if model.is_simulated else None,
+        [origin.plan, origin.place, origin.seed, origin.number] if model.is_simulated else None,
     )  # fmt: skip
 
 

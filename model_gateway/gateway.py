@@ -89,6 +89,7 @@ class Gateway:
         """Open a socket for one cell; who connects to `path` speaks for that cell."""
         if self._folder is None:
             raise RuntimeError("The gateway is used as an async context manager.")
+        asker.journal.begin(asker.cell, asker.repeat)
         self._opened += 1
         path = Path(self._folder.name) / f"{self._opened:x}"
         door = OpenDoor(asker=asker, path=path)
@@ -108,6 +109,7 @@ class Gateway:
                 from model_gateway.http_door import HttpServer
 
                 self._http = await HttpServer(self._put).start()
+        asker.journal.begin(asker.cell, asker.repeat)
         return self._http.open(asker)
 
     async def close(self, door: OpenDoor | HttpDoor) -> None:
@@ -174,6 +176,8 @@ class Gateway:
             await line.say({"ended": _ended(talk.result())})
         except (ConnectionError, EOFError, ValueError, KeyError, TypeError, RecursionError):
             return  # The cell went away, or did not speak the protocol: nobody is left to tell.
+        except asyncio.CancelledError:
+            return  # The door was closed; asyncio's streams complain when this is passed on.
         finally:
             writer.close()
 
@@ -245,6 +249,7 @@ def _question(message: dict[str, Any]) -> tuple[Question, bool]:
             schema_name=message["schema_name"],
             max_output_tokens=most,
             arguments=message.get("arguments", {}),
+            place=message.get("place"),
         ),
         bool(message["judged"]),
     )

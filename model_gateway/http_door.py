@@ -12,7 +12,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from aiohttp import web
@@ -152,8 +152,9 @@ class HttpServer:
     async def _given(self, asked: Asked, door: HttpDoor, request: web.Request) -> Given:
         """Put the call, or join the one that this request repeats, and wait for its end."""
 
-        def begin(key: str) -> ForeignCall:
-            talk = asyncio.ensure_future(self._answer(asked.question(key), door.asker))
+        def begin(key: str, place: int) -> ForeignCall:
+            question = replace(asked.question(key), place=place)
+            talk = asyncio.ensure_future(self._answer(question, door.asker))
             door.calls.add(talk)
             talk.add_done_callback(door.calls.discard)
             return ForeignCall(key=key, talk=talk, client=request)

@@ -15,6 +15,10 @@ from model_gateway.jsonl import SyncedAppender, read_rows
 class Journal(Protocol):
     """Where attempts go when they are finished, and come from when a cell runs again."""
 
+    def begin(self, cell: str, repeat: int) -> None:
+        """Take note that a cell begins, perhaps not for the first time: what it was told is due."""
+        ...
+
     def take(self, digest: str) -> Attempt | None:
         """Return the next replied attempt with this request digest, once."""
         ...
@@ -51,27 +55,48 @@ def read_attempts(path: Path) -> list[Attempt]:
     return attempts
 
 
+def _by_request(attempts: Iterable[Attempt]) -> dict[str, deque[Attempt]]:
+    rows: defaultdict[str, deque[Attempt]] = defaultdict(deque)
+    for attempt in attempts:
+        if replayable(attempt):
+            rows[attempt.request_digest].append(attempt)
+    return dict(rows)
+
+
 class FileJournal:
     """The journal of a run: `attempts.jsonl`, one synced line per finished attempt.
 
-    Rows of `finished` cells, given as (cell, repeat), are not kept for replay.
+    Rows of `finished` cells, given as (cell, repeat), are not kept for replay. A cell may also
+    run again while the journal is open; until then what it was answered is not kept in memory.
     """
 
     def __init__(self, path: Path, *, finished: Iterable[tuple[str, int]] = ()) -> None:
         done = set(finished)
-        self._rows: defaultdict[str, deque[Attempt]] = defaultdict(deque)
-        for attempt in read_attempts(path):
-            if replayable(attempt) and (attempt.cell, attempt.repeat) not in done:
-                self._rows[attempt.request_digest].append(attempt)
+        self._path = path
+        self._rows = _by_request(a for a in read_attempts(path) if (a.cell, a.repeat) not in done)
+        self._used: set[tuple[str, int]] = set()
         self._appender = SyncedAppender(path)
+
+    def begin(self, cell: str, repeat: int) -> None:
+        """Make everything due again that the cell was told, if it has run here before."""
+        if (cell, repeat) not in self._used:
+            return
+        self._used.discard((cell, repeat))
+        again = (a for a in read_attempts(self._path) if (a.cell, a.repeat) == (cell, repeat))
+        self._rows.update(_by_request(again))
 
     def take(self, digest: str) -> Attempt | None:
         """Return the next replied attempt with this request digest, once, as it was recorded."""
         rows = self._rows.get(digest)
-        return rows.popleft() if rows else None
+        if not rows:
+            return None
+        attempt = rows.popleft()
+        self._used.add((attempt.cell, attempt.repeat))
+        return attempt
 
     async def append(self, attempt: Attempt) -> None:
         """Return when `attempt` is on the disk."""
+        self._used.add((attempt.cell, attempt.repeat))
         await self._appender.append(attempt.to_row())
 
     async def close(self) -> None:
@@ -81,6 +106,9 @@ class FileJournal:
 
 class NoJournal:
     """Keeps nothing; for quick looks such as a preflight ping."""
+
+    def begin(self, cell: str, repeat: int) -> None:
+        """Do nothing."""
 
     def take(self, digest: str) -> Attempt | None:  # noqa: ARG002 - the Protocol's signature
         """Return nothing."""

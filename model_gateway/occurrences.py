@@ -35,9 +35,11 @@ class Occurrences(Generic[C]):
         self._lock = threading.Lock()
 
     def call(
-        self, messages: list[Message], schema: dict[str, Any] | None, begin: Callable[[str], C]
+        self, messages: list[Message], schema: dict[str, Any] | None, begin: Callable[[str, int], C]
     ) -> C:
-        """Return the call that this repeats, or what `begin` makes of the key of a new one.
+        """Return the call that this repeats, or what `begin` makes of a new one.
+
+        `begin` is given its key, and how many calls there were before it.
 
         The key is `<digest of messages and schema>.<occurrence>`. Since failed calls are
         repeated rather than begun again, the occurrence counts the calls with the same content
@@ -49,5 +51,6 @@ class Occurrences(Generic[C]):
             for earlier in calls:
                 if earlier.takes_repetition():
                     return earlier
-            calls.append(begin(f"{content}.{len(calls)}"))
+            place = sum(map(len, self._calls.values()))
+            calls.append(begin(f"{content}.{len(calls)}", place))
             return calls[-1]

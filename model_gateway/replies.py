@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any, Generic
 
 from pydantic import ValidationError
@@ -19,8 +20,13 @@ _STARTS = re.compile(r"[{\[]")
 _CUT = re.compile(
     r"(?:t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|-|\.|[eE][+-]?|\\?u?[0-9a-fA-F]{0,4})?\s*\Z"
 )
+_OPENING = ("{", "[")
+_CLOSING = ("}", "]")
 _LAST_NUMBER = re.compile(r"-?\d[\d.eE+-]*\Z")
 _BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
+# One, or an escape that may be one.
+_HALF = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
+_MOST_FENCES = 200
 _MOST_VALUES = 1_000
 _LEAST_TRIES = 40
 _SCANNED_FOR_TRIES = 10_000_000
@@ -86,15 +92,17 @@ class _Reading:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._farthest = 1
+        self._farthest = 0
+        self._has_halves = _HALF.search(text) is not None
         self.unclosed: str | None = None
         self.complaint = "the reply holds no JSON"
 
     def values(self) -> Iterator[Any]:
         """Yield the JSON objects and arrays in the text, the likeliest first."""
-        for candidate in (self._text, *(match[1] for match in _FENCE.finditer(self._text))):
+        fenced = (match[1] for match in islice(_FENCE.finditer(self._text), _MOST_FENCES))
+        for candidate in chain([self._text], fenced):
             try:
-                value = self._decoder.decode(candidate.strip().lstrip("\ufeff"))
+                value = self._sound(self._decoder.decode(candidate.strip().lstrip("\ufeff")))
             except (ValueError, RecursionError):
                 continue
             if isinstance(value, dict | list):
@@ -106,12 +114,12 @@ class _Reading:
         while tries and left and (start := _STARTS.search(self._text, at)) is not None:
             try:
                 value, at = self._decoder.raw_decode(self._text, start.start())
+                value = self._sound(value)
             except json.JSONDecodeError as error:
                 if self._is_cut(error):
                     self.unclosed = self._text[start.start() :]
                     return
-                self._complain(error, start.start())
-                at = max(start.end(), error.pos)
+                at = self._after(start.start(), error)
                 tries -= 1
             except (ValueError, RecursionError):
                 at = start.end()
@@ -120,16 +128,39 @@ class _Reading:
                 left -= 1
                 yield value
 
+    def _sound(self, value: Any) -> Any:
+        """Return `value` without half characters, which could not be written to any file."""
+        return _whole_characters(value) if self._has_halves else value
+
     def _is_cut(self, error: json.JSONDecodeError) -> bool:
         """Whether the decoder stopped where the text ends, or in a string that is never closed."""
         unclosed = error.msg.startswith("Unterminated string")
         return unclosed or _CUT.match(self._text, error.pos) is not None
 
-    def _complain(self, error: json.JSONDecodeError, start: int) -> None:
+    def _after(self, start: int, error: json.JSONDecodeError) -> int:
+        """Return where to read on: behind broken JSON, or behind a bracket that stood in prose."""
+        if not self._text[start + 1 : error.pos].strip():
+            return max(start + 1, error.pos)
         if error.pos - start > self._farthest:
             self._farthest = error.pos - start
             where = f"line {error.lineno}, column {error.colno}"
             self.complaint = f"the JSON in the reply cannot be read: {error.msg} at {where}"
+        depth = 0
+        for match in _BRACKETS.finditer(self._text, start):
+            depth += (match[0] in _OPENING) - (match[0] in _CLOSING)
+            if depth == 0:
+                return match.end()
+        return len(self._text)
+
+
+def _whole_characters(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole_characters(item) for item in value]
+    if isinstance(value, dict):
+        return {_whole_characters(k): _whole_characters(v) for k, v in value.items()}
+    return value
 
 
 def _recovered(text: str, schema: type[R]) -> R | None:
@@ -158,9 +189,9 @@ def _open_brackets(text: str) -> str:
     """Return the brackets that are open where `text` ends, the outermost first."""
     still_open: list[str] = []
     for match in _BRACKETS.finditer(text):
-        if match[0] in "{[":
+        if match[0] in _OPENING:
             still_open.append(match[0])
-        elif match[0] in "}]" and still_open:
+        elif match[0] in _CLOSING and still_open:
             still_open.pop()
     return "".join(still_open)
 

@@ -38,6 +38,7 @@ class Unnamed:
 @dataclass(kw_only=True)
 class _Begun:
     key: str
+    place: int | None = None
     failed: CallFailedError | None = None
 
     def takes_repetition(self) -> bool:
@@ -68,9 +69,10 @@ class UnnamedCalls:
         """
         door = self._door()
 
-        def exchange(key: str) -> tuple[Told, Told]:
+        def exchange(call: _Begun) -> tuple[Told, Told]:
             told = door.exchange(
-                key=key, messages=asked.messages, schema=schema, arguments=asked.arguments,
+                key=call.key, place=call.place, messages=asked.messages, schema=schema,
+                arguments=asked.arguments,
                 max_output_tokens=asked.max_output_tokens,
             )  # fmt: skip
             return told, told
@@ -86,9 +88,10 @@ class UnnamedCalls:
         """
         door = self._door()
 
-        def exchange(key: str) -> tuple[Judged[R], Told]:
+        def exchange(call: _Begun) -> tuple[Judged[R], Told]:
             judged = door.judged(
-                key=key, messages=asked.messages, schema=schema, arguments=asked.arguments,
+                key=call.key, place=call.place, messages=asked.messages, schema=schema,
+                arguments=asked.arguments,
                 max_output_tokens=asked.max_output_tokens,
             )  # fmt: skip
             return judged, judged.told
@@ -100,15 +103,17 @@ class UnnamedCalls:
         self,
         asked: Unnamed,
         schema: dict[str, Any] | None,
-        exchange: Callable[[str], tuple[E, Told]],
+        exchange: Callable[[_Begun], tuple[E, Told]],
     ) -> E:
         if asked.key is not None:
             call = _Begun(key=asked.key)
         else:
-            call = self._begun.call(asked.messages, schema, lambda key: _Begun(key=key))
+            call = self._begun.call(
+                asked.messages, schema, lambda key, place: _Begun(key=key, place=place)
+            )
         if call.failed is not None:
             raise CallFailedError(call.failed.failure, call.failed.text)
-        ended, told = exchange(call.key)
+        ended, told = exchange(call)
         if told.failure is not None:
             call.failed = CallFailedError(told.failure, told.text)
             raise call.failed

@@ -159,7 +159,7 @@ class RunWriter:
         digests = {
             str(path.relative_to(self.run.path)): file_digest(path)
             for path in sorted(self.run.path.rglob("*"))
-            if path.is_file()
+            if path.is_file() and not _is_partial(path)
         }
         _write_json(self.run.path / DONE, {**facts, "digests": digests})
 
@@ -234,5 +234,15 @@ def _folders(run: Run) -> Iterable[tuple[str, int, Path]]:
         yield folder.name, int(folder.parent.name), folder
 
 
+def _is_partial(path: Path) -> bool:
+    """Whether a kill during an atomic write left this file, which the next write takes away."""
+    return path.name.startswith(".") and path.name.endswith(".part")
+
+
 def _write_json(path: Path, value: Any) -> None:
-    atomic.write(path, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:  # A model may write lone surrogates; escaped they can be kept.
+        data = json.dumps(value, indent=2).encode()
+    atomic.write(path, data + b"\n")

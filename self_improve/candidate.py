@@ -51,7 +51,7 @@ def from_files(given: Sequence[str], step: StepFacts, pipeline: Pipeline) -> Can
             continue
         try:
             surface_id = surface_named(name, step, pipeline)
-            text = Path(file).expanduser().read_text(encoding="utf-8")
+            text = Path(file).expanduser().read_text(encoding="utf-8-sig")
         except UsageError as error:
             problems.append(str(error))
             continue
@@ -62,20 +62,26 @@ def from_files(given: Sequence[str], step: StepFacts, pipeline: Pipeline) -> Can
             problems.append(f"--prompt {argument}: {surface_id} is given twice")
         if not text.strip():
             problems.append(f"--prompt {argument}: the file is empty")
-        users = pipeline.surfaces[surface_id].assembled_into
+        surface = pipeline.surfaces[surface_id]
+        users = surface.assembled_into
         if users:
             problems.append(
                 f"--prompt {argument}: the code puts {surface_id} into {', '.join(users)} when it "
                 "is imported, so a text set later would not be sent; give the candidate as code "
                 "with --code DIR"
             )
-        texts[surface_id] = text
+        texts[surface_id] = _ending_like(surface.text, text)
     if problems:
         raise UsageError("\n".join(problems))
     same = [s for s, text in texts.items() if pipeline.surfaces[s].text == text]
     if texts and len(same) == len(texts):
         raise UsageError(f"This candidate is the baseline: {', '.join(same)} would not change.")
     return Candidate(texts=texts)
+
+
+def _ending_like(old: str, new: str) -> str:
+    """Return `new` with a last line end if `old` has one: in a file, the editor decides on it."""
+    return new.removesuffix("\n") + ("\n" if old.endswith("\n") else "")
 
 
 def surface_named(name: str, step: StepFacts, pipeline: Pipeline) -> str:

@@ -36,7 +36,7 @@ class CodeTree:
 
 
 def read(root: Path, import_roots: Iterable[str]) -> CodeTree:
-    """Look at the code tree in `root`; the digest is over the sources of `import_roots`.
+    """Look at the code tree in `root`; the digest is over the files of `import_roots`.
 
     Raises:
         UsageError: one of the import roots is not there.
@@ -47,7 +47,9 @@ def read(root: Path, import_roots: Iterable[str]) -> CodeTree:
 
 
 def digest_of(root: Path, import_roots: Iterable[str]) -> str:
-    """Return the SHA-256 over names and contents of the Python sources of `import_roots`.
+    """Return the SHA-256 over names and contents of all files of `import_roots`.
+
+    A prompt may stand in a file that is no Python. Bytecode and hidden files do not count.
 
     Raises:
         UsageError: one of them is not there.
@@ -55,13 +57,25 @@ def digest_of(root: Path, import_roots: Iterable[str]) -> str:
     total = hashlib.sha256()
     for name in sorted(import_roots):
         base = root.joinpath(*name.split("."))
-        files = sorted(base.rglob("*.py")) if base.is_dir() else [base.with_suffix(".py")]
-        if not files or not files[0].is_file():
+        files = _files(base) if base.is_dir() else [base.with_suffix(".py")]
+        if not any(path.suffix == ".py" and path.is_file() for path in files):
             raise UsageError(f"There is no package {name} in {root}; is this the right code tree?")
         for path in files:
             total.update(f"{path.relative_to(root).as_posix()}\0".encode())
             total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files below `folder` that are part of its code."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not any(
+            part.startswith(".") or part == "__pycache__" for part in path.relative_to(folder).parts
+        )
+    )
 
 
 def _git_facts(root: Path) -> tuple[str | None, str | None, bool]:

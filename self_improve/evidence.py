@@ -58,10 +58,10 @@ def sent_by(attempts: Iterable[Attempt]) -> Sent:
 def surfaces_as_sent(specification: RunSpecification, sent: Sent) -> dict[str, Any]:
     """Return the content of `surfaces.json`.
 
-    `surfaces` holds every surface that was sent, and those the step was found to reach but did
-    not send; `unmatched` what was sent and belongs to no surface. A text that could be of several
-    surfaces is taken for those that the step was found to reach. Of a candidate's surface it says
-    whether the text that was to be replaced was sent somewhere, too.
+    `surfaces` holds every surface that was sent, those the step was found to reach but did not
+    send, and the candidate's; `unmatched` what was sent and belongs to no surface. A text that
+    could be of several surfaces is taken for those that the step was found to reach. Of a
+    candidate's surface it says whether the text that was to be replaced was sent as well.
     """
     texts, own = specification.candidate.texts, set(specification.step.surfaces)
     surfaces = [s.with_text(texts) for s in specification.pipeline.surfaces.values()]
@@ -76,7 +76,7 @@ def surfaces_as_sent(specification: RunSpecification, sent: Sent) -> dict[str, A
             is_own or surface.kind != DESCRIPTION or not claimed.issuperset(found)
         )
         claimed.update(found if was_sent else ())
-        if was_sent or is_own:
+        if was_sent or is_own or surface.id in texts:
             row = {**surface.to_row(), "sent": was_sent, "candidate": surface.id in texts}
             if surface.id in texts:
                 original = specification.pipeline.surfaces[surface.id]

@@ -13,7 +13,7 @@ from typing import Any
 import luigi
 from luigi.task import flatten
 
-from self_improve.errors import UsageError
+from self_improve.errors import UsageError, located
 from self_improve.host import Host
 
 NOWHERE = "/nowhere/plan"
@@ -49,28 +49,31 @@ def roots(host: Host, *, run_dir: str, model: str, speed: str) -> list[luigi.Tas
     """
     made = []
     for path in host.tasks:
-        module, name = path.split(":")
         try:
-            kind: type[luigi.Task] = getattr(importlib.import_module(module), name)
-            known = dict(kind.get_params())
-            fixed = {
-                key: known[key].parse(value.format(speed=speed))
-                for key, value in host.fixed.items()
-            }
-            given: dict[str, Any] = {
-                host.run_dir: known[host.run_dir].parse(run_dir),
-                host.model: (model,) if host.model_is_list else model,
-            }
-            made.append(kind(**fixed, **given))
-        except (
-            ImportError,
-            AttributeError,
-            KeyError,
-            ValueError,
-            luigi.parameter.ParameterException,
-        ) as error:
-            raise UsageError(f"The host's task {path} cannot be made: {error!r}") from error
+            made.append(_root(path, host, run_dir=run_dir, model=model, speed=speed))
+        except UsageError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise UsageError(f"The host's task {path} cannot be made: {located(error)}") from error
     return made
+
+
+def _root(path: str, host: Host, *, run_dir: str, model: str, speed: str) -> luigi.Task:
+    module, name = path.split(":")
+    kind: type[luigi.Task] = getattr(importlib.import_module(module), name)
+    known = dict(kind.get_params())
+    unknown = sorted({host.run_dir, host.model, *host.fixed} - known.keys())
+    if unknown:
+        raise UsageError(
+            f"The host's task {path} cannot be made: it takes no {', '.join(unknown)}; it takes "
+            f"{', '.join(known)}."
+        )
+    fixed = {key: known[key].parse(value.format(speed=speed)) for key, value in host.fixed.items()}
+    given: dict[str, Any] = {
+        host.run_dir: known[host.run_dir].parse(run_dir),
+        host.model: (model,) if host.model_is_list else model,
+    }
+    return kind(**fixed, **given)
 
 
 def walk(tasks: list[luigi.Task]) -> dict[str, Found]:
@@ -79,24 +82,26 @@ def walk(tasks: list[luigi.Task]) -> dict[str, Found]:
     Tasks that only bundle others are no steps. A second task of the same class gets a number.
     """
     found: dict[str, Found] = {}
-    names: dict[str, str] = {}
+    names: dict[str, tuple[str, ...]] = {}
 
-    def visit(task: luigi.Task, way: tuple[int, ...]) -> str:
+    def visit(task: luigi.Task, way: tuple[int, ...]) -> tuple[str, ...]:
+        """Return the name of the step, or the names of all that a bundle holds."""
         if task.task_id in names:
             return names[task.task_id]
         name = base = step_name(task)
-        names[task.task_id] = name
-        upstream = [visit(up, (*way, place)) for place, up in enumerate(task.deps())]
+        names[task.task_id] = (name,)
+        inner = [visit(up, (*way, place)) for place, up in enumerate(task.deps())]
+        upstream = tuple(dict.fromkeys(name for several in inner for name in several))
+        if isinstance(task, luigi.WrapperTask):
+            names[task.task_id] = upstream
+            return upstream
         number = 1
         while name in found:
             number += 1
             name = f"{base}-{number}"
-        names[task.task_id] = name
-        if not isinstance(task, luigi.WrapperTask):
-            found[name] = Found(
-                name=name, task=task, way=way, upstream=tuple(dict.fromkeys(upstream))
-            )
-        return name
+        names[task.task_id] = (name,)
+        found[name] = Found(name=name, task=task, way=way, upstream=upstream)
+        return (name,)
 
     for place, task in enumerate(tasks):
         visit(task, (place,))
@@ -115,9 +120,12 @@ def inputs(task: luigi.Task) -> list[Path]:
     """Return the paths of the artifacts that a task reads.
 
     A host whose tasks say what they read (by overriding `input()`) is believed; otherwise it is
-    all that the tasks it requires write.
+    all that the tasks it requires write, those that a wrapper task bundles included.
     """
-    return list(_paths(task.input()))
+    read = list(_paths(task.input()))
+    if type(task).input is luigi.Task.input:
+        read += [path for up in task.deps() for path in _bundled(up)]
+    return list(dict.fromkeys(read))
 
 
 def outputs(task: luigi.Task) -> list[Path]:
@@ -128,6 +136,13 @@ def outputs(task: luigi.Task) -> list[Path]:
 def is_given(task: luigi.Task) -> bool:
     """Whether a task computes nothing: its output is given from outside."""
     return getattr(task, "run", None) is None
+
+
+def _bundled(task: luigi.Task) -> Iterator[Path]:
+    if isinstance(task, luigi.WrapperTask):
+        for inner in task.deps():
+            yield from outputs(inner)
+            yield from _bundled(inner)
 
 
 def _paths(targets: Any) -> Iterator[Path]:

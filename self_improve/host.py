@@ -8,9 +8,17 @@ import tomllib
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from self_improve.errors import UsageError
 
@@ -22,6 +30,20 @@ Dotted = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*
 TaskPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
 
 
+def _may_use(*names: str) -> AfterValidator:
+    """Return a check that the placeholders of a value are among `names`."""
+
+    def check(value: str) -> str:
+        try:
+            value.format(**dict.fromkeys(names, ""))
+        except (LookupError, ValueError, AttributeError) as error:
+            known = " and ".join(f"{{{name}}}" for name in names)
+            raise ValueError(f"only {known} can be filled in; double any other braces") from error
+        return value
+
+    return AfterValidator(check)
+
+
 class NameRule(BaseModel):
     """A substitution that takes an artifact's name to the form all its generations share."""
 
@@ -29,6 +51,14 @@ class NameRule(BaseModel):
 
     pattern: str
     replace: str
+
+    @model_validator(mode="after")
+    def _can_be_applied(self) -> Self:
+        try:
+            re.sub(self.pattern, self.replace, "")
+        except re.error as error:
+            raise ValueError(f"no substitution: {error}") from error
+        return self
 
 
 class SurfaceRules(BaseModel):
@@ -56,11 +86,13 @@ class Host(BaseModel):
 
     import_roots: tuple[Dotted, ...] = Field(min_length=1)
     tasks: tuple[TaskPath, ...] = Field(min_length=1)
-    run_dir: str
-    model: str
+    run_dir: str = Field(min_length=1)
+    model: str = Field(min_length=1)
     model_is_list: bool = False
-    fixed: dict[str, str] = Field(default_factory=dict)
-    environment: dict[str, str] = Field(default_factory=dict)
+    fixed: dict[str, Annotated[str, _may_use("speed")]] = Field(default_factory=dict)
+    environment: dict[str, Annotated[str, _may_use("speed", "gateway_url")]] = Field(
+        default_factory=dict
+    )
     name_rules: tuple[NameRule, ...] = ()
     surfaces: SurfaceRules = SurfaceRules()
 
@@ -120,14 +152,11 @@ def load(path: Path) -> Host:
         UsageError: it cannot be read or is wrong; every problem is named.
     """
     try:
-        host = Host.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        for rule in host.name_rules:
-            re.compile(rule.pattern)
+        return Host.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         told = "; ".join(
             f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)
         )
         raise UsageError(f"{path} is no valid host file: {told}") from error
-    except (OSError, ValueError, re.error) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as a host file: {error}") from error
-    return host

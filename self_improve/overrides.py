@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from self_improve.errors import UsageError
 from self_improve.host import Host
+from self_improve.surfaces import heirs_of
 
 
 def apply(texts: Mapping[str, str], host: Host) -> None:
@@ -18,7 +19,7 @@ def apply(texts: Mapping[str, str], host: Host) -> None:
 
     A constant is set wherever the host's code holds the same object: under any name in a module
     or a class, in a list or dict of theirs, as a parameter's default. After a description was
-    set, every model that embeds its model is rebuilt, inner ones first.
+    set, every model that embeds its model is rebuilt.
 
     Raises:
         UsageError: an id names nothing that can be set.
@@ -100,19 +101,13 @@ def _set_description(module: ModuleType, name: str, text: str, surface_id: str) 
         raise UsageError(f"The surface {surface_id} names no model in the code that was loaded.")
     if field not in model.model_fields:
         raise UsageError(f"The surface {surface_id} names no field of {model_name}.")
-    for kind in _with_heirs(model, field):
+    for kind in (model, *heirs_of(model, field)):
         kind.model_fields[field].description = text
     return model
 
 
-def _with_heirs(model: type[BaseModel], field: str) -> list[type[BaseModel]]:
-    """Return `model` and the classes that inherit the field from it, each with its own copy."""
-    heirs = [heir for heir in model.__subclasses__() if field not in heir.__annotations__]
-    return [model, *(found for heir in heirs for found in _with_heirs(heir, field))]
-
-
 def _rebuild(touched: set[type[BaseModel]], host: Host) -> None:
-    """Rebuild the touched models and all that embed or extend them, inner ones first."""
+    """Rebuild the touched models and all that embed or extend them."""
     models = [
         value
         for name, module in list(sys.modules.items())
@@ -121,19 +116,14 @@ def _rebuild(touched: set[type[BaseModel]], host: Host) -> None:
         if isinstance(value, type) and issubclass(value, BaseModel) and value is not BaseModel
     ]
     embeds = {model: _models_in(model, models) for model in models}
-    done: list[type[BaseModel]] = []
-
-    def rebuild(model: type[BaseModel]) -> None:
-        if model in done:
-            return
-        done.append(model)
-        for inner in embeds[model]:
-            rebuild(inner)
+    stale = [model for model in models if _reaches(model, touched, embeds, set())]
+    # Models may hold each other, so none can be the first to be right: all forget what they are
+    # before any is built again, from the fields of those it holds.
+    for model in stale:
+        if "__pydantic_core_schema__" in vars(model):
+            del model.__pydantic_core_schema__
+    for model in stale:
         model.model_rebuild(force=True)
-
-    for model in models:
-        if _reaches(model, touched, embeds, set()):
-            rebuild(model)
 
 
 def _models_in(model: type[BaseModel], models: list[type[BaseModel]]) -> list[type[BaseModel]]:

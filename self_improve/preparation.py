@@ -70,9 +70,9 @@ async def prepared(wanted: Wanted) -> AsyncIterator[Prepared]:
     """
     own = Path(__file__).resolve().parent.parent
     code = (wanted.code or _code_beside(wanted.host_file) or own).expanduser().resolve()
+    file = host.locate(wanted.host_file, code)
     if not code.is_dir():
         raise UsageError(f"There is no code directory {code}.")
-    file = host.locate(wanted.host_file, code)
     contract = host.load(file)
     chosen = plans.choose(
         wanted.layout,

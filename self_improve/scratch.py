@@ -15,7 +15,7 @@ from self_improve.account import OVERVIEW, USAGE, overview, usage_rows
 from self_improve.cell import LOG, PLAN
 from self_improve.plans import PlanInputs
 
-USAGE, OVERVIEW, TRACE = USAGE, OVERVIEW, "trace.txt"
+TRACE = "trace.txt"
 _RECORD = {USAGE, OVERVIEW, TRACE, LOG, CELL_ROW}
 _STEP = "step"
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import string
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -21,6 +23,9 @@ CONSTANT = "constant"
 DESCRIPTION = "description"
 _PROPERTIES = '"properties"'
 
+# What `%`, string.Template and Jinja fill in.
+_PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[sdrf]|\$\w+|\$\{\w+\}|\{\{\s*[\w.]+\s*\}\}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Surface:
@@ -28,13 +33,15 @@ class Surface:
 
     `assembled_into` names what was put together from this constant at import, with its module
     if that is another: setting the constant later changes nothing that is sent, so a candidate
-    for it must come as code.
+    for it must come as code. `heirs` are the names of the models that inherit a described field,
+    and send it as theirs.
     """
 
     id: str
     kind: str
     text: str
     assembled_into: tuple[str, ...] = ()
+    heirs: tuple[str, ...] = ()
 
     @property
     def module(self) -> str:
@@ -72,6 +79,7 @@ def from_row(row: Mapping[str, Any]) -> Surface:
         kind=row["kind"],
         text=row["text"],
         assembled_into=tuple(row.get("assembled_into", ())),
+        heirs=tuple(row.get("heirs", ())),
     )
 
 
@@ -110,8 +118,8 @@ class Description:
 
 def holding(surface: Surface, messages: Iterable[str]) -> list[str]:
     """Return the messages in which a constant's text stands, whole or as a filled-in template."""
-    parts = _fixed_parts(surface.text)
-    return [message for message in messages if _holds(message, surface.text, parts)]
+    templates = [[surface.text.strip()], *_templates(surface.text)]
+    return [one for one in messages if any(_in_order(parts, one) for parts in templates)]
 
 
 def describing(surface: Surface, descriptions: Iterable[Description]) -> list[Description]:
@@ -120,7 +128,9 @@ def describing(surface: Surface, descriptions: Iterable[Description]) -> list[De
     return [
         one
         for one in descriptions
-        if one.text == surface.text and one.field == field and one.model in (model, None)
+        if one.text == surface.text
+        and one.field == field
+        and one.model in (model, *surface.heirs, None)
     ]
 
 
@@ -179,12 +189,7 @@ def _describe(node: Any, model: str | None, field: str | None, found: set[Descri
             _describe(value, model, field, found)
 
 
-def _holds(message: str, text: str, parts: list[str]) -> bool:
-    """Whether `message` holds `text` as it is, or its fixed parts in their order."""
-    if text.strip() in message:
-        return True
-    if not parts:
-        return False
+def _in_order(parts: Iterable[str], message: str) -> bool:
     at = 0
     for part in parts:
         at = message.find(part, at)
@@ -194,16 +199,21 @@ def _holds(message: str, text: str, parts: list[str]) -> bool:
     return True
 
 
-def _fixed_parts(text: str) -> list[str]:
-    """Return the fixed parts of a format template; nothing if `text` is none."""
-    try:
+def _templates(text: str) -> Iterator[list[str]]:
+    """Yield the fixed parts of `text` as a template: for `str.format`, and of other kinds."""
+    with suppress(ValueError):
         parsed = list(string.Formatter().parse(text))
-    except ValueError:
-        return []
-    if all(field is None for _, field, _, _ in parsed):
-        return []
-    parts = [literal.strip() for literal, _, _, _ in parsed if literal.strip()]
-    return parts if sum(map(len, parts)) >= SHORTEST else []
+        if any(field is not None for _, field, _, _ in parsed):
+            yield from _enough([literal for literal, _, _, _ in parsed])
+    if _PLACEHOLDER.search(text):
+        yield from _enough(_PLACEHOLDER.split(text.replace("%%", "%")))
+
+
+def _enough(literals: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the parts that stand fast, if they are enough to know a text by."""
+    parts = [literal.strip() for literal in literals if literal.strip()]
+    if sum(map(len, parts)) >= SHORTEST:
+        yield parts
 
 
 def _constants(
@@ -235,5 +245,15 @@ def _descriptions(name: str, module: ModuleType) -> Iterator[Surface]:
             continue
         for field, info in value.model_fields.items():
             if info.description and field in value.__annotations__:
-                surface_id = f"{name}:{attribute}.{field}"
-                yield Surface(id=surface_id, kind=DESCRIPTION, text=info.description)
+                yield Surface(
+                    id=f"{name}:{attribute}.{field}",
+                    kind=DESCRIPTION,
+                    text=info.description,
+                    heirs=tuple(heir.__name__ for heir in heirs_of(value, field)),
+                )
+
+
+def heirs_of(model: type[BaseModel], field: str) -> list[type[BaseModel]]:
+    """Return the classes that inherit the field from `model`, each with its own copy of it."""
+    direct = [heir for heir in model.__subclasses__() if field not in heir.__annotations__]
+    return [found for heir in direct for found in (heir, *heirs_of(heir, field))]

@@ -25,8 +25,8 @@ from pydantic import BaseModel
 
 from model_gateway import door
 from model_gateway.errors import DoorError
-from self_improve import cell, graph, lazy_imports, reach, surfaces
-from self_improve.errors import ImproveError
+from self_improve import cell, graph, lazy_imports, reach, sdk_warm_up, surfaces
+from self_improve.errors import ImproveError, located
 from self_improve.host import Host, load
 
 _PR_SET_PDEATHSIG = 1
@@ -276,7 +276,12 @@ def main() -> int:
     except ImproveError as error:
         zygote.tell(refused=str(error))
         return 2
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the host's code may raise anything
+        zygote.tell(refused=located(error))
+        return 2
     _warm_up()
+    if host.uses_gateway_url:
+        sdk_warm_up.warm()
     gc.collect()
     gc.freeze()
     sys.stdout.flush()  # What the host printed must not be printed again by every cell.

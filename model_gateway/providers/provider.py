@@ -15,11 +15,13 @@ from model_gateway.config import Model
 class Origin:
     """Who asks: needed only by embedded providers, which answer by plan and by seed.
 
-    `number` counts the attempts at one call from 1; `seed` is the cell's.
+    `number` counts the attempts at one call from 1; `seed` is the cell's. `place` says which of
+    the cell's calls this is: its key, or its number where the key changes with the prompt.
     """
 
     plan: str
     key: str
+    place: str
     repeat: int
     number: int
     seed: int

@@ -59,20 +59,7 @@ def test_lost_artifact_is_made_again_alone(finished: Path, a_copy) -> None:
     assert not (run_dir / ".gateway").exists()
 
 
-@pytest.mark.parametrize(
-    "gateway",
-    [
-        "gone",
-        pytest.param(
-            "alive",
-            marks=pytest.mark.xfail(
-                reason="BUG in model_gateway: a gateway that outlives a killed pipeline does not "
-                "replay what it answered itself (FileJournal knows only what it read at its start)",
-                strict=False,
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("gateway", ["gone", "alive"])
 def test_killed_pipeline_goes_on_without_repeating_a_call(
     tmp_path: Path, llm_config: Path, gateway: str
 ) -> None:

@@ -50,14 +50,14 @@ Write in the language in which the plan is written.
 
 class Scenario(BaseModel):
     scenario_name: str = Field(description="A short name.")
-    strategic_logic: str = Field(description="Two to four sentences.")
+    strategic_logic: str = Field(description="2 to 4 sentences.")
     lever_settings: dict[str, str] = Field(description="The option taken, by name of the lever.")
 
 
 class Scenarios(BaseModel):
     analysis_title: Annotated[str, NullIsEmpty] = Field(default="", description="A short heading.")
     core_tension: Annotated[str, NullIsEmpty] = Field(
-        default="", description="One or two sentences."
+        default="", description="1 or 2 sentences."
     )
     scenarios: Annotated[list[Scenario], whole_items(Scenario)] = Field(
         min_length=2, description="3 scenarios."

@@ -58,7 +58,7 @@ class Keeping(StrEnum):
 class LeverDecision(BaseModel):
     lever_id: str = Field(description="The id of the lever.")
     classification: Annotated[Keeping, AnyCase] = Field(description="One class.")
-    justification: str = Field(description="One to three sentences.")
+    justification: str = Field(description="1 to 3 sentences.")
 
 
 class LeverDecisions(BaseModel):

@@ -52,9 +52,9 @@ BATCH = 5
 
 class Characterization(BaseModel):
     lever_id: str = Field(description="The id of the lever.")
-    description: str = Field(description="Three to five sentences.")
-    synergy_text: str = Field(description="Two or three sentences.")
-    conflict_text: str = Field(description="Two or three sentences.")
+    description: str = Field(description="3 to 5 sentences.")
+    synergy_text: str = Field(description="2 or 3 sentences.")
+    conflict_text: str = Field(description="2 or 3 sentences.")
 
 
 class Characterizations(BaseModel):

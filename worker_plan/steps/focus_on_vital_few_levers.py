@@ -63,14 +63,14 @@ class LeverAssessment(BaseModel):
         default="", description="The name of the lever."
     )
     strategic_importance: Annotated[Importance, Capitalized] = Field(description="One degree.")
-    justification: str = Field(description="One to three sentences.")
+    justification: str = Field(description="1 to 3 sentences.")
 
 
 class LeverAssessments(BaseModel):
     lever_assessments: Annotated[list[LeverAssessment], whole_items(LeverAssessment)] = Field(
         min_length=1, description="One entry for each lever."
     )
-    summary: Annotated[str, NullIsEmpty] = Field(default="", description="Two to four sentences.")
+    summary: Annotated[str, NullIsEmpty] = Field(default="", description="2 to 4 sentences.")
 
 
 class VitalLever(BaseModel):

@@ -103,19 +103,19 @@ _PLACEHOLDER = re.compile(r"\[[^\[\]\n]{2,80}\]")
 class ProposedLever(BaseModel):
     lever_index: int = Field(default=0, description="A running number.")
     name: str = Field(description="A short phrase.")
-    consequences: str = Field(description="Two to four sentences.")
+    consequences: str = Field(description="2 to 4 sentences.")
     options: list[str] = Field(description="3 whole sentences.")
-    review_lever: str = Field(description="One or two sentences.")
+    review_lever: str = Field(description="1 or 2 sentences.")
 
 
 class ProposedLevers(BaseModel):
     strategic_rationale: Annotated[str, NullIsEmpty] = Field(
-        default="", description="Two to four sentences."
+        default="", description="2 to 4 sentences."
     )
     levers: Annotated[list[ProposedLever], whole_items(ProposedLever)] = Field(
         min_length=5, description="5 to 7 levers."
     )
-    summary: Annotated[str, NullIsEmpty] = Field(default="", description="One to three sentences.")
+    summary: Annotated[str, NullIsEmpty] = Field(default="", description="1 to 3 sentences.")
 
 
 class Lever(BaseModel):

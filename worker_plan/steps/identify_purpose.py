@@ -53,7 +53,7 @@ class PurposeClass(StrEnum):
 
 class Purpose(BaseModel):
     topic: str = Field(description="A short heading.")
-    purpose_detailed: str = Field(description="One or two sentences.")
+    purpose_detailed: str = Field(description="1 or 2 sentences.")
     purpose: Annotated[PurposeClass, AnyCase] = Field(description="One class.")
 
 

@@ -52,7 +52,7 @@ class PlanTypeClass(StrEnum):
 
 
 class PlanTypeReply(BaseModel):
-    explanation: str = Field(description="Two to four sentences.")
+    explanation: str = Field(description="2 to 4 sentences.")
     plan_type: Annotated[PlanTypeClass, AnyCase] = Field(description="One class.")
 
 

@@ -69,11 +69,11 @@ speaks against it.
 
 
 class PremiseAttackReply(BaseModel):
-    core_thesis: str = Field(description="One or two sentences.")
+    core_thesis: str = Field(description="1 or 2 sentences.")
     reasons: list[str] = Field(description="4 or 5 sentences.")
     second_order_effects: list[str] = Field(description="3 to 5 sentences.")
     evidence: list[str] = Field(description="2 to 5 sentences.")
-    bottom_line: str = Field(description="One sentence.")
+    bottom_line: str = Field(description="1 sentence.")
 
 
 def sides() -> list[str]:

@@ -61,9 +61,9 @@ class RedlineReply(BaseModel):
     verdict: Annotated[RedlineVerdict, BeforeValidator(_as_verdict)] = Field(
         description="One verdict."
     )
-    rationale_short: str = Field(description="One or two sentences.")
+    rationale_short: str = Field(description="1 or 2 sentences.")
     violation_category: str | None = Field(default=None, description="A few words, or null.")
-    violation_claim: str | None = Field(default=None, description="One sentence, or null.")
+    violation_claim: str | None = Field(default=None, description="1 sentence, or null.")
     violation_capability_uplift: bool = Field(default=False, description="Yes or no.")
     violation_severity: str | None = Field(default=None, description="One word, or null.")
 

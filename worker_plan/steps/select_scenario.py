@@ -54,22 +54,22 @@ Write in the language in which the plan is written.
 
 
 class PlanCharacteristics(BaseModel):
-    ambition_and_scale: str = Field(description="One or two sentences.")
-    risk_and_novelty: str = Field(description="One or two sentences.")
-    complexity_and_constraints: str = Field(description="One or two sentences.")
-    domain_and_tone: str = Field(description="One or two sentences.")
-    holistic_profile_of_the_plan: str = Field(description="One or two sentences.")
+    ambition_and_scale: str = Field(description="1 or 2 sentences.")
+    risk_and_novelty: str = Field(description="1 or 2 sentences.")
+    complexity_and_constraints: str = Field(description="1 or 2 sentences.")
+    domain_and_tone: str = Field(description="1 or 2 sentences.")
+    holistic_profile_of_the_plan: str = Field(description="1 or 2 sentences.")
 
 
 class ScenarioAssessment(BaseModel):
     scenario_name: str = Field(description="The name of the scenario.")
     fit_score: int = Field(description="1 to 10.")
-    fit_assessment: str = Field(description="Two or three sentences.")
+    fit_assessment: str = Field(description="2 or 3 sentences.")
 
 
 class FinalChoice(BaseModel):
     chosen_scenario_name: str = Field(description="The name of the scenario.")
-    justification: str = Field(description="Three to six sentences.")
+    justification: str = Field(description="3 to 6 sentences.")
 
 
 class SelectedScenario(BaseModel):

@@ -21,7 +21,7 @@ class Stream:
     def __init__(self, root: hashlib.blake2b) -> None:
         self._hash = root
         self._block = 0
-        self._left: list[int] = []
+        self._left: list[float] = []
 
     def unit(self) -> float:
         """Return the next number in [0, 1)."""
@@ -29,8 +29,8 @@ class Stream:
             block = self._hash.copy()
             block.update(b"#%d" % self._block)
             self._block += 1
-            self._left = list(_WORDS.unpack(block.digest()))
-        return self._left.pop() * _UNIT
+            self._left = [word * _UNIT for word in _WORDS.unpack(block.digest())]
+        return self._left.pop()
 
     def below(self, bound: int) -> int:
         """Return the next whole number in [0, bound)."""

@@ -14,6 +14,7 @@ from model_gateway.providers.simulated.referring import Path, Referrer, Scope
 from model_gateway.providers.simulated.shape import Shape
 
 _CURRENCIES = ("EUR", "USD", "GBP", "JPY", "DKK", "CHF")
+_NOTHING = frozenset({"null", "end"})
 _LEFT_OUT = 0.15
 _FALSE_IN_LIST = 0.3
 _DAYS_APART = 14
@@ -81,7 +82,7 @@ class Filler:
             places = enumerate(shape.properties)
             value = [self._value(place, (*path, i), scope, name) for i, place in places]
         else:
-            value = None if kind == "null" else self._voice.text(shape, path, "")
+            value = None if kind in _NOTHING else self._voice.text(shape, path, "")
         return value
 
     def _object(self, shape: Shape, path: Path, scope: Scope) -> dict[str, Any]:
@@ -112,10 +113,10 @@ class Filler:
             return referred
         binding = self._referrer.binding(shape)
         if binding is not None:
-            most = len(binding.values) if shape.high is None else int(shape.high)
-            count = min(len(binding.values), most)
+            count = len(binding.values)
         else:
             count = self._voice.count(shape, path) if parallel is None else parallel
+        count = count if shape.high is None else min(count, int(shape.high))
         element = kinds.element_name(name)
         return [
             self._value(

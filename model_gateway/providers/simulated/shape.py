@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-_DEEPEST = 9
+_DEEPEST = 12
+_TURNS = 2
 _MERGED = ("description", "title")
 
 
@@ -14,9 +15,10 @@ _MERGED = ("description", "title")
 class Shape:
     """One place of a reply.
 
-    `kind` is object, map, array, string, integer, number, boolean, null, choice or any. `low` and
-    `high` bound the length of an array or string, or the value of a number. `choices` are the
-    values of a choice. `items` is what an array or a map holds.
+    `kind` is object, map, array, tuple, string, integer, number, boolean, null, choice, any, or
+    end where a shape that holds itself is not followed further. `low` and `high` bound the length
+    of an array or string, or the value of a number. `choices` are the values of a choice, `keys`
+    the prescribed keys of a map. `items` is what an array or a map holds.
     """
 
     kind: str
@@ -49,15 +51,21 @@ class Shape:
 @dataclass(frozen=True)
 class _Reader:
     definitions: Mapping[str, Any] = field(default_factory=dict)
+    within: tuple[str, ...] = ()
 
     def read(self, schema: Any, name: str, path: tuple[str, ...]) -> Shape:
-        resolved = self._resolved(schema)
+        """Return the tree of `schema`; a shape inside itself ends after a few turns."""
+        named = _references(schema)
+        if len(path) > _DEEPEST or any(self.within.count(one) >= _TURNS for one in named):
+            return Shape(kind="end", name=name, path=path, nullable=True)
+        inner = replace(self, within=(*self.within, *named)) if named else self
+        return inner._read(self._resolved(schema), name, path)  # noqa: SLF001 - the same class
+
+    def _read(self, resolved: Mapping[str, Any], name: str, path: tuple[str, ...]) -> Shape:
         bare = Shape(
             kind="any", name=name, path=path, description=str(resolved.get("description") or ""),
             format=str(resolved.get("format") or ""), pattern=str(resolved.get("pattern") or ""),
         )  # fmt: skip
-        if len(path) > _DEEPEST:
-            return replace(bare, kind="null", nullable=True)
         options = resolved.get("anyOf") or resolved.get("oneOf")
         if options:
             return self._either(options, bare)
@@ -85,14 +93,13 @@ class _Reader:
         return found
 
     def _either(self, options: list[Any], bare: Shape) -> Shape:
-        resolved = [self._resolved(option) for option in options]
-        real = [option for option in resolved if option.get("type") != "null"]
+        real = [option for option in options if self._resolved(option).get("type") != "null"]
         if not real:
             return replace(bare, kind="null", nullable=True)
         chosen = self.read(real[0], bare.name, bare.path)
         return replace(
             chosen,
-            nullable=len(real) < len(resolved),
+            nullable=chosen.nullable or len(real) < len(options),
             description=bare.description or chosen.description,
         )
 
@@ -119,7 +126,16 @@ class _Reader:
             )
             return replace(bare, kind="tuple", properties=read)
         items = self.read(resolved.get("items") or {"type": "string"}, "", (*bare.path, "[]"))
+        high = 0 if items.kind == "end" else high
         return replace(bare, kind="array", items=items, low=low, high=high)
+
+
+def _references(schema: Any) -> list[str]:
+    """Return the definitions that `schema` itself refers to."""
+    if not isinstance(schema, Mapping):
+        return []
+    merged = [part for part in schema.get("allOf") or () if isinstance(part, Mapping)]
+    return [str(part["$ref"]) for part in (schema, *merged) if "$ref" in part]
 
 
 def _plain(resolved: Mapping[str, Any], bare: Shape) -> Shape:

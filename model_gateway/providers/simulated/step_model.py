@@ -75,7 +75,9 @@ class StepModel:
             tuple((b.tag, b.text, b.untagged) for b in talk.blocks),
             tuple(p.name for p in read.shape.walk() if p.name),
         )
-        draw = Draw(origin.seed, origin.plan, origin.repeat, origin.key, origin.number, self._name)
+        draw = Draw(
+            origin.seed, origin.plan, origin.repeat, origin.place, origin.number, self._name
+        )
         voice = StepVoice(
             persona=self._persona, strengths=self._rules, manner=read.manner,
             lexicon=material.lexicon, given=material.given, draw=draw,

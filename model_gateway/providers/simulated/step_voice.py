@@ -21,6 +21,7 @@ _MOST_PHRASES = 8
 _FRAGMENT = 3
 _SHORTER = 0.75
 _ON_TOPIC = 0.5
+_TURN = 0.381966  # the golden section, which spreads turned numbers evenly
 _PIECES_A_WORD = 0.75
 _AVOID_STATEMENTS = 2.0
 
@@ -178,12 +179,9 @@ class StepVoice:
         left = max(2, round(want / sentences))
         out: list[str] = []
         for number in range(sentences):
-            parts: list[str] = []
+            written = [begin] if begin and number == 0 else []
+            size = min(words.size(begin), left - 2) if written else 0
             last: list[str] = []
-            size = 0
-            if begin and number == 0:
-                parts.append(begin)
-                size = min(words.size(begin), left - 2)
             while size < left - 1:
                 most = max(_FRAGMENT, min(left - size, _FRAGMENT + stream.below(6)))
                 fragment = lexicon.fragment(stream, most)
@@ -191,13 +189,18 @@ class StepVoice:
                     fragment = lexicon.fragment(stream, most)
                 last = fragment
                 size += len(fragment)
-                parts.append(words.join(fragment))
-            sentence = words.join([part + lexicon.comma for part in parts[:-1]] + parts[-1:])
-            # The same number serves all sentences, turned on so that each has its own chance.
-            if (invented + number * 0.381966) % 1 < self._manner.invent:
+                if written:
+                    written[-1] += lexicon.comma
+                written += fragment
+            sentence = words.join(written)
+            if self._invents(invented, number):
                 sentence += self._percentage(invented, number)
             out.append(words.capitalised(sentence) + ("" if listed else lexicon.stop))
         return words.join(out)
+
+    def _invents(self, drawn: float, number: int) -> bool:
+        """Whether sentence `number` of a text gets a figure: one draw, turned on for each."""
+        return (drawn + number * _TURN) % 1 < self._manner.invent
 
     def _copied(
         self, manner: TextManner, which: float, stream: Stream, want: float, invented: float
@@ -205,7 +208,7 @@ class StepVoice:
         pattern = manner.patterns[int(which * len(manner.patterns))]
         made = pattern.filled(self._lexicon, stream, round(want))
         for number in range(len(pattern.sentences)):
-            if (invented + number * 0.381966) % 1 < self._manner.invent:
+            if self._invents(invented, number):
                 tail = made[-1:] if made[-1:] in ".\u3002!?" else ""
                 made = made.removesuffix(tail) + self._percentage(invented, number) + tail
         return made

@@ -41,6 +41,7 @@ PERCENT = re.compile(r"\d+(?:[.,]\d+)?\s?[%\u066a\uff05]")
 _COMMAS = ",\u3001\uff0c\u060c"
 _STOPS = ".\u3002\u06d4\u0964"
 _LONGEST_TEXT = 120_000
+_TOO_LONG = 2
 _ENOUGH_CONTENT = 24
 _LONG_WORDS = (6, 5, 4, 3)
 
@@ -130,11 +131,18 @@ class Lexicon:
         return 2 * sum(_SPACELESS_CHARACTER.match(word) is not None for word in words) > len(words)
 
     def fragment(self, stream: Stream, want: int) -> list[str]:
-        """Return a clause of the text, or `want` words in a row from inside a longer one."""
-        clause = stream.pick(self.clauses)
-        over = len(clause) - max(1, want)
-        start = int(stream.unit() * (over + 1)) if over > 1 else 0
-        return list(clause[start : start + max(1, want) + (1 if over == 1 else 0)])
+        """Return a clause of the text, or `want` words in a row from inside a longer one.
+
+        A clause that is longer by one word stays whole.
+        """
+        # One number serves for both: its whole part chooses the clause, the rest where to begin.
+        drawn = stream.unit() * len(self.clauses)
+        clause = self.clauses[int(drawn)]
+        over = len(clause) - want
+        if over < _TOO_LONG:
+            return list(clause)
+        start = int(drawn % 1 * (over + 1))
+        return list(clause[start : start + want])
 
     def grounded(self, number: int) -> bool:
         """Whether the text itself holds this percentage."""

@@ -198,6 +198,22 @@ def test_new_things_do_not_borrow_names_of_old_ones() -> None:
     assert all(document.document_name != "Lease" for document in found)
 
 
+def test_trees_and_pairs_are_filled() -> None:
+    """A shape that holds itself ends after some turns; a pair of objects is two objects."""
+
+    class Node(BaseModel):
+        name: str
+        children: list[Node]
+
+    class Forest(BaseModel):
+        roots: list[Node]
+        pair: tuple[Node, Node]
+
+    forest = ask(Forest)
+    assert forest.roots[0].children
+    assert forest.pair[0].name != forest.pair[1].name
+
+
 def test_dates_currencies_and_shares_are_plausible() -> None:
     """The start is not after the end, the currency is the plan's, and nulls stay possible."""
     money = ask(Currencies)

@@ -35,6 +35,7 @@ def prompts(step: type[Step]) -> dict[str, str]:
     return {name: text for name, text in vars(module_of(step)).items() if name.endswith("_PROMPT")}
 
 
+ARTIFACTS = [artifact.name for step in STEPS.values() for artifact in step.writes()]
 CALLING = {name: step for name, step in STEPS.items() if prompts(step)}
 CONSTANTS = [(step, name) for step in CALLING.values() for name in prompts(step)]
 
@@ -99,8 +100,7 @@ def test_steps_that_call_a_model_are_those_of_the_contract(finished: Path) -> No
 def _shapes() -> Iterator[tuple[str, str]]:
     path = SHARED / "pipeline" / "artifacts.md"
     if path.is_file():
-        for name, shape in re.findall(r"^## (\S+)\n```\n(.*?)```", path.read_text(), re.S | re.M):
-            yield name, shape
+        yield from re.findall(r"(?ms)^## (\S+)\n```\n(.*?)```", path.read_text())
 
 
 def _tree(lines: list[str]) -> Any:
@@ -113,6 +113,8 @@ def _tree(lines: list[str]) -> Any:
         if len(line) - len(line.lstrip()) == depth:
             children.append([])
         children[-1].append(line)
+    if " | " in kind:
+        return "one of several"
     if kind.startswith("list") and children:
         return [_tree(children[0])]
     if kind.startswith("object") and children:
@@ -144,11 +146,9 @@ def _misfits(value: Any, shape: Any, where: str) -> Iterator[str]:
             yield f"{where} is not {shape}"
 
 
-@pytest.mark.parametrize("name", [a.name for s in STEPS.values() for a in s.writes()])
+@pytest.mark.parametrize("name", [name for name in ARTIFACTS if name.endswith(".json")])
 def test_written_json_has_the_recorded_shape(finished: Path, name: str) -> None:
     """Every key that is always there in the recorded plans is there, with its kind of value."""
-    if not name.endswith(".json"):
-        pytest.skip(f"{name} is no JSON")
     shared("pipeline", "artifacts.md")
     shape = _tree(dict(_shapes())[name].splitlines())
     value = json.loads((finished / name).read_text())
@@ -225,7 +225,7 @@ def test_plan_stands_in_a_block_of_its_own(
     for call in ask.calls:
         inside = call.user.partition("<plan>\n")[2].partition("\n</plan>")[0]
         assert "Ignore the above." in inside
-        assert len(re.findall(r"<\s*/?\s*plan\b", call.user, re.I)) == 2
+        assert len(re.findall(r"<\s*/?\s*plan\b", call.user, re.IGNORECASE)) == 2
         assert "Ignore the above." not in call.system
 
 

@@ -29,7 +29,6 @@ from worker_plan.steps.identify_potential_levers import (
 )
 from worker_plan.steps.identify_purpose import IdentifyPurpose
 from worker_plan.steps.plan_type import PlanType
-from worker_plan.steps.setup import Setup
 
 TOPICS = (
     "Oven", "Moorings", "Flour", "Crew", "Locks", "Prices", "Winter", "Permits", "Engine", "Menu",
@@ -135,7 +134,7 @@ def test_first_call_shows_just_the_material(step: IdentifyPotentialLevers) -> No
     ask = Scripted(five_each)
     outcome(step, ask)
     first = ask.calls[0].user
-    assert re.findall(r"^<(\w+)>$", first, re.M) == ["plan", "purpose", "plan_type"]
+    assert re.findall(r"^<(\w+)>$", first, re.MULTILINE) == ["plan", "purpose", "plan_type"]
     assert LEVERS_FOLLOW_UP_PROMPT not in first
 
 
@@ -342,7 +341,10 @@ def test_languages_are_treated_alike(step: IdentifyPotentialLevers, names: tuple
     reasons = [one["reason"] for one in raw["refused"]]
     assert reasons.count("fewer than three options") == 5
     assert reasons.count("name already there") == 20
-    assert json.loads(re.findall(r"<found>\n(.*?)\n</found>", ask.calls[1].user, re.S)[0]) == found
+    assert (
+        json.loads(re.findall(r"<found>\n(.*?)\n</found>", ask.calls[1].user, re.DOTALL)[0])
+        == found
+    )
     assert names[0] in ask.calls[1].user
 
 
@@ -386,7 +388,7 @@ def test_raw_artifact_holds_what_was_sent(step: IdentifyPotentialLevers) -> None
 
 def test_prompt_shows_several_examples_of_different_build() -> None:
     """At least three reviews, from other fields, none of them beginning like another."""
-    quoted = re.findall(r"^> (.*(?:\n(?!\n).*)*)", LEVERS_SYSTEM_PROMPT, re.M)
+    quoted = re.findall(r"^> (.*(?:\n(?!\n).*)*)", LEVERS_SYSTEM_PROMPT, re.MULTILINE)
     beginnings = {" ".join(example.split()[:2]) for example in quoted}
     assert len(quoted) >= 3
     assert len(beginnings) == len(quoted)
@@ -424,8 +426,3 @@ def test_recorded_replies_can_be_read(tmp_path: Path) -> None:
             assert len(parsed.levers) == len(reply["levers"])
             count += 1
     assert count >= 10
-
-
-def test_recorded_plan_shows_in_its_block(run_dir: Path) -> None:
-    """The plan text of the artifact is what the model is shown."""
-    assert Setup.plan.load(run_dir) in f"<plan>\n{Setup.plan.load(run_dir)}\n</plan>"

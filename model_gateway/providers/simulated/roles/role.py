@@ -38,7 +38,9 @@ class Role:
         """Return the reply to `request`: the same for the same seed, plan, repeat and call."""
         origin = request.origin
         talk = messages.read(request.messages, retried=origin.number > 1)
-        draw = Draw(origin.seed, origin.plan, origin.repeat, origin.key, origin.number, self._name)
+        draw = Draw(
+            origin.seed, origin.plan, origin.repeat, origin.place, origin.number, self._name
+        )
         lexicon = Lexicon.of("\n".join(b.text for b in talk.blocks), [self._name])
         voice = self._voice(talk, lexicon, draw)
         schema = request.schema or _schema_in(talk)

@@ -16,4 +16,4 @@ Reply with JSON, for instance {{"items": []}} when the log is empty."""
 
 NOTICE_TASK = """\
 Write the notice that will hang at the door tomorrow: one short line for each thing of the table, \
-and a last line that says when the counter is open."""
+and a last line that says that the counter is open until %(closing)s."""

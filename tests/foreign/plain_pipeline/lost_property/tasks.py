@@ -1,6 +1,6 @@
 """One day at the office, as Luigi tasks."""
 
-import os
+from pathlib import Path
 
 import luigi
 import openai
@@ -19,7 +19,7 @@ class DeskTask(luigi.Task):
 
     def on_desk(self, name: str) -> luigi.LocalTarget:
         """Return the file called `name` of this day."""
-        return luigi.LocalTarget(os.path.join(self.desk, name))
+        return luigi.LocalTarget(Path(self.desk) / name)
 
 
 class CounterLog(luigi.ExternalTask):
@@ -29,7 +29,7 @@ class CounterLog(luigi.ExternalTask):
 
     def output(self) -> luigi.LocalTarget:
         """Return the log."""
-        return luigi.LocalTarget(os.path.join(self.desk, "log.md"))
+        return luigi.LocalTarget(Path(self.desk) / "log.md")
 
 
 class SortItems(DeskTask):
@@ -96,12 +96,13 @@ class WriteNotice(DeskTask):
     def run(self) -> None:
         """Ask for the notice, with prompts made of f-strings."""
         table, items = (target.open().read() for target in self.input())
+        task = prompts.NOTICE_TASK % {"closing": "six"}
         count = len(SortedItems.model_validate_json(items).items)
         reply = openai.OpenAI().chat.completions.create(
             model=self.engine,
             messages=[
                 {"role": "system", "content": f"You write in a {self.tone} tone, {count} lines."},
-                {"role": "user", "content": f"{HOUSE_RULES}\n\n{prompts.NOTICE_TASK}\n\n{table}"},
+                {"role": "user", "content": f"{HOUSE_RULES}\n\n{task}\n\n{table}"},
             ],
         )
         with self.output().open("w") as file:

@@ -16,7 +16,7 @@ def nothing() -> str:
     return "nothing"
 
 
-never_ask = nothing
+never_ask = ask_where_it_was = nothing
 
 
 def talk() -> str:
@@ -113,7 +113,7 @@ def crash() -> str:
     return "immortal"
 
 
-def remove_nothing_but_output() -> str:
-    """Behave, but leave the directory for the output unwritable."""
+def block_the_output() -> str:
+    """Put a directory where the output is to go."""
     Path("done.txt").mkdir()
     return "in the way"

@@ -9,14 +9,17 @@ import luigi
 
 from rough_deeds import deeds
 
+AT_IMPORT = os.environ["ASK_AT"]
+print("rough_deeds is imported")
+
 ASK_FIRST = "Say in one word whether this is wise."
 
 
-def ask(text: str) -> str:
-    """Ask the model, over plain HTTP."""
+def ask(text: str, url: str) -> str:
+    """Ask the model at `url`, over plain HTTP."""
     body = {"model": "any", "messages": [{"role": "user", "content": f"{ASK_FIRST} {text}"}]}
     request = urllib.request.Request(  # noqa: S310 - the address is the gateway's
-        f"{os.environ['ASK_AT']}/chat/completions",
+        f"{url}/chat/completions",
         data=json.dumps(body).encode(),
         headers={"Content-Type": "application/json"},
     )
@@ -53,7 +56,7 @@ class DoDeed(luigi.Task):
         with self.input().open() as file:
             name = file.read().strip()
         if name != "never_ask":
-            ask(name)
+            ask(name, AT_IMPORT if name == "ask_where_it_was" else os.environ["ASK_AT"])
         told = getattr(deeds, name)()
         with self.output().open("w") as file:
             file.write(told)

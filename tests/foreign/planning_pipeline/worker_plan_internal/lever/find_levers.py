@@ -40,7 +40,7 @@ class FindLevers:
 
     @classmethod
     def execute(cls, llm: LLM, plan: str) -> PotentialLevers:
-        """Ask for the levers of `plan`; the schema goes along as text, as the integration has it."""
+        """Ask for the levers of `plan`; the integration sends the schema along as text."""
         structured = llm.as_structured_llm(PotentialLevers)
         system = f"{FIND_LEVERS_SYSTEM_PROMPT.strip()}\n\n{LEVER_QUALITY}"
         reply = structured.chat(

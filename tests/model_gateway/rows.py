@@ -1,0 +1,22 @@
+"""Attempts as they stand in a journal, made without asking anybody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from model_gateway.attempt import Attempt
+from model_gateway.call import Source
+
+
+def an_attempt(**changes: Any) -> Attempt:
+    """Return a finished attempt of the cell `silo`."""
+    values: dict[str, Any] = {
+        "cell": "silo", "key": "fruit", "repeat": 0, "number": 1, "model": "scripted",
+        "model_id": "scripted-1", "provider": "scripted",
+        "messages": [{"role": "user", "content": "Name a fruit."}], "schema": None,
+        "arguments": {}, "max_output_tokens": 100, "text": "a fig", "finish_reason": "stop",
+        "input_tokens": 10, "output_tokens": 5, "thinking_tokens": None, "cost": 0.25,
+        "started": "2026-01-01T00:00:00.000+00:00", "seconds": 1.5, "status": "ok",
+        "failure_kind": None, "failure_message": None, "source": Source.network,
+    }  # fmt: skip
+    return Attempt(**{**values, **changes})

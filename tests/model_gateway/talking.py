@@ -1,0 +1,56 @@
+"""Calls put to scripted models by a judge that wants a fruit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from model_gateway.attempts import Judge, Offer, Outcome, Question, Verdict, converse
+from model_gateway.config import Model
+from model_gateway.exchange import Asker
+from model_gateway.gateway import Gateway
+from model_gateway.ledger import Ledger
+from model_gateway.providers.provider import Provider
+from model_gateway.replies import judge
+from tests.model_gateway.conftest import Fruit
+
+GOOD = '{"name": "fig", "seeds": [1, 2]}'
+WRONG = '{"name": 3}'
+CUT = '{"name": "fig", "seeds": [1, 2'
+ASK = [
+    {"role": "system", "content": "Name a fruit."},
+    {"role": "user", "content": "Any."},
+]
+
+
+async def wants_fruit(offer: Offer) -> Verdict:
+    """Judge a reply as a step that wants a `Fruit` would."""
+    found = judge(offer.text, Fruit, cut_off=offer.cut_off, last=offer.last)
+    return Verdict(partial=found.partial, failure=found.failure)
+
+
+def a_question(**changes: Any) -> Question:
+    """Return a call that asks for a fruit."""
+    values: dict[str, Any] = {
+        "key": "fruit", "messages": ASK, "schema": Fruit.model_json_schema(),
+        "schema_name": "Fruit", "max_output_tokens": 100,
+    }  # fmt: skip
+    return Question(**{**values, **changes})
+
+
+async def talk(
+    provider: Provider | dict[str, Provider],
+    asker: Asker,
+    *,
+    judge: Judge = wants_fruit,
+    ledger: Ledger | None = None,
+    key_variables: tuple[str, ...] = (),
+    **question: Any,
+) -> Outcome:
+    """Put one call to `provider`, or to one of several by the models' names."""
+
+    def build(model: Model) -> Provider:
+        return provider[model.name] if isinstance(provider, dict) else provider
+
+    async with Gateway(build=build, ledger=ledger, key_variables=key_variables) as gateway:
+        await gateway.warm(asker.models)
+        return await converse(a_question(**question), asker, gateway.desk, judge)

@@ -1,0 +1,284 @@
+"""Runs that are interrupted, killed, capped, locked out or out of disk, and taken up again."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from prompt_lab.record import Run, changed_since_done
+from tests.model_gateway.tiny_disk import fill, tiny_disk
+from tests.self_improve.commands import ROOT, only_run, runs
+from tests.self_improve.laboratory import (
+    ONE_CALL,
+    PLANS,
+    STEP,
+    Lab,
+    asked,
+    laboratory,
+    levers,
+    purpose,
+)  # fmt: skip
+from tests.wire.script import Say, Seen, Step
+from tests.wire.server import WireServer
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """A laboratory with three plans."""
+    with laboratory(tmp_path, monkeypatch) as made:
+        yield made
+
+
+def started(lab: Lab, *more: str, step: str = STEP) -> subprocess.Popen[str]:
+    """Start the runner as a process of its own."""
+    words = [*lab.words(*more, step=step), "--output-dir", lab.output]
+    return subprocess.Popen(
+        [sys.executable, "-m", "self_improve.runner", *map(str, words)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def costly(seen: Seen) -> Step:
+    """Answer as `levers` does, and count many tokens."""
+    said = levers(seen)
+    assert isinstance(said, Say)
+    return replace(said, input_tokens=3000, output_tokens=1500)
+
+
+def whole(run: Run, plans: tuple[str, ...] = PLANS) -> None:
+    """Check that a run has each cell's artifacts and exactly one row, and is finished."""
+    lines = (run.path / "outputs.jsonl").read_text().splitlines()
+    assert Counter(json.loads(line)["name"] for line in lines) == dict.fromkeys(plans, 1)
+    assert all(row["error"] is None for row in run.rows().values())
+    assert all(any(run.outputs(plan).iterdir()) for plan in plans)
+    assert changed_since_done(run) == []
+
+
+def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(lab: Lab) -> None:
+    """The exit code is 130, the message says so, and no finished call is repeated."""
+    with WireServer("openai", reply=levers, delay=0.4) as server:
+        lab.entry("m1", server, workers=1)
+        process = started(lab)
+        assert server.wait_requests(4, 30)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert "same command" in told
+        assert "Traceback" not in told
+        under_way = len(asked(server)) - sum(
+            a.status == "ok" for a in only_run(lab.output).attempts()
+        )
+        assert lab.run(step=STEP).code == 0
+        assert len(asked(server)) == 9 + under_way
+    assert under_way <= 1
+    whole(only_run(lab.output))
+
+
+def test_a_polite_kill_is_like_ctrl_c(lab: Lab) -> None:
+    """SIGTERM ends the command with code 130 and leaves nothing running."""
+    with WireServer("openai", reply=levers, delay=1.0) as server:
+        lab.entry("m1", server)
+        process = started(lab)
+        assert server.wait_requests(3, 30)
+        process.terminate()
+        process.communicate(timeout=30)
+    assert process.returncode == 130
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_kill_9_at_any_moment_loses_nothing(lab: Lab, seed: int) -> None:
+    """Killed again and again, the same command ends with each cell once, and repeats no call."""
+    chance = random.Random(seed)
+    kills = 0
+    with WireServer("openai", reply=levers, delay=0.15) as server:
+        lab.entry("m1", server, workers=2)
+        for _ in range(40):
+            process = started(lab)
+            try:
+                process.communicate(timeout=chance.uniform(0.7, 1.7))
+                break
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                kills += 1
+        run = only_run(lab.output)
+        repeated = len(asked(server)) - 9
+    assert run.done() is not None
+    assert kills > 0
+    # At most what was under way at a kill: two cells with a call each.
+    assert repeated <= 2 * kills
+    finished = [a for a in run.attempts() if a.status == "ok"]
+    assert Counter((a.cell, a.key) for a in finished) == {
+        (plan, f"levers_{n}"): 1 for plan in PLANS for n in (1, 2, 3)
+    }
+    whole(run)
+
+
+def test_no_process_outlives_a_killed_command(lab: Lab) -> None:
+    """After kill -9 of the command its zygote and cells are gone."""
+    with WireServer("openai", reply=levers, delay=3.0) as server:
+        lab.entry("m1", server)
+        process = started(lab)
+        assert server.wait_requests(2, 30)
+        family = _family(process.pid)
+        assert len(family) >= 2
+        process.kill()
+        process.communicate()
+        deadline = time.monotonic() + 5
+        while any(map(_lives, family)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert not any(map(_lives, family))
+
+
+def _family(pid: int) -> list[int]:
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize("cap", range(1, 10))
+def test_a_cap_in_calls_is_never_exceeded(lab: Lab, cap: int) -> None:
+    """Whatever the cap, no request is sent beyond it, and a higher one does the rest."""
+    with WireServer("openai", reply=levers) as server:
+        lab.entry("m1", server)
+        ran = lab.run("--max-calls", str(cap), step=STEP)
+        assert ran.code == 3
+        assert "cap" in ran.err
+        assert len(server.requests) <= cap
+        first = len(server.requests)
+        again = lab.run("--max-calls", str(cap), step=STEP)
+        assert again.code in {2, 3}
+        assert len(server.requests) - first <= 1  # at most its own ping
+        before = len(asked(server))
+        assert lab.run(step=STEP).code == 0
+        assert len(asked(server)) == max(before, 9)
+    whole(only_run(lab.output))
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--max-tokens", "30000"), ("--max-cost", "0.04")])
+def test_caps_in_tokens_and_dollars_hold_for_the_worst_case(
+    lab: Lab, flag: str, value: str
+) -> None:
+    """What was spent stays below the cap, because every attempt reserves its worst case."""
+    with WireServer("openai", reply=costly) as server:
+        lab.entry("m1", server)
+        ran = lab.run(flag, value, "--json", step=STEP)
+    assert ran.code == 3
+    spent = ran.told["spent"]
+    assert 0 < spent["tokens" if flag == "--max-tokens" else "dollars"] <= float(value)
+
+
+def test_a_cost_cap_needs_a_price(lab: Lab) -> None:
+    """A model without a price cannot be run under a cap in dollars."""
+    with WireServer("openai", reply=purpose) as server:
+        lab.entry("m1", server, price=None)
+        ran = lab.run("--max-cost", "1")
+        assert server.requests == []
+    assert ran.code == 2
+    assert "no price is known" in ran.err
+
+
+def test_a_second_process_on_the_same_run_is_told_who_is_there(lab: Lab) -> None:
+    """It ends with code 2 and sends nothing for a cell."""
+    with WireServer("openai", reply=levers, delay=0.5) as server:
+        lab.entry("m1", server)
+        process = started(lab)
+        assert server.wait_requests(2, 30)
+        ran = lab.run(step=STEP)
+        process.communicate(timeout=30)
+        assert len(asked(server)) == 9
+    assert ran.code == 2
+    assert f"process {process.pid}" in ran.err
+    whole(only_run(lab.output))
+
+
+def test_two_commands_with_different_runs_share_a_history(lab: Lab) -> None:
+    """They run at once, and their runs get different numbers."""
+    with WireServer("openai", reply=purpose, delay=0.2) as server:
+        lab.entry("m1", server)
+        processes = [started(lab, "--seed", str(seed), step=ONE_CALL) for seed in (1, 2, 3)]
+        for process in processes:
+            process.communicate(timeout=60)
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert sorted(run.number for run in runs(lab.output)) == [0, 1, 2]
+
+
+def test_a_finished_run_is_not_run_again_unless_asked(lab: Lab) -> None:
+    """The same command says that it is finished; --new starts another, and goes on with it."""
+    with WireServer("openai", reply=purpose) as server:
+        lab.entry("m1", server)
+        lab.run()
+        again = lab.run()
+        assert len(asked(server)) == 3
+        new = lab.run("--new")
+        assert len(asked(server)) == 6
+    assert (again.code, new.code) == (0, 0)
+    assert "--new" in again.err
+    first, second = runs(lab.output)
+    assert first.meta["specification"] == second.meta["specification"]
+    assert first.meta["run_id"] != second.meta["run_id"]
+
+
+def test_torn_last_lines_are_passed_over(lab: Lab) -> None:
+    """A run whose files all end in half a line is finished, and keeps the torn bytes."""
+    with WireServer("openai", reply=levers, delay=0.3) as server:
+        lab.entry("m1", server, workers=1)
+        process = started(lab)
+        assert server.wait_requests(6, 30)
+        process.kill()
+        process.communicate()
+        run = only_run(lab.output)
+        for name in ("attempts", "events", "outputs", "reservations"):
+            with (run.path / f"{name}.jsonl").open("a") as file:
+                file.write('{"name": "half')
+        before = len(asked(server))
+        assert lab.run(step=STEP).code == 0
+        assert len(asked(server)) <= 9 + 1
+        assert len(asked(server)) > before
+    assert '{"name": "half' in (run.path / "outputs.jsonl").read_text()
+    assert set(run.rows()) == {(plan, 0) for plan in PLANS}
+
+
+def test_a_full_disk_is_told_and_the_rest_is_done_later(lab: Lab) -> None:
+    """The exit code is 2, the cause is named, and with room the same command finishes."""
+    with (
+        WireServer("openai", reply=purpose) as server,
+        tiny_disk(lab.place / "out") as disk,
+    ):
+        lab.entry("m1", server)
+        ballast = fill(disk, leave=2)
+        ran = lab.run()
+        assert ran.code == 2, ran.err
+        assert "No space left" in ran.err
+        assert "Traceback" not in ran.err
+        ballast.unlink()
+        assert lab.run().code in {0, 2}
+        os.sync()
+
+
+def test_a_place_that_cannot_be_written_is_named(lab: Lab) -> None:
+    """A file in the way of the history gives one line and code 2."""
+    (lab.place / "out").write_text("in the way")
+    with WireServer("openai", reply=purpose) as server:
+        lab.entry("m1", server)
+        ran = lab.run()
+    assert ran.code == 2
+    assert str(lab.output) in ran.err
+    assert "Traceback" not in ran.err

@@ -1,0 +1,92 @@
+"""Which levers stay: what was decided counts, and what was not decided stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.worker_plan.conftest import FAILED, Scripted, carry_out
+from worker_plan.errors import StepError
+from worker_plan.step import Step
+from worker_plan.steps.deduplicate_levers import (
+    DeduplicateLevers,
+    Keeping,
+    LeverDecision,
+    kept,
+)
+from worker_plan.steps.identify_potential_levers import IdentifyPotentialLevers, Lever
+
+MAKE = Callable[[type[Step]], Step]
+
+
+def lever(number: int) -> Lever:
+    """Return a lever."""
+    return Lever(
+        lever_id=f"id-{number}", name=f"Lever {number}", consequences="C.", options=["A", "B", "C"],
+        review="R.",
+    )  # fmt: skip
+
+
+def decided(number: int, classification: Keeping) -> LeverDecision:
+    """Return a decision on a lever."""
+    return LeverDecision(
+        lever_id=f"id-{number}", classification=classification, justification=f"Because {number}."
+    )
+
+
+def test_only_what_was_put_away_goes() -> None:
+    """Absorbed and removed levers go; the others stay in their order with their reasons."""
+    found = kept(
+        [lever(n) for n in range(4)],
+        [decided(2, Keeping.keep), decided(0, Keeping.absorb), decided(1, Keeping.remove)],
+    )
+    assert [(one.name, one.deduplication_justification) for one in found] == [
+        ("Lever 2", "Because 2."),
+        ("Lever 3", ""),
+    ]
+
+
+def test_decision_about_nothing_is_passed_over() -> None:
+    """An id that no lever has changes nothing."""
+    found = kept([lever(1)], [decided(9, Keeping.remove)])
+    assert [one.name for one in found] == ["Lever 1"]
+
+
+def answer(levers: list[Lever], word: str) -> dict[str, Any]:
+    """Return a reply that decides the same about every lever."""
+    return {
+        "decisions": [
+            {"lever_id": one.lever_id, "classification": word, "justification": "So."}
+            for one in levers
+        ]
+    }
+
+
+def test_list_without_doubles_stays_whole(a_copy: MAKE) -> None:
+    """Nothing has to go."""
+    task = a_copy(DeduplicateLevers)
+    levers = IdentifyPotentialLevers.levers.load(Path(task.run_dir))
+    ask = Scripted(lambda _: answer(levers, "Keep"))
+    written = carry_out(task, ask)["002-11-deduplicated_levers_raw.json"]
+    assert [one.lever_id for one in written.deduplicated_levers] == [x.lever_id for x in levers]
+    assert all(one.lever_id in ask.sent for one in levers)
+
+
+def test_nothing_kept_is_a_failure(a_copy: MAKE) -> None:
+    """A plan without levers cannot go on."""
+    task = a_copy(DeduplicateLevers)
+    levers = IdentifyPotentialLevers.levers.load(Path(task.run_dir))
+    with pytest.raises(StepError, match=f"of {len(levers)} levers none was kept"):
+        carry_out(task, Scripted(lambda _: answer(levers, "remove")))
+
+
+def test_reply_without_a_decision_is_no_reply(a_copy: MAKE) -> None:
+    """Unknown classes cost their item; with none left the step fails."""
+    task = a_copy(DeduplicateLevers)
+    levers = IdentifyPotentialLevers.levers.load(Path(task.run_dir))
+    for said in (answer(levers, "perhaps"), {"decisions": []}, FAILED):
+        with pytest.raises(StepError, match="no usable reply"):
+            carry_out(task, Scripted(lambda _, said=said: said))
