@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO := .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types contracts unit bench samples lock recorded clean
+.PHONY: help setup demo test lint types contracts unit bench samples lock recorded pages clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -20,7 +20,7 @@ $(READY): requirements.lock pyproject.toml
 	@awk '/^uv==/ {p = 1} p {print} p && !/\\$$/ {exit}' requirements.lock > $(VENV)/uv.txt
 	@$(BIN)/python -m pip --quiet --disable-pip-version-check install --no-deps --require-hashes -r $(VENV)/uv.txt
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes requirements.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
 	@touch $(READY)
 
 demo: $(READY)  ## see one step re-executed on the sample plans, on simulated models
@@ -49,6 +49,9 @@ samples: $(READY)  ## regenerate the bundled sample plans
 
 recorded: $(READY)  ## replay the recorded history through today's step, and count the differences
 	@$(BIN)/python -m tests.recorded_table
+
+pages: $(READY)  ## regenerate docs/commands.md from the parsers
+	@$(BIN)/python -m tests.pages
 
 lock: $(READY)  ## pin the newest versions that fit pyproject.toml, with hashes and without addresses
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --upgrade --output-file requirements.lock

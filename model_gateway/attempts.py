@@ -13,7 +13,7 @@ from model_gateway.attempt import Attempt, Message
 from model_gateway.call import Failure, FailureKind
 from model_gateway.config import Model
 from model_gateway.exchange import Asker, Desk, attempt_of, completed, exchange
-from model_gateway.providers.provider import Origin, Request
+from model_gateway.provider import Origin, Request
 
 FEEDBACK = (
     "Your reply could not be used: {problem}\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from model_gateway.providers.provider import Answer
+from model_gateway.provider import Answer
 
 _LOCKED_SECONDS = 2.0
 

@@ -19,7 +19,7 @@ from model_gateway.journal import Journal
 from model_gateway.keys import Redactor
 from model_gateway.ledger import BudgetError, Ledger, Log, Spend
 from model_gateway.limits import Limits
-from model_gateway.providers.provider import Answer, Provider, ProviderError, Request
+from model_gateway.provider import Answer, Provider, ProviderError, Request
 
 _SLACK_TOKENS = 64
 

@@ -20,7 +20,7 @@ from model_gateway.exchange import Asker, Desk
 from model_gateway.keys import Redactor
 from model_gateway.ledger import Ledger
 from model_gateway.limits import Limits, Turn
-from model_gateway.providers.provider import Build, Provider
+from model_gateway.provider import Build, Provider
 
 if TYPE_CHECKING:
     from model_gateway.http_door import HttpDoor, HttpServer

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from model_gateway.attempt import Message
 from model_gateway.call import FailureKind
-from model_gateway.providers.provider import Answer, ProviderError
+from model_gateway.provider import Answer, ProviderError
 
 _FINISH = {
     "stop": "stop",

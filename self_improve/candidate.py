@@ -70,18 +70,22 @@ def from_files(given: Sequence[str], step: StepFacts, pipeline: Pipeline) -> Can
                 "is imported, so a text set later would not be sent; give the candidate as code "
                 "with --code DIR"
             )
-        texts[surface_id] = _ending_like(surface.text, text)
+        texts[surface_id] = _as_meant(text, surface.text)
     if problems:
         raise UsageError("\n".join(problems))
-    same = [s for s, text in texts.items() if pipeline.surfaces[s].text == text]
+    same = [s for s, text in texts.items() if _is_same(text, pipeline.surfaces[s].text)]
     if texts and len(same) == len(texts):
         raise UsageError(f"This candidate is the baseline: {', '.join(same)} would not change.")
     return Candidate(texts=texts)
 
 
-def _ending_like(old: str, new: str) -> str:
-    """Return `new` with a last line end if `old` has one: in a file, the editor decides on it."""
-    return new.removesuffix("\n") + ("\n" if old.endswith("\n") else "")
+def _is_same(text: str, old: str) -> bool:
+    return text.removesuffix("\n") == old.removesuffix("\n")
+
+
+def _as_meant(text: str, old: str) -> str:
+    """Return a file's text without the line end that editors put last, if the code has none."""
+    return text if old.endswith("\n") else text.removesuffix("\n")
 
 
 def surface_named(name: str, step: StepFacts, pipeline: Pipeline) -> str:

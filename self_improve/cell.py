@@ -9,10 +9,14 @@ import random
 import signal
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
+
+import luigi
+from luigi.task import flatten, getpaths
 
 from model_gateway.door import VARIABLE as DOOR_VARIABLE
 from self_improve import graph, overrides
@@ -135,11 +139,29 @@ def _run(order: CellOrder, host: Host, code: Path) -> None:
         raise ImproveError(f"upstream artifacts are missing: {', '.join(missing)}")
     if task.complete():
         raise ImproveError("the step's outputs are there before it has run")
-    task.run()
+    _carry_out(task)
     if not task.complete():
         absent = sorted(path.name for path in graph.outputs(task) if not path.exists())
         raise ImproveError(f"the step ended without writing {', '.join(absent)}")
     refuse_foreign_modules(host, code)
+
+
+def _carry_out(task: luigi.Task) -> None:
+    """Run a task. One that asks for other tasks while it runs is given them if they are done."""
+    asking = task.run()
+    if not isinstance(asking, Generator):
+        return
+    given = None
+    with suppress(StopIteration):
+        while True:
+            wanted = asking.send(given)
+            undone = [graph.step_name(other) for other in flatten(wanted) if not other.complete()]
+            if undone:
+                raise ImproveError(
+                    f"the step asks for {', '.join(undone)} while it runs, which is not done; "
+                    "upstream steps are never run for you"
+                )
+            given = getpaths(wanted)
 
 
 def environment(host: Host, speed: str, *, url: str) -> dict[str, str]:

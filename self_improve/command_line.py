@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0] in COMMANDS:
         command = COMMANDS[words[0]]
-        run: Callable[..., int] = _load(command.main)
+        run: Callable[..., int] = load(command.main)
         return run([*command.words, *words[1:]], prog=f"{PROG} {words[0]}")
     options = _own_parser().parse_args(words)
     if options.command == "completion":
@@ -87,7 +87,7 @@ def completion(shell: str) -> str:
     made = argparse.ArgumentParser(prog=PROG)
     commands = made.add_subparsers()
     for name, command in COMMANDS.items():
-        parser = _load(command.parser)(f"{PROG} {name}")
+        parser = load(command.parser)(f"{PROG} {name}")
         commands.add_parser(name, help=command.help, parents=[parser], add_help=False)
     script: str = shtab.complete(made, shell)
     return script
@@ -108,7 +108,8 @@ def _own_parser() -> argparse.ArgumentParser:
     return made
 
 
-def _load(path: str) -> Callable[..., Any]:
+def load(path: str) -> Callable[..., Any]:
+    """Return what `module:name` names; a command's module is only imported when it is needed."""
     module, name = path.split(":")
     found: Callable[..., Any] = getattr(importlib.import_module(module), name)
     return found

@@ -42,7 +42,8 @@ def sent_by(attempts: Iterable[Attempt]) -> Sent:
     descriptions: set[Description] = set()
     schemas: set[str] = set()
     for attempt in attempts:
-        if any(message["role"] == "assistant" for message in attempt.messages):
+        # A host may have turns of its own, which its first attempts show.
+        if attempt.number > 1 and any(m["role"] == "assistant" for m in attempt.messages):
             continue
         for message in attempt.messages:
             if message["content"] not in messages:

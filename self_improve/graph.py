@@ -16,9 +16,6 @@ from luigi.task import flatten
 from self_improve.errors import UsageError, located
 from self_improve.host import Host
 
-NOWHERE = "/nowhere/plan"
-"""A run directory that is never opened: for looking at tasks without running them."""
-
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 

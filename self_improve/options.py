@@ -91,7 +91,7 @@ def parser(prog: str = "python -m self_improve.runner") -> argparse.ArgumentPars
         "--workers", type=_positive, default=64, metavar="N", help="cells side by side, at most"
     )
     limits.add_argument(
-        "--timeout", type=_seconds, default=1800.0, metavar="SECONDS", help="time limit of a cell"
+        "--timeout", type=_amount, default=1800.0, metavar="SECONDS", help="time limit of a cell"
     )
     limits.add_argument(
         "--max-calls", type=_positive, metavar="N", help="cap on requests to models"
@@ -99,7 +99,7 @@ def parser(prog: str = "python -m self_improve.runner") -> argparse.ArgumentPars
     limits.add_argument(
         "--max-tokens", type=_positive, metavar="N", help="cap on tokens, in and out"
     )
-    limits.add_argument("--max-cost", type=_seconds, metavar="DOLLARS", help="cap on US dollars")
+    limits.add_argument("--max-cost", type=_amount, metavar="DOLLARS", help="cap on US dollars")
 
     told = made.add_argument_group("what it tells")
     told.add_argument(
@@ -116,14 +116,20 @@ def names_in(options: argparse.Namespace) -> list[str]:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
     return number
 
 
-def _seconds(text: str) -> float:
-    number = float(text)
+def _amount(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
     return number

@@ -8,8 +8,10 @@ a cell has really sent confirms it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -67,9 +69,21 @@ class _Walk:
             self._function(value)
         elif isinstance(value, ModuleType):
             self._note_client(value.__name__)
-        elif isinstance(value, dict | list | tuple | set | frozenset):
-            for inner in value.values() if isinstance(value, dict) else value:
+        else:
+            for inner in self._inside(value):
                 self.visit(inner)
+
+    def _inside(self, value: Any) -> Iterable[Any]:
+        """Return what a container, a bound call or an object of the host's classes holds."""
+        if isinstance(value, dict):
+            return list(value.values())
+        if isinstance(value, list | tuple | set | frozenset):
+            return value
+        if isinstance(value, partial):
+            return (value.func, *value.args, *value.keywords.values())
+        if self._host.is_from(type(value).__module__):
+            return (type(value), *getattr(value, "__dict__", {}).values())
+        return ()
 
     def _function(self, value: FunctionType) -> None:
         self._note_client(value.__module__)
@@ -77,6 +91,9 @@ class _Walk:
             self._code(value.__code__, value.__globals__)
             for default in (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()):
                 self.visit(default)
+        for cell in value.__closure__ or ():
+            with suppress(ValueError):  # It is filled later.
+                self.visit(cell.cell_contents)
 
     def _class(self, value: type) -> None:
         self._note_client(value.__module__)

@@ -84,7 +84,9 @@ class Scratch:
 
     def without_paths(self, text: str) -> str:
         """Return `text` with this machine's path to the cell's plan taken out."""
-        return text.replace(str(self.plan.resolve()) + "/", "").replace(str(self.plan), "the plan")
+        for folder in (str(self.plan.resolve()), str(self.plan)):
+            text = text.replace(f"{folder}/", "").replace(folder, "the plan")
+        return text
 
     def remove(self) -> None:
         """Remove the directory; scratch is not history."""

@@ -35,18 +35,24 @@ _NO_DOOR = "http://127.0.0.1:9/no-cell"
 
 
 def describe(host: Host, speed: str) -> dict[str, Any]:
-    """Return the host's steps and prompt surfaces as plain JSON values."""
-    tasks = graph.roots(host, run_dir=graph.NOWHERE, model="none", speed=speed)
-    steps = graph.walk(tasks)
-    lazy_imports.load(host)
-    found = surfaces.find(host)
-    return {
-        "steps": [_step(step, host, found) for step in steps.values()],
-        "surfaces": [surface.to_row() for surface in found.values()],
-    }
+    """Return the host's steps and prompt surfaces as plain JSON values.
+
+    The tasks are made for an empty directory: some hosts insist that there is one.
+    """
+    with tempfile.TemporaryDirectory(prefix="plumbline-plan-") as plan:
+        tasks = graph.roots(host, run_dir=plan, model="none", speed=speed)
+        steps = graph.walk(tasks)
+        lazy_imports.load(host)
+        found = surfaces.find(host)
+        return {
+            "steps": [_step(step, host, found, Path(plan)) for step in steps.values()],
+            "surfaces": [surface.to_row() for surface in found.values()],
+        }
 
 
-def _step(step: graph.Found, host: Host, found: dict[str, surfaces.Surface]) -> dict[str, Any]:
+def _step(
+    step: graph.Found, host: Host, found: dict[str, surfaces.Surface], plan: Path
+) -> dict[str, Any]:
     kind = type(step.task)
     reached = reach.from_step(kind, host, found)
     return {
@@ -54,18 +60,17 @@ def _step(step: graph.Found, host: Host, found: dict[str, surfaces.Surface]) -> 
         "task": f"{kind.__module__}:{kind.__qualname__}",
         "way": step.way,
         "upstream": step.upstream,
-        "inputs": _relative(graph.inputs(step.task)),
-        "outputs": _relative(graph.outputs(step.task)),
+        "inputs": _relative(graph.inputs(step.task), plan),
+        "outputs": _relative(graph.outputs(step.task), plan),
         "given": graph.is_given(step.task),
         "calls_model": reached.calls_model,
         "surfaces": sorted(reached.surfaces) if reached.calls_model else [],
     }
 
 
-def _relative(paths: list[Path]) -> list[str]:
+def _relative(paths: list[Path], plan: Path) -> list[str]:
     """Return names inside the plan; a path outside it stays absolute, so that it can be told."""
-    root = Path(graph.NOWHERE)
-    return [str(p.relative_to(root)) if p.is_relative_to(root) else str(p) for p in paths]
+    return [str(p.relative_to(plan)) if p.is_relative_to(plan) else str(p) for p in paths]
 
 
 class _Zygote:

@@ -7,9 +7,9 @@ import pkgutil
 
 from model_gateway.config import Model
 from model_gateway.errors import ConfigError
-from model_gateway.providers.provider import Build, Provider
+from model_gateway.provider import Build, Provider
 
-_NOT_PROVIDERS = {"provider", "http_errors"}
+_NOT_PROVIDERS = {"http_errors"}
 
 
 def names() -> list[str]:
@@ -28,6 +28,12 @@ def build(model: Model) -> Provider:
             f"{model.name}: there is no provider {model.provider!r}; "
             f"there are {', '.join(names())}."
         )
-    module = importlib.import_module(f"{__name__}.{model.provider}")
+    try:
+        module = importlib.import_module(f"{__name__}.{model.provider}")
+    except ImportError as error:
+        raise ConfigError(
+            f"{model.name}: the provider {model.provider} cannot be used, because {error.name} "
+            "is not installed as it should be. `make setup` installs what is pinned."
+        ) from error
     make: Build = module.build
     return make(model)

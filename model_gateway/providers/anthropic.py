@@ -12,8 +12,8 @@ from model_gateway.attempt import Message
 from model_gateway.call import Source
 from model_gateway.config import Model
 from model_gateway.entry_settings import free, options_of, server_url
+from model_gateway.provider import Answer, Request
 from model_gateway.providers.http_errors import Place, failure_of
-from model_gateway.providers.provider import Answer, Request
 from model_gateway.strict_schema import strict
 from model_gateway.wire_replies import AnthropicMessage, read, sendable
 

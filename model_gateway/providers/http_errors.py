@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from model_gateway.call import FailureKind
 from model_gateway.config import Model
 from model_gateway.keys import HIDDEN
-from model_gateway.providers.provider import ProviderError
+from model_gateway.provider import ProviderError
 
 _LONGEST = 300
 _LONGEST_SAID = 180

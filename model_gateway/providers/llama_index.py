@@ -20,8 +20,8 @@ from model_gateway.call import Source
 from model_gateway.config import Model
 from model_gateway.entry_settings import wrong_in
 from model_gateway.errors import ConfigError
+from model_gateway.provider import Answer, ProviderError, Request
 from model_gateway.providers.http_errors import Place, failure_of
-from model_gateway.providers.provider import Answer, ProviderError, Request
 from model_gateway.wire_replies import (
     AnthropicMessage,
     Completion,

@@ -11,8 +11,8 @@ from model_gateway.attempt import Message
 from model_gateway.call import FailureKind, Source
 from model_gateway.config import Model
 from model_gateway.entry_settings import address, free, options_of
+from model_gateway.provider import Answer, ProviderError, Request
 from model_gateway.providers.http_errors import Place, failure_of
-from model_gateway.providers.provider import Answer, ProviderError, Request
 from model_gateway.wire_replies import OllamaChat, sendable, undecodable
 
 _URL = "http://127.0.0.1:11434"

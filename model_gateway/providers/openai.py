@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from model_gateway.call import Source
 from model_gateway.config import Model
 from model_gateway.entry_settings import free, options_of, server_url
+from model_gateway.provider import Answer, ProviderError, Request
 from model_gateway.providers.http_errors import Place, failure_of, failure_of_status
-from model_gateway.providers.provider import Answer, ProviderError, Request
 from model_gateway.strict_schema import strict
 from model_gateway.wire_replies import Completion, read, sendable
 

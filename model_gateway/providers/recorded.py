@@ -14,7 +14,7 @@ from model_gateway.call import FailureKind, Source
 from model_gateway.config import Model
 from model_gateway.errors import ConfigError
 from model_gateway.journal import read_attempts
-from model_gateway.providers.provider import Answer, ProviderError, Request
+from model_gateway.provider import Answer, ProviderError, Request
 
 _ASKED = frozenset({"metadata", "system_prompt", "system_prompt_list", "user_prompt", "query"})
 _SEPARATORS = re.compile(r"[/\\:|@\s]+")

@@ -15,7 +15,7 @@ from model_gateway.call import Source
 from model_gateway.config import Model, Price
 from model_gateway.exchange import Asker
 from model_gateway.journal import FileJournal
-from model_gateway.providers.provider import Answer, Provider, ProviderError, Request
+from model_gateway.provider import Answer, Provider, ProviderError, Request
 
 Step = str | Answer | ProviderError | float
 """What to do with one request: a text or answer to give, an error to raise, seconds to wait."""

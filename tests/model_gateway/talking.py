@@ -9,7 +9,7 @@ from model_gateway.config import Model
 from model_gateway.exchange import Asker
 from model_gateway.gateway import Gateway
 from model_gateway.ledger import Ledger
-from model_gateway.providers.provider import Provider
+from model_gateway.provider import Provider
 from model_gateway.replies import judge
 from tests.model_gateway.conftest import Fruit
 

@@ -14,7 +14,7 @@ from model_gateway.call import Failure, FailureKind
 from model_gateway.exchange import Asker
 from model_gateway.journal import FileJournal, read_attempts
 from model_gateway.ledger import Caps, Ledger, Spend
-from model_gateway.providers.provider import Answer, ProviderError, Request
+from model_gateway.provider import Answer, ProviderError, Request
 from tests.model_gateway import virtual_time
 from tests.model_gateway.conftest import Heard, MakeAsker, Scripted, Step, a_model
 from tests.model_gateway.talking import ASK, CUT, GOOD, WRONG, talk, wants_fruit

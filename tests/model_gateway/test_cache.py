@@ -20,7 +20,7 @@ from model_gateway.call import FailureKind, Source
 from model_gateway.exchange import Asker
 from model_gateway.gateway import Gateway
 from model_gateway.journal import NoJournal
-from model_gateway.providers.provider import Answer
+from model_gateway.provider import Answer
 from model_gateway.unwatched import Unwatched
 from tests.model_gateway.conftest import Scripted, a_model, built_from
 from tests.model_gateway.tiny_disk import PAGE, fill, tiny_disk
@@ -137,7 +137,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from model_gateway.cache import Cache
-from model_gateway.providers.provider import Answer
+from model_gateway.provider import Answer
 sys.stdin.readline()
 cache = Cache(Path(sys.argv[1]))
 for n in range(100):

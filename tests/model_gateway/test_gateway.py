@@ -1,15 +1,26 @@
-"""A call through a real socket: good, bad, cut off, and replayed."""
+"""Calls through real sockets: good, bad, cut off, replayed, and side by side."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import socket
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from model_gateway.attempts import Question
 from model_gateway.call import Call, FailureKind, Reply
+from model_gateway.config import Model
 from model_gateway.door import Door
+from model_gateway.errors import ConfigError, DoorError
 from model_gateway.gateway import Gateway
 from model_gateway.journal import FileJournal, read_attempts
+from model_gateway.ledger import Caps, Ledger, Spend
+from model_gateway.provider import Answer, Provider, Request
 from tests.model_gateway.conftest import Fruit, Heard, MakeAsker, Scripted, a_model, built_from
+from tests.model_gateway.tiny_disk import fill, tiny_disk
 
 GOOD = '{"name": "fig", "seeds": [1, 2]}'
 CALL = Call(key="fruit", system="Name a fruit.", user="Any.", schema=Fruit, max_output_tokens=100)
@@ -126,3 +137,269 @@ def _quietly(door: Door) -> None:
         door(CALL)
     except Exception:  # noqa: BLE001 - the door was closed on purpose
         return
+
+
+class Echo(Scripted):
+    """Names the fruit that it is asked for, sooner or later."""
+
+    async def send(self, request: Request) -> Answer:
+        """Answer with the words of the user, the longer ones first."""
+        word = request.messages[1]["content"]
+        await asyncio.sleep(0.02 - len(word) / 1000)
+        return Answer(text=json.dumps({"name": word, "seeds": []}), finish_reason="stop")
+
+
+def test_cells_side_by_side_never_hear_each_others_replies(
+    make_asker: MakeAsker, tmp_path: Path
+) -> None:
+    """Many cells with one journal, each with several threads, get what they asked for."""
+    journal = FileJournal(tmp_path / "attempts.jsonl")
+
+    async def cell(gateway: Gateway, name: str) -> None:
+        door = await gateway.open(make_asker(a_model(workers=99), cell=name, journal=journal))
+
+        async def ask(n: int) -> None:
+            call = replace(CALL, key=f"{n}", user=f"{name} {n}")
+            reply = await asyncio.to_thread(Door(door.path), call)
+            assert reply.value == Fruit(name=f"{name} {n}", seeds=[])
+
+        await asyncio.gather(*map(ask, range(5)))
+        await gateway.close(door)
+
+    async def scenario() -> None:
+        async with Gateway(build=built_from(Echo(""))) as gateway:
+            await asyncio.gather(*(cell(gateway, "c" * n) for n in range(1, 9)))
+        await journal.close()
+
+    asyncio.run(scenario())
+    rows = read_attempts(tmp_path / "attempts.jsonl")
+    assert len(rows) == 40
+    assert all(json.loads(row.text)["name"] == f"{row.cell} {row.key}" for row in rows)
+
+
+class Rude(Scripted):
+    """Breaks when it is asked for a plum."""
+
+    async def send(self, request: Request) -> Answer:
+        """Raise what no provider should."""
+        if "plum" in request.messages[1]["content"]:
+            raise ZeroDivisionError("plums")
+        return await super().send(request)
+
+    async def close(self) -> None:
+        """Break once more."""
+        raise ZeroDivisionError("the end")
+
+
+def test_fault_of_a_provider_fails_only_its_call(make_asker: MakeAsker) -> None:
+    """One call gets a failure that names the fault; others at the same time are answered."""
+
+    async def scenario() -> list[Reply[Fruit]]:
+        async with Gateway(build=built_from(Rude(GOOD))) as gateway:
+            door = await gateway.open(make_asker())
+            calls = [replace(CALL, user=user) for user in ("Any.", "A plum.", "A fig.")]
+            return await asyncio.gather(*(asyncio.to_thread(Door(door.path), c) for c in calls))
+
+    any_fruit, plum, fig = asyncio.run(scenario())
+    assert any_fruit.value == fig.value == Fruit(name="fig", seeds=[1, 2])
+    assert plum.failure is not None
+    assert plum.failure.kind is FailureKind.configuration
+    assert "ZeroDivisionError: plums" in plum.failure.message
+
+
+def test_full_disk_fails_the_call_and_says_so(make_asker: MakeAsker, tmp_path: Path) -> None:
+    """A reply that cannot be recorded is not given; when there is room again, calls go on."""
+
+    async def scenario(disk: Path) -> tuple[Reply[Fruit], Reply[Fruit], Spend]:
+        asker = make_asker(journal=FileJournal(disk / "attempts.jsonl"))
+        async with Gateway(build=built_from(Scripted(GOOD))) as gateway:
+            ballast = fill(disk, leave=0)
+            failed = await _ask(gateway, asker)
+            ballast.unlink()
+            return failed, await _ask(gateway, asker), gateway.ledger.held
+
+    with tiny_disk(tmp_path / "disk") as disk:
+        failed, good, held = asyncio.run(scenario(disk))
+    assert failed.failure is not None
+    assert "No space left on device" in failed.failure.message
+    assert good.failure is None
+    assert held == Spend()
+
+
+@pytest.mark.parametrize("error", [ConfigError("no such class"), ImportError("no such module")])
+def test_provider_that_cannot_be_built_fails_only_its_own_calls(
+    make_asker: MakeAsker, error: Exception
+) -> None:
+    """Every call to that model says why, and another model is asked as usual."""
+    built: list[str] = []
+
+    def build(model: Model) -> Provider:
+        built.append(model.name)
+        if model.name == "broken":
+            raise error
+        return Scripted(GOOD)
+
+    async def scenario() -> list[Reply[Fruit]]:
+        broken, sound = a_model(name="broken"), a_model(name="sound")
+        async with Gateway(build=build) as gateway:
+            await gateway.warm([broken, sound])
+            return [
+                await _ask(gateway, make_asker(model, cell=str(n)))
+                for n, model in enumerate([broken, sound, broken])
+            ]
+
+    first, good, second = asyncio.run(scenario())
+    assert good.failure is None
+    assert first.failure == second.failure
+    assert str(error) in str(first.failure)
+    assert sorted(built) == ["broken", "sound"]
+
+
+class Closing(Scripted):
+    """Counts how often it is closed."""
+
+    closed = 0
+
+    async def close(self) -> None:
+        """Count."""
+        self.closed += 1
+
+
+def test_provider_is_built_once_and_closed_once(make_asker: MakeAsker) -> None:
+    """Calls that come at once share one provider, which is closed when the gateway ends."""
+    built: list[Closing] = []
+
+    def build(_: Model) -> Provider:
+        built.append(Closing(GOOD))
+        return built[-1]
+
+    async def scenario() -> None:
+        async with Gateway(build=build) as gateway:
+            askers = [make_asker(cell=str(n)) for n in range(10)]
+            await asyncio.gather(*(_ask(gateway, asker) for asker in askers))
+            assert built[0].closed == 0
+
+    asyncio.run(scenario())
+    assert [provider.closed for provider in built] == [1]
+
+
+def test_end_of_the_gateway_ends_calls_and_leaves_no_files(
+    make_asker: MakeAsker, tmp_path: Path
+) -> None:
+    """Left in mid-call, by an error too, it cancels, records, charges and removes its sockets."""
+    ledger = Ledger()
+
+    async def scenario() -> Path:
+        provider = Scripted(30.0)
+        with pytest.raises(KeyError, match="oops"):
+            async with Gateway(build=built_from(provider), ledger=ledger) as gateway:
+                journal = FileJournal(tmp_path / "attempts.jsonl")
+                doors = [await gateway.open(make_asker(journal=journal)) for _ in range(2)]
+                folder = doors[0].path.parent
+                asking = [
+                    asyncio.ensure_future(asyncio.to_thread(_quietly, Door(door.path)))
+                    for door in doors * 2
+                ]
+                while len(provider.requests) < 4:  # noqa: ASYNC110 - threads set no event
+                    await asyncio.sleep(0.001)
+                raise KeyError("oops")
+        await asyncio.gather(*asking)
+        return folder
+
+    folder = asyncio.run(scenario())
+    assert not folder.exists()
+    rows = read_attempts(tmp_path / "attempts.jsonl")
+    assert [row.status for row in rows] == ["cancelled"] * 4
+    assert (ledger.spent.calls, ledger.held) == (4, Spend())
+
+
+def test_closed_door_takes_no_calls(make_asker: MakeAsker) -> None:
+    """Who comes after the end is told that there is no gateway, and other doors stay open."""
+
+    async def scenario() -> Reply[Fruit]:
+        async with Gateway(build=built_from(Scripted(GOOD))) as gateway:
+            closed = await gateway.open(make_asker())
+            await gateway.close(closed)
+            await gateway.close(closed)
+            with pytest.raises(DoorError, match="cannot be reached"):
+                await asyncio.to_thread(Door(closed.path), CALL)
+            return await _ask(gateway, make_asker())
+
+    assert asyncio.run(scenario()).failure is None
+
+
+@pytest.mark.parametrize("steps", range(8))
+def test_call_that_comes_as_its_door_closes_is_never_made_later(
+    make_asker: MakeAsker, steps: int
+) -> None:
+    """However far a connection has come when the door closes, nothing is under way afterwards."""
+    provider = Scripted(30.0)
+
+    async def scenario() -> tuple[int, int, int]:
+        async with Gateway(build=built_from(provider)) as gateway:
+            await gateway.warm([a_model()])
+            door = await gateway.open(make_asker())
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(door.path))
+                question = {
+                    "key": "fruit", "messages": [], "schema": None, "schema_name": "",
+                    "max_output_tokens": 9, "judged": False,
+                }  # fmt: skip
+                client.sendall(json.dumps(question).encode() + b"\n")
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                await gateway.close(door)
+                asked = len(provider.requests)
+                await asyncio.sleep(0.01)
+                return len(provider.requests) - asked, len(door.calls), gateway.ledger.held.calls
+
+    assert asyncio.run(scenario()) == (0, 0, 0)
+
+
+def test_cell_that_runs_again_in_the_same_gateway_is_replayed(make_asker: MakeAsker) -> None:
+    """A door opened anew for a cell answers from what the cell was told before."""
+    provider = Scripted(GOOD)
+
+    async def scenario() -> list[Reply[Fruit]]:
+        async with Gateway(build=built_from(provider)) as gateway:
+            asker = make_asker()
+            return [await _ask(gateway, asker) for _ in range(3)]
+
+    values = [reply.value for reply in asyncio.run(scenario())]
+    assert values == [Fruit(name="fig", seeds=[1, 2])] * 3
+    assert len(provider.requests) == 1
+
+
+def test_ledger_that_was_exchanged_keeps_its_caps(make_asker: MakeAsker) -> None:
+    """A ledger set before the first door is opened is the one that calls are charged to."""
+    ledger = Ledger(Caps(calls=1))
+
+    async def scenario() -> list[Reply[Fruit]]:
+        async with Gateway(build=built_from(Scripted(GOOD))) as gateway:
+            gateway.ledger = ledger
+            return [await _ask(gateway, make_asker(cell=cell)) for cell in "ab"]
+
+    good, refused = asyncio.run(scenario())
+    assert good.failure is None
+    assert refused.failure is not None
+    assert refused.failure.kind is FailureKind.budget
+    assert ledger.spent.calls == 1
+
+
+def test_question_of_this_process_is_answered_as_it_comes(make_asker: MakeAsker) -> None:
+    """Without a door and a judge, the text is taken as it is."""
+
+    async def scenario() -> str:
+        async with Gateway(build=built_from(Scripted("no JSON"))) as gateway:
+            messages = [{"role": "user", "content": "Any."}]
+            outcome = await gateway.answer(Question(key="k", messages=messages), make_asker())
+            assert outcome.failure is None
+            return outcome.attempt.text
+
+    assert asyncio.run(scenario()) == "no JSON"
+
+
+def test_doors_need_an_entered_gateway(make_asker: MakeAsker) -> None:
+    """A gateway that nobody would close opens nothing."""
+    with pytest.raises(RuntimeError, match="async context manager"):
+        asyncio.run(Gateway().open(make_asker()))

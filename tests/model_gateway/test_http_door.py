@@ -23,7 +23,7 @@ from model_gateway.config import Model
 from model_gateway.gateway import Gateway
 from model_gateway.journal import FileJournal
 from model_gateway.ledger import Caps, Ledger
-from model_gateway.providers.provider import ProviderError
+from model_gateway.provider import ProviderError
 from tests.model_gateway.conftest import Heard, MakeAsker, Scripted, a_model, built_from
 from tests.model_gateway.foreign import (
     ASK,

@@ -12,7 +12,7 @@ from model_gateway.config import Model
 from model_gateway.gateway import Gateway
 from model_gateway.ledger import Caps, Ledger
 from model_gateway.ping import ping
-from model_gateway.providers.provider import Answer, ProviderError
+from model_gateway.provider import Answer, ProviderError
 from tests.model_gateway import virtual_time
 from tests.model_gateway.conftest import Heard, Scripted, Step, a_model, built_from
 

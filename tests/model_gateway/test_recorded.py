@@ -16,7 +16,7 @@ from model_gateway.call import FailureKind, Source
 from model_gateway.config import Model
 from model_gateway.errors import ConfigError
 from model_gateway.jsonl import Appender
-from model_gateway.providers.provider import Answer, Origin, Provider, ProviderError, Request
+from model_gateway.provider import Answer, Origin, Provider, ProviderError, Request
 from model_gateway.providers.recorded import build
 
 HISTORY = Path(__file__).resolve().parents[3] / "shared" / "recorded" / "history.tar.xz"

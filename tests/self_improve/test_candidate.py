@@ -103,14 +103,24 @@ def test_no_files_are_the_baseline(pipeline: Pipeline) -> None:
     assert from_files([], made.step(), pipeline).is_baseline
 
 
-@pytest.mark.parametrize("old", ["One line.", "One line.\n"])
-@pytest.mark.parametrize("written", ["Another line.", "Another line.\n"])
-def test_last_line_ends_as_in_the_code(tmp_path: Path, old: str, written: str) -> None:
-    """A text with a last line end keeps one, and a text without gets none: editors differ."""
+@pytest.mark.parametrize(
+    ("old", "written", "meant"),
+    [
+        ("Old.", "New.", "New."),
+        ("Old.", "New.\n", "New."),
+        ("Old.", "New.\n\n", "New.\n"),
+        ("Old.\n", "New.", "New."),
+        ("Old.\n", "New.\n", "New.\n"),
+    ],
+)
+def test_line_end_of_an_editor_is_no_part_of_a_line(
+    tmp_path: Path, old: str, written: str, meant: str
+) -> None:
+    """A text without a last line end in the code gets none; otherwise the file's is kept."""
     (tmp_path / "new.txt").write_text(written)
     pipeline = made.pipeline(surface("steps.find:LINE", old))
     found = from_files([f"LINE={tmp_path / 'new.txt'}"], made.step(), pipeline)
-    assert found.texts["steps.find:LINE"] == old.replace("One", "Another")
+    assert found.texts["steps.find:LINE"] == meant
 
 
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])

@@ -372,17 +372,21 @@ def test_step_that_cannot_be_measured_is_refused(
     assert runs(tmp_path) == []
 
 
-def test_names_of_both_generations_at_once_are_refused(planning: Used, tmp_path: Path) -> None:
+def test_names_of_both_generations_at_once_are_refused(plain: Used, tmp_path: Path) -> None:
     """When two files could be an input the command says which, and leaves the choice."""
-    plan = tmp_path / "tram"
-    shutil.copytree(planning.plans / "tram", plan)
-    shutil.copyfile(plan / "001-2-plan.txt", plan / "003-plan.txt")
+    host = tmp_path / "host.toml"
+    rule = "\n[[name_rules]]\npattern = '^\\d{3}-'\nreplace = ''\n"
+    host.write_text((plain.code / "host.toml").read_text("utf-8") + rule, encoding="utf-8")
+    plan = tmp_path / "monday"
+    plan.mkdir()
+    for name in ("001-log.md", "002-log.md"):
+        shutil.copyfile(plain.plans / "monday" / "log.md", plan / name)
     ran = run(
-        "--host", planning.code / "host.toml", "--step", "risk_register", "--model", "sim",
+        "--host", host, "--code", plain.code, "--step", "sort_items", "--model", "sim",
         "--plan-dir", plan, output=tmp_path / "out",
     )  # fmt: skip
     assert ran.code == 2
-    assert "plan.txt could be any of 001-2-plan.txt, 003-plan.txt" in ran.err
+    assert "log.md could be any of 001-log.md, 002-log.md" in ran.err
 
 
 def test_repeats_are_cells_of_their_own(plain: Used, tmp_path: Path) -> None:

@@ -23,7 +23,6 @@ ORIGINALS = {
     f"{FIND}:LeverOption.price": "What is given up by deciding so, in one sentence.",
     "FIND_LEVERS_SYSTEM_PROMPT": "You read a plan and look for its levers",
     "ENRICH_LEVERS_PROMPT": "say in two or three sentences what hangs on it",
-    "SCREENING_REMINDER": "Judge every lever of the list",
 }
 CLOSED_HOST = """\
 import_roots = ["closed"]
@@ -140,26 +139,17 @@ def test_constant_imported_by_name_and_nested_description_sent_as_text(tmp_path:
     check_replaced(only_run(tmp_path / "out"), texts)
 
 
-@pytest.mark.parametrize(
-    ("step", "texts"),
-    [
-        (
-            "enriched_levers",
-            {QUALITY: "New quality.", "ENRICH_LEVERS_PROMPT": "{quality}\nNew: {plan} {levers}"},
-        ),
-        ("screened_levers", {"SCREENING_REMINDER": "New reminder: judge them all."}),
-    ],
-)
-def test_constant_that_is_the_default_of_a_parameter(
-    tmp_path: Path, step: str, texts: dict[str, str]
-) -> None:
+def test_constant_that_is_the_default_of_a_parameter(tmp_path: Path) -> None:
     """A default was bound when the function was defined; it is replaced all the same."""
-    ran = with_prompts(texts, tmp_path, host=PLANNING, step=step, plans="planning_plans/tram")
+    texts = {
+        QUALITY: "New quality.",
+        "ENRICH_LEVERS_PROMPT": "A new task:\n{quality} {plan} {levers}, end.",
+    }
+    ran = with_prompts(
+        texts, tmp_path, host=PLANNING, step="enriched_levers", plans="planning_plans/tram"
+    )
     assert ran.code == 0, ran.err
-    said = "\n".join(sent(only_run(tmp_path / "out")))
-    for surface, text in texts.items():
-        assert ORIGINALS[surface] not in said
-        assert text.split("{", maxsplit=1)[0] in said
+    check_replaced(only_run(tmp_path / "out"), texts)
 
 
 def test_constants_assembled_at_import_are_refused_with_the_remedy(tmp_path: Path) -> None:

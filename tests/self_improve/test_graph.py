@@ -132,7 +132,7 @@ def test_step_is_called_like_its_class(name: str, told: str) -> None:
 
 def test_steps_of_the_embedded_host_are_called_like_their_files() -> None:
     """The name of a step is the name of its file."""
-    tasks = graph.roots(load(EMBEDDED), run_dir=graph.NOWHERE, model="m", speed="PING_LLM")
+    tasks = graph.roots(load(EMBEDDED), run_dir="/nowhere/plan", model="m", speed="PING_LLM")
     names = {step.__module__.rpartition(".")[2] for step in all_steps()}
     assert set(graph.walk(tasks)) == names
 
@@ -173,7 +173,7 @@ def test_way_leads_to_the_step(package: Loaded) -> None:
 def test_way_leads_to_the_step_of_the_embedded_host() -> None:
     """That holds for all steps of the pipeline that comes with it."""
     host = load(EMBEDDED)
-    tasks = graph.roots(host, run_dir=graph.NOWHERE, model="m", speed="PING_LLM")
+    tasks = graph.roots(host, run_dir="/nowhere/plan", model="m", speed="PING_LLM")
     for step in graph.walk(tasks).values():
         assert graph.follow(tasks, step.way) is step.task
 

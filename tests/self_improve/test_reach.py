@@ -225,7 +225,7 @@ def test_model_client_is_noticed(package: Loaded, step: str, *, calls: bool) -> 
 def test_steps_of_the_embedded_host_reach_their_own_prompts() -> None:
     """Every model-calling step reaches all prompts of its file and no other's."""
     host = load(EMBEDDED)
-    tasks = graph.roots(host, run_dir=graph.NOWHERE, model="m", speed="PING_LLM")
+    tasks = graph.roots(host, run_dir="/nowhere/plan", model="m", speed="PING_LLM")
     steps = graph.walk(tasks)
     found = surfaces.find(host)
     for name, step in steps.items():

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from prompt_lab.record import Run, changed_since_done
-from tests.self_improve.commands import FOREIGN, Ran, digests, only_run, run_apart
+from tests.self_improve.commands import FOREIGN, Ran, digests, only_run, run, run_apart
 
 pytestmark = pytest.mark.xdist_group("rough_cells")
 
@@ -143,6 +143,23 @@ def test_files_called_like_the_record_are_kept_apart(done: Run) -> None:
     recorded = done.rows()["take_names", 0]["outputs"]
     assert recorded.items() <= found.items()
     assert len(recorded) == 5
+
+
+def test_task_that_asks_for_others_while_it_runs(tmp_path: Path) -> None:
+    """Luigi's dynamic dependencies are met if they are done, and named if they are not."""
+    plans = tmp_path / "plans"
+    for name, wanted in (("there", "deed.txt"), ("missing", "absent.txt")):
+        (plans / name).mkdir(parents=True)
+        (plans / name / "deed.txt").write_text(wanted, encoding="utf-8")
+    ran = run(
+        "--host", HOST, "--step", "ask_for_more", "--model", "sim", "--baseline-dir", plans,
+        output=tmp_path / "out",
+    )  # fmt: skip
+    assert ran.code == 1, ran.err
+    rows = only_run(tmp_path / "out").rows()
+    assert rows["there", 0]["status"] == "ok"
+    assert "the step asks for extra while it runs" in rows["missing", 0]["error"]
+    assert rows["missing", 0]["calls"] == 0
 
 
 def _runs(pid: int, name: str) -> bool:

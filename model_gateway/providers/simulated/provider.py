@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from model_gateway.call import Source
 from model_gateway.config import Model
 from model_gateway.errors import ConfigError
-from model_gateway.providers.provider import Answer, Request
+from model_gateway.provider import Answer, Request
 from model_gateway.providers.simulated import roles
 from model_gateway.providers.simulated.persona import PERSONAS
 from model_gateway.providers.simulated.rules import Rules

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from model_gateway.providers.provider import Answer, Request
+from model_gateway.provider import Answer, Request
 from model_gateway.providers.simulated import (
     faults,
     manner,

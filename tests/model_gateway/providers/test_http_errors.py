@@ -13,8 +13,8 @@ import pytest
 
 from model_gateway.call import FailureKind
 from model_gateway.config import Model
+from model_gateway.provider import ProviderError
 from model_gateway.providers.http_errors import Place, failure_of
-from model_gateway.providers.provider import ProviderError
 from tests.model_gateway.providers.conftest import KEY, KEY_VARIABLE
 
 URL = "https://user:secret@models.example/v1"

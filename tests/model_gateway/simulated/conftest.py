@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from model_gateway.attempt import Message
-from model_gateway.providers.provider import Origin, Request
+from model_gateway.provider import Origin, Request
 from model_gateway.providers.simulated.persona import PERSONAS
 from model_gateway.providers.simulated.rules import Rules
 from model_gateway.providers.simulated.step_model import StepModel

@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from model_gateway.call import FailureKind
-from model_gateway.providers.provider import Answer
+from model_gateway.provider import Answer
 from tests.model_gateway.conftest import Fruit, MakeAsker, Scripted, a_model
 from tests.model_gateway.foreign import (
     ASK,

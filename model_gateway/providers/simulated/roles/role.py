@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from model_gateway.providers.provider import Answer, Request
+from model_gateway.provider import Answer, Request
 from model_gateway.providers.simulated import messages, records, shape, tokens
 from model_gateway.providers.simulated.draw import Draw
 from model_gateway.providers.simulated.filling import Filler, Voice

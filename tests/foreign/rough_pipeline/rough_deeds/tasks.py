@@ -3,6 +3,7 @@
 import json
 import os
 import urllib.request
+from collections.abc import Generator
 from pathlib import Path
 
 import luigi
@@ -28,9 +29,9 @@ def ask(text: str, url: str) -> str:
 
 
 class Deed(luigi.ExternalTask):
-    """The name of what is to be done."""
+    """The name of what is to be done; a day's directory has to be there."""
 
-    place = luigi.Parameter()
+    place = luigi.PathParameter(exists=True)
 
     def output(self) -> luigi.LocalTarget:
         """Return the file with the name."""
@@ -60,3 +61,39 @@ class DoDeed(luigi.Task):
         told = getattr(deeds, name)()
         with self.output().open("w") as file:
             file.write(told)
+
+
+class Extra(luigi.ExternalTask):
+    """Something that only turns out to be needed."""
+
+    place = luigi.Parameter()
+    name = luigi.Parameter()
+
+    def output(self) -> luigi.LocalTarget:
+        """Return it."""
+        return luigi.LocalTarget(Path(self.place) / self.name)
+
+
+class AskForMore(luigi.Task):
+    """Asks for another task while it runs: the one that its plan names."""
+
+    place = luigi.Parameter()
+    who = luigi.Parameter()
+
+    def requires(self) -> luigi.Task:
+        """Return the name of the file that will be needed."""
+        return Deed(place=self.place)
+
+    def output(self) -> luigi.LocalTarget:
+        """Return the answer."""
+        return luigi.LocalTarget(Path(self.place) / "more.txt")
+
+    def run(self) -> Generator[luigi.Task, luigi.LocalTarget, None]:
+        """Ask about what is in the file."""
+        with self.input().open() as file:
+            name = file.read().strip()
+        extra = yield Extra(place=self.place, name=name)
+        with extra.open() as file:
+            answer = ask(file.read(), os.environ["ASK_AT"])
+        with self.output().open("w") as file:
+            file.write(answer)

@@ -1,0 +1,48 @@
+"""Regenerates docs/commands.md from the parsers: `make pages`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from self_improve.command_line import COMMANDS, PROG, load
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "commands.md"
+WIDTH = "100"
+
+
+def parsers() -> Iterator[argparse.ArgumentParser]:
+    """Yield the parser of every command and of its subcommands."""
+    for name, command in COMMANDS.items():
+        yield from _with_children(load(command.parser)(f"{PROG} {name}"))
+
+
+def _with_children(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for child in dict.fromkeys(action.choices.values()):
+                yield from _with_children(child)
+
+
+def text() -> str:
+    """Return the page."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", WIDTH)
+        patch.setenv("NO_COLOR", "1")
+        helps = [(parser.prog, parser.format_help().rstrip()) for parser in parsers()]
+    lines = [
+        "# Commands",
+        "",
+        "What `--help` says, of every command. Regenerate with `make pages`.",
+    ]
+    for prog, told in helps:
+        lines += ["", f"## {prog}", "", "```text", told, "```"]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(text(), encoding="utf-8")
