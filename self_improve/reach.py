@@ -70,6 +70,7 @@ class _Walk:
         elif isinstance(value, ModuleType):
             self._note_client(value.__name__)
         else:
+            self._note_client(type(value).__module__)
             for inner in self._inside(value):
                 self.visit(inner)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import shutil
 import subprocess
 import sys
@@ -90,8 +91,8 @@ def test_unknown_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> N
 def test_parsers_and_mains_are_where_the_list_says() -> None:
     """Every entry can be loaded."""
     for command in COMMANDS.values():
-        assert callable(command_line._load(command.main))
-        assert command_line._load(command.parser)("plumbline x").prog == "plumbline x"
+        assert callable(pkgutil.resolve_name(command.main))
+        assert pkgutil.resolve_name(command.parser)("plumbline x").prog == "plumbline x"
 
 
 @pytest.mark.parametrize(("shell", "program"), [("bash", "bash"), ("zsh", "zsh"), ("tcsh", "tcsh")])

@@ -33,6 +33,37 @@ QUALITY = "worker_plan_internal.lever.quality:LEVER_QUALITY"
 BODY = f"{RISK}:BODY"
 PREAMBLE = "worker_plan_internal.risk.parts:PREAMBLE"
 
+EARLY_TASK = """
+from pathlib import Path
+
+import luigi
+import openai
+
+CLIENT = openai.OpenAI(max_retries=0)
+
+
+class Given(luigi.ExternalTask):
+    desk = luigi.Parameter()
+
+    def output(self):
+        return luigi.LocalTarget(Path(self.desk) / "log.md")
+
+
+class Everything(luigi.Task):
+    desk = luigi.Parameter()
+    engine = luigi.Parameter()
+    tone = luigi.Parameter()
+
+    def requires(self):
+        return Given(desk=self.desk)
+
+    def output(self):
+        return luigi.LocalTarget(Path(self.desk) / "done.txt")
+
+    def run(self):
+        CLIENT.chat.completions.create(model="m", messages=[{"role": "user", "content": "-"}])
+"""
+
 
 class Used:
     """A copy of one pipeline and its plans, every step of which was run, and what came of it."""
@@ -401,3 +432,19 @@ def test_repeats_are_cells_of_their_own(plain: Used, tmp_path: Path) -> None:
     assert rows.keys() == {("monday", 0), ("monday", 1)}
     assert rows["monday", 0]["seed"] != rows["monday", 1]["seed"]
     assert (done.outputs("monday", 1) / "sorted" / "items.json").is_file()
+
+
+def test_client_built_at_import_fails_visibly(plain: Used, tmp_path: Path) -> None:
+    """It keeps the address of that moment, which leads nowhere; no other cell is asked for it."""
+    code = tmp_path / "code"
+    (code / "lost_property").mkdir(parents=True)
+    (code / "lost_property" / "__init__.py").write_text("", encoding="utf-8")
+    (code / "lost_property" / "tasks.py").write_text(EARLY_TASK, encoding="utf-8")
+    ran = run(
+        "--host", plain.code / "host.toml", "--code", code, "--step", "everything",
+        "--model", "sim", "--plan-dir", plain.plans / "monday", output=tmp_path / "out",
+    )  # fmt: skip
+    assert ran.code == 1, ran.err
+    row = only_run(tmp_path / "out").rows()["monday", 0]
+    assert row["error"] == "APIConnectionError: Connection error."
+    assert row["calls"] == 0

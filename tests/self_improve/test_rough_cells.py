@@ -53,7 +53,7 @@ def ran(output: Path) -> Ran:
         (plans / deed / "deed.txt").write_text(deed, encoding="utf-8")
     return run_apart(
         "--host", HOST, "--step", "do_deed", "--model", "sim", "--baseline-dir", plans,
-        "--timeout", "30", output=output, environment=SECRETS,
+        "--timeout", "30", output=output, environment={**SECRETS, "PYTHONUNBUFFERED": ""},
     )  # fmt: skip
 
 

@@ -1,0 +1,56 @@
+"""Every step that calls a model, re-executed on the nine recorded plans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from prompt_lab import unzip
+from tests.self_improve import commands
+from tests.self_improve.made import shared
+
+MODEL_STEPS = (
+    "redline_gate",
+    "premise_attack",
+    "identify_purpose",
+    "plan_type",
+    "identify_potential_levers",
+    "deduplicate_levers",
+    "enrich_levers",
+    "focus_on_vital_few_levers",
+    "candidate_scenarios",
+    "select_scenario",
+)
+
+
+@pytest.fixture(scope="module")
+def plans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recorded train and verify plans, unzipped side by side."""
+    zips = sorted(shared("recorded", "baseline").glob("*/*.zip"))
+    folder = tmp_path_factory.mktemp("recorded")
+    for path in zips:
+        unzip.unpack(path, folder / path.stem, called=path.name, limits=unzip.Limits())
+    assert len(zips) == 9
+    return folder
+
+
+@pytest.mark.parametrize("step", MODEL_STEPS)
+def test_a_step_runs_on_all_recorded_plans(step: str, plans: Path, tmp_path: Path) -> None:
+    """The runner re-executes it on each plan, with two simulated models, and all cells are ok."""
+    ran = commands.run(
+        "--step", step, "--models", "sim-strong,sim-verbose", "--baseline-dir", plans,
+        output=tmp_path,
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    for run in commands.runs(tmp_path):
+        rows = run.rows()
+        assert len(rows) == 9
+        assert all(row["error"] is None and row["calls"] > 0 for row in rows.values())
+        assert run.surfaces()["unmatched"] == {"descriptions": [], "system_messages": []}
+
+
+def test_no_step_that_calls_a_model_was_left_out() -> None:
+    """The list above is what the pipeline itself says."""
+    listed = commands.list_steps().told["steps"]
+    assert {step["name"] for step in listed if step["calls_model"]} == set(MODEL_STEPS)
