@@ -95,7 +95,7 @@ class Door:
         question = {
             "key": key,
             "messages": messages,
-            "schema": _schema_of(schema),
+            "schema": schema_of(schema),
             "schema_name": schema.__name__,
             "max_output_tokens": max_output_tokens,
             "arguments": arguments or {},
@@ -172,7 +172,7 @@ class _Wire:
 
 
 @functools.cache
-def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
     """Return the JSON schema of a model, made once: a step asks for the same one many times."""
     return model.model_json_schema()
 

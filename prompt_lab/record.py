@@ -13,7 +13,7 @@ from typing import Any
 
 from model_gateway.attempt import Attempt
 from model_gateway.journal import read_attempts
-from model_gateway.jsonl import Appender, Row, read_rows
+from model_gateway.jsonl import Appender, Row, dumps, read_rows
 from prompt_lab import atomic
 from prompt_lab.allocate import allocate
 from prompt_lab.errors import LabError
@@ -120,11 +120,13 @@ class RunWriter:
 
         The row also lies in the directory, so that a kill between the two steps loses nothing.
         """
-        _write_json(folder / CELL_ROW, row)
+        # No need to write it atomically: the rename of the directory makes it count.
+        (folder / CELL_ROW).write_text(dumps(row), encoding="utf-8")
         target = self.run.outputs(*cell)
         target.parent.mkdir(parents=True, exist_ok=True)
         folder.rename(target)
-        self._rows.append(row, sync=True)
+        # Not synced: it is found beside the artifacts, or the cell is replayed from the journal.
+        self._rows.append(row)
 
     def fail(self, cell: CellKey, folder: Path, row: Row) -> None:
         """Keep what a failed cell left under `failed/<plan>/<n>/`, then append its row."""
@@ -133,7 +135,7 @@ class RunWriter:
         parent.mkdir(parents=True, exist_ok=True)
         taken = [int(p.name) for p in parent.iterdir() if p.name.isdigit()]
         folder.rename(parent / str(max(taken, default=-1) + 1))
-        self._rows.append(row, sync=True)
+        self._rows.append(row)
 
     def adopt(self) -> None:
         """Append the rows of artifacts that were taken over by a process killed right after."""

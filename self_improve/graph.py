@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import re
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,59 @@ def follow(tasks: list[luigi.Task], way: tuple[int, ...]) -> luigi.Task:
     for place in way[1:]:
         task = task.deps()[place]
     return task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How to make a step's task without making those on the way to it.
+
+    `constants` are the parameters that are the same for every plan and model; `run_dirs` are
+    those that hold the plan's directory, `models` the names of those that hold the model.
+    """
+
+    kind: type[luigi.Task]
+    constants: Mapping[str, Any]
+    run_dirs: Mapping[str, luigi.Parameter[Any]]
+    models: tuple[str, ...]
+
+    def task(self, host: Host, *, run_dir: str, model: str) -> luigi.Task:
+        """Return the task for one plan and one model."""
+        given = dict(self.constants)
+        given |= {name: parameter.parse(run_dir) for name, parameter in self.run_dirs.items()}
+        given |= dict.fromkeys(self.models, (model,) if host.model_is_list else model)
+        return self.kind(**given)
+
+
+def recipe(host: Host, way: tuple[int, ...], speed: str) -> Recipe | None:
+    """Return how to make the task at the end of `way` directly, or None if that is not certain.
+
+    Certain it is when the task's parameters are the directory, the model and things that depend
+    on neither: then a second pair gives, made either way, the same task.
+    """
+    with tempfile.TemporaryDirectory(prefix="plumbline-plan-") as place:
+        first, second = Path(place) / "first", Path(place) / "second"
+        made = []
+        for plan in (first, second):
+            plan.mkdir()
+            tops = roots(host, run_dir=str(plan), model=f"model-{plan.name}", speed=speed)
+            made.append(follow(tops, way))
+        one, other = made
+        found = _recipe(one, host, run_dir=str(first), model=f"model-{first.name}")
+        again = found.task(host, run_dir=str(second), model=f"model-{second.name}")
+        return found if again.task_id == other.task_id and again == other else None
+
+
+def _recipe(task: luigi.Task, host: Host, *, run_dir: str, model: str) -> Recipe:
+    known = dict(type(task).get_params())
+    run_dirs, models, constants = {}, [], {}
+    for name, value in task.param_kwargs.items():
+        if str(value) == run_dir:
+            run_dirs[name] = known[name]
+        elif value == ((model,) if host.model_is_list else model):
+            models.append(name)
+        else:
+            constants[name] = value
+    return Recipe(kind=type(task), constants=constants, run_dirs=run_dirs, models=tuple(models))
 
 
 def inputs(task: luigi.Task) -> list[Path]:

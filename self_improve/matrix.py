@@ -151,23 +151,23 @@ class Matrix:
         specification = job.arm.specification
         scratch = Scratch(job.arm.scratch / f"{job.plan}.{job.repeat}")
         inputs = specification.inputs[job.plan]
-        scratch.prepare(inputs)
+        placed = scratch.prepare(inputs)
         account = Account(
             changed=lambda a, replayed: self._watcher.attempted(job, a, replayed=replayed)
         )
         self._watcher.started(job)
         job.arm.writer.event("run_single_plan_start", plan_name=job.plan, repeat=job.repeat)
         began = time.monotonic()
-        timed_out = await self._run_process(job, scratch, account)
+        status = await self._run_process(job, scratch, account)
         seconds = time.monotonic() - began
-        error, kind, trace = _outcome(scratch, account, timed_out=timed_out, limit=self._seconds)
+        error, kind, trace = _outcome(scratch, account, status=status, limit=self._seconds)
         if account.budget_reached:
             self.tally.budget = True
             job.arm.writer.event("budget_reached", plan_name=job.plan, repeat=job.repeat)
             self._drop(job, "budget")
             scratch.remove()
             return
-        digests = scratch.collect(inputs, account.attempts)
+        digests = scratch.collect(inputs, account.attempts, placed)
         row = {
             "name": job.plan,
             "status": "ok" if error is None else "error",
@@ -205,8 +205,8 @@ class Matrix:
         self.tally.rows.append(row)
         self._watcher.ended(job, row)
 
-    async def _run_process(self, job: Job, scratch: Scratch, account: Account) -> bool:
-        """Fork the cell, with a door of its own; return whether it had to be killed for time."""
+    async def _run_process(self, job: Job, scratch: Scratch, account: Account) -> int | None:
+        """Fork the cell, with a door of its own; return its status, None if it took too long."""
         specification = job.arm.specification
         asker = Asker(
             cell=job.plan, plan=job.plan, repeat=job.repeat,
@@ -232,7 +232,7 @@ class Matrix:
 
     async def _within_time(
         self, server: ForkServer, order: cell.CellOrder, account: Account
-    ) -> bool:
+    ) -> int | None:
         running = asyncio.ensure_future(server.run(order))
         began = time.monotonic()
         killed = False
@@ -245,20 +245,20 @@ class Matrix:
                 await asyncio.wait({running}, timeout=None if killed else left)
         finally:
             running.cancel()
-        running.result()
-        return killed
+        status = running.result()
+        return None if killed else status
 
 
 def _outcome(
-    scratch: Scratch, account: Account, *, timed_out: bool, limit: float
+    scratch: Scratch, account: Account, *, status: int | None, limit: float
 ) -> tuple[str | None, FailureKind | None, str | None]:
     """Return what went wrong with a cell, the kind of failure and the traceback, or Nones."""
-    if timed_out:
+    if status is None:
         return f"killed after {limit:g} s, the time limit of a cell", FailureKind.timeout, None
-    result = cell.read_result(scratch.folder)
-    if result is None:
-        return "the cell's process died without a word", None, None
-    if result.error is not None:
+    if status != cell.FINISHED:
+        result = cell.read_result(scratch.folder)
+        if result is None:
+            return "the cell's process died without a word", None, None
         failed = account.worst_failure
         kind = failed.failure_kind if failed is not None else None
         told = scratch.without_paths(f"{result.kind}: {result.error}")

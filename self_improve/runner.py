@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Coroutine, Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from self_improve.options import parser
 
@@ -62,5 +63,12 @@ def _say(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
+def leave(code: int) -> NoReturn:
+    """End the process at once: taking down all that was imported would take half a second."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    raise SystemExit(main())
+    leave(main())

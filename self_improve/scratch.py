@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from self_improve.plans import PlanInputs
 TRACE = "trace.txt"
 _RECORD = {USAGE, OVERVIEW, TRACE, LOG, CELL_ROW}
 _STEP = "step"
+
+Placed = dict[str, tuple[int, int, int]]
+"""The inputs as they were put in place, by name: what shows whether a step has changed them."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Scratch:
         """The directory that will be handed to the run as a whole."""
         return self.folder / "kept"
 
-    def prepare(self, inputs: PlanInputs) -> None:
+    def prepare(self, inputs: PlanInputs) -> Placed:
         """Make the directory anew with copies of the inputs, under the names the step knows.
 
         They are copies, never links: some tasks overwrite files in place.
@@ -46,22 +50,30 @@ class Scratch:
         """
         shutil.rmtree(self.folder, ignore_errors=True)
         self.plan.mkdir(parents=True)
+        placed: Placed = {}
         for name, source in inputs.files.items():
             target = self.plan / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+            if "/" in name:
+                target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as file:
+                file.write(source.read_bytes())
+                file.flush()
+                placed[name] = _stamp(os.fstat(file.fileno()))
+        return placed
 
-    def collect(self, inputs: PlanInputs, attempts: Iterable[Attempt]) -> dict[str, str]:
+    def collect(
+        self, inputs: PlanInputs, attempts: Iterable[Attempt], placed: Placed
+    ) -> dict[str, str]:
         """Move what the step wrote or changed into `kept/`, with the cell's usage and log.
 
-        An artifact that is called like a file of the record goes into `step/`. Returns the
-        SHA-256 of each artifact by name.
+        `placed` is what `prepare` returned. An artifact that is called like a file of the record
+        goes into `step/`. Returns the SHA-256 of each artifact by name.
         """
         self.kept.mkdir()
         digests: dict[str, str] = {}
-        for path in sorted(self.plan.rglob("*")):
+        for path in sorted(_files(self.plan)):
             name = path.relative_to(self.plan).as_posix()
-            if path.is_symlink() or not path.is_file() or path.name.startswith("."):
+            if placed.get(name) == _stamp(path.stat()):
                 continue
             digest = file_digest(path)
             if inputs.digests.get(name) == digest:
@@ -70,15 +82,16 @@ class Scratch:
                 name = f"{_STEP}/{name}"
             digests[name] = digest
             target = self.kept / name
-            target.parent.mkdir(parents=True, exist_ok=True)
+            if "/" in name:
+                target.parent.mkdir(parents=True, exist_ok=True)
             path.rename(target)
         made = list(attempts)
         usage = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in usage_rows(made))
         (self.kept / USAGE).write_text(usage, encoding="utf-8")
         (self.kept / OVERVIEW).write_text(_json(overview(made)), encoding="utf-8")
-        log = self.folder / LOG
-        if log.is_file() and log.stat().st_size:
-            text = self.without_paths(log.read_text(encoding="utf-8", errors="replace"))
+        log = (self.folder / LOG).read_bytes() if (self.folder / LOG).exists() else b""
+        if log:
+            text = self.without_paths(log.decode("utf-8", "replace"))
             (self.kept / LOG).write_text(text, encoding="utf-8")
         return digests
 
@@ -91,6 +104,21 @@ class Scratch:
     def remove(self) -> None:
         """Remove the directory; scratch is not history."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files below `folder`; links and names with a dot are no artifacts."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(Path(entry.path))
+            elif entry.is_file(follow_symlinks=False) and not entry.name.startswith("."):
+                yield Path(entry.path)
+
+
+def _stamp(status: os.stat_result) -> tuple[int, int, int]:
+    """Return what a file that was left alone keeps: it saves reading it again."""
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _json(value: Mapping[str, Any]) -> str:

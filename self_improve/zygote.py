@@ -21,11 +21,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+import luigi
 from pydantic import BaseModel
 
 from model_gateway import door
 from model_gateway.errors import DoorError
-from self_improve import cell, graph, lazy_imports, reach, sdk_warm_up, surfaces
+from self_improve import cell, execution, graph, lazy_imports, reach, sdk_warm_up, surfaces
 from self_improve.errors import ImproveError, located
 from self_improve.host import Host, load
 
@@ -80,6 +81,7 @@ class _Zygote:
         self._control = control
         self._live: dict[int, cell.CellOrder] = {}
         self._rest = b""
+        self._recipes: dict[tuple[int, ...], graph.Recipe | None] = {}
 
     def serve(self) -> None:
         """Follow orders until the input ends; then no child is left alive."""
@@ -119,13 +121,35 @@ class _Zygote:
         return bool(data)
 
     def _start(self, order: cell.CellOrder) -> None:
+        recipe = self._recipe(order)
         pid = os.fork()
         if pid == 0:
-            self._be_cell(order)
+            self._be_cell(order, recipe)
         self._live[pid] = order
         self.tell(started=order.id, pid=pid)
 
-    def _be_cell(self, order: cell.CellOrder) -> NoReturn:
+    def _recipe(self, order: cell.CellOrder) -> graph.Recipe | None:
+        """Find out once for each step how its task is made without all that lead to it."""
+        if order.way not in self._recipes:
+            self._recipes[order.way] = None
+            with suppress(Exception):  # Then the cell goes the whole way, and tells what is wrong.
+                found = graph.recipe(self._host, order.way, order.speed)
+                self._recipes[order.way] = found
+                if found is not None:
+                    self._make_schemas(found.kind)
+            gc.freeze()
+        return self._recipes[order.way]
+
+    def _make_schemas(self, step: type[luigi.Task]) -> None:
+        """Make the schemas that cells of this step send, so that all of them share one copy."""
+        found = surfaces.find(self._host)
+        for surface_id in reach.from_step(step, self._host, found).surfaces:
+            module, _, name = surface_id.partition(":")
+            model = vars(sys.modules[module]).get(name.partition(".")[0])
+            if isinstance(model, type) and issubclass(model, BaseModel):
+                door.schema_of(model)
+
+    def _be_cell(self, order: cell.CellOrder, recipe: graph.Recipe | None) -> NoReturn:
         """Live as a cell: a session of its own, its own log, no part in the control channel."""
         status = 1
         try:
@@ -143,31 +167,33 @@ class _Zygote:
             os.dup2(log, 1)
             os.dup2(log, 2)
             faulthandler.enable()  # A crash leaves its traceback in the log.
-            result = cell.run(order, self._host, self._code)
+            result = execution.run(order, self._host, self._code, recipe)
             with suppress(ValueError, OSError):  # The step may have closed it.
                 sys.stdout.flush()
-            cell.write_result(result, folder)
-            status = 0 if result.error is None else 1
+            if result.error is not None:
+                cell.write_result(result, folder)
+            status = cell.FINISHED if result.error is None else 1
         finally:
             os._exit(status)
 
     def _reap(self) -> None:
         """Tell of the cells that have ended, and end what they have left running."""
+        ended: list[tuple[cell.CellOrder, int]] = []
         with suppress(ChildProcessError):
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid in self._live:
                     with suppress(ProcessLookupError, PermissionError):
                         os.killpg(pid, signal.SIGKILL)
-                    self._kill_orphans()
-                    code = os.waitstatus_to_exitcode(status)
-                    order = self._live.pop(pid)
-                    with suppress(OSError):
-                        cell.write_death(code, Path(order.folder))
-                    self.tell(ended=order.id, status=code)
+                    ended.append((self._live.pop(pid), os.waitstatus_to_exitcode(status)))
                 elif pid == 0:
                     break
         self._kill_orphans()
+        for order, code in ended:
+            if code != cell.FINISHED:
+                with suppress(OSError):
+                    cell.write_death(code, Path(order.folder))
+            self.tell(ended=order.id, status=code)
 
     def _kill_orphans(self) -> None:
         """Kill the children that are no cells: they left the session of a cell that has ended."""
@@ -273,11 +299,11 @@ def main() -> int:
     os.chdir(code)
     host = load(host_file)
     # Code that makes its clients when it is imported needs addresses and keys to exist then.
-    os.environ.update(cell.environment(host, speed, url=_NO_DOOR))
+    os.environ.update(execution.environment(host, speed, url=_NO_DOOR))
     zygote = _Zygote(host, code, control)
     try:
         described = describe(host, speed)
-        cell.refuse_foreign_modules(host, code)
+        execution.refuse_foreign_modules(host, code)
     except ImproveError as error:
         zygote.tell(refused=str(error))
         return 2

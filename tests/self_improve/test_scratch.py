@@ -80,12 +80,12 @@ def test_what_a_killed_cell_left_is_gone(scratch: Scratch, inputs: PlanInputs) -
 
 def test_new_and_changed_files_are_kept(scratch: Scratch, inputs: PlanInputs) -> None:
     """With their digests; inputs that are as they were stay behind."""
-    scratch.prepare(inputs)
+    placed = scratch.prepare(inputs)
     (scratch.plan / "002-10-levers.json").write_text("[]")
     (scratch.plan / "deep" / "er").mkdir(parents=True)
     (scratch.plan / "deep" / "er" / "1.md").write_text("One.")
     (scratch.plan / "002-8-plan_type.md").write_text("Changed.")
-    digests = scratch.collect(inputs, [])
+    digests = scratch.collect(inputs, [], placed)
     assert digests == {
         "002-10-levers.json": digest("[]"),
         "deep/er/1.md": digest("One."),
@@ -100,9 +100,9 @@ def test_input_that_was_written_again_unchanged_is_no_output(
     scratch: Scratch, inputs: PlanInputs
 ) -> None:
     """What counts is the content."""
-    scratch.prepare(inputs)
+    placed = scratch.prepare(inputs)
     (scratch.plan / "001-2-plan.txt").write_text("plan.txt")
-    assert scratch.collect(inputs, []) == {}
+    assert scratch.collect(inputs, [], placed) == {}
 
 
 def test_hidden_files_and_links_are_left(
@@ -110,18 +110,18 @@ def test_hidden_files_and_links_are_left(
 ) -> None:
     """A link may lead anywhere, and hidden files are beginnings of others."""
     (tmp_path / "secret.txt").write_text("secret")
-    scratch.prepare(inputs)
+    placed = scratch.prepare(inputs)
     (scratch.plan / "link.txt").symlink_to(tmp_path / "secret.txt")
     (scratch.plan / "broken.txt").symlink_to(tmp_path / "nowhere")
     (scratch.plan / ".002-10-levers.json.x1").write_text("[")
-    assert scratch.collect(inputs, []) == {}
+    assert scratch.collect(inputs, [], placed) == {}
     assert names(scratch.kept) == RECORD
 
 
 def test_usage_of_the_cell_is_kept(scratch: Scratch, inputs: PlanInputs) -> None:
     """One row for each attempt, and the totals."""
-    scratch.prepare(inputs)
-    scratch.collect(inputs, iter([an_attempt(), an_attempt(key="other")]))
+    placed = scratch.prepare(inputs)
+    scratch.collect(inputs, iter([an_attempt(), an_attempt(key="other")]), placed)
     rows = (scratch.kept / "usage_metrics.jsonl").read_text().splitlines()
     assert [json.loads(row)["success"] for row in rows] == [True, True]
     told = json.loads((scratch.kept / "activity_overview.json").read_text())
@@ -132,10 +132,10 @@ def test_steps_own_files_are_not_mixed_with_the_records(
     scratch: Scratch, inputs: PlanInputs
 ) -> None:
     """An artifact that is called like a file of the record lies beside, with its digest."""
-    scratch.prepare(inputs)
+    placed = scratch.prepare(inputs)
     for name in ("usage_metrics.jsonl", "row.json", "log.txt", "trace.txt"):
         (scratch.plan / name).write_text("the step's own")
-    digests = scratch.collect(inputs, [])
+    digests = scratch.collect(inputs, [], placed)
     assert set(digests) == {
         "step/usage_metrics.jsonl", "step/row.json", "step/log.txt", "step/trace.txt",
     }  # fmt: skip
@@ -146,15 +146,15 @@ def test_steps_own_files_are_not_mixed_with_the_records(
 
 def test_log_is_kept_without_this_machines_paths(scratch: Scratch, inputs: PlanInputs) -> None:
     """What the step printed, in any bytes; an empty log is not kept."""
-    scratch.prepare(inputs)
+    placed = scratch.prepare(inputs)
     said = f"reading {scratch.plan}/001-2-plan.txt in {scratch.plan} \xff"
     (scratch.folder / "log.txt").write_bytes(said.encode("latin-1"))
-    scratch.collect(inputs, [])
+    scratch.collect(inputs, [], placed)
     kept = (scratch.kept / "log.txt").read_text(encoding="utf-8")
     assert kept == "reading 001-2-plan.txt in the plan \ufffd"
-    scratch.prepare(inputs)
+    placed = scratch.prepare(inputs)
     (scratch.folder / "log.txt").touch()
-    scratch.collect(inputs, [])
+    scratch.collect(inputs, [], placed)
     assert not (scratch.kept / "log.txt").exists()
 
 
