@@ -125,7 +125,7 @@ class SyncedAppender:
         self._waiting.append((line, done))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain())
-        await asyncio.shield(done)
+        await done
 
     async def close(self) -> None:
         """Write what is waiting and close the file."""

@@ -160,4 +160,4 @@ def _known_spend(attempt: Attempt) -> Spend | None:
     if attempt.input_tokens is not None and attempt.output_tokens is not None:
         tokens = attempt.input_tokens + attempt.output_tokens
         return Spend(calls=1, tokens=tokens, dollars=attempt.cost or 0.0)
-    return Spend(calls=1) if attempt.cost == 0.0 and attempt.status != "cancelled" else None
+    return Spend(calls=1) if attempt.cost == 0.0 else None

@@ -85,7 +85,6 @@ class PerMinute:
 
     async def take(self, amount: float = 1) -> None:
         """Wait until there is room for `amount`; one larger than the rate waits for all of it."""
-        amount = min(amount, self._most)
         now = asyncio.get_running_loop().time
         async with self._first:
             await asyncio.sleep(self._until_room(amount, now()))

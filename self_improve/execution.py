@@ -111,7 +111,8 @@ def refuse_foreign_modules(host: Host, code: Path, *, known: int = 0) -> None:
     Raises:
         ImproveError: one was loaded from elsewhere; the result would be another code's.
     """
-    for name, module in itertools.islice(reversed(sys.modules.items()), len(sys.modules) - known):
+    new = itertools.islice(reversed(sys.modules.items()), len(sys.modules) - known)
+    for name, module in reversed(list(new)):
         path = getattr(module, "__file__", None) if host.is_from(name) else None
         if path and not Path(path).resolve().is_relative_to(code):
             raise ImproveError(f"{name} was loaded from {path}, not from {code}")

@@ -253,8 +253,8 @@ def page(b: Taken, cases: Sequence[Case], growth: dict[int, Taken], runs: int) -
         "",
         f"The runs of 5, 100 and 1,000 cells took {fixed.cpu:.2f}, {small.cpu:.2f} and "
         f"{large.cpu:.2f} s of CPU, and {fixed.wall:.2f}, {small.wall:.2f} and {large.wall:.2f} s "
-        f"of wall time. Without what starting takes, a cell cost {marginal[0] * 1000:.1f} ms of CPU "
-        f"among 100 and {marginal[1] * 1000:.1f} ms among 1,000.",
+        f"of wall time. Without what starting takes, a cell cost {marginal[0] * 1000:.1f} ms of "
+        f"CPU among 100 and {marginal[1] * 1000:.1f} ms among 1,000.",
         "",
         "Memory is the proportional set size summed over all processes, its highest sample in any "
         "run, at 20 samples a second. The loopback server runs outside what is measured, but on "

@@ -1,11 +1,18 @@
-"""Attempts as they stand in a journal, made without asking anybody."""
+"""Attempts as they stand in a journal, made without asking anybody, and texts to put into them."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import strategies as st
+
 from model_gateway.attempt import Attempt
 from model_gateway.call import Source
+
+ANY_TEXT = st.text(max_size=20) | st.text(
+    st.sampled_from('aé\U0001f600"\\\n\r\t\x00\u2028\ud83d\ude00\ufeff'), max_size=20
+)
+"""Text as models write it: halves of characters, line ends and marks come often."""
 
 
 def an_attempt(**changes: Any) -> Attempt:

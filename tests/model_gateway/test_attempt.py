@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from model_gateway.attempt import Attempt, digest_of
 from model_gateway.call import FailureKind, Source
 from model_gateway.jsonl import dumps
-from tests.model_gateway.rows import an_attempt
+from tests.model_gateway.rows import ANY_TEXT, an_attempt
 
-ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=20)
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | ANY_TEXT,
     lambda inner: (
@@ -105,6 +104,11 @@ def test_digest_does_not_depend_on_what_came_of_it() -> None:
         failure_kind=FailureKind.server, source=Source.cache, fallback=True, started="",
     )  # fmt: skip
     assert other.request_digest == an_attempt().request_digest
+
+
+def test_half_a_character_has_a_digest_of_its_own() -> None:
+    """Text that cannot be encoded is told apart all the same."""
+    assert len({digest_of(text) for text in ("\ud83d", "\ud83e", "?", "")}) == 4
 
 
 @given(OBJECTS)

@@ -129,6 +129,7 @@ def test_empty_budget_ends_the_call_and_asks_no_fallback(make_asker: MakeAsker) 
         0.0, 0.0, "failed",
     )  # fmt: skip
     assert provider.requests == []
+    assert asker.observer.attempts == [outcome.attempt]  # type: ignore[attr-defined]
 
 
 class Clocked(Scripted):

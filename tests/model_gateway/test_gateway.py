@@ -333,6 +333,7 @@ def test_closed_door_takes_no_calls(make_asker: MakeAsker) -> None:
             closed = await gateway.open(make_asker())
             await gateway.close(closed)
             await gateway.close(closed)
+            assert not closed.path.exists()
             with pytest.raises(DoorError, match="cannot be reached"):
                 await _put(closed)
             return await _ask(gateway, make_asker())

@@ -131,6 +131,14 @@ def test_cell_that_begins_again_gets_all_it_was_told(path: Path) -> None:
     assert asyncio.run(scenario()) == ([old, new], None)
 
 
+def test_what_was_taken_is_due_when_its_cell_begins_again(path: Path) -> None:
+    """A cell that was only replayed can be replayed once more."""
+    journal = FileJournal(written(path, [an_attempt()]))
+    for _ in range(3):
+        journal.begin("silo", 0)
+        assert take_all(journal, an_attempt().request_digest) == [an_attempt()]
+
+
 def test_cell_that_begins_for_the_first_time_has_its_rows_once(path: Path) -> None:
     """Two doors of one cell, opened one after the other, do not double what is due."""
     journal = FileJournal(written(path, [an_attempt()]))

@@ -158,6 +158,25 @@ def test_who_waits_behind_a_model_that_gave_up_goes_on_at_once() -> None:
     assert seen.entered == [(0, "a"), (5, "a")]
 
 
+def test_who_is_let_in_and_gives_up_at_the_same_moment_leaves_the_turn_free() -> None:
+    """A call that is cancelled before it learns of its turn does not keep it."""
+
+    async def hold(turn: Turn) -> None:
+        async with turn.of("b"):
+            await asyncio.Event().wait()
+
+    async def scenario() -> None:
+        turn = Turn()
+        async with turn.of("a"):
+            waiting = asyncio.create_task(hold(turn))
+            await asyncio.sleep(1)
+        waiting.cancel()
+        async with asyncio.timeout(1), turn.of("c"):
+            pass
+
+    virtual_time.run(scenario())
+
+
 WINDOWS = st.lists(
     st.tuples(st.integers(0, 200), st.integers(1, 30), st.none() | st.integers(0, 300)), max_size=25
 )
