@@ -39,7 +39,7 @@ contracts: $(READY)  ## who may import whom
 	@$(BIN)/lint-imports --no-cache
 
 unit: $(READY)  ## pytest on two processes
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 bench: $(READY)  ## measure speed and memory against a bare import, in one run
 	@$(BIN)/python -m tests.bench

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from model_gateway.config import Model
 from self_improve.preparation import Prepared, Wanted
-from self_improve.probe import MODEL, probe
+from self_improve.probe import MODEL, SECONDS, probe
 from self_improve.session import RunState
 
 
@@ -41,7 +41,12 @@ async def estimate(wanted: Wanted, work: Prepared, states: Sequence[RunState]) -
     names = sorted({plan for _, plan in todo})
     asked = replace(first, inputs={name: first.inputs[name] for name in names})
     model, over_http = wanted.catalogue.find(MODEL), work.host.uses_gateway_url
-    seen = await probe(work.server, model, [asked], over_http=over_http) if names else {}
+    seconds = min(SECONDS, wanted.seconds)
+    seen = (
+        await probe(work.server, model, [asked], over_http=over_http, seconds=seconds)
+        if names
+        else {}
+    )
     total = Estimate(cells=len(todo), calls=0, input_tokens=0, output_tokens=0, dollars=0.0)
     for state, plan in todo:
         attempts = seen.get((work.step.name, plan), [])

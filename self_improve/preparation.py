@@ -88,11 +88,8 @@ async def prepared(wanted: Wanted) -> AsyncIterator[Prepared]:
         try:
             pipeline = server.pipeline
             step = pipeline.steps[choose_step(wanted.step, list(pipeline.steps))]
-            if not step.calls_model:
-                raise UsageError(
-                    f"The step {step.name} calls no model, so there is no prompt to measure. "
-                    "`plumbline steps` shows which do."
-                )
+            if step.given:
+                raise UsageError(f"{step.name} is given, not computed: there is nothing to run.")
             inputs = plans.inputs_of(chosen, step, contract)
             proposed = candidate.from_files(wanted.prompts, step, pipeline)
             tree = code_tree.read(code, contract.import_roots)

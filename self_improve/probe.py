@@ -20,7 +20,7 @@ from self_improve.progress import Counts
 from self_improve.specification import RunSpecification
 
 MODEL = "sim-strong"
-_SECONDS = 60.0
+SECONDS = 60.0
 _SIDE_BY_SIDE = 16
 
 Seen = dict[tuple[str, str], list[Attempt]]
@@ -37,7 +37,12 @@ class _Collector(Counts):
 
 
 async def probe(
-    server: ForkServer, model: Model, specifications: Sequence[RunSpecification], *, over_http: bool
+    server: ForkServer,
+    model: Model,
+    specifications: Sequence[RunSpecification],
+    *,
+    over_http: bool,
+    seconds: float = SECONDS,
 ) -> Seen:
     """Run each specification's step once on each of its plans, with `model` in place of its own.
 
@@ -66,6 +71,6 @@ async def probe(
             )
             jobs += [Job(arm=arm, plan=name, repeat=0) for name in specification.inputs]
         async with Gateway() as gateway:
-            matrix = Matrix(gateway, collector, seconds=_SECONDS, workers=_SIDE_BY_SIDE, seed=0)
+            matrix = Matrix(gateway, collector, seconds=seconds, workers=_SIDE_BY_SIDE, seed=0)
             await matrix.run(jobs)
     return collector.seen

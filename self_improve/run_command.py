@@ -16,6 +16,7 @@ from model_gateway.ledger import Caps
 from prompt_lab import layout
 from prompt_lab.layout import Layout
 from prompt_lab.record import DONE, Run
+from self_improve.errors import UsageError
 from self_improve.estimate import Estimate, estimate
 from self_improve.options import names_in
 from self_improve.preflight import look
@@ -33,6 +34,11 @@ def wanted_by(options: argparse.Namespace) -> Wanted:
         ConfigError, LabError: a model or the data repo cannot be found.
     """
     catalogue = config.load()
+    if options.code and options.prompt:
+        raise UsageError(
+            "--prompt sets texts in the code as it is, and --code runs a candidate that is code "
+            "itself: a run is one or the other. Commit the text in the worktree instead."
+        )
     needs_lab = options.output_dir is None or not (options.baseline_dir or options.plan_dir)
     lab = layout.find(options.prompt_lab_dir) if needs_lab else None
     output = Layout(options.output_dir.expanduser().resolve()) if options.output_dir else lab
@@ -72,7 +78,7 @@ async def execute(options: argparse.Namespace) -> int:
     if options.dry_run:
         async with prepared(wanted) as work:
             states = _states(wanted, work)
-            _tell_estimate(options, states, await estimate(wanted, work, states))
+            _tell_estimate(options, states, await _expected(wanted, work, states))
             return OK
     # The models' SDKs take as long to import as the pipeline does; both are done at once.
     keys = wanted.catalogue.key_variables
@@ -103,13 +109,29 @@ async def _run(
 ) -> Summary:
     todo = [state for state in states if not state.is_finished]
     models = {m.name: m for state in todo for m in state.specification.models}
+    if not work.step.calls_model:
+        await _expected(wanted, work, states)  # Before anything is sent.
     expected, pinged = await asyncio.gather(
-        estimate(wanted, work, states), look(gateway, models.values())
+        _expected(wanted, work, states), look(gateway, models.values())
     )
     if todo and not options.json:
         _say(f"{work.step.name}: {expected.told()}")
     session = Session(wanted, work, gateway, display(quiet=options.json))
     return await session.run(states, pinged)
+
+
+async def _expected(wanted: Wanted, work: Prepared, states: Sequence[RunState]) -> Estimate:
+    """Return the estimate, unless it shows that there is nothing to measure.
+
+    That the code of a step seems to call no model is a guess; that it did not is none.
+    """
+    expected = await estimate(wanted, work, states)
+    if expected.cells and not expected.calls and not work.step.calls_model:
+        raise UsageError(
+            f"The step {work.step.name} calls no model, so there is no prompt to measure. "
+            "`plumbline steps` shows which do."
+        )
+    return expected
 
 
 def _tell_estimate(

@@ -10,7 +10,7 @@ from model_gateway.attempt import Attempt
 from model_gateway.call import Source
 
 ANY_TEXT = st.text(max_size=20) | st.text(
-    st.sampled_from('aé\U0001f600"\\\n\r\t\x00\u2028\ud83d\ude00\ufeff'), max_size=20
+    st.sampled_from('aé\U0001f600"\\\n\r\t\x00\u2028\ud83d\ufeff'), max_size=20
 )
 """Text as models write it: halves of characters, line ends and marks come often."""
 

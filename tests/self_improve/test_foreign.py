@@ -386,7 +386,7 @@ def test_missing_upstream_artifacts_are_refused_by_name(plain: Used, tmp_path: P
     ("step", "words"),
     [
         ("items_table", "calls no model"),
-        ("counter_log", "calls no model"),
+        ("counter_log", "is given, not computed"),
         ("sort_item", "Did you mean sort_items?"),
     ],
 )
