@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,24 @@ def test_row_is_on_the_disk_when_append_returns(path: Path) -> None:
 
     asyncio.run(scenario())
     assert sorted(row["n"] for row in rows_of(path)) == list(range(50))
+
+
+def test_row_that_comes_during_a_sync_is_written_by_the_next(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody who comes while the disk is busy waits for somebody who comes later."""
+    monkeypatch.setattr(os, "fsync", lambda _: time.sleep(0.02))
+
+    async def scenario() -> None:
+        appender = SyncedAppender(path)
+        first = asyncio.create_task(appender.append({"n": 1}))
+        await asyncio.sleep(0.01)
+        async with asyncio.timeout(5):
+            await appender.append({"n": 2})
+        await first
+
+    asyncio.run(scenario())
+    assert [row["n"] for row in rows_of(path)] == [1, 2]
 
 
 @pytest.fixture

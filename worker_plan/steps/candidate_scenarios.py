@@ -56,9 +56,7 @@ class Scenario(BaseModel):
 
 class Scenarios(BaseModel):
     analysis_title: Annotated[str, NullIsEmpty] = Field(default="", description="A short heading.")
-    core_tension: Annotated[str, NullIsEmpty] = Field(
-        default="", description="1 or 2 sentences."
-    )
+    core_tension: Annotated[str, NullIsEmpty] = Field(default="", description="1 or 2 sentences.")
     scenarios: Annotated[list[Scenario], whole_items(Scenario)] = Field(
         min_length=2, description="3 scenarios."
     )
