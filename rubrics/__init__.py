@@ -1,0 +1,1 @@
+"""What "good" means for each step: one versioned YAML file a step, read and checked here."""

@@ -1,0 +1,127 @@
+"""A rubric: what is measured on a step's outputs, what weighs how much, what may never happen."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+Path = Annotated[str, Field(pattern=r"^$|^[^\s.\[\]]+(\[\])?(\.[^\s.\[\]]+(\[\])?)*$")]
+"""A place in JSON: keys with dots between them, `[]` after one whose items are all meant."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(_Part):
+    """Where the measured items stand: an artifact, and the place of the list of items in it.
+
+    For replies `artifact` is the raw artifact of older records, in which they stand at `replies`;
+    records that hold attempts are read from there. `items` is the place of the items inside one
+    reply, or inside the cleaned artifact; empty when that is itself the list, or the one item.
+    """
+
+    artifact: str
+    replies: Path = ""
+    items: Path = ""
+
+
+class Quantity(_Part):
+    """How many items are expected of a cell, and the fields that an item needs."""
+
+    expected: int | None = Field(default=None, ge=1)
+    counts: dict[Path, int] = Field(
+        default_factory=dict, description="Exact list lengths, by field."
+    )
+    required: tuple[Path, ...] = ()
+
+
+class MetricUse(_Part):
+    """One metric on some fields, and what its values mean for this step.
+
+    `scale` is the smallest change in the metric's own unit that is worth having: effects are
+    divided by it before they are weighed into the composite.
+    """
+
+    metric: str
+    of: Literal["clean", "replies", "cell"] = "clean"
+    fields: tuple[Path, ...] = ()
+    direction: Literal["lower", "higher"] = "lower"
+    weight: float = Field(default=0.0, ge=0)
+    scale: float = Field(gt=0)
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The name of the measure: metric, fields and source, the same in every table."""
+        told = f":{'+'.join(self.fields)}" if self.fields else ""
+        return f"{self.metric}{told}{'' if self.of != 'replies' else '@replies'}"
+
+
+class Gates(_Part):
+    """What rejects a candidate whatever else is better.
+
+    `collapse` is the share of items, after to before, under which a cell has collapsed;
+    `model_drop` and `plan_drop` are the falls of the composite, in its unit, beyond which a model
+    or a plan counts as lost (None: no such gate; 0: no regression anywhere).
+    """
+
+    success: bool = True
+    collapse: float = Field(default=0.40, gt=0, lt=1)
+    model_drop: float | None = Field(default=3.0, ge=0)
+    plan_drop: float | None = Field(default=3.0, ge=0)
+
+
+class Constraint(_Part):
+    """A wish of the owner in plain words; with `metric` it is checked, and refuses a candidate.
+
+    `low` and `high` bound the mean of the measure `metric` over the candidate's cells.
+    """
+
+    text: str
+    metric: str | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class Question(_Part):
+    """One question of the judge, answered on a scale from 1 to 5."""
+
+    id: str
+    text: str
+
+
+class Fitness(_Part):
+    """What loops maximise: shares of quality, latency and preference.
+
+    Latency is penalised beyond `seconds_a_call`.
+    """
+
+    quality: float = Field(default=0.7, ge=0)
+    latency: float = Field(default=0.2, ge=0)
+    preference: float = Field(default=0.1, ge=0)
+    seconds_a_call: float = Field(default=10.0, gt=0)
+
+
+class Rubric(_Part):
+    """What is measured for one step. `version` grows with every change that changes numbers."""
+
+    schema_version: Literal[1] = 1
+    step: str
+    version: int = Field(ge=1)
+    why: str
+    clean: Source | None = None
+    replies: Source | None = None
+    name_field: Path = ""
+    quantity: Quantity = Quantity()
+    metrics: tuple[MetricUse, ...] = Field(min_length=1)
+    gates: Gates = Gates()
+    minimal_effect: float = Field(
+        default=1.0, gt=0, description="Smallest change of the composite worth a merge."
+    )
+    constraints: tuple[Constraint, ...] = ()
+    questions: tuple[Question, ...] = ()
+    fitness: Fitness = Fitness()
