@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO := .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types contracts unit bench samples lock recorded pages clean
+.PHONY: help setup demo test lint types contracts unit browser bench samples lock recorded pages clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,8 +38,14 @@ types: $(READY)  ## mypy, strict
 contracts: $(READY)  ## who may import whom
 	@$(BIN)/lint-imports --no-cache
 
-unit: $(READY)  ## pytest on two processes
+unit: $(READY) browser  ## pytest on two processes
 	@$(BIN)/pytest -n 2 --dist loadfile
+
+# The tests of pages need a browser; where it may not be installed they say that they skipped.
+browser:
+	@command -v chromedriver > /dev/null || ! command -v apt-get > /dev/null || [ "$$(id -u)" != 0 ] || \
+	  { echo "Installing Chromium ..."; apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium chromium-driver > /dev/null; } || \
+	  echo "Chromium could not be installed: the tests of pages will be skipped."
 
 bench: $(READY)  ## measure speed and memory against a bare import, in one run
 	@$(BIN)/python -m tests.bench

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from model_gateway.attempt import Attempt
+from model_gateway.usage import OVERVIEW, USAGE, overview, usage_rows
 from prompt_lab.record import CELL_ROW, file_digest
-from self_improve.account import OVERVIEW, USAGE, overview, usage_rows
 from self_improve.cell import LOG, PLAN
 from self_improve.plans import PlanInputs
 

@@ -15,12 +15,12 @@ from model_gateway.gateway import Gateway
 from model_gateway.journal import FileJournal
 from model_gateway.jsonl import Appender, read_rows
 from model_gateway.ledger import Ledger, Spend, spent_before
+from model_gateway.usage import OVERVIEW, USAGE, overview, usage_rows
 from prompt_lab import record
 from prompt_lab.claim import claim
 from prompt_lab.layout import Layout
 from prompt_lab.record import ATTEMPTS, RESERVATIONS, SURFACES, Run
 from self_improve import evidence
-from self_improve.account import OVERVIEW, USAGE, overview, usage_rows
 from self_improve.errors import UsageError
 from self_improve.matrix import Arm, Job, Matrix, Tally
 from self_improve.preparation import Prepared, Wanted

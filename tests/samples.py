@@ -1,27 +1,29 @@
 """Regenerates the bundled sample plans: each plan text, run through the pipeline on a simulation.
 
 `make samples` writes the zips; with a directory as argument they are written there instead. The
-same code gives the same bytes: the start time is fixed, and the durations of calls, the one thing
-that differs from run to run, are set to 0.
+same code gives the same bytes: the start time is fixed, the times and durations of calls, the one
+thing that differs from run to run, are set to a fixed value. What one of the plans used becomes
+worker_plan/typical_plan.json, by which the pipeline tells its cost.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from model_gateway import beside
-from worker_plan import plan_run
+from model_gateway.usage import OVERVIEW, USAGE
+from worker_plan import archive, plan_run, typical
+from worker_plan.command_line import SPEEDS
 from worker_plan.steps.start_time import StartTime, StartTimeFacts
 
 SAMPLES = Path(__file__).resolve().parent.parent / "prompt_lab" / "samples"
+TYPICAL = Path(typical.__file__).with_name(typical.FILE)
 MODEL = "sim-strong"
 START = StartTimeFacts(
     server_iso_utc="2026-04-01T08:00:00Z",
@@ -46,26 +48,35 @@ def make(split: str, text: Path, into: Path) -> Path:
         beside.stop(plan)
         if not done:
             raise SystemExit(f"{text.stem}: a step failed")
-        shutil.rmtree(plan / beside.FOLDER)
-        archive = into / split / f"{text.stem}.zip"
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        _zip(plan, archive)
-        return archive
+        return archive.pack(plan, into / split / f"{text.stem}.zip", _steady)
 
 
-def _zip(plan: Path, archive: Path) -> None:
-    with ZipFile(archive, "w", ZIP_DEFLATED) as packed:
-        for path in sorted(plan.rglob("*")):
-            if path.is_file():
-                # A fixed date, so that the same artifacts give the same zip.
-                entry = ZipInfo(path.relative_to(plan).as_posix(), (1980, 1, 1, 0, 0, 0))
-                entry.compress_type = ZIP_DEFLATED
-                entry.external_attr = 0o644 << 16
-                packed.writestr(entry, _steady(path))
+def measure(text: Path) -> dict[str, dict[str, int]]:
+    """Return the calls and tokens of one plan at each speed."""
+    found = {}
+    for speed in SPEEDS:
+        with tempfile.TemporaryDirectory(prefix="plumbline-sample-") as folder:
+            plan_run.begin(Path(folder), str(text))
+            plan_run.carry_on(Path(folder), models=[MODEL], speed=speed, workers=2)
+            beside.stop(Path(folder))
+            told = json.loads((Path(folder) / OVERVIEW).read_text())
+            found[speed] = {
+                "calls": sum(model["calls"] for model in told["models"].values()),
+                "input_tokens": told["total_input_tokens"],
+                "output_tokens": told["total_output_tokens"],
+            }
+    return found
 
 
 def _steady(path: Path) -> bytes:
     data = path.read_bytes()
+    if path.name == USAGE:
+        rows = [json.loads(line) for line in data.splitlines()]
+        fixed = [row | {"timestamp": START.server_iso_utc, "duration_seconds": 0} for row in rows]
+        return "".join(sorted(json.dumps(row) + "\n" for row in fixed)).encode()
+    if path.name == OVERVIEW:
+        told = json.loads(data) | {"last_updated": START.server_iso_utc}
+        return json.dumps(told, ensure_ascii=False, indent=2).encode()
     if path.suffix != ".json" or b'"duration"' not in data:
         return data
     plain = _without_durations(json.loads(data))
@@ -85,8 +96,10 @@ def main() -> None:
     into = Path(sys.argv[1]) if len(sys.argv) > 1 else SAMPLES
     os.environ["PLUMBLINE_CACHE"] = "off"
     for split, text in texts():
-        archive = make(split, text, into)
-        print(f"{archive} ({archive.stat().st_size // 1000} kB)")
+        packed = make(split, text, into)
+        print(f"{packed} ({packed.stat().st_size // 1000} kB)")
+    if into == SAMPLES:
+        TYPICAL.write_text(json.dumps(measure(text), indent=1) + "\n")
 
 
 if __name__ == "__main__":

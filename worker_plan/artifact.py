@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _MOST_ERRORS = 3
+_NUMBER = "<n>"
 
 
 class Artifact(Generic[T]):
     """A file that one step writes and others read.
 
     It is declared as a class attribute of the step that writes it, and remembers that step as
-    its `owner`. `load` and `dump` turn text into a value and back.
+    its `owner`. `load` and `dump` turn text into a value and back. A name with `<n>` in it stands
+    for one file per item; `at` gives the single ones, and they are written, not read: the file
+    that lists all items comes after them.
     """
 
     owner: type[Step]
@@ -36,6 +39,17 @@ class Artifact(Generic[T]):
 
     def __set_name__(self, owner: type[Step], attribute: str) -> None:
         self.owner = owner
+
+    @property
+    def per_item(self) -> bool:
+        """Whether this stands for one file per item."""
+        return _NUMBER in self.name
+
+    def at(self, number: int) -> Artifact[T]:
+        """Return the artifact of item `number`, counted from 1."""
+        one = Artifact(self.name.replace(_NUMBER, str(number)), self._load, self._dump)
+        one.owner = self.owner
+        return one
 
     @property
     def input(self) -> Input[T]:

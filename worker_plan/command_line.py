@@ -1,4 +1,4 @@
-"""Run the pipeline from a plan text, and go on with a plan that was interrupted."""
+"""Run the pipeline from a plan text, go on with an interrupted plan, look at the task graph."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from pathlib import Path
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 SPEEDS = ("ALL_DETAILS_BUT_SLOW", "FAST_BUT_SKIP_DETAILS", "PING_LLM")
+FORMATS = ("json", "mermaid", "svg")
 
 EXAMPLES = """\
 examples:
   python -m worker_plan run --plan idea.txt --model llama --run-dir plans/idea
-  python -m worker_plan run --plan "A bakery on a canal boat." --model sim --run-dir plans/boat
+  python -m worker_plan run --plan "A bakery on a canal boat." --model sim
+  python -m worker_plan run --plan idea.txt --model haiku --dry-run
   python -m worker_plan resume plans/idea --model llama
+  python -m worker_plan dag --format svg > pipeline.svg
+  python -m worker_plan zip plans/idea
 
 exit codes: 0 done · 1 a step failed · 2 wrong usage or configuration · 130 interrupted
 """
@@ -32,22 +36,42 @@ def parser(prog: str = "python -m worker_plan") -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run the pipeline on a plan text")
     run.add_argument("--plan", required=True, metavar="FILE|TEXT", help="the plan text or its file")
     run.add_argument(
-        "--run-dir", type=Path, required=True, metavar="DIR", help="the plan's directory"
-    )
+        "--run-dir", type=Path, metavar="DIR",
+        help="the plan's directory (default: one under plans/ that belongs to the text)",
+    )  # fmt: skip
     resume = commands.add_parser("resume", help="go on with an interrupted plan")
     resume.add_argument("run_dir", type=Path, metavar="DIR", help="the plan's directory")
     for command in (run, resume):
-        command.add_argument(
-            "--model", action="append", default=[], metavar="NAME",
-            help="the model; further ones are fallbacks (default: the configured list)",
-        )  # fmt: skip
-        command.add_argument(
-            "--speed", choices=SPEEDS, default=SPEEDS[0], help="how much work to do"
-        )
-        command.add_argument(
-            "--workers", type=_positive, default=4, metavar="N", help="steps side by side"
-        )
+        _running(command)
+    dag = commands.add_parser("dag", help="print the task graph")
+    dag.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="in which form")
+    packing = commands.add_parser("zip", help="pack a finished plan for `prompt_lab populate`")
+    packing.add_argument("run_dir", type=Path, metavar="DIR", help="the plan's directory")
+    packing.add_argument(
+        "--output", type=Path, metavar="FILE", help="the zip (default: DIR.zip beside DIR)"
+    )
     return made
+
+
+def _running(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model", action="append", default=[], metavar="NAME",
+        help="the model; further ones are fallbacks (default: the configured list)",
+    )  # fmt: skip
+    command.add_argument("--speed", choices=SPEEDS, default=SPEEDS[0], help="how much work to do")
+    command.add_argument(
+        "--workers", type=_positive, default=4, metavar="N", help="steps side by side"
+    )
+    command.add_argument(
+        "--max-calls", type=_positive, metavar="N", help="cap on requests to models"
+    )
+    command.add_argument(
+        "--max-tokens", type=_positive, metavar="N", help="cap on tokens, in and out"
+    )
+    command.add_argument("--max-cost", type=_amount, metavar="DOLLARS", help="cap on US dollars")
+    command.add_argument(
+        "--dry-run", action="store_true", help="show what a plan costs; run nothing"
+    )
 
 
 def _positive(text: str) -> int:
@@ -60,29 +84,78 @@ def _positive(text: str) -> int:
     return number
 
 
+def _amount(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return number
+
+
 def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:
-    """Parse the command line, run the pipeline, and return the exit code."""
+    """Parse the command line, run what it names, and return the exit code."""
     options = (parser(prog) if prog else parser()).parse_args(arguments)
     # Everything else is imported now, so that --help answers at once.
     from model_gateway.errors import GatewayError
-    from worker_plan import plan_run
     from worker_plan.errors import PlanError
 
-    again = f"Go on with: python -m worker_plan resume {options.run_dir}"
     try:
-        if options.command == "run":
-            plan_run.begin(options.run_dir, options.plan)
-        done = plan_run.carry_on(
-            options.run_dir, models=options.model, speed=options.speed, workers=options.workers
-        )
+        if options.command == "dag":
+            return _dag(options)
+        if options.command == "zip":
+            return _zip(options)
+        return _run(options)
     except (GatewayError, PlanError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return USAGE
+
+
+def _dag(options: argparse.Namespace) -> int:
+    from worker_plan import dag
+
+    sys.stdout.write(dag.FORMATS[options.format]())
+    return OK
+
+
+def _zip(options: argparse.Namespace) -> int:
+    from worker_plan import archive
+
+    run_dir: Path = options.run_dir.resolve()
+    made = archive.pack(run_dir, options.output or run_dir.with_name(f"{run_dir.name}.zip"))
+    print(f"{made} ({made.stat().st_size // 1000} kB)")
+    return OK
+
+
+def _run(options: argparse.Namespace) -> int:
+    from model_gateway import config
+    from model_gateway.ledger import Caps
+    from worker_plan import pipeline, plan_run, progress, typical
+
+    models = config.load().choose(options.model)
+    expected = typical.expected(models[0], options.speed)
+    if options.dry_run:
+        print(expected.told())
+        return OK
+    run_dir = options.run_dir or plan_run.place_of(options.plan)
+    again = f"Go on with: python -m worker_plan resume {run_dir}"
+    caps = Caps(calls=options.max_calls, tokens=options.max_tokens, dollars=options.max_cost)
+    expected.check(caps)
+    try:
+        if options.command == "run":
+            plan_run.begin(run_dir, options.plan)
+        done = plan_run.carry_on(
+            run_dir, models=options.model, speed=options.speed, workers=options.workers,
+            caps=caps, display=progress.display(expected.told()),
+        )  # fmt: skip
     except KeyboardInterrupt:
         sys.stderr.write(f"Interrupted. {again}\n")
         return INTERRUPTED
     if not done:
         sys.stderr.write(f"A step failed. {again}\n")
         return FAILED
-    print(f"Done: {options.run_dir}")
+    for line in pipeline.incomplete(run_dir):
+        print(f"Incomplete: {line}")
+    print(f"Done: {run_dir}")
     return OK

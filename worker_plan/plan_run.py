@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import luigi
 
 from model_gateway import config
+from model_gateway.beside_process import CAP_VARIABLES
+from model_gateway.ledger import Caps
+from worker_plan import plan_record
 from worker_plan.errors import PlanError
-from worker_plan.pipeline import FullPlan
+from worker_plan.pipeline import FullPlan, artifact_names
+from worker_plan.progress import Display, Watch
 from worker_plan.step import Detail
 from worker_plan.steps.setup import Setup
 
-METADATA = "001-3-planexe_metadata.json"
-PIPELINE_VERSION = 1
+_LUIGI = {
+    # A worker that has nothing to do looks again after so many seconds; a second is Luigi's way.
+    "worker": {"wait_interval": "0.02", "wait_jitter": "0", "max_reschedules": "0"},
+    "scheduler": {"retry_count": "1"},
+}
+
+
+def place_of(plan: str) -> Path:
+    """Return the directory that a plan gets when none is named: the same text, the same place."""
+    digest = hashlib.sha256(_text(plan).encode()).hexdigest()
+    return Path("plans") / f"plan_{digest[:10]}"
 
 
 def begin(run_dir: Path, plan: str) -> None:
@@ -33,23 +47,50 @@ def begin(run_dir: Path, plan: str) -> None:
     if there.exists() and Setup.plan.load(run_dir) != text:
         raise PlanError(f"{run_dir} holds another plan; take another directory.")
     Setup.plan.save(run_dir, text)
-    (run_dir / METADATA).write_text(json.dumps({"pipeline_version": PIPELINE_VERSION}))
+    plan_record.begin(run_dir, artifact_names())
 
 
-def carry_on(run_dir: Path, *, models: Sequence[str], speed: str, workers: int) -> bool:
+def carry_on(
+    run_dir: Path,
+    *,
+    models: Sequence[str],
+    speed: str,
+    workers: int,
+    caps: Caps | None = None,
+    display: Display | None = None,
+) -> bool:
     """Run every step that is not done; return whether all are done then.
+
+    `caps` hold over all sessions of the plan. `display` is told how the steps go.
 
     Raises:
         ConfigError: a model is unknown, or none was named and no default is set.
-        PlanError: the directory holds no plan text.
+        PlanError: the directory holds no plan text, or another pipeline works on it.
     """
     if not (run_dir / Setup.plan.name).is_file():
         raise PlanError(f"{run_dir} holds no {Setup.plan.name}; begin with `run`.")
     names = [model.name for model in config.load().choose(models)]
-    place = str(run_dir.resolve())
-    root = FullPlan(run_dir=place, models=names, detail=Detail[speed])  # type: ignore[no-untyped-call]
-    luigi.build([root], local_scheduler=True, workers=workers, log_level="WARNING")
-    return all(task.complete() for task in root.requires())
+    root = FullPlan(run_dir=str(run_dir.resolve()), models=names, detail=Detail[speed])  # type: ignore[no-untyped-call]
+    if root.complete():
+        return True
+    _set(caps or Caps())
+    with plan_record.only_pipeline(run_dir):
+        plan_record.not_complete(run_dir)
+        with Watch(run_dir, root.requires(), display):
+            settings = luigi.configuration.get_config()
+            for section, values in _LUIGI.items():
+                for key, value in values.items():
+                    settings.set(section, key, value)
+            luigi.build([root], local_scheduler=True, workers=workers, log_level="WARNING")
+    return root.complete()
+
+
+def _set(caps: Caps) -> None:
+    """Hand the caps to the gateway beside the plan, which reads them from its environment."""
+    for name, variable in CAP_VARIABLES.items():
+        value = getattr(caps, name)
+        if value is not None:
+            os.environ[variable] = str(value)
 
 
 def _text(plan: str) -> str:

@@ -20,6 +20,7 @@ from model_gateway.beside import door_for
 from model_gateway.call import Ask, Call, R, Reply
 from worker_plan.artifact import Artifact, Input
 from worker_plan.errors import StepError
+from worker_plan.plan_record import not_complete
 
 _PR_SET_PDEATHSIG = 1
 
@@ -70,8 +71,8 @@ class Step(luigi.Task):
         return {a.name: self._target(a) for a in self.reads()}
 
     def output(self) -> dict[str, luigi.LocalTarget]:
-        """Return the artifacts that this step writes."""
-        return {a.name: self._target(a) for a in self.writes()}
+        """Return the artifacts that this step writes; the last of them lists the per-item ones."""
+        return {a.name: self._target(a) for a in self.writes() if not a.per_item}
 
     def run(self) -> None:
         """Do the step's work, unless it is done already.
@@ -83,6 +84,7 @@ class Step(luigi.Task):
             return
         _die_with_parent()
         run_dir = Path(self.run_dir)
+        not_complete(run_dir)
         with ExitStack() as stack:
             for artifact, value in self.work(_LateDoor(self, stack)):
                 artifact.save(run_dir, value)

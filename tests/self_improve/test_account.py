@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from model_gateway.attempt import Attempt
 from model_gateway.call import FailureKind, Source
-from self_improve.account import Account, overview, usage_rows
+from model_gateway.usage import overview, usage_rows
+from self_improve.account import Account
 from tests.model_gateway.rows import an_attempt
 from tests.self_improve.made import shared
 

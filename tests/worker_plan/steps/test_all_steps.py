@@ -18,6 +18,7 @@ from model_gateway.call import Call
 from tests.worker_plan.conftest import SHARED, Scripted, carry_out, rows, shared
 from worker_plan.pipeline import all_steps
 from worker_plan.step import Step
+from worker_plan.steps.setup import Setup
 
 STEPS = {step.__module__.rpartition(".")[2]: step for step in all_steps()}
 MAKE = Callable[[type[Step]], Step]
@@ -37,6 +38,7 @@ def prompts(step: type[Step]) -> dict[str, str]:
 
 ARTIFACTS = [artifact.name for step in STEPS.values() for artifact in step.writes()]
 CALLING = {name: step for name, step in STEPS.items() if prompts(step)}
+READING_PLAN = {n: s for n, s in CALLING.items() if Setup.plan in s.reads()}
 CONSTANTS = [(step, name) for step in CALLING.values() for name in prompts(step)]
 
 
@@ -150,8 +152,13 @@ def _misfits(value: Any, shape: Any, where: str) -> Iterator[str]:
 def test_written_json_has_the_recorded_shape(finished: Path, name: str) -> None:
     """Every key that is always there in the recorded plans is there, with its kind of value."""
     shared("pipeline", "artifacts.md")
-    shape = _tree(dict(_shapes())[name].splitlines())
-    value = json.loads((finished / name).read_text())
+    shapes = dict(_shapes())
+    written = (finished / name.replace("<n>", "1")).read_text()
+    if name not in shapes:  # plain text under a name in .json
+        assert written.strip()
+        return
+    shape = _tree(shapes[name].splitlines())
+    value = json.loads(written)
     assert list(_misfits(value, shape, name)) == []
 
 
@@ -212,7 +219,7 @@ def test_calls_have_distinct_keys_that_stay(
     assert sorted(call.key for call in made(step)) == sorted(keys)
 
 
-@pytest.mark.parametrize("step", CALLING.values(), ids=CALLING)
+@pytest.mark.parametrize("step", READING_PLAN.values(), ids=READING_PLAN)
 def test_plan_stands_in_a_block_of_its_own(
     a_copy: MAKE, replayed: REPLAY, step: type[Step]
 ) -> None:

@@ -1,0 +1,44 @@
+"""Pieces of Markdown that several steps write: lists, tables, and the note on what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+def bullets(texts: Iterable[str]) -> list[str]:
+    """Return one line of a list for each text that is not empty."""
+    return [f"- {line(text)}" for text in texts if text.strip()]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Return the lines of a table; line ends and bars in cells are made harmless."""
+    lines = [_row(head), _row(["---"] * len(head))]
+    return lines + [_row(row) for row in rows]
+
+
+def line(text: object) -> str:
+    """Return the text on one line."""
+    return " ".join(str(text).split())
+
+
+def gaps(missing: Sequence[str]) -> list[str]:
+    """Return the lines that mark a text as incomplete, naming what is missing; or none.
+
+    Every step with several calls puts them in front of what it renders, so that a plan with holes
+    never looks whole.
+    """
+    if not missing:
+        return []
+    return [
+        f"> **Incomplete.** The model gave nothing usable for: {'; '.join(map(line, missing))}.",
+        "",
+    ]
+
+
+def document(lines: Iterable[str]) -> str:
+    """Return the lines as a text that ends with one line end."""
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _row(cells: Iterable[object]) -> str:
+    return f"| {' | '.join(line(cell).replace('|', chr(92) + '|') for cell in cells)} |"
