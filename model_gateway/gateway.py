@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import tempfile
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +15,15 @@ from typing import TYPE_CHECKING, Any, Self
 from model_gateway import providers
 from model_gateway.attempt import Attempt
 from model_gateway.attempts import Judge, Offer, Outcome, Question, Verdict, converse
-from model_gateway.call import Failure, FailureKind
+from model_gateway.call import Call, Failure, FailureKind, R, Reply
 from model_gateway.config import Model
+from model_gateway.door import schema_of
 from model_gateway.exchange import Asker, Desk
 from model_gateway.keys import Redactor
 from model_gateway.ledger import Ledger
 from model_gateway.limits import Limits, Turn
 from model_gateway.provider import Build, Provider
+from model_gateway.replies import Judgement, judge
 
 if TYPE_CHECKING:
     from model_gateway.http_door import HttpDoor, HttpServer
@@ -136,6 +139,38 @@ class Gateway:
     async def answer(self, question: Question, asker: Asker) -> Outcome:
         """Answer a question of this very process, whose text nobody judges here."""
         return await converse(question, asker, self.desk, _accept)
+
+    async def ask(self, call: Call[R], asker: Asker) -> Reply[R]:
+        """Answer a call of this very process; its replies are read, and told back, here."""
+        found: Judgement[R] = Judgement()
+        began = time.monotonic()
+
+        async def read(offer: Offer) -> Verdict:
+            nonlocal found
+            found = judge(offer.text, call.schema, cut_off=offer.cut_off, last=offer.last)
+            return Verdict(partial=found.partial, failure=found.failure)
+
+        question = Question(
+            key=call.key,
+            messages=[
+                {"role": "system", "content": call.system},
+                {"role": "user", "content": call.user},
+            ],
+            schema=schema_of(call.schema),
+            schema_name=call.schema.__name__,
+            max_output_tokens=call.max_output_tokens,
+        )
+        outcome = await self._put(question, asker, read)
+        attempt = None if isinstance(outcome, Failure) else outcome.attempt
+        failure = outcome if isinstance(outcome, Failure) else outcome.failure
+        return Reply(
+            value=found.value if failure is None else None,
+            text=attempt.text if attempt else "",
+            model=attempt.model if attempt else "",
+            failure=failure,
+            partial=found.partial and failure is None,
+            seconds=time.monotonic() - began,
+        )
 
     async def _put(
         self, question: Question, asker: Asker, judge: Judge | None = None

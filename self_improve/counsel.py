@@ -1,0 +1,80 @@
+"""Asking a model outside of any step: proposers, critics, judges; journaled, on one ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from model_gateway.call import Call, R, Reply
+from model_gateway.config import Model
+from model_gateway.exchange import Asker, Observer
+from model_gateway.gateway import Gateway
+from model_gateway.journal import FileJournal, read_attempts
+from model_gateway.jsonl import Appender, read_rows
+from model_gateway.ledger import Spend, spent_before
+from model_gateway.unwatched import Unwatched
+
+ATTEMPTS, RESERVATIONS = "attempts.jsonl", "reservations.jsonl"
+_PLAN = "counsel"
+
+
+class Counsel:
+    """Puts calls to models and keeps them in `folder`, so that a killed command asks nothing twice.
+
+    An async context manager. What is asked under the same role, key and repeat with the same
+    words is answered from the journal. The money is the gateway's ledger's.
+    """
+
+    def __init__(
+        self, gateway: Gateway, folder: Path, *, seed: int = 0, observer: Observer | None = None
+    ) -> None:
+        self._gateway = gateway
+        self._folder = folder
+        self._seed = seed
+        self._observer = observer or Unwatched()
+
+    async def __aenter__(self) -> Self:
+        """Open the journal.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._journal = FileJournal(self._folder / ATTEMPTS)
+        self._reservations = Appender(self._folder / RESERVATIONS)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the journal after writing what is waiting."""
+        self._reservations.close()
+        await self._journal.close()
+
+    async def ask(self, role: str, model: Model, call: Call[R], *, repeat: int = 0) -> Reply[R]:
+        """Put one call to `model`; what goes wrong is part of the reply."""
+        asker = Asker(
+            cell=role,
+            plan=_PLAN,
+            repeat=repeat,
+            seed=self._seed,
+            models=(model,),
+            journal=self._journal,
+            observer=self._observer,
+            log=self._reservations.append,
+        )
+        return await self._gateway.ask(call, asker)
+
+    async def ask_all(self, role: str, model: Model, calls: list[Call[R]]) -> list[Reply[R]]:
+        """Put calls side by side; the replies come in the order of the calls."""
+        return list(await asyncio.gather(*(self.ask(role, model, call) for call in calls)))
+
+
+def spent_in(folder: Path) -> Spend:
+    """Return what earlier sessions spent on the calls that `folder` keeps."""
+    return spent_before(read_rows(folder / RESERVATIONS)[0], read_attempts(folder / ATTEMPTS))
