@@ -6,30 +6,34 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prompt_lab.errors import LabError
 from prompt_lab.layout import Layout
 
+_POLL_SECONDS = 0.05
+
 
 @contextmanager
-def claim(layout: Layout, name: str) -> Iterator[None]:
+def claim(layout: Layout, name: str, *, wait_seconds: float = 0.0) -> Iterator[None]:
     """Hold the lock called `name`; it ends with the block, or with the process however it dies.
 
     Raises:
-        LabError: another process holds it; the message says which.
+        LabError: another process holds it, after `wait_seconds` still; the message says which.
     """
     layout.locks.mkdir(parents=True, exist_ok=True)
     handle = os.open(layout.locks / name, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LabError(
-                f"Another process{_holder(handle)} is writing this run. Wait for it, or end it and "
-                "repeat the command: it goes on where that one stopped."
-            ) from error
+        deadline = time.monotonic() + wait_seconds
+        while not _locked(handle):
+            if time.monotonic() >= deadline:
+                raise LabError(
+                    f"Another process{_holder(handle)} is writing this run. Wait for it, or end it "
+                    "and repeat the command: it goes on where that one stopped."
+                )
+            time.sleep(_POLL_SECONDS)
         os.ftruncate(handle, 0)
         os.pwrite(
             handle, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0
@@ -37,6 +41,14 @@ def claim(layout: Layout, name: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _holder(handle: int) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib.resources
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prompt_lab import atomic, dataset
+from prompt_lab import atomic, dataset, repository
 from prompt_lab.dataset import Dataset
 from prompt_lab.errors import LabError
 from prompt_lab.layout import SPLITS, Layout
@@ -25,7 +24,6 @@ _COPIES = {
     "run_optimization_iteration.py": "run_optimization_iteration.py",
 }
 _NO_CONTENT = {".git", ".dataset.json.part"}
-_DEFAULT_AUTHOR = {"name": "Plumbline", "email": "plumbline@localhost"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +50,7 @@ def init(root: Path) -> Made:
             f"{root} is not empty, and no data repo: it has no dataset.json. Nothing was changed. "
             "Name a new directory: python -m prompt_lab init DIR"
         )
-    git = _git(root)
+    git = repository.git_of(root)
     root.mkdir(parents=True, exist_ok=True)
     files = dict(_files(layout))
     left = tuple(name for name in files if (root / name).exists())
@@ -89,25 +87,6 @@ def _files(layout: Layout) -> Iterator[tuple[str, bytes]]:
             yield str(keep.relative_to(layout.root)), b""
 
 
-def _git(root: Path) -> Git:
-    """Return git for this directory and no other, whatever a hook around us has set."""
-    try:
-        # Imported here because it fails where git is not installed.
-        from git import Git, Repo
-    except ImportError as error:
-        raise LabError(
-            "A data repo is a git repository, and git cannot be started. Install git, then repeat "
-            "the command."
-        ) from error
-    place = root / ".git"
-    folder = Path(Repo(root).git_dir) if place.is_file() else place
-    git = Git(root)
-    git.update_environment(
-        GIT_DIR=str(folder), GIT_WORK_TREE=str(root), GIT_INDEX_FILE=str(folder / "index")
-    )
-    return git
-
-
 def _commit(root: Path, git: Git, files: list[str]) -> bool:
     """Commit the files if the repository has no commit yet; return whether this was done."""
     from git import GitCommandError  # beside the import above, which says why
@@ -117,11 +96,7 @@ def _commit(root: Path, git: Git, files: list[str]) -> bool:
             git.init("--quiet", "--initial-branch=main")
         if git.rev_parse("--verify", "--quiet", "HEAD", with_exceptions=False):
             return False
-        for key, value in _DEFAULT_AUTHOR.items():
-            if not git.config("--get", f"user.{key}", with_exceptions=False):
-                for role in ("AUTHOR", "COMMITTER"):
-                    variable = f"GIT_{role}_{key.upper()}"
-                    git.update_environment(**{variable: os.environ.get(variable, value)})
+        repository.name_author(git)
         git.add("--force", "--", *files)
         git.commit("--quiet", "-m", "Start the data repo")
     except GitCommandError as error:

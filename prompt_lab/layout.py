@@ -75,10 +75,48 @@ class Layout:
         """The directory of analyses, one folder per iteration."""
         return self.root / "analysis"
 
+    def iteration(self, number: int, step: str) -> Path:
+        """The directory of one iteration: its intent, its markers, and what was thought of it."""
+        return self.analysis / f"{number}_{step}"
+
+    @property
+    def worktrees(self) -> Path:
+        """The directory of the candidates' code while they are tried. Not versioned."""
+        return self.root / ".worktrees"
+
+    @property
+    def snapshots(self) -> Path:
+        """The directory of plans in which improved steps' outputs lie beside the baseline."""
+        return self.root / "snapshots"
+
     @property
     def scores(self) -> Path:
         """The directory of scoreboards."""
         return self.root / "scores"
+
+    @property
+    def scoreboard(self) -> Path:
+        """One row a candidate that was judged; the first row of a step is its baseline."""
+        return self.scores / "scoreboard.csv"
+
+    @property
+    def score_history(self) -> Path:
+        """Every iteration with all that was measured."""
+        return self.scores / "history.json"
+
+    @property
+    def failed_attempts(self) -> Path:
+        """The candidates that were rejected, and why: what not to try again."""
+        return self.scores / "failed_attempts.jsonl"
+
+    def best(self, step: str) -> Path:
+        """The best candidate of a step so far, with its pull request."""
+        return self.scores / step / "best.json"
+
+    @property
+    def patterns(self) -> Path:
+        """What earned KEEP on one step and may serve others, with where it worked and failed."""
+        return self.root / "patterns.jsonl"
 
     @property
     def full_plan_comparisons(self) -> Path:

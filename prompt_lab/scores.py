@@ -1,0 +1,200 @@
+"""The scoreboard: what every judged candidate gained, the best of each step, and what failed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from model_gateway.jsonl import Appender, read_rows
+from prompt_lab import atomic
+from prompt_lab.claim import claim
+from prompt_lab.errors import LabError
+from prompt_lab.layout import Layout
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """One row of the scoreboard.
+
+    Scores are the rubric's composite against the step's first baseline, in its own unit;
+    `interval` is that of `delta`. What was not measured is None, never 0. `iteration` names the
+    row, so that it is written once however often the process is killed.
+    """
+
+    step: str
+    date: str
+    candidate: str
+    baseline_score: float | None
+    candidate_score: float | None
+    best_score: float | None
+    delta: float | None
+    interval: tuple[float, float] | None
+    verdict: str
+    split: str
+    models: tuple[str, ...]
+    cost: float | None
+    commit: str
+    iteration: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Best:
+    """The best candidate of a step: where its code is, and which pull request brought it."""
+
+    step: str
+    candidate: str
+    score: float | None
+    commit: str
+    pull_request: str
+    iteration: str
+    texts: Mapping[str, str]
+    simulated: bool
+
+
+COLUMNS = tuple(field.name for field in fields(Score))
+
+
+class Scores:
+    """The files in `scores/`. Everything is appended once, by the name of its iteration."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def rows(self, step: str | None = None) -> list[Score]:
+        """Return the rows of the scoreboard, of one step or of all, in the order of writing.
+
+        Raises:
+            LabError: the file is not what this writes.
+        """
+        path = self._layout.scoreboard
+        if not path.is_file():
+            return []
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                found = [_score(row) for row in csv.DictReader(file)]
+        except (KeyError, ValueError, TypeError) as error:
+            raise LabError(f"{path} cannot be read: {error!r}. Restore it from git.") from error
+        return [row for row in found if step in {None, row.step}]
+
+    def add(self, score: Score, details: Mapping[str, Any]) -> Score:
+        """Append a row, and `details` to the history; a row that is there already is returned.
+
+        The first row of a step is its baseline. `best_score` is filled in here.
+        """
+        with self._writing():
+            known = self.rows(score.step)
+            for row in known:
+                if (row.iteration, row.candidate) == (score.iteration, score.candidate):
+                    self._remember(row, details)
+                    return row
+            kept = [r.candidate_score for r in known if r.verdict.endswith(("YES", "BASELINE"))]
+            reached = [s for s in kept if s is not None]
+            if score.verdict.endswith("YES") and score.candidate_score is not None:
+                reached.append(score.candidate_score)
+            row = replace(score, best_score=max(reached, default=None))
+            self._layout.scores.mkdir(parents=True, exist_ok=True)
+            atomic.write(self._layout.scoreboard, _table([*self.rows(), row]).encode())
+            self._remember(row, details)
+            return row
+
+    def add_failed(self, iteration: str, facts: Mapping[str, Any]) -> None:
+        """Append a rejected candidate: its diff, where it failed, the reasons and the verdict."""
+        with self._writing():
+            known = {row.get("iteration") for row in self.failed()}
+            if iteration not in known:
+                self._layout.scores.mkdir(parents=True, exist_ok=True)
+                with Appender(self._layout.failed_attempts) as file:
+                    file.append({"iteration": iteration, **facts}, sync=True)
+
+    def failed(self, step: str | None = None) -> list[dict[str, Any]]:
+        """Return the rejected candidates of one step, or of all."""
+        rows = read_rows(self._layout.failed_attempts)[0]
+        return [row for row in rows if step in {None, row.get("step")}]
+
+    def best(self, step: str) -> Best | None:
+        """Return the best candidate of a step, or None while it has none.
+
+        Raises:
+            LabError: the file is not what this writes.
+        """
+        path = self._layout.best(step)
+        if not path.is_file():
+            return None
+        try:
+            return Best(**json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise LabError(f"{path} cannot be read: {error}. Restore it from git.") from error
+
+    def set_best(self, best: Best) -> Path:
+        """Write the best candidate of a step; git keeps the earlier ones."""
+        path = self._layout.best(best.step)
+        with self._writing():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            atomic.write(path, _json(asdict(best)))
+        return path
+
+    def files(self) -> list[Path]:
+        """Return the files that exist, for a commit."""
+        return [path for path in (self._layout.scores,) if path.is_dir()]
+
+    def _remember(self, row: Score, details: Mapping[str, Any]) -> None:
+        path = self._layout.score_history
+        try:
+            history = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+        except ValueError as error:
+            raise LabError(f"{path} cannot be read: {error}. Restore it from git.") from error
+        if any((h["iteration"], h["candidate"]) == (row.iteration, row.candidate) for h in history):
+            return
+        atomic.write(path, _json([*history, {**asdict(row), **details}]))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with claim(self._layout, "scores", wait_seconds=60.0):
+            yield
+
+
+def _table(rows: list[Score]) -> str:
+    file = io.StringIO()
+    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in asdict(row).items()} for row in rows)
+    return file.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """Return a value for a cell; a text that a spreadsheet would run is marked as text."""
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return value
+
+
+def _score(row: Mapping[str, str]) -> Score:
+    def number(name: str) -> float | None:
+        return float(row[name]) if row[name] else None
+
+    ends = [float(end) for end in row["interval"].split()]
+    texts = ("step", "date", "candidate", "verdict", "split", "commit", "iteration")
+    return Score(
+        **{name: row[name].removeprefix("'") for name in texts},
+        baseline_score=number("baseline_score"),
+        candidate_score=number("candidate_score"),
+        best_score=number("best_score"),
+        delta=number("delta"),
+        cost=number("cost"),
+        interval=(ends[0], ends[1]) if ends else None,
+        models=tuple(row["models"].split()),
+    )
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "replace") + b"\n"
