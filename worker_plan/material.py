@@ -1,30 +1,5 @@
-"""How a step shows material to a model: in named blocks, so that nobody takes it for an order."""
+"""How a step shows material to a model: see `model_gateway.material`."""
 
-from __future__ import annotations
+from model_gateway.material import block, blocks, json_block
 
-import json
-import re
-from typing import Any
-
-from pydantic import BaseModel
-from pydantic_core import to_jsonable_python
-
-
-def block(tag: str, content: str) -> str:
-    """Return `content` between `<tag>` and `</tag>`; the same tag inside it is made harmless.
-
-    Models also take `</ Tag >` for a tag, so spelling, spaces and attributes make no difference.
-    """
-    safe = re.sub(rf"<(?=\s*/?\s*{tag}\b)", "&lt;", content, flags=re.IGNORECASE)
-    return f"<{tag}>\n{safe.strip()}\n</{tag}>"
-
-
-def json_block(tag: str, value: BaseModel | list[Any] | dict[str, Any]) -> str:
-    """Return `value` as JSON between `<tag>` and `</tag>`."""
-    plain = to_jsonable_python(value)
-    return block(tag, json.dumps(plain, ensure_ascii=False, indent=1))
-
-
-def blocks(**contents: str) -> str:
-    """Return several text blocks, one after the other, each under its keyword."""
-    return "\n\n".join(block(tag, content) for tag, content in contents.items())
+__all__ = ["block", "blocks", "json_block"]

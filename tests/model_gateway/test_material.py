@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker_plan.material import block, blocks, json_block
+from model_gateway.material import block, blocks, json_block
 
 PIECES = st.sampled_from(
     ["<", ">", "/", "</", "plan", "PLAN", "<plan>", "</plan>", "</plan >", "</ plan>", "< /plan>",
