@@ -1,0 +1,59 @@
+"""Who looks: an agent is given a brief and the files it may read, and answers in a fixed shape."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from analysis.materials import Materials
+from analysis.replies import Reply
+
+P = TypeVar("P", bound=Reply)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brief:
+    """What an agent is asked: the phase, its instructions, and the files to begin with."""
+
+    phase: str
+    instructions: str
+    materials: Materials
+    first: Sequence[str]
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the instructions."""
+        return hashlib.sha256(self.instructions.encode()).hexdigest()
+
+
+class AgentFailure(Exception):  # noqa: N818 - it is an outcome that is recorded, not a fault here
+    """The agent gave nothing usable; the message says why, without keys."""
+
+
+class Agent(Protocol):
+    """One independent reader."""
+
+    @property
+    def name(self) -> str:
+        """The name in files: letters, digits, dots and dashes."""
+        ...
+
+    @property
+    def model_id(self) -> str:
+        """The exact id of the model behind it."""
+        ...
+
+    @property
+    def simulated(self) -> bool:
+        """Whether what it says is for trying things out only."""
+        ...
+
+    async def answer(self, brief: Brief, shape: type[P]) -> P:
+        """Look, and answer in `shape`.
+
+        Raises:
+            AgentFailure: it gave nothing usable.
+        """
+        ...

@@ -1,0 +1,156 @@
+"""The phases with agents: each is run once for every agent that it needs, and resumes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+
+from analysis import pages, quotes
+from analysis.agent import Agent, AgentFailure, Brief
+from analysis.errors import AnalysisError
+from analysis.record import (
+    CHANGE,
+    FAILED_ATTEMPTS,
+    MEASURES,
+    META,
+    PREVIOUS,
+    SOURCE,
+    Opinion,
+    Record,
+)
+from analysis.replies import Assessment, CodeReview, Finding, Insight, Reply, Synthesis
+
+_MOST_OUTPUTS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """One phase: its name in files, its prompt, the shape of the answer, and who answers."""
+
+    name: str
+    title: str
+    prompt: str
+    shape: type[Reply]
+    everybody: bool
+    first: Callable[[Record], list[str]]
+
+
+def _outputs(record: Record) -> list[str]:
+    return [str(name) for name in record.meta.get("outputs", [])][:_MOST_OUTPUTS]
+
+
+def _written(record: Record, *phases: str) -> list[str]:
+    return [record.name(f"{o.phase}_{o.agent}.md") for o in record.opinions() if o.phase in phases]
+
+
+def _own(record: Record, *files: str) -> list[str]:
+    return [record.name(file) for file in files if (record.path / file).is_file()]
+
+
+INSIGHT = Phase(
+    name="insight", title="Insight", prompt="insight", shape=Insight, everybody=True,
+    first=lambda r: [*_own(r, META, MEASURES, CHANGE), *_outputs(r)],
+)  # fmt: skip
+CODE_REVIEW = Phase(
+    name="code", title="Code review", prompt="code_review", shape=CodeReview, everybody=True,
+    first=lambda r: [*_own(r, META, MEASURES, CHANGE, SOURCE), *_written(r, "insight")],
+)  # fmt: skip
+SYNTHESIS = Phase(
+    name="synthesis", title="Synthesis", prompt="synthesis", shape=Synthesis, everybody=False,
+    first=lambda r: [
+        *_own(r, META, MEASURES, CHANGE, SOURCE, FAILED_ATTEMPTS),
+        *_written(r, "insight", "code"),
+    ],
+)  # fmt: skip
+ASSESSMENT = Phase(
+    name="assessment", title="Assessment", prompt="assessment", shape=Assessment, everybody=False,
+    first=lambda r: [
+        *_own(r, META, MEASURES, CHANGE, PREVIOUS), *_written(r, "insight", "code", "synthesis"),
+    ],
+)  # fmt: skip
+BASELINE_COMPARISON = Phase(
+    name="assessment", title="Where this step stands", prompt="baseline_comparison",
+    shape=Assessment, everybody=False,
+    first=lambda r: [*_own(r, META, MEASURES, SOURCE), *_outputs(r)],
+)  # fmt: skip
+ALL = (INSIGHT, CODE_REVIEW, SYNTHESIS, ASSESSMENT)
+
+
+def instructions(phase: Phase) -> str:
+    """Return the prompt of a phase, a versioned file."""
+    place = resources.files("analysis") / "prompts" / f"{phase.prompt}.md"
+    return place.read_text(encoding="utf-8")
+
+
+def digests() -> dict[str, str]:
+    """Return the SHA-256 of each phase's prompt, by the prompt's name."""
+    phases = {phase.prompt: phase for phase in (*ALL, BASELINE_COMPARISON)}
+    return {n: hashlib.sha256(instructions(p).encode()).hexdigest() for n, p in phases.items()}
+
+
+def choose(record: Record, agents: Sequence[Agent]) -> None:
+    """Hold the agents and the prompts constant through the iteration.
+
+    Raises:
+        AnalysisError: fewer than two agents, two of one name, or others were chosen before.
+    """
+    names = [agent.name for agent in agents]
+    if len(set(names)) < 2 or len(set(names)) < len(names):
+        raise AnalysisError(
+            f"Two agents of different names are needed to look independently, not {names}."
+        )
+    facts = [{"name": a.name, "model_id": a.model_id, "simulated": a.simulated} for a in agents]
+    record.choose(facts, digests())
+
+
+async def run(record: Record, phase: Phase, agents: Sequence[Agent]) -> list[Opinion]:
+    """Run a phase with the agents that have not answered yet, side by side.
+
+    Raises:
+        AnalysisError: nobody gave a usable answer; the failures stay on record.
+    """
+    choose(record, agents)
+    asked = agents if phase.everybody else agents[:1]
+    known = {agent.name: record.opinion(phase.name, agent.name) for agent in asked}
+    new = await asyncio.gather(*(_look(record, phase, a) for a in asked if known[a.name] is None))
+    if not any(known.values()) and all(opinion.failed is not None for opinion, _ in new):
+        # Nothing is kept, so that the same command asks again.
+        told = "; ".join(f"{opinion.agent}: {opinion.failed}" for opinion, _ in new)
+        raise AnalysisError(f"The phase {phase.name} failed: {told}")
+    for opinion, reply in new:
+        if reply is None:
+            record.keep(opinion, pages.gap(phase.title, opinion), None)
+        else:
+            answer = reply.model_dump(mode="json")
+            record.keep(opinion, pages.page(phase.title, opinion, reply), answer)
+        known[opinion.agent] = opinion
+    return [opinion for opinion in known.values() if opinion is not None]
+
+
+async def _look(record: Record, phase: Phase, agent: Agent) -> tuple[Opinion, Reply | None]:
+    materials = record.materials()
+    brief = Brief(
+        phase=phase.name,
+        instructions=instructions(phase),
+        materials=materials,
+        first=[name for name in phase.first(record) if name in materials.files],
+    )
+    facts = Opinion(
+        phase=phase.name, agent=agent.name, model_id=agent.model_id, simulated=agent.simulated,
+        prompt_digest=brief.digest,
+    )  # fmt: skip
+    try:
+        reply = await agent.answer(brief, phase.shape)
+    except AgentFailure as error:
+        return replace(facts, failed=str(error)), None
+    claims: list[Finding] = [*reply.findings]
+    if isinstance(reply, Assessment):
+        claims += reply.new_issues
+    checked = tuple(
+        quotes.check(materials, path=one.path, line=one.line, quote=one.quote) for one in claims
+    )
+    stance = reply.stance.value
+    return replace(facts, stance=stance, reason=reply.reason, findings=checked), reply

@@ -1,0 +1,212 @@
+"""An agent that is a program (`claude`, `codex`): read-only, limited, killed as a group."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from analysis.agent import AgentFailure, Brief, P
+from analysis.materials import Materials
+from model_gateway.door import schema_of
+from model_gateway.keys import Redactor, without_keys
+from model_gateway.ledger import BudgetError, Ledger, Spend
+from model_gateway.replies import judge
+
+ANSWER = "answer.txt"
+_TASK = """\
+{instructions}
+The files you may read lie in this directory, under these names:
+{names}
+
+Begin with: {first}
+
+Nothing may be written, run or fetched. Your last message is one JSON object that fits this JSON \
+schema, and nothing else:
+{schema}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """How a program is called: the words, where its answer is, and what it may cost at most.
+
+    `{answer}` in a word stands for the file that the program writes its last message to. The
+    task comes on its standard input. `maximum` is reserved before it starts; what it reports
+    to have spent is settled, else the whole maximum. `key_variables` are the only keys it gets.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    model_id: str
+    maximum: Spend
+    seconds: float = 900.0
+    key_variables: tuple[str, ...] = ()
+    read: Callable[[str, Path], tuple[str, Spend | None]] = field(
+        default=lambda said, _: (said, None)
+    )
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether the program can be found."""
+        return shutil.which(self.command[0]) is not None
+
+
+def _claude(said: str, _: Path) -> tuple[str, Spend | None]:
+    """Read the JSON that `claude --output-format json` prints last."""
+    try:
+        told = json.loads(said)
+        usage = told.get("usage", {})
+        tokens = sum(int(v) for k, v in usage.items() if k.endswith("_tokens") and v)
+        cost = told.get("total_cost_usd")
+        spent = None if cost is None else Spend(calls=1, tokens=tokens, dollars=float(cost))
+        return str(told["result"]), spent
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return said, None
+
+
+def _codex(_: str, answer: Path) -> tuple[str, Spend | None]:
+    """Read the file to which `codex exec` writes its last message."""
+    try:
+        return answer.read_text(encoding="utf-8", errors="replace"), None
+    except OSError:
+        return "", None
+
+
+PROGRAMS: Mapping[str, Program] = {
+    "claude": Program(
+        name="claude",
+        command=(
+            "claude", "-p", "--output-format", "json", "--model", "claude-sonnet-4-5-20250929",
+            "--allowedTools", "Read,Grep,Glob", "--permission-mode", "plan", "--max-turns", "40",
+        ),
+        model_id="claude-sonnet-4-5-20250929",
+        maximum=Spend(calls=40, tokens=1_500_000, dollars=5.0),
+        key_variables=("ANTHROPIC_API_KEY",),
+        read=_claude,
+    ),
+    "codex": Program(
+        name="codex",
+        command=(
+            "codex", "exec", "--sandbox", "read-only", "--skip-git-repo-check", "--model",
+            "gpt-5-codex", "--output-last-message", "{answer}", "-",
+        ),
+        model_id="gpt-5-codex",
+        maximum=Spend(calls=40, tokens=1_500_000, dollars=5.0),
+        key_variables=("OPENAI_API_KEY",),
+        read=_codex,
+    ),
+}  # fmt: skip
+
+
+class ProgramAgent:
+    """Runs a program in a directory that holds copies of the listed files and nothing else."""
+
+    def __init__(self, program: Program, ledger: Ledger) -> None:
+        self._program = program
+        self._ledger = ledger
+        self._redact = Redactor(program.key_variables)
+
+    @property
+    def name(self) -> str:
+        """The program's name."""
+        return self._program.name
+
+    @property
+    def model_id(self) -> str:
+        """The model that the program is told to use."""
+        return self._program.model_id
+
+    @property
+    def simulated(self) -> bool:
+        """A program is none of our simulations."""
+        return False
+
+    async def answer(self, brief: Brief, shape: type[P]) -> P:
+        """Run the program, and read its last message as a `shape`."""
+        program = self._program
+        try:
+            held = await self._ledger.reserve(program.maximum)
+        except BudgetError as error:
+            raise AgentFailure(f"budget: {error}") from error
+        spent: Spend | None = None
+        try:
+            with tempfile.TemporaryDirectory(prefix="plumbline-agent-") as place:
+                room, answer = Path(place) / "files", Path(place) / ANSWER
+                _lay_out(brief.materials, room)
+                said = await self._run(room, answer, _task(brief, shape))
+                text, spent = program.read(said, answer)
+        finally:
+            await self._ledger.settle(held, spent)
+        found = judge(text, shape, cut_off=False, last=True)
+        if found.value is None:
+            raise AgentFailure(self._redact(f"{program.name}: {found.failure}"))
+        return found.value
+
+    async def _run(self, room: Path, answer: Path, task: str) -> str:
+        """Return what the program printed.
+
+        Raises:
+            AgentFailure: it cannot be started, took too long, or failed.
+        """
+        program = self._program
+        words = [word.format(answer=answer) for word in program.command]
+        environment = without_keys(os.environ)
+        environment |= {n: os.environ[n] for n in program.key_variables if n in os.environ}
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *words, cwd=room, env=environment, start_new_session=True,
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+        except OSError as error:
+            raise AgentFailure(f"{program.name} cannot be started: {error.strerror}") from error
+        try:
+            async with asyncio.timeout(program.seconds):
+                said, complaint = await process.communicate(task.encode("utf-8", "replace"))
+        except TimeoutError as error:
+            raise AgentFailure(f"{program.name} was killed after {program.seconds:g} s") from error
+        finally:
+            # Whatever it has started ends with it, also when this task is cancelled.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+        if process.returncode:
+            told = complaint.decode("utf-8", "replace").strip()[-300:]
+            raise AgentFailure(
+                self._redact(f"{program.name} ended with {process.returncode}: {told}")
+            )
+        return said.decode("utf-8", "replace")
+
+
+def _lay_out(materials: Materials, room: Path) -> None:
+    """Copy the listed files, read-only: what a program does to them harms nobody."""
+    for name in materials.names():
+        text = materials.text(name)
+        if text is None:
+            continue
+        target = room / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8", errors="replace")
+        target.chmod(0o444)
+
+
+def _task(brief: Brief, shape: type[P]) -> str:
+    return _TASK.format(
+        instructions=brief.instructions,
+        names="\n".join(brief.materials.names()),
+        first=", ".join(brief.first),
+        schema=json.dumps(schema_of(shape)),
+    )
+
+
+def installed(names: Sequence[str] = tuple(PROGRAMS)) -> list[Program]:
+    """Return the programs among `names` that can be found on this machine."""
+    return [PROGRAMS[name] for name in names if PROGRAMS[name].is_installed]

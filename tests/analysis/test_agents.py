@@ -1,0 +1,162 @@
+"""Models behind the gateway and programs of their own, as agents."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from analysis import phases
+from analysis.agent import AgentFailure, Brief
+from analysis.model_agent import ModelAgent
+from analysis.program_agent import PROGRAMS, Program, ProgramAgent
+from analysis.record import Opinion, Record
+from analysis.replies import Insight
+from model_gateway import config
+from model_gateway.gateway import Gateway
+from model_gateway.ledger import Caps, Ledger, Spend
+from self_improve.counsel import ATTEMPTS, Counsel
+from tests.analysis.conftest import OUTPUT, finding
+
+SPEND = Spend(calls=2, tokens=1000, dollars=1.0)
+GOOD = json.dumps({"findings": [finding()], "stance": "support"})
+
+
+def program(tmp_path: Path, script: str, **changes: object) -> Program:
+    """Return a program that is a shell script."""
+    path = tmp_path / "stand-in"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    made = Program(
+        name="stand-in", command=(str(path), "{answer}"), model_id="x-1", maximum=SPEND,
+        read=PROGRAMS["codex"].read,
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def brief(record: Record) -> Brief:
+    """Return an insight's brief."""
+    return Brief(
+        phase="insight", instructions="Look.", materials=record.materials(), first=[OUTPUT]
+    )
+
+
+def ask(record: Record, made: Program, ledger: Ledger | None = None) -> Insight:
+    """Ask the program."""
+    agent = ProgramAgent(made, ledger or Ledger())
+    return asyncio.run(agent.answer(brief(record), Insight))
+
+
+def test_simulated_agents_quote_what_is_there(record: Record, tmp_path: Path) -> None:
+    """Through the gateway, their quotes hold, and being in doubt they decide nothing."""
+
+    async def session() -> list[Opinion]:
+        async with Gateway() as gateway, Counsel(gateway, tmp_path / "c") as counsel:
+            names = ("sim-analyst", "sim-critic")
+            models = [config.load().find(name) for name in names]
+            agents = [ModelAgent(m, counsel, place=n) for n, m in enumerate(models)]
+            return await phases.run(record, phases.INSIGHT, agents)
+
+    opinions = asyncio.run(session())
+    assert all(o.simulated and o.stance == "undecided" for o in opinions)
+    assert any(one.holds for one in opinions[0].findings)
+    rows = (tmp_path / "c" / ATTEMPTS).read_text().splitlines()
+    assert len(rows) == 4
+
+
+def test_program_reads_copies_and_answers(record: Record, tmp_path: Path) -> None:
+    """Its directory holds the listed files and no others, its task comes on standard input."""
+    script = f"cat > task; find . -type f | sort > seen; printf '%s' '{GOOD}' > \"$1\""
+    made = program(tmp_path, f"{script}; cp task seen '{tmp_path}'")
+    assert ask(record, made).findings[0].path == OUTPUT
+    seen = (tmp_path / "seen").read_text().split()
+    assert sorted(seen) == sorted(
+        ["./seen", "./task", *(f"./{n}" for n in record.materials().names())]
+    )
+    assert "Look." in (tmp_path / "task").read_text()
+
+
+def test_program_gets_no_keys_but_its_own(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment that it sees holds the one that it was declared to need."""
+    monkeypatch.setenv("OTHER_API_KEY", "other-secret-value")
+    monkeypatch.setenv("MINE_API_KEY", "mine-secret-value")
+    script = f"env > '{tmp_path}/env'; printf '%s' '{GOOD}' > \"$1\""
+    ask(record, program(tmp_path, script, key_variables=("MINE_API_KEY",)))
+    told = (tmp_path / "env").read_text()
+    assert "mine-secret-value" in told
+    assert "other-secret-value" not in told
+
+
+def test_program_that_hangs_is_killed_with_all_it_started(record: Record, tmp_path: Path) -> None:
+    """Nothing of its group lives on, and the failure says how long it had."""
+    script = f"sleep 60 & echo $! > '{tmp_path}/pid'; wait"
+    began = time.monotonic()
+    with pytest.raises(AgentFailure, match=r"killed after 0\.5 s"):
+        ask(record, program(tmp_path, script, seconds=0.5))
+    assert time.monotonic() - began < 5
+    child = int((tmp_path / "pid").read_text())
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo broken >&2; exit 3", "stand-in ended with 3: broken"),
+        ('echo prose > "$1"', "stand-in: schema"),
+        ("true", "stand-in: empty"),
+        ('echo "key $MINE_API_KEY" >&2; exit 1', r"\[key hidden\]"),
+    ],
+)
+def test_program_that_gives_nothing_fails_visibly(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
+) -> None:
+    """The message says why, without keys."""
+    monkeypatch.setenv("MINE_API_KEY", "mine-secret-value")
+    with pytest.raises(AgentFailure, match=said) as told:
+        ask(record, program(tmp_path, script, key_variables=("MINE_API_KEY",)))
+    assert "mine-secret-value" not in str(told.value)
+
+
+def test_program_that_is_not_there_fails_visibly(record: Record, tmp_path: Path) -> None:
+    """It is no crash."""
+    with pytest.raises(AgentFailure, match="cannot be started"):
+        ask(record, program(tmp_path, "", command=(str(tmp_path / "gone"),)))
+
+
+def test_program_is_charged_its_maximum_unless_it_says_less(record: Record, tmp_path: Path) -> None:
+    """What is not known counts in full; what claude reports is settled."""
+    ledger = Ledger()
+    ask(record, program(tmp_path, f"printf '%s' '{GOOD}' > \"$1\""), ledger)
+    assert ledger.spent == SPEND
+    told = {
+        "result": GOOD,
+        "total_cost_usd": 0.25,
+        "usage": {"input_tokens": 7, "output_tokens": 5},
+    }
+    claude = program(tmp_path, f"cat <<'X'\n{json.dumps(told)}\nX", read=PROGRAMS["claude"].read)
+    ask(record, claude, ledger)
+    assert ledger.spent == SPEND + Spend(calls=1, tokens=12, dollars=0.25)
+
+
+def test_program_without_room_under_the_cap_is_not_started(record: Record, tmp_path: Path) -> None:
+    """Its declared maximum must fit."""
+    made = program(tmp_path, f"touch '{tmp_path}/started'")
+    with pytest.raises(AgentFailure, match="budget"):
+        ask(record, made, Ledger(Caps(dollars=0.5)))
+    assert not (tmp_path / "started").exists()
+
+
+def test_installed_programs_are_read_only() -> None:
+    """Their command lines say so."""
+    assert "read-only" in PROGRAMS["codex"].command
+    assert "Read,Grep,Glob" in PROGRAMS["claude"].command
+    assert os.sep not in PROGRAMS["claude"].command[0]
