@@ -97,6 +97,18 @@ def parser(prog: str = "python -m prompt_lab") -> ArgumentParser:
     _place_argument(status)
     status.add_argument("--json", action="store_true", help="print it as JSON")
     status.set_defaults(run=_status)
+
+    progress = command(
+        "progress",
+        "Say what was gained since the first iteration: by step, by week, and at what cost.",
+        "",
+        "--csv gains.csv --svg gains.svg",
+    )
+    _place_argument(progress)
+    progress.add_argument("--json", action="store_true", help="print it as JSON")
+    progress.add_argument("--csv", metavar="FILE", type=Path, help="write the weeks as CSV, too")
+    progress.add_argument("--svg", metavar="FILE", type=Path, help="write a drawing, too")
+    progress.set_defaults(run=_progress)
     return root
 
 
@@ -202,4 +214,21 @@ def _status(given: Namespace) -> int:
         print(json.dumps(dataclasses.asdict(found), indent=2))
     else:
         print(text(found))
+    return _ENDED
+
+
+def _progress(given: Namespace) -> int:
+    from prompt_lab.gains import drawing, gains, table_csv, text
+
+    found = gains(find(given.prompt_lab_dir))
+    if given.csv:
+        given.csv.write_text(table_csv(found), encoding="utf-8")
+    if given.svg:
+        given.svg.write_text(drawing(found), encoding="utf-8")
+    if given.json:
+        import json
+
+        print(json.dumps(found.to_row(), indent=2))
+    else:
+        print(text(found), end="")
     return _ENDED

@@ -1,0 +1,1 @@
+"""One iteration: from a candidate to a judged pull request and a row on the scoreboard."""

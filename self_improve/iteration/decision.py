@@ -1,0 +1,146 @@
+"""The one table that turns what was measured and what was said into the end of an iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Word(StrEnum):
+    """What the evaluator says."""
+
+    keep = "KEEP"
+    reject = "REJECT"
+    inconclusive = "INCONCLUSIVE"
+
+
+class End(StrEnum):
+    """What the iteration says. Only YES may be merged."""
+
+    yes = "YES"
+    no = "NO"
+    conditional = "CONDITIONAL"
+    inconclusive = "INCONCLUSIVE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opinions:
+    """What agents and judge made of it, after quotes were checked.
+
+    `supported` says that both agents support the change on quotes that hold, `objections` are
+    those that do. `judge` is 1 if the judge prefers the change beyond chance, -1 if the old, 0
+    otherwise, and None if it was not asked.
+    """
+
+    supported: bool = False
+    objections: Sequence[str] = ()
+    judge: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One further check of a change that earned KEEP.
+
+    `harm` names what it broke; `skipped` says why it was not made although it should be.
+    """
+
+    name: str
+    harm: Sequence[str] = ()
+    skipped: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """How an iteration ends, and every reason for it."""
+
+    end: End
+    reasons: tuple[str, ...]
+    simulated: bool
+
+    @property
+    def told(self) -> str:
+        """The end in words; what simulated models did is always labelled so."""
+        return f"SIMULATED {self.end}" if self.simulated else str(self.end)
+
+    @property
+    def may_merge(self) -> bool:
+        """Whether this is a YES on real evidence."""
+        return self.end is End.yes and not self.simulated
+
+
+def decide(
+    word: Word,
+    *,
+    evidence: str,
+    opinions: Opinions | None = None,
+    verify: Word | None = None,
+    verify_gates: Sequence[str] = (),
+    checks: Sequence[Check] = (),
+) -> Decision:
+    """Return the end of an iteration.
+
+    The evaluator comes first: a REJECT is NO whatever anybody says. Opinions can make a
+    CONDITIONAL of what numbers leave open, or a NO; they never make a YES. A KEEP is a YES only
+    if the verify plans were measured and nothing downstream was harmed; evidence that is
+    missing makes it CONDITIONAL or INCONCLUSIVE, never better.
+
+    Args:
+        word: what the evaluator said on the train plans.
+        evidence: real, simulated or historical; historical is never better than INCONCLUSIVE.
+        opinions: what agents and judge said, or None if they were not asked.
+        verify: what the evaluator said on the verify plans, or None if they were not measured.
+        verify_gates: the hard gates that failed there.
+        checks: the checks downstream and on a whole plan.
+    """
+    end, reasons = _decided(word, opinions or Opinions(), verify, verify_gates, checks)
+    if evidence == "historical" and end in {End.yes, End.conditional}:
+        end = End.inconclusive
+        reasons = (*reasons, "the evidence is historical: its code or settings cannot be named")
+    return Decision(end=end, reasons=reasons, simulated=evidence == "simulated")
+
+
+def _decided(
+    word: Word,
+    opinions: Opinions,
+    verify: Word | None,
+    gates: Sequence[str],
+    checks: Sequence[Check],
+) -> tuple[End, tuple[str, ...]]:
+    if word is Word.reject:
+        return End.no, ("the evaluator rejects it on the train plans",)
+    if word is Word.inconclusive:
+        return _open(opinions)
+    harm = tuple(_harm(verify, gates, checks))
+    if harm:
+        return End.no, harm
+    if verify is None:
+        return End.inconclusive, ("it earned KEEP, but was not measured on the verify plans",)
+    doubts = tuple(_doubts(opinions, checks))
+    if doubts:
+        return End.conditional, ("it earned KEEP", *doubts)
+    return End.yes, ("it earned KEEP, and no further check found harm",)
+
+
+def _open(opinions: Opinions) -> tuple[End, tuple[str, ...]]:
+    silent = "the numbers do not decide"
+    if opinions.objections:
+        return End.no, (silent, *opinions.objections)
+    if opinions.supported and opinions.judge == 1:
+        told = "both agents support it on quotes that hold, and the judge prefers it beyond chance"
+        return End.conditional, (silent, told)
+    return End.inconclusive, (silent,)
+
+
+def _harm(verify: Word | None, gates: Sequence[str], checks: Sequence[Check]) -> Iterator[str]:
+    if verify is Word.reject:
+        yield "the evaluator rejects it on the verify plans"
+    yield from (f"on the verify plans: {gate}" for gate in gates)
+    yield from (f"{check.name}: {told}" for check in checks for told in check.harm)
+
+
+def _doubts(opinions: Opinions, checks: Sequence[Check]) -> Iterator[str]:
+    yield from (f"{check.name} was skipped: {check.skipped}" for check in checks if check.skipped)
+    yield from opinions.objections
+    if opinions.judge == -1:
+        yield "the judge prefers the old outputs beyond chance"
