@@ -22,7 +22,15 @@ from self_improve.options import names_in
 from self_improve.preflight import look
 from self_improve.preparation import Prepared, Wanted, prepared
 from self_improve.progress import display
-from self_improve.session import RunState, Session, Summary, claimed, ledger_for, state_of
+from self_improve.session import (
+    RunState,
+    Session,
+    Side,
+    Summary,
+    claimed,
+    ledger_for,
+    state_of,
+)
 
 OK, SOME_FAILED, BUDGET = 0, 1, 3
 
@@ -116,8 +124,8 @@ async def _run(
     )
     if todo and not options.json:
         _say(f"{work.step.name}: {expected.told()}")
-    session = Session(wanted, work, gateway, display(quiet=options.json))
-    return await session.run(states, pinged)
+    session = Session(gateway, display(quiet=options.json))
+    return await session.run([Side(wanted=wanted, work=work, states=states)], pinged)
 
 
 async def _expected(wanted: Wanted, work: Prepared, states: Sequence[RunState]) -> Estimate:

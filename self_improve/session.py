@@ -80,36 +80,50 @@ class Summary:
         return (*self.already, *self.runs)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """The runs of one code tree and candidate: what was asked for, and what is there already."""
+
+    wanted: Wanted
+    work: Prepared
+    states: Sequence[RunState]
+
+
 class Session:
     """The runs of one command that are not finished, while this process is their only writer."""
 
-    def __init__(self, wanted: Wanted, work: Prepared, gateway: Gateway, display: Display) -> None:
-        self._wanted = wanted
-        self._work = work
+    def __init__(self, gateway: Gateway, display: Display) -> None:
         self._gateway = gateway
         self._display = display
 
-    async def run(self, states: Sequence[RunState], pinged: Mapping[str, Spend]) -> Summary:
-        """Run what is left of `states`, and finish the runs in which nothing is left then.
+    async def run(self, sides: Sequence[Side], pinged: Mapping[str, Spend]) -> Summary:
+        """Run what is left of `sides`, and finish the runs in which nothing is left then.
 
-        The caller holds the claims of all of them.
+        The cells of all sides are run in one random order, so that what changes in the meantime
+        meets all alike; time limit, number of workers and order are those of the first side. The
+        caller holds the claims of all runs.
 
         Raises:
             OSError: the data repo cannot be written.
         """
-        todo = [state for state in states if not state.is_finished]
-        already = tuple(s.run for s in states if s.run is not None and s.is_finished)
+        todo = [(side, s) for side in sides for s in side.states if not s.is_finished]
+        already = tuple(
+            s.run for side in sides for s in side.states if s.run is not None and s.is_finished
+        )
+        first = sides[0].wanted
         async with AsyncExitStack() as stack:
-            arms = [await stack.enter_async_context(self._arm(state, pinged)) for state in todo]
+            arms = [
+                await stack.enter_async_context(_arm(side, state, pinged)) for side, state in todo
+            ]
             jobs = [
                 Job(arm=arm, plan=plan, repeat=repeat)
-                for arm, state in zip(arms, todo, strict=True)
+                for arm, (_, state) in zip(arms, todo, strict=True)
                 for plan, repeat in state.jobs()
             ]
             self._display.begin(len(jobs))
             matrix = Matrix(
-                self._gateway, self._display, seconds=self._wanted.seconds,
-                workers=self._wanted.workers, seed=self._wanted.seed,
+                self._gateway, self._display, seconds=first.seconds, workers=first.workers,
+                seed=first.seed,
             )  # fmt: skip
             try:
                 await matrix.run(jobs)
@@ -129,38 +143,39 @@ class Session:
             over=self._gateway.ledger.reached,
         )
 
-    @asynccontextmanager
-    async def _arm(self, state: RunState, pinged: Mapping[str, Spend]) -> AsyncIterator[Arm]:
-        specification, output = state.specification, self._wanted.output
-        if state.run is None:
-            meta = specification.meta(optimizer=self._work.optimizer, workers=self._wanted.workers)
-            writer = record.begin(
-                output, specification.step.name, specification.digest,
-                meta | {"split": self._wanted.split, "cache": self._wanted.cache is not None},
+
+@asynccontextmanager
+async def _arm(side: Side, state: RunState, pinged: Mapping[str, Spend]) -> AsyncIterator[Arm]:
+    specification, output = state.specification, side.wanted.output
+    if state.run is None:
+        meta = specification.meta(optimizer=side.work.optimizer, workers=side.wanted.workers)
+        writer = record.begin(
+            output, specification.step.name, specification.digest,
+            meta | {"split": side.wanted.split, "cache": side.wanted.cache is not None},
+        )  # fmt: skip
+    else:
+        writer = record.reopen(state.run)
+        writer.event("resumed")
+    path = writer.run.path
+    with contextlib.closing(writer), Appender(path / RESERVATIONS) as reservations:
+        ping = pinged.get(specification.model.name)
+        if ping is not None:
+            # Nothing will match this row, so a later session counts it as spent.
+            identity = {"cell": "preflight", "at": datetime.now(UTC).isoformat()}
+            reservations.append(
+                {"reserved": identity, "tokens": ping.tokens, "dollars": ping.dollars}
+            )
+        journal = FileJournal(path / ATTEMPTS, finished=writer.run.rows())
+        try:
+            yield Arm(
+                specification=specification, writer=writer, journal=journal,
+                server=side.work.server,
+                over_http=side.work.host.uses_gateway_url, log=reservations.append,
+                cache=side.wanted.cache,
+                scratch=output.scratch / writer.run.meta["run_id"],
             )  # fmt: skip
-        else:
-            writer = record.reopen(state.run)
-            writer.event("resumed")
-        path = writer.run.path
-        with contextlib.closing(writer), Appender(path / RESERVATIONS) as reservations:
-            ping = pinged.get(specification.model.name)
-            if ping is not None:
-                # Nothing will match this row, so a later session counts it as spent.
-                identity = {"cell": "preflight", "at": datetime.now(UTC).isoformat()}
-                reservations.append(
-                    {"reserved": identity, "tokens": ping.tokens, "dollars": ping.dollars}
-                )
-            journal = FileJournal(path / ATTEMPTS, finished=writer.run.rows())
-            try:
-                yield Arm(
-                    specification=specification, writer=writer, journal=journal,
-                    server=self._work.server,
-                    over_http=self._work.host.uses_gateway_url, log=reservations.append,
-                    cache=self._wanted.cache,
-                    scratch=output.scratch / writer.run.meta["run_id"],
-                )  # fmt: skip
-            finally:
-                await journal.close()
+        finally:
+            await journal.close()
 
 
 def _finish(arm: Arm) -> None:

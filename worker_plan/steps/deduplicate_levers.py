@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from model_gateway.call import Ask, Call
+from model_gateway.material import blocks, json_block
 from worker_plan.artifact import data
 from worker_plan.errors import StepError
-from worker_plan.material import blocks, json_block
 from worker_plan.raw import record
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.identify_potential_levers import IdentifyPotentialLevers, Lever

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call
+from model_gateway.material import blocks
 from worker_plan.artifact import data, text
-from worker_plan.material import blocks
 from worker_plan.raw import record
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.identify_purpose import IdentifyPurpose

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call, Reply
+from model_gateway.material import blocks
 from worker_plan.artifact import data, text
 from worker_plan.errors import StepError
-from worker_plan.material import blocks
 from worker_plan.raw import metadata
 from worker_plan.shapes import each
 from worker_plan.step import Detail, Step, Written

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call
+from model_gateway.material import blocks, json_block
 from worker_plan.artifact import data
 from worker_plan.errors import StepError
-from worker_plan.material import blocks, json_block
 from worker_plan.raw import record
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.candidate_scenarios import CandidateScenarios, Scenario
