@@ -32,7 +32,8 @@ _TRACE = "trace.txt"
 class Arm:
     """One run under way: what it is, where it is recorded, and where its cells are forked.
 
-    `over_http` gives its cells a loopback URL beside the socket.
+    `over_http` gives its cells a loopback URL beside the socket. `must_ask` says that a cell that
+    asks no model has measured nothing.
     """
 
     specification: RunSpecification
@@ -41,6 +42,7 @@ class Arm:
     server: ForkServer
     scratch: Path
     over_http: bool = False
+    must_ask: bool = True
     log: Log | None = None
     cache: Cache | None = None
 
@@ -160,7 +162,9 @@ class Matrix:
         began = time.monotonic()
         status = await self._run_process(job, scratch, account)
         seconds = time.monotonic() - began
-        error, kind, trace = _outcome(scratch, account, status=status, limit=self._seconds)
+        error, kind, trace = _outcome(
+            scratch, account, status=status, limit=self._seconds, must_ask=job.arm.must_ask
+        )
         if account.budget_reached:
             self.tally.budget = True
             job.arm.writer.event("budget_reached", plan_name=job.plan, repeat=job.repeat)
@@ -250,7 +254,7 @@ class Matrix:
 
 
 def _outcome(
-    scratch: Scratch, account: Account, *, status: int | None, limit: float
+    scratch: Scratch, account: Account, *, status: int | None, limit: float, must_ask: bool
 ) -> tuple[str | None, FailureKind | None, str | None]:
     """Return what went wrong with a cell, the kind of failure and the traceback, or Nones."""
     if status is None:
@@ -263,6 +267,6 @@ def _outcome(
         kind = failed.failure_kind if failed is not None else None
         told = scratch.without_paths(f"{result.kind}: {result.error}")
         return told, kind, result.trace
-    if not account.attempts:
+    if must_ask and not account.attempts:
         return "the step ended without asking a model: nothing was measured", None, None
     return None, None, None

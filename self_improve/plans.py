@@ -92,7 +92,7 @@ def inputs_of(plans: Sequence[BaselinePlan], step: StepFacts, host: Host) -> dic
     outside = [name for name in step.inputs if Path(name).is_absolute()]
     if outside:
         problems.append(f"{step.name} reads outside the plan: {', '.join(outside)}")
-    found = {plan.name: _inputs_of(plan, step, host, problems) for plan in plans}
+    found = {plan.name: inputs_of_plan(plan, step, host, problems) for plan in plans}
     if problems:
         raise UsageError(
             f"The step {step.name} cannot run on these plans:\n  "
@@ -102,7 +102,10 @@ def inputs_of(plans: Sequence[BaselinePlan], step: StepFacts, host: Host) -> dic
     return found
 
 
-def _inputs_of(plan: BaselinePlan, step: StepFacts, host: Host, problems: list[str]) -> PlanInputs:
+def inputs_of_plan(
+    plan: BaselinePlan, step: StepFacts, host: Host, problems: list[str]
+) -> PlanInputs:
+    """Return what `step` reads of one plan; what is missing or unreadable joins `problems`."""
     names = {str(p.relative_to(plan.path)) for p in plan.path.rglob("*") if p.is_file()}
     files: dict[str, Path] = {}
     for wanted in step.inputs:

@@ -82,11 +82,15 @@ class Summary:
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """The runs of one code tree and candidate: what was asked for, and what is there already."""
+    """The runs of one code tree and candidate: what was asked for, and what is there already.
+
+    `must_ask` is False for steps that only assemble text: their cells need not ask a model.
+    """
 
     wanted: Wanted
     work: Prepared
     states: Sequence[RunState]
+    must_ask: bool = True
 
 
 class Session:
@@ -170,7 +174,8 @@ async def _arm(side: Side, state: RunState, pinged: Mapping[str, Spend]) -> Asyn
             yield Arm(
                 specification=specification, writer=writer, journal=journal,
                 server=side.work.server,
-                over_http=side.work.host.uses_gateway_url, log=reservations.append,
+                over_http=side.work.host.uses_gateway_url, must_ask=side.must_ask,
+                log=reservations.append,
                 cache=side.wanted.cache,
                 scratch=output.scratch / writer.run.meta["run_id"],
             )  # fmt: skip
