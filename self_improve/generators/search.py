@@ -1,0 +1,241 @@
+"""One search: admits proposals, keeps to its budget, remembers every score, logs every refusal."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from model_gateway.call import Call, FailureKind, R, Reply
+from model_gateway.config import Model
+from self_improve.counsel import Counsel
+from self_improve.generators.admission import Admission, Refused
+from self_improve.generators.trial import (
+    Case,
+    Generator,
+    Outcome,
+    Proposal,
+    Scored,
+    SearchOver,
+    Texts,
+)
+
+Cell = tuple[Proposal, Case]
+Measure = Callable[[Sequence[Cell]], Awaitable[Sequence[Outcome]]]
+"""Runs cells and returns their outcomes in the same order."""
+Log = Callable[[dict[str, Any]], None]
+
+MOST_FAILURES = 12
+MOST_REFUSALS = 200
+_LONGER = 2.5
+_ROOM = 3000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What a search is about; see `Trial` for the fields.
+
+    `cells` bounds the step calls, counted in cells; the proposer's calls are bounded by the
+    ledger behind `counsel`. `material` are the plans' texts, whose words must not be copied.
+    """
+
+    step: str
+    texts: Texts
+    searched: Sequence[str]
+    cases: Sequence[Case]
+    cells: int
+    seed: int
+    proposer: Model
+    instructions: str = ""
+    constraints: Sequence[str] = ()
+    failed: Sequence[Mapping[str, Any]] = ()
+    material: Sequence[str] = ()
+    small: bool = False
+    longest: int | None = None
+
+
+@dataclass(kw_only=True)
+class Found:
+    """What came of a search. `stopped` says why it ended; `trace` is the best score by cells."""
+
+    generator: str
+    scored: tuple[Scored, ...]
+    cells: int
+    asked: int
+    refused: int
+    stopped: str
+    trace: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(kw_only=True)
+class Search:
+    """The driver's side of one search: a `Trial` for a generator."""
+
+    setting: Setting
+    measure: Measure
+    counsel: Counsel
+    log: Log = field(default=lambda _: None)
+
+    def __post_init__(self) -> None:
+        setting = self.setting
+        self.step = setting.step
+        self.searched: Sequence[str] = tuple(setting.searched)
+        self.cases: Sequence[Case] = tuple(setting.cases)
+        self.instructions = setting.instructions
+        self.constraints: Sequence[str] = tuple(setting.constraints)
+        self.failed: Sequence[Mapping[str, Any]] = tuple(setting.failed)
+        self.small = setting.small
+        self.random = random.Random(setting.seed)  # noqa: S311 - chance of a search, no secret
+        size = sum(map(len, setting.texts.values()))
+        self.longest = setting.longest or int(size * _LONGER) + _ROOM
+        self.baseline = Proposal(id=_id(setting.texts), texts=dict(setting.texts))
+        self._admission = Admission(
+            setting.texts,
+            setting.searched,
+            longest=self.longest,
+            rejected=[f["texts"] for f in setting.failed if isinstance(f.get("texts"), dict)],
+            material=setting.material,
+        )
+        self._proposals = {self.baseline.id: self.baseline}
+        self._outcomes: dict[tuple[str, str], Outcome] = {}
+        self._cells = self._asked = self._refused = 0
+        self._trace: list[tuple[int, float]] = []
+
+    @property
+    def left(self) -> int:
+        """The step calls that the budget still allows, in cells."""
+        return self.setting.cells - self._cells
+
+    def admit(
+        self,
+        texts: Texts,
+        *,
+        operator: str,
+        parents: Sequence[Proposal] = (),
+        change: str = "",
+        demonstrations: Sequence[str] = (),
+    ) -> Proposal | None:
+        """Return the proposal that these texts make, or None with the reason in the log.
+
+        Raises:
+            SearchOver: so many proposals in a row were refused that no end is in sight.
+        """
+        base = parents[0].texts if parents else self.baseline.texts
+        try:
+            whole = self._admission.whole(texts, base, demonstrations=demonstrations)
+        except Refused as refused:
+            self._refuse(operator, str(refused))
+            return None
+        made = _id(whole)
+        if made in self._proposals:
+            told = "it is the baseline" if made == self.baseline.id else f"it repeats {made}"
+            self._refuse(operator, told)
+            return None
+        proposal = Proposal(
+            id=made, texts=whole, parents=tuple(p.id for p in parents), operator=operator,
+            change=change,
+        )  # fmt: skip
+        self._proposals[made] = proposal
+        self.log(
+            {
+                "event": "admitted", "id": made, "operator": operator, "change": change,
+                "parents": list(proposal.parents), "texts": dict(texts),
+            }
+        )  # fmt: skip
+        return proposal
+
+    async def score(self, proposals: Sequence[Proposal], cases: Sequence[Case]) -> list[Scored]:
+        """Try proposals on cases, side by side; what was tried before is not tried again."""
+        wanted = [(p, c) for p in _unique(proposals) for c in dict.fromkeys(cases)]
+        new = [(p, c) for p, c in wanted if (p.id, c.id) not in self._outcomes]
+        if len(new) > self.left:
+            raise SearchOver(f"the budget of {self.setting.cells} cells is used up")
+        if new:
+            self._cells += len(new)
+            outcomes = await self.measure(new)
+            for (proposal, case), outcome in zip(new, outcomes, strict=True):
+                self._outcomes[proposal.id, case.id] = outcome
+            self._follow()
+        return [self.known(proposal) for proposal in proposals]
+
+    def known(self, proposal: Proposal) -> Scored:
+        """Return everything known of a proposal."""
+        outcomes = {c: o for (p, c), o in self._outcomes.items() if p == proposal.id}
+        return Scored(proposal=proposal, outcomes=outcomes)
+
+    async def ask(self, role: str, call: Call[R]) -> Reply[R]:
+        """Put a call to the proposer."""
+        self._asked += 1
+        reply = await self.counsel.ask(role, self.setting.proposer, call)
+        if reply.failure is not None:
+            self.log({"event": "no proposal", "role": role, "reason": str(reply.failure)})
+            if reply.failure.kind is FailureKind.budget:
+                raise SearchOver(str(reply.failure))
+        return reply
+
+    def note(self, text: str) -> None:
+        """Write a line into the log of the search."""
+        self.log({"event": "note", "text": text})
+
+    async def run(self, generator: Generator) -> Found:
+        """Let `generator` search until it is over, and return all that was found.
+
+        The baseline is scored on all cases first, because everything is compared with it.
+        """
+        stopped = "nothing left to try"
+        try:
+            await self.score([self.baseline], self.cases)
+            await generator.search(self)
+        except SearchOver as over:
+            stopped = str(over)
+        self.log({"event": "over", "reason": stopped})
+        return Found(
+            generator=generator.name,
+            scored=tuple(self.known(p) for p in self._proposals.values()),
+            cells=self._cells,
+            asked=self._asked,
+            refused=self._refused,
+            stopped=stopped,
+            trace=tuple(self._trace),
+        )
+
+    def _refuse(self, operator: str, reason: str) -> None:
+        self._refused += 1
+        self.log({"event": "refused", "operator": operator, "reason": reason})
+        if self._refused >= MOST_REFUSALS + 4 * len(self._proposals):
+            raise SearchOver(f"{self._refused} proposals were refused; see the log")
+
+    def _follow(self) -> None:
+        """Keep the curve of the best score, and end a search in which nothing can be measured."""
+        if self._cells >= MOST_FAILURES and all(o.score is None for o in self._outcomes.values()):
+            one = next(iter(self._outcomes.values()))
+            raise SearchOver(f"every one of {self._cells} cells failed: {one.failure}")
+        whole = (self.known(p).on(self.cases) for p in self._proposals.values())
+        best = max((score for score in whole if score is not None), default=None)
+        if best is not None:
+            self._trace.append((self._cells, best))
+
+
+def best_of(found: Found, cases: Sequence[Case]) -> Scored | None:
+    """Return the best proposal that was scored on all of `cases`; of equals, the shorter text."""
+    whole = [(s.on(cases), -s.proposal.size, s) for s in found.scored]
+    scored = [(score, size, s) for score, size, s in whole if score is not None]
+    return max(scored, key=lambda one: one[:2])[2] if scored else None
+
+
+async def gathered(trial_calls: Sequence[Awaitable[Reply[R]]]) -> list[Reply[R]]:
+    """Await calls that were begun side by side; the replies come in their order."""
+    return list(await asyncio.gather(*trial_calls))
+
+
+def _unique(proposals: Sequence[Proposal]) -> list[Proposal]:
+    return list({p.id: p for p in proposals}.values())
+
+
+def _id(texts: Texts) -> str:
+    plain = json.dumps(dict(texts), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:12]
