@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import pytest
-
 from pydantic import BaseModel
 
 from model_gateway.call import Call, Failure, FailureKind
