@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from model_gateway import arguments
+
 SPEEDS = ("ALL_DETAILS_BUT_SLOW", "FAST_BUT_SKIP_DETAILS", "PING_LLM")
 
 EXAMPLES = """\
@@ -50,7 +52,9 @@ def parser(prog: str = "python -m self_improve.runner") -> argparse.ArgumentPars
         "--fallback", action="append", default=[], metavar="NAME",
         help="a model to ask when the measured one fails; such cells are marked, never evidence",
     )  # fmt: skip
-    what.add_argument("--repeats", type=_positive, default=1, metavar="N", help="runs of each cell")
+    what.add_argument(
+        "--repeats", type=arguments.positive, default=1, metavar="N", help="runs of each cell"
+    )
     what.add_argument(
         "--speed", choices=SPEEDS, default=SPEEDS[0], help="how much work a step does"
     )
@@ -88,18 +92,20 @@ def parser(prog: str = "python -m self_improve.runner") -> argparse.ArgumentPars
 
     limits = made.add_argument_group("limits")
     limits.add_argument(
-        "--workers", type=_positive, default=64, metavar="N", help="cells side by side, at most"
+        "--workers",
+        type=arguments.positive,
+        default=64,
+        metavar="N",
+        help="cells side by side, at most",
     )
     limits.add_argument(
-        "--timeout", type=_amount, default=1800.0, metavar="SECONDS", help="time limit of a cell"
+        "--timeout",
+        type=arguments.amount,
+        default=1800.0,
+        metavar="SECONDS",
+        help="time limit of a cell",
     )
-    limits.add_argument(
-        "--max-calls", type=_positive, metavar="N", help="cap on requests to models"
-    )
-    limits.add_argument(
-        "--max-tokens", type=_positive, metavar="N", help="cap on tokens, in and out"
-    )
-    limits.add_argument("--max-cost", type=_amount, metavar="DOLLARS", help="cap on US dollars")
+    arguments.caps(limits)
 
     told = made.add_argument_group("what it tells")
     told.add_argument(
@@ -113,23 +119,3 @@ def names_in(options: argparse.Namespace) -> list[str]:
     """Return the names of models from `--model` and `--models`, in their order."""
     listed = [name.strip() for group in options.models for name in group.split(",")]
     return [name for name in (*options.model, *listed) if name]
-
-
-def _positive(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
-    return number
-
-
-def _amount(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
-    return number

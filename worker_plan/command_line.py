@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from model_gateway import arguments
+
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 SPEEDS = ("ALL_DETAILS_BUT_SLOW", "FAST_BUT_SKIP_DETAILS", "PING_LLM")
 FORMATS = ("json", "mermaid", "svg")
@@ -60,38 +62,12 @@ def _running(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     command.add_argument("--speed", choices=SPEEDS, default=SPEEDS[0], help="how much work to do")
     command.add_argument(
-        "--workers", type=_positive, default=4, metavar="N", help="steps side by side"
+        "--workers", type=arguments.positive, default=4, metavar="N", help="steps side by side"
     )
-    command.add_argument(
-        "--max-calls", type=_positive, metavar="N", help="cap on requests to models"
-    )
-    command.add_argument(
-        "--max-tokens", type=_positive, metavar="N", help="cap on tokens, in and out"
-    )
-    command.add_argument("--max-cost", type=_amount, metavar="DOLLARS", help="cap on US dollars")
+    arguments.caps(command)
     command.add_argument(
         "--dry-run", action="store_true", help="show what a plan costs; run nothing"
     )
-
-
-def _positive(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
-    return number
-
-
-def _amount(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
-    return number
 
 
 def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:

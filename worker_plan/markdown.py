@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+INCOMPLETE = "**Incomplete.**"
+"""What a note on gaps begins with, so that the report can count and show them."""
+
 
 def bullets(texts: Iterable[str]) -> list[str]:
     """Return one line of a list for each text that is not empty."""
@@ -30,7 +33,7 @@ def gaps(missing: Sequence[str]) -> list[str]:
     if not missing:
         return []
     return [
-        f"> **Incomplete.** The model gave nothing usable for: {'; '.join(map(line, missing))}.",
+        f"> {INCOMPLETE} The model gave nothing usable for: {'; '.join(map(line, missing))}.",
         "",
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from model_gateway import arguments
 from self_improve.options import SPEEDS
 
 ANALYSE = ("auto", "always", "never")
@@ -58,7 +59,11 @@ def _what(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--branch", metavar="NAME", help="a candidate as code: a branch")
     group.add_argument("--pr", type=int, metavar="N", help="a candidate as code: a pull request")
     group.add_argument(
-        "--candidates", type=_whole, default=0, metavar="N", help="have N candidates proposed"
+        "--candidates",
+        type=arguments.whole,
+        default=0,
+        metavar="N",
+        help="have N candidates proposed",
     )
     group.add_argument(
         "--generator", default="reflective", metavar="NAME",
@@ -84,7 +89,7 @@ def _where(group: argparse._ArgumentGroup) -> None:
         "--models", action="append", default=[], metavar="A,B", help="the same, listed"
     )
     group.add_argument(
-        "--repeats", type=_positive, default=1, metavar="N", help="runs of each cell"
+        "--repeats", type=arguments.positive, default=1, metavar="N", help="runs of each cell"
     )
     group.add_argument("--speed", choices=SPEEDS, default=SPEEDS[0], help="how much work to do")
     group.add_argument("--seed", type=int, default=1, help="seed of cells, order and statistics")
@@ -139,46 +144,24 @@ def _phases(group: argparse._ArgumentGroup) -> None:
 
 def _limits(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--workers", type=_positive, default=64, metavar="N", help="cells side by side, at most"
+        "--workers",
+        type=arguments.positive,
+        default=64,
+        metavar="N",
+        help="cells side by side, at most",
     )
     group.add_argument(
-        "--timeout", type=_amount, default=1800.0, metavar="SECONDS", help="time limit of a cell"
+        "--timeout",
+        type=arguments.amount,
+        default=1800.0,
+        metavar="SECONDS",
+        help="time limit of a cell",
     )
-    group.add_argument("--max-calls", type=_positive, metavar="N", help="cap on requests to models")
+    arguments.caps(group)
     group.add_argument(
-        "--max-tokens", type=_positive, metavar="N", help="cap on tokens, in and out"
-    )
-    group.add_argument("--max-cost", type=_amount, metavar="DOLLARS", help="cap on US dollars")
-    group.add_argument(
-        "--max-iterations", type=_positive, default=1, metavar="N",
+        "--max-iterations", type=arguments.positive, default=1, metavar="N",
         help="go on with new candidates from the best so far, at most so often",
     )  # fmt: skip
     group.add_argument(
         "--dry-run", action="store_true", help="show what it would do and cost; send nothing"
     )
-
-
-def _whole(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = -1
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0")
-    return number
-
-
-def _positive(text: str) -> int:
-    if _whole(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
-    return int(text)
-
-
-def _amount(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
-    return number
