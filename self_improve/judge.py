@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from importlib import resources
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -17,10 +16,10 @@ from model_gateway.call import Call
 from model_gateway.config import Model
 from model_gateway.material import block, json_block
 from rubrics.rubric import Question
+from self_improve import instructions
 from self_improve.counsel import Counsel
 from self_improve.measured import CellKey
 
-PROMPT_FILE = "judge.md"
 ROLE = "judge"
 CHANCE = 0.05
 _MOST_TOKENS = 4000
@@ -117,12 +116,6 @@ class Judged:
         return asdict(self) | {"preference": self.preference}
 
 
-def prompt() -> str:
-    """Return the judge's instructions, a versioned file that is part of the evidence."""
-    place = resources.files("self_improve") / "prompts" / PROMPT_FILE
-    return place.read_text(encoding="utf-8")
-
-
 async def judge(
     counsel: Counsel, model: Model, questions: Sequence[Question], pairs: Sequence[Pair]
 ) -> Judged:
@@ -130,7 +123,7 @@ async def judge(
 
     A reply that fails makes its pair fail, which is counted and is neither win nor tie.
     """
-    told = prompt()
+    told = instructions.read(ROLE)
     opinions = await asyncio.gather(
         *(
             _opinion(counsel, model, told, questions, pair, swapped=swapped)

@@ -1,0 +1,15 @@
+"""Instructions for proposers and judges: versioned files, part of the evidence."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+
+def read(name: str) -> str:
+    """Return the instructions called `name`.
+
+    Raises:
+        FileNotFoundError: there are none of that name.
+    """
+    place = resources.files("self_improve") / "prompts" / f"{name}.md"
+    return place.read_text(encoding="utf-8")

@@ -1,0 +1,66 @@
+"""The house default shows faults and goes on from what is better."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from model_gateway.call import Call, Failure, FailureKind
+from self_improve.generators.reflective import _FRUITLESS, VARIANTS, Reflective
+from self_improve.generators.search import best_of
+from tests.self_improve.generators.conftest import CASES, PLAN, START, SURFACE
+
+
+def climbing(role: str, call: Call[Any]) -> Any:
+    """Add a sentence to the text that is shown; one of the variants is worse."""
+    shown = call.user.split(f'<prompt id="{SURFACE}">\n')[1].split("\n</prompt>")[0]
+    more = [f"{shown}\nSay it once, like {call.key} {n}." for n in range(VARIANTS - 1)]
+    return {"variants": [{"surface": SURFACE, "text": t, "change": "more"} for t in (*more, "No.")]}
+
+
+def test_search_climbs_to_the_top(search) -> None:
+    """From the baseline, by the texts that raced best."""
+    found = asyncio.run(search(climbing).run(Reflective()))
+    best = best_of(found, CASES)
+    assert best.score == 1.0
+    assert best.proposal.change == "more"
+    assert found.cells <= 400
+
+
+def test_weak_variants_cost_few_cells(search) -> None:
+    """What loses on the first cases is tried on no others."""
+    made = search(climbing, cells=60)
+    asyncio.run(made.run(Reflective()))
+    worst = [case for text, case in made.measure.cells if text == "No.\n"]
+    assert len(worst) == 3
+
+
+def test_proposer_is_shown_what_it_needs(search) -> None:
+    """Aims, wishes, texts, faults with their words, and what was rejected before."""
+    made = search(
+        climbing, cells=30, failed=[{"texts": {SURFACE: "Old idea."}, "reasons": ["collapse"]}]
+    )
+    asyncio.run(made.run(Reflective()))
+    user = made.counsel.log[0][1].user
+    for told in ("Goal: good moorings.", "Never more than nine.", "Name the moorings.",
+                 "It is by the water.", "Old idea.", "collapse"):  # fmt: skip
+        assert told in user
+
+
+def test_silent_proposer_ends_the_search(search) -> None:
+    """After a bounded number of rounds, with a reason."""
+    down = Failure(kind=FailureKind.server, message="down")
+    made = search(lambda role, call: down)
+    found = asyncio.run(made.run(Reflective()))
+    assert found.asked == _FRUITLESS
+    assert found.cells == len(CASES)
+
+
+def test_same_text_again_and_copied_words_do_not_stall_or_win(search, rows) -> None:
+    """They are refused, each with its reason."""
+    said = [START, f"Name moorings. {PLAN}", "x" * 200_000, "```\nName"]
+    made = search(lambda role, call: {"variants": [{"surface": SURFACE, "text": t} for t in said]})
+    found = asyncio.run(made.run(Reflective()))
+    assert len(found.scored) == 1
+    reasons = {row["reason"].split(":")[0][:20] for row in rows if row["event"] == "refused"}
+    assert len(reasons) == 4
