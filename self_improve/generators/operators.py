@@ -13,14 +13,15 @@ import json
 from collections.abc import Callable
 from random import Random
 
+from self_improve.generators import proposing
 from self_improve.generators.pieces import Piece, joined, numbers, split
 from self_improve.generators.racing import race
-from self_improve.generators.trial import Outcome, Proposal, Scored, Trial
+from self_improve.generators.trial import Proposal, Scored, Trial
 
 EDITS, BATCH, SURVIVORS = 4, 3, 1
 _TRIES = 12
 _GOOD = 0.8
-_MOST_EXAMPLE = 300
+_LEAST_EXAMPLE, _MOST_EXAMPLE = 40, 300
 
 Edited = tuple[str, str] | None
 """The new text and the change in words, or None where the edit finds nothing to do."""
@@ -147,23 +148,9 @@ def propose(trial: Trial, parent: Scored) -> Proposal | None:
 def _example(trial: Trial, parent: Scored) -> str:
     """Return a text that the step wrote where it did well, as a demonstration."""
     good = [o for o in parent.outcomes.values() if o.score is not None and o.score >= _GOOD]
-    texts = [text for outcome in good for text in _texts(outcome)]
+    lines = [" ".join(text.split()) for o in good for text in proposing.leaves(o.output)]
+    texts = [line for line in lines if _LEAST_EXAMPLE <= len(line) <= _MOST_EXAMPLE]
     return trial.random.choice(texts) if texts else ""
-
-
-def _texts(outcome: Outcome) -> list[str]:
-    """Return the longer texts of an output, each on one line."""
-    found: list[str] = []
-    rest = [outcome.output]
-    while rest:
-        one = rest.pop()
-        if isinstance(one, str) and 40 <= len(one) <= _MOST_EXAMPLE:
-            found.append(" ".join(one.split()))
-        elif isinstance(one, dict):
-            rest.extend(one.values())
-        elif isinstance(one, list):
-            rest.extend(one)
-    return sorted(found)
 
 
 def _changed_number(text: str, random: Random, by: int) -> Edited:

@@ -93,3 +93,19 @@ def admitted(
     return trial.admit(
         {surface: variant.text}, operator=operator, parents=parents, change=change[:300]
     )
+
+
+def plainly(value: Any) -> str:
+    """Return JSON values as a text for a reader."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def leaves(value: Any) -> list[str]:
+    """Return every text in JSON values, in order."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping):
+        return [text for inner in value.values() for text in leaves(inner)]
+    if isinstance(value, list):
+        return [text for inner in value for text in leaves(inner)]
+    return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from self_improve.generators.trial import Case, Proposal, Scored, Trial
 
@@ -43,3 +43,37 @@ async def race(
     best = parent.on(trial.cases) or 0.0
     better = [one for one in whole if (one.on(trial.cases) or 0.0) > best]
     return sorted(better, key=lambda one: one.on(trial.cases) or 0.0, reverse=True)
+
+
+def sample(trial: Trial, size: int) -> list[Case]:
+    """Return a fixed few of the cases, spread over the models by chance, in their order."""
+    if size >= len(trial.cases):
+        return list(trial.cases)
+    chosen = set(trial.random.sample(range(len(trial.cases)), size))
+    return [case for number, case in enumerate(trial.cases) if number in chosen]
+
+
+def ranked(scored: Iterable[Scored], cases: Sequence[Case]) -> list[Scored]:
+    """Return what was scored on `cases`, the best first, the shorter of equals first, each once."""
+    unique = {one.proposal.id: one for one in scored}.values()
+    known = [(one.on(cases), one) for one in unique]
+    whole = [(score, one) for score, one in known if score is not None]
+    return [one for _, one in sorted(whole, key=lambda w: (-w[0], w[1].proposal.size))]
+
+
+async def confirm(trial: Trial, scored: Iterable[Scored], cases: Sequence[Case], most: int) -> None:
+    """Score the best few of a search on all cases, as far as the budget has room.
+
+    Raises:
+        SearchOver: the budget is used up.
+    """
+    for one in ranked(scored, cases)[:most]:
+        if trial.left < sum(case.id not in one.outcomes for case in trial.cases):
+            trial.note(f"no room is left to try {one.proposal.id} on all cases")
+            continue
+        await trial.score([one.proposal], trial.cases)
+
+
+def has_room(trial: Trial, cells: int, confirmations: int) -> bool:
+    """Whether `cells` can be run and so many proposals still be tried on all cases after it."""
+    return trial.left >= cells + confirmations * len(trial.cases)

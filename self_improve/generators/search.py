@@ -15,6 +15,7 @@ from model_gateway.config import Model
 from self_improve.counsel import Counsel
 from self_improve.generators.admission import Admission, Refused
 from self_improve.generators.trial import (
+    JUDGE,
     Case,
     Generator,
     Outcome,
@@ -40,7 +41,8 @@ class Setting:
     """What a search is about; see `Trial` for the fields.
 
     `cells` bounds the step calls, counted in cells; the proposer's calls are bounded by the
-    ledger behind `counsel`. `material` are the plans' texts, whose words must not be copied.
+    ledger behind `counsel`. `judge` answers the calls of the role JUDGE, the proposer all others.
+    `material` are the plans' texts, whose words must not be copied.
     """
 
     step: str
@@ -50,6 +52,7 @@ class Setting:
     cells: int
     seed: int
     proposer: Model
+    judge: Model | None = None
     instructions: str = ""
     constraints: Sequence[str] = ()
     failed: Sequence[Mapping[str, Any]] = ()
@@ -170,12 +173,17 @@ class Search:
     async def ask(self, role: str, call: Call[R]) -> Reply[R]:
         """Put a call to the proposer."""
         self._asked += 1
-        reply = await self.counsel.ask(role, self.setting.proposer, call)
+        judge = self.setting.judge if role == JUDGE else None
+        reply = await self.counsel.ask(role, judge or self.setting.proposer, call)
         if reply.failure is not None:
             self.log({"event": "no proposal", "role": role, "reason": str(reply.failure)})
             if reply.failure.kind is FailureKind.budget:
                 raise SearchOver(str(reply.failure))
         return reply
+
+    async def ask_all(self, role: str, calls: Sequence[Call[R]]) -> list[Reply[R]]:
+        """Put calls side by side; the replies come in the order of the calls."""
+        return list(await asyncio.gather(*(self.ask(role, call) for call in calls)))
 
     def note(self, text: str) -> None:
         """Write a line into the log of the search."""
@@ -225,11 +233,6 @@ def best_of(found: Found, cases: Sequence[Case]) -> Scored | None:
     whole = [(s.on(cases), -s.proposal.size, s) for s in found.scored]
     scored = [(score, size, s) for score, size, s in whole if score is not None]
     return max(scored, key=lambda one: one[:2])[2] if scored else None
-
-
-async def gathered(trial_calls: Sequence[Awaitable[Reply[R]]]) -> list[Reply[R]]:
-    """Await calls that were begun side by side; the replies come in their order."""
-    return list(await asyncio.gather(*trial_calls))
 
 
 def _unique(proposals: Sequence[Proposal]) -> list[Proposal]:

@@ -12,6 +12,9 @@ from model_gateway.call import Call, R, Reply
 Texts = Mapping[str, str]
 """Prompt texts by surface id."""
 
+JUDGE = "judge"
+"""The role whose calls go to a model that compares outputs rather than to the proposer."""
+
 
 class SearchOver(Exception):  # noqa: N818 - the end of a search, not a fault
     """The search ends here: no budget is left, or nothing can be measured; the text says why."""
@@ -156,6 +159,14 @@ class Trial(Protocol):
 
     async def ask(self, role: str, call: Call[R]) -> Reply[R]:
         """Put a call to the proposer; the same role, key and words are answered from the journal.
+
+        Raises:
+            SearchOver: no budget is left.
+        """
+        ...
+
+    async def ask_all(self, role: str, calls: Sequence[Call[R]]) -> list[Reply[R]]:
+        """Put calls side by side; the replies come in the order of the calls.
 
         Raises:
             SearchOver: no budget is left.

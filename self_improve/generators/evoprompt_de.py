@@ -1,0 +1,96 @@
+"""EvoPrompt DE: each slot meets a trial made of two others, the best and itself; the better stays.
+
+Source: Guo et al. 2024 (arXiv 2309.08532), algorithm 3, and its code.
+
+Defaults: a population of 10, 10 generations. For each slot one call goes through all four steps:
+the difference of two other members, a mutation of the differing parts, their combination with the
+best so far, and crossover with the slot's own prompt. Only a better trial takes the slot. Adapted:
+as for the GA (evoprompt_ga.py). --small: a population of 20, 30 generations.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from model_gateway.call import Call
+from self_improve import instructions
+from self_improve.generators import population, proposing
+from self_improve.generators.proposing import REPLY_TOKENS, Variant
+from self_improve.generators.racing import confirm, has_room, ranked, sample
+from self_improve.generators.trial import Proposal, Scored, Trial
+
+MEMBERS, GENERATIONS, CASES, CONFIRMED = 10, 10, 3, 3
+_FEWEST = 3
+
+
+class Trialled(Variant):
+    """The four steps of one trial."""
+
+    differences: str = Field(default="", description="1 to 3 sentences.")
+    mutated: str = Field(default="", description="The changed parts.")
+    combined: str = Field(default="", description="The text before the crossover.")
+
+
+class EvoPromptDe:
+    """Differential evolution on texts."""
+
+    name = "evoprompt-de"
+
+    async def search(self, trial: Trial) -> None:
+        """Hold a contest for each slot, generation by generation."""
+        members, generations = (20, 30) if trial.small else (MEMBERS, GENERATIONS)
+        cases = sample(trial, CASES)
+        slots = await population.initial(trial, members, cases)
+        if len(slots) < _FEWEST:
+            trial.note(f"a population of {len(slots)} has no two others to differ")
+        for generation in range(1, generations + 1):
+            enough = len(slots) >= _FEWEST
+            if not enough or not has_room(trial, len(slots) * len(cases), CONFIRMED):
+                break
+            surface = population.in_turn(trial, generation - 1)
+            best = ranked(slots, cases)[0]
+            made = await self._trials(trial, slots, best, surface, generation)
+            tried = await trial.score(list(made.values()), cases)
+            for place, scored in zip(made, tried, strict=True):
+                if (scored.on(cases) or 0.0) > (slots[place].on(cases) or 0.0):
+                    slots[place] = scored
+        await confirm(trial, slots, cases, CONFIRMED)
+
+    async def _trials(
+        self, trial: Trial, slots: list[Scored], best: Scored, surface: str, generation: int
+    ) -> dict[int, Proposal]:
+        """Return the trial of each slot for which there is one."""
+        donors = []
+        for place in range(len(slots)):
+            others = [n for n in range(len(slots)) if n != place]
+            one, two = trial.random.sample(others, 2)
+            donors.append((slots[one], slots[two], best, slots[place]))
+        calls = [
+            Call(
+                key=f"generation_{generation}/{place}",
+                system=instructions.read("evoprompt_de"),
+                user="\n\n".join(
+                    [
+                        proposing.aims(trial),
+                        *(proposing.named(surface, p.proposal.texts[surface]) for p in shown),
+                    ]
+                ),
+                schema=Trialled,
+                max_output_tokens=REPLY_TOKENS,
+            )
+            for place, shown in enumerate(donors)
+        ]
+        replies = await trial.ask_all(self.name, calls)
+        made = {
+            place: trial.admit(
+                {surface: reply.value.text}, operator="differential",
+                parents=[slots[place].proposal, *(p.proposal for p in donors[place][:3])],
+                change=reply.value.change,
+            )
+            for place, reply in enumerate(replies)
+            if reply.value is not None
+        }  # fmt: skip
+        return {place: one for place, one in made.items() if one is not None}
+
+
+GENERATOR = EvoPromptDe

@@ -1,0 +1,149 @@
+"""GEPA: reflection on traces, a gate on a minibatch, and a Pareto front over single cases.
+
+Source: Agrawal et al. 2025, GEPA: Reflective Prompt Evolution Can Outperform Reinforcement Learning
+(arXiv 2507.19457), algorithms 1 and 2, and its code.
+
+Defaults: minibatch of 3, texts in round robin, merge off; a parent is drawn from the front of
+those that are best on at least one case, after pruning the dominated, weighted by the cases it
+wins; a minibatch on which the parent is perfect is skipped; a child that beats its parent on the
+minibatch is scored on all cases and joins the pool. Adapted: minibatch and full scoring use the
+same train cases, since the verify split is no search's to see; three children of different parents
+are proposed side by side. --small changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from model_gateway.call import Call
+from model_gateway.material import json_block
+from self_improve import instructions
+from self_improve.generators import proposing
+from self_improve.generators.proposing import REPLY_TOKENS, Variant
+from self_improve.generators.racing import has_room
+from self_improve.generators.trial import Case, Outcome, Proposal, Scored, Trial
+
+MINIBATCH, SIDE_BY_SIDE = 3, 3
+PERFECT = 0.999
+_FRUITLESS = 12
+_LONGEST = 1500
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Attempt:
+    parent: Scored
+    cases: tuple[Case, ...]
+    surface: str
+
+
+class Gepa:
+    """Genetic-Pareto."""
+
+    name = "gepa"
+
+    async def search(self, trial: Trial) -> None:
+        """Reflect, gate, and widen the pool, until the budget or ideas run out."""
+        pool = await trial.score([trial.baseline], trial.cases)
+        number = fruitless = 0
+        while fruitless < _FRUITLESS and has_room(trial, MINIBATCH, 1):
+            attempts = []
+            for _ in range(SIDE_BY_SIDE):
+                attempt = _Attempt(
+                    parent=chosen(trial, pool),
+                    cases=tuple(_minibatch(trial)),
+                    surface=trial.searched[number % len(trial.searched)],
+                )
+                number += 1
+                if (attempt.parent.on(attempt.cases) or 0.0) < PERFECT:
+                    attempts.append(attempt)
+            children = await self._children(trial, attempts, number)
+            fruitless = 0 if children else fruitless + 1
+            for attempt, child in children:
+                if not has_room(trial, len(attempt.cases), 1):
+                    break
+                [tried] = await trial.score([child], attempt.cases)
+                if (tried.on(attempt.cases) or 0.0) > (attempt.parent.on(attempt.cases) or 0.0):
+                    pool += await trial.score([child], trial.cases)
+
+    async def _children(
+        self, trial: Trial, attempts: Sequence[_Attempt], number: int
+    ) -> list[tuple[_Attempt, Proposal]]:
+        calls = [
+            Call(
+                key=f"reflection_{number}/{n}",
+                system=instructions.read(self.name),
+                user="\n\n".join(
+                    [
+                        proposing.aims(trial),
+                        proposing.named(one.surface, one.parent.proposal.texts[one.surface]),
+                        traces([one.parent.outcomes[case.id] for case in one.cases]),
+                        proposing.feedback(one.parent.outcomes[case.id] for case in one.cases),
+                    ]
+                ),
+                schema=Variant,
+                max_output_tokens=REPLY_TOKENS,
+            )
+            for n, one in enumerate(attempts)
+        ]
+        replies = await trial.ask_all(self.name, calls)
+        made = [
+            (
+                attempt,
+                trial.admit(
+                    {attempt.surface: reply.value.text}, operator="reflection",
+                    parents=[attempt.parent.proposal], change=reply.value.change,
+                ),
+            )
+            for attempt, reply in zip(attempts, replies, strict=True)
+            if reply.value is not None
+        ]  # fmt: skip
+        return [(attempt, child) for attempt, child in made if child is not None]
+
+
+def front(pool: Sequence[Scored], cases: Sequence[Case]) -> dict[str, int]:
+    """Return the candidates of the Pareto front by id, with the number of cases that each wins.
+
+    A candidate is on the front if it is best on at least one case; one whose cases are all won by
+    others too is dominated and pruned, the worst mean first.
+    """
+    winners: dict[str, set[str]] = {}
+    for case in cases:
+        scores = {one.proposal.id: one.outcomes[case.id].score or 0.0 for one in pool}
+        best = max(scores.values())
+        winners[case.id] = {name for name, score in scores.items() if score == best}
+    means = {one.proposal.id: one.on(cases) or 0.0 for one in pool}
+    alive = set().union(*winners.values())
+    for name in sorted(alive, key=lambda n: (means[n], n)):
+        if all(own - {name} for own in winners.values() if name in own):
+            alive.discard(name)
+            winners = {case: own - {name} for case, own in winners.items()}
+    return {name: sum(name in own for own in winners.values()) for name in sorted(alive)}
+
+
+def chosen(trial: Trial, pool: Sequence[Scored]) -> Scored:
+    """Return a parent from the front, weighted by its wins."""
+    weights = front(pool, trial.cases)
+    name = trial.random.choices(list(weights), weights=list(weights.values()))[0]
+    return next(one for one in pool if one.proposal.id == name)
+
+
+def traces(outcomes: Sequence[Outcome]) -> str:
+    """Return what was given and written in some cases, for reflection."""
+    rows = [
+        {
+            "plan": outcome.plan[:_LONGEST],
+            "written": proposing.plainly(outcome.output)[:_LONGEST],
+            "score": None if outcome.score is None else round(outcome.score, 2),
+            "failure": outcome.failure,
+        }
+        for outcome in outcomes
+    ]
+    return json_block("traces", rows)
+
+
+def _minibatch(trial: Trial) -> list[Case]:
+    return trial.random.sample(list(trial.cases), min(MINIBATCH, len(trial.cases)))
+
+
+GENERATOR = Gepa

@@ -1,0 +1,96 @@
+"""OPRO: the proposer sees the scored trajectory in ascending order and writes what comes next.
+
+Source: Yang et al. 2023, Large Language Models as Optimizers (arXiv 2309.03409), and its code.
+
+Defaults: 8 texts a step, at most 200 steps, the best 20 shown with integer scores from 0 to 100,
+3 exemplars, scores below .3 not shown, duplicates dropped. Adapted: texts of whole prompts are
+longer than the 500 characters of the source, so the bound is that of the search; candidates are
+scored on a fixed sample of 6 cases as the source scores on a part of its training set, and the best
+3 are confirmed on all. Temperatures (1 for the optimizer, 0 for the scorer) are settings of the
+models' entries. --small: 10 texts a step, 30 steps.
+"""
+
+from __future__ import annotations
+
+from model_gateway.call import Call
+from model_gateway.material import json_block
+from self_improve import instructions
+from self_improve.generators import proposing
+from self_improve.generators.proposing import REPLY_TOKENS, Variant
+from self_improve.generators.racing import confirm, has_room, ranked, sample
+from self_improve.generators.trial import Case, Outcome, Proposal, Scored, Trial
+
+SAMPLES, STEPS, SHOWN, EXEMPLARS, CASES, CONFIRMED = 8, 200, 20, 3, 6, 3
+THRESHOLD = 0.3
+_LONGEST = 600
+_FRUITLESS = 5
+
+
+class Opro:
+    """Optimization by prompting."""
+
+    name = "opro"
+
+    async def search(self, trial: Trial) -> None:
+        """Ask for several texts a step, score them, and show them in the next."""
+        cases = sample(trial, CASES)
+        pool = await trial.score([trial.baseline], cases)
+        samples, steps = (10, 30) if trial.small else (SAMPLES, STEPS)
+        fruitless = 0
+        for step in range(1, steps + 1):
+            if not has_room(trial, samples * len(cases), CONFIRMED) or fruitless == _FRUITLESS:
+                break
+            made = await self._proposed(trial, ranked(pool, cases), cases, step, samples)
+            fruitless = 0 if made else fruitless + 1
+            pool += await trial.score(made, cases)
+        await confirm(trial, pool, cases, CONFIRMED)
+
+    async def _proposed(
+        self, trial: Trial, best: list[Scored], cases: list[Case], step: int, samples: int
+    ) -> list[Proposal]:
+        user = meta_prompt(trial, best, cases)
+        calls = [
+            Call(
+                key=f"step_{step}/{n}",
+                system=instructions.read(self.name),
+                user=user,
+                schema=Variant,
+                max_output_tokens=REPLY_TOKENS,
+            )
+            for n in range(1, samples + 1)
+        ]
+        replies = await trial.ask_all(self.name, calls)
+        texts = [reply.value for reply in replies if reply.value is not None]
+        parents = [best[0].proposal]
+        made = [proposing.admitted(trial, text, parents, self.name) for text in texts]
+        return [one for one in made if one is not None]
+
+
+def meta_prompt(trial: Trial, best: list[Scored], cases: list[Case]) -> str:
+    """Return the trajectory: the best texts in ascending order, with exemplars.
+
+    `best` are all that were scored on `cases`, the best first.
+    """
+    good = [one for one in best if (one.on(cases) or 0.0) >= THRESHOLD] or best
+    shown = good[:SHOWN][::-1]
+    rows = [(one.proposal.texts, one.on(cases)) for one in shown]
+    examples = [shown[-1].outcomes[case.id] for case in cases]
+    drawn = trial.random.sample(examples, min(EXEMPLARS, len(examples)))
+    return "\n\n".join(
+        [
+            proposing.aims(trial),
+            json_block("exemplars", [exemplar(one) for one in drawn]),
+            proposing.shown(trial, shown[-1].proposal),
+            proposing.attempts(trial, rows),
+            f"The ids are: {', '.join(trial.searched)}.",
+        ]
+    )
+
+
+def exemplar(outcome: Outcome) -> dict[str, str]:
+    """Return what the step was given and wrote in one case, cut to a readable length."""
+    written = proposing.plainly(outcome.output)
+    return {"plan": outcome.plan[:_LONGEST], "output": written[:_LONGEST]}
+
+
+GENERATOR = Opro

@@ -1,0 +1,52 @@
+"""A population of prompts for the evolutionary algorithms: how it begins, and who is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from model_gateway.call import Call
+from self_improve import instructions
+from self_improve.generators import proposing
+from self_improve.generators.proposing import REPLY_TOKENS, Variant
+from self_improve.generators.trial import Case, Proposal, Scored, Trial
+
+
+async def initial(trial: Trial, size: int, cases: Sequence[Case]) -> list[Scored]:
+    """Return the baseline and paraphrases of it, scored on `cases`, at most `size` together.
+
+    A paraphrase that is refused leaves the population smaller.
+
+    Raises:
+        SearchOver: the budget is used up.
+    """
+    calls = [
+        Call(
+            key=f"initial/{n}",
+            system=instructions.read("paraphrase"),
+            user=proposing.shown(trial, trial.baseline),
+            schema=Variant,
+            max_output_tokens=REPLY_TOKENS,
+        )
+        for n in range(1, size)
+    ]
+    replies = await trial.ask_all("paraphrase", calls)
+    made = [
+        proposing.admitted(trial, reply.value, [trial.baseline], "paraphrase")
+        for reply in replies
+        if reply.value is not None
+    ]
+    members: list[Proposal] = [trial.baseline, *(one for one in made if one is not None)]
+    return await trial.score(members, cases)
+
+
+def roulette(trial: Trial, population: Sequence[Scored], cases: Sequence[Case]) -> Scored:
+    """Return one member, with a chance in proportion to its score (fitness-proportional)."""
+    scores = [max(one.on(cases) or 0.0, 0.0) for one in population]
+    if not any(scores):
+        return trial.random.choice(list(population))
+    return trial.random.choices(list(population), weights=scores)[0]
+
+
+def in_turn(trial: Trial, number: int) -> str:
+    """Return the surface that generation `number` changes: they take turns."""
+    return trial.searched[number % len(trial.searched)]
