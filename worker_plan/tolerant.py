@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -38,8 +44,27 @@ def _no_text(value: Any) -> Any:
     return "" if value is None else value
 
 
+def _whole_texts(value: Any) -> Any:
+    if isinstance(value, list):
+        return [item for item in value if isinstance(item, str) and item.strip()]
+    return [] if value is None else value
+
+
+def _number_or_zero(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return read(value)
+    except ValidationError:
+        return 0
+
+
 NullIsEmpty = BeforeValidator(_no_text)
 """For texts that a step can do without: some models write null where they have nothing to say."""
+
+Texts = BeforeValidator(_whole_texts)
+"""For lists of texts: what is empty or no text goes, and null is a list of none."""
+
+RunningNumber = WrapValidator(_number_or_zero)
+"""For running numbers that nobody goes by: what cannot be read as one is 0."""
 
 AnyCase = BeforeValidator(_lowered)
 """For choices whose words are lower case: takes them however they are written."""

@@ -1,0 +1,36 @@
+"""Put the drafted documents of both kinds on paper, for the report and for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from model_gateway.call import Ask
+from worker_plan.artifact import text
+from worker_plan.documents import DraftedToCreate, DraftedToFind, section
+from worker_plan.markdown import document, gaps
+from worker_plan.step import Step, Written
+from worker_plan.steps.draft_documents_to_create import DraftDocumentsToCreate
+from worker_plan.steps.draft_documents_to_find import DraftDocumentsToFind
+
+
+def render(to_create: Sequence[DraftedToCreate], to_find: Sequence[DraftedToFind]) -> str:
+    """Return both lists; a list without documents is a gap, since the model is asked for some."""
+    lists = {"documents to create": to_create, "documents to find": to_find}
+    missing = [what for what, documents in lists.items() if not documents]
+    missing += [
+        f"the draft of {one.document_name}"
+        for one in (*to_create, *to_find)
+        if one.draft_failure is not None
+    ]
+    lines = gaps(missing) + section("Documents to create", to_create)
+    return document(lines + section("Documents to find", to_find))
+
+
+class MarkdownWithDocumentsToCreateAndFind(Step):
+    draft_documents_to_find = DraftDocumentsToFind.documents.input
+    draft_documents_to_create = DraftDocumentsToCreate.documents.input
+
+    markdown = text("017-15-documents_to_create_and_find.md")
+
+    def work(self, ask: Ask) -> Iterator[Written]:  # noqa: ARG002
+        yield self.markdown, render(self.draft_documents_to_create, self.draft_documents_to_find)
