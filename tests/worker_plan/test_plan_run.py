@@ -10,7 +10,8 @@ import pytest
 from model_gateway.errors import ConfigError
 from tests.worker_plan.conftest import PLAN, names_in
 from worker_plan.errors import PlanError
-from worker_plan.plan_run import METADATA, begin, carry_on
+from worker_plan.plan_record import METADATA
+from worker_plan.plan_run import begin, carry_on
 from worker_plan.steps.setup import Setup
 
 
