@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO := .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types contracts unit browser bench samples lock recorded pages clean
+.PHONY: help reexecution setup demo test lint types contracts unit browser bench samples lock recorded pages clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ samples: $(READY)  ## regenerate the bundled sample plans
 
 recorded: $(READY)  ## replay the recorded history through today's step, and count the differences
 	@$(BIN)/python -m tests.recorded_table
+
+reexecution: $(READY)  ## run every step on every recorded plan, and write the table
+	@$(BIN)/python -m tests.reexecution_table
 
 pages: $(READY)  ## regenerate docs/commands.md from the parsers
 	@$(BIN)/python -m tests.pages
