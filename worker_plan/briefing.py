@@ -8,6 +8,7 @@ from pydantic_core import to_jsonable_python
 from model_gateway.material import blocks
 from worker_plan.artifact import Input
 from worker_plan.markdown import bullets, document
+from worker_plan.outline import outline
 from worker_plan.step import Step
 from worker_plan.steps.pre_project_assessment import PreProjectAssessment
 
@@ -17,7 +18,7 @@ def briefing(step: Step) -> str:
 
     The blocks come in the order of their declaration: steps that begin with the same ones send
     the same beginning, for which servers charge less. JSON is passed over, since each step shows
-    it in its own way; only the assessment is turned into text.
+    it in its own way; only the assessment is turned into text, and a table into an outline.
     """
     texts: dict[str, str] = {}
     for name, declared in vars(type(step)).items():
@@ -26,6 +27,8 @@ def briefing(step: Step) -> str:
         value = getattr(step, name)
         if declared.artifact is PreProjectAssessment.assessment:
             value = assessment_text(value)
+        elif declared.artifact.name.endswith(".csv"):
+            value = outline(value)
         if isinstance(value, str):
             texts[name] = value
     return blocks(**texts)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, ValidationError
 
-from worker_plan.tolerant import AnyCase, Capitalized, whole_items
+from worker_plan.tolerant import AnyCase, Capitalized, RunningNumber, Texts, whole_items
 
 
 class Kind(StrEnum):
@@ -98,3 +98,27 @@ def test_schema_says_what_is_wanted() -> None:
     assert schema["properties"]["items"]["minItems"] == 1
     assert schema["properties"]["items"]["items"] == {"$ref": "#/$defs/Item"}
     assert schema["$defs"]["Kind"]["enum"] == ["keep", "drop"]
+
+
+class Notes(BaseModel):
+    """A reply with texts and a number of its own."""
+
+    texts: Annotated[list[str], Texts] = Field(description="Texts.")
+    index: Annotated[int, RunningNumber] = 0
+
+
+def test_only_texts_stay_in_a_list_of_texts() -> None:
+    """What is empty or something else goes, null is none, and one text is still no list."""
+    mixed = ["a", "", " \n", None, 3, ["b"], "予算"]
+    assert Notes.model_validate({"texts": mixed}).texts == ["a", "予算"]
+    assert Notes.model_validate({"texts": None}).texts == []
+    with pytest.raises(ValidationError):
+        Notes.model_validate({"texts": "a"})
+
+
+@pytest.mark.parametrize(
+    ("given", "index"), [(3, 3), ("4", 4), ("L1", 0), (None, 0), (1.5, 0), ([], 0), ("9" * 9999, 0)]
+)
+def test_odd_running_number_is_zero(given: Any, index: int) -> None:
+    """A number that can be read is kept; nothing that stands there costs the item."""
+    assert Notes.model_validate({"texts": [], "index": given}).index == index

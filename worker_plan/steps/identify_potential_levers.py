@@ -12,16 +12,16 @@ from uuid import NAMESPACE_URL, uuid5
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call, Reply
+from model_gateway.material import blocks, json_block
 from worker_plan.artifact import data
 from worker_plan.errors import StepError
-from worker_plan.material import blocks, json_block
 from worker_plan.raw import metadata
 from worker_plan.shapes import until_enough
 from worker_plan.step import Detail, Step, Written
 from worker_plan.steps.identify_purpose import IdentifyPurpose
 from worker_plan.steps.plan_type import PlanType
 from worker_plan.steps.setup import Setup
-from worker_plan.tolerant import NullIsEmpty, whole_items
+from worker_plan.tolerant import NullIsEmpty, RunningNumber, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: about fifteen levers, each a decision that this plan really has to take and on which
@@ -97,11 +97,12 @@ them, and every `review_lever` with a beginning of its own. Write in the languag
 ENOUGH = 15
 MOST_CALLS = 5
 OPTIONS = 3
-_PLACEHOLDER = re.compile(r"\[[^\[\]\n]{2,80}\]")
+# Square brackets, also of Chinese and Japanese print; full-width ones count as [ and ] by then.
+_PLACEHOLDER = re.compile(r"[\[【〔〖〘〚⟦][^\[\]【】〔〕〖〗〘〙〚〛⟦⟧\n]{2,80}[\]】〕〗〙〛⟧]")
 
 
 class ProposedLever(BaseModel):
-    lever_index: int = Field(default=0, description="A running number.")
+    lever_index: Annotated[int, RunningNumber] = Field(default=0, description="A running number.")
     name: str = Field(description="A short phrase.")
     consequences: str = Field(description="2 to 4 sentences.")
     options: list[str] = Field(description="3 whole sentences.")
@@ -156,7 +157,7 @@ class Sieve:
             return "no name"
         if len(_filled(lever.options)) < OPTIONS:
             return "fewer than three options"
-        if any(_PLACEHOLDER.search(one) for one in texts):
+        if any(_PLACEHOLDER.search(unicodedata.normalize("NFKC", one)) for one in texts):
             return "placeholder in square brackets"
         if plain(lever.name) in {plain(known.name) for known in self.levers}:
             return "name already there"
@@ -164,9 +165,19 @@ class Sieve:
 
 
 def plain(name: str) -> str:
-    """Return a name without what does not tell two names apart: case, width, marks, spaces."""
-    folded = unicodedata.normalize("NFKC", name).casefold()
-    return " ".join(re.findall(r"\w+", folded))
+    """Return a name without what does not tell two names apart: case, width, signs, spaces.
+
+    Letters and digits stay, and the combining marks on them, which in many scripts are vowels.
+    Case and width go as in a compatibility caseless match (Unicode, definition D146).
+    """
+    folded = name
+    for form in ("NFD", "NFKD"):
+        folded = unicodedata.normalize(form, folded).casefold()
+    kept = ""
+    for sign in unicodedata.normalize("NFKC", folded):
+        is_mark = unicodedata.category(sign).startswith("M") and kept[-1:].strip() != ""
+        kept += sign if is_mark or sign.isalnum() else " "
+    return " ".join(kept.split())
 
 
 def _filled(options: Sequence[str]) -> list[str]:

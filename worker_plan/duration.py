@@ -1,0 +1,100 @@
+"""How many days a task is given, whatever was estimated for it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+DEFAULT_DAYS = 7
+LONGEST_DAYS = 36_500
+_PERIOD = re.compile(
+    r"P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
+    r"(?:T(?P<hours>\d+)H)?",
+    re.ASCII,
+)
+_DAYS = {"years": 365, "months": 30, "weeks": 7, "days": 1, "hours": 1 / 24}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """How many days a task takes: at least, most likely, and at most; None where not told."""
+
+    low: float | None = None
+    likely: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Duration:
+    """The whole days that a task is given, at least 1, and what was done to get them."""
+
+    days: int
+    notes: tuple[str, ...] = ()
+
+
+def days_of(value: Any) -> float | None:
+    """Return how many days `value` means, or None if that cannot be told.
+
+    It may be a number of days, also as text, or a period as ISO 8601 writes it (`P3W`, `PT12H`),
+    with years of 365 and months of 30 days.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        period = _PERIOD.fullmatch(value.strip().upper()) if isinstance(value, str) else None
+        if period is None:
+            days = float(value)
+        else:
+            counts = {unit: int(count) for unit, count in period.groupdict().items() if count}
+            days = (
+                sum(_DAYS[unit] * count for unit, count in counts.items()) if counts else math.nan
+            )
+    except (ValueError, OverflowError):
+        return None
+    return days if math.isfinite(days) else None
+
+
+def settled(estimates: Mapping[str, Estimate | None]) -> dict[str, Duration]:
+    """Return a duration for each task.
+
+    It is the mean that PERT takes of a three-point estimate, (low + 4 likely + high) / 6 (Malcolm,
+    Roseboom, Clark and Fazar, Application of a Technique for Research and Development Program
+    Evaluation, Operations Research 7, 1959), rounded. Where that cannot be had, the duration is
+    the median of the others, or `DEFAULT_DAYS` if there are none, and a note says so.
+    """
+    found = {key: _duration(estimate) for key, estimate in estimates.items()}
+    known = [duration.days for duration in found.values() if duration is not None]
+    days = round(median(known)) if known else DEFAULT_DAYS
+    source = "the median of the other estimates" if known else "the default without any estimate"
+    default = Duration(days=days, notes=(f"No usable estimate: {told(days)} taken, {source}.",))
+    return {key: duration or default for key, duration in found.items()}
+
+
+def told(days: int) -> str:
+    """Return a number of days as a person says it."""
+    return f"{days:,} {'day' if days == 1 else 'days'}"
+
+
+def _duration(estimate: Estimate | None) -> Duration | None:
+    if estimate is None:
+        return None
+    low, likely, high = (_usable(v) for v in (estimate.low, estimate.likely, estimate.high))
+    if likely is None:
+        return None
+    if low is None or high is None:
+        note = "Not all estimates are usable: the likely one taken."
+        return Duration(days=max(1, round(likely)), notes=(note,))
+    low_, likely_, high_ = sorted((low, likely, high))
+    ordered = (low_, likely_, high_) == (low, likely, high)
+    return Duration(
+        days=max(1, round((low_ + 4 * likely_ + high_) / 6)),
+        notes=() if ordered else ("The estimates are not in order: taken by size.",),
+    )
+
+
+def _usable(days: float | None) -> float | None:
+    return days if days is not None and 0 <= days <= LONGEST_DAYS else None

@@ -1,0 +1,97 @@
+"""One HTML page that needs nothing else: its style and script are in it, and nothing more runs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from worker_plan.errors import PlanError
+from worker_plan.prose import prose
+from worker_plan.writing import direction, language
+
+_TEMPLATES = "templates"
+_ENDS = ("</style", "</script", "<!--")
+
+
+def page(
+    template: str,
+    *,
+    written_like: str,
+    styles: Sequence[str] = (),
+    scripts: Sequence[str] = (),
+    **values: Any,
+) -> str:
+    """Return the page that `template` makes of `values`; all of these are escaped but `Markup`.
+
+    Direction and language are those of the text `written_like`. `styles` and `scripts` are texts
+    of our own, after the style that all pages have. The page's Content-Security-Policy names
+    their digests, so a browser runs nothing else and fetches nothing.
+
+    Raises:
+        PlanError: a style or script would end its element early.
+    """
+    style = "\n".join([text_of("page.css"), *styles])
+    for inline in (style, *scripts):
+        if any(end in inline.lower() for end in _ENDS):
+            raise PlanError("A style or script of the page holds the end of its own element.")
+    return _template(template).render(
+        values,
+        direction=direction(written_like),
+        language=language(written_like),
+        policy=_policy(style, scripts),
+        style=Markup(style),  # noqa: S704
+        scripts=[Markup(script) for script in scripts],  # noqa: S704
+    )
+
+
+def fragment(template: str, **values: Any) -> Markup:
+    """Return a piece of a page that `template` makes of `values`, which are escaped."""
+    return Markup(_template(template).render(values))  # noqa: S704
+
+
+def standalone(markdown: str, title: str) -> str:
+    """Return `markdown` as a page of its own."""
+    body = prose(markdown, title=title, heading=2, anchor="text").html
+    return page("text.html", written_like=markdown, title=title, body=body)
+
+
+def text_of(name: str) -> str:
+    """Return a style or script that stands beside the templates."""
+    return resources.files(__package__).joinpath(_TEMPLATES, name).read_text(encoding="utf-8")
+
+
+def _template(name: str) -> Template:
+    surroundings = Environment(
+        loader=PackageLoader(__package__, _TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return surroundings.get_template(name)
+
+
+def _policy(style: str, scripts: Sequence[str]) -> str:
+    parts = {
+        "default-src": "'none'",
+        "img-src": "data:",
+        "style-src": _digest(style),
+        "script-src": " ".join(map(_digest, scripts)) or "'none'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "require-trusted-types-for": "'script'",
+        # Only the first policy of this name counts, and it is made by one of these scripts.
+        "trusted-types": "default" if scripts else "'none'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in parts.items())
+
+
+def _digest(inline: str) -> str:
+    digest = hashlib.sha256(inline.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

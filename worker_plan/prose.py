@@ -1,0 +1,85 @@
+"""Markdown that models wrote, as HTML that cannot do anything: no markup, no script, few links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from worker_plan.markdown import INCOMPLETE
+
+_LINK = re.compile(r"(?:https?://[^/?#\s]|mailto:[^?\s])", re.IGNORECASE)
+_LOWEST_HEADING = 6
+_DEEPEST = 50
+_ALIGNED = {"text-align:left": "left", "text-align:center": "middle", "text-align:right": "right"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prose:
+    """A text as HTML, and what the notes in it say is missing."""
+
+    html: Markup
+    gaps: tuple[str, ...] = ()
+
+
+class _Cautious(MarkdownIt):
+    """Reads tables, and takes markup for text; what looks like an image stays a link."""
+
+    def __init__(self) -> None:
+        super().__init__("commonmark", {"html": False, "maxNesting": _DEEPEST})
+        self.enable(["table", "strikethrough"]).disable("image")
+
+    def validateLink(self, url: str) -> bool:  # noqa: N802  # The name is the library's.
+        return _LINK.match(url) is not None
+
+
+def prose(markdown: str, *, title: str = "", heading: int = 3, anchor: str = "") -> Prose:
+    """Return `markdown` as HTML.
+
+    Its highest headings become those of level `heading`. A first heading that only repeats
+    `title` is left out, because the page shows it already. Links are kept if they lead to a web
+    page or a mail address. Notes on gaps get ids that begin with `anchor` and count from 1.
+    """
+    reader = _Cautious()
+    tokens = _without_title(reader.parse(markdown), title)
+    if any(token.level >= _DEEPEST - 1 for token in tokens):  # What is deeper would be lost.
+        return Prose(html=Markup('<div class="plain">{}</div>').format(markdown))
+    levels = [_level(token) for token in tokens if token.type == "heading_open"]
+    lower = heading - min(levels, default=heading)
+    gaps: list[str] = []
+    for place, token in enumerate(tokens):
+        if token.type in {"heading_open", "heading_close"}:
+            token.tag = f"h{min(_level(token) + lower, _LOWEST_HEADING)}"
+        elif token.type in {"th_open", "td_open"} and "style" in token.attrs:
+            token.attrs["class"] = _ALIGNED[str(token.attrs.pop("style"))]
+        elif token.type == "blockquote_open" and (note := _note(tokens[place:])):
+            gaps.append(note)
+            token.attrs = {"class": "incomplete", "id": f"{anchor}-gap-{len(gaps)}"}
+        for inline in token.children or []:
+            if inline.type == "link_open":
+                inline.attrs |= {"rel": "noopener noreferrer", "target": "_blank"}
+    html = reader.renderer.render(tokens, reader.options, {})
+    # A wide table is to be moved by itself, with the keyboard too, and not the whole page.
+    html = html.replace("<table>", '<div class="scroll" tabindex="0"><table>')
+    return Prose(html=Markup(html.replace("</table>", "</table></div>")), gaps=tuple(gaps))  # noqa: S704
+
+
+def _without_title(tokens: list[Token], title: str) -> list[Token]:
+    told = tokens[1].content if tokens and tokens[0].type == "heading_open" else None
+    return tokens[3:] if told is not None and told.casefold() == title.casefold() else tokens
+
+
+def _level(token: Token) -> int:
+    return len(token.markup) if token.markup.startswith("#") else "=-".index(token.markup[0]) + 1
+
+
+def _note(tokens: Sequence[Token]) -> str | None:
+    """Return what a quotation says if it is a note that `markdown.gaps` wrote, at the top level."""
+    told = next((token.content for token in tokens if token.type == "inline"), "")
+    if tokens[0].level or not told.startswith(INCOMPLETE):
+        return None
+    return told.removeprefix(INCOMPLETE).strip()

@@ -1,0 +1,95 @@
+"""Give every task its days: as early as its dependencies let it, with the longest chain marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from model_gateway.call import Ask
+from worker_plan import gantt
+from worker_plan.artifact import text
+from worker_plan.duration import Estimate, settled
+from worker_plan.errors import StepError
+from worker_plan.page import page
+from worker_plan.schedule import Schedule, write_csv
+from worker_plan.step import Step, Written
+from worker_plan.steps.create_wbs_level1 import CreateWbsLevel1
+from worker_plan.steps.estimate_task_durations import EstimateTaskDurations
+from worker_plan.steps.identify_task_dependencies import IdentifyTaskDependencies
+from worker_plan.steps.start_time import StartTime
+from worker_plan.steps.wbs_project_level1_and_level2_and_level3 import (
+    WbsProjectLevel1AndLevel2AndLevel3,
+)
+from worker_plan.task_network import Link, Task, arrange
+from worker_plan.work_breakdown import WorkItem
+from worker_plan.writing import direction
+
+
+def described(item: WorkItem) -> str:
+    """Return what is known of a task beside its name, a resource a line."""
+    fields = item.extra_fields
+    resources = fields.get("resources_needed")
+    texts = [
+        str(fields.get("final_deliverable") or ""),
+        str(fields.get("detailed_description") or ""),
+        "\n".join(f"• {one}" for one in resources) if isinstance(resources, list) else "",
+    ]
+    return "\n\n".join(one for one in texts if one)
+
+
+class CreateSchedule(Step):
+    start_time = StartTime.start_time.input
+    level1 = CreateWbsLevel1.project_title.input
+    dependencies = IdentifyTaskDependencies.raw.input
+    durations = EstimateTaskDurations.durations.input
+    work_breakdown = WbsProjectLevel1AndLevel2AndLevel3.project.input
+
+    page = text("026-2-schedule_gantt_dhtmlx.html")
+    table = text("026-3-schedule_gantt_machai.csv")
+
+    def work(self, ask: Ask) -> Iterator[Written]:  # noqa: ARG002
+        schedule = self._schedule()
+        title = self.level1
+        names = " ".join(task.name for task in schedule.tasks)
+        chart = gantt.fragment(schedule, direction(names))
+        yield (
+            self.page,
+            page(
+                "gantt_page.html",
+                written_like=names,
+                styles=[chart.css],
+                scripts=[chart.script],
+                title=title,
+                body=chart.html,
+            ),
+        )
+        yield self.table, write_csv(schedule)
+
+    def _schedule(self) -> Schedule:
+        told = self.start_time.server_iso_local
+        try:
+            start = datetime.fromisoformat(told).date()
+        except ValueError as error:
+            raise StepError(f"The plan's start time {told!r} is no date.") from error
+        work = self.work_breakdown
+        estimates = {
+            one.task_id: Estimate(low=one.days_min, likely=one.days_realistic, high=one.days_max)
+            for one in self.durations
+        }
+        given = settled({one.item.id: estimates.get(one.item.id) for one in work.units()})
+        tasks = [
+            Task(
+                task_id=one.item.id,
+                name=one.item.description,
+                description=described(one.item),
+                parent_id=one.parent.id if one.parent is not None else None,
+                duration=given.get(one.item.id),
+            )
+            for one in work.walk()
+        ]
+        links = [
+            Link(task_id=one.dependent_task_id, after_id=other)
+            for one in self.dependencies.task_dependency_details
+            for other in one.depends_on_task_id_list
+        ]
+        return arrange(tasks, links, start)
