@@ -1,4 +1,8 @@
-"""A rubric: what is measured on a step's outputs, what weighs how much, what may never happen."""
+"""A rubric: what is measured on a step's outputs, what weighs how much, what may never happen.
+
+The contract of those who write rubrics, measure and decide. Fields are added with a default, never
+renamed or taken away; `rubrics/schema.json` is the same contract as a JSON schema.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field
 SCHEMA_VERSION = 1
 
 Path = Annotated[str, Field(pattern=r"^$|^[^\s.\[\]]+(\[\])?(\.[^\s.\[\]]+(\[\])?)*$")]
-"""A place in JSON: keys with dots between them, `[]` after one whose items are all meant."""
+"""A place in JSON: keys with dots between them, `[]` after one whose items are all meant.
+
+A list at the end of a place stands for all its items, with or without `[]`; `[]` after an object
+means all its values.
+"""
 
 
 class _Part(BaseModel):
@@ -19,14 +27,21 @@ class _Part(BaseModel):
 class Source(_Part):
     """Where the measured items stand: an artifact, and the place of the list of items in it.
 
-    For replies `artifact` is the raw artifact of older records, in which they stand at `replies`;
-    records that hold attempts are read from there. `items` is the place of the items inside one
-    reply, or inside the cleaned artifact; empty when that is itself the list, or the one item.
+    For replies `artifact` is the raw artifact of older records, in which they stand at `replies`
+    (empty: it is itself the one reply); records that hold attempts are read from there. `items` is
+    the place of the items inside one reply, or inside the cleaned artifact, or several such
+    places; empty when that is itself the list, or the one item. `<n>` in an artifact's name means
+    every number, in order.
     """
 
     artifact: str
     replies: Path = ""
-    items: Path = ""
+    items: Path | tuple[Path, ...] = ""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The places of the items."""
+        return (self.items,) if isinstance(self.items, str) else self.items
 
 
 class Quantity(_Part):
@@ -42,8 +57,10 @@ class Quantity(_Part):
 class MetricUse(_Part):
     """One metric on some fields, and what its values mean for this step.
 
-    `scale` is the smallest change in the metric's own unit that is worth having: effects are
-    divided by it before they are weighed into the composite.
+    `of` says what is measured: the cleaned form, the replies, or the cell itself (its costs).
+    `fields` are places inside an item; none means every text of it. `scale` is the smallest change
+    in the metric's own unit that is worth having: effects are divided by it before they are weighed
+    into the composite. A metric of weight 0 is reported only.
     """
 
     metric: str

@@ -1,0 +1,128 @@
+"""Finding a step's rubric and reading it: everything that is wrong is said at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from rubrics import rubric
+from rubrics.errors import RubricError
+from rubrics.rubric import Constraint, Rubric
+
+FOLDER = Path(__file__).parent
+
+
+def names(folder: Path = FOLDER) -> list[str]:
+    """Return the steps that have a rubric."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def find(step: str, folder: Path = FOLDER) -> Rubric | None:
+    """Return the rubric of a step, or None if nobody has written one.
+
+    Raises:
+        RubricError: it cannot be used.
+    """
+    return load(folder / f"{step}.yaml") if step in names(folder) else None
+
+
+def load(path: Path) -> Rubric:
+    """Return the rubric in a file, which is named after its step.
+
+    Raises:
+        RubricError: it cannot be read, or does not say what a rubric must; all problems at once.
+    """
+    problems: list[str] = []
+    try:
+        value = yaml.load(path.read_bytes(), _loader(problems))  # noqa: S506 - derived from SafeLoader
+    except (OSError, yaml.YAMLError, RecursionError) as error:
+        raise RubricError(f"{path} cannot be read: {error}") from error
+    try:
+        found = Rubric.model_validate(value)
+    except ValidationError as error:
+        problems += [_told(e["loc"], e["type"], e["msg"]) for e in error.errors(include_url=False)]
+        raise _refused(path, problems) from None
+    problems += _contradictions(found)
+    if found.step != path.stem:
+        problems.append(f"step: {found.step!r}, but the file is {path.name}")
+    if problems:
+        raise _refused(path, problems)
+    return found
+
+
+def _refused(path: Path, problems: list[str]) -> RubricError:
+    told = "\n  ".join(problems)
+    return RubricError(
+        f"{path} is no rubric that can be used:\n  {told}\n"
+        f"{FOLDER.name}/schema.json says what a rubric holds."
+    )
+
+
+def _loader(problems: list[str]) -> type[yaml.SafeLoader]:
+    """Return a loader that takes note of keys that stand twice, of which YAML keeps the last."""
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - as PyYAML calls it
+            keys = Counter(key.value for key, _ in node.value if isinstance(key.value, str))
+            line = node.start_mark.line + 1
+            problems.extend(
+                f"line {line}: {key!r} stands there twice" for key, n in keys.items() if n > 1
+            )
+            return super().construct_mapping(node, deep)
+
+    return Loader
+
+
+def _told(location: tuple[int | str, ...], kind: str, message: str) -> str:
+    where = ".".join(map(str, location)) or "the file"
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(str(location[-1]), _known_keys(), n=2, cutoff=0.6)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        return f"{where}: there is no such key{hint}"
+    return f"{where}: {message}"
+
+
+def _known_keys() -> set[str]:
+    models = (m for m in vars(rubric).values() if isinstance(m, type) and issubclass(m, BaseModel))
+    return {name for model in models for name in model.model_fields}
+
+
+def _contradictions(found: Rubric) -> Iterator[str]:
+    ids = Counter(use.id for use in found.metrics)
+    yield from (f"metrics: {name} stands there {n} times" for name, n in ids.items() if n > 1)
+    if found.clean is None and found.replies is None:
+        yield "clean, replies: one of them must say where the items are"
+    for number, use in enumerate(found.metrics):
+        if use.of != "cell" and getattr(found, use.of) is None:
+            yield f"metrics.{number}: {use.id} is of {use.of}, and no {use.of} are named"
+    for number, constraint in enumerate(found.constraints):
+        for problem in _of_constraint(constraint, list(ids)):
+            yield f"constraints.{number}: {problem}"
+    questions = Counter(question.id for question in found.questions)
+    yield from (
+        f"questions: {name} stands there {n} times" for name, n in questions.items() if n > 1
+    )
+    if not found.fitness.quality + found.fitness.latency + found.fitness.preference > 0:
+        yield "fitness: all shares are 0"
+
+
+def _of_constraint(constraint: Constraint, ids: list[str]) -> Iterator[str]:
+    low, high = constraint.low, constraint.high
+    if constraint.metric is None:
+        if (low, high) != (None, None):
+            yield "bounds without a metric"
+        return
+    if constraint.metric not in ids:
+        near = difflib.get_close_matches(constraint.metric, ids, n=2, cutoff=0.5)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        yield f"no measure is called {constraint.metric!r}{hint}"
+    if low is None and high is None:
+        yield "a metric without low or high bounds nothing"
+    elif low is not None and high is not None and low > high:
+        yield "low is above high"

@@ -1,0 +1,30 @@
+"""Where the baseline plans lie that a run's outputs are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from prompt_lab.layout import SPLITS, Layout
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """Directories that hold baseline plans, each as a directory of its name; the first counts."""
+
+    folders: Sequence[Path] = ()
+
+    def plan(self, name: str) -> Path | None:
+        """Return the directory of a baseline plan, or None if it is not there."""
+        for folder in self.folders:
+            if name and (folder / name).is_dir():
+                return folder / name
+        return None
+
+
+def beside(run: Path, more: Sequence[Path] = ()) -> Baselines:
+    """Return the baseline plans of the data repo that a run lies in, after those in `more`."""
+    history = run.resolve().parents[1] if len(run.resolve().parents) > 1 else run
+    splits = [Layout(history.parent).split(split) for split in SPLITS]
+    return Baselines((*more, *(folder for folder in splits if history.name == "history")))

@@ -1,0 +1,374 @@
+"""Measuring a run: each of its cells by the rubric, what is undefined left out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import model_gateway
+from rubrics import rubric as rubric_module
+from rubrics.rubric import MetricUse, Rubric
+from self_improve import metrics, reading
+from self_improve.baselines import Baselines, beside
+from self_improve.measured import MeasuredCell, MeasuredRun
+from self_improve.metric import AcrossMetric, CellMetric, Measured, PairMetric, RunMetric
+from self_improve.metric_catalogue import catalogue, check
+from self_improve.reading import CellReading, Content, Refusal
+from self_improve.store import Store
+from self_improve.subject import Item, Pool, Subject, material, texts_at
+
+_KEPT_BYTES = 20_000_000
+_MODULES = (
+    "attempt_index", "figures", "measure", "metric", "old_failures", "places", "reading",
+    "similarity", "subject", "tokens",
+)  # fmt: skip
+_FIELDS = (
+    "succeeded", "partial", "failure_kind", "items", "lengths", "values", "calls", "attempts",
+    "prompt_chars", "seconds", "input_tokens", "output_tokens", "cost",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenCell:
+    """A cell whose content was read: its two sources, ready to be measured."""
+
+    content: Content
+    clean: Subject
+    replies: Subject
+
+    def subject(self, use: MetricUse) -> Subject:
+        """Return what a use of a metric measures."""
+        return self.replies if use.of == "replies" else self.clean
+
+
+def measure(
+    path: Path,
+    rubric: Rubric,
+    *,
+    baselines: Baselines | None = None,
+    store: Store | None = None,
+) -> MeasuredRun:
+    """Return the measures of the run that lies at `path`; see `Measurer`.
+
+    Raises:
+        UsageError: there is no run, or not of this step, or the rubric asks for the impossible.
+    """
+    return Measurer(rubric, baselines=baselines, store=store).run(path)
+
+
+def opened(cell: CellReading) -> OpenCell:
+    """Return a cell with its content read.
+
+    Raises:
+        Refusal: its content cannot be measured.
+    """
+    content = cell.content()
+    pool, given = Pool(), material(content.input)
+    facts = _facts(cell, content)
+    shared: dict[str, Any] = {
+        "plan": cell.plan, "rubric": cell.rubric, "input": given,
+        "prompt": material(content.prompt), "pool": pool, "facts": facts,
+    }  # fmt: skip
+    items = [
+        Item(call=call, value=value)
+        for call, reply in enumerate(content.replies, start=1)
+        for value in reply
+    ]
+    replies = Subject(items=items, calls=len(content.replies), **shared)
+    clean = Subject(
+        items=[Item(call=0, value=value) for value in content.clean],
+        calls=0, replies=replies, **shared,
+    )  # fmt: skip
+    return OpenCell(content=content, clean=clean, replies=replies)
+
+
+def measured_by(
+    uses: Iterable[MetricUse], cells: Sequence[OpenCell]
+) -> Iterator[tuple[MetricUse, int, Measured]]:
+    """Yield what each use measures of the cells of one run, with the number of the cell."""
+    for use in uses:
+        metric: Any = catalogue()[use.metric]
+        if hasattr(metric, "measure"):
+            values = [metric.measure(cell.subject(use), use) for cell in cells]
+        else:
+            values = metric.across([cell.subject(use) for cell in cells], use)
+        for number, value in enumerate(values):
+            if value is not None and math.isfinite(value.value):
+                yield use, number, value
+
+
+class Measurer:
+    """Measures runs by one rubric, with what the store holds of them.
+
+    `baselines` are the plans that lengths are held against; by default those of the data repo that
+    a run lies in.
+
+    Raises:
+        UsageError: the rubric asks for what cannot be measured.
+    """
+
+    def __init__(
+        self,
+        rubric: Rubric,
+        *,
+        baselines: Baselines | None = None,
+        store: Store | None = None,
+    ) -> None:
+        check(rubric)
+        self._rubric = rubric
+        self._baselines = baselines
+        self._store = store
+        forms = [(use, catalogue()[use.metric]) for use in rubric.metrics]
+        self._own = [use for use, metric in forms if isinstance(metric, CellMetric)]
+        self._across = [use for use, metric in forms if isinstance(metric, AcrossMetric)]
+        self._pairs = [(use, m) for use, m in forms if isinstance(m, PairMetric)]
+        self._plans: dict[Path, MeasuredCell] = {}
+
+    def run(self, path: Path, only: Collection[tuple[str, int]] | None = None) -> MeasuredRun:
+        """Return the measures of the run that lies at `path`.
+
+        `only` are the plans and repeats to measure, as if no others had been run.
+
+        Raises:
+            UsageError: there is no run, or not of this step.
+        """
+        record = reading.read(path, self._rubric)
+        given = self._baselines or beside(path)
+        chosen = [c for c in record.cells if only is None or (c.plan, c.repeat) in only]
+        cells = self._cells(chosen)
+        cells = [self._against(cell, given.plan(cell.plan)) for cell in cells]
+        return MeasuredRun(
+            path=path,
+            step=self._rubric.step,
+            model=record.run.model,
+            rubric_version=self._rubric.version,
+            cells=tuple(cells),
+            evidence=record.evidence,
+            reasons=record.reasons,
+            summary=_summary(cells),
+        )
+
+    def baseline(self, run: MeasuredRun) -> MeasuredRun:
+        """Return the baseline plans of a run's cells, measured as if a run had made them.
+
+        Its cells carry the keys of the run's cells, so that each is paired with its baseline plan;
+        a cell whose plan is not there has no counterpart. Costs are unknown.
+        """
+        given = self._baselines or beside(run.path)
+        plans = sorted({cell.plan for cell in run.cells})
+        folders = {plan: folder for plan in plans if (folder := given.plan(plan)) is not None}
+        read = [reading.plan_cell(*pair, self._rubric) for pair in folders.items()]
+        found = {cell.plan: self._against(cell, folders[cell.plan]) for cell in self._cells(read)}
+        cells = tuple(
+            _fitted(found[cell.plan], model=cell.model, repeat=cell.repeat)
+            for cell in run.cells
+            if cell.plan in found
+        )
+        return MeasuredRun(
+            path=next(iter(folders.values())).parent if folders else run.path,
+            step=run.step,
+            model=run.model,
+            rubric_version=self._rubric.version,
+            cells=cells,
+            evidence="historical",
+            reasons=("a baseline plan is no run: its settings and attempts are unknown",),
+            summary=_summary(cells),
+        )
+
+    @cached_property
+    def _key(self) -> bytes:
+        """The digest of what is measured and how."""
+        told = self._rubric.model_dump(
+            mode="json", include={"step", "version", "clean", "replies", "name_field", "quantity"}
+        )
+        uses = [
+            [use.metric, use.of, list(use.fields), use.parameters] for use in self._rubric.metrics
+        ]
+        text = json.dumps([told, uses], sort_keys=True, default=str)
+        return code_digest().encode() + text.encode()
+
+    def _cells(self, read: Sequence[CellReading]) -> list[MeasuredCell]:
+        """Return the measures of cells that stand together in one run."""
+        keys: list[str] = []
+        rows: list[dict[str, Any]] = []
+        still_open: dict[int, OpenCell] = {}
+        kept = 0
+        for number, cell in enumerate(read):
+            key = hashlib.sha256(self._key + cell.digest.encode()).hexdigest()
+            row = _sound(self._store.get(key)) if self._store is not None else None
+            if row is None:
+                row, found = self._measured(cell)
+                if found is not None and kept < _KEPT_BYTES:
+                    still_open[number] = found
+                    kept += cell.size
+                if self._store is not None:
+                    self._store.put(key, row)
+            cell.forget()
+            keys.append(key)
+            rows.append(row)
+        for row, more in zip(rows, self._shared(read, keys, rows, still_open), strict=True):
+            row["values"] = self._in_order({**row["values"], **more})
+        return [
+            MeasuredCell(plan=cell.plan, model=cell.model, repeat=cell.repeat, **row)
+            for cell, row in zip(read, rows, strict=True)
+        ]
+
+    def _against(self, cell: MeasuredCell, folder: Path | None) -> MeasuredCell:
+        """Return a cell with the measures that hold it against its baseline plan."""
+        if folder is None or not self._pairs or not cell.succeeded:
+            return cell
+        if folder not in self._plans:
+            read = reading.plan_cell(cell.plan, folder, self._rubric)
+            self._plans[folder] = self._cells([read])[0]
+        more = {}
+        for use, metric in self._pairs:
+            value = metric.between(self._plans[folder], cell, use)
+            if value is not None and math.isfinite(value):
+                more[use.id] = value
+        return _fitted(cell, values=self._in_order({**cell.values, **more}))
+
+    def _measured(self, cell: CellReading) -> tuple[dict[str, Any], OpenCell | None]:
+        row: dict[str, Any] = {
+            "succeeded": False, "partial": cell.partial, "failure_kind": cell.failure_kind,
+            "items": None, "lengths": {}, "values": {}, "prompt_chars": None,
+        }  # fmt: skip
+        if not cell.is_ok:
+            return {**row, **_costs(cell, None)}, None
+        try:
+            found = opened(cell)
+        except Refusal as refusal:
+            return {**row, "failure_kind": refusal.kind, **_costs(cell, None)}, None
+        values = {use.id: value.value for use, _, value in measured_by(self._own, [found])}
+        prompt = len(found.content.prompt)
+        row |= {
+            "succeeded": True, "failure_kind": None, "items": len(found.clean.items),
+            "lengths": self._lengths(found), "values": values, "prompt_chars": prompt or None,
+        }  # fmt: skip
+        return {**row, **_costs(cell, found.content)}, found
+
+    def _lengths(self, cell: OpenCell) -> dict[str, float]:
+        """Return the mean length in characters of the texts in each field of the cleaned form."""
+        uses = [name for use in self._rubric.metrics if use.of == "clean" for name in use.fields]
+        found = {}
+        for name in dict.fromkeys((*uses, *self._rubric.quantity.required)):
+            lengths = [
+                len(text) for item in cell.clean.items for text in texts_at(item.value, name)
+            ]
+            if lengths:
+                found[name] = sum(lengths) / len(lengths)
+        return found
+
+    def _shared(
+        self,
+        read: Sequence[CellReading],
+        keys: Sequence[str],
+        rows: Sequence[Mapping[str, Any]],
+        still_open: Mapping[int, OpenCell],
+    ) -> list[dict[str, float]]:
+        """Return the measures of each cell that depend on the other cells of the run."""
+        found: list[dict[str, float]] = [{} for _ in read]
+        done = [number for number, row in enumerate(rows) if row["succeeded"]]
+        if not self._across or not done:
+            return found
+        key = hashlib.sha256(b"across" + "".join(keys).encode()).hexdigest()
+        known = self._store.get(key) if self._store is not None else None
+        if not _are_values(known, len(read)):
+            cells = [still_open.get(number) or opened(read[number]) for number in done]
+            for use, place, value in measured_by(self._across, cells):
+                found[done[place]][use.id] = value.value
+            for number in done:
+                read[number].forget()
+            if self._store is not None:
+                self._store.put(key, found)
+            return found
+        return [dict(values) for values in known]
+
+    def _in_order(self, values: Mapping[str, float]) -> dict[str, float]:
+        return {use.id: values[use.id] for use in self._rubric.metrics if use.id in values}
+
+
+def _summary(cells: Sequence[MeasuredCell]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for metric in _run_metrics():
+        found |= metric.summarise(cells)
+    return found
+
+
+@cache
+def _run_metrics() -> tuple[RunMetric, ...]:
+    return tuple(metric for metric in catalogue().values() if isinstance(metric, RunMetric))
+
+
+def _fitted(cell: MeasuredCell, **changes: Any) -> MeasuredCell:
+    return MeasuredCell(**{**vars(cell), **changes})
+
+
+def _facts(cell: CellReading, content: Content | None) -> dict[str, float | None]:
+    """Return what a cell cost, as far as its record tells."""
+    usage = cell.usage
+    wall = _number(usage.get("duration_seconds"))
+    queued = _number(usage.get("queued_seconds")) or 0.0
+    calls = _number(usage.get("calls"))
+    if calls is None and content is not None and content.replies:
+        calls = float(len(content.replies))
+    return {
+        "seconds": None if wall is None else max(wall - queued, 0.0),
+        "wall": wall,
+        "calls": calls,
+        "attempts": _number(usage.get("attempts")),
+        "input_tokens": _number(usage.get("input_tokens")),
+        "output_tokens": _number(usage.get("output_tokens")),
+        "cost": _number(usage.get("cost_usd")),
+        "prompt_chars": float(len(content.prompt)) if content and content.prompt else None,
+    }
+
+
+def _costs(cell: CellReading, content: Content | None) -> dict[str, Any]:
+    """Return the fields of a measured cell that are about its costs."""
+    facts = _facts(cell, content)
+    whole = ("calls", "attempts", "input_tokens", "output_tokens")
+    counts = {name: None if (n := facts[name]) is None else int(n) for name in whole}
+    return {**counts, "seconds": facts["wall"], "cost": facts["cost"]}
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _sound(row: Any) -> dict[str, Any] | None:
+    """Return a row of the store, or None if it is not what this code writes."""
+    return row if isinstance(row, dict) and row.keys() == set(_FIELDS) else None
+
+
+def _are_values(value: Any, count: int) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == count
+        and all(isinstance(one, dict) for one in value)
+    )
+
+
+@cache
+def code_digest() -> str:
+    """Return the SHA-256 of the code whose change may change a measure."""
+    own = Path(__file__).parent
+    files = [own / f"{name}.py" for name in _MODULES]
+    files += sorted(Path(next(iter(metrics.__path__))).glob("*.py"))
+    files += [Path(str(rubric_module.__file__))]
+    files += [Path(next(iter(model_gateway.__path__))) / "replies.py"]
+    found = hashlib.sha256()
+    for file in files:
+        found.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")
+    return found.hexdigest()
