@@ -1,0 +1,210 @@
+"""What rejects a candidate whatever else is better: cells, a model or a plan lost, a wish broken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rubrics.rubric import Constraint
+from self_improve.pairing import Pair
+from self_improve.statistics import exact, intervals
+from self_improve.statistics.flips import Floats
+from self_improve.terms import ERROR, FEW, Rows, Seen
+
+_NOISE = 0.01
+"""So rare must a loss of cells be between runs of identical prompts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """One gate: `failed` rejects, `blocks` only keeps a KEEP back; `p` is None where none is told."""
+
+    name: str
+    failed: bool
+    told: str
+    p: float | None = None
+    blocks: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Losses:
+    """How often success, or most of the items, went and came."""
+
+    pairs: int
+    before: int
+    after: int
+    lost: int
+    gained: int
+    collapsed: int
+    recovered: int
+    p: float | None
+
+    @property
+    def told(self) -> str:
+        """The counts in words."""
+        return f"{self.before} of {self.pairs} cells succeeded before, {self.after} after"
+
+
+def losses(seen: Seen) -> Losses:
+    """Return the counts of a look; cells that failed for outside reasons are left out."""
+    pairs = _fair(seen)
+    went = [_went(pair) for pair in pairs]
+    shrunk = [_shrank(pair, seen) for pair in pairs]
+    lost, gained = went.count(1), went.count(-1)
+    return Losses(
+        pairs=len(pairs),
+        before=sum(pair.before.succeeded for pair in pairs),
+        after=sum(pair.after.succeeded for pair in pairs),
+        lost=lost,
+        gained=gained,
+        collapsed=shrunk.count(1),
+        recovered=shrunk.count(-1),
+        p=exact.mcnemar(lost, gained),
+    )
+
+
+def gates(seen: Seen, rows: Rows) -> tuple[Gate, ...]:
+    """Return how every gate of the rubric came out at this look."""
+    rubric = seen.terms.rubric
+    found = list(_lost_cells(seen, rows))
+    for name, drop in (("model", rubric.gates.model_drop), ("plan", rubric.gates.plan_drop)):
+        if drop is not None:
+            found.append(_worst(seen, rows, name, drop))
+    found += [
+        _constraint(seen, rows, constraint)
+        for constraint in rubric.constraints
+        if constraint.metric is not None
+    ]
+    return tuple(found)
+
+
+def _lost_cells(seen: Seen, rows: Rows) -> Sequence[Gate]:
+    """Test success, collapse, and both together: a cell without its items is lost either way."""
+    rubric, noise, pairs = seen.terms.rubric, seen.terms.noise, _fair(seen)
+    went = np.array([_went(pair) for pair in pairs], dtype=np.float64)
+    shrank = np.array([_shrank(pair, seen) for pair in pairs], dtype=np.float64)
+    flipping = [noise.flip_rate(pair.model) for pair in pairs]
+    shrinking = [noise.collapse_rate] * len(pairs)
+    both = [min(a + b, 1.0) for a, b in zip(flipping, shrinking, strict=True)]
+    tests = [("collapse", shrank, shrinking, "kept less than {share:.0%} of their items")]
+    if rubric.gates.success:
+        tests += [
+            ("success", went, flipping, "failed that succeeded before"),
+            ("lost", went + shrank, both, "failed or kept less than {share:.0%} of their items"),
+        ]
+    flips, found = seen.flips(pairs), []
+    for name, values, rates, words in tests:
+        lost, gained = int((values > 0).sum()), int((values < 0).sum())
+        net = flips.sums(values[:, None])[0]
+        chance = exact.net_loss(rates)
+        rare = [n for n in range(len(pairs) + 1) if exact.at_least(chance, n) <= _NOISE]
+        least = rare[0] if rare else len(pairs) + 1
+        outcome = rows[f"gate {name}"].test(
+            net, limit=seen.limit(ERROR), possible=np.round(net) >= least, middle=True
+        )
+        told = words.format(share=rubric.gates.collapse)
+        where = f" ({_where(pairs, values > 0)})" if lost else ""
+        found.append(
+            Gate(
+                name=name, failed=outcome.fires, p=exact.mcnemar_lost(lost, gained),
+                told=f"{lost} cells {told}, {gained} the other way{where}",
+            )
+        )  # fmt: skip
+    return found
+
+
+def _worst(seen: Seen, rows: Rows, kind: str, drop: float) -> Gate:
+    """Test whether the model, or the plan, that fell furthest fell further than it may."""
+    pairs = seen.gains.pairs
+    names = sorted({getattr(pair, kind) for pair in pairs})
+    if not names:
+        return Gate(name=kind, failed=False, told=f"no {kind} has content on both sides")
+    groups = np.array([[getattr(pair, kind) == name for name in names] for pair in pairs])
+    columns = groups.astype(np.float64)
+    means = seen.gains.sums(seen.flips(pairs), columns) / columns.sum(axis=0)[:, None]
+    fall = -means.min(axis=0)
+    outcome = rows[f"gate {kind}"].test(
+        fall, limit=seen.limit(FEW), possible=fall / seen.terms.drift > drop, middle=True
+    )
+    worst = names[int(means[:, 0].argmin())]
+    return Gate(
+        name=kind, failed=outcome.fires, p=_chance(fall),
+        told=f"{worst} is the worst {kind}, at {-fall[0]:+.2f}; {drop:g} is the fall that is "
+        "allowed",
+    )  # fmt: skip
+
+
+def _constraint(seen: Seen, rows: Rows, constraint: Constraint) -> Gate:
+    """Test whether a wish that held before, or held better, is now broken.
+
+    A wish that is not met keeps a KEEP back in any case.
+    """
+    metric = str(constraint.metric)
+    name = f"constraint {metric}"
+    pairs = [
+        p for p in seen.pairs if metric in p.before.values and metric in p.after.values
+    ]
+    if not pairs:
+        return Gate(name=name, failed=False, told=f"{constraint.text}: nobody knows ({metric})")
+    old = np.array([pair.before.values[metric] for pair in pairs])
+    new = np.array([pair.after.values[metric] for pair in pairs])
+    middle = float((old + new).sum()) / 2
+    half = seen.flips(pairs).sums(((new - old) / 2)[:, None])[0]
+    after, before = ((middle + sign * half) / len(pairs) for sign in (1, -1))
+    excess = _beyond(after, constraint)
+    outcome = rows[f"gate {name}"].test(
+        excess - _beyond(before, constraint),
+        limit=seen.limit(FEW), possible=excess > 0, middle=True,
+    )  # fmt: skip
+    reach = intervals.interval(new.tolist())
+    surely = excess[0] > 0 and (
+        reach is None or bool(_beyond(np.array([reach.low, reach.high]), constraint).all())
+    )
+    bounds = " and ".join(
+        f"{word} {bound:g}"
+        for word, bound in (("at least", constraint.low), ("at most", constraint.high))
+        if bound is not None
+    )
+    told = f"{constraint.text}: {metric} is {new.mean():.3g}, was {old.mean():.3g}, {bounds} wished"
+    return Gate(name=name, failed=outcome.fires and surely, p=outcome.p, told=told, blocks=surely)
+
+
+def _beyond(means: Floats, constraint: Constraint) -> Floats:
+    """Return how far means lie outside of the bounds."""
+    low = -np.inf if constraint.low is None else constraint.low
+    high = np.inf if constraint.high is None else constraint.high
+    found: Floats = np.maximum(np.maximum(means - high, low - means), 0.0)
+    return found
+
+
+def _chance(fall: Floats) -> float:
+    return float((np.count_nonzero(fall > fall[0]) + np.count_nonzero(fall == fall[0]) / 2)
+                 / len(fall))  # fmt: skip
+
+
+def _fair(seen: Seen) -> list[Pair]:
+    return [pair for pair in seen.pairs if not pair.is_outside]
+
+
+def _went(pair: Pair) -> int:
+    """Return 1 if success was lost, -1 if it was gained."""
+    return int(pair.before.succeeded) - int(pair.after.succeeded)
+
+
+def _shrank(pair: Pair, seen: Seen) -> int:
+    """Return 1 if most items were lost between two successes, -1 the other way round."""
+    old, new = pair.before.items, pair.after.items
+    if not pair.succeeded or old is None or new is None:
+        return 0
+    share = seen.terms.rubric.gates.collapse
+    return int(new < share * old) - int(old < share * new)
+
+
+def _where(pairs: Sequence[Pair], chosen: np.typing.NDArray[np.bool_]) -> str:
+    counts: dict[str, int] = {}
+    for pair, is_chosen in zip(pairs, chosen, strict=True):
+        if is_chosen:
+            counts[pair.model] = counts.get(pair.model, 0) + 1
+    return ", ".join(f"{count} of {model}" for model, count in sorted(counts.items()))

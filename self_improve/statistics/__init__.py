@@ -1,0 +1,1 @@
+"""Pure statistics: numbers in, numbers out; every function names its source."""

@@ -1,0 +1,68 @@
+"""One error rate over several looks: each look is given what the ones before it left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from self_improve.statistics.flips import Bools, Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a test came out: `p` counts the error that was spent before it."""
+
+    p: float
+    fires: bool
+
+
+class Row:
+    """One test that is taken at several looks, on the same flips.
+
+    A flip is spent once the test fires in it. The test fires where its own share of flips, those
+    spent before it included, stays within its limit. As the flips are equally likely if nothing
+    was changed, the share of spent flips is the probability that the test fires by chance at any
+    look (K. K. G. Lan and D. L. DeMets, Discrete sequential boundaries for clinical trials, 1983;
+    here with the distribution of the flips in place of the normal one).
+    """
+
+    def __init__(self, flips: int) -> None:
+        self._spent: Bools = np.zeros(flips, dtype=np.bool_)
+
+    @property
+    def spent(self) -> float:
+        """The share of flips in which the test has fired."""
+        return float(self._spent.mean())
+
+    def test(
+        self,
+        statistic: Floats,
+        *,
+        limit: float,
+        possible: Bools | None = None,
+        middle: bool = False,
+        widened: float = 1.0,
+    ) -> Outcome:
+        """Test whether the observed statistic, the first one, is among the largest.
+
+        Args:
+            statistic: its values under every flip; large values speak for firing.
+            limit: the share of flips that may be spent in all after this test.
+            possible: the flips in which the test could fire at all.
+            middle: count flips that are equal to the observed one by half (the mid-p of
+                H. O. Lancaster, Significance tests in discrete distributions, 1961), so that
+                few pairs can decide; the error is then kept on average and not in every case.
+            widened: how much further than by chance alone the statistic may move; the observed
+                one is held against flips that are so much larger, and fewer flips are spent.
+        """
+        fresh = ~self._spent if possible is None else ~self._spent & possible
+        known = np.sort(statistic[fresh] * widened)
+        above = len(known) - np.searchsorted(known, statistic, side="right")
+        reached = len(known) - np.searchsorted(known, statistic, side="left")
+        counts = (above + reached) / 2 if middle else reached
+        shares = self.spent + counts / len(statistic)
+        firing = fresh & (shares <= limit)
+        outcome = Outcome(p=float(shares[0]) if fresh[0] else 1.0, fires=bool(firing[0]))
+        self._spent |= firing
+        return outcome
