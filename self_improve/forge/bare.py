@@ -1,0 +1,71 @@
+"""A bare repository as a forge keeps it, where branches are merged without any files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from self_improve import git_command
+from self_improve.checkout import identity
+from self_improve.forge.forge import RefusedError
+from self_improve.git_command import GitError
+
+
+@dataclass(frozen=True)
+class Bare:
+    """The bare repository at `path`. Every call raises a GitError where git refuses."""
+
+    path: Path
+
+    def make(self) -> None:
+        """Make it; begun again after a kill, this completes what is there."""
+        git_command.run(
+            self.path.parent, "init", "--quiet", "--bare", "--initial-branch=main", str(self.path)
+        )
+
+    def commit(self, revision: str) -> str | None:
+        """Return the commit that a ref or an object name names, or None."""
+        try:
+            return self._git(
+                "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
+            )
+        except (GitError, ValueError):
+            return None
+
+    def set(self, ref: str, commit: str) -> None:
+        """Set a ref of our own."""
+        self._git("update-ref", ref, commit)
+
+    def adds(self, base: str, head: str) -> bool:
+        """Whether `head` holds commits that `base` does not."""
+        return self._git("rev-list", "--count", f"{base}..{head}") != "0"
+
+    def merge(self, base: str, head: str, message: str) -> str:
+        """Merge the commit `head` into the branch `base`, and return the commit made there.
+
+        A merge that was made before a kill is found, not made again.
+
+        Raises:
+            RefusedError: both changed the same lines, or the branch moved meanwhile.
+        """
+        ref = f"refs/heads/{base}"
+        tip = self._git("rev-parse", "--verify", f"{ref}^{{commit}}")
+        if not self.adds(tip, head):
+            later = self._git("rev-list", "--first-parent", "--ancestry-path", f"{head}..{tip}")
+            return later.split("\n")[-1] or tip
+        tree = f"{head}^{{tree}}"
+        if self.adds(head, tip):
+            try:
+                tree = self._git("merge-tree", "--write-tree", tip, head).split("\n")[0]
+            except GitError as error:
+                raise RefusedError(
+                    f"The pull request changes lines that {base} changed too; merge {base} into "
+                    "its branch first."
+                ) from error
+        made = self._git("commit-tree", tree, "-p", tip, "-p", head, "-m", message)
+        self._git("update-ref", ref, made, tip)
+        return made
+
+    def _git(self, *words: str) -> str:
+        where = {"GIT_DIR": str(self.path), **identity("Plumbline")}
+        return git_command.run(self.path, *words, environment=where)
