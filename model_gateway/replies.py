@@ -76,6 +76,14 @@ def judge(text: str, schema: type[R], *, cut_off: bool, last: bool) -> Judgement
     return _failed(FailureKind.schema, _told(problem))
 
 
+def json_in(text: str) -> Any:
+    """Return the likeliest JSON object or array in `text`, as far as it is whole; None without."""
+    reading = _Reading(text)
+    for found in reading.values():
+        return found
+    return next(_parts(reading.unclosed), None) if reading.unclosed is not None else None
+
+
 def _failed(kind: FailureKind, message: str) -> Judgement[R]:
     return Judgement(failure=Failure(kind=kind, message=message))
 

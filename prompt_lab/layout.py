@@ -85,6 +85,11 @@ class Layout:
         return self.root / ".worktrees"
 
     @property
+    def forge(self) -> Path:
+        """The directory of the local forge; its pull requests are Markdown, and versioned."""
+        return self.root / "forge"
+
+    @property
     def snapshots(self) -> Path:
         """The directory of plans in which improved steps' outputs lie beside the baseline."""
         return self.root / "snapshots"

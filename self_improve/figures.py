@@ -13,7 +13,7 @@ from itertools import accumulate
 from self_improve.metric import Measured, Span
 from self_improve.subject import Subject, Units
 
-_MARKS = r".,\u066b\u066c'\u2019\u00a0\u202f"
+_MARKS = r".,\uff0c\uff0e\u066b\u066c'\u2019\u00a0\u202f"
 _BLANKS = " \u00a0\u202f"
 _PERCENT = frozenset("%\u066a\ufe6a\uff05")
 _FIGURE = re.compile(rf"\d+(?:[{_MARKS}]\d+)*")

@@ -11,7 +11,7 @@ from rubrics.rubric import Constraint
 from self_improve.pairing import Pair
 from self_improve.statistics import exact, intervals
 from self_improve.statistics.flips import Floats
-from self_improve.terms import ERROR, FEW, Rows, Seen
+from self_improve.terms import FEW, Rows, Seen
 
 _NOISE = 0.01
 """So rare must a loss of cells be between runs of identical prompts."""
@@ -102,7 +102,7 @@ def _lost_cells(seen: Seen, rows: Rows) -> Sequence[Gate]:
         rare = [n for n in range(len(pairs) + 1) if exact.at_least(chance, n) <= _NOISE]
         least = rare[0] if rare else len(pairs) + 1
         outcome = rows[f"gate {name}"].test(
-            net, limit=seen.limit(ERROR), possible=np.round(net) >= least, middle=True
+            net, limit=seen.limit(FEW), possible=np.round(net) >= least, middle=True
         )
         told = words.format(share=rubric.gates.collapse)
         where = f" ({_where(pairs, values > 0)})" if lost else ""

@@ -129,6 +129,11 @@ class Host(BaseModel):
         return any(module == root or module.startswith(root + ".") for root in self.import_roots)
 
 
+def own_code() -> Path:
+    """Return the code tree that this package lies in, with the embedded host beside it."""
+    return Path(__file__).resolve().parent.parent
+
+
 def locate(given: str | Path | None, code: Path) -> Path:
     """Return the `host.toml` to use: the one named, the environment's, the code's, the embedded.
 

@@ -21,7 +21,8 @@ from self_improve.metric import AcrossMetric, CellMetric, Measured, PairMetric, 
 from self_improve.metric_catalogue import catalogue, check
 from self_improve.reading import CellReading, Content, Refusal
 from self_improve.store import Store
-from self_improve.subject import Item, Pool, Subject, material, texts_at
+from self_improve.subject import Item, Subject, material, texts_at
+from self_improve.tokens import Pool
 
 _KEPT_BYTES = 20_000_000
 _MODULES = (
@@ -125,6 +126,7 @@ class Measurer:
         self._baselines = baselines
         self._store = store
         forms = [(use, catalogue()[use.metric]) for use in rubric.metrics]
+        self._ids = [use.id for use in rubric.metrics]
         self._own = [use for use, metric in forms if isinstance(metric, CellMetric)]
         self._across = [use for use, metric in forms if isinstance(metric, AcrossMetric)]
         self._pairs = [(use, m) for use, m in forms if isinstance(m, PairMetric)]
@@ -277,8 +279,8 @@ class Measurer:
         if not self._across or not done:
             return found
         key = hashlib.sha256(b"across" + "".join(keys).encode()).hexdigest()
-        known = self._store.get(key) if self._store is not None else None
-        if not _are_values(known, len(read)):
+        known = _values(self._store.get(key), len(read)) if self._store is not None else None
+        if known is None:
             cells = [still_open.get(number) or opened(read[number]) for number in done]
             for use, place, value in measured_by(self._across, cells):
                 found[done[place]][use.id] = value.value
@@ -287,10 +289,10 @@ class Measurer:
             if self._store is not None:
                 self._store.put(key, found)
             return found
-        return [dict(values) for values in known]
+        return known
 
     def _in_order(self, values: Mapping[str, float]) -> dict[str, float]:
-        return {use.id: values[use.id] for use in self._rubric.metrics if use.id in values}
+        return {name: values[name] for name in self._ids if name in values}
 
 
 def _summary(cells: Sequence[MeasuredCell]) -> dict[str, float]:
@@ -352,12 +354,11 @@ def _sound(row: Any) -> dict[str, Any] | None:
     return row if isinstance(row, dict) and row.keys() == set(_FIELDS) else None
 
 
-def _are_values(value: Any, count: int) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == count
-        and all(isinstance(one, dict) for one in value)
-    )
+def _values(kept: Any, count: int) -> list[dict[str, float]] | None:
+    """Return what the store holds of a run's cells, or None if it is not what this code writes."""
+    if not isinstance(kept, list) or len(kept) != count:
+        return None
+    return [dict(one) for one in kept] if all(isinstance(one, dict) for one in kept) else None
 
 
 @cache

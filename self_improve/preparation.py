@@ -18,7 +18,7 @@ from prompt_lab.layout import Layout
 from self_improve import candidate, code_tree, host, plans
 from self_improve.code_tree import CodeTree
 from self_improve.errors import UsageError
-from self_improve.fork_server import ForkServer, StepFacts
+from self_improve.fork_server import ForkServer, Pipeline, StepFacts
 from self_improve.host import Host
 from self_improve.specification import RunSpecification, choose_step
 
@@ -59,6 +59,11 @@ class Prepared:
     specifications: tuple[RunSpecification, ...]
     optimizer: CodeTree
 
+    @property
+    def pipeline(self) -> Pipeline:
+        """The steps and surfaces of the code tree."""
+        return self.server.pipeline
+
 
 @asynccontextmanager
 async def prepared(wanted: Wanted) -> AsyncIterator[Prepared]:
@@ -68,7 +73,7 @@ async def prepared(wanted: Wanted) -> AsyncIterator[Prepared]:
         UsageError: something does not fit; nothing was run and nothing spent.
         ImproveError: the pipeline cannot be loaded.
     """
-    own = Path(__file__).resolve().parent.parent
+    own = host.own_code()
     code = (wanted.code or _code_beside(wanted.host_file) or own).expanduser().resolve()
     file = host.locate(wanted.host_file, code)
     if not code.is_dir():

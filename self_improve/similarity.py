@@ -23,7 +23,8 @@ def jaccard(incidence: Incidence) -> Numbers:
     shared = _shared(incidence, count)
     np.fill_diagonal(shared, sizes)
     either = sizes[:, None] + sizes[None, :] - shared
-    return np.divide(shared, either, out=np.zeros(either.shape), where=either > 0)
+    found: Numbers = np.divide(shared, either, out=np.zeros(either.shape), where=either > 0)
+    return found
 
 
 def earlier_twins(incidence: Incidence, least: float) -> dict[int, int]:

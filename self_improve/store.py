@@ -1,8 +1,8 @@
 """Measurements that were made before, so that unchanged cells are measured once.
 
-It lies in the user's cache directory, never in history, and holds nothing that cannot be made again:
-whatever is wrong with it, what is not found there is measured. Its keys are digests of a cell's
-content, of what the rubric measures, and of the code that measures.
+It lies in the user's cache directory, never in history, and holds nothing that cannot be made
+again: whatever is wrong with it, what is not found there is measured. Its keys are digests of a
+cell's content, of what the rubric measures, and of the code that measures.
 """
 
 from __future__ import annotations

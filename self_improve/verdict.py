@@ -131,17 +131,31 @@ def decide(
         ValueError: there is no look.
     """
     given = [Look(pairing=looks)] if isinstance(looks, Pairing) else list(looks)
-    if not given:
+    number, judgement = _last(given, terms)
+    return judgement.verdict(number, len(given), evidence=evidence, notes=tuple(notes))
+
+
+def word(looks: Sequence[Look] | Pairing, terms: Terms) -> Word:
+    """Return only the word of `decide`, which takes less time.
+
+    Raises:
+        ValueError: there is no look.
+    """
+    given = [Look(pairing=looks)] if isinstance(looks, Pairing) else list(looks)
+    return _last(given, terms)[1].word
+
+
+def _last(looks: Sequence[Look], terms: Terms) -> tuple[int, _Judgement]:
+    """Return the look that decides, or the last one."""
+    if not looks:
         raise ValueError("A decision needs at least one look.")
-    taken = seen(given, terms)
+    taken = seen(looks, terms)
     rows = Rows(taken[0].count)
     for number, one in enumerate(taken, start=1):
-        verdict = _Judgement(one, rows).verdict(
-            number, len(given), evidence=evidence, notes=(*notes, *one.look.pairing.notes)
-        )
-        if verdict.is_decided:
+        judgement = _Judgement(one, rows)
+        if judgement.is_decided:
             break
-    return verdict
+    return number, judgement
 
 
 class _Judgement:
@@ -154,41 +168,46 @@ class _Judgement:
         self._composite = effects.composite(seen.gains, flips, seen.terms.drift)
         self._flips = flips
         self._gates = gates.gates(seen, rows)
-        self._losses = gates.losses(seen)
         self._declared = tuple(self._expected(e, rows) for e in seen.terms.expectations)
         spent = rows.spent("gate ")
         self._harm = self._moved(rows, -1, max(ERROR - spent, LEAST))
         self._good = self._moved(rows, 1, LEAST if self._declared else ERROR)
+        self.word, self._reasons = self._word()
+        self._futile = self.word is Word.inconclusive and self._is_futile()
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether no further look is needed."""
+        return self.word is not Word.inconclusive or self._futile
 
     def verdict(
         self, number: int, looks: int, *, evidence: str, notes: tuple[str, ...]
     ) -> Verdict:
         """Return what this look comes to."""
-        word, reasons = self._word()
-        pairing, terms = self._seen.look.pairing, self._terms
+        pairing, terms, reasons = self._seen.look.pairing, self._terms, self._reasons
         generalises = len(pairing.plans) >= PLANS
         if not generalises:
             reasons = (
                 *reasons,
                 f"measured on {len(pairing.plans)} plans: it does not generalise beyond them",
             )
-        further, futile = None, False
-        if word is Word.inconclusive:
+        further = None
+        if self.word is Word.inconclusive:
             further = self._further()
-            futile = self._is_futile()
-            reasons = (*reasons, *self._settling(further, futile=futile))
+            reasons = (*reasons, self._settling(further))
         return Verdict(
-            word=word, evidence=evidence, step=terms.rubric.step,
+            word=self.word, evidence=evidence, step=terms.rubric.step,
             rubric_version=terms.rubric.version, reasons=reasons, gates=self._gates,
-            losses=self._losses, composite=self._composite,
+            losses=gates.losses(self._seen), composite=self._composite,
             effects=effects.effects(
                 self._seen.gains, self._flips, terms.noise, together=terms.together
             ),
             expectations=self._declared, models=pairing.models, plans=pairing.plans,
             pairs=len(pairing.pairs), further_cells=further, generalises=generalises,
-            notes=(*notes, *self._notes()), minimal_effect=terms.rubric.minimal_effect,
-            look=number, looks=looks, share=self._seen.look.share, futile=futile,
-            seed=terms.seed, flips=self._seen.count,
+            notes=(*notes, *pairing.notes, *self._notes()),
+            minimal_effect=terms.rubric.minimal_effect, look=number, looks=looks,
+            share=self._seen.look.share, futile=self._futile, seed=terms.seed,
+            flips=self._seen.count,
         )  # fmt: skip
 
     def _word(self) -> tuple[Word, tuple[str, ...]]:
@@ -321,13 +340,13 @@ class _Judgement:
         succeeding = composite.pairs / len(self._seen.pairs) if self._seen.pairs else 1.0
         return max(0, math.ceil((needed - composite.pairs) / max(succeeding, 0.1)))
 
-    def _settling(self, further: int, *, futile: bool) -> tuple[str, ...]:
-        if futile:
-            return ("the cells that are left would hardly decide it",)
+    def _settling(self, further: int) -> str:
+        if self._futile:
+            return "the cells that are left would hardly decide it"
         if further:
-            return (f"about {further} further cells a side would settle it",)
+            return f"about {further} further cells a side would settle it"
         minimal = self._terms.rubric.minimal_effect
-        return (f"an effect of {minimal:g} would probably have shown in so many cells",)
+        return f"an effect of {minimal:g} would probably have shown in so many cells"
 
     def _is_futile(self) -> bool:
         """Whether the remaining cells would hardly decide, if things go on as they went.

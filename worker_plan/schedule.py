@@ -72,7 +72,7 @@ def write_csv(schedule: Schedule) -> str:
     critical (yes, no, or nothing where that is not known), and one note a line.
     """
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out)
     writer.writerow(COLUMNS)
     for task in schedule.tasks:
         critical = "" if task.critical is None else "yes" if task.critical else "no"

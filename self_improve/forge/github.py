@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import base64
-import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
 
-from self_improve.errors import UsageError
 from self_improve.forge.forge import (
     CONTEXT,
     LONGEST_DESCRIPTION,
     LONGEST_TITLE,
-    MissingError,
     MovedError,
     PullRequest,
     PullState,
     RefusedError,
     Status,
     StatusState,
+    UnreachableError,
     checked_commit,
     checked_label,
     checked_marker,
 )
+from self_improve.forge.github_access import Access
 from self_improve.forge.github_errors import judge
 from self_improve.forge.markup import page, plain_line
-from self_improve.forge.patience import Patience
-from self_improve.forge.remote import Remote
+from self_improve.forge.patience import Later, Patience
 
 if TYPE_CHECKING:
     from github import Github
@@ -39,10 +35,6 @@ if TYPE_CHECKING:
     from github.PullRequest import PullRequest as GithubPull
     from github.Repository import Repository
 
-TOKEN = "GITHUB_TOKEN"  # noqa: S105 - the name of the variable
-PUBLIC = "https://api.github.com"
-
-_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _MARKER = re.compile(r"<!-- plumbline:([a-z0-9-]+) -->\n")
 _VERSION = "2022-11-28"
 
@@ -50,62 +42,37 @@ T = TypeVar("T")
 
 
 class GitHubForge:
-    """The repository `OWNER/NAME` on the GitHub whose interface is at `api`.
-
-    The token is kept in memory alone: it goes into a header of each request and into the
-    environment of each `git push`, and is taken out of every message. `seconds_between_writes`
-    is GitHub's own wish.
-    """
+    """A repository on GitHub. `seconds_between_writes` is GitHub's own wish."""
 
     def __init__(
-        self,
-        repository: str,
-        token: str,
-        *,
-        api: str = PUBLIC,
-        git: str | None = None,
-        patience: Patience | None = None,
+        self, access: Access, *, patience: Patience | None = None,
         seconds_between_writes: float = 1.0,
-    ) -> None:
-        """Say where it is; nothing is asked yet.
-
-        Raises:
-            UsageError: the name is no OWNER/NAME, or the address would show the token to others.
-        """
-        self._api = api.rstrip("/")
-        if not _NAME.fullmatch(repository) or ".." in repository:
-            raise UsageError(f"{repository!r} is no repository of GitHub's: say OWNER/NAME.")
-        host = urlsplit(self._api)
-        if host.scheme != "https" and host.hostname not in ("127.0.0.1", "localhost", "::1"):
-            raise UsageError(f"{self._api} would show the token to everyone on the way: use https.")
-        self._repository = repository
-        self._token = token
+    ) -> None:  # fmt: skip
+        """Say which; nothing is asked yet."""
+        self._access = access
+        self._remote = access.remote
         self._patience = patience or Patience()
         self._between = seconds_between_writes
         self._lock = threading.Lock()
-        self._remote = Remote(
-            address=git or f"{_site(self._api)}/{repository}.git", called=self.name,
-            settings=_push_settings(_site(git or self._api), token), clean=self._clean,
-        )  # fmt: skip
 
     @property
     def name(self) -> str:
         """What people call it."""
-        return f"{self._repository} on {urlsplit(_site(self._api)).netloc}"
+        return self._access.name
 
     def base_commit(self, repository: Path, base: str) -> str:
         """Bring the base branch's commit into a local repository, and return it."""
-        return self._remote.fetch(repository, f"refs/heads/{base}", f"bases/{base}")
+        ref = f"refs/heads/{base}"
+        return self._git(lambda: self._remote.fetch(repository, ref, f"bases/{base}"))
 
     def push(self, repository: Path, branch: str, commit: str) -> None:
         """Set a branch to a commit of a local repository, if nothing there would be lost."""
-        self._remote.push(repository, branch, commit)
+        self._git(lambda: self._remote.push(repository, branch, commit))
 
     def fetch(self, repository: Path, pull: PullRequest) -> str:
         """Bring the head of a pull request into a local repository, and return its commit."""
-        return self._remote.fetch(
-            repository, f"refs/pull/{pull.number}/head", f"pulls/{pull.number}"
-        )
+        ref = f"refs/pull/{pull.number}/head"
+        return self._git(lambda: self._remote.fetch(repository, ref, f"pulls/{pull.number}"))
 
     def open_pull(
         self, *, branch: str, base: str, title: str, body: str, labels: Sequence[str] = ()
@@ -242,14 +209,15 @@ class GitHubForge:
         from github import Auth, Github
 
         return Github(
-            auth=Auth.Token(self._token), base_url=self._api, timeout=self._patience.timeout,
+            auth=Auth.Token(self._access.token), base_url=self._access.api,
+            timeout=self._patience.timeout,
             retry=None, per_page=100, lazy=True, api_version=_VERSION, user_agent="plumbline",
             seconds_between_requests=None, seconds_between_writes=self._between,
         )  # fmt: skip
 
     @cached_property
     def _repo(self) -> Repository:
-        return self._github.get_repo(self._repository)
+        return self._github.get_repo(self._access.repository)
 
     @cached_property
     def _login(self) -> str | None:
@@ -277,7 +245,7 @@ class GitHubForge:
                 yield found.group(1), comment
 
     def _pull_of(self, branch: str) -> PullRequest | None:
-        owner = self._repository.partition("/")[0]
+        owner = self._access.owner
         latest: PullRequest | None = None
         for one in self._repo.get_pulls(
             state="all", head=f"{owner}:{branch}", sort="created", direction="desc"
@@ -306,49 +274,14 @@ class GitHubForge:
         """Ask, one request at a time, as patiently as GitHub wishes."""
         with self._lock:
             return self._patience.ask(
-                request, lambda error: judge(error, f"{self.name}: {what}", self._clean)
+                request, lambda error: judge(error, f"{self.name}: {what}", self._access.clean)
             )
 
-    def _clean(self, text: str) -> str:
-        """Return what others said without the token in it."""
-        for secret in (self._token, _basic(self._token)):
-            text = text.replace(secret, "***")
-        return text
-
-
-def from_environment(repository: str, *, api: str | None = None) -> GitHubForge:
-    """Return the forge for the token in GITHUB_TOKEN, at GITHUB_API_URL unless `api` is given.
-
-    Raises:
-        UsageError: there is no token.
-    """
-    token = os.environ.get(TOKEN, "").strip()
-    if not token:
-        raise UsageError(
-            f"{TOKEN} is not set. Set it to a token that may write to {repository}, or use "
-            "--forge local."
+    def _git(self, request: Callable[[], T]) -> T:
+        """Let git ask as patiently."""
+        return self._patience.ask(
+            request,
+            lambda error: (
+                Later(error=error, wait=None) if isinstance(error, UnreachableError) else None
+            ),
         )
-    return GitHubForge(repository, token, api=api or os.environ.get("GITHUB_API_URL") or PUBLIC)
-
-
-def _site(api: str) -> str:
-    """Return where a GitHub's pages and repositories are, from the address of its interface."""
-    parts = urlsplit(api)
-    if parts.scheme not in ("http", "https"):
-        return api
-    netloc = "github.com" if api == PUBLIC else parts.netloc
-    return f"{parts.scheme}://{netloc}"
-
-
-def _push_settings(site: str, token: str) -> tuple[tuple[str, str], ...]:
-    """Return git's settings that let it push with the token, and with nothing else."""
-    header = f"http.{site}/.extraHeader"
-    return (
-        ("credential.helper", ""),
-        (header, ""),  # What a checkout in CI has set would be sent twice.
-        (header, f"Authorization: Basic {_basic(token)}"),
-    )
-
-
-def _basic(token: str) -> str:
-    return base64.b64encode(f"x-access-token:{token}".encode()).decode()

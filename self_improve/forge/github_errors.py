@@ -7,7 +7,13 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from self_improve.forge.forge import ForgeError, MissingError, RefusedError, UnreachableError
+from self_improve.forge.forge import (
+    ForgeError,
+    MissingError,
+    MovedError,
+    RefusedError,
+    UnreachableError,
+)
 from self_improve.forge.markup import plain_line
 from self_improve.forge.patience import Later
 
@@ -53,18 +59,21 @@ def _of_status(status: int, what: str, said: str, headers: Mapping[str, Any]) ->
         )
     )
     if status in (403, 429) and limited:
-        wait = _wait(headers)
+        asked = _wait(headers)
+        wait = _SECONDARY_WAIT if asked is None else asked
         told = f"{what}: too many requests; it wants to be asked again in {wait:.0f} seconds."
         return Later(error=UnreachableError(told), wait=wait)
     if status >= 500:
         told = f"{what}: it is in trouble ({status} {said})."
-        return Later(error=UnreachableError(told), wait=_wait(headers, default=None))
+        return Later(error=UnreachableError(told), wait=_wait(headers))
     if status == 401:
         return RefusedError(f"{what}: the token is not accepted (401 {said}). Set GITHUB_TOKEN.")
     if status == 403:
         return RefusedError(f"{what}: this token may not do that (403 {said}).")
     if status in (404, 410):
         return MissingError(f"{what}: it is not there, or this token may not see it ({status}).")
+    if status == 409:
+        return MovedError(f"{what}: the branch moved meanwhile ({status} {said}).")
     return RefusedError(f"{what}: refused ({status} {said}).")
 
 
@@ -87,17 +96,17 @@ def _spent(headers: Mapping[str, Any]) -> bool:
     return str(headers.get("x-ratelimit-remaining", "")) == "0"
 
 
-def _wait(headers: Mapping[str, Any], default: float | None = _SECONDARY_WAIT) -> Any:
-    """Return how many seconds to wait."""
+def _wait(headers: Mapping[str, Any]) -> float | None:
+    """Return how many seconds it wants us to wait, None if it does not say."""
     after = str(headers.get("retry-after", "")).strip()
+    reset = str(headers.get("x-ratelimit-reset", ""))
     if after.isdecimal():
         return float(after)
     if after:
         try:
             return max(0.0, parsedate_to_datetime(after).timestamp() - time.time())
         except ValueError:
-            return default
-    reset = str(headers.get("x-ratelimit-reset", ""))
+            return None
     if _spent(headers) and reset.isdecimal():
         return max(0.0, float(reset) - time.time()) + 1
-    return default
+    return None

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
-from self_improve.tokens import Text, mixed, tokens, words
+from self_improve.tokens import Text, mixed, tokens
 
 RUN = 12
 """So many tokens in a row that also stand in a plan, and not in the baseline, are copied."""
@@ -40,6 +40,7 @@ class Admission:
         self._rejected = {_same(texts) for texts in rejected}
         own = {gram for text in baseline.values() for gram in _grams(text)}
         self._material = {gram for text in material for gram in _grams(text)} - own
+        self._declared: set[int] = set()
 
     def learn(self, material: str) -> None:
         """Take in more of the plans' own words: what the step wrote must not be copied either."""
@@ -76,23 +77,23 @@ class Admission:
             raise Refused(f"too long: {size} characters, at most {self._longest}")
         if _same(made) in self._rejected:
             raise Refused("these texts were rejected by an earlier iteration")
-        exempt = {gram for text in demonstrations for gram in _grams(text)}
+        exempt = {gram for text in demonstrations for gram in _grams(text)} | self._declared
         for surface in texts:
             copied = (set(_grams(made[surface])) - exempt) & self._material
             if copied:
                 raise Refused(f"{surface} holds {RUN} words in a row of a plan or an output")
+        # What is made from this text later keeps its demonstrations without declaring them again.
+        self._declared = exempt
         return made
 
     def _mended(self, text: str, old: str) -> str:
         """Return the text without a fence around it, with the line end that the old one has."""
         clean = text.replace("\r\n", "\n").replace("\r", "\n")
-        odd = sorted(
-            {c for c in clean if c not in _KEPT and unicodedata.category(c) in {"Cc", "Cs"}}
-        )
+        odd = sorted({c for c in clean if c not in _KEPT and unicodedata.category(c) in _ODD})
         if odd:
             raise Refused(f"it holds control characters: {', '.join(map(repr, odd[:3]))}")
         clean = _unfenced(clean)
-        if not clean.strip() or words(clean) < 1:
+        if not tokens(_FENCE.sub("", clean)):
             raise Refused("the text is empty")
         if len(_FENCE.findall(clean)) % 2 > len(_FENCE.findall(old)) % 2:
             raise Refused("a code fence is opened and not closed")

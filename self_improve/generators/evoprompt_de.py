@@ -12,10 +12,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from model_gateway.call import Call
-from self_improve import instructions
 from self_improve.generators import population, proposing
-from self_improve.generators.proposing import REPLY_TOKENS, Variant
+from self_improve.generators.proposing import Variant
 from self_improve.generators.racing import confirm, has_room, ranked, sample
 from self_improve.generators.trial import Proposal, Scored, Trial
 
@@ -40,16 +38,19 @@ class EvoPromptDe:
         """Hold a contest for each slot, generation by generation."""
         members, generations = (20, 30) if trial.small else (MEMBERS, GENERATIONS)
         cases = sample(trial, CASES)
-        slots = await population.initial(trial, members, cases)
+        slots = await population.initial(trial, members, cases, confirmations=CONFIRMED)
+        fruitless = 0
         if len(slots) < _FEWEST:
             trial.note(f"a population of {len(slots)} has no two others to differ")
         for generation in range(1, generations + 1):
-            enough = len(slots) >= _FEWEST
-            if not enough or not has_room(trial, len(slots) * len(cases), CONFIRMED):
+            if len(slots) < _FEWEST or fruitless == population.FRUITLESS:
+                break
+            if not has_room(trial, len(slots) * len(cases), CONFIRMED):
                 break
             surface = population.in_turn(trial, generation - 1)
             best = ranked(slots, cases)[0]
             made = await self._trials(trial, slots, best, surface, generation)
+            fruitless = 0 if made else fruitless + 1
             tried = await trial.score(list(made.values()), cases)
             for place, scored in zip(made, tried, strict=True):
                 if (scored.on(cases) or 0.0) > (slots[place].on(cases) or 0.0):
@@ -66,17 +67,12 @@ class EvoPromptDe:
             one, two = trial.random.sample(others, 2)
             donors.append((slots[one], slots[two], best, slots[place]))
         calls = [
-            Call(
-                key=f"generation_{generation}/{place}",
-                system=instructions.read("evoprompt_de"),
-                user="\n\n".join(
-                    [
-                        proposing.aims(trial),
-                        *(proposing.named(surface, p.proposal.texts[surface]) for p in shown),
-                    ]
-                ),
+            proposing.question(
+                f"generation_{generation}/{place}",
+                "evoprompt_de",
+                proposing.aims(trial),
+                *(proposing.named(surface, one.proposal.texts[surface]) for one in shown),
                 schema=Trialled,
-                max_output_tokens=REPLY_TOKENS,
             )
             for place, shown in enumerate(donors)
         ]

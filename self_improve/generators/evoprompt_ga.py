@@ -13,11 +13,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from model_gateway.call import Call
-from self_improve import instructions
 from self_improve.generators import population, proposing
-from self_improve.generators.proposing import REPLY_TOKENS, Variant
-from self_improve.generators.racing import confirm, has_room, ranked, sample
+from self_improve.generators.proposing import Variant
+from self_improve.generators.racing import affordable, confirm, ranked, sample
 from self_improve.generators.trial import Proposal, Scored, Trial
 
 MEMBERS, GENERATIONS, CASES, CONFIRMED = 10, 10, 3, 3
@@ -38,9 +36,11 @@ class EvoPromptGa:
         """Breed generation by generation."""
         members, generations = (20, 30) if trial.small else (MEMBERS, GENERATIONS)
         cases = sample(trial, CASES)
-        alive = await population.initial(trial, members, cases)
+        alive = await population.initial(trial, members, cases, confirmations=CONFIRMED)
+        fruitless = 0
         for generation in range(1, generations + 1):
-            if not has_room(trial, members * len(cases), CONFIRMED):
+            room = affordable(trial, len(cases), CONFIRMED, members)
+            if not room or fruitless == population.FRUITLESS:
                 break
             surface = population.in_turn(trial, generation - 1)
             couples = [
@@ -48,9 +48,10 @@ class EvoPromptGa:
                     population.roulette(trial, alive, cases),
                     population.roulette(trial, alive, cases),
                 )
-                for _ in range(members)
+                for _ in range(room)
             ]
             children = await self._children(trial, couples, surface, generation)
+            fruitless = 0 if children else fruitless + 1
             alive = ranked([*alive, *await trial.score(children, cases)], cases)[:members]
         await confirm(trial, alive, cases, CONFIRMED)
 
@@ -58,17 +59,12 @@ class EvoPromptGa:
         self, trial: Trial, couples: list[tuple[Scored, Scored]], surface: str, generation: int
     ) -> list[Proposal]:
         calls = [
-            Call(
-                key=f"generation_{generation}/{n}",
-                system=instructions.read("evoprompt_ga"),
-                user="\n\n".join(
-                    [
-                        proposing.aims(trial),
-                        *(proposing.named(surface, p.proposal.texts[surface]) for p in couple),
-                    ]
-                ),
+            proposing.question(
+                f"generation_{generation}/{n}",
+                "evoprompt_ga",
+                proposing.aims(trial),
+                *(proposing.named(surface, one.proposal.texts[surface]) for one in couple),
                 schema=Child,
-                max_output_tokens=REPLY_TOKENS,
             )
             for n, couple in enumerate(couples, start=1)
         ]

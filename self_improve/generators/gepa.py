@@ -16,12 +16,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model_gateway.call import Call
 from model_gateway.material import json_block
-from self_improve import instructions
 from self_improve.generators import proposing
-from self_improve.generators.proposing import REPLY_TOKENS, Variant
-from self_improve.generators.racing import has_room
+from self_improve.generators.proposing import Variant
+from self_improve.generators.racing import affordable
 from self_improve.generators.trial import Case, Outcome, Proposal, Scored, Trial
 
 MINIBATCH, SIDE_BY_SIDE = 3, 3
@@ -46,9 +44,12 @@ class Gepa:
         """Reflect, gate, and widen the pool, until the budget or ideas run out."""
         pool = await trial.score([trial.baseline], trial.cases)
         number = fruitless = 0
-        while fruitless < _FRUITLESS and has_room(trial, MINIBATCH, 1):
+        while fruitless < _FRUITLESS:
+            room = affordable(trial, MINIBATCH, 1, SIDE_BY_SIDE)
+            if not room:
+                break
             attempts = []
-            for _ in range(SIDE_BY_SIDE):
+            for _ in range(room):
                 attempt = _Attempt(
                     parent=chosen(trial, pool),
                     cases=tuple(_minibatch(trial)),
@@ -59,30 +60,20 @@ class Gepa:
                     attempts.append(attempt)
             children = await self._children(trial, attempts, number)
             fruitless = 0 if children else fruitless + 1
-            for attempt, child in children:
-                if not has_room(trial, len(attempt.cases), 1):
-                    break
-                [tried] = await trial.score([child], attempt.cases)
-                if (tried.on(attempt.cases) or 0.0) > (attempt.parent.on(attempt.cases) or 0.0):
-                    pool += await trial.score([child], trial.cases)
+            pool += await _through_the_gate(trial, children)
 
     async def _children(
         self, trial: Trial, attempts: Sequence[_Attempt], number: int
     ) -> list[tuple[_Attempt, Proposal]]:
         calls = [
-            Call(
-                key=f"reflection_{number}/{n}",
-                system=instructions.read(self.name),
-                user="\n\n".join(
-                    [
-                        proposing.aims(trial),
-                        proposing.named(one.surface, one.parent.proposal.texts[one.surface]),
-                        traces([one.parent.outcomes[case.id] for case in one.cases]),
-                        proposing.feedback(one.parent.outcomes[case.id] for case in one.cases),
-                    ]
-                ),
+            proposing.question(
+                f"reflection_{number}/{n}",
+                self.name,
+                proposing.aims(trial),
+                proposing.named(one.surface, one.parent.proposal.texts[one.surface]),
+                traces([one.parent.outcomes[case.id] for case in one.cases]),
+                proposing.feedback(one.parent.outcomes[case.id] for case in one.cases),
                 schema=Variant,
-                max_output_tokens=REPLY_TOKENS,
             )
             for n, one in enumerate(attempts)
         ]
@@ -99,6 +90,25 @@ class Gepa:
             if reply.value is not None
         ]  # fmt: skip
         return [(attempt, child) for attempt, child in made if child is not None]
+
+
+async def _through_the_gate(
+    trial: Trial, children: Sequence[tuple[_Attempt, Proposal]]
+) -> list[Scored]:
+    """Try children on their parents' minibatches, and on all cases those that do better there.
+
+    Where the budget has no room for all of these, those that gained most are tried.
+    """
+    tried = await trial.score_each([(child, attempt.cases) for attempt, child in children])
+    gains = [
+        (one.on(attempt.cases) or 0.0) - (attempt.parent.on(attempt.cases) or 0.0)
+        for (attempt, _), one in zip(children, tried, strict=True)
+    ]
+    order = sorted(range(len(tried)), key=lambda place: -gains[place])
+    passed = [tried[place].proposal for place in order if gains[place] > 0]
+    rest = max(len(trial.cases) - MINIBATCH, 0)
+    room = affordable(trial, rest, 0, len(passed))
+    return await trial.score(passed[:room], trial.cases)
 
 
 def front(pool: Sequence[Scored], cases: Sequence[Case]) -> dict[str, int]:
@@ -131,9 +141,8 @@ def chosen(trial: Trial, pool: Sequence[Scored]) -> Scored:
 def traces(outcomes: Sequence[Outcome]) -> str:
     """Return what was given and written in some cases, for reflection."""
     rows = [
-        {
-            "plan": outcome.plan[:_LONGEST],
-            "written": proposing.plainly(outcome.output)[:_LONGEST],
+        proposing.pair(outcome, _LONGEST)
+        | {
             "score": None if outcome.score is None else round(outcome.score, 2),
             "failure": outcome.failure,
         }

@@ -3,37 +3,38 @@
 Source: Opsahl-Ong et al. 2024, Optimizing Instructions and Demonstrations for Multi-Stage Language
 Model Programs (arXiv 2406.11695), and DSPy's MIPROv2.
 
-Defaults: light, medium and heavy make 6, 12 and 18 instructions and as many demonstration sets (one
-of them empty); a multivariate tree-structured Parzen estimator (optuna) proposes combinations,
-tried on minibatches, with a full scoring of the best mean every 5 trials; trials = max(2 V log2 N,
-1.5 N) for V searched variables and N candidates of each. Adapted: minibatches of 35 are a third of
-the cases here; demonstrations are texts that this step wrote in cells that scored at least .9, set
-behind the instruction as quotes, and declared. This class is the light setting; --small is the
-same.
+Defaults: light, medium and heavy make 6, 12 and 18 instructions a text and as many demonstration
+sets (one of them empty); a multivariate tree-structured Parzen estimator (optuna) proposes
+combinations, tried on minibatches, with a full scoring of the best mean every 5 trials; trials =
+max(2 V log2 N, 1.5 N) for V searched variables and N candidates of each. Adapted: minibatches of 35
+are a third of the cases here; the surrogate takes over after a third of the trials, because
+optuna's own 10 random ones would be all that a light search has; demonstrations are texts that this
+step wrote in the better half of its cells, set behind the longest text as quotes, and declared.
+This class is the light setting (miprov2-medium and miprov2-heavy are the others); --small changes
+nothing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import optuna
 
-from model_gateway.call import Call
 from model_gateway.material import json_block
-from self_improve import instructions
 from self_improve.generators import proposing
-from self_improve.generators.proposing import REPLY_TOKENS, Variant
+from self_improve.generators.proposing import Variant
 from self_improve.generators.racing import has_room
 from self_improve.generators.trial import Proposal, Scored, Trial
 
 AUTO = {"light": 6, "medium": 12, "heavy": 18}
 FULL_EVERY = 5
-GOOD = 0.9
 DEMONSTRATIONS = 3
-_LONGEST = 300
-_SHORTEST = 30
+_STARTUP = 10
+_LONGEST = 900
 _SUMMARY = 5
+_DEMONSTRATIONS = "demonstrations"
 TIPS = (
     "Be simple and clear.",
     "Describe the result rather than the way to it.",
@@ -42,6 +43,27 @@ TIPS = (
     "Give the model a role that fits.",
     "Leave out everything that can be left out.",
 )
+
+Choice = tuple[int, ...]
+"""The number of the text of each searched surface, and of the demonstration set."""
+
+
+@dataclass(kw_only=True)
+class _Space:
+    """What there is to combine, what was made of it, and how that did on minibatches."""
+
+    texts: Mapping[str, Sequence[str]]
+    demonstrations: Sequence[tuple[str, ...]]
+    made: dict[Choice, Proposal | None]
+    """None stands for what was refused."""
+    values: dict[Choice, list[float]] = field(default_factory=dict)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The number of candidates by variable."""
+        return {s: len(own) for s, own in self.texts.items()} | {
+            _DEMONSTRATIONS: len(self.demonstrations)
+        }
 
 
 class MiproV2:
@@ -54,121 +76,143 @@ class MiproV2:
         """Make the parts, then search their combinations."""
         [base] = await trial.score([trial.baseline], trial.cases)
         count = AUTO[self.setting]
-        demos = demonstration_sets(trial, base, count)
-        surface = trial.searched[0]
-        texts = await self._instructions(trial, base, surface, count)
-        variables = 1 + (len(demos) > 1)
-        trials = int(max(2 * variables * math.log2(max(count, 2)), 1.5 * count))
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        study = optuna.create_study(
-            direction="maximize",
-            sampler=optuna.samplers.TPESampler(
-                seed=trial.random.randrange(2**31), multivariate=variables > 1
-            ),
+        single = await self._instructions(trial, base, count)
+        first: Choice = (0,) * (len(single) + 1)
+        space = _Space(
+            texts={s: [one.texts[s] for one in own] for s, own in single.items()},
+            demonstrations=demonstration_sets(trial, base, count),
+            made={
+                (*first[:place], n, *first[place + 1 :]): one
+                for place, own in enumerate(single.values())
+                for n, one in enumerate(own)
+            },
         )
-        study.enqueue_trial({"instruction": 0, "demonstrations": 0})
+        variables = sum(size > 1 for size in space.sizes.values())
+        if not variables:
+            trial.note("there is nothing to combine: no new text and no demonstration")
+            return
+        trials = int(max(2 * variables * math.log2(count), 1.5 * count))
+        study = _study(trial, trials)
+        _tell(study, space, first, base.on(trial.cases) or 0.0)
         size = max(2, math.ceil(len(trial.cases) / 3))
-        tried: dict[tuple[int, int], list[float]] = {}
-        made: dict[tuple[int, int], Proposal] = {(0, 0): trial.baseline}
         for number in range(1, trials + 1):
             if not has_room(trial, size, 1):
                 break
-            asked = study.ask()
-            place = (
-                asked.suggest_categorical("instruction", range(len(texts))),
-                asked.suggest_categorical("demonstrations", range(len(demos))),
-            )
-            if place not in made:
-                proposal = _joined(trial, surface, texts[place[0]], demos[place[1]])
-                if proposal is None:
-                    study.tell(asked, 0.0)
-                    continue
-                made[place] = proposal
+            asked = study.ask(_distributions(space))
+            choice = tuple(asked.params[name] for name in space.sizes)
+            proposal = _joined(trial, space, choice)
             cases = trial.random.sample(list(trial.cases), min(size, len(trial.cases)))
-            [scored] = await trial.score([made[place]], cases)
-            value = scored.on(cases) or 0.0
+            value = 0.0
+            if proposal is not None:
+                [scored] = await trial.score([proposal], cases)
+                value = scored.on(cases) or 0.0
+                space.values.setdefault(choice, []).append(value)
             study.tell(asked, value)
-            tried.setdefault(place, []).append(value)
             if number % FULL_EVERY == 0:
-                await _full(trial, made, tried)
-        await _full(trial, made, tried)
+                await _full(trial, study, space)
+        await _full(trial, study, space)
 
     async def _instructions(
-        self, trial: Trial, base: Scored, surface: str, count: int
-    ) -> list[str]:
-        """Return the instructions to choose from, the old one first."""
-        plans = [outcome.plan[: 3 * _LONGEST] for outcome in base.outcomes.values()]
-        good = _good(base)[:_SUMMARY]
-        calls = []
-        for n in range(1, count):
-            drawn = trial.random.sample(plans, min(2, len(plans)))
-            calls.append(
-                Call(
-                    key=f"instruction_{n}",
-                    system=instructions.read("mipro"),
-                    user="\n\n".join(
-                        [
-                            proposing.aims(trial),
-                            proposing.named(surface, trial.baseline.texts[surface]),
-                            json_block("plans", drawn),
-                            json_block("outputs", good),
-                            proposing.feedback(base.worst(_SUMMARY)),
-                            f"Hint {n}: {TIPS[n % len(TIPS)]}",
-                        ]
-                    ),
-                    schema=Variant,
-                    max_output_tokens=REPLY_TOKENS,
-                )
+        self, trial: Trial, base: Scored, count: int
+    ) -> dict[str, list[Proposal]]:
+        """Return the baseline and proposals that change one surface, by that surface."""
+        plans = [outcome.plan[:_LONGEST] for outcome in base.outcomes.values()]
+        good = proposing.demonstrations(base.outcomes.values())[:_SUMMARY]
+        wanted = [(surface, n) for surface in trial.searched for n in range(1, count)]
+        calls = [
+            proposing.question(
+                f"instruction_{n}/{surface}",
+                "mipro",
+                proposing.aims(trial),
+                proposing.named(surface, trial.baseline.texts[surface]),
+                json_block("plans", trial.random.sample(plans, min(2, len(plans)))),
+                json_block("outputs", good),
+                proposing.feedback(base.worst(_SUMMARY)),
+                f"Hint: {TIPS[n % len(TIPS)]}",
+                schema=Variant,
             )
-        replies = await trial.ask_all(self.name, calls)
-        made = [reply.value.text for reply in replies if reply.value is not None]
-        return [trial.baseline.texts[surface], *made]
+            for surface, n in wanted
+        ]
+        replies = await trial.ask_all("miprov2", calls)
+        made = {surface: [trial.baseline] for surface in trial.searched}
+        for (surface, _), reply in zip(wanted, replies, strict=True):
+            if reply.value is None:
+                continue
+            proposal = trial.admit(
+                {surface: reply.value.text}, operator="instruction",
+                parents=[trial.baseline], change=reply.value.change[:300],
+            )  # fmt: skip
+            if proposal is not None:
+                made[surface].append(proposal)
+        return made
 
 
 def demonstration_sets(trial: Trial, base: Scored, count: int) -> list[tuple[str, ...]]:
     """Return sets of texts that the step wrote where it did well; the first set is empty."""
-    good = _good(base)
+    good = proposing.demonstrations(base.outcomes.values())
     sets: list[tuple[str, ...]] = [()]
     for _ in range(count - 1):
-        if not good:
-            break
         drawn = tuple(trial.random.sample(good, min(DEMONSTRATIONS, len(good))))
         if drawn not in sets:
             sets.append(drawn)
     return sets
 
 
-def _good(base: Scored) -> list[str]:
-    passed = [o for o in base.outcomes.values() if o.score is not None and o.score >= GOOD]
-    texts = [text for outcome in passed for text in proposing.leaves(outcome.output)]
-    return [t for t in dict.fromkeys(texts) if _SHORTEST <= len(t) <= _LONGEST]
-
-
-def _joined(trial: Trial, surface: str, text: str, demos: Sequence[str]) -> Proposal | None:
-    quotes = "".join(f"\n> {' '.join(demo.split())}\n" for demo in demos)
-    return trial.admit(
-        {surface: f"{text.rstrip()}\n{quotes}"}, operator="instruction and demonstrations",
-        parents=[trial.baseline], change=f"another text with {len(demos)} demonstrations",
-        demonstrations=[" ".join(demo.split()) for demo in demos],
+def _study(trial: Trial, trials: int) -> optuna.Study:
+    # Each study would say on the terminal that it was made.
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler = optuna.samplers.TPESampler(
+        seed=trial.random.randrange(2**31), multivariate=True,
+        n_startup_trials=min(_STARTUP, trials // 3),
     )  # fmt: skip
+    return optuna.create_study(direction="maximize", sampler=sampler)
 
 
-async def _full(
-    trial: Trial,
-    made: dict[tuple[int, int], Proposal],
-    tried: dict[tuple[int, int], list[float]],
-) -> None:
-    """Score the best mean that was not scored on all cases yet."""
-    order = sorted(tried, key=lambda place: -sum(tried[place]) / len(tried[place]))
-    for place in order:
-        [known] = await trial.score([made[place]], [])
-        missing = sum(case.id not in known.outcomes for case in trial.cases)
-        if missing and trial.left >= missing:
-            await trial.score([made[place]], trial.cases)
-            return
-        if not missing:
+def _distributions(space: _Space) -> dict[str, optuna.distributions.BaseDistribution]:
+    return {
+        name: optuna.distributions.CategoricalDistribution(tuple(range(size)))
+        for name, size in space.sizes.items()
+    }
+
+
+def _tell(study: optuna.Study, space: _Space, choice: Choice, value: float) -> None:
+    """Let the surrogate learn from a score on all cases."""
+    study.add_trial(
+        optuna.trial.create_trial(
+            params=dict(zip(space.sizes, choice, strict=True)),
+            distributions=_distributions(space),
+            value=value,
+        )
+    )
+
+
+def _joined(trial: Trial, space: _Space, choice: Choice) -> Proposal | None:
+    """Return the proposal that a combination makes, or None if it was refused."""
+    if choice not in space.made:
+        demos = space.demonstrations[choice[-1]]
+        texts = {s: own[n] for (s, own), n in zip(space.texts.items(), choice, strict=False)}
+        main = proposing.main_surface(trial)
+        texts[main] = proposing.quoted(texts[main], demos)
+        space.made[choice] = trial.admit(
+            texts, operator="instruction and demonstrations", parents=[trial.baseline],
+            change=f"a combination, with {len(demos)} demonstrations", demonstrations=demos,
+        )  # fmt: skip
+    return space.made[choice]
+
+
+async def _full(trial: Trial, study: optuna.Study, space: _Space) -> None:
+    """Score the best mean that was not scored on all cases yet, and let the surrogate know."""
+    for choice in sorted(space.values, key=lambda c: -sum(space.values[c]) / len(space.values[c])):
+        proposal = space.made[choice]
+        if proposal is None:
             continue
-        return
+        [known] = await trial.score([proposal], [])
+        missing = sum(case.id not in known.outcomes for case in trial.cases)
+        if missing:
+            if trial.left >= missing:
+                [whole] = await trial.score([proposal], trial.cases)
+                _tell(study, space, choice, whole.on(trial.cases) or 0.0)
+            return
 
 
 GENERATOR = MiproV2

@@ -20,8 +20,6 @@ from self_improve.generators.trial import Proposal, Scored, Trial
 
 EDITS, BATCH, SURVIVORS = 4, 3, 1
 _TRIES = 12
-_GOOD = 0.8
-_LEAST_EXAMPLE, _MOST_EXAMPLE = 40, 300
 
 Edited = tuple[str, str] | None
 """The new text and the change in words, or None where the edit finds nothing to do."""
@@ -147,9 +145,7 @@ def propose(trial: Trial, parent: Scored) -> Proposal | None:
 
 def _example(trial: Trial, parent: Scored) -> str:
     """Return a text that the step wrote where it did well, as a demonstration."""
-    good = [o for o in parent.outcomes.values() if o.score is not None and o.score >= _GOOD]
-    lines = [" ".join(text.split()) for o in good for text in proposing.leaves(o.output)]
-    texts = [line for line in lines if _LEAST_EXAMPLE <= len(line) <= _MOST_EXAMPLE]
+    texts = proposing.demonstrations(parent.outcomes.values())
     return trial.random.choice(texts) if texts else ""
 
 

@@ -4,21 +4,20 @@ Source: Yang et al. 2023, Large Language Models as Optimizers (arXiv 2309.03409)
 
 Defaults: 8 texts a step, at most 200 steps, the best 20 shown with integer scores from 0 to 100,
 3 exemplars, scores below .3 not shown, duplicates dropped. Adapted: texts of whole prompts are
-longer than the 500 characters of the source, so the bound is that of the search; candidates are
-scored on a fixed sample of 6 cases as the source scores on a part of its training set, and the best
-3 are confirmed on all. Temperatures (1 for the optimizer, 0 for the scorer) are settings of the
-models' entries. --small: 10 texts a step, 30 steps.
+longer than the 500 characters of the source, so the bound is that of the search; the best text is
+shown once more by itself; candidates are scored on a fixed sample of 6 cases as the source scores
+on a part of its training set, and the best 3 are confirmed on all. Temperatures (1 for the
+optimizer, 0 for the scorer) are settings of the models' entries. --small: 10 texts a step, 30
+steps.
 """
 
 from __future__ import annotations
 
-from model_gateway.call import Call
 from model_gateway.material import json_block
-from self_improve import instructions
 from self_improve.generators import proposing
-from self_improve.generators.proposing import REPLY_TOKENS, Variant
-from self_improve.generators.racing import confirm, has_room, ranked, sample
-from self_improve.generators.trial import Case, Outcome, Proposal, Scored, Trial
+from self_improve.generators.proposing import Variant
+from self_improve.generators.racing import affordable, confirm, ranked, sample
+from self_improve.generators.trial import Case, Proposal, Scored, Trial
 
 SAMPLES, STEPS, SHOWN, EXEMPLARS, CASES, CONFIRMED = 8, 200, 20, 3, 6, 3
 THRESHOLD = 0.3
@@ -38,9 +37,10 @@ class Opro:
         samples, steps = (10, 30) if trial.small else (SAMPLES, STEPS)
         fruitless = 0
         for step in range(1, steps + 1):
-            if not has_room(trial, samples * len(cases), CONFIRMED) or fruitless == _FRUITLESS:
+            room = affordable(trial, len(cases), CONFIRMED, samples)
+            if not room or fruitless == _FRUITLESS:
                 break
-            made = await self._proposed(trial, ranked(pool, cases), cases, step, samples)
+            made = await self._proposed(trial, ranked(pool, cases), cases, step, room)
             fruitless = 0 if made else fruitless + 1
             pool += await trial.score(made, cases)
         await confirm(trial, pool, cases, CONFIRMED)
@@ -50,13 +50,7 @@ class Opro:
     ) -> list[Proposal]:
         user = meta_prompt(trial, best, cases)
         calls = [
-            Call(
-                key=f"step_{step}/{n}",
-                system=instructions.read(self.name),
-                user=user,
-                schema=Variant,
-                max_output_tokens=REPLY_TOKENS,
-            )
+            proposing.question(f"step_{step}/{n}", self.name, user, schema=Variant)
             for n in range(1, samples + 1)
         ]
         replies = await trial.ask_all(self.name, calls)
@@ -79,18 +73,12 @@ def meta_prompt(trial: Trial, best: list[Scored], cases: list[Case]) -> str:
     return "\n\n".join(
         [
             proposing.aims(trial),
-            json_block("exemplars", [exemplar(one) for one in drawn]),
+            json_block("exemplars", [proposing.pair(one, _LONGEST) for one in drawn]),
             proposing.shown(trial, shown[-1].proposal),
             proposing.attempts(trial, rows),
             f"The ids are: {', '.join(trial.searched)}.",
         ]
     )
-
-
-def exemplar(outcome: Outcome) -> dict[str, str]:
-    """Return what the step was given and wrote in one case, cut to a readable length."""
-    written = proposing.plainly(outcome.output)
-    return {"plan": outcome.plan[:_LONGEST], "output": written[:_LONGEST]}
 
 
 GENERATOR = Opro

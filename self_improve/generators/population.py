@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from model_gateway.call import Call
-from self_improve import instructions
 from self_improve.generators import proposing
-from self_improve.generators.proposing import REPLY_TOKENS, Variant
+from self_improve.generators.proposing import Variant
+from self_improve.generators.racing import affordable
 from self_improve.generators.trial import Case, Proposal, Scored, Trial
 
+FRUITLESS = 3
+"""So many generations without a child end a search."""
 
-async def initial(trial: Trial, size: int, cases: Sequence[Case]) -> list[Scored]:
+
+async def initial(
+    trial: Trial, size: int, cases: Sequence[Case], *, confirmations: int
+) -> list[Scored]:
     """Return the baseline and paraphrases of it, scored on `cases`, at most `size` together.
 
-    A paraphrase that is refused leaves the population smaller.
+    They use at most half of the budget, and a paraphrase that is refused is not replaced, so
+    that the population may be smaller.
 
     Raises:
         SearchOver: the budget is used up.
     """
+    room = affordable(trial, 2 * len(cases), confirmations, size - 1)
     calls = [
-        Call(
-            key=f"initial/{n}",
-            system=instructions.read("paraphrase"),
-            user=proposing.shown(trial, trial.baseline),
-            schema=Variant,
-            max_output_tokens=REPLY_TOKENS,
+        proposing.question(
+            f"initial/{n}", "paraphrase", proposing.shown(trial, trial.baseline), schema=Variant
         )
-        for n in range(1, size)
+        for n in range(1, room + 1)
     ]
     replies = await trial.ask_all("paraphrase", calls)
     made = [

@@ -77,3 +77,9 @@ async def confirm(trial: Trial, scored: Iterable[Scored], cases: Sequence[Case],
 def has_room(trial: Trial, cells: int, confirmations: int) -> bool:
     """Whether `cells` can be run and so many proposals still be tried on all cases after it."""
     return trial.left >= cells + confirmations * len(trial.cases)
+
+
+def affordable(trial: Trial, cells: int, confirmations: int, most: int) -> int:
+    """Return how many proposals, at most `most`, can be tried on `cells` cases each before that."""
+    room = trial.left - confirmations * len(trial.cases)
+    return max(0, min(most, room // max(cells, 1)))

@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import json
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,7 +105,7 @@ class Search:
             material=setting.material,
         )
         self._proposals = {self.baseline.id: self.baseline}
-        self._outcomes: dict[tuple[str, str], Outcome] = {}
+        self._outcomes: defaultdict[str, dict[str, Outcome]] = defaultdict(dict)
         self._cells = self._asked = self._refused = 0
         self._trace: list[tuple[int, float]] = []
 
@@ -125,7 +126,7 @@ class Search:
         """Return the proposal that these texts make, or None with the reason in the log.
 
         Raises:
-            SearchOver: so many proposals in a row were refused that no end is in sight.
+            SearchOver: far more proposals were refused than admitted.
         """
         base = parents[0].texts if parents else self.baseline.texts
         try:
@@ -153,22 +154,26 @@ class Search:
 
     async def score(self, proposals: Sequence[Proposal], cases: Sequence[Case]) -> list[Scored]:
         """Try proposals on cases, side by side; what was tried before is not tried again."""
-        wanted = [(p, c) for p in _unique(proposals) for c in dict.fromkeys(cases)]
-        new = [(p, c) for p, c in wanted if (p.id, c.id) not in self._outcomes]
+        return await self.score_each([(proposal, cases) for proposal in proposals])
+
+    async def score_each(self, tries: Sequence[tuple[Proposal, Sequence[Case]]]) -> list[Scored]:
+        """Try each proposal on cases of its own, all side by side."""
+        wanted = dict.fromkeys((p.id, case) for p, cases in tries for case in cases)
+        by_id = {p.id: p for p, _ in tries}
+        new = [(by_id[i], c) for i, c in wanted if c.id not in self._outcomes[i]]
         if len(new) > self.left:
             raise SearchOver(f"the budget of {self.setting.cells} cells is used up")
         if new:
             self._cells += len(new)
             outcomes = await self.measure(new)
             for (proposal, case), outcome in zip(new, outcomes, strict=True):
-                self._outcomes[proposal.id, case.id] = outcome
+                self._outcomes[proposal.id][case.id] = outcome
             self._follow()
-        return [self.known(proposal) for proposal in proposals]
+        return [self.known(proposal) for proposal, _ in tries]
 
     def known(self, proposal: Proposal) -> Scored:
         """Return everything known of a proposal."""
-        outcomes = {c: o for (p, c), o in self._outcomes.items() if p == proposal.id}
-        return Scored(proposal=proposal, outcomes=outcomes)
+        return Scored(proposal=proposal, outcomes=dict(self._outcomes[proposal.id]))
 
     async def ask(self, role: str, call: Call[R]) -> Reply[R]:
         """Put a call to the proposer."""
@@ -182,8 +187,18 @@ class Search:
         return reply
 
     async def ask_all(self, role: str, calls: Sequence[Call[R]]) -> list[Reply[R]]:
-        """Put calls side by side; the replies come in the order of the calls."""
-        return list(await asyncio.gather(*(self.ask(role, call) for call in calls)))
+        """Put calls side by side; the replies come in the order of the calls.
+
+        All of them have ended before a failure is raised, so that nothing goes on behind the end.
+        """
+        asked = (self.ask(role, call) for call in calls)
+        replies = await asyncio.gather(*asked, return_exceptions=True)
+        heard: list[Reply[R]] = []
+        for reply in replies:
+            if isinstance(reply, BaseException):
+                raise reply
+            heard.append(reply)
+        return heard
 
     def note(self, text: str) -> None:
         """Write a line into the log of the search."""
@@ -219,13 +234,16 @@ class Search:
 
     def _follow(self) -> None:
         """Keep the curve of the best score, and end a search in which nothing can be measured."""
-        if self._cells >= MOST_FAILURES and all(o.score is None for o in self._outcomes.values()):
-            one = next(iter(self._outcomes.values()))
+        if self._cells >= MOST_FAILURES and not any(o.score is not None for o in self._tried()):
+            one = next(self._tried())
             raise SearchOver(f"every one of {self._cells} cells failed: {one.failure}")
         whole = (self.known(p).on(self.cases) for p in self._proposals.values())
         best = max((score for score in whole if score is not None), default=None)
         if best is not None:
             self._trace.append((self._cells, best))
+
+    def _tried(self) -> Iterator[Outcome]:
+        return (outcome for own in self._outcomes.values() for outcome in own.values())
 
 
 def best_of(found: Found, cases: Sequence[Case]) -> Scored | None:
@@ -233,10 +251,6 @@ def best_of(found: Found, cases: Sequence[Case]) -> Scored | None:
     whole = [(s.on(cases), -s.proposal.size, s) for s in found.scored]
     scored = [(score, size, s) for score, size, s in whole if score is not None]
     return max(scored, key=lambda one: one[:2])[2] if scored else None
-
-
-def _unique(proposals: Sequence[Proposal]) -> list[Proposal]:
-    return list({p.id: p for p in proposals}.values())
 
 
 def _id(texts: Texts) -> str:

@@ -157,6 +157,14 @@ class Trial(Protocol):
         """
         ...
 
+    async def score_each(self, tries: Sequence[tuple[Proposal, Sequence[Case]]]) -> list[Scored]:
+        """Try each proposal on cases of its own, all side by side; else as `score`.
+
+        Raises:
+            SearchOver: as `score`.
+        """
+        ...
+
     async def ask(self, role: str, call: Call[R]) -> Reply[R]:
         """Put a call to the proposer; the same role, key and words are answered from the journal.
 

@@ -6,13 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-
-class Word(StrEnum):
-    """What the evaluator says."""
-
-    keep = "KEEP"
-    reject = "REJECT"
-    inconclusive = "INCONCLUSIVE"
+from self_improve.verdict import Word
 
 
 class End(StrEnum):

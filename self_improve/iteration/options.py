@@ -105,6 +105,11 @@ def _where(group: argparse._ArgumentGroup) -> None:
         "--base", default="HEAD", metavar="COMMIT", help="what candidates start from"
     )
     group.add_argument("--forge", choices=FORGES, default=FORGES[0], help="where pull requests are")
+    group.add_argument(
+        "--github-repo",
+        metavar="OWNER/NAME",
+        help="the repository on GitHub (or GITHUB_REPOSITORY)",
+    )
     group.add_argument("--new", action="store_true", help="judge the same change once more")
 
 

@@ -1,8 +1,8 @@
 """Share of items in which one field is mostly made of what other fields say.
 
-Unit: share of items. Range: 0 to 1, lower is better. The first field of the use counts as bled into
-when at least `least` of its different character 4-grams occur in the other fields of the use.
-Undefined without items that have a text in the first field and in another.
+Unit: share of items. Range: 0 to 1, lower is better. The first field of the use counts as bled
+into when at least `least` of its different character 4-grams occur in the other fields of the
+use. Undefined without items that have a text in the first field and in another.
 Source: containment after Broder 1997; the threshold is from the reference measurements.
 """
 

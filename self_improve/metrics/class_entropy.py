@@ -1,8 +1,8 @@
 """How evenly a step that classifies uses its classes.
 
-Unit: Shannon entropy over the largest there can be. Range: 0 to 1, higher is better: 0 when all items
-are of one class. The largest is that of `classes` classes, or of as many as there are items if those
-are fewer. Undefined below two items.
+Unit: Shannon entropy over the largest there can be. Range: 0 to 1, higher is better: 0 when all
+items are of one class. The largest is that of `classes` classes, or of as many as there are items
+if those are fewer. Undefined below two items.
 Source: Shannon 1948, "A mathematical theory of communication".
 """
 

@@ -1,7 +1,7 @@
 """Items after over items before, of one cell on two sides.
 
-Unit: ratio. Range: 0 and up. Below the rubric's `gates.collapse` the cell has collapsed. Undefined where
-a side failed or has no items.
+Unit: ratio. Range: 0 and up. Below the rubric's `gates.collapse` the cell has collapsed.
+Undefined where a side failed or has no items.
 Source: the reference measurements (collapse below .40 in a cell that succeeded on both sides).
 """
 

@@ -1,6 +1,7 @@
 """Largest share of texts that hold one same 3-gram of tokens.
 
-Unit: share of texts. Range: 0 to 1, lower is better. Undefined below `least` texts.
+Unit: share of texts. Range: 0 to 1, lower is better. An n-gram has `tokens` tokens. Undefined
+below `least` texts.
 Source: the reference measurements (lock within a plan).
 """
 

@@ -1,7 +1,7 @@
 """Distinct pairs of neighbouring tokens over all such pairs.
 
-Unit: share of pairs. Range: 0 to 1, higher is better. It falls with the length of the text, so it is
-for comparing texts of about one length. Undefined without pairs.
+Unit: share of pairs. Range: 0 to 1, higher is better. It falls with the length of the text, so it
+is for comparing texts of about one length. Undefined without pairs.
 Source: Li et al. 2016, "A diversity-promoting objective function" (distinct-2).
 """
 

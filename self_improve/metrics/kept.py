@@ -1,8 +1,8 @@
 """Items of the cleaned form over the items in the replies.
 
-Unit: share of items. Range: 0 and up; more than 1 where a step adds items of its own. What the step
-throws away hides faults of the prompt, and a step that chooses should neither keep all nor nothing.
-Undefined without items in the replies.
+Unit: share of items. Range: 0 and up; more than 1 where a step adds items of its own. What the
+step throws away hides faults of the prompt, and a step that chooses should neither keep all nor
+nothing. Undefined without items in the replies.
 Source: the reference measurements (kept over input).
 """
 

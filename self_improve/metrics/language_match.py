@@ -1,9 +1,9 @@
 """How alike the letters of outputs and plan follow each other, within one script.
 
-Unit: cosine of the profiles of character 3-grams. Range: 0 to 1, higher is better: a plan in German
-that is answered in English scores lower than one that is answered in German. Undefined where the
-main script of the plan is written without spaces (the script alone tells there), where the outputs
-are in another, and for texts under `least` characters.
+Unit: cosine of the profiles of character 3-grams. Range: 0 to 1, higher is better: a plan in
+German that is answered in English scores lower than one that is answered in German. Undefined
+where the main script of the plan is written without spaces (the script alone tells there), where
+the outputs are in another, and for texts under `least` characters.
 Source: after Cavnar and Trenkle 1994, "N-gram-based text categorization".
 """
 

@@ -1,6 +1,7 @@
 """Seconds a call, without waiting for a turn at the model: a cost, not a quality.
 
-Unit: seconds. Range: 0 and up, lower is better. Undefined where the record has no times or no calls.
+Unit: seconds. Range: 0 and up, lower is better. Undefined where the record has no times or no
+calls.
 Source: the cell's row.
 """
 

@@ -1,10 +1,10 @@
-"""Share of texts that begin with a label of the prompt or the schema ("Option A: …", "选项一：…").
+"""Share of texts that begin with a label of the prompt or the schema ("Option A: …", "选项 1: …").
 
-Unit: share of texts. Range: 0 to 1, lower is better. By form alone, in any script: texts that stand
-together (the entries of one list; of a field without lists, those of all items) begin with up to
-`words` tokens before a colon, a full stop or a closing bracket, and these are equal in at least two of
-the texts, or differ in one short token only, as counters do. A counter alone ("1.", "a)", "①") counts
-as well. Undefined without texts.
+Unit: share of texts. Range: 0 to 1, lower is better. By form alone, in any script: texts that
+stand together (the entries of one list; of a field without lists, those of all items) begin with
+up to `words` tokens before a colon, a full stop or a closing bracket, and these are equal in at
+least two of the texts, or differ in one short token only, as counters do. A counter alone ("1.",
+"a)", "①") counts as well. Undefined without texts.
 Source: ours, after the constraint that options carry no labels.
 """
 

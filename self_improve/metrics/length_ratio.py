@@ -1,8 +1,8 @@
 """How much longer or shorter the texts are than those of the baseline plan, beyond what is fair.
 
-Unit: natural logarithm of the ratio of lengths, beyond the nearer bound; the mean over fields. Range:
-0 and up, lower is better: 0 between `low` and `high`, .69 at twice the upper bound. Undefined where the
-baseline plan is not there or has no text in the fields.
+Unit: natural logarithm of the ratio of lengths, beyond the nearer bound; the mean over fields.
+Range: 0 and up, lower is better: 0 between `low` and `high`, .69 at twice the upper bound.
+Undefined where the baseline plan is not there or has no text in the fields.
 Source: the reference measurements (penalised above 1.5 and below .6).
 """
 

@@ -1,8 +1,8 @@
 """Share of lists that have not exactly as many entries as the step asks for.
 
 Unit: share of lists over all items. Range: 0 to 1, lower is better. The lengths are the rubric's
-`quantity.counts`, or `length` for every field of the use. An item without the list counts as wrong.
-Undefined without items or lengths.
+`quantity.counts`, or `length` for every field of the use. An item without the list counts as
+wrong. Undefined without items or lengths.
 Source: the reference measurements (contract: wrong option count).
 """
 

@@ -1,7 +1,8 @@
 """Share of texts that begin with the commonest opening of three tokens.
 
-Unit: share of texts. Range: 0 to 1, lower is better. Texts under three tokens are left out.
-Undefined below `least` texts, where one opening always has a large share.
+Unit: share of texts. Range: 0 to 1, lower is better. Texts under three tokens are left out. An
+opening has `tokens` tokens. Undefined below `least` texts, where one opening always has a large
+share.
 Source: the reference measurements (lock within a plan).
 """
 

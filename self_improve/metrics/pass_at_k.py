@@ -1,8 +1,8 @@
 """Chance that at least one of k repeats of a plan succeeds, the mean over plans.
 
 Unit: probability. Range: 0 to 1, higher is better. Without bias: 1 - C(n - c, k) / C(n, k) for c
-successes among n repeats. Given for every k from 2 to the least number of repeats of a plan; undefined
-without repeats.
+successes among n repeats. Given for every k from 2 to the least number of repeats of a plan;
+undefined without repeats.
 Source: Chen et al. 2021, "Evaluating large language models trained on code" (arXiv 2107.03374).
 """
 

@@ -1,9 +1,9 @@
 """Share of texts in which something in brackets was left to be filled in.
 
-Unit: share of texts. Range: 0 to 1, lower is better. By form alone: 2 to 80 characters with a letter
-among them between square, lenticular, tortoise-shell, curly or double angle brackets of any script,
-unless a link follows or what stands there is a number, and between `<` and `>` if it is no tag.
-Undefined without texts.
+Unit: share of texts. Range: 0 to 1, lower is better. By form alone: 2 to 80 characters with a
+letter among them between square, lenticular, tortoise-shell, curly or double angle brackets of
+any script, unless a link follows or what stands there is a number, and between `<` and `>` if it
+is no tag. Undefined without texts.
 Source: the reference measurements (contract: placeholders of 2 to 80 characters).
 """
 
@@ -31,7 +31,7 @@ _PAIRS = (
     "⟨⟩",
 )
 # A tag has no blank, no letter beyond ASCII and nothing but lower case before its attributes.
-_ANGLES = r"<(?![a-z/!?][a-z0-9]*[\s/>])(?=[^<>]*?[^\W\d_])[^<>\n=]{2,80}>"
+_ANGLES = r"<(?![a-z/!?][a-z0-9]*[\s/>])(?=[^<>]*?[^\W\d_])(?!\s)[^<>\n=]{2,80}(?<!\s)>"
 
 
 def _inside(opening: str, closing: str) -> str:

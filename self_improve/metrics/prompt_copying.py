@@ -1,8 +1,8 @@
 """Share of 4-grams of tokens that stand in the prompt and not in what was told of the plan.
 
 Unit: share of n-grams, repeated ones counted as often. Range: 0 to 1, lower is better. It shows
-examples of the prompt that are sent back. Undefined without n-grams, and where the record does not
-hold the prompt.
+examples of the prompt that are sent back. An n-gram has `tokens` tokens. Undefined without
+n-grams, and where the record does not hold the prompt.
 Source: the recorded figures ("token n-gram shared with the system prompt and absent from the user
 prompt").
 """

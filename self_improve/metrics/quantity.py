@@ -1,8 +1,8 @@
 """Shortfall of items against the number that is expected of a cell.
 
-Unit: share of the expected number. Range: 0 to 1, lower is better: 0 when enough are there, 1 when
-none is. With `fields` the texts in them are counted in place of items. The expected number is
-`expected`, or the rubric's. Undefined where no number is expected.
+Unit: share of the expected number. Range: 0 to 1, lower is better: 0 when enough are there, 1
+when none is. With `fields` the texts in them are counted in place of items. The expected number
+is `expected`, or the rubric's. Undefined where no number is expected.
 Source: the reference measurements (quantity).
 """
 

@@ -1,8 +1,10 @@
 """How far the outputs are written in the scripts of the plan.
 
-Unit: overlap of the shares of scripts among letters. Range: 0 to 1, higher is better: 1 for the same
-mix of scripts, near 0 for Latin letters on a Japanese plan. Undefined without letters on either side.
-Source: one minus the total variation distance of the two histograms; scripts are those of Unicode.
+Unit: overlap of the shares of scripts among letters. Range: 0 to 1, higher is better: 1 for the
+same mix of scripts, near 0 for Latin letters on a Japanese plan. Undefined without letters on
+either side.
+Source: one minus the total variation distance of the two histograms; scripts are those of
+Unicode.
 """
 
 from __future__ import annotations

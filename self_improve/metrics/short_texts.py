@@ -1,7 +1,7 @@
 """Share of texts that are too short to say anything: labels in place of sentences.
 
-Unit: share of texts. Range: 0 to 1, lower is better. A text is short below `words`, counted so that
-scripts without spaces compare (see `tokens.words`). Undefined without texts.
+Unit: share of texts. Range: 0 to 1, lower is better. A text is short below `words`, counted so
+that scripts without spaces compare (see `tokens.words`). Undefined without texts.
 Source: the reference measurements (contract: options under 5 tokens).
 """
 

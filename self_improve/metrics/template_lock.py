@@ -1,10 +1,11 @@
 """Share of a cell's 4-grams of tokens that occur in three or more plans of the same run.
 
 Unit: share of n-grams, repeated ones counted as often. Range: 0 to 1, lower is better. Plans have
-little in common but what the prompt put there, so this is the best measure of a form that is filled
-in. Undefined in a run of fewer than `plans` plans, and without n-grams.
-Source: the reference measurements (template across plans: .09 while a format was mandated, .034 and
-.02 after it went).
+little in common but what the prompt put there, so this is the best measure of a form that is
+filled in. An n-gram has `tokens` tokens. Undefined in a run of fewer than `plans` plans, and
+without n-grams.
+Source: the reference measurements (template across plans: .09 while a format was mandated, .034
+and .02 after it went).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Share of texts that break off.
 
-Unit: share of texts. Range: 0 to 1, lower is better. By form alone: a text breaks off if it ends with
-an ellipsis, a comma, a colon, a dash or an opening bracket, or, where at least half of the texts of
-the fields end with a mark that closes a sentence, if it has `words` words or more and ends with a
-letter. Undefined without texts.
+Unit: share of texts. Range: 0 to 1, lower is better. By form alone: a text breaks off if it ends
+with an ellipsis, a comma, a colon, a dash or an opening bracket, or, where at least half of the
+texts of the fields end with a mark that closes a sentence, if it has `words` words or more and
+ends with a letter. Undefined without texts.
 Source: ours; the marks are Unicode's general categories.
 """
 

@@ -1,8 +1,8 @@
 """Numbers per item that do not occur in what was told of the plan.
 
-Unit: numbers per item. Range: 0 and up, lower is better. Digits of any script; whole numbers under
-`least` are left out, because they count things and number lists. Undefined without items, and where
-the record does not hold the input.
+Unit: numbers per item. Range: 0 and up, lower is better. Digits of any script; whole numbers
+under `least` are left out, because they count things and number lists. Undefined without items,
+and where the record does not hold the input.
 Source: the reference measurements (ungrounded), without the percent sign.
 """
 

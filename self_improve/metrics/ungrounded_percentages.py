@@ -1,7 +1,8 @@
 """Percentages per item that do not occur in what was told of the plan.
 
 Unit: percentages per item. Range: 0 and up, lower is better. Digits of any script, with the sign
-behind or before the number. Undefined without items, and where the record does not hold the input.
+behind or before the number. Undefined without items, and where the record does not hold the
+input.
 Source: the reference measurements (ungrounded).
 """
 

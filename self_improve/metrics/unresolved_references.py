@@ -1,9 +1,9 @@
 """Share of references to something that is not there.
 
-Unit: share of references. Range: 0 to 1, lower is better. A reference, a text or a number in one of
-the fields, resolves if it equals what stands at one of the places `to` in any item of the same
-source, or, with `in_input`, if it occurs in what was told of the plan. Undefined without references,
-and with `in_input` where the record does not hold the input.
+Unit: share of references. Range: 0 to 1, lower is better. A reference, a text or a number in one
+of the fields, resolves if it equals what stands at one of the places `to` in any item of the same
+source, or, with `in_input`, if it occurs in what was told of the plan. Undefined without
+references, and with `in_input` where the record does not hold the input.
 Source: ours; referential integrity.
 """
 

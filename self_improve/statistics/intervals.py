@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy import stats
@@ -27,14 +28,16 @@ class Interval:
 
 def mean(values: Sequence[float]) -> float | None:
     """Return the mean; None of nothing."""
-    return float(np.mean(values)) if len(values) else None
+    return math.fsum(values) / len(values) if len(values) else None
 
 
 def standard_error(values: Sequence[float]) -> float | None:
     """Return the standard error of the mean; None of fewer than two values."""
     if len(values) < 2:
         return None
-    return float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    middle = math.fsum(values) / len(values)
+    squares = math.fsum((value - middle) ** 2 for value in values)
+    return math.sqrt(squares / (len(values) - 1) / len(values))
 
 
 def interval(
@@ -48,9 +51,14 @@ def interval(
     error = standard_error(values)
     if error is None:
         return None
-    middle = float(np.mean(values))
-    half = float(stats.t.ppf((1 + level) / 2, len(values) - 1)) * error * widened
+    middle = math.fsum(values) / len(values)
+    half = _quantile(level, len(values) - 1) * error * widened
     return Interval(low=middle - half, high=middle + half)
+
+
+@cache
+def _quantile(level: float, degrees: int) -> float:
+    return float(stats.t.ppf((1 + level) / 2, degrees))
 
 
 def clustered(
@@ -70,7 +78,7 @@ def means_by(values: Sequence[float], clusters: Sequence[Hashable]) -> Mapping[H
     sums: dict[Hashable, list[float]] = {}
     for value, cluster in zip(values, clusters, strict=True):
         sums.setdefault(cluster, []).append(value)
-    return {cluster: float(np.mean(found)) for cluster, found in sums.items()}
+    return {cluster: math.fsum(found) / len(found) for cluster, found in sums.items()}
 
 
 def left_out(values: Sequence[float], clusters: Sequence[Hashable]) -> Mapping[Hashable, float]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import BaseModel
 
 from model_gateway.call import Reply
 from worker_plan.entry import cut_off, entry, sections
 from worker_plan.errors import StepError
 
-WHOLE: Reply[None] = Reply(value=None, text="", model="scripted")
-BROKEN: Reply[None] = Reply(value=None, text="", model="scripted", partial=True)
+WHOLE: Reply[BaseModel] = Reply(value=None, text="", model="scripted")
+BROKEN: Reply[BaseModel] = Reply(value=None, text="", model="scripted", partial=True)
 
 
 def test_facts_stand_beside_or_below_their_labels() -> None:

@@ -184,9 +184,7 @@ def test_chart_is_drawn(opened: Callable[..., Chrome]) -> None:
     labels = page.find_elements(By.CSS_SELECTOR, "#schedule svg .bar-label")
     names = [label.get_attribute("textContent") for label in labels]
     assert names == [f"Bakery {HOSTILE}", "Hull", "خبز & 猫"]
-    page.execute_script(
-        "arguments[0].dispatchEvent(new MouseEvent('click', {bubbles: true}))", bars[0]
-    )
+    labels[0].click()
     popup = soon(lambda: page.find_element(By.CSS_SELECTOR, "#schedule .popup-wrapper").text)
     assert popup.count(HOSTILE) == 2
 

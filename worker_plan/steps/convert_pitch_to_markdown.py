@@ -46,7 +46,10 @@ Keep every statement and every figure, and add none. Do not tell what you did.
 Write in the language in which the parts are written.
 """
 
-_FENCED = re.compile(r"(?P<fence>`{3,})[^\n`]*\n(?P<inside>.*)\n(?P=fence)", re.DOTALL)
+_FENCED = re.compile(
+    r"(?P<fence>`{3,})(?:(?:markdown|md)\n(?P<whole>.*)|\n(?P<plain>(?:(?!```).)*))\n(?P=fence)",
+    re.DOTALL | re.IGNORECASE,
+)
 
 
 class PitchMarkdown(BaseModel):
@@ -56,7 +59,7 @@ class PitchMarkdown(BaseModel):
 def unfenced(markdown: str) -> str:
     """Return a text without the code fence that some models put around all of it."""
     found = _FENCED.fullmatch(markdown.strip())
-    return (found["inside"] if found else markdown).strip()
+    return (markdown if found is None else found["whole"] or found["plain"] or "").strip()
 
 
 class ConvertPitchToMarkdown(Step):

@@ -57,7 +57,7 @@
       if (id === current) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
-  }, { rootMargin: "0px 0px -70% 0px" });
+  }, { rootMargin: "-64px 0px -70% 0px" });
   for (const part of document.querySelectorAll(".part")) watch.observe(part);
 
   const collator = new Intl.Collator(root.lang || undefined, { numeric: true });

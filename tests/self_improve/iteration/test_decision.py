@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from self_improve.iteration.decision import Check, End, Opinions, Word, decide
+from self_improve.iteration.decision import Check, End, Opinions, decide
+from self_improve.verdict import Word
 
 GOOD = Opinions(supported=True, judge=1)
 BAD = Opinions(objections=("two: it lies (x.md:3)",), judge=-1)

@@ -118,7 +118,8 @@ def _tree(lines: list[str]) -> Any:
     if " | " in kind:
         return "one of several"
     if kind.startswith("list") and children:
-        return [_tree(children[0])]
+        may_be_empty = kind.startswith("list[0..")  # The shortest list that was ever recorded.
+        return [_tree(children[0]), may_be_empty]
     if kind.startswith("object") and children:
         pairs = ((child[0].split(":", 1)[0].strip(), child) for child in children)
         return {key: _tree(child) for key, child in pairs if not key.endswith("?")}
@@ -127,11 +128,12 @@ def _tree(lines: list[str]) -> Any:
 
 def _misfits(value: Any, shape: Any, where: str) -> Iterator[str]:
     if isinstance(shape, list):
-        if not isinstance(value, list) or not value:
+        inner, may_be_empty = shape
+        if not isinstance(value, list) or not (value or may_be_empty):
             yield f"{where} is no list with items"
             return
         for item in value:
-            yield from _misfits(item, shape[0], f"{where}[]")
+            yield from _misfits(item, inner, f"{where}[]")
     elif isinstance(shape, dict):
         if not isinstance(value, dict):
             yield f"{where} is no object"

@@ -24,7 +24,7 @@ def answered(run_dir: Path, *names: Any) -> dict[str, Any]:
 
 
 def test_bodies_without_a_name_of_their_own_are_refused(run_dir: Path) -> None:
-    """Case, width and spaces tell no two names apart; what cannot be read as a body is passed over."""
+    """Case, width and spaces tell no two names apart; a broken body is passed over."""
     written = answered(
         run_dir, " Deck Council ", "DECK  council", " ", ["Lock keepers"], "運営会議"
     )

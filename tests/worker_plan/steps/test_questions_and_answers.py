@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from model_gateway.call import Call
 from tests.worker_plan.conftest import FAILED, Scripted, carry_out
 from tests.worker_plan.steps.prepared import prepared
 from worker_plan.errors import StepError
@@ -24,12 +23,12 @@ def pairs(*questions: str) -> dict[str, Any]:
 def test_too_few_pairs_are_followed_up(tmp_path: Path) -> None:
     """The second call is shown the questions that are there; what it repeats is left out."""
     prepared(QuestionsAndAnswers, tmp_path)
-    first, second = pairs("Why?", "Who pays?", "WHY"), pairs("Who pays", "When?")
-
-    def answer(call: Call[Any]) -> Any:
-        return first if call.key == "questions_1" else second
-
-    ask = Scripted(answer)
+    said = {
+        "questions_1": pairs("Why?", "Who pays?", "WHY"),
+        "questions_2": pairs("Who pays", "When?"),
+        "questions_3": pairs("when"),
+    }
+    ask = Scripted(lambda call: said[call.key])
     written = carry_out(QuestionsAndAnswers(run_dir=str(tmp_path)), ask)
     raw = written["027-1-questions_and_answers_raw.json"]
     assert [(one["item_index"], one["question"]) for one in raw["question_answer_pairs"]] == [
@@ -38,11 +37,11 @@ def test_too_few_pairs_are_followed_up(tmp_path: Path) -> None:
         (3, "When?"),
     ]
     assert "Who pays?" in ask.calls[1].user.split("<answered>")[1]
-    assert len(ask.calls) == 2
+    assert len(ask.calls) == 3
 
 
 @pytest.mark.parametrize(
-    ("detail", "count"), [(Detail.ALL_DETAILS_BUT_SLOW, 8), (Detail.FAST_BUT_SKIP_DETAILS, 2)]
+    ("detail", "count"), [(Detail.ALL_DETAILS_BUT_SLOW, 10), (Detail.FAST_BUT_SKIP_DETAILS, 2)]
 )
 def test_enough_pairs_are_one_call(tmp_path: Path, detail: Detail, count: int) -> None:
     """With less detail any number is enough."""
@@ -58,7 +57,7 @@ def test_failed_follow_up_is_marked(tmp_path: Path) -> None:
     ask = Scripted(lambda call: pairs("Why?") if call.key == "questions_1" else FAILED)
     written = carry_out(QuestionsAndAnswers(run_dir=str(tmp_path)), ask)
     assert "> **Incomplete.**" in written["027-2-questions_and_answers.md"]
-    with pytest.raises(StepError, match="no usable pair in 2 replies: server"):
+    with pytest.raises(StepError, match="no usable pair in 3 replies: server"):
         carry_out(QuestionsAndAnswers(run_dir=str(tmp_path)), Scripted(lambda _: FAILED))
 
 

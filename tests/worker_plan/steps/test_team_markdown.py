@@ -36,7 +36,7 @@ def test_everything_known_is_told(run_dir: Path) -> None:
 
 
 def test_what_is_missing_is_named(run_dir: Path) -> None:
-    """A member that a step forgot, a field left empty, and a part of the review without findings."""
+    """A forgotten member, an empty field, and a part of the review without findings."""
     forgotten = {key: BAKER[key] for key in ("id", "category", "explanation", "count")}
     members = [BAKER | {"facility_needs": " "}, forgotten | {"id": 2, "category": "Skipper"}]
     note = text(run_dir, members, REVIEW | {"omissions": []}).splitlines()[0]

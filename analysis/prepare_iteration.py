@@ -1,0 +1,101 @@
+"""Phase 0: the facts of an iteration, and the files that agents may read. No opinions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.record import (
+    CHANGE,
+    FAILED_ATTEMPTS,
+    MEASURES,
+    META,
+    PREVIOUS,
+    RUBRIC,
+    SOURCE,
+    VERDICT,
+    Record,
+)
+from prompt_lab.layout import Layout
+from prompt_lab.scores import Scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known before anybody looks.
+
+    `before` and `after` are the directories of the runs, `outputs` those artifacts that agents
+    should look at first. `measures` is Markdown, `verdict` the evaluator's, `source` the step's
+    file, `change` the diff.
+    """
+
+    step: str
+    title: str
+    description: str
+    pull_request: str
+    evidence: str
+    before: Sequence[Path]
+    after: Sequence[Path]
+    outputs: Sequence[Path]
+    measures: str
+    verdict: Mapping[str, Any]
+    rubric: str
+    source: str
+    change: str
+    constraints: Sequence[str] = ()
+
+
+def prepare(layout: Layout, path: Path, facts: Facts) -> Record:
+    """Write the facts of an iteration into its directory; what is there already stays.
+
+    Raises:
+        AnalysisError: other facts are there.
+        OSError: the data repo cannot be written.
+    """
+    record = Record(layout, path)
+    record.write(MEASURES, facts.measures)
+    record.write(VERDICT, _json(facts.verdict))
+    record.write(RUBRIC, facts.rubric)
+    record.write(CHANGE, facts.change)
+    record.write(SOURCE, facts.source)
+    failed = Scores(layout).failed(facts.step)
+    if failed and not (path / FAILED_ATTEMPTS).exists():
+        rows = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in failed)
+        record.write(FAILED_ATTEMPTS, rows)
+    previous = latest_synthesis(layout, facts.step, before=path)
+    if previous is not None and not (path / PREVIOUS).exists():
+        record.write(PREVIOUS, previous.read_text(encoding="utf-8"))
+    meta = {
+        "step": facts.step,
+        "title": facts.title,
+        "description": facts.description,
+        "pull_request": facts.pull_request,
+        "evidence": facts.evidence,
+        "constraints": list(facts.constraints),
+        "runs": {"before": _names(layout, facts.before), "after": _names(layout, facts.after)},
+        "outputs": _names(layout, facts.outputs),
+    }
+    record.write(META, _json(meta))
+    return record
+
+
+def latest_synthesis(layout: Layout, step: str, *, before: Path | None = None) -> Path | None:
+    """Return the page of the step's latest synthesis, other than that of `before`."""
+    found: dict[int, Path] = {}
+    for path in layout.analysis.glob(f"*_{step}/synthesis_*.md"):
+        number = path.parent.name.partition("_")[0]
+        if number.isdigit() and path.parent != before:
+            found[int(number)] = path
+    return found[max(found)] if found else None
+
+
+def _names(layout: Layout, paths: Sequence[Path]) -> list[str]:
+    top = layout.root.resolve()
+    return [path.resolve().relative_to(top).as_posix() for path in paths]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, default=str) + "\n"

@@ -1,0 +1,92 @@
+"""APE: instructions induced from what a step was given and wrote, deduplicated, scored, chosen.
+
+Source: Zhou et al. 2023, Large Language Models Are Human-Level Prompt Engineers (arXiv 2211.01910),
+and its code.
+
+Defaults: 5 subsamples of 5 demonstrations, 50 prompts, equal ones dropped, all scored on the same
+sample, the best chosen (temperature .9 is a setting of the proposer's entry). The proposer does not
+see the texts of the step. Adapted: no answers are known here, so the pairs are those of the better
+half of the baseline's cells; what the step is for is told, since its form is fixed; with several
+searched texts the subsamples take turns at them; the scoring sample is 3 cases in place of 50, and
+the best 5 are confirmed on all. A small budget makes fewer prompts. --small: 20 prompts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from model_gateway.material import block, json_block
+from self_improve.generators import proposing
+from self_improve.generators.population import in_turn
+from self_improve.generators.proposing import Variant
+from self_improve.generators.racing import affordable, confirm, sample
+from self_improve.generators.trial import Outcome, Proposal, Trial
+
+SUBSAMPLES, DEMONSTRATIONS, PROMPTS, CASES, CONFIRMED = 5, 5, 50, 3, 5
+_SMALL_PROMPTS = 20
+_LONGEST = 6000
+
+
+class Ape:
+    """Automatic prompt engineer."""
+
+    name = "ape"
+
+    async def search(self, trial: Trial) -> None:
+        """Induce, score on a few cases, and confirm the best."""
+        [base] = await trial.score([trial.baseline], trial.cases)
+        pairs = proposing.good(base.outcomes.values())
+        if not pairs:
+            trial.note("no output of the baseline is worth inducing anything from")
+            return
+        cases = sample(trial, CASES)
+        most = _SMALL_PROMPTS if trial.small else PROMPTS
+        room = affordable(trial, len(cases), CONFIRMED, most)
+        if not room:
+            trial.note("no room is left to score a prompt")
+            return
+        made = await self._induced(trial, pairs, room)
+        await confirm(trial, await trial.score(made, cases), cases, CONFIRMED)
+
+    async def _induced(self, trial: Trial, pairs: Sequence[Outcome], count: int) -> list[Proposal]:
+        """Return what was induced, each text once."""
+        shown = [
+            trial.random.sample(pairs, min(DEMONSTRATIONS, len(pairs))) for _ in range(SUBSAMPLES)
+        ]
+        wanted = [(n % SUBSAMPLES, n // SUBSAMPLES + 1) for n in range(count)]
+        calls = [
+            proposing.question(
+                f"subsample_{place + 1}/{n}",
+                self.name,
+                proposing.aims(trial),
+                demonstrated(shown[place]),
+                f"The text to write has the id {in_turn(trial, place)}.",
+                schema=Variant,
+            )
+            for place, n in wanted
+        ]
+        replies = await trial.ask_all(self.name, calls)
+        made = [
+            trial.admit(
+                {in_turn(trial, place): reply.value.text}, operator="induction",
+                parents=[trial.baseline], change=reply.value.change[:300],
+            )
+            for (place, _), reply in zip(wanted, replies, strict=True)
+            if reply.value is not None
+        ]  # fmt: skip
+        return [one for one in made if one is not None]
+
+
+def demonstrated(pairs: Sequence[Outcome]) -> str:
+    """Return what the step was given and wrote in some cases, pair by pair."""
+    return "\n\n".join(
+        text
+        for one in pairs
+        for text in (
+            block("plan", one.plan[:_LONGEST]),
+            json_block("output", {"written": proposing.fitting(one.output, _LONGEST)}),
+        )
+    )
+
+
+GENERATOR = Ape

@@ -1,0 +1,21 @@
+"""MIPROv2 in its medium setting: 12 instructions a text and as many demonstration sets.
+
+Source: as miprov2.py.
+
+Defaults: 12 candidates of each variable and with that more trials; everything else is as in
+miprov2.py, what was adapted and what --small does as well.
+"""
+
+from __future__ import annotations
+
+from self_improve.generators.miprov2 import MiproV2
+
+
+class MiproV2Medium(MiproV2):
+    """12 candidates."""
+
+    name = "miprov2-medium"
+    setting = "medium"
+
+
+GENERATOR = MiproV2Medium

@@ -1,0 +1,131 @@
+"""The evaluator as an iteration uses it: two sets of runs of one step, and one word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from prompt_lab.layout import Layout
+from prompt_lab.record import Run
+from rubrics import load
+from rubrics.rubric import Rubric
+from self_improve import calibration, comparability, expectation, reading
+from self_improve.effects import differences
+from self_improve.errors import UsageError
+from self_improve.fitness import mean
+from self_improve.judge import Pair as JudgedPair
+from self_improve.measured import CellKey
+from self_improve.reading import Refusal
+from self_improve.sides import Sides, measured, measurer_for
+from self_improve.terms import Terms
+from self_improve.verdict import Verdict, decide
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """A verdict, and what it was made from.
+
+    `fitness_before` and `fitness_after` are the means of what loops maximise, from 0 to 1.
+    """
+
+    verdict: Verdict
+    sides: Sides
+    fitness_before: float | None
+    fitness_after: float | None
+
+
+def rubric_of(step: str) -> Rubric:
+    """Return the rubric of a step.
+
+    Raises:
+        UsageError: nobody has written one.
+        RubricError: it cannot be used.
+    """
+    found = load.find(step)
+    if found is None:
+        raise UsageError(
+            f"{step} has no rubric, so nobody can say what better means for it. Write "
+            f"rubrics/{step}.yaml; the others there show how."
+        )
+    return found
+
+
+def judged(
+    before: Sequence[Run],
+    after: Sequence[Run],
+    rubric: Rubric,
+    lab: Layout,
+    *,
+    expectations: Sequence[str] = (),
+    seed: int = 1,
+    same_inputs: bool = True,
+) -> Judgement:
+    """Judge the runs after against those before.
+
+    Args:
+        before: the runs of one side, one or more a model.
+        after: those of the other.
+        rubric: what is measured.
+        lab: the data repo, whose baseline plans lengths are held against.
+        expectations: declared effects, as on the command line.
+        seed: of the permutations.
+        same_inputs: False for steps downstream, whose inputs are what the sides have written.
+
+    Raises:
+        UsageError: the sides cannot be compared, or an expectation is no such thing.
+    """
+    old, new = [run.path for run in before], [run.path for run in after]
+    found = comparability.check(old, new)
+    if same_inputs:
+        found.require()
+    with measurer_for(rubric, lab=lab) as measurer:
+        both = measured(old, new, measurer)
+    terms = Terms(
+        rubric=rubric,
+        noise=calibration.find(rubric, load.FOLDER),
+        expectations=[expectation.parse(one, rubric) for one in expectations],
+        together=found.together,
+        seed=seed,
+    )
+    evidence, reasons = both.evidence(found)
+    verdict = decide(both.pairing, terms, evidence=evidence, notes=reasons)
+    cells = [[cell for run in side for cell in run.cells] for side in (both.before, both.after)]
+    return Judgement(
+        verdict=verdict,
+        sides=both,
+        fitness_before=mean(cells[0], rubric),
+        fitness_after=mean(cells[1], rubric),
+    )
+
+
+def outputs(
+    judgement: Judgement, rubric: Rubric, before: Sequence[Run], after: Sequence[Run]
+) -> Iterator[JudgedPair]:
+    """Yield the outputs of every pair of cells that succeeded, for the judge."""
+    old, new = _contents(before, rubric), _contents(after, rubric)
+    for pair in judgement.sides.pairing.pairs:
+        if pair.key in old and pair.key in new:
+            plan, first = old[pair.key]
+            yield JudgedPair(key=pair.key, plan=plan, before=first, after=new[pair.key][1])
+
+
+def worst(judgement: Judgement, rubric: Rubric, count: int) -> list[CellKey]:
+    """Return the cells that fell most; those that were lost come first."""
+    pairs = judgement.sides.pairing.pairs
+    lost = [p.key for p in pairs if p.before.succeeded and not p.after.succeeded]
+    found = differences(judgement.sides.pairing, rubric, ())
+    gains = sorted(zip(found.composites.tolist(), found.pairs, strict=True), key=lambda one: one[0])
+    return [*lost, *(pair.key for _, pair in gains)][:count]
+
+
+def _contents(runs: Sequence[Run], rubric: Rubric) -> dict[CellKey, tuple[str, list[object]]]:
+    found = {}
+    for run in runs:
+        for cell in reading.read(run.path, rubric).cells:
+            try:
+                content = cell.content()
+            except Refusal:
+                continue
+            key = (cell.plan, cell.model, cell.repeat)
+            found[key] = (content.input, list(content.clean))
+    return found

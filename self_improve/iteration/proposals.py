@@ -1,0 +1,232 @@
+"""Where an iteration's candidates come from when nobody has written one: generators, syntheses."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from analysis import prepare_iteration
+from analysis.replies import Direction, DirectionKind
+from model_gateway.call import Call
+from model_gateway.gateway import Gateway
+from model_gateway.jsonl import Appender
+from model_gateway.material import json_block
+from prompt_lab.layout import Layout
+from prompt_lab.scores import Scores
+from rubrics.rubric import Rubric
+from self_improve import instructions
+from self_improve.baselines import Baselines
+from self_improve.counsel import Counsel
+from self_improve.errors import UsageError
+from self_improve.generators import catalogue, proposing
+from self_improve.generators.cells import HostCells
+from self_improve.generators.proposing import REPLY_TOKENS, Variant
+from self_improve.generators.search import Found, Search, Setting
+from self_improve.generators.trial import Case, Scored
+from self_improve.iteration.drafts import Draft, of_texts
+from self_improve.iteration.place import Place
+from self_improve.iteration.wish import Wish
+from self_improve.plans import PlanInputs
+from self_improve.preparation import Prepared, Wanted
+from self_improve.progress import Display
+
+INSTRUCTIONS = "OPTIMIZE_INSTRUCTIONS"
+CELLS_A_CANDIDATE = 60
+"""The step calls, in cells, that a search may spend for each candidate that is asked for."""
+_MOST_PLANS = 5
+
+
+async def proposed(
+    wish: Wish,
+    place: Place,
+    work: Prepared,
+    wanted: Wanted,
+    rubric: Rubric,
+    *,
+    gateway: Gateway,
+    counsel: Counsel,
+    display: Display,
+) -> list[Draft]:
+    """Return candidates from the step's latest synthesis, or from a generator's search.
+
+    Raises:
+        UsageError: nothing was proposed; the message says why.
+    """
+    texts, searched = _texts(work, wish.step)
+    cells = _Cells(work=work, wanted=wanted, place=place, rubric=rubric, texts=texts)
+    search = cells.search(wish, searched, gateway=gateway, counsel=counsel, display=display)
+    if wish.from_synthesis:
+        return await _from_synthesis(wish, search)
+    found = await search.run(catalogue.make(wish.generator))
+    drafts = _winners(wish, found, search)
+    if not drafts:
+        raise UsageError(
+            f"{wish.generator} found nothing better than the baseline in {found.cells} cells "
+            f"({found.stopped}); {found.refused} proposals were refused. The log is in "
+            f"{place.path / 'search.jsonl'}."
+        )
+    return drafts
+
+
+def _texts(work: Prepared, step: str) -> tuple[dict[str, str], list[str]]:
+    """Return the texts that the step sends, and the ids of those that a search may change.
+
+    These are its prompt constants; a text that is assembled at import cannot be set in a cell.
+    """
+    surfaces = [work.pipeline.surfaces[s] for s in work.pipeline.steps[step].surfaces]
+    texts = {surface.id: surface.text for surface in surfaces}
+    constants = [s.id for s in surfaces if "." not in s.id.partition(":")[2]]
+    free = [s for s in constants if not work.pipeline.surfaces[s].assembled_into]
+    if not free:
+        raise UsageError(f"{step} has no prompt constant that a search could change.")
+    return texts, free
+
+
+class _Cells:
+    """What a search on the host needs."""
+
+    def __init__(
+        self, *, work: Prepared, wanted: Wanted, place: Place, rubric: Rubric, texts: dict[str, str]
+    ) -> None:
+        self._work = work
+        self._wanted = wanted
+        self._place = place
+        self._rubric = rubric
+        self._texts = texts
+
+    def search(
+        self,
+        wish: Wish,
+        searched: Sequence[str],
+        *,
+        gateway: Gateway,
+        counsel: Counsel,
+        display: Display,
+    ) -> Search:
+        """Return a search whose tries and log lie in the iteration's directory."""
+        plans = list(self._work.specifications[0].inputs)[:_MOST_PLANS]
+        layout = wish.layout
+        wanted = replace(
+            self._wanted, output=Layout(layout.scratch / "searches" / self._place.id), new=False
+        )
+        measure = HostCells(
+            gateway, self._work, wanted, self._rubric, display, baseline=self._texts,
+            baselines=Baselines((layout.split("train"),)),
+        )  # fmt: skip
+        cases = tuple(Case(plan=p, model=m.name) for p in plans for m in wish.models)
+        setting = Setting(
+            step=wish.step,
+            texts=self._texts,
+            searched=searched,
+            cases=cases,
+            cells=max(1, wish.candidates) * CELLS_A_CANDIDATE + len(cases),
+            seed=wish.seed,
+            proposer=wish.proposer,
+            judge=wish.judge,
+            instructions=_instructions(self._source(wish.step)),
+            constraints=tuple(one.text for one in self._rubric.constraints),
+            failed=Scores(layout).failed(wish.step),
+            material=[_read(self._work.specifications[0].inputs[plan]) for plan in plans],
+        )
+        path = self._place.path / "search.jsonl"
+
+        def log(row: dict[str, Any]) -> None:
+            with Appender(path) as file:
+                file.append(row)
+
+        return Search(setting=setting, measure=measure, counsel=counsel, log=log)
+
+    def _source(self, step: str) -> Path:
+        module = self._work.pipeline.steps[step].task.partition(":")[0]
+        return (self._wanted.code or Path()).joinpath(*module.split(".")).with_suffix(".py")
+
+
+def _winners(wish: Wish, found: Found, search: Search) -> list[Draft]:
+    """Return the best proposals that did better than the baseline on all cases."""
+    cases = search.cases
+    base = search.known(search.baseline).on(cases)
+    whole = [(one.on(cases), one) for one in found.scored if one.proposal is not search.baseline]
+    better = [(s, one) for s, one in whole if s is not None and (base is None or s > base)]
+    better.sort(key=lambda pair: (-pair[0], pair[1].proposal.size))
+    return [_draft(wish, one, search) for _, one in better[: wish.candidates]]
+
+
+def _draft(wish: Wish, one: Scored, search: Search) -> Draft:
+    base = search.baseline.texts
+    texts = {s: text for s, text in one.proposal.texts.items() if text != base[s]}
+    return of_texts(
+        wish.step, texts, origin="generator", change=one.proposal.change,
+        rationale=wish.rationale or f"{wish.generator}: {one.proposal.change}",
+        expectations=wish.expectations, parent=next(iter(one.proposal.parents), None),
+    )  # fmt: skip
+
+
+async def _from_synthesis(wish: Wish, search: Search) -> list[Draft]:
+    """Have each direction of the latest synthesis written as a text.
+
+    Directions that need code are for people, or for an agent that may write; they are named and
+    left out here.
+    """
+    page = prepare_iteration.latest_synthesis(wish.layout, wish.step)
+    if page is None:
+        raise UsageError(
+            f"{wish.step} has no synthesis yet. Run an iteration with --analyse always."
+        )
+    answer = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))["answer"] or {}
+    directions = [Direction.model_validate(row) for row in answer.get("directions", [])]
+    drafts = []
+    for number, direction in enumerate(directions, start=1):
+        if direction.kind is DirectionKind.code:
+            search.note(f"direction {number} needs code: {direction.title}")
+            continue
+        call = Call(
+            key=f"direction_{number}",
+            system=instructions.read("direction"),
+            user="\n\n".join(
+                [
+                    proposing.aims(search),
+                    proposing.shown(search, search.baseline),
+                    json_block("direction", direction),
+                ]
+            ),
+            schema=Variant,
+            max_output_tokens=REPLY_TOKENS,
+        )
+        reply = await search.ask("direction", call)
+        made = (
+            proposing.admitted(search, reply.value, [search.baseline], "synthesis")
+            if reply.value is not None
+            else None
+        )
+        if made is not None:
+            texts = {s: t for s, t in made.texts.items() if t != search.baseline.texts[s]}
+            drafts.append(
+                of_texts(
+                    wish.step, texts, origin="synthesis", change=direction.title,
+                    rationale=direction.why, expectations=wish.expectations,
+                )
+            )  # fmt: skip
+    if not drafts:
+        raise UsageError(f"No direction of {page} could be written as a text; see search.jsonl.")
+    return drafts
+
+
+def _instructions(source: Path) -> str:
+    """Return a step's own instructions for optimizers, which are never sent to a model."""
+    if not source.is_file():
+        return ""
+    for node in ast.parse(source.read_text(encoding="utf-8")).body:
+        names = [t.id for t in getattr(node, "targets", []) if isinstance(t, ast.Name)]
+        if isinstance(node, ast.Assign) and names == [INSTRUCTIONS]:
+            return str(node.value.value) if isinstance(node.value, ast.Constant) else ""
+    return ""
+
+
+def _read(inputs: PlanInputs) -> str:
+    """Return the texts among a plan's inputs, whose words a proposal must not copy."""
+    paths = [p for p in inputs.files.values() if p.suffix in {".txt", ".md"}]
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in paths)

@@ -1,0 +1,196 @@
+"""What stands between client and server in `make test-forge`: prism, which knows GitHub's interface.
+
+    client → tap → prism proxy → server
+
+Prism checks each request against GitHub's own description and says what is wrong in a header of
+the answer, which the tap reads. The description is cut down to the paths in use: the whole of it
+takes prism minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+HERE = Path(__file__).parent
+DESCRIPTION = HERE / "node_modules/@octokit/openapi/generated/api.github.com.json"
+PROGRAM = HERE / "node_modules/.bin/prism"
+PATHS = {
+    "/user": {"get"},
+    "/repos/{owner}/{repo}/pulls": {"get", "post"},
+    "/repos/{owner}/{repo}/pulls/{pull_number}": {"get", "patch"},
+    "/repos/{owner}/{repo}/pulls/{pull_number}/merge": {"put"},
+    "/repos/{owner}/{repo}/issues/{issue_number}/comments": {"get", "post"},
+    "/repos/{owner}/{repo}/issues/comments/{comment_id}": {"patch"},
+    "/repos/{owner}/{repo}/issues/{issue_number}/labels": {"post"},
+    "/repos/{owner}/{repo}/issues/{issue_number}/labels/{name}": {"delete"},
+    "/repos/{owner}/{repo}/statuses/{sha}": {"post"},
+    "/repos/{owner}/{repo}/commits/{ref}/statuses": {"get"},
+}
+_DROPPED = {"host", "connection", "transfer-encoding", "content-length", "content-encoding"}
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What prism found wrong with a request."""
+
+    request: str
+    place: str
+    code: str
+    message: str
+
+
+@dataclass
+class Seen:
+    """What went through: how many requests, and which of them broke GitHub's description.
+
+    `excused` are bare arrays of labels. The description allows `{"labels": [...]}`, an array of
+    names and an array of objects, one of them; prism takes an array of names for several.
+    """
+
+    requests: dict[str, int] = field(default_factory=dict)
+    violations: list[Violation] = field(default_factory=list)
+    excused: list[Violation] = field(default_factory=list)
+
+    def note(self, request: str, header: str | None, body: bytes) -> None:
+        """Read the violations of one request."""
+        self.requests[request.split()[0]] = self.requests.get(request.split()[0], 0) + 1
+        for row in json.loads(header or "[]"):
+            if row.get("location", [""])[0] != "request":
+                continue  # Our server tells only what the client reads.
+            place = ".".join(map(str, row["location"]))
+            found = Violation(request, place, str(row.get("code")), str(row.get("message")))
+            (self.excused if _is_label_list(found, body) else self.violations).append(found)
+
+
+def _is_label_list(found: Violation, body: bytes) -> bool:
+    """Whether this is a plain list of names for labels, which GitHub's text allows."""
+    if not (found.request.startswith("POST ") and found.request.endswith("/labels")):
+        return False
+    value = json.loads(body or b"null")
+    is_names = isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)
+    return is_names and found.place == "request.body"
+
+
+def trimmed() -> dict[str, Any]:
+    """Return GitHub's description of the paths in use, with all that they refer to."""
+    whole = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
+    made: dict[str, Any] = {"openapi": whole["openapi"], "info": whole["info"], "paths": {}}
+    for path, methods in PATHS.items():
+        kept = {m: v for m, v in whole["paths"][path].items() if m in methods | {"parameters"}}
+        assert methods <= set(kept), f"GitHub describes no {methods - set(kept)} of {path}"
+        made["paths"][path] = kept
+    components: dict[str, Any] = {}
+    rest: list[Any] = [made["paths"]]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, list):
+            rest.extend(node)
+        elif isinstance(node, dict):
+            rest.extend(node.values())
+            reference = node.get("$ref")
+            if isinstance(reference, str) and reference.startswith("#/components/"):
+                _, _, kind, name = reference.split("/")
+                if name not in components.setdefault(kind, {}):
+                    components[kind][name] = whole["components"][kind][name]
+                    rest.append(components[kind][name])
+    return made | {"components": components}
+
+
+@contextmanager
+def checked(upstream: str, folder: Path) -> Iterator[tuple[str, Seen]]:
+    """Run prism and the tap before `upstream`; yield the tap's address and what it sees."""
+    description = folder / "github.json"
+    description.write_text(json.dumps(trimmed()), encoding="utf-8")
+    port = _free_port()
+    log = (folder / "prism.log").open("wb")
+    process = subprocess.Popen(
+        [str(PROGRAM), "proxy", str(description), upstream, "--port", str(port), "--host",
+         "127.0.0.1", "--verboseLevel", "error"],
+        stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    seen = Seen()
+    try:
+        _wait_for(port, process, folder / "prism.log")
+        with _tapped(f"http://127.0.0.1:{port}", seen) as address:
+            yield address, seen
+    finally:
+        process.terminate()
+        process.wait(10)
+        log.close()
+
+
+@contextmanager
+def _tapped(upstream: str, seen: Seen) -> Iterator[str]:
+    loop, ready, ports = asyncio.new_event_loop(), threading.Event(), []
+    end = asyncio.Event()
+
+    async def run() -> None:
+        async with aiohttp.ClientSession(auto_decompress=False) as session:
+
+            async def passed_on(request: web.Request) -> web.Response:
+                body = await request.read()
+                kept = {k: v for k, v in request.headers.items() if k.lower() not in _DROPPED}
+                async with session.request(
+                    request.method, upstream + str(request.rel_url), data=body or None, headers=kept
+                ) as answer:
+                    header = answer.headers.get("sl-violations")
+                    seen.note(f"{request.method} {request.path}", header, body)
+                    back = {k: v for k, v in answer.headers.items() if k.lower() not in _DROPPED}
+                    return web.Response(
+                        status=answer.status, body=await answer.read(), headers=back
+                    )
+
+            app = web.Application(client_max_size=64 * 1024 * 1024)
+            app.router.add_route("*", "/{path:.*}", passed_on)
+            runner = web.AppRunner(app, shutdown_timeout=0.2)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            ports.append(runner.addresses[0][1])
+            ready.set()
+            await end.wait()
+            await runner.cleanup()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(run(),), daemon=True)
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield f"http://127.0.0.1:{ports[0]}"
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join(10)
+        loop.close()
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    import socket
+
+    for _ in range(600):
+        if process.poll() is not None:
+            raise RuntimeError(f"prism ended: {log.read_text()}")
+        try:
+            socket.create_connection(("127.0.0.1", port), 0.2).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError(f"prism does not answer: {log.read_text()}")
