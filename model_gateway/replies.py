@@ -78,6 +78,8 @@ def judge(text: str, schema: type[R], *, cut_off: bool, last: bool) -> Judgement
 
 def json_in(text: str) -> Any:
     """Return the likeliest JSON object or array in `text`, as far as it is whole; None without."""
+    if not text.strip():
+        return None
     reading = _Reading(text)
     for found in reading.values():
         return found

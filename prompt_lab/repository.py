@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -91,7 +92,7 @@ class Repository:
                 changed = [name for name in changed if name]
                 if changed:
                     self._check(changed, git)
-                    git.commit("--quiet", "--only", "-m", message, "--", *names)
+                    self._commit(git, changed, message)
                 made = str(git.rev_parse("HEAD")) if changed else None
                 self._push(git)
         except GitCommandError as error:
@@ -101,6 +102,16 @@ class Repository:
                 "repeat the command: it goes on where this one stopped."
             ) from error
         return made
+
+    def _commit(self, git: Git, names: Sequence[str], message: str) -> None:
+        """Commit just these files; there may be more of them than fit on a command line."""
+        with tempfile.NamedTemporaryFile() as listed:
+            listed.write("\0".join(names).encode("utf-8", "surrogateescape"))
+            listed.flush()
+            git.commit(
+                "--quiet", "--only", "-m", message, f"--pathspec-from-file={listed.name}",
+                "--pathspec-file-nul",
+            )  # fmt: skip
 
     def _check(self, names: Sequence[str], git: Git) -> None:
         """Take the files back out of the index if one of them must not leave this machine."""

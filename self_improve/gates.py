@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rubrics.rubric import Constraint
 from self_improve.pairing import Pair
 from self_improve.statistics import exact, intervals
-from self_improve.statistics.flips import Floats
+from self_improve.statistics.flips import Bools, Floats
 from self_improve.terms import FEW, Rows, Seen
+
+Nets = NDArray[np.intp]
 
 _NOISE = 0.01
 """So rare must a loss of cells be between runs of identical prompts."""
@@ -94,16 +97,17 @@ def _lost_cells(seen: Seen, rows: Rows) -> Sequence[Gate]:
             ("success", went, flipping, "failed that succeeded before"),
             ("lost", went + shrank, both, "failed or kept less than {share:.0%} of their items"),
         ]
+    models = sorted({pair.model for pair in pairs})
+    columns = [np.array([[pair.model == model] for pair in pairs], float) for model in models]
     flips, found = seen.flips(pairs), []
     for name, values, rates, words in tests:
         lost, gained = int((values > 0).sum()), int((values < 0).sum())
-        net = flips.sums(values[:, None])[0]
-        chance = exact.net_loss(rates)
-        rare = [n for n in range(len(pairs) + 1) if exact.at_least(chance, n) <= _NOISE]
-        least = rare[0] if rare else len(pairs) + 1
+        groups = np.hstack([np.ones((len(pairs), 1)), *columns])
+        nets = np.rint(flips.sums(groups * values[:, None])).astype(np.intp)
         outcome = rows[f"gate {name}"].test(
-            net, limit=seen.limit(FEW), possible=np.round(net) >= least, middle=True
-        )
+            nets[0].astype(np.float64), limit=seen.limit(FEW),
+            possible=_beyond_noise(nets, groups, np.array(rates)), middle=True,
+        )  # fmt: skip
         told = words.format(share=rubric.gates.collapse)
         where = f" ({_where(pairs, values > 0)})" if lost else ""
         found.append(
@@ -112,6 +116,21 @@ def _lost_cells(seen: Seen, rows: Rows) -> Sequence[Gate]:
                 told=f"{lost} cells {told}, {gained} the other way{where}",
             )
         )  # fmt: skip
+    return found
+
+
+def _beyond_noise(nets: Nets, groups: Floats, rates: Floats) -> Bools:
+    """Return the flips in which more was lost than runs of identical prompts lose.
+
+    Over all cells (the first group), or in one model, each of which has its share of the error.
+    """
+    chances = []
+    for net, group in zip(nets, groups.T, strict=True):
+        own = rates[group > 0]
+        table = exact.at_least(exact.net_loss(own.tolist()))
+        chances.append(table[net + len(own)])
+    models = np.min(chances[1:], axis=0) * len(chances[1:]) if len(chances) > 1 else 1.0
+    found: Bools = np.minimum(chances[0], models) <= _NOISE
     return found
 
 
@@ -159,7 +178,7 @@ def _constraint(seen: Seen, rows: Rows, constraint: Constraint) -> Gate:
         limit=seen.limit(FEW), possible=excess > 0, middle=True,
     )  # fmt: skip
     reach = intervals.interval(new.tolist())
-    surely = excess[0] > 0 and (
+    surely = bool(excess[0] > 0) and (
         reach is None or bool(_beyond(np.array([reach.low, reach.high]), constraint).all())
     )
     bounds = " and ".join(
@@ -202,7 +221,7 @@ def _shrank(pair: Pair, seen: Seen) -> int:
     return int(new < share * old) - int(old < share * new)
 
 
-def _where(pairs: Sequence[Pair], chosen: np.typing.NDArray[np.bool_]) -> str:
+def _where(pairs: Sequence[Pair], chosen: Bools) -> str:
     counts: dict[str, int] = {}
     for pair, is_chosen in zip(pairs, chosen, strict=True):
         if is_chosen:

@@ -143,8 +143,7 @@ class Measurer:
         record = reading.read(path, self._rubric)
         given = self._baselines or beside(path)
         chosen = [c for c in record.cells if only is None or (c.plan, c.repeat) in only]
-        cells = self._cells(chosen)
-        cells = [self._against(cell, given.plan(cell.plan)) for cell in cells]
+        cells = self.of(chosen, given)
         return MeasuredRun(
             path=path,
             step=self._rubric.step,
@@ -155,6 +154,13 @@ class Measurer:
             reasons=record.reasons,
             summary=_summary(cells),
         )
+
+    def of(self, read: Sequence[CellReading], given: Baselines) -> list[MeasuredCell]:
+        """Return the measures of cells that stand together, wherever they were read.
+
+        `given` are the plans that lengths are held against.
+        """
+        return [self._against(cell, given.plan(cell.plan)) for cell in self._cells(read)]
 
     def baseline(self, run: MeasuredRun) -> MeasuredRun:
         """Return the baseline plans of a run's cells, measured as if a run had made them.

@@ -281,7 +281,7 @@ def read(path: Path, rubric: Rubric) -> RunReading:
             tells_tokens=not is_older or run.meta.get("workers") == 1,
         )
         for (plan, repeat), row in sorted(run.rows().items())
-        if Path(plan).name == plan and plan != ".."
+        if plan and Path(plan).name == plan and plan != ".."
     )
     evidence, reasons = _evidence(run, is_older=is_older)
     return RunReading(run=run, rubric=rubric, evidence=evidence, reasons=reasons, cells=cells)

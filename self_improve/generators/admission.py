@@ -92,7 +92,7 @@ class Admission:
         odd = sorted({c for c in clean if c not in _KEPT and unicodedata.category(c) in _ODD})
         if odd:
             raise Refused(f"it holds control characters: {', '.join(map(repr, odd[:3]))}")
-        clean = _unfenced(clean)
+        clean = unfenced(clean)
         if not tokens(_FENCE.sub("", clean)):
             raise Refused("the text is empty")
         if len(_FENCE.findall(clean)) % 2 > len(_FENCE.findall(old)) % 2:
@@ -101,7 +101,7 @@ class Admission:
         return f"{body}\n" if old.endswith("\n") else body
 
 
-def _unfenced(text: str) -> str:
+def unfenced(text: str) -> str:
     """Take off a fence that stands around the whole text: the proposer's, not the prompt's."""
     lines = text.strip().split("\n")
     fences = [n for n, line in enumerate(lines) if _FENCE.match(line)]

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from model_gateway.material import block, json_block
 from self_improve.generators import proposing
 from self_improve.generators.population import in_turn
 from self_improve.generators.proposing import Variant
@@ -59,7 +58,7 @@ class Ape:
                 f"subsample_{place + 1}/{n}",
                 self.name,
                 proposing.aims(trial),
-                demonstrated(shown[place]),
+                proposing.demonstrated(shown[place], _LONGEST),
                 f"The text to write has the id {in_turn(trial, place)}.",
                 schema=Variant,
             )
@@ -75,18 +74,6 @@ class Ape:
             if reply.value is not None
         ]  # fmt: skip
         return [one for one in made if one is not None]
-
-
-def demonstrated(pairs: Sequence[Outcome]) -> str:
-    """Return what the step was given and wrote in some cases, pair by pair."""
-    return "\n\n".join(
-        text
-        for one in pairs
-        for text in (
-            block("plan", one.plan[:_LONGEST]),
-            json_block("output", {"written": proposing.fitting(one.output, _LONGEST)}),
-        )
-    )
 
 
 GENERATOR = Ape

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
-import pkgutil
+import re
 from dataclasses import dataclass
+from importlib import resources
 
 from self_improve import generators
 from self_improve.errors import UsageError
 from self_improve.generators.trial import Generator
+
+_MARK = re.compile(r"^GENERATOR = ", re.MULTILINE)
+_PARAGRAPH = re.compile(r"^([A-Z][a-z]+): (.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +25,27 @@ class Listed:
     summary: str
     told: str
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the docstring tells by the word that its paragraph begins with, in small letters.
+
+        `source`, `defaults`, `needs` and `costs` are there.
+        """
+        paragraphs = (" ".join(part.split()) for part in self.told.split("\n\n")[1:])
+        found = (_PARAGRAPH.match(part) for part in paragraphs)
+        return {match[1].lower(): match[2] for match in found if match is not None}
+
+    def to_row(self) -> dict[str, str]:
+        """Return plain JSON values."""
+        return {"name": self.name, "summary": self.summary, **self.facts}
+
 
 def listed() -> list[Listed]:
-    """Return all generators by name."""
-    return [_told(name) for name in sorted(_modules())]
+    """Return all generators by name; none is imported, since some need packages of their own."""
+    return [
+        Listed(name=name, summary=told.splitlines()[0], told=told)
+        for name, told in sorted(_docstrings().items())
+    ]
 
 
 def make(name: str) -> Generator:
@@ -32,28 +54,26 @@ def make(name: str) -> Generator:
     Raises:
         UsageError: there is none of that name; the message names the nearest.
     """
-    modules = _modules()
-    if name not in modules:
-        near = difflib.get_close_matches(name, modules, n=3, cutoff=0.4)
+    known = _docstrings()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         raise UsageError(
-            f"There is no generator {name!r}.{hint} There are: {', '.join(sorted(modules))}."
+            f"There is no generator {name!r}.{hint} There are: {', '.join(sorted(known))}."
         )
-    made: Generator = importlib.import_module(modules[name]).GENERATOR()
+    module = importlib.import_module(f"{generators.__name__}.{name.replace('-', '_')}")
+    made: Generator = module.GENERATOR()
     return made
 
 
-def _modules() -> dict[str, str]:
-    """Return the module of each generator by its name; all modules here are light to import."""
+def _docstrings() -> dict[str, str]:
+    """Return the docstring of each generator's module by its name, the module's with hyphens."""
     found = {}
-    for info in pkgutil.iter_modules(generators.__path__):
-        module = f"{generators.__name__}.{info.name}"
-        kind = getattr(importlib.import_module(module), "GENERATOR", None)
-        if kind is not None:
-            found[str(kind.name)] = module
+    for file in resources.files(generators).iterdir():
+        if not file.name.endswith(".py"):
+            continue
+        source = file.read_text(encoding="utf-8")
+        if _MARK.search(source):
+            doc = ast.get_docstring(ast.parse(source)) or ""
+            found[file.name.removesuffix(".py").replace("_", "-")] = doc.strip()
     return found
-
-
-def _told(name: str) -> Listed:
-    doc = (importlib.import_module(_modules()[name]).__doc__ or "").strip()
-    return Listed(name=name, summary=doc.splitlines()[0], told=doc)

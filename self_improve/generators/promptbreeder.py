@@ -4,7 +4,7 @@ Source: Fernando et al. 2023, Promptbreeder: Self-Referential Self-Improvement v
 (arXiv 2309.16797).
 
 Defaults: 50 units, 25 generations. In each, all units meet in pairs; the mutated winner of a pair
-overwrites the loser. Operators are drawn evenly from the five classes (breeding.py); after each,
+overwrites the loser. Operators of the five classes (breeding.py) are drawn evenly; after each,
 crossover and context shuffling follow with a chance of .1. Adapted: a step sends one message where
 the source has two turns, so the first task prompt is the searched texts, the second stands behind
 the longest of them, and half of the first units have none; contexts are texts that the step wrote,
@@ -19,14 +19,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from self_improve.generators import breeding, population, proposing
-from self_improve.generators.admission import unfenced
-from self_improve.generators.breeding import SECOND, Birth, Unit
-from self_improve.generators.proposing import Variant
+from self_improve.generators.breeding import HYPER, LONGEST_MUTATION, SECOND, Birth, Genes, Unit
 from self_improve.generators.racing import affordable, confirm, sample
 from self_improve.generators.trial import Case, Proposal, Trial
 
 UNITS, GENERATIONS, CASES, CONFIRMED = 50, 25, 3, 3
-CROSSOVER, SHUFFLING, CONTEXTS = 0.1, 0.1, 2
+CROSSOVER = SHUFFLING = 0.1
 _SMALL_UNITS, _SMALL_GENERATIONS = 20, 30
 
 
@@ -38,63 +36,131 @@ class PromptBreeder:
     async def search(self, trial: Trial) -> None:
         """Breed generation by generation."""
         cases = sample(trial, CASES)
-        size = _SMALL_UNITS if trial.small else UNITS
-        units = await self._first(trial, 1 + affordable(trial, 4 * CASES, CONFIRMED, size - 1), cases)
+        most = _SMALL_UNITS if trial.small else UNITS
+        more = affordable(trial, 4 * len(cases), CONFIRMED, most - 1)
+        units = await self._first(trial, more, cases)
         fruitless = 0
         for number in range(1, (_SMALL_GENERATIONS if trial.small else GENERATIONS) + 1):
-            room = affordable(trial, len(cases), CONFIRMED, len(units) // 2)
-            if not room or fruitless == population.FRUITLESS:
-                trial.note(f"generation {number} is not begun: {room} pairs have room")
+            pairs = affordable(trial, len(cases), CONFIRMED, len(units) // 2)
+            if not pairs or fruitless == population.FRUITLESS:
+                trial.note(f"generation {number} is not begun: {len(units)} units, {pairs} pairs")
                 break
-            born = await self._generation(trial, units, cases, number, room)
+            _remember(trial, units, cases)
+            born = await self._generation(trial, units, cases, number, pairs)
             fruitless = 0 if born else fruitless + 1
         await confirm(trial, [unit.scored for unit in units], cases, CONFIRMED)
 
-    async def _first(self, trial: Trial, size: int, cases: Sequence[Case]) -> list[Unit]:
-        """Return the first units: the baseline, and what mutation prompts and styles make of it."""
+    async def _first(self, trial: Trial, more: int, cases: Sequence[Case]) -> list[Unit]:
+        """Return the baseline, and up to `more` units that mutation prompts make of it."""
         mutations, styles = breeding.listed("mutations"), breeding.listed("styles")
-        base = {surface: trial.baseline.texts[surface] for surface in trial.searched}
-        drawn = [
-            (trial.random.choice(mutations), trial.random.choice(styles)) for _ in range(size)
-        ]
+        base = Genes(
+            texts={surface: trial.baseline.texts[surface] for surface in trial.searched},
+            mutation=trial.random.choice(mutations),
+        )
+        drawn = [(trial.random.choice(mutations), trial.random.choice(styles)) for _ in range(more)]
+        targets = [population.in_turn(trial, n) for n in range(more)]
         firsts = await trial.ask_all(
             self.name,
             [
                 breeding.first_order(
-                    trial, f"initial/{n}/first", surface := population.in_turn(trial, n),
-                    base[surface], f"{mutation} {style}",
+                    trial, f"initial/{n}/first", targets[n], base.text(targets[n]),
+                    f"{mutation} {style}",
                 )
-                for n, (mutation, style) in enumerate(drawn[1:], start=1)
+                for n, (mutation, style) in enumerate(drawn)
             ],
         )  # fmt: skip
+        with_second = range(1, more, 2)
         seconds = await trial.ask_all(
             self.name,
             [
-                breeding.zero_order(trial, f"initial/{n}/second", SECOND, style)
-                for n, (_, style) in enumerate(drawn[1:], start=1)
-                if n % 2
+                breeding.zero_order(trial, f"initial/{n}/second", SECOND, drawn[n][1])
+                for n in with_second
             ],
         )
-        made: list[tuple[Birth, Proposal]] = []
-        for n, first in enumerate(firsts, start=1):
-            surface = population.in_turn(trial, n)
-            texts = dict(base)
-            if first.value is not None:
-                texts[surface] = unfenced(first.value.text)
-            second = seconds[n // 2].value if n % 2 else None
-            birth = Birth(
-                place=n, operator="initial", mutation=drawn[n][0], texts=texts,
-                second=unfenced(second.text) if second is not None else "",
-            )  # fmt: skip
-            proposal = _admitted(trial, birth, [trial.baseline])
-            if proposal is not None:
-                made.append((birth, proposal))
-        scored = await trial.score([trial.baseline, *(one for _, one in made)], cases)
-        first_unit = Unit(texts=base, mutation=drawn[0][0], scored=scored[0])
-        return [
-            first_unit,
-            *(
-                birth.unit(one)
-                for (birth, _), one in zip(made, scored[1:], strict=True)
-            ),
+        made = [replace(base, mutation=mutation) for mutation, _ in drawn]
+        replies = [*zip(range(more), targets, firsts, strict=True)]
+        replies += [(n, SECOND, reply) for n, reply in zip(with_second, seconds, strict=True)]
+        for n, target, reply in replies:
+            if reply.value is not None:
+                made[n] = made[n].changed(target, reply.value.text)
+        proposals = [genes.admitted(trial, "initial", [trial.baseline]) for genes in made]
+        return await _scored(trial, [base, *made], [trial.baseline, *proposals], cases)
+
+    async def _generation(
+        self, trial: Trial, units: list[Unit], cases: Sequence[Case], number: int, pairs: int
+    ) -> int:
+        """Let pairs meet, and return how many losers were overwritten."""
+        order = trial.random.sample(range(len(units)), len(units))
+        births = []
+        for left, right in zip(order[: 2 * pairs : 2], order[1 : 2 * pairs : 2], strict=True):
+            if units[left].fitness(cases) >= units[right].fitness(cases):
+                births.append(breeding.birth(trial, units, units[left], right))
+            else:
+                births.append(breeding.birth(trial, units, units[right], left))
+        births = await self._hypermutated(trial, births, number)
+        calls = [
+            breeding.question(trial, units, one, cases, f"generation_{number}/{n}")
+            for n, one in enumerate(births)
         ]
+        replies = await trial.ask_all(self.name, calls)
+        made: list[tuple[int, Genes, Proposal | None]] = []
+        for one, reply in zip(births, replies, strict=True):
+            if reply.value is None:
+                continue
+            genes = replace(one.winner.genes, mutation=one.mutation)
+            genes = genes.changed(one.target, reply.value.text)
+            operator = one.operator
+            if trial.random.random() < CROSSOVER:
+                genes = breeding.crossed(trial, genes, units, cases)
+                operator += ", crossover"
+            if trial.random.random() < SHUFFLING:
+                genes = breeding.shuffled(trial, genes, one.winner)
+                operator += ", context shuffling"
+            parents = [one.winner.scored.proposal]
+            proposal = genes.admitted(trial, operator, parents, reply.value.change)
+            made.append((one.place, genes, proposal))
+        places = [place for place, _, proposal in made if proposal is not None]
+        born = await _scored(trial, [g for _, g, _ in made], [p for *_, p in made], cases)
+        for place, unit in zip(places, born, strict=True):
+            units[place] = unit
+        return len(born)
+
+    async def _hypermutated(self, trial: Trial, births: list[Birth], number: int) -> list[Birth]:
+        """Return the births with the new mutation prompts of those that are to have one."""
+        places = [place for place, one in enumerate(births) if one.operator in HYPER]
+        calls = [
+            breeding.hyper(trial, births[place], f"generation_{number}/{place}/hyper")
+            for place in places
+        ]
+        found = list(births)
+        for place, reply in zip(places, await trial.ask_all(self.name, calls), strict=True):
+            mutation = reply.value.mutation.strip() if reply.value is not None else ""
+            if 0 < len(mutation) <= LONGEST_MUTATION:
+                found[place] = replace(births[place], mutation=mutation)
+            else:
+                trial.note(f"a mutation prompt of {len(mutation)} characters is not used")
+        return found
+
+
+async def _scored(
+    trial: Trial,
+    genes: Sequence[Genes],
+    proposals: Sequence[Proposal | None],
+    cases: Sequence[Case],
+) -> list[Unit]:
+    """Return the units of what was admitted, scored side by side."""
+    pairs = [(g, p) for g, p in zip(genes, proposals, strict=True) if p is not None]
+    scored = await trial.score([proposal for _, proposal in pairs], cases)
+    return [Unit(genes=own, scored=one) for (own, _), one in zip(pairs, scored, strict=True)]
+
+
+def _remember(trial: Trial, units: list[Unit], cases: Sequence[Case]) -> None:
+    """Enter the best unit of the moment into its own line of descent, in place."""
+    place = max(range(len(units)), key=lambda n: units[n].fitness(cases))
+    genes = units[place].genes
+    text = genes.texts[proposing.main_surface(trial)]
+    if text not in genes.lineage:
+        units[place] = replace(units[place], genes=replace(genes, lineage=(*genes.lineage, text)))
+
+
+GENERATOR = PromptBreeder

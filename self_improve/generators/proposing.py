@@ -150,6 +150,18 @@ def demonstrations(outcomes: Iterable[Outcome]) -> list[str]:
     return [line for line in dict.fromkeys(lines) if least <= len(line) <= most]
 
 
+def demonstrated(pairs: Iterable[Outcome], longest: int) -> str:
+    """Return what the step was given and wrote in some cases, pair by pair, to infer from."""
+    return "\n\n".join(
+        text
+        for one in pairs
+        for text in (
+            block("plan", one.plan[:longest]),
+            json_block("output", {"written": fitting(one.output, longest)}),
+        )
+    )
+
+
 def quoted(text: str, demonstrations: Iterable[str]) -> str:
     """Return a prompt with demonstrations behind it, as quotes."""
     quotes = "".join(f"\n> {one}\n" for one in demonstrations)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import random
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,6 +107,7 @@ class Search:
         self._proposals = {self.baseline.id: self.baseline}
         self._outcomes: defaultdict[str, dict[str, Outcome]] = defaultdict(dict)
         self._cells = self._asked = self._refused = 0
+        self._all_failed = True
         self._trace: list[tuple[int, float]] = []
 
     @property
@@ -163,12 +164,12 @@ class Search:
         new = [(by_id[i], c) for i, c in wanted if c.id not in self._outcomes[i]]
         if len(new) > self.left:
             raise SearchOver(f"the budget of {self.setting.cells} cells is used up")
-        if new:
-            self._cells += len(new)
-            outcomes = await self.measure(new)
-            for (proposal, case), outcome in zip(new, outcomes, strict=True):
-                self._outcomes[proposal.id][case.id] = outcome
-            self._follow()
+        while new:
+            # As long as nothing has ever worked, few cells are risked at a time.
+            hopeless = self._cells > 0 and self._all_failed
+            count = max(1, MOST_FAILURES - self._cells) if hopeless else len(new)
+            await self._measured(new[:count])
+            new = new[count:]
         return [self.known(proposal) for proposal, _ in tries]
 
     def known(self, proposal: Proposal) -> Scored:
@@ -232,18 +233,18 @@ class Search:
         if self._refused >= MOST_REFUSALS + 4 * len(self._proposals):
             raise SearchOver(f"{self._refused} proposals were refused; see the log")
 
-    def _follow(self) -> None:
-        """Keep the curve of the best score, and end a search in which nothing can be measured."""
-        if self._cells >= MOST_FAILURES and not any(o.score is not None for o in self._tried()):
-            one = next(self._tried())
-            raise SearchOver(f"every one of {self._cells} cells failed: {one.failure}")
+    async def _measured(self, cells: Sequence[Cell]) -> None:
+        """Run cells, keep the curve of the best score, and end where nothing can be measured."""
+        self._cells += len(cells)
+        for (proposal, case), outcome in zip(cells, await self.measure(cells), strict=True):
+            self._outcomes[proposal.id][case.id] = outcome
+            self._all_failed = self._all_failed and outcome.score is None
+        if self._all_failed and self._cells >= MOST_FAILURES:
+            raise SearchOver(f"every one of {self._cells} cells failed: {outcome.failure}")
         whole = (self.known(p).on(self.cases) for p in self._proposals.values())
         best = max((score for score in whole if score is not None), default=None)
         if best is not None:
             self._trace.append((self._cells, best))
-
-    def _tried(self) -> Iterator[Outcome]:
-        return (outcome for own in self._outcomes.values() for outcome in own.values())
 
 
 def best_of(found: Found, cases: Sequence[Case]) -> Scored | None:

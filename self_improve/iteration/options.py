@@ -102,7 +102,7 @@ def _where(group: argparse._ArgumentGroup) -> None:
         help="the git repository of the pipeline's code (default: the one it lies in)",
     )  # fmt: skip
     group.add_argument(
-        "--base", default="HEAD", metavar="COMMIT", help="what candidates start from"
+        "--base", metavar="BRANCH", help="what candidates start from (default: the one checked out)"
     )
     group.add_argument("--forge", choices=FORGES, default=FORGES[0], help="where pull requests are")
     group.add_argument(

@@ -53,10 +53,10 @@ def net_loss(rates: Sequence[float]) -> Floats:
     return found
 
 
-def at_least(distribution: Floats, net: int) -> float:
-    """Return the probability of a net loss of at least `net` (see `net_loss`)."""
-    pairs = (len(distribution) - 1) // 2
-    return float(distribution[max(net + pairs, 0) :].sum())
+def at_least(distribution: Floats) -> Floats:
+    """Return the probability of each net loss of -n to n, or a greater one (see `net_loss`)."""
+    found: Floats = np.cumsum(distribution[::-1])[::-1]
+    return found
 
 
 def wilson(hits: int, trials: int, *, level: float = 0.95) -> tuple[float, float] | None:

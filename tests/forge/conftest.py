@@ -16,9 +16,9 @@ CHECK = "PLUMBLINE_TEST_FORGE"
 
 
 @pytest.fixture(scope="session")
-def seen() -> prism.Seen:
+def seen(pytestconfig: pytest.Config) -> prism.Seen:
     """Return what prism sees, nothing where it is not asked."""
-    return prism.Seen()
+    return pytestconfig.stash.setdefault(prism.SEEN, prism.Seen())
 
 
 @pytest.fixture(scope="session")
@@ -48,24 +48,31 @@ def _no_violations(seen: prism.Seen) -> Iterator[None]:
     assert seen.violations[before:] == []
 
 
+@pytest.fixture(scope="session")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return repositories to be copied."""
+    return harness.originals(tmp_path_factory.mktemp("originals"))
+
+
 @pytest.fixture
-def github(tmp_path: Path, server: Server) -> GitHubHarness:
+def github(tmp_path: Path, originals: Path, server: Server) -> GitHubHarness:
     """Return GitHub alone."""
-    return harness.github(tmp_path, server)
+    return harness.github(tmp_path, originals, server)
 
 
 @pytest.fixture(params=["local", "github"])
-def there(request: pytest.FixtureRequest, tmp_path: Path, server: Server) -> Harness:
+def there(
+    request: pytest.FixtureRequest, tmp_path: Path, originals: Path, server: Server
+) -> Harness:
     """Return every forge in turn, with `main` on it."""
     if request.param == "local":
-        return harness.local(tmp_path)
-    return harness.github(tmp_path, server)
+        return harness.local(tmp_path, originals)
+    return harness.github(tmp_path, originals, server)
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Say what prism saw."""
-    found = config.stash.get(prism.SEEN, None)
-    if found is not None and os.environ.get(CHECK):
-        terminalreporter.write_line(found.told())
+    if os.environ.get(CHECK) and prism.SEEN in config.stash:
+        terminalreporter.write_line(config.stash[prism.SEEN].told())

@@ -1,15 +1,15 @@
-"""Forges to test: each with a real git remote, a user's repository, and ways to meddle with both."""
+"""Forges to test: each with a real git remote, a user's repository, and ways to meddle."""
 
 from __future__ import annotations
 
 import itertools
-import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from self_improve.forge.forge import Forge
+from self_improve.forge.forge import Forge, PullState
 from self_improve.forge.github import GitHubForge
 from self_improve.forge.github_access import Access
 from self_improve.forge.local import LocalForge
@@ -43,16 +43,19 @@ def commit(user: Path, parent: str, *, file: str = "prompt.py", text: str = "new
     return git(user, "commit-tree", tree, "-p", parent, "-m", f"{file}: {text}")
 
 
-def user_repository(folder: Path) -> Path:
-    """Return a user's repository with a branch `main`."""
-    root = folder / "user"
-    root.mkdir()
-    (root / "prompt.py").write_text("old")
-    (root / "other.py").write_text("old")
-    git(root, "init", "-q", "-b", "main")
-    git(root, "add", ".")
-    git(root, "commit", "-q", "-m", "First")
-    return root
+def originals(folder: Path) -> Path:
+    """Make a user's repository with a branch `main`, and a remote that has it, to be copied."""
+    user, remote = folder / "user", folder / "remote.git"
+    user.mkdir()
+    (user / "prompt.py").write_text("old")
+    (user / "other.py").write_text("old")
+    git(user, "init", "-q", "-b", "main")
+    git(user, "add", ".")
+    git(user, "commit", "-q", "-m", "First")
+    shutil.rmtree(user / ".git/hooks", ignore_errors=True)
+    git(folder, "clone", "-q", "--bare", str(user), str(remote))
+    git(remote, "config", "http.receivepack", "true")
+    return folder
 
 
 class Harness(Protocol):
@@ -83,8 +86,8 @@ class LocalHarness:
         """Write the page of a pull request from elsewhere."""
         git(self.user, "push", "-q", str(self.bare), f"{head}:refs/pull/77/head")
         front = Front(
-            number=77, title="From afar", state="open", branch="candidate", base="main", head=head,
-            fork=True,
+            number=77, title="From afar", state=PullState.open, branch="candidate",
+            base="main", head=head, fork=True,
         )  # fmt: skip
         Pages(self.place).write_pull(front, "Body")
         return 77
@@ -114,34 +117,27 @@ class GitHubHarness:
         return int(pull["number"])
 
 
-def local(folder: Path) -> LocalHarness:
+def local(folder: Path, originals: Path) -> LocalHarness:
     """Return an empty local forge."""
     place = folder / "data/forge"
-    made = LocalHarness(LocalForge(place), place, user_repository(folder))
-    made.forge.base_commit(made.user, "main")
+    user = Path(shutil.copytree(originals / "user", folder / "user"))
+    made = LocalHarness(LocalForge(place), place, user)
+    made.forge.base_commit(user, "main")
     return made
 
 
-def github(folder: Path, server: Server, **changes: Any) -> GitHubHarness:
+def github(folder: Path, originals: Path, server: Server, **changes: Any) -> GitHubHarness:
     """Return a repository on the loopback server that has `main`, and a forge for it."""
     name = f"owner/repo-{next(_NUMBERS)}"
-    bare = folder / "remote.git"
-    git(folder, "init", "-q", "--bare", "-b", "main", str(bare))
-    git(bare, "config", "http.receivepack", "true")
-    user = user_repository(folder)
-    git(user, "push", "-q", str(bare), "main")
+    bare = Path(shutil.copytree(originals / "remote.git", folder / "remote.git"))
+    user = Path(shutil.copytree(originals / "user", folder / "user"))
     server.repos[name] = repo = Repo(name, bare)
     pauses: list[float] = []
+    token = changes.pop("token", TOKEN)
     patience = Patience(**{"tries": 3, "timeout": 20, "pause": pauses.append, **changes})
     access = Access(
-        repository=name, token=changes.pop("token", TOKEN), api=server.public,
+        repository=name, token=token, api=server.public,
         git=f"{server.address}/{name}.git",
     )  # fmt: skip
     forge = GitHubForge(access, patience=patience, seconds_between_writes=0)
     return GitHubHarness(forge, server, repo, user, pauses)
-
-
-def quiet_environment() -> dict[str, str]:
-    """Return the environment without settings of this machine's git."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT")}
-    return kept | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}

@@ -1,4 +1,4 @@
-"""What stands between client and server in `make test-forge`: prism, which knows GitHub's interface.
+"""What stands before the server in `make test-forge`: prism, which knows GitHub's interface.
 
     client → tap → prism proxy → server
 
@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import socket
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 from aiohttp import web
 
 HERE = Path(__file__).parent
@@ -53,25 +57,46 @@ class Violation:
 
 @dataclass
 class Seen:
-    """What went through: how many requests, and which of them broke GitHub's description.
+    """What went through, and which requests broke GitHub's description.
 
     `excused` are bare arrays of labels. The description allows `{"labels": [...]}`, an array of
     names and an array of objects, one of them; prism takes an array of names for several.
     """
 
-    requests: dict[str, int] = field(default_factory=dict)
+    requests: Counter[str] = field(default_factory=Counter)
     violations: list[Violation] = field(default_factory=list)
     excused: list[Violation] = field(default_factory=list)
 
-    def note(self, request: str, header: str | None, body: bytes) -> None:
+    def note(self, method: str, path: str, header: str | None, body: bytes) -> None:
         """Read the violations of one request."""
-        self.requests[request.split()[0]] = self.requests.get(request.split()[0], 0) + 1
-        for row in json.loads(header or "[]"):
-            if row.get("location", [""])[0] != "request":
-                continue  # Our server tells only what the client reads.
+        template = next((one for one in PATHS if _pattern(one).fullmatch(path)), path)
+        called = f"{method} {template}"
+        self.requests[called] += 1
+        rows = json.loads(header or "[]")
+        if method.lower() not in PATHS.get(template, ()):
+            rows.append({"location": ["request"], "code": "undescribed", "message": path})
+        for row in rows:
             place = ".".join(map(str, row["location"]))
-            found = Violation(request, place, str(row.get("code")), str(row.get("message")))
+            if not place.startswith("request"):
+                continue  # Our server tells only what the client reads.
+            found = Violation(called, place, str(row.get("code")), str(row.get("message")))
             (self.excused if _is_label_list(found, body) else self.violations).append(found)
+
+    def told(self) -> str:
+        """Return the sum of it, for people."""
+        described = sum(map(len, PATHS.values()))
+        return (
+            f"prism checked {self.requests.total()} requests to {len(self.requests)} of "
+            f"{described} operations: {len(self.violations)} violations, and {len(self.excused)} "
+            "lists of labels that it takes for several things at once"
+        )
+
+
+SEEN = pytest.StashKey[Seen]()
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template)))
 
 
 def _is_label_list(found: Violation, body: bytes) -> bool:
@@ -109,8 +134,8 @@ def trimmed() -> dict[str, Any]:
 
 
 @contextmanager
-def checked(upstream: str, folder: Path) -> Iterator[tuple[str, Seen]]:
-    """Run prism and the tap before `upstream`; yield the tap's address and what it sees."""
+def checked(upstream: str, folder: Path, seen: Seen) -> Iterator[str]:
+    """Run prism and the tap before `upstream`; yield the tap's address."""
     description = folder / "github.json"
     description.write_text(json.dumps(trimmed()), encoding="utf-8")
     port = _free_port()
@@ -120,11 +145,10 @@ def checked(upstream: str, folder: Path) -> Iterator[tuple[str, Seen]]:
          "127.0.0.1", "--verboseLevel", "error"],
         stdout=log, stderr=log, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    seen = Seen()
     try:
         _wait_for(port, process, folder / "prism.log")
         with _tapped(f"http://127.0.0.1:{port}", seen) as address:
-            yield address, seen
+            yield address
     finally:
         process.terminate()
         process.wait(10)
@@ -146,7 +170,7 @@ def _tapped(upstream: str, seen: Seen) -> Iterator[str]:
                     request.method, upstream + str(request.rel_url), data=body or None, headers=kept
                 ) as answer:
                     header = answer.headers.get("sl-violations")
-                    seen.note(f"{request.method} {request.path}", header, body)
+                    seen.note(request.method, request.path, header, body)
                     back = {k: v for k, v in answer.headers.items() if k.lower() not in _DROPPED}
                     return web.Response(
                         status=answer.status, body=await answer.read(), headers=back
@@ -174,16 +198,12 @@ def _tapped(upstream: str, seen: Seen) -> Iterator[str]:
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    import socket
-
     for _ in range(600):
         if process.poll() is not None:
             raise RuntimeError(f"prism ended: {log.read_text()}")

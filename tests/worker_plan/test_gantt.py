@@ -22,7 +22,8 @@ START = date(2026, 3, 2)
 def task(name: str, days: int = 5, **facts: Any) -> ScheduledTask:
     """Return a task that begins at once; its id is its name."""
     end = START + timedelta(days=days)
-    return ScheduledTask(**{"task_id": name, "name": name, "start": START, "end": end} | facts)
+    usual: dict[str, Any] = {"task_id": name, "name": name, "start": START, "end": end}
+    return ScheduledTask(**usual | facts)
 
 
 def chart(*tasks: ScheduledTask) -> str:

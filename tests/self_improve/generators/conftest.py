@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -59,7 +61,7 @@ class Landscape:
     async def __call__(self, cells: Sequence[Cell]) -> list[Outcome]:
         """Score cells."""
         self.cells += [(p.texts[SURFACE], c) for p, c in cells]
-        return [self._outcome(p.texts[SURFACE], c) for p, c in cells]
+        return [self._outcome(" ".join(p.texts.values()), c) for p, c in cells]
 
     def _outcome(self, text: str, case: Case) -> Outcome:
         score = self._rule(text, case)
@@ -67,13 +69,51 @@ class Landscape:
         return Outcome(
             case=case, score=score, failure=None if score is not None else "timeout: late",
             flaws=flaws if score is not None and score < 1 else (), plan=PLAN,
-            output=[{"name": "Quay", "reason": "It is by the water."}],
+            output=None if score is None else written(text),
         )  # fmt: skip
+
+
+def written(text: str) -> list[dict[str, str]]:
+    """Return what the step writes by a text: a judge can see how often that says `once`."""
+    reason = f"It is by the water.{' Seen once more from the quay.' * text.count('once')}"
+    return [{"name": "Quay", "reason": reason}]
 
 
 def by_marks(text: str, case: Case) -> float:
     """Reward each sentence that says `once`, up to five: something every algorithm can climb."""
     return min(1.0, 0.2 + 0.16 * text.count("once"))
+
+
+def filled(call: Call[Any], text: str, surface: str = SURFACE) -> dict[str, Any]:
+    """Return a reply of any schema that says `text` wherever a text is wanted."""
+    fields = call.schema.model_fields
+    said: dict[str, Any] = {name: text for name in fields if name not in {"variants", "surface"}}
+    if "winner" in fields:
+        said["winner"] = "tie"
+    if "variants" in fields:
+        said["variants"] = [{"surface": surface, "text": f"{text}"}]
+    return said | {"surface": surface}
+
+
+def shown(call: Call[Any]) -> list[tuple[str, str]]:
+    """Return the prompts that a call shows, with their ids."""
+    return re.findall(r'<prompt id="([^"]*)">\n(.*?)\n</prompt>', call.user, re.DOTALL)
+
+
+def helpful(role: str, call: Call[Any]) -> dict[str, Any]:
+    """Play a proposer that says `once` once more, and a judge that likes to read it."""
+    prompts = shown(call) or [(SURFACE, "Name the moorings.")]
+    surface, text = prompts[zlib.crc32(call.key.encode()) % len(prompts)]
+    said = filled(call, f"{text}\nSay it once, as for {call.key}.", surface)
+    if "variants" in said:
+        said["variants"] = [
+            {"surface": surface, "text": f"{text}\nSay it once, as for {call.key}, {n}."}
+            for n in range(4)
+        ]
+    if "winner" in said:
+        counts = [side.split("</")[0].count("once") for side in re.split("<[ab]>", call.user)[1:]]
+        said["winner"] = "a" if counts[0] > counts[1] else "b" if counts[1] > counts[0] else "tie"
+    return said
 
 
 def setting(**changes: Any) -> Setting:

@@ -40,7 +40,7 @@ def written(run_dir: Path, *waits: dict[str, Any], local: str) -> tuple[Schedule
     """Return the schedule and the page of the small plan, in which one task has no estimate."""
     step = prepared(
         CreateSchedule, run_dir,
-        StartTime=start(local),
+        StartTime=start(local), CreateWbsLevel1="Bakery",
         IdentifyTaskDependencies={"task_dependency_details": waits},
         EstimateTaskDurations=[estimate("buy", 10), estimate("mend", 4)],
         WbsProjectLevel1AndLevel2AndLevel3=tree(mend=["saw", "paint"]),

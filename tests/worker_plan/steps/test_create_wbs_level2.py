@@ -25,7 +25,7 @@ def phase(title: str, *tasks: str) -> dict[str, Any]:
 def written(run_dir: Path, *phases: dict[str, Any]) -> dict[str, Any]:
     """Return what the step makes of these phases."""
     ask = Scripted(lambda _: {"major_phase_details": phases})
-    return carry_out(prepared(CreateWbsLevel2, run_dir), ask)
+    return carry_out(prepared(CreateWbsLevel2, run_dir, CreateWbsLevel1="Bakery"), ask)
 
 
 def test_unusable_tasks_and_phases_are_told(tmp_path: Path) -> None:
@@ -44,8 +44,11 @@ def test_unusable_tasks_and_phases_are_told(tmp_path: Path) -> None:
     ]
     refused = [(one["title"], one["reason"]) for one in out["018-4-wbs_level2_raw.json"]["refused"]]
     assert refused == [
-        ("", "no title"), ("BUY IT", "already in this phase"), ("Empty", "no task"), ("", "no title"),
-    ]  # fmt: skip
+        ("", "no title"),
+        ("BUY IT", "already in this phase"),
+        ("Empty", "no task"),
+        ("", "no title"),
+    ]
 
 
 def test_ids_differ_and_stay(tmp_path: Path) -> None:

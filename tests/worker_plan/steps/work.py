@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 LEVEL_1 = {"id": "top", "project_title": "Bakery", "final_deliverable": "A boat that bakes"}
-LEVEL_2 = [
+LEVEL_2: list[dict[str, Any]] = [
     {
         "id": "hull",
         "major_phase_title": "Hull",
