@@ -34,6 +34,11 @@ COMMANDS = {
         parser="self_improve.steps:parser",
         main="self_improve.steps:main",
     ),
+    "evaluate": Command(
+        help="measure runs by their step's rubric, without asking a model",
+        parser="self_improve.evaluate:parser",
+        main="self_improve.evaluate:main",
+    ),
     "lab": Command(
         help="make, fill and look at a data repo",
         parser="prompt_lab.command_line:parser",

@@ -106,7 +106,8 @@ def _lost_cells(seen: Seen, rows: Rows) -> Sequence[Gate]:
         nets = np.rint(flips.sums(groups * values[:, None])).astype(np.intp)
         outcome = rows[f"gate {name}"].test(
             nets[0].astype(np.float64), limit=seen.limit(FEW),
-            possible=_beyond_noise(nets, groups, np.array(rates)), middle=True,
+            possible=_beyond_noise(nets, groups, np.array(rates)),
+            known=exact.lost_by_chance(lost + gained)[nets[0] + lost + gained],
         )  # fmt: skip
         told = words.format(share=rubric.gates.collapse)
         where = f" ({_where(pairs, values > 0)})" if lost else ""

@@ -346,13 +346,14 @@ def _costs(cell: CellReading, content: Content | None) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float | None:
+    """Return a cost as a number, or None if the record holds no sensible one."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
         number = float(value)
     except OverflowError:
         return None
-    return number if math.isfinite(number) else None
+    return number if math.isfinite(number) and number >= 0 else None
 
 
 def _sound(row: Any) -> dict[str, Any] | None:

@@ -36,8 +36,8 @@ class Counts:
         self.dollars = 0.0
 
     def begin(self, cells: int) -> None:
-        """Take note of the number of cells."""
-        self.cells = cells
+        """Take note of how many more cells are to come."""
+        self.cells = self.done + cells
 
     def end(self) -> None:
         """Nothing to show."""
@@ -118,7 +118,7 @@ class Bar(Counts):
     def begin(self, cells: int) -> None:
         """Show the bar."""
         super().begin(cells)
-        self._progress.update(self._task, total=cells)
+        self._progress.update(self._task, total=self.cells)
         self._progress.start()
 
     def end(self) -> None:

@@ -108,6 +108,8 @@ class Relay:
         stopped = None
         for level in nx.topological_generations(_graph(steps)):
             chosen = [step for step in steps if step.name in level]
+            if not chosen:
+                continue  # Others lie on the ways between those that are run.
             more, stopped = await self._level(model, made, chosen)
             legs += more
             if stopped is not None:

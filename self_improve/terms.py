@@ -18,9 +18,10 @@ from self_improve.statistics.spending import Row
 
 ERROR = 0.025
 """The probability of a KEEP, and that of a REJECT, if nothing was changed."""
-FEW = 0.016
+FEW = 0.0185
 """The part of it for what may show in five pairs only (a model on five plans, a declared scope, the
-cells that were lost): five of five has the mid-p 1/64, and nothing smaller can come of five."""
+cells that were lost): five of five has the mid-p 1/64 and nothing smaller can come of five; the
+rest is room for the error of 10,000 drawn flips, and lets no other outcome of few pairs pass."""
 LEAST = ERROR / 2
 """What is always left of it for the composite."""
 SPENDING = 1.5

@@ -13,7 +13,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +30,14 @@ from rubrics.rubric import Rubric
 from self_improve import graph, overrides, surfaces
 from self_improve.attempt_index import AttemptIndex
 from self_improve.baselines import Baselines
-from self_improve.fitness import fitness
+from self_improve.generators.cells import outcome_of
 from self_improve.generators.search import Cell
-from self_improve.generators.trial import Case, Flaw, Outcome, Texts
+from self_improve.generators.trial import Case, Outcome, Texts
 from self_improve.host import Host
-from self_improve.measure import Measurer, measured_by, opened
-from self_improve.measured import MeasuredCell
-from self_improve.reading import CellReading, Refusal
+from self_improve.measure import Measurer
+from self_improve.reading import CellReading
 
 SPEED = "ALL_DETAILS_BUT_SLOW"
-_FLAWS_A_METRIC = 3
-_LONGEST_PLAN = 6000
 _NOWHERE = Path()
 
 
@@ -212,7 +208,7 @@ class DirectCells:
         read = [self._cell(case, loop) for case in order]
         measured = self._measurer.of(read, self._baselines)
         return [
-            self._outcome(case, cell, reading)
+            outcome_of(case, cell, reading, self._rubric, error=reading.row["error"])
             for case, cell, reading in zip(order, measured, read, strict=True)
         ]
 
@@ -250,23 +246,3 @@ class DirectCells:
         """Return the seed that a run of the runner gives the cell; see RunSpecification."""
         text = f"{self._seed + case.repeat}/{case.plan}/{case.model}/0"
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
-
-    def _outcome(self, case: Case, cell: MeasuredCell, reading: _Reading) -> Outcome:
-        score = fitness(cell, self._rubric)
-        if score is None:
-            told = reading.row["error"] or cell.failure_kind or "no items"
-            return Outcome(case=case, score=None, failure=str(told).splitlines()[0])
-        try:
-            content = opened(reading)
-        except Refusal as refusal:
-            return Outcome(case=case, score=None, failure=refusal.kind)
-        uses = [use for use in self._rubric.metrics if use.id in cell.values]
-        flaws = []
-        for use, _, value in measured_by(uses, [content]):
-            for span in islice(value.spans(), _FLAWS_A_METRIC):
-                quote = span.text[span.start : span.end]
-                flaws.append(Flaw(metric=use.metric, field=span.where, quote=quote))
-        return Outcome(
-            case=case, score=score, flaws=tuple(flaws),
-            plan=content.content.input[:_LONGEST_PLAN], output=list(content.content.clean),
-        )  # fmt: skip

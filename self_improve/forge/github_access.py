@@ -15,7 +15,7 @@ TOKEN = "GITHUB_TOKEN"  # noqa: S105 - the name of the variable
 API = "GITHUB_API_URL"
 PUBLIC = "https://api.github.com"
 
-_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
+_NAME = re.compile(r"\w[\w.-]*/[\w.-]+")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 

@@ -71,10 +71,10 @@ class Admission:
             raise Refused(f"these surfaces are not searched: {', '.join(unknown)}")
         made = dict(base)
         for surface, text in texts.items():
+            # What is far too long is not even read.
+            self._measure(text)
             made[surface] = self._mended(text, self._baseline[surface])
-        size = sum(map(len, made.values()))
-        if size > self._longest:
-            raise Refused(f"too long: {size} characters, at most {self._longest}")
+        self._measure(*made.values())
         if _same(made) in self._rejected:
             raise Refused("these texts were rejected by an earlier iteration")
         exempt = {gram for text in demonstrations for gram in _grams(text)} | self._declared
@@ -85,6 +85,11 @@ class Admission:
         # What is made from this text later keeps its demonstrations without declaring them again.
         self._declared = exempt
         return made
+
+    def _measure(self, *texts: str) -> None:
+        size = sum(map(len, texts))
+        if size > self._longest:
+            raise Refused(f"too long: {size} characters, at most {self._longest}")
 
     def _mended(self, text: str, old: str) -> str:
         """Return the text without a fence around it, with the line end that the old one has."""

@@ -18,6 +18,8 @@ from self_improve.generators.search import Cell
 from self_improve.generators.trial import Case, Flaw, Outcome, SearchOver, Texts
 from self_improve.measure import Measurer, measured_by, opened
 from self_improve.measured import MeasuredCell
+from self_improve.metric import PairMetric
+from self_improve.metric_catalogue import catalogue
 from self_improve.preparation import Prepared, Wanted
 from self_improve.progress import Display
 from self_improve.reading import Refusal
@@ -129,28 +131,42 @@ class HostCells:
             cell = measured.get(case.plan)
             if cell is None:
                 continue
-            score = fitness(cell, self._rubric)
-            if score is None:
-                told = rows.get((case.plan, 0), {}).get("error") or cell.failure_kind or "no items"
-                yield case, Outcome(case=case, score=None, failure=str(told).splitlines()[0])
-                continue
-            yield case, self._told(case, score, cell, read[case.plan])
+            error = rows.get((case.plan, 0), {}).get("error")
+            yield case, outcome_of(case, cell, read[case.plan], self._rubric, error=error)
 
-    def _told(
-        self, case: Case, score: float, cell: MeasuredCell, read: reading.CellReading
-    ) -> Outcome:
-        """Return an outcome with the spans that made the numbers, as far as they can be shown."""
-        try:
-            content = opened(read)
-        except Refusal as refusal:
-            return Outcome(case=case, score=None, failure=refusal.kind)
-        uses = [use for use in self._rubric.metrics if use.weight and use.id in cell.values]
-        flaws = []
-        for use, _, value in measured_by(uses, [content]):
-            for span in islice(value.spans(), _FLAWS_A_METRIC):
-                quote = span.text[span.start : span.end]
-                flaws.append(Flaw(metric=use.metric, field=span.where, quote=quote))
-        return Outcome(
-            case=case, score=score, flaws=tuple(flaws),
-            plan=content.content.input[:_LONGEST_PLAN], output=list(content.content.clean),
-        )  # fmt: skip
+
+def outcome_of(
+    case: Case,
+    cell: MeasuredCell,
+    read: reading.CellReading,
+    rubric: Rubric,
+    *,
+    error: str | None = None,
+) -> Outcome:
+    """Return an outcome with the spans that made the numbers, as far as they can be shown.
+
+    `error` is what the record says of a cell that failed.
+    """
+    score = fitness(cell, rubric)
+    if score is None:
+        told = error or cell.failure_kind or "no items"
+        return Outcome(case=case, score=None, failure=str(told).splitlines()[0])
+    try:
+        content = opened(read)
+    except Refusal as refusal:
+        return Outcome(case=case, score=None, failure=refusal.kind)
+    # What holds a cell against its baseline plan has no spans.
+    uses = [
+        use
+        for use in rubric.metrics
+        if use.weight and use.id in cell.values and not isinstance(catalogue()[use.metric], PairMetric)
+    ]
+    flaws = []
+    for use, _, value in measured_by(uses, [content]):
+        for span in islice(value.spans(), _FLAWS_A_METRIC):
+            quote = span.text[span.start : span.end]
+            flaws.append(Flaw(metric=use.metric, field=span.where, quote=quote))
+    return Outcome(
+        case=case, score=score, flaws=tuple(flaws),
+        plan=content.content.input[:_LONGEST_PLAN], output=list(content.content.clean),
+    )  # fmt: skip

@@ -23,16 +23,22 @@ def mcnemar(lost: int, gained: int) -> float | None:
 
 
 def mcnemar_lost(lost: int, gained: int) -> float | None:
-    """Return the one-sided mid-p value that more was lost than gained; None if nothing changed.
+    """Return the one-sided mid-p value that more was lost than gained; None if nothing changed."""
+    changed = lost + gained
+    return float(lost_by_chance(changed)[2 * lost]) if changed else None
+
+
+def lost_by_chance(changed: int) -> Floats:
+    """Return the mid-p value of every net loss from -changed to changed that `changed` pairs allow.
 
     M. W. Fagerland, S. Lydersen and P. Laake, The McNemar test for binary matched-pairs data:
-    mid-p and asymptotic are better than exact conditional, 2013.
+    mid-p and asymptotic are better than exact conditional, 2013. Net losses that cannot be (every
+    second one) have the value of the one below.
     """
-    changed = lost + gained
-    if not changed:
-        return None
-    above = float(stats.binom.sf(lost, changed, 0.5))
-    return above + 0.5 * float(stats.binom.pmf(lost, changed, 0.5))
+    lost = np.repeat(np.arange(changed + 1), 2)[: 2 * changed + 1]
+    above, at = stats.binom.sf(lost, changed, 0.5), stats.binom.pmf(lost, changed, 0.5)
+    found: Floats = np.asarray(above + at / 2, dtype=np.float64)
+    return found
 
 
 def net_loss(rates: Sequence[float]) -> Floats:

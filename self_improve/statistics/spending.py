@@ -43,6 +43,7 @@ class Row:
         possible: Bools | None = None,
         middle: bool = False,
         widened: float = 1.0,
+        known: Floats | None = None,
     ) -> Outcome:
         """Test whether the observed statistic, the first one, is among the largest.
 
@@ -55,14 +56,22 @@ class Row:
                 few pairs can decide; the error is then kept on average and not in every case.
             widened: how much further than by chance alone the statistic may move; the observed
                 one is held against flips that are so much larger, and fewer flips are spent.
+            known: the p-value of every flip where it is known exactly; what was spent before is
+                added.
         """
         fresh = ~self._spent if possible is None else ~self._spent & possible
-        known = np.sort(statistic[fresh] * widened)
-        above = len(known) - np.searchsorted(known, statistic, side="right")
-        reached = len(known) - np.searchsorted(known, statistic, side="left")
-        counts = (above + reached) / 2 if middle else reached
-        shares = self.spent + counts / len(statistic)
+        if known is None:
+            known = _places(statistic, np.sort(statistic[fresh] * widened), middle=middle)
+        shares = self.spent + known
         firing = fresh & (shares <= limit)
         outcome = Outcome(p=float(shares[0]) if fresh[0] else 1.0, fires=bool(firing[0]))
         self._spent |= firing
         return outcome
+
+
+def _places(statistic: Floats, others: Floats, *, middle: bool) -> Floats:
+    """Return for each flip the share of all flips whose value, in `others`, is not smaller."""
+    above = len(others) - np.searchsorted(others, statistic, side="right")
+    reached = len(others) - np.searchsorted(others, statistic, side="left")
+    found: Floats = ((above + reached) / 2 if middle else reached) / len(statistic)
+    return found

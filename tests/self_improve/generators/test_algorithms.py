@@ -1,0 +1,262 @@
+"""What holds for every generator, whatever its idea is."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from model_gateway.call import Call, Failure, FailureKind
+from self_improve.generators import catalogue
+from self_improve.generators.search import MOST_FAILURES, Cell, Found, Search, best_of
+from self_improve.generators.trial import Case, Outcome
+from tests.self_improve.generators.conftest import (
+    CASES,
+    OTHER,
+    PLAN,
+    SURFACE,
+    Landscape,
+    Proposer,
+    filled,
+    helpful,
+    setting,
+    shown,
+)
+
+NAMES = [one.name for one in catalogue.listed()]
+START = "Name the moorings. This advice is bad.\n\nGive a reason for each.\n"
+TEXTS = {SURFACE: START, OTHER: "A short phrase."}
+
+Answer = Callable[[str, Call[Any]], Any]
+
+
+def by_marks(text: str, case: Case) -> float:
+    """Reward each `once` and punish `bad`: by a proposer or by single edits, one can climb."""
+    harm = 0.1 if "bad" in text else 0.0
+    return min(1.0, 0.2 + 0.16 * text.count("once")) - harm
+
+
+def searched(
+    name: str,
+    answer: Answer = helpful,
+    rule: Callable[[str, Case], float | None] = by_marks,
+    **changes: Any,
+) -> tuple[Found, Search]:
+    """Let a generator search, and return what it found and the search."""
+    made = Search(
+        setting=setting(**{"texts": TEXTS, **changes}), measure=Landscape(rule),
+        counsel=Proposer(answer),
+    )  # fmt: skip
+    return asyncio.run(made.run(catalogue.make(name))), made
+
+
+def told(found: Found) -> Any:
+    """Return everything about a search that must be the same again."""
+    proposals = [
+        (s.proposal.id, s.proposal.parents, s.proposal.operator, sorted(s.outcomes))
+        for s in found.scored
+    ]
+    return proposals, found.trace, found.cells, found.asked, found.refused, found.stopped
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_landscape_is_climbed(name: str) -> None:
+    """Within 400 cells, none of them twice, something better than the baseline is found."""
+    found, made = searched(name)
+    best = best_of(found, CASES)
+    assert best.score > found.trace[0][1] + 0.05
+    assert found.cells == len(set(made.measure.cells)) == len(made.measure.cells) <= 400
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_small_setting_climbs_too(name: str) -> None:
+    """With more, shorter rounds."""
+    found, _ = searched(name, small=True)
+    assert best_of(found, CASES).score > 0.15
+    assert found.cells <= 400
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_budget_is_exceeded_by_a_cell(name: str) -> None:
+    """However small it is, and something whole has been tried as soon as there is room for it."""
+    for cells in (0, 1, 7, 8, 9, 12, 20, 33, 57, 90):
+        found, made = searched(name, cells=cells)
+        assert found.cells == len(made.measure.cells) <= cells
+        assert (best_of(found, CASES) is not None) == (cells >= len(CASES))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_case_is_enough(name: str) -> None:
+    """Samples, batches and held-out cases are never larger than what there is."""
+    found, _ = searched(name, cases=CASES[:1], cells=30)
+    assert best_of(found, CASES[:1]).score > 0.05
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_seed_gives_the_same_search(name: str) -> None:
+    """The same proposals from the same parents, the same calls and the same curve."""
+    one, first = searched(name, cells=200)
+    two, second = searched(name, cells=200)
+    assert told(one) == told(two)
+    assert first.measure.cells == second.measure.cells
+    assert first.counsel.log == second.counsel.log
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_call_keys_are_unique_for_a_role(name: str) -> None:
+    """So that a journal answers each call with its own reply."""
+    _, made = searched(name)
+    keys = Counter((role, call.key) for role, call in made.counsel.log)
+    assert set(keys.values()) <= {1}
+
+
+class KilledError(Exception):
+    """The process went away."""
+
+
+class Journal:
+    """What outlives a process; `done` counts what was really asked and run.
+
+    It is killed at the `kill`-th of these.
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[Any, Any] = {}
+        self.done: Counter[Any] = Counter()
+        self.kill = -1
+
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Return what was kept, or make and keep it."""
+        if key not in self.kept:
+            if self.done.total() == self.kill:
+                raise KilledError
+            self.done[key] += 1
+            self.kept[key] = make()
+        return self.kept[key]
+
+    def answer(self, role: str, call: Call[Any]) -> Any:
+        """Play the journaling proposer."""
+        key = (role, call.key, call.system, call.user)
+        return self.once(key, lambda: helpful(role, call))
+
+
+class Kept(Landscape):
+    """A landscape whose finished cells are kept."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(by_marks)
+        self._journal = journal
+
+    async def __call__(self, cells: Sequence[Cell]) -> list[Outcome]:
+        """Score what was not scored before."""
+        return [
+            self._journal.once((p.id, c.id), lambda p=p, c=c: self._outcome(_all(p), c))
+            for p, c in cells
+        ]
+
+
+def _all(proposal: Any) -> str:
+    return " ".join(proposal.texts.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_killed_search_goes_on_where_it_was(name: str) -> None:
+    """Killed anywhere, at a cell or a call, it repeats nothing and ends as if it had lived."""
+
+    def run(journal: Journal) -> Found:
+        made = Search(
+            setting=setting(texts=TEXTS, cells=150), measure=Kept(journal),
+            counsel=Proposer(journal.answer),
+        )  # fmt: skip
+        return asyncio.run(made.run(catalogue.make(name)))
+
+    whole = Journal()
+    alive = told(run(whole))
+    chance = random.Random(name)
+    for kill in chance.sample(range(whole.done.total()), 3):
+        journal = Journal()
+        journal.kill = kill
+        with pytest.raises(KilledError):
+            run(journal)
+        journal.kill = -1
+        assert told(run(journal)) == alive
+        assert journal.done == whole.done
+
+
+WITH_DEMONSTRATIONS = {"operators", "promptbreeder", *(n for n in NAMES if n.startswith("mipro"))}
+"""Those that propose something without a proposer's help, so that something is tried."""
+
+HOSTILE: dict[str, Answer] = {
+    "empty": lambda role, call: filled(call, ""),
+    "same": lambda role, call: filled(call, (shown(call) or [("", START)])[0][1]),
+    "baseline": lambda role, call: filled(call, START),
+    "huge": lambda role, call: filled(call, "name it " * 25_000),
+    "broken fence": lambda role, call: filled(call, f"```\nName {call.key}"),
+    "plan": lambda role, call: filled(call, f"Name {call.key}. {PLAN}"),
+    "control": lambda role, call: filled(call, f"Name {call.key}.\x1b[31m"),
+    "no schema": lambda role, call: {"variants": 3, "text": [], "winner": "c"},
+    "down": lambda role, call: Failure(kind=FailureKind.server, message="down"),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_proposer_neither_stalls_nor_wins(name: str, kind: str) -> None:
+    """It is asked a bounded number of times, and what it says is never tried."""
+    found, made = searched(name, HOSTILE[kind])
+    assert found.asked <= 200
+    assert found.cells <= 400
+    best = best_of(found, CASES)
+    if name not in WITH_DEMONSTRATIONS:
+        assert {s.proposal.id for s in found.scored if s.outcomes} == {made.baseline.id}
+        assert best.score == pytest.approx(0.1)
+    for one in found.scored:
+        for text in one.proposal.texts.values():
+            assert len(text) <= made.longest
+            assert PLAN not in text
+            assert text.count("```") % 2 == 0
+            assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_step_that_always_fails_ends_the_search(name: str) -> None:
+    """With a message, after a bounded number of cells and calls."""
+    found, _ = searched(name, rule=lambda *_: None)
+    assert found.cells <= MOST_FAILURES
+    assert found.asked <= 60
+    if name != "ape":
+        assert found.stopped == f"every one of {found.cells} cells failed: timeout: late"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_step_that_often_fails_does_not_stop_a_search(name: str) -> None:
+    """A failed cell counts 0 and is told to the proposer."""
+    found, _ = searched(name, rule=lambda t, c: None if c.model == "m2" else by_marks(t, c))
+    assert found.stopped == "nothing left to try" or "is used up" in found.stopped
+    assert best_of(found, CASES).score >= 0.05
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_of_two_surfaces_are_searched(name: str) -> None:
+    """Each is changed in some proposal, and nothing that is not searched is."""
+    texts = {**TEXTS, OTHER: "A short phrase. Say it in 3 words.", "steps.moor:UNTOUCHED": "Leave."}
+    found, _ = searched(name, texts=texts, searched=(SURFACE, OTHER))
+    for surface in (SURFACE, OTHER):
+        assert any(s.proposal.texts[surface] != texts[surface] for s in found.scored)
+    assert {s.proposal.texts["steps.moor:UNTOUCHED"] for s in found.scored} == {"Leave."}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_proposals_know_their_parents_and_what_made_them(name: str) -> None:
+    """Every one but the baseline comes from others that were there before it."""
+    found, _ = searched(name, cells=120)
+    known = set()
+    for one in found.scored:
+        assert set(one.proposal.parents) <= known
+        assert one.proposal.operator or not known
+        assert one.proposal.parents or not known
+        known.add(one.proposal.id)
