@@ -72,9 +72,7 @@ def gates(seen: Seen, rows: Rows) -> tuple[Gate, ...]:
     """Return how every gate of the rubric came out at this look."""
     rubric = seen.terms.rubric
     found = list(_lost_cells(seen, rows))
-    for name, drop in (("model", rubric.gates.model_drop), ("plan", rubric.gates.plan_drop)):
-        if drop is not None:
-            found.append(_worst(seen, rows, name, drop))
+    found += _worst(seen, rows)
     found += [
         _constraint(seen, rows, constraint)
         for constraint in rubric.constraints
@@ -84,23 +82,21 @@ def gates(seen: Seen, rows: Rows) -> tuple[Gate, ...]:
 
 
 def _lost_cells(seen: Seen, rows: Rows) -> Sequence[Gate]:
-    """Test success, collapse, and both together: a cell without its items is lost either way."""
+    """Test whether success, or most items of cells that succeeded, were lost."""
     rubric, noise, pairs = seen.terms.rubric, seen.terms.noise, _fair(seen)
     went = np.array([_went(pair) for pair in pairs], dtype=np.float64)
     shrank = np.array([_shrank(pair, seen) for pair in pairs], dtype=np.float64)
-    flipping = [noise.flip_rate(pair.model) for pair in pairs]
-    shrinking = [noise.collapse_rate] * len(pairs)
-    both = [min(a + b, 1.0) for a, b in zip(flipping, shrinking, strict=True)]
-    tests = [("collapse", shrank, shrinking, "kept less than {share:.0%} of their items")]
+    tests = [
+        ("collapse", shrank, [noise.collapse_rate] * len(pairs),
+         f"kept less than {rubric.gates.collapse:.0%} of their items"),
+    ]  # fmt: skip
     if rubric.gates.success:
-        tests += [
-            ("success", went, flipping, "failed that succeeded before"),
-            ("lost", went + shrank, both, "failed or kept less than {share:.0%} of their items"),
-        ]
+        rates = [noise.flip_rate(pair.model) for pair in pairs]
+        tests.insert(0, ("success", went, rates, "failed that succeeded before"))
     models = sorted({pair.model for pair in pairs})
     columns = [np.array([[pair.model == model] for pair in pairs], float) for model in models]
     flips, found = seen.flips(pairs), []
-    for name, values, rates, words in tests:
+    for name, values, rates, told in tests:
         lost, gained = int((values > 0).sum()), int((values < 0).sum())
         groups = np.hstack([np.ones((len(pairs), 1)), *columns])
         nets = np.rint(flips.sums(groups * values[:, None])).astype(np.intp)
@@ -109,7 +105,6 @@ def _lost_cells(seen: Seen, rows: Rows) -> Sequence[Gate]:
             possible=_beyond_noise(nets, groups, np.array(rates)),
             known=exact.lost_by_chance(lost + gained)[nets[0] + lost + gained],
         )  # fmt: skip
-        told = words.format(share=rubric.gates.collapse)
         where = f" ({_where(pairs, values > 0)})" if lost else ""
         found.append(
             Gate(
@@ -135,25 +130,37 @@ def _beyond_noise(nets: Nets, groups: Floats, rates: Floats) -> Bools:
     return found
 
 
-def _worst(seen: Seen, rows: Rows, kind: str, drop: float) -> Gate:
-    """Test whether the model, or the plan, that fell furthest fell further than it may."""
-    pairs = seen.gains.pairs
-    names = sorted({getattr(pair, kind) for pair in pairs})
-    if not names:
-        return Gate(name=kind, failed=False, told=f"no {kind} has content on both sides")
-    groups = np.array([[getattr(pair, kind) == name for name in names] for pair in pairs])
-    columns = groups.astype(np.float64)
-    means = seen.gains.sums(seen.flips(pairs), columns) / columns.sum(axis=0)[:, None]
-    fall = -means.min(axis=0)
-    outcome = rows[f"gate {kind}"].test(
-        fall, limit=seen.limit(FEW), possible=fall / seen.terms.drift > drop, middle=True
+def _worst(seen: Seen, rows: Rows) -> list[Gate]:
+    """Test whether any model or plan fell further than it may; the furthest is tested for all."""
+    allowed = seen.terms.rubric.gates
+    drops = {"model": allowed.model_drop, "plan": allowed.plan_drop}
+    pairs, flips = seen.gains.pairs, seen.flips(seen.gains.pairs)
+    falls, told = {}, {}
+    for kind, drop in drops.items():
+        names = sorted({getattr(pair, kind) for pair in pairs})
+        if drop is None or not names:
+            continue
+        groups = np.array([[getattr(pair, kind) == name for name in names] for pair in pairs], float)
+        means = seen.gains.sums(flips, groups) / groups.sum(axis=0)[:, None]
+        falls[kind] = -means.min(axis=0)
+        worst = names[int(means[:, 0].argmin())]
+        told[kind] = (
+            f"{worst} is the worst {kind}, at {-falls[kind][0]:+.2f}; a fall of {drop:g} is allowed"
+        )
+    if not falls:
+        return []
+    margins = {k: fall / seen.terms.drift - (drops[k] or 0.0) for k, fall in falls.items()}
+    furthest = np.max(list(margins.values()), axis=0)
+    outcome = rows["gate parts"].test(
+        furthest, limit=seen.limit(FEW), possible=furthest > 0, middle=True
     )
-    worst = names[int(means[:, 0].argmin())]
-    return Gate(
-        name=kind, failed=outcome.fires, p=_chance(fall),
-        told=f"{worst} is the worst {kind}, at {-fall[0]:+.2f}; {drop:g} is the fall that is "
-        "allowed",
-    )  # fmt: skip
+    return [
+        Gate(
+            name=kind, failed=outcome.fires and margins[kind][0] == furthest[0],
+            told=told[kind], p=_chance(fall),
+        )
+        for kind, fall in falls.items()
+    ]  # fmt: skip
 
 
 def _constraint(seen: Seen, rows: Rows, constraint: Constraint) -> Gate:

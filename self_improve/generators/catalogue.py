@@ -42,10 +42,8 @@ class Listed:
 
 def listed() -> list[Listed]:
     """Return all generators by name; none is imported, since some need packages of their own."""
-    return [
-        Listed(name=name, summary=told.splitlines()[0], told=told)
-        for name, told in sorted(_docstrings().items())
-    ]
+    docs = {n: (ast.get_docstring(ast.parse(text)) or "").strip() for n, text in _found().items()}
+    return [Listed(name=n, summary=doc.splitlines()[0], told=doc) for n, doc in docs.items()]
 
 
 def make(name: str) -> Generator:
@@ -54,26 +52,22 @@ def make(name: str) -> Generator:
     Raises:
         UsageError: there is none of that name; the message names the nearest.
     """
-    known = _docstrings()
+    known = list(_found())
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        raise UsageError(
-            f"There is no generator {name!r}.{hint} There are: {', '.join(sorted(known))}."
-        )
+        raise UsageError(f"There is no generator {name!r}.{hint} There are: {', '.join(known)}.")
     module = importlib.import_module(f"{generators.__name__}.{name.replace('-', '_')}")
     made: Generator = module.GENERATOR()
     return made
 
 
-def _docstrings() -> dict[str, str]:
-    """Return the docstring of each generator's module by its name, the module's with hyphens."""
-    found = {}
-    for file in resources.files(generators).iterdir():
-        if not file.name.endswith(".py"):
-            continue
-        source = file.read_text(encoding="utf-8")
-        if _MARK.search(source):
-            doc = ast.get_docstring(ast.parse(source)) or ""
-            found[file.name.removesuffix(".py").replace("_", "-")] = doc.strip()
-    return found
+def _found() -> dict[str, str]:
+    """Return the source of each generator by its name, which is the module's with hyphens."""
+    files = (file for file in resources.files(generators).iterdir() if file.name.endswith(".py"))
+    sources = {file.name: file.read_text(encoding="utf-8") for file in files}
+    return {
+        name.removesuffix(".py").replace("_", "-"): source
+        for name, source in sorted(sources.items())
+        if _MARK.search(source)
+    }

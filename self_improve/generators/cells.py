@@ -159,7 +159,9 @@ def outcome_of(
     uses = [
         use
         for use in rubric.metrics
-        if use.weight and use.id in cell.values and not isinstance(catalogue()[use.metric], PairMetric)
+        if use.weight
+        and use.id in cell.values
+        and not isinstance(catalogue()[use.metric], PairMetric)
     ]
     flaws = []
     for use, _, value in measured_by(uses, [content]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import os
 import subprocess
 import threading
 import time
@@ -29,6 +30,7 @@ from self_improve.forge.github import GitHubForge
 from self_improve.forge.github_access import Access
 from self_improve.forge.local import LocalForge
 from tests.forge import harness
+from tests.forge.conftest import CHECK
 from tests.forge.harness import GitHubHarness, commit, git
 from tests.forge.server import TOKEN, Fault, Server
 from tests.forge.test_forges import BRANCH, opened, pushed
@@ -128,8 +130,6 @@ def test_server_that_is_down_is_told(tmp_path: Path, originals: Path, server: Se
         (Fault(status=200, body="<html>A login page</html>"), ForgeError, "none of GitHub's"),
         (Fault(status=200, body={"number": "one"}), ForgeError, "none of GitHub's"),
         (Fault(status=200, body=[1, 2]), ForgeError, "none of GitHub's"),
-        (Fault(status=301, headers={"Location": "https://elsewhere.example/x"}), ForgeError,
-         "none of GitHub's"),
         (Fault(status=401, body={"message": f"no {TOKEN} or {BASIC} \x1b[31m@you"}), RefusedError,
          r"no \*\*\* or \*\*\*"),
     ],
@@ -145,6 +145,16 @@ def test_error_is_told_plainly_and_once(
     assert github.pauses == []
     assert TOKEN not in str(caught.value)
     assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.skipif(bool(os.environ.get(CHECK)), reason="prism follows redirections by itself")
+def test_redirection_elsewhere_is_not_followed(github: GitHubHarness) -> None:
+    """The token stays with the server that it is for."""
+    headers = {"Location": "https://elsewhere.example/x"}
+    github.repo.faults.append(Fault(status=301, headers=headers, times=9))
+    with pytest.raises(ForgeError, match="none of GitHub's"):
+        github.forge.pull(7)
+    assert len(github.repo.requests) == 1
 
 
 @pytest.mark.parametrize(

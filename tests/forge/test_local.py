@@ -120,7 +120,11 @@ def test_page_that_is_no_text_is_named(local: LocalHarness) -> None:
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"))
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(TEXT, TEXT, st.lists(TEXT, max_size=3))
 def test_any_text_comes_back_from_a_page(
     tmp_path: Path, title: str, body: str, labels: list[str]

@@ -27,6 +27,8 @@ CASES = tuple(
     Case(plan=p, model=m) for p in ("boat", "moor", "radio", "lock") for m in ("m1", "m2")
 )
 
+PROPOSER = config.load().find("sim-proposer")
+
 
 class Proposer:
     """Plays the counsel: `answer` is given the role and the call, and returns JSON or a failure.
@@ -120,7 +122,7 @@ def setting(**changes: Any) -> Setting:
     """Return the setting of a search with a budget of 400 cells."""
     made = Setting(
         step="moor", texts={SURFACE: START, OTHER: "A short phrase."}, searched=(SURFACE,),
-        cases=CASES, cells=400, seed=3, proposer=config.load().find("sim-proposer"),
+        cases=CASES, cells=400, seed=3, proposer=PROPOSER,
         instructions="Goal: good moorings.", constraints=("Never more than nine.",),
         material=(PLAN,),
     )  # fmt: skip

@@ -1,0 +1,137 @@
+"""The landscapes: three models that nobody has seen, a prompt with faults, and plans to split.
+
+Everything is drawn from the number of the landscape. Nothing of it is known to a generator or to
+the proposer, which see a prompt, outputs and scores.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any
+
+from model_gateway.config import Model, Price
+from model_gateway.providers.simulated.persona import PERSONAS
+from self_improve.generators.pieces import Piece, joined, split
+from self_improve.generators.trial import Case
+
+TUNED = range(100)
+"""Landscapes for trying things out while a generator is being written; never reported."""
+REPORTED = range(1000, 2000)
+"""Landscapes of the figures; nothing may be set by looking at them."""
+
+STEP = "identify_potential_levers"
+SURFACE = "worker_plan.steps.identify_potential_levers:LEVERS_SYSTEM_PROMPT"
+MODELS, TRAIN_PLANS, VERIFY_REPEATS = 3, 3, 2
+
+_CHANCES = (
+    "copy", "habit", "leak", "placeholder", "invent", "missing", "short", "duplicate",
+    "near_duplicate", "repeat", "fence", "prose", "broken",
+)  # fmt: skip
+_SIZES = ("verbosity", "length", "item_length", "attention", "guidance", "noise", "spread")
+_SPREAD = 0.35
+_RULES: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "copy_falloff": (0.9, 2.2),
+        "habit_falloff": (0.7, 1.4),
+        "mirror": (0.75, 1.0),
+        "keep": (0.8, 1.0),
+        "emphasis": (0.35, 0.65),
+        "dilution": (2.0, 4.0),
+        "invent": (0.7, 1.3),
+        "heed": (0.8, 1.0),
+        "slips": (0.8, 1.6),
+    }
+)
+"""The strengths that landscapes differ in, and between which bounds."""
+
+_FAULTS = (
+    "State for each lever by how many percent it changes the result, for example 15% or 40%.",
+    "Write every review as: This choice weighs [one thing] against [another thing].",
+    'Never write "the tension between" and never write "a core trade-off" in a `review_lever`.',
+    "Give 8 to 12 levers in `levers`, and more if they come to mind.",
+    "Each option should have 60 to 80 words.",
+    "Think of who pays, who decides and who is left out; of what happens first, what later and "
+    "what never; of the season, the site and the neighbours; of what can be taken back, and of "
+    "what cannot. Weigh these. Then weigh them again. Keep what is plain. Leave out what is not.",
+)
+"""Sentences as careless authors add them; a landscape's prompt begins with some of these."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Landscape:
+    """One landscape. `start` is the prompt that a search begins with, `seed` that of its runs."""
+
+    number: int
+    models: tuple[Model, ...]
+    start: str
+    seed: int
+    train: tuple[str, ...]
+    verify: tuple[str, ...]
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """What a search may see."""
+        return tuple(Case(plan=p, model=m.name) for p in self.train for m in self.models)
+
+    @property
+    def held_out(self) -> tuple[Case, ...]:
+        """What only the report sees."""
+        return tuple(
+            Case(plan=p, model=m.name, repeat=r)
+            for p in self.verify
+            for m in self.models
+            for r in range(1, VERIFY_REPEATS + 1)
+        )
+
+
+def draw(number: int, *, prompt: str, train: Sequence[str], verify: Sequence[str]) -> Landscape:
+    """Return landscape `number`.
+
+    Args:
+        number: one of `TUNED` or `REPORTED`.
+        prompt: the step's prompt, to which faults are added.
+        train: names of plans, of which each landscape takes a few.
+        verify: names of plans that no search sees.
+    """
+    chance = random.Random(f"landscape {number}")  # noqa: S311 - a draw, no secret
+    rules = {name: round(chance.uniform(*bounds), 3) for name, bounds in _RULES.items()}
+    personas = chance.sample(sorted(PERSONAS), MODELS)
+    models = tuple(_model(place, name, rules, chance) for place, name in enumerate(personas))
+    return Landscape(
+        number=number,
+        models=models,
+        start=_faulty(prompt, chance),
+        seed=chance.randrange(10**6),
+        train=tuple(sorted(chance.sample(sorted(train), min(TRAIN_PLANS, len(train))))),
+        verify=tuple(sorted(verify)),
+    )
+
+
+def _model(place: int, persona: str, rules: Mapping[str, float], chance: random.Random) -> Model:
+    """Return a model whose parameters are a persona's, each moved by chance."""
+    own: Any = PERSONAS[persona]
+    traits: dict[str, float] = {}
+    for field in fields(own):
+        value, factor = getattr(own, field.name), chance.lognormvariate(0, _SPREAD)
+        if field.name in _CHANCES:
+            traits[field.name] = round(min(0.97, value * factor), 4)
+        elif field.name in _SIZES:
+            traits[field.name] = round(value * factor, 3)
+    return Model(
+        name=f"model-{place + 1}", provider="simulated", model_id=f"simulated/{persona}",
+        options={"persona": persona, "traits": traits, "rules": dict(rules)},
+        workers=64, price=Price(input=0.0, output=0.0),
+    )  # fmt: skip
+
+
+def _faulty(prompt: str, chance: random.Random) -> str:
+    """Return the prompt with fewer examples and with some careless sentences in it."""
+    pieces = split(prompt)
+    examples = [n for n, piece in enumerate(pieces) if piece.example and piece.counts]
+    kept = set(chance.sample(examples, min(len(examples), chance.randint(0, 1))))
+    out = [piece for n, piece in enumerate(pieces) if n in kept or n not in examples]
+    faults = chance.sample(_FAULTS, chance.randint(2, 4))
+    return joined([*out, *(Piece(text=f"\n{fault}\n") for fault in faults)])

@@ -1,0 +1,129 @@
+"""Both EvoPrompts: who is chosen, who is shown, who survives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from model_gateway.call import Call, Failure, FailureKind
+from self_improve.generators import population
+from self_improve.generators.evoprompt_de import EvoPromptDe
+from self_improve.generators.evoprompt_ga import MEMBERS, Child, EvoPromptGa
+from self_improve.generators.trial import Outcome, Proposal, Scored
+from tests.self_improve.generators.conftest import CASES, SURFACE, by_marks, helpful, shown
+
+
+def scored(name: str, score: float) -> Scored:
+    """Return a member with this score on every case."""
+    outcomes = {case.id: Outcome(case=case, score=score) for case in CASES}
+    return Scored(proposal=Proposal(id=name, texts={SURFACE: name}), outcomes=outcomes)
+
+
+def generation(made: Any, number: int) -> list[Call[Any]]:
+    """Return the calls of one generation."""
+    return [c for _, c in made.counsel.log if c.key.startswith(f"generation_{number}/")]
+
+
+def test_parents_are_drawn_in_proportion_to_their_fitness(search) -> None:
+    """Three times the score, three times as often."""
+    trial = search(helpful)
+    members = [scored("low", 0.2), scored("high", 0.6), scored("none", 0.0)]
+    drawn = Counter(population.roulette(trial, members, CASES).proposal.id for _ in range(4000))
+    assert drawn["high"] / drawn["low"] == pytest.approx(3, rel=0.2)
+    assert drawn["none"] == 0
+
+
+def test_where_nobody_is_fit_everybody_may_be_drawn(search) -> None:
+    """A population of failures does not crash."""
+    trial = search(helpful)
+    members = [scored("one", 0.0), scored("two", 0.0)]
+    assert len({population.roulette(trial, members, CASES).proposal.id for _ in range(50)}) == 2
+
+
+def test_population_begins_with_the_baseline_and_its_paraphrases(search) -> None:
+    """Ten together."""
+    made = search(helpful)
+    asyncio.run(made.run(EvoPromptGa()))
+    assert [role for role, _ in made.counsel.log].count("paraphrase") == MEMBERS - 1
+
+
+def test_one_call_crosses_two_parents_and_mutates(search) -> None:
+    """It shows both under one id."""
+    made = search(helpful)
+    asyncio.run(made.run(EvoPromptGa()))
+    calls = generation(made, 1)
+    assert len(calls) == MEMBERS
+    assert {call.schema for call in calls} == {Child}
+    assert all([name for name, _ in shown(call)] == [SURFACE, SURFACE] for call in calls)
+
+
+def test_best_of_parents_and_children_survive(search) -> None:
+    """A good parent outlives its children; the worst of all are gone."""
+    born: dict[str, float] = {}
+
+    def answer(role: str, call: Call[Any]) -> Any:
+        if role == "paraphrase":
+            n = int(call.key.split("/")[1])
+            return {"text": f"Paraphrase {n}. {'once ' * (n % 4)}"}
+        return {"text": f"Child of nobody, {call.key}."}
+
+    made = search(answer)
+    asyncio.run(made.run(EvoPromptGa()))
+    for _, call in made.counsel.log:
+        born |= {text: by_marks(text, CASES[0]) for _, text in shown(call)}
+    later = {text for call in generation(made, 3) for _, text in shown(call)}
+    worst = {text for text in later if text.startswith("Child")}
+    assert {text for text, score in born.items() if score > 0.2} >= later - worst
+    assert any(score > 0.2 for text, score in born.items() if text in later)
+
+
+def test_trial_of_a_slot_sees_two_others_the_best_and_the_slot(search) -> None:
+    """In this order; the two differ from each other and from the slot."""
+    made = search(helpful)
+    asyncio.run(made.run(EvoPromptDe()))
+    for number in (1, 2, 3):
+        calls = generation(made, number)
+        texts = [[text for _, text in shown(call)] for call in calls]
+        assert len(calls) == MEMBERS
+        assert all(len(own) == 4 and len({own[0], own[1], own[3]}) == 3 for own in texts)
+        best = max(by_marks(own[3], CASES[0]) for own in texts)
+        assert {by_marks(own[2], CASES[0]) for own in texts} == {best}
+
+
+def test_slot_is_taken_only_by_what_is_better(search) -> None:
+    """Trials that score the same or less leave every slot as it was."""
+
+    def answer(role: str, call: Call[Any]) -> Any:
+        said = "Paraphrase once" if role == "paraphrase" else "Trial"
+        return {"text": f"{said}, {call.key}."}
+
+    made = search(answer)
+    asyncio.run(made.run(EvoPromptDe()))
+    slots = [[shown(call)[3] for call in generation(made, number)] for number in (1, 2)]
+    assert slots[0][1:] == slots[1][1:]
+    assert all("Trial" not in text for _, text in slots[1])
+    better = search(helpful)
+    asyncio.run(better.run(EvoPromptDe()))
+    first, second = ([shown(c)[3] for c in generation(better, n)] for n in (1, 2))
+    assert all(
+        new[1].count("once") > old[1].count("once") for old, new in zip(first, second, strict=True)
+    )
+
+
+def test_two_members_have_no_difference_of_two_others(search, rows) -> None:
+    """Differential evolution says so and ends."""
+    down = Failure(kind=FailureKind.server, message="down")
+    asyncio.run(search(lambda role, call: down).run(EvoPromptDe()))
+    assert any("no two others" in row.get("text", "") for row in rows)
+
+
+def test_population_fits_the_budget(search) -> None:
+    """At most half of what is left is spent on beginning."""
+    made = search(helpful, cells=80)
+    found = asyncio.run(made.run(EvoPromptGa()))
+    assert 1 < [role for role, _ in made.counsel.log].count("paraphrase") < MEMBERS - 1
+    assert generation(made, 1)
+    assert found.cells <= 80

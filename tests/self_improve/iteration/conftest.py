@@ -1,0 +1,123 @@
+"""A repository with the pipeline's code, a data repo with small plans, and simulated models."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import worker_plan
+from prompt_lab import dataset
+from prompt_lab.init import init
+from prompt_lab.layout import Layout
+from prompt_lab.populate import populate
+from prompt_lab.progress import Lines
+from prompt_lab.source import Wish, offers, samples
+from self_improve import patch
+from self_improve.iteration.command_line import main
+from worker_plan.steps.identify_potential_levers import LEVERS_SYSTEM_PROMPT
+
+STEP = "identify_potential_levers"
+SURFACE = f"worker_plan.steps.{STEP}:LEVERS_SYSTEM_PROMPT"
+MODELS = "sim-strong,sim-weak,sim-verbose"
+GOOD = LEVERS_SYSTEM_PROMPT
+
+
+def weakened(text: str) -> str:
+    """Return a prompt with one example only, that demands figures and shows placeholders."""
+    first, _, rest = text.partition("> Rehearsal")
+    tail = rest[rest.index("In `strategic_rationale`") :]
+    demand = (
+        "Give each effect as a figure with a percent sign, such as 25% or 40%, and name [whom].\n"
+    )
+    return f"{first}{demand}\n{tail}"
+
+
+WEAK = weakened(GOOD)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What an iteration needs: the code's repository, the data repo, and files of texts."""
+
+    home: Path
+
+    @property
+    def code(self) -> Path:
+        """The repository of the pipeline's code."""
+        return self.home / "code"
+
+    @property
+    def layout(self) -> Layout:
+        """The data repo."""
+        return Layout(self.home / "lab")
+
+    def words(self, text: str, *more: str, models: str = MODELS) -> list[str]:
+        """Return the words of a command that judges `text`."""
+        path = self.home / "candidate.txt"
+        path.write_text(text, encoding="utf-8")
+        return [
+            "--step", STEP, "--models", models, "--prompt", f"LEVERS_SYSTEM_PROMPT={path}",
+            "--repo", str(self.code), "--prompt-lab-dir", str(self.layout.root), *more,
+        ]  # fmt: skip
+
+    def run(self, text: str, *more: str, models: str = MODELS) -> int:
+        """Judge `text` in this process."""
+        return main(self.words(text, *more, models=models))
+
+    def phase(self, name: str, number: int = 0) -> dict[str, Any]:
+        """Return what a phase of an iteration found."""
+        path = self.layout.iteration(number, STEP) / "phases" / f"{name}.json"
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+
+
+def git(place: Path, *words: str) -> str:
+    """Return what git says."""
+    told = subprocess.run(
+        ["git", "-C", str(place), "-c", "user.name=n", "-c", "user.email=e@x", *words],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return told.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def lab_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a data repo with the bundled sample plans."""
+    root = tmp_path_factory.mktemp("template") / "lab"
+    init(root)
+    layout = Layout(root)
+    found = offers(samples(), Wish(split=None, plans=()), layout, dataset.load(layout))
+    populate(layout, found, most_bytes=100_000_000, listener=Lines())
+    return root
+
+
+@pytest.fixture
+def ground(
+    tmp_path: Path, lab_template: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Ground]:
+    """Return what makes the ground for a pipeline whose code holds a given prompt."""
+    monkeypatch.delenv("PROMPT_LAB_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def make(prompt: str) -> Ground:
+        found = Ground(tmp_path)
+        package = Path(worker_plan.__file__).parent
+        shutil.copytree(
+            package, found.code / "worker_plan", ignore=shutil.ignore_patterns("__pycache__")
+        )
+        for name, change in patch.patched(found.code, {SURFACE: prompt}).items():
+            (found.code / name).write_bytes(change.after)
+        git(tmp_path, "init", "--quiet", "--initial-branch=main", str(found.code))
+        git(found.code, "add", ".")
+        git(found.code, "commit", "--quiet", "-m", "The pipeline")
+        shutil.copytree(lab_template, found.layout.root, symlinks=True)
+        return found
+
+    return make

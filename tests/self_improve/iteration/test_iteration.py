@@ -1,0 +1,198 @@
+"""Whole iterations on the bundled plans, with simulated models and the local forge."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from prompt_lab.layout import runs
+from prompt_lab.record import Run
+from prompt_lab.scores import Scores
+from tests.self_improve.iteration.conftest import GOOD, STEP, SURFACE, WEAK, Ground, git
+
+Make = Callable[[str], Ground]
+FAST = ("--skip-downstream", "--skip-spot-check")
+
+
+def told(ground: Ground, name: str = "0001.verdict.md") -> str:
+    """Return the comment on a pull request."""
+    return (ground.layout.forge / "pulls" / name).read_text()
+
+
+def test_better_prompt_ends_in_yes(ground: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    """Through every check, with pull request, scoreboard and best; and it is never merged."""
+    made = ground(WEAK)
+    before = git(made.code, "rev-parse", "main")
+    assert made.run(GOOD, "--merge-on-yes", "--expect", "ungrounded_percentages:lower") in {0, 2}
+    said = capsys.readouterr().err
+    assert "SIMULATED YES" in said
+    assert made.phase("verify")["uses"] == 1
+    assert made.phase("spot_check")["harm"] == []
+    assert set(made.phase("downstream")["steps"]) == {"deduplicate_levers"}
+    assert "## SIMULATED YES" in told(made)
+    baseline, row = Scores(made.layout).rows(STEP)
+    assert (baseline.verdict, row.verdict) == ("BASELINE", "SIMULATED YES")
+    assert row.delta is not None
+    assert row.delta > 1
+    best = Scores(made.layout).best(STEP)
+    assert best is not None
+    assert (best.texts, best.simulated) == ({SURFACE: GOOD}, True)
+    assert git(made.code, "rev-parse", "main") == before
+    assert git(made.code, "status", "--porcelain") == ""
+    status = next((made.layout.forge / "statuses").rglob("*.md"), None)
+    assert "success" not in (status.read_text() if status else "")
+    assert git(made.layout.root, "status", "--porcelain", "--", "history", "scores") == ""
+
+
+def test_worse_prompt_ends_in_no(ground: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its diff is in the log of failed attempts, its pull request is closed, and it stays known."""
+    made = ground(GOOD)
+    assert made.run(WEAK) == 1
+    [failed] = Scores(made.layout).failed(STEP)
+    assert failed["verdict"] == "SIMULATED NO"
+    assert "+Give each effect as a figure" in failed["diff"]
+    assert failed["texts"] == {SURFACE: WEAK}
+    assert "state: closed" in (made.layout.forge / "pulls" / "0001.md").read_text()
+    assert made.phase("analyse")["skipped"]
+    capsys.readouterr()
+    assert made.run(WEAK, "--new", "--seed", "7") == 2
+    assert "was rejected before, by 0_identify_potential_levers" in capsys.readouterr().err
+
+
+def test_reworded_prompt_stays_open_and_is_analysed(
+    ground: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Agents write their pages, the judge compares, and a second run of the command does nothing."""
+    made = ground(GOOD)
+    reworded = GOOD.replace("You advise people", "You counsel people", 1)
+    assert made.run(reworded) == 0
+    folder = made.layout.iteration(0, STEP)
+    pages = {path.name for path in folder.glob("*.md")}
+    assert {"insight_sim-analyst.md", "insight_sim-critic.md", "synthesis_sim-analyst.md"} <= pages
+    found = made.phase("analyse")
+    assert found["judged"]["pairs"] > 0
+    assert found["supported"] is False
+    assert "SIMULATED INCONCLUSIVE" in told(made)
+    attempts = (folder / "counsel" / "attempts.jsonl").read_bytes()
+    count = len(runs(made.layout))
+    capsys.readouterr()
+    assert made.run(reworded) == 0
+    assert "is finished already" in capsys.readouterr().err
+    assert (folder / "counsel" / "attempts.jsonl").read_bytes() == attempts
+    assert len(runs(made.layout)) == count
+
+
+def test_both_sides_are_evidence_of_commits(ground: Make) -> None:
+    """Every run names its commit, is clean, and was made in this iteration."""
+    made = ground(GOOD)
+    made.run(WEAK, models="sim-strong")
+    sides = {row["name"]: row["commit"] for row in made.phase("branch")["sides"]}
+    for name, paths in made.phase("run")["runs"].items():
+        for path in paths:
+            code = Run(made.layout.root / path).meta["code"]
+            assert (code["commit"], code["dirty"]) == (sides[name], False)
+
+
+def test_killed_iteration_goes_on_without_repeating_a_call(ground: Make) -> None:
+    """After kill -9 in the middle of the cells the same command ends it."""
+    made = ground(GOOD)
+    config = made.home / "llm_config"
+    config.mkdir()
+    (config / "slow.toml").write_text(
+        'name = "slow"\nprovider = "simulated"\nmodel_id = "simulated/strong"\nworkers = 2\n'
+        'options = { persona = "strong", latency_seconds = 0.2 }\n'
+        "price = { input = 0, output = 0 }\n"
+    )
+    words = made.words(WEAK, *FAST, models="slow")
+    command = [sys.executable, "-m", "self_improve.iteration", *words]
+    environment = {"PLUMBLINE_LLM_CONFIG": str(config)}
+    process = subprocess.Popen(
+        command, env={**_environment(), **environment}, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while len(_answered(made)) < 6:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    first = _answered(made)
+    done = subprocess.run(
+        command, env={**_environment(), **environment}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode in {0, 1}, done.stderr
+    assert "SIMULATED" in done.stderr
+    again = _answered(made)
+    assert set(first) <= set(again)
+    assert {call: n for call, n in again.items() if n > 1} == {}
+
+
+def test_budget_ends_it_with_3_and_a_higher_cap_goes_on(
+    ground: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No call is made beyond the cap, over both sessions."""
+    made = ground(GOOD)
+    assert made.run(WEAK, *FAST, "--max-calls", "9", models="sim-strong") == 3
+    assert "9 calls" in capsys.readouterr().err
+    assert sum(_answered(made).values()) <= 9
+    assert made.run(WEAK, *FAST, models="sim-strong") in {0, 1}
+    assert max(_answered(made).values()) == 1
+
+
+def test_dry_run_tells_the_cost_and_leaves_nothing(
+    ground: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No iteration is begun."""
+    made = ground(GOOD)
+    assert made.run(WEAK, "--dry-run") == 0
+    assert "Nothing was sent." in capsys.readouterr().err
+    assert not list(made.layout.analysis.glob("*_*"))
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--branch", "x"], "Name one source of candidates"),
+        (["--models", "simm"], "There is no model 'simm'"),
+        (["--base", "nowhere"], "nowhere"),
+        (["--forge", "github"], "Which repository on GitHub?"),
+        (["--expect", "nonsense:lower"], "nonsense"),
+    ],
+)
+def test_wrong_usage_ends_with_2(
+    ground: Make, capsys: pytest.CaptureFixture[str], more: list[str], said: str
+) -> None:
+    """One message says what is wrong."""
+    made = ground(GOOD)
+    assert made.run(WEAK, *more) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_candidate_that_is_the_baseline_is_refused(
+    ground: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is nothing to judge."""
+    made = ground(GOOD)
+    assert made.run(GOOD) == 2
+    assert "This candidate is the baseline" in capsys.readouterr().err
+
+
+def _answered(ground: Ground) -> Counter[tuple[str, ...]]:
+    """Return how often each call of the runs was answered."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for path in runs(ground.layout):
+        for attempt in Run(path).attempts():
+            if attempt.status == "ok":
+                found[path.name, attempt.cell, attempt.key, str(attempt.repeat)] += 1
+    return found
+
+
+def _environment() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if k != "PROMPT_LAB_DIR"}
