@@ -156,9 +156,7 @@ def spread(batches: Sequence[Sequence[float]]) -> Spread | None:
 
 def flipping(hits: Mapping[str, Sequence[bool]]) -> dict[str, Flipping]:
     """Return the counts of flips by model."""
-    return {
-        model: Flipping(flips=sum(own), pairs=len(own)) for model, own in sorted(hits.items())
-    }
+    return {model: Flipping(flips=sum(own), pairs=len(own)) for model, own in sorted(hits.items())}
 
 
 def told(noise: Noise) -> list[str]:

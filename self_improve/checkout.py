@@ -52,8 +52,7 @@ class Checkout:
 
     def at(self) -> tuple[str | None, str]:
         """Return the branch that is checked out, None if it is none, and its commit."""
-        named = self.git("rev-parse", "--symbolic-full-name", "HEAD")
-        commit = self.git("rev-parse", "HEAD")
+        commit, named = self.git("rev-parse", "HEAD", "--symbolic-full-name", "HEAD").split("\n")
         return (named.removeprefix("refs/heads/") if named != "HEAD" else None), commit
 
     def changed(self) -> tuple[str, ...]:

@@ -99,7 +99,7 @@ def _values(runs: Sequence[Run], key: str) -> set[Any]:
 
 
 def _models(old: Sequence[Run], new: Sequence[Run], told: _Told) -> None:
-    """Compare how each model was asked; what is on one side only is dropped when cells are paired."""
+    """Compare how each model was asked; those on one side only are dropped later."""
     sides = [{run.model: run for run in runs} for runs in (old, new)]
     common = sorted(sides[0].keys() & sides[1].keys())
     if not common:

@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 
 from rubrics.rubric import MetricUse, Rubric
+from self_improve.calibration import Noise
 from self_improve.expectation import Expectation
 from self_improve.metric import PairMetric
 from self_improve.metric_catalogue import catalogue
-from self_improve.calibration import Noise
 from self_improve.pairing import Pair, Pairing
 from self_improve.statistics import intervals
 from self_improve.statistics.false_discoveries import adjusted
@@ -59,7 +59,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Composite:
-    """The composite over all pairs: the sum over metrics of weight × gain, better if positive.
+    """The composite over all pairs: the sum over metrics of weight times gain, better if positive.
 
     `left_out` is what it would be without each plan; `silent` are weighted metrics that are
     undefined for too many pairs to take part; `waived` those that a declared expectation takes
@@ -156,7 +156,9 @@ def differences(
     pairs = tuple(pair for pair in pairing.pairs if pair.succeeded)
     uses = tuple(rubric.metrics)
     directions = {use.id: use.direction for use in uses}
-    waived = {e.metric for e in expectations if directions.get(e.metric, e.direction) != e.direction}
+    waived = {
+        e.metric for e in expectations if directions.get(e.metric, e.direction) != e.direction
+    }
     shape = (len(pairs), len(uses))
     forward, backward = np.full(shape, np.nan), np.full(shape, np.nan)
     for column, use in enumerate(uses):
@@ -198,7 +200,9 @@ def _change(
     return (np.nan, np.nan) if there is None or back is None else (there, back)
 
 
-def effects(found: Differences, flips: Flips, noise: Noise, *, together: bool) -> tuple[Effect, ...]:
+def effects(
+    found: Differences, flips: Flips, noise: Noise, *, together: bool
+) -> tuple[Effect, ...]:
     """Return the effect of every metric.
 
     Args:
@@ -216,9 +220,7 @@ def effects(found: Differences, flips: Flips, noise: Noise, *, together: bool) -
     return tuple(Effect(**{**vars(effect), "q": rates[effect.id]}) for effect in made)
 
 
-def _effect(
-    use: MetricUse, found: Differences, column: int, drift: float, p: float
-) -> Effect:
+def _effect(use: MetricUse, found: Differences, column: int, drift: float, p: float) -> Effect:
     gains = found.forward[:, column]
     known = np.flatnonzero(~np.isnan(gains))
     effect = Effect(

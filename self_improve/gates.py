@@ -1,4 +1,4 @@
-"""What rejects a candidate whatever else is better: cells, a model or a plan lost, a wish broken."""
+"""What rejects a candidate whatever else is better: lost cells, models or plans, broken wishes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ Nets = NDArray[np.intp]
 
 _NOISE = 0.01
 """So rare must a loss of cells be between runs of identical prompts."""
+_SUSPECT = 0.10
+"""A loss that is less probable by chance keeps a KEEP back, although it does not reject yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """One gate: `failed` rejects, `blocks` only keeps a KEEP back; `p` is None where none is told."""
+    """One gate: `failed` rejects, `blocks` keeps a KEEP back; `p` is None if nothing was tested."""
 
     name: str
     failed: bool
@@ -106,9 +108,10 @@ def _lost_cells(seen: Seen, rows: Rows) -> Sequence[Gate]:
             known=exact.lost_by_chance(lost + gained)[nets[0] + lost + gained],
         )  # fmt: skip
         where = f" ({_where(pairs, values > 0)})" if lost else ""
+        p = exact.mcnemar_lost(lost, gained)
         found.append(
             Gate(
-                name=name, failed=outcome.fires, p=exact.mcnemar_lost(lost, gained),
+                name=name, failed=outcome.fires, p=p, blocks=p is not None and p < _SUSPECT,
                 told=f"{lost} cells {told}, {gained} the other way{where}",
             )
         )  # fmt: skip
@@ -140,7 +143,9 @@ def _worst(seen: Seen, rows: Rows) -> list[Gate]:
         names = sorted({getattr(pair, kind) for pair in pairs})
         if drop is None or not names:
             continue
-        groups = np.array([[getattr(pair, kind) == name for name in names] for pair in pairs], float)
+        groups = np.array(
+            [[getattr(pair, kind) == name for name in names] for pair in pairs], float
+        )
         means = seen.gains.sums(flips, groups) / groups.sum(axis=0)[:, None]
         falls[kind] = -means.min(axis=0)
         worst = names[int(means[:, 0].argmin())]
@@ -154,12 +159,13 @@ def _worst(seen: Seen, rows: Rows) -> list[Gate]:
     outcome = rows["gate parts"].test(
         furthest, limit=seen.limit(FEW), possible=furthest > 0, middle=True
     )
+    chances = {kind: _chance(fall) for kind, fall in falls.items()}
     return [
         Gate(
-            name=kind, failed=outcome.fires and margins[kind][0] == furthest[0],
-            told=told[kind], p=_chance(fall),
+            name=kind, failed=outcome.fires and margins[kind][0] == furthest[0], told=told[kind],
+            p=chance, blocks=bool(margins[kind][0] > 0) and chance < _SUSPECT,
         )
-        for kind, fall in falls.items()
+        for kind, chance in chances.items()
     ]  # fmt: skip
 
 
@@ -170,9 +176,7 @@ def _constraint(seen: Seen, rows: Rows, constraint: Constraint) -> Gate:
     """
     metric = str(constraint.metric)
     name = f"constraint {metric}"
-    pairs = [
-        p for p in seen.pairs if metric in p.before.values and metric in p.after.values
-    ]
+    pairs = [p for p in seen.pairs if metric in p.before.values and metric in p.after.values]
     if not pairs:
         return Gate(name=name, failed=False, told=f"{constraint.text}: nobody knows ({metric})")
     old = np.array([pair.before.values[metric] for pair in pairs])

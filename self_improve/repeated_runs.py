@@ -65,9 +65,9 @@ def again(lab: Layout, step: str) -> Iterator[tuple[list[Path], list[Path]]]:
     for path in layout.runs(lab):
         run = record.Run(path)
         specification = run.meta.get("specification")
-        if run.step == step and run.finished and isinstance(specification, str):
-            if not run.meta.get("cache"):
-                found[specification].append(path)
+        is_whole = run.step == step and run.finished and not run.meta.get("cache")
+        if is_whole and isinstance(specification, str):
+            found[specification].append(path)
     for runs in found.values():
         for later in runs[1:]:
             yield [runs[0]], [later]

@@ -55,7 +55,5 @@ def looks(pairing: Pairing, *, seed: int) -> list[Look]:
     found = []
     for group in groups(order((pair.key for pair in pairing.pairs), seed=seed)):
         seen += group
-        found.append(
-            Look(pairing=pairing.only(seen), share=len(seen) / max(len(pairing.pairs), 1))
-        )
+        found.append(Look(pairing=pairing.only(seen), share=len(seen) / max(len(pairing.pairs), 1)))
     return found

@@ -60,7 +60,9 @@ def located(name: str, lab: Layout | None) -> Path:
         return path.resolve()
     number = _number(name)
     if number is None:
-        raise UsageError(f"{name} is no run: it is neither a directory with meta.json nor a number.")
+        raise UsageError(
+            f"{name} is no run: it is neither a directory with meta.json nor a number."
+        )
     if lab is None:
         raise UsageError(
             f"Run {name} is meant by its number, so the data repo must be known: say "

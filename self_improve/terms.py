@@ -27,7 +27,7 @@ LEAST = ERROR / 2
 SPENDING = 1.5
 """Of an error, the share t ** SPENDING may be spent by the time a share t of the cells has run (K.
 Kim and D. L. DeMets, Design and analysis of group sequential tests based on the type I error
-spending rate function, 1987): large effects can stop at the first look, and half is left at last."""
+spending rate function, 1987): large effects can stop early, and a third is left for the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class Terms:
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """The pairs that have been run when somebody looks, and the share of all cells that they are."""
+    """The pairs that have been run when somebody looks, and their share of all cells."""
 
     pairing: Pairing
     share: float = 1.0

@@ -14,7 +14,7 @@ from typing import Any
 
 from model_gateway.config import Model, Price
 from model_gateway.providers.simulated.persona import PERSONAS
-from self_improve.generators.pieces import Piece, joined, split
+from self_improve.generators.pieces import joined, split
 from self_improve.generators.trial import Case
 
 TUNED = range(100)
@@ -42,22 +42,39 @@ _RULES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "dilution": (2.0, 4.0),
         "invent": (0.7, 1.3),
         "heed": (0.8, 1.0),
-        "slips": (0.8, 1.6),
+        "slips": (0.8, 2.5),
+        "leak": (1.0, 6.0),
+        "placeholder": (1.0, 12.0),
+        "copy": (0.9, 1.6),
     }
 )
 """The strengths that landscapes differ in, and between which bounds."""
 
-_FAULTS = (
-    "State for each lever by how many percent it changes the result, for example 15% or 40%.",
-    "Write every review as: This choice weighs [one thing] against [another thing].",
-    'Never write "the tension between" and never write "a core trade-off" in a `review_lever`.',
-    "Give 8 to 12 levers in `levers`, and more if they come to mind.",
-    "Each option should have 60 to 80 words.",
-    "Think of who pays, who decides and who is left out; of what happens first, what later and "
-    "what never; of the season, the site and the neighbours; of what can be taken back, and of "
-    "what cannot. Weigh these. Then weigh them again. Keep what is plain. Leave out what is not.",
+_EXAMPLE = (
+    "A first ferry in the dark half of the year means that the school moves its bell, and the "
+    "bakers lose the hour in which they sell most."
 )
-"""Sentences as careless authors add them; a landscape's prompt begins with some of these."""
+_WEIGH = (
+    "Think of who pays and who decides. Ask what comes first. Ask what comes later. Ask what never "
+    "comes. Weigh the season. Weigh the site. Weigh the neighbours. Weigh the weather. Say what "
+    "can be undone. Say what cannot. Keep what is plain. Leave out what is not. Go through it "
+    "again. Look at each word. Look at each party. Look at each year. Be fair. Be brief. Be exact. "
+    "Doubt the first idea. Doubt the second. Keep the third. Read it aloud. Mend it. Read it once "
+    "more. Only then write. Only then send. Nothing else."
+)
+_ADDED = (
+    "State for each lever by how many percent it changes the result, for example 15% or 40%.",
+    f"One that serves as the pattern for `consequences`:\n\n> {_EXAMPLE}",
+    "Write every `review_lever` as: [this choice] weighs [one thing] against [another thing].",
+    'Never write "the tension between", "a core trade-off" or "in other words" in `review_lever` '
+    'and never "the tension between" or "in other words" in `consequences`.',
+    "`consequences`: 170 words.",
+    "`options`: each has 70 words.",
+    _WEIGH,
+)
+"""What careless authors add; a landscape's prompt begins with some of these."""
+_EXCHANGED = (("5 to 7", "10 to 14"), ("5 to 7", "2 to 3"), ("exactly 3", "exactly 4"))
+"""Wrong counts in the place of right ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,5 +150,8 @@ def _faulty(prompt: str, chance: random.Random) -> str:
     examples = [n for n, piece in enumerate(pieces) if piece.example and piece.counts]
     kept = set(chance.sample(examples, min(len(examples), chance.randint(0, 1))))
     out = [piece for n, piece in enumerate(pieces) if n in kept or n not in examples]
-    faults = chance.sample(_FAULTS, chance.randint(2, 4))
-    return joined([*out, *(Piece(text=f"\n{fault}\n") for fault in faults)])
+    text = joined(out)
+    for old, new in chance.sample(_EXCHANGED, chance.randint(1, 2)):
+        text = text.replace(old, new)
+    added = chance.sample(_ADDED, chance.randint(4, 6))
+    return text.rstrip() + "".join(f"\n\n{fault}" for fault in added) + "\n"

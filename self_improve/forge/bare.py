@@ -10,6 +10,8 @@ from self_improve.checkout import identity
 from self_improve.forge.forge import RefusedError
 from self_improve.git_command import GitError
 
+_MADE = "plumbline-made"
+
 
 @dataclass(frozen=True)
 class Bare:
@@ -18,10 +20,26 @@ class Bare:
     path: Path
 
     def make(self) -> None:
-        """Make it; begun again after a kill, this completes what is there."""
-        git_command.run(
-            self.path.parent, "init", "--quiet", "--bare", "--initial-branch=main", str(self.path)
+        """Make it, or complete what a killed command left."""
+        if not self.is_made:
+            git_command.run(
+                self.path.parent, "init", "--quiet", "--bare", "--initial-branch=main",
+                str(self.path),
+            )  # fmt: skip
+            (self.path / _MADE).touch()
+
+    @property
+    def is_made(self) -> bool:
+        """Whether it is there, and whole."""
+        return (self.path / _MADE).is_file()
+
+    def refs(self) -> dict[str, str]:
+        """Return the objects that branches and heads of pull requests name."""
+        rows = self._git(
+            "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", "refs/pull"
         )
+        pairs = (row.partition(" ") for row in rows.splitlines())
+        return {ref: commit for ref, _, commit in pairs}
 
     def commit(self, revision: str) -> str | None:
         """Return the commit that a ref or an object name names, or None."""

@@ -87,8 +87,8 @@ class Access:
         return base64.b64encode(f"x-access-token:{self.token}".encode()).decode()
 
 
-def from_environment(repository: str, *, api: str | None = None) -> Access:
-    """Return the access by the token in GITHUB_TOKEN, at GITHUB_API_URL unless `api` is given.
+def from_environment(repository: str) -> Access:
+    """Return the access by the token in GITHUB_TOKEN, at GITHUB_API_URL or on github.com.
 
     Raises:
         UsageError: there is no token, or something about the repository is wrong.
@@ -99,5 +99,5 @@ def from_environment(repository: str, *, api: str | None = None) -> Access:
             f"{TOKEN} is not set. Set it to a token that may write to {repository}, or use "
             "--forge local."
         )
-    given = api or os.environ.get(API) or PUBLIC
-    return Access(repository=repository, token=token, api=given.rstrip("/"))
+    api = (os.environ.get(API) or PUBLIC).rstrip("/")
+    return Access(repository=repository, token=token, api=api)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -201,7 +201,7 @@ class LocalForge:
         Raises:
             ForgeError: there is no forge yet, or git refused something inside.
         """
-        if not self._bare.path.is_dir():
+        if not self._bare.is_made:
             raise MissingError(f"There is nothing in {self.name} yet: no branch was pushed to it.")
         with alone(self._place):
             try:
@@ -221,22 +221,24 @@ class LocalForge:
         return head
 
     def _of_branch(self, branch: str) -> PullRequest | None:
-        pulls = [self._pull(number) for number in reversed(self._pages.numbers())]
+        refs = self._bare.refs()
+        pulls = [self._pull(number, refs) for number in reversed(self._pages.numbers())]
         own = [pull for pull in pulls if pull.branch == branch and not pull.is_fork]
         is_open = [pull for pull in own if pull.state is PullState.open]
         return next(iter((*is_open, *own)), None)
 
-    def _pull(self, number: int) -> PullRequest:
+    def _pull(self, number: int, refs: Mapping[str, str] | None = None) -> PullRequest:
         """Return a pull request: what its file says, and where its branch is now."""
         front, body = self._pages.pull(number)
-        ref, state = _head_ref(number), front.state
-        known = self._bare.commit(ref) or front.head
+        refs = self._bare.refs() if refs is None else refs
+        state, own = front.state, _head_ref(number)
+        known = refs.get(own, front.head)
         if state is PullState.open and not front.fork:
-            tip = self._bare.commit(f"refs/heads/{front.branch}")
+            tip = refs.get(f"refs/heads/{front.branch}")
             if tip is None:
                 state = PullState.closed  # Its branch was deleted.
-            elif tip != self._bare.commit(ref):
-                self._bare.set(ref, tip)
+            elif tip != refs.get(own):
+                self._bare.set(own, tip)
             known = tip or known
         return PullRequest(
             number=number, url=self._pages.path(number).relative_to(self._place.parent).as_posix(),

@@ -20,6 +20,8 @@ from self_improve.git_command import GitError
 
 KEPT = "refs/plumbline"
 
+# What git-check-ref-format(1) refuses.
+_NO_REF = re.compile(r"[ ~^:?*\[\\]|\.\.|@\{|//|/\.|/$|\.$|\.lock(/|$)")
 _MOVED = re.compile(r"\[rejected\]|stale info|non-fast-forward|fetch first")
 _REFUSED = re.compile(
     r"\[remote rejected\]|Authentication failed|could not read Username|Permission|denied"
@@ -66,7 +68,7 @@ class Remote:
         Raises:
             ForgeError: it cannot be asked.
         """
-        ref = self._checked(repository, f"refs/heads/{branch}")
+        ref = self._checked(f"refs/heads/{branch}")
         told = self._git(repository, "ls-remote", "--refs", "--", self.address, ref)
         rows = [row.split("\t") for row in told.splitlines()]
         return next((commit for commit, name in rows if name == ref), None)
@@ -78,7 +80,7 @@ class Remote:
             MovedError: the branch holds commits that would be lost.
             ForgeError: the push was refused, or the address cannot be reached.
         """
-        ref = self._checked(repository, f"refs/heads/{branch}")
+        ref = self._checked(f"refs/heads/{branch}")
         self._git(
             repository, "push", "--no-verify", "--", self.address, f"{checked_commit(commit)}:{ref}"
         )
@@ -91,18 +93,16 @@ class Remote:
             ForgeError: it cannot be brought.
         """
         kept = f"{KEPT}/{name}"
-        self._checked(repository, ref)
+        self._checked(ref)
         self._git(
             repository, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc",
             "--", self.address, f"+{ref}:{kept}",
         )  # fmt: skip
         return git_command.run(repository, "rev-parse", "--verify", f"{kept}^{{commit}}")
 
-    def _checked(self, repository: Path, ref: str) -> str:
-        try:
-            git_command.run(repository, "check-ref-format", ref)
-        except (GitError, ValueError) as error:
-            raise RefusedError(f"{self.called}: {ref!r} is no name that git allows.") from error
+    def _checked(self, ref: str) -> str:
+        if not ref.isprintable() or _NO_REF.search(ref):
+            raise RefusedError(f"{self.called}: {ref!r} is no name that git allows.")
         return ref
 
     def _git(self, repository: Path, *words: str) -> str:

@@ -110,7 +110,7 @@ def birth(trial: Trial, units: Sequence[Unit], winner: Unit, place: int) -> Birt
     usable = [*DIRECT, *HYPER]
     if len(units) > 1:
         usable += ["population", "ranked"]
-    if len(winner.genes.lineage) > 1:
+    if winner.genes.lineage:
         usable.append("lineage")
     if proposing.good(winner.scored.outcomes.values()):
         usable += LAMARCKIAN

@@ -40,13 +40,22 @@ class Checks:
     """Runs further steps on what the sides have written; `place` is scratch of this iteration."""
 
     def __init__(
-        self, gateway: Gateway, layout: Layout, place: Path, display: Display, *, seed: int
+        self,
+        gateway: Gateway,
+        layout: Layout,
+        place: Path,
+        display: Display,
+        *,
+        seed: int,
+        plans: Path | None = None,
     ) -> None:
+        """Take what runs the cells; `plans` holds `train/` instead of the baseline plans."""
         self._gateway = gateway
         self._layout = layout
         self._place = place
         self._display = display
         self._seed = seed
+        self._train = plans / "train" if plans is not None else layout.split("train")
 
     async def downstream(
         self, trees: Mapping[str, Tree], runs: Runs, *, sharing: Sequence[str] = ()
@@ -129,7 +138,7 @@ class Checks:
             return target
         partial = target.with_name(f".{target.name}.part")
         shutil.rmtree(partial, ignore_errors=True)
-        source = self._layout.plan("train", plan)
+        source = self._train / plan
         shutil.copytree(source, partial, ignore=shutil.ignore_patterns(".*"))
         names = {host.common_name(p.name): p for p in partial.iterdir() if p.is_file()}
         for name in run.rows()[plan, 0].get("outputs", {}):

@@ -14,6 +14,7 @@ import yaml
 from analysis import prepare_iteration
 from analysis.record import Record
 from model_gateway.gateway import Gateway
+from model_gateway.ledger import Spend
 from prompt_lab.record import Run
 from prompt_lab.repository import Repository
 from prompt_lab.scores import Scores
@@ -29,7 +30,7 @@ from self_improve.iteration.checks import Checks, Tree
 from self_improve.iteration.decision import Check, Decision, decide
 from self_improve.iteration.drafts import Draft, of_texts
 from self_improve.iteration.place import Facts, Place
-from self_improve.iteration.proposals import proposed
+from self_improve.iteration.proposals import NothingProposed, proposed
 from self_improve.iteration.publishing import Judged, Publisher
 from self_improve.iteration.telling import measures
 from self_improve.iteration.wish import Wish
@@ -57,7 +58,12 @@ class Iteration:
         branching: Branching,
         publisher: Publisher,
         display: Display,
+        elsewhere: Spend | None = None,
     ) -> None:
+        """Take what the iteration works with.
+
+        `elsewhere` is what the gateway's ledger holds of other iterations of the same loop.
+        """
         self._wish = wish
         self._place = place
         self._base = base
@@ -66,6 +72,7 @@ class Iteration:
         self._branching = branching
         self._publisher = publisher
         self._display = display
+        self._elsewhere = elsewhere or Spend()
         self._layout = wish.layout
         self._rubric: Rubric = judging.rubric_of(wish.step)
         self._repository = Repository(
@@ -73,13 +80,18 @@ class Iteration:
         )
 
     async def run(self) -> dict[str, Decision]:
-        """Do what is left, and return how each candidate ended.
+        """Do what is left, and return how each candidate ended: none if nothing was proposed.
 
         Raises:
             BudgetReached: the same command with a higher cap does the rest.
             UsageError, ForgeError, LabError, AnalysisError: as the message says.
         """
-        drafts = [Draft.from_row(row) for row in (await self._phase("propose"))["drafts"]]
+        proposal = await self._phase("propose")
+        drafts = [Draft.from_row(row) for row in proposal["drafts"]]
+        if not drafts:
+            self._publisher.say(proposal["nothing"])
+            await self._phase("publish", drafts, {}, {}, {})
+            return {}
         sides = {
             row["name"]: Branched(**row) for row in (await self._phase("branch", drafts))["sides"]
         }
@@ -135,12 +147,27 @@ class Iteration:
                 )
             ]  # fmt: skip
         else:
+            return await self._proposed()
+        self._refuse_known(drafts)
+        return {"drafts": [draft.to_row() for draft in drafts]}
+
+    async def _proposed(self) -> Facts:
+        try:
             async with self._experiment({BASELINE: self._base_side()}) as trial:
                 drafts = await proposed(
-                    wish, self._place, trial.works[BASELINE], trial.wanted[BASELINE], self._rubric,
-                    gateway=self._gateway, counsel=self._counsel, display=self._display,
+                    self._wish, self._place, trial.works[BASELINE], trial.wanted[BASELINE],
+                    self._rubric, gateway=self._gateway, counsel=self._counsel,
+                    display=self._display,
                 )  # fmt: skip
-        self._refuse_known(drafts)
+            self._refuse_known(drafts)
+        except NothingProposed as nothing:
+            if self._gateway.ledger.reached is not None:
+                # With more room there may be something.
+                raise BudgetReached(self._gateway.ledger.reached) from nothing
+            return {"drafts": [], "nothing": str(nothing)}
+        if self._wish.start is not None:
+            # The same texts may have been tried on another base, under their own name.
+            drafts = [replace(draft, id=f"{draft.id}-{self._base[:8]}") for draft in drafts]
         return {"drafts": [draft.to_row() for draft in drafts]}
 
     async def _branch(self, drafts: Sequence[Draft]) -> Facts:
@@ -283,7 +310,7 @@ class Iteration:
                 Judged(
                     draft=draft, side=sides[draft.id], row=evaluated[draft.id],
                     decision=decisions[draft.id], checks=results,
-                    cost=self._gateway.ledger.spent.dollars,
+                    cost=(self._gateway.ledger.spent - self._elsewhere).dollars,
                 ),
                 base=self._base, branching=self._branching,
             )  # fmt: skip
@@ -363,7 +390,10 @@ class Iteration:
 
     def _checks(self) -> Checks:
         place = self._layout.scratch / "iterations" / self._place.id
-        return Checks(self._gateway, self._layout, place, self._display, seed=self._wish.seed)
+        return Checks(
+            self._gateway, self._layout, place, self._display, seed=self._wish.seed,
+            plans=self._wish.plans,
+        )  # fmt: skip
 
     def _runs(self, phase: str) -> dict[str, list[Run]]:
         names = (self._place.result(phase) or {})["runs"]
@@ -381,7 +411,7 @@ class Iteration:
         for draft in drafts:
             earlier = known.get(tuple(sorted(draft.texts.items())))
             if earlier is not None:
-                raise UsageError(
+                raise NothingProposed(
                     f"{draft.id} was rejected before, by {earlier}. See scores/"
                     "failed_attempts.jsonl for the reasons, and change the text."
                 )

@@ -15,7 +15,7 @@ EXAMPLES = """\
 examples:
   # a prompt of your own against the one in the code, on two models
   python run_optimization_iteration.py --step identify_potential_levers --models llama,haiku \\
-      --prompt LEVERS_SYSTEM_PROMPT=better.txt --expect near_duplicates:lower --max-cost 5
+      --prompt LEVERS_SYSTEM_PROMPT=better.txt --expect items:higher --max-cost 5
 
   # the change of an open pull request
   python run_optimization_iteration.py --step plan_type --models haiku --forge github --pr 12

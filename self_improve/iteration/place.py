@@ -159,4 +159,10 @@ def numbered(layout: Layout, number: int) -> Place:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "replace") + b"\n"
+    text = json.dumps(value, ensure_ascii=False, indent=1, default=_scalar)
+    return text.encode("utf-8", "replace") + b"\n"
+
+
+def _scalar(value: Any) -> Any:
+    """Return a number of numpy's as Python's own."""
+    return value.item()

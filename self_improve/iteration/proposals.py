@@ -35,6 +35,11 @@ from self_improve.preparation import Prepared, Wanted
 from self_improve.progress import Display
 
 INSTRUCTIONS = "OPTIMIZE_INSTRUCTIONS"
+
+class NothingProposed(UsageError):  # noqa: N818 - an outcome, which ends an iteration
+    """No candidate came of it; the text says why."""
+
+
 CELLS_A_CANDIDATE = 60
 """The step calls, in cells, that a search may spend for each candidate that is asked for."""
 _MOST_PLANS = 5
@@ -54,7 +59,8 @@ async def proposed(
     """Return candidates from the step's latest synthesis, or from a generator's search.
 
     Raises:
-        UsageError: nothing was proposed; the message says why.
+        NothingProposed: nothing was; the message says why.
+        UsageError: nothing can be, because the step has no text or no synthesis.
     """
     texts, searched = _texts(work, wish.step)
     cells = _Cells(work=work, wanted=wanted, place=place, rubric=rubric, texts=texts)
@@ -64,7 +70,7 @@ async def proposed(
     found = await search.run(catalogue.make(wish.generator))
     drafts = _winners(wish, found, search)
     if not drafts:
-        raise UsageError(
+        raise NothingProposed(
             f"{wish.generator} found nothing better than the baseline in {found.cells} cells "
             f"({found.stopped}); {found.refused} proposals were refused. The log is in "
             f"{place.path / 'search.jsonl'}."
@@ -211,7 +217,7 @@ async def _from_synthesis(wish: Wish, search: Search) -> list[Draft]:
                 )
             )  # fmt: skip
     if not drafts:
-        raise UsageError(f"No direction of {page} could be written as a text; see search.jsonl.")
+        raise NothingProposed(f"No direction of {page} could be written as a text; see search.jsonl.")
     return drafts
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,12 @@ _SIM_JUDGE, _SIM_PROPOSER = "sim-judge", "sim-proposer"
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """An iteration's settings; see the options of the command for what each means."""
+    """An iteration's settings; see the options of the command for what each means.
+
+    `start` is the commit that candidates start from instead of the tip of `base`, and `plans` the
+    directory that holds `train/` and `verify/` instead of the baseline: a loop sets both. `loop`
+    says which loop the iteration is part of.
+    """
 
     step: str
     models: tuple[Model, ...]
@@ -62,6 +67,9 @@ class Wish:
     workers: int = 64
     seconds: float = 1800.0
     caps: Caps = field(default_factory=Caps)
+    start: str | None = None
+    plans: Path | None = None
+    loop: Mapping[str, Any] | None = None
 
     @property
     def simulated(self) -> bool:
@@ -70,7 +78,13 @@ class Wish:
 
     def order(self, base_commit: str) -> dict[str, Any]:
         """Return what makes the iteration the one it is: the same order is resumed."""
+        of_a_loop: dict[str, Any] = {}
+        if self.loop is not None:
+            of_a_loop["loop"] = dict(self.loop)
+        if self.plans is not None:
+            of_a_loop["plans"] = self.plans.relative_to(self.layout.root).as_posix()
         return {
+            **of_a_loop,
             "step": self.step,
             "models": [model.name for model in self.models],
             "base": base_commit,
@@ -112,6 +126,7 @@ class Wish:
             layout=self.layout,
             output=self.layout,
             split=split,
+            baseline_dir=self.plans,
             repeats=self.repeats,
             code=code,
             host_file=self.host_file,

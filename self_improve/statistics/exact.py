@@ -44,8 +44,8 @@ def lost_by_chance(changed: int) -> Floats:
 def net_loss(rates: Sequence[float]) -> Floats:
     """Return the distribution of losses less gains of pairs that flip by chance alone.
 
-    Each pair flips with its own rate, to either side alike (the sum of independent trials with
-    unequal rates: S. D. Poisson, Recherches sur la probabilité des jugements, 1837), by convolution.
+    Each pair flips with its own rate, to either side alike: the sum of independent trials with
+    unequal rates (S. D. Poisson, Recherches sur la probabilité des jugements, 1837).
 
     Args:
         rates: the probability of a flip, pair by pair.

@@ -17,7 +17,7 @@ def adjusted(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
     order = sorted(known, key=lambda name: known[name])
     ranks = np.arange(1, len(order) + 1)
     raw = np.array([known[name] for name in order]) * len(order) / ranks
-    steps = np.minimum.accumulate(raw[::-1])[::-1] if len(order) else raw
+    steps = np.minimum.accumulate(raw[::-1])[::-1] if order else raw
     found = {name: min(float(step), 1.0) for name, step in zip(order, steps, strict=True)}
     return {name: found.get(name) for name in p_values}
 

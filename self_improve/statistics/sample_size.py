@@ -44,3 +44,9 @@ def conditional_power(
     if not deviation:
         return float(effect >= needed)
     return float(stats.norm.sf((needed - effect) / (deviation / math.sqrt(left))))
+
+
+def visible(pairs: int, deviation: float, *, alpha: float, power: float = POWER) -> float:
+    """Return the mean difference that so many pairs show (the inverse of `pairs_needed`)."""
+    z = float(stats.norm.ppf(1 - alpha) + stats.norm.ppf(power))
+    return z * deviation / math.sqrt(pairs)

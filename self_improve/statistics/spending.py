@@ -29,6 +29,7 @@ class Row:
 
     def __init__(self, flips: int) -> None:
         self._spent: Bools = np.zeros(flips, dtype=np.bool_)
+        self._fired: Outcome | None = None
 
     @property
     def spent(self) -> float:
@@ -47,6 +48,8 @@ class Row:
     ) -> Outcome:
         """Test whether the observed statistic, the first one, is among the largest.
 
+        Once it has fired it stays so at later looks.
+
         Args:
             statistic: its values under every flip; large values speak for firing.
             limit: the share of flips that may be spent in all after this test.
@@ -64,9 +67,10 @@ class Row:
             known = _places(statistic, np.sort(statistic[fresh] * widened), middle=middle)
         shares = self.spent + known
         firing = fresh & (shares <= limit)
-        outcome = Outcome(p=float(shares[0]) if fresh[0] else 1.0, fires=bool(firing[0]))
+        if self._fired is None and firing[0]:
+            self._fired = Outcome(p=float(shares[0]), fires=True)
         self._spent |= firing
-        return outcome
+        return self._fired or Outcome(p=float(shares[0]) if fresh[0] else 1.0, fires=False)
 
 
 def _places(statistic: Floats, others: Floats, *, middle: bool) -> Floats:

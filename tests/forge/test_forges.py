@@ -23,6 +23,12 @@ from tests.forge.harness import Harness, commit, git
 BRANCH = "plumbline/levers-7-abc"
 
 
+BAD_NAMES = (
+    "a b", "../x", "x:refs/heads/main", "*", "", "a\x00", "a.lock", "a.lock/b", ".a", "a/", "a//b",
+    "a..b", "a@{b", "a~1", "a\\b", "a.", "a/.b", "a\nb", "a^", "a?", "a[b", "\x7f",
+)  # fmt: skip
+
+
 def pushed(there: Harness, branch: str = BRANCH, text: str = "new") -> str:
     """Push a candidate's branch, and return its commit."""
     made = commit(there.user, "main", text=text)
@@ -86,7 +92,7 @@ def test_push_that_a_hook_refuses_is_told(there: Harness) -> None:
 
 def test_branch_that_cannot_be_is_refused(there: Harness) -> None:
     """No name reaches git that could mean something else."""
-    for branch in ("a b", "../x", "x:refs/heads/main", "*", "", "a\x00"):
+    for branch in BAD_NAMES:
         with pytest.raises(RefusedError, match="is no name"):
             pushed(there, branch)
     assert git(there.bare, "for-each-ref", "--format=%(refname)", "refs/heads") == "refs/heads/main"

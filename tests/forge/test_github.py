@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import os
-import subprocess
+import shutil
 import threading
 import time
 from email.utils import formatdate
@@ -374,30 +374,56 @@ def test_token_comes_from_the_environment_alone(monkeypatch: pytest.MonkeyPatch)
     assert (made.token, made.name) == ("t", "a/b on ghe.example.com")
 
 
+@pytest.fixture
+def code(tmp_path: Path, originals: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a user's repository without remotes, where a token is set."""
+    monkeypatch.setenv("GITHUB_TOKEN", "t")
+    return Path(shutil.copytree(originals / "user", tmp_path / "code"))
+
+
+ENTERPRISE = "https://ghe.example.com/api/v3"
+
+
 @pytest.mark.parametrize(
-    ("origin", "given", "name"),
+    ("origin", "api", "given", "name"),
     [
-        ("https://github.com/a/b.git", "github", "a/b on github.com"),
-        ("https://github.com/a/b", "github", "a/b on github.com"),
-        ("git@github.com:a/b.git", "github", "a/b on github.com"),
-        ("ssh://git@ghe.example.com:22/a/b.git", "github", "a/b on ghe.example.com"),
-        ("https://user@ghe.example.com/a/b/", "github", "a/b on ghe.example.com"),
-        ("https://ghe.example.com/a/b.git", "github:c/d", "c/d on ghe.example.com"),
-        (None, "github:c/d", "c/d on github.com"),
-        ("/somewhere/on/disk", "github:c/d", "c/d on github.com"),
+        ("https://github.com/a/b.git", "", "github", "a/b on github.com"),
+        ("https://github.com/a/b", "", "github", "a/b on github.com"),
+        ("git@github.com:a/b.git", "", "github", "a/b on github.com"),
+        ("ssh://git@ghe.example.com:22/a/b.git", ENTERPRISE, "github", "a/b on ghe.example.com"),
+        ("https://user@ghe.example.com/a/b/", ENTERPRISE, "github", "a/b on ghe.example.com"),
+        ("https://ghe.example.com/a/b.git", ENTERPRISE, "github:c/d", "c/d on ghe.example.com"),
+        ("https://gitlab.example.com/a/b.git", "", "github:c/d", "c/d on github.com"),
+        (None, "", "github:c/d", "c/d on github.com"),
     ],
 )
 def test_forge_is_chosen_by_name(
-    tmp_path: Path, originals: Path, monkeypatch: pytest.MonkeyPatch, origin: str | None,
-    given: str, name: str,
-) -> None:  # fmt: skip
+    code: Path, monkeypatch: pytest.MonkeyPatch, origin: str | None, api: str, given: str, name: str
+) -> None:
     """Where the code's remote is, or what is named."""
-    monkeypatch.setenv("GITHUB_TOKEN", "t")
-    git(tmp_path, "clone", "-q", str(originals / "remote.git"), "code")
-    subprocess.run(["git", "-C", str(tmp_path / "code"), "remote", "rm", "origin"], check=True)
+    monkeypatch.setenv("GITHUB_API_URL", api)
     if origin:
-        git(tmp_path / "code", "remote", "add", "origin", origin)
-    assert choice.chosen(given, tmp_path / "code", tmp_path / "forge").name == name
+        git(code, "remote", "add", "origin", origin)
+    assert choice.chosen(given, code, code / "forge").name == name
+
+
+@pytest.mark.parametrize(
+    ("origin", "said"),
+    [
+        ("https://gitlab.example.com/a/b.git", "GITHUB_API_URL=https://gitlab.example.com/api/v3"),
+        ("git@github.com.evil.example:a/b.git", "the token is for a/b on github.com"),
+        ("/somewhere/on/disk", "has no remote origin on a GitHub"),
+        (None, "has no remote origin on a GitHub"),
+    ],
+)
+def test_token_goes_nowhere_but_where_the_user_named(
+    code: Path, origin: str | None, said: str
+) -> None:
+    """A remote on another host is refused, with what to set if that is meant."""
+    if origin:
+        git(code, "remote", "add", "origin", origin)
+    with pytest.raises(UsageError, match=said):
+        choice.chosen("github", code, code / "forge")
 
 
 @pytest.mark.parametrize("given", ["", "gitlab", "github:", "local:", "github", "Local"])

@@ -61,23 +61,18 @@ def test_one_call_crosses_two_parents_and_mutates(search) -> None:
 
 
 def test_best_of_parents_and_children_survive(search) -> None:
-    """A good parent outlives its children; the worst of all are gone."""
-    born: dict[str, float] = {}
+    """Nine good parents outlive a generation of idle children; one place is left for these."""
 
     def answer(role: str, call: Call[Any]) -> Any:
-        if role == "paraphrase":
-            n = int(call.key.split("/")[1])
-            return {"text": f"Paraphrase {n}. {'once ' * (n % 4)}"}
-        return {"text": f"Child of nobody, {call.key}."}
+        said = "Paraphrase once" if role == "paraphrase" else "Idle child"
+        return {"text": f"{said}, {call.key}."}
 
     made = search(answer)
     asyncio.run(made.run(EvoPromptGa()))
-    for _, call in made.counsel.log:
-        born |= {text: by_marks(text, CASES[0]) for _, text in shown(call)}
-    later = {text for call in generation(made, 3) for _, text in shown(call)}
-    worst = {text for text in later if text.startswith("Child")}
-    assert {text for text, score in born.items() if score > 0.2} >= later - worst
-    assert any(score > 0.2 for text, score in born.items() if text in later)
+    for number in (2, 3, 4):
+        texts = {text for call in generation(made, number) for _, text in shown(call)}
+        assert sum("once" in text for text in texts) >= 5
+        assert sum("once" not in text for text in texts) <= 1
 
 
 def test_trial_of_a_slot_sees_two_others_the_best_and_the_slot(search) -> None:
@@ -108,9 +103,10 @@ def test_slot_is_taken_only_by_what_is_better(search) -> None:
     better = search(helpful)
     asyncio.run(better.run(EvoPromptDe()))
     first, second = ([shown(c)[3] for c in generation(better, n)] for n in (1, 2))
-    assert all(
-        new[1].count("once") > old[1].count("once") for old, new in zip(first, second, strict=True)
-    )
+    grown = [
+        new[1].count("once") - old[1].count("once") for old, new in zip(first, second, strict=True)
+    ]
+    assert min(grown) == 0 < max(grown)
 
 
 def test_two_members_have_no_difference_of_two_others(search, rows) -> None:

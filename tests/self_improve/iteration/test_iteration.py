@@ -30,7 +30,8 @@ def test_better_prompt_ends_in_yes(ground: Make, capsys: pytest.CaptureFixture[s
     """Through every check, with pull request, scoreboard and best; and it is never merged."""
     made = ground(WEAK)
     before = git(made.code, "rev-parse", "main")
-    assert made.run(GOOD, "--merge-on-yes", "--expect", "ungrounded_percentages:lower") in {0, 2}
+    expected = "ungrounded_percentages:name+consequences+options+review:lower"
+    assert made.run(GOOD, "--merge-on-yes", "--expect", expected) == 0
     said = capsys.readouterr().err
     assert "SIMULATED YES" in said
     assert made.phase("verify")["uses"] == 1
@@ -69,7 +70,7 @@ def test_worse_prompt_ends_in_no(ground: Make, capsys: pytest.CaptureFixture[str
 def test_reworded_prompt_stays_open_and_is_analysed(
     ground: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Agents write their pages, the judge compares, and a second run of the command does nothing."""
+    """Agents write their pages, the judge compares, and a second run does nothing."""
     made = ground(GOOD)
     reworded = GOOD.replace("You advise people", "You counsel people", 1)
     assert made.run(reworded) == 0
