@@ -124,6 +124,15 @@ class Layout:
         return self.root / "patterns.jsonl"
 
     @property
+    def rollouts(self) -> Path:
+        """The directory of what is known of prompts in production, and of the settings for it."""
+        return self.root / "rollouts"
+
+    def rollout(self, step: str) -> Path:
+        """The directory of one step's versions, votes, scores and what came of them."""
+        return self.rollouts / step
+
+    @property
     def full_plan_comparisons(self) -> Path:
         """The directory of comparisons of whole plans."""
         return self.root / "full_plan_comparisons"

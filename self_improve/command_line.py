@@ -39,6 +39,16 @@ COMMANDS = {
         parser="self_improve.evaluate:parser",
         main="self_improve.evaluate:main",
     ),
+    "generators": Command(
+        help="list what can propose candidates, with what each needs and costs",
+        parser="self_improve.generators.command_line:parser",
+        main="self_improve.generators.command_line:main",
+    ),
+    "optimize": Command(
+        help="improve steps by iterations, each from the best so far",
+        parser="self_improve.optimizer.options:parser",
+        main="self_improve.optimizer.command_line:main",
+    ),
     "lab": Command(
         help="make, fill and look at a data repo",
         parser="prompt_lab.command_line:parser",

@@ -60,6 +60,11 @@ class Job:
         """The cell inside its run."""
         return self.plan, self.repeat
 
+    @property
+    def cell(self) -> tuple[str, str, int]:
+        """The cell among those of all models: plan, model and repeat."""
+        return self.plan, self.arm.specification.model.name, self.repeat
+
 
 class Watcher(Protocol):
     """Sees the cells go by, for the display."""

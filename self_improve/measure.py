@@ -262,7 +262,8 @@ class Measurer:
 
     def _lengths(self, cell: OpenCell) -> dict[str, float]:
         """Return the mean length in characters of the texts in each field of the cleaned form."""
-        uses = [name for use in self._rubric.metrics if use.of == "clean" for name in use.fields]
+        clean = [use for use in self._rubric.metrics if use.of == "clean"]
+        uses = [name for use in clean for name in use.fields or ("",)]
         found = {}
         for name in dict.fromkeys((*uses, *self._rubric.quantity.required)):
             lengths = [

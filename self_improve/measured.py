@@ -24,9 +24,10 @@ class MeasuredCell:
     for a reason of its own.
 
     `items` counts the items of the cleaned form; `lengths` holds the mean number of characters of
-    a text in each of its fields (both for ratios between two sides). `seconds` is wall time of the
-    cell, `cost` in dollars or None; `attempts - calls` are retries; `prompt_chars` counts the
-    characters of prompt that were sent, without the plan's own text (the shorter prompt wins).
+    a text in each of its fields, under "" that of all texts (both for ratios between two sides).
+    `seconds` is wall time of the cell, `cost` in dollars or None; `attempts - calls` are retries;
+    `prompt_chars` counts the characters of prompt that were sent, without the plan's own text (the
+    shorter prompt wins).
     """
 
     plan: str

@@ -90,6 +90,20 @@ def parser(prog: str = "python -m self_improve.runner") -> argparse.ArgumentPars
         "--cache", action="store_true", help="reuse earlier replies; such runs are never evidence"
     )
 
+    when = made.add_argument_group("when to stop")
+    when.add_argument(
+        "--until-decided", action="store_true",
+        help="look after each quarter of the cells, and stop when the evaluator has decided",
+    )  # fmt: skip
+    when.add_argument(
+        "--against", nargs="+", default=[], metavar="RUN",
+        help="the runs that it is decided against: directories, or numbers such as 131 or 1/31",
+    )  # fmt: skip
+    when.add_argument(
+        "--expect", action="append", default=[], metavar="METRIC:lower|higher[:model=M][:plan=P]",
+        help="an effect that the candidate declares in advance; may be repeated",
+    )  # fmt: skip
+
     limits = made.add_argument_group("limits")
     limits.add_argument(
         "--workers",

@@ -42,6 +42,11 @@ def wanted_by(options: argparse.Namespace) -> Wanted:
         ConfigError, LabError: a model or the data repo cannot be found.
     """
     catalogue = config.load()
+    if options.until_decided != bool(options.against):
+        raise UsageError(
+            "--until-decided needs the runs that it is decided against: say --against RUN..., "
+            "and both or neither."
+        )
     if options.code and options.prompt:
         raise UsageError(
             "--prompt sets texts in the code as it is, and --code runs a candidate that is code "
@@ -83,6 +88,7 @@ async def execute(options: argparse.Namespace) -> int:
         GatewayError, LabError, ImproveError, OSError: it cannot be done as asked.
     """
     wanted = wanted_by(options)
+    until = _stopping(options, wanted)
     if options.dry_run:
         async with prepared(wanted) as work:
             states = _states(wanted, work)
@@ -96,12 +102,38 @@ async def execute(options: argparse.Namespace) -> int:
             with claimed(wanted, work.specifications):
                 states = _states(wanted, work)
                 gateway.ledger = ledger_for(wanted, states)
-                summary = await _run(options, wanted, work, states, gateway)
+                summary = await _run(options, wanted, work, states, gateway, until)
         await warming
     _tell(options, summary)
     if summary.tally.budget:
         return BUDGET
     return SOME_FAILED if any(_failed(run) for run in summary.all_runs) else OK
+
+
+def _stopping(options: argparse.Namespace, wanted: Wanted) -> Stopping | None:
+    """Return what stops the command early, if that was asked for.
+
+    Raises:
+        UsageError: there is nothing to decide against, or an expectation is no such thing.
+    """
+    if not options.until_decided:
+        return None
+    # Imported here because only this needs statistics, which take a second to import.
+    from self_improve import expectation, run_names
+    from self_improve.rubric_choice import rubric_for
+    from self_improve.until_decided import UntilDecided
+
+    lab = wanted.layout or run_names.lab_of(options.prompt_lab_dir)
+    against = [run_names.find(name, lab) for name in options.against]
+    rubric = rubric_for(against[0])
+    return UntilDecided(
+        rubric, against=against, seed=wanted.seed, lab=lab,
+        expectations=[expectation.parse(text, rubric) for text in options.expect],
+        baselines=[
+            *([wanted.baseline_dir] if wanted.baseline_dir else []),
+            *(folder.parent for folder in wanted.plan_dirs),
+        ],
+    )  # fmt: skip
 
 
 def _states(wanted: Wanted, work: Prepared) -> list[RunState]:
@@ -114,6 +146,7 @@ async def _run(
     work: Prepared,
     states: Sequence[RunState],
     gateway: Gateway,
+    until: Stopping | None,
 ) -> Summary:
     todo = [state for state in states if not state.is_finished]
     models = {m.name: m for state in todo for m in state.specification.models}
@@ -125,7 +158,8 @@ async def _run(
     if todo and not options.json:
         _say(f"{work.step.name}: {expected.told()}")
     session = Session(gateway, display(quiet=options.json))
-    return await session.run([Side(wanted=wanted, work=work, states=states)], pinged)
+    side = Side(wanted=wanted, work=work, states=states)
+    return await session.run([side], pinged, until)
 
 
 async def _expected(wanted: Wanted, work: Prepared, states: Sequence[RunState]) -> Estimate:
@@ -181,6 +215,9 @@ def _told(run: Run) -> str:
     kind = done["evidence"]["kind"] if done else None
     label = "SIMULATED " if _is_simulated(run) else ""
     state = f"evidence: {kind}" if kind else "not finished"
+    decision = (done or {}).get("decision")
+    if isinstance(decision, dict):
+        state = f"{label}{decision['word']} after {decision['share']:.0%} of the cells · {state}"
     parts = [f"{len(rows) - failed} ok", f"{failed} failed"] + (
         [f"{partial} of them partial"] if partial else []
     )

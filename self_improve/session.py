@@ -6,26 +6,26 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from model_gateway.attempt import Attempt
 from model_gateway.gateway import Gateway
 from model_gateway.journal import FileJournal
 from model_gateway.jsonl import Appender, read_rows
 from model_gateway.ledger import Ledger, Spend, spent_before
-from model_gateway.usage import OVERVIEW, USAGE, overview, usage_rows
 from prompt_lab import record
 from prompt_lab.claim import claim
 from prompt_lab.layout import Layout
-from prompt_lab.record import ATTEMPTS, RESERVATIONS, SURFACES, Run
-from self_improve import evidence
+from prompt_lab.record import ATTEMPTS, RESERVATIONS, Run
 from self_improve.errors import UsageError
+from self_improve.finishing import finish
 from self_improve.matrix import Arm, Job, Matrix, Tally
 from self_improve.preparation import Prepared, Wanted
 from self_improve.progress import Display
 from self_improve.specification import RunSpecification
+from self_improve.stopping import Stand, Stopping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +40,15 @@ class RunState:
         """Whether nothing is left to do."""
         return self.run is not None and self.run.finished
 
+    def cells(self) -> list[record.CellKey]:
+        """Return all cells."""
+        specification = self.specification
+        return [(p, r) for p in specification.inputs for r in range(specification.repeats)]
+
     def jobs(self) -> list[record.CellKey]:
         """Return the cells that have no row yet."""
         done = self.run.rows() if self.run is not None else {}
-        specification = self.specification
-        cells = [(p, r) for p in specification.inputs for r in range(specification.repeats)]
-        return [cell for cell in cells if cell not in done]
+        return [cell for cell in self.cells() if cell not in done]
 
     def spent(self) -> Spend:
         """Return what earlier sessions spent on this run."""
@@ -100,52 +103,111 @@ class Session:
         self._gateway = gateway
         self._display = display
 
-    async def run(self, sides: Sequence[Side], pinged: Mapping[str, Spend]) -> Summary:
+    async def run(
+        self,
+        sides: Sequence[Side],
+        pinged: Mapping[str, Spend],
+        until: Stopping | None = None,
+    ) -> Summary:
         """Run what is left of `sides`, and finish the runs in which nothing is left then.
 
         The cells of all sides are run in one random order, so that what changes in the meantime
-        meets all alike; time limit, number of workers and order are those of the first side. The
-        caller holds the claims of all runs.
+        meets all alike; time limit, number of workers and order are those of the first side. With
+        `until` its order and its looks count, and a side that it calls settled is finished with
+        the cells that it has. The caller holds the claims of all runs.
 
         Raises:
             OSError: the data repo cannot be written.
+            UsageError: `until` refuses the sides.
         """
-        todo = [(side, s) for side in sides for s in side.states if not s.is_finished]
+        todo = [
+            (number, state)
+            for number, side in enumerate(sides)
+            for state in side.states
+            if not state.is_finished
+        ]
         already = tuple(
             s.run for side in sides for s in side.states if s.run is not None and s.is_finished
         )
         first = sides[0].wanted
         async with AsyncExitStack() as stack:
             arms = [
-                await stack.enter_async_context(_arm(side, state, pinged)) for side, state in todo
+                (number, await stack.enter_async_context(_arm(sides[number], state, pinged)))
+                for number, state in todo
             ]
             jobs = [
-                Job(arm=arm, plan=plan, repeat=repeat)
-                for arm, (_, state) in zip(arms, todo, strict=True)
+                (number, Job(arm=arm, plan=plan, repeat=repeat))
+                for (number, arm), (_, state) in zip(arms, todo, strict=True)
                 for plan, repeat in state.jobs()
             ]
+            stands: Mapping[int, Stand] = {}
             self._display.begin(len(jobs))
             matrix = Matrix(
                 self._gateway, self._display, seconds=first.seconds, workers=first.workers,
                 seed=first.seed,
             )  # fmt: skip
             try:
-                await matrix.run(jobs)
+                if until is None:
+                    await matrix.run([job for _, job in jobs])
+                else:
+                    stands = await _in_looks(sides, arms, jobs, matrix, until)
             except asyncio.CancelledError:
-                for arm in arms:
+                for _, arm in arms:
                     arm.writer.event("interrupted")
                 raise
             finally:
                 self._display.end()
-            for arm in arms:
-                _finish(arm)
+            for number, arm in arms:
+                run = arm.writer.run
+                left = RunState(specification=arm.specification, run=run).jobs()
+                finish(arm, left, stands.get(number))
         return Summary(
             tally=matrix.tally,
-            runs=tuple(arm.writer.run for arm in arms),
+            runs=tuple(arm.writer.run for _, arm in arms),
             already=already,
             spent=self._gateway.ledger.spent,
             over=self._gateway.ledger.reached,
         )
+
+
+async def _in_looks(
+    sides: Sequence[Side],
+    arms: Sequence[tuple[int, Arm]],
+    jobs: Sequence[tuple[int, Job]],
+    matrix: Matrix,
+    until: Stopping,
+) -> Mapping[int, Stand]:
+    """Run the cells group by group, until every side is settled; return where they stand.
+
+    A side that is judged against nothing goes on as long as any other does. Looks are taken of
+    what is recorded, so those of earlier sessions come out as they did.
+    """
+    paths: list[list[Path]] = [
+        [s.run.path for s in side.states if s.run is not None and s.is_finished] for side in sides
+    ]
+    for number, arm in arms:
+        paths[number].append(arm.writer.run.path)
+    until.begin(paths)
+    cells = {
+        (plan, state.specification.model.name, repeat)
+        for side in sides
+        for state in side.states
+        for plan, repeat in state.cells()
+    }
+    stands: Mapping[int, Stand] = {}
+    for number, group in enumerate(until.groups(cells), start=1):
+        keys = set(group)
+        settled = {side for side, stand in stands.items() if stand.settled}
+        await matrix.run([j for side, j in jobs if side not in settled and j.cell in keys])
+        if matrix.tally.dropped:
+            return {}
+        # In a thread, because it takes seconds in which models' answers must not wait.
+        stands = await asyncio.to_thread(until.look, number, paths)
+        if all(stand.settled for stand in stands.values()):
+            break
+    # A side without a stand is the one the others are judged against: its rest is not needed.
+    last = next(iter(stands.values()))
+    return {n: stands.get(n, replace(last, settled=True)) for n in range(len(sides))}
 
 
 @asynccontextmanager
@@ -181,52 +243,6 @@ async def _arm(side: Side, state: RunState, pinged: Mapping[str, Spend]) -> Asyn
             )  # fmt: skip
         finally:
             await journal.close()
-
-
-def _finish(arm: Arm) -> None:
-    """Write what the record ends with, if every cell has its row."""
-    writer, specification = arm.writer, arm.specification
-    rows = writer.run.rows()
-    state = RunState(specification=specification, run=writer.run)
-    if state.jobs():
-        return
-    attempts = writer.run.attempts()
-    sent = evidence.surfaces_as_sent(specification, evidence.sent_by(attempts))
-    for name, value in ((SURFACES, sent), (OVERVIEW, overview(attempts))):
-        # A session that was killed here has left what this one would write.
-        if not (writer.run.path / name).exists():
-            writer.write_json(name, value)
-    if not (writer.run.path / USAGE).exists():
-        with Appender(writer.run.path / USAGE) as usage:
-            usage.append_all(usage_rows(attempts))
-    failed = sum(row.get("error") is not None for row in rows.values())
-    writer.event("finished")
-    with contextlib.suppress(OSError):
-        arm.scratch.rmdir()
-    writer.finish(
-        {
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "stopped": None,
-            "cells": {
-                "ok": len(rows) - failed,
-                "failed": failed,
-                "partial": sum(bool(row.get("partial")) for row in rows.values()),
-                "not_run": [],
-            },
-            "spent": _spent(attempts),
-            "evidence": evidence.judged(specification, list(rows.values()), sent),
-        }
-    )
-
-
-def _spent(attempts: Sequence[Attempt]) -> dict[str, Any]:
-    costs = [attempt.cost for attempt in attempts]
-    return {
-        "attempts": len(attempts),
-        "input_tokens": sum(a.input_tokens or 0 for a in attempts),
-        "output_tokens": sum(a.output_tokens or 0 for a in attempts),
-        "cost_usd": None if None in costs else sum(c for c in costs if c is not None),
-    }
 
 
 @contextlib.contextmanager

@@ -114,5 +114,9 @@ def seen(looks: Sequence[Look], terms: Terms) -> list[Seen]:
     for look in looks:
         for pair in look.pairing.pairs:
             places.setdefault(pair.key, len(places))
-    every = flips.flips(len(places), seed=terms.seed, count=terms.flips)
+    if len(looks) == 1 and looks[0].share >= 1:
+        every = flips.flips(len(places), seed=terms.seed, count=terms.flips)
+    else:
+        # Drawn, so that what was decided at a look stays the same when more cells have come.
+        every = flips.drawn(len(places), seed=terms.seed, count=terms.flips)
     return [Seen(look, terms, every, places) for look in looks]

@@ -6,14 +6,15 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from worker_plan.errors import PlanError
-from worker_plan.prose import prose
 from worker_plan.writing import direction, language
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _TEMPLATES = "templates"
 _ENDS = ("</style", "</script", "<!--")
@@ -57,6 +58,8 @@ def fragment(template: str, **values: Any) -> Markup:
 
 def standalone(markdown: str, title: str) -> str:
     """Return `markdown` as a page of its own."""
+    from worker_plan.prose import prose  # for the same reason as in `_template`
+
     body = prose(markdown, title=title, heading=2, anchor="text").html
     return page("text.html", written_like=markdown, title=title, body=body)
 
@@ -67,6 +70,9 @@ def text_of(name: str) -> str:
 
 
 def _template(name: str) -> Template:
+    # Imported here because few steps make pages, and every cell of all others would carry it.
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     surroundings = Environment(
         loader=PackageLoader(__package__, _TEMPLATES),
         autoescape=True,

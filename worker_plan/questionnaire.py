@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call, R, Reply
+from model_gateway.material import json_block
 from worker_plan.errors import StepError
-from worker_plan.material import json_block
 from worker_plan.shapes import batches, each
 
 BATCH = 4

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from self_improve.forge.forge import (
     CONTEXT,
@@ -24,7 +24,7 @@ from self_improve.forge.forge import (
     checked_label,
     checked_marker,
 )
-from self_improve.forge.github_access import Access
+from self_improve.forge.github_access import Access, from_environment
 from self_improve.forge.github_errors import judge
 from self_improve.forge.markup import page, plain_line
 from self_improve.forge.patience import Later, Patience
@@ -54,6 +54,15 @@ class GitHubForge:
         self._patience = patience or Patience()
         self._between = seconds_between_writes
         self._lock = threading.Lock()
+
+    @classmethod
+    def from_environment(cls, repository: str) -> Self:
+        """Return the forge for OWNER/NAME, with the token in GITHUB_TOKEN, at GITHUB_API_URL.
+
+        Raises:
+            UsageError: there is no token, or something about the repository is wrong.
+        """
+        return cls(from_environment(repository))
 
     @property
     def name(self) -> str:

@@ -9,6 +9,11 @@ see the texts of the step. Adapted: no answers are known here, so the pairs are 
 half of the baseline's cells; what the step is for is told, since its form is fixed; with several
 searched texts the subsamples take turns at them; the scoring sample is 3 cases in place of 50, and
 the best 5 are confirmed on all. A small budget makes fewer prompts. --small: 20 prompts.
+
+Needs: a proposer for one round of calls.
+
+Costs: 50 calls and 150 cells, then 5 proposals on all cases; it ends there however large the budget
+is.
 """
 
 from __future__ import annotations

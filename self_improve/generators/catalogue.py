@@ -6,6 +6,7 @@ import ast
 import difflib
 import importlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 
@@ -40,9 +41,16 @@ class Listed:
         return {"name": self.name, "summary": self.summary, **self.facts}
 
 
-def listed() -> list[Listed]:
-    """Return all generators by name; none is imported, since some need packages of their own."""
-    docs = {n: (ast.get_docstring(ast.parse(text)) or "").strip() for n, text in _found().items()}
+def listed(names: Sequence[str] = ()) -> list[Listed]:
+    """Return the generators of these names, or all; none is imported, since some need packages.
+
+    Raises:
+        UsageError: there is none of a name.
+    """
+    found = _found()
+    for name in names:
+        _check(name, list(found))
+    docs = {n: _docstring(source) for n, source in found.items() if n in names or not names}
     return [Listed(name=n, summary=doc.splitlines()[0], told=doc) for n, doc in docs.items()]
 
 
@@ -52,14 +60,21 @@ def make(name: str) -> Generator:
     Raises:
         UsageError: there is none of that name; the message names the nearest.
     """
-    known = list(_found())
+    _check(name, list(_found()))
+    module = importlib.import_module(f"{generators.__name__}.{name.replace('-', '_')}")
+    made: Generator = module.GENERATOR()
+    return made
+
+
+def _check(name: str, known: Sequence[str]) -> None:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         raise UsageError(f"There is no generator {name!r}.{hint} There are: {', '.join(known)}.")
-    module = importlib.import_module(f"{generators.__name__}.{name.replace('-', '_')}")
-    made: Generator = module.GENERATOR()
-    return made
+
+
+def _docstring(source: str) -> str:
+    return (ast.get_docstring(ast.parse(source)) or "").strip()
 
 
 def _found() -> dict[str, str]:

@@ -7,6 +7,10 @@ Defaults: a population of 10, 10 generations, as many children as members, survi
 and children together (temperature .5 is a setting of the proposer's entry). Adapted: the population
 begins with the baseline and its paraphrases; members are scored on a fixed sample of 3 cases, and
 the best 3 are confirmed on all. --small: a population of 20, 30 generations.
+
+Needs: a proposer, 10 calls a generation.
+
+Costs: at most 109 calls and 330 cells, then 3 proposals on all cases.
 """
 
 from __future__ import annotations

@@ -9,6 +9,11 @@ wins; a minibatch on which the parent is perfect is skipped; a child that beats 
 minibatch is scored on all cases and joins the pool. Adapted: minibatch and full scoring use the
 same train cases, since the verify split is no search's to see; three children of different parents
 are proposed side by side. --small changes nothing.
+
+Needs: a proposer, 3 calls a round.
+
+Costs: 9 cells a round, and all cases for each child that passes the gate; it goes on until the
+budget ends.
 """
 
 from __future__ import annotations

@@ -9,6 +9,10 @@ shown once more by itself; candidates are scored on a fixed sample of 6 cases as
 on a part of its training set, and the best 3 are confirmed on all. Temperatures (1 for the
 optimizer, 0 for the scorer) are settings of the models' entries. --small: 10 texts a step, 30
 steps.
+
+Needs: a proposer, 8 calls a step.
+
+Costs: 48 cells a step, then 3 proposals on all cases; it goes on until the budget ends.
 """
 
 from __future__ import annotations

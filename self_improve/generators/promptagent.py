@@ -11,6 +11,11 @@ to 8); below depth 2 a node ends its path if its reward is under the mean of par
 above all before it. It returns the node with the best reward on the path with the best mean.
 Adapted: at most 5 cases and half of the train cases are held out for the rewards, the batches come
 from the others; what is returned is confirmed on all. --small: 30 iterations.
+
+Needs: a proposer, 6 calls an expansion (3 name errors, 3 rewrite).
+
+Costs: up to 30 cells an expansion, 1 to 5 expansions an iteration; with 500 cells about 20
+expansions and 120 calls.
 """
 
 from __future__ import annotations

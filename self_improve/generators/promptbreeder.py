@@ -11,6 +11,10 @@ the longest of them, and half of the first units have none; contexts are texts t
 quoted and declared; fitness is the mean over a fixed 3 cases in place of batches of 100; the best 3
 are confirmed on all. The first units use at most a quarter of the budget. --small: 20 units, 30
 generations; the mutation prompts are short in any case.
+
+Needs: a proposer, 1 to 2 calls a pair and generation.
+
+Costs: 3 cells a pair; with 500 cells about 200 calls, 37 units and 7 generations.
 """
 
 from __future__ import annotations

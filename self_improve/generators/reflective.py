@@ -6,6 +6,10 @@ Source: the house's own, on the idea of reflection in GEPA (Agrawal et al. 2025)
 Defaults: 4 variants a round, tried on 3 cases first, the best 2 of those that beat their parent
 there on all (--small: 10, 3 and 2). Every fourth round combines the changes of the two best. A
 text may be at most 2.5 times as long as the baseline; of equally good ones the shorter wins.
+
+Needs: a proposer, 1 call a round for all variants.
+
+Costs: 12 cells a round, and all cases for up to 2 survivors; it goes on until the budget ends.
 """
 
 from __future__ import annotations

@@ -8,6 +8,10 @@ the other 4 times, and the proposal is taken on a strict majority, 3 of 4. No sc
 answer has a say. Adapted: of the 4 comparisons, in random order, 2 show the new side first, so that
 a liking for a place evens out; a tie is no vote; a comparison that fails neither. What the search
 ends with is scored on all cases as everything is, which decides nothing in it. --small: 30 rounds.
+
+Needs: a proposer, 1 call a round, and a judge, 4 calls a round.
+
+Costs: 10 proposals, 40 comparisons and 30 cells, then one proposal on all cases.
 """
 
 from __future__ import annotations

@@ -10,6 +10,10 @@ All texts are updated together. What does worse than before on the validation ca
 `TextGrad(revert=False)` goes on from it all the same. Adapted: the validation cases are a fixed 6
 of the train cases, the best 3 are confirmed on all, and critique and gradient are the same
 proposer's, where the source takes a stronger model for them. --small changes nothing.
+
+Needs: a proposer, 7 calls a step with one searched text (3 criticize, 3 trace back, 1 updates).
+
+Costs: 12 steps of 9 cells at most, 84 calls, then 3 proposals on all cases.
 """
 
 from __future__ import annotations

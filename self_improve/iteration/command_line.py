@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
+from self_improve.command_line import load
 from self_improve.iteration.options import parser
 
 OK, REJECTED, USAGE, BUDGET, INTERRUPTED = 0, 1, 2, 3, 130
@@ -14,6 +15,10 @@ OK, REJECTED, USAGE, BUDGET, INTERRUPTED = 0, 1, 2, 3, 130
 def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:
     """Run an iteration and return the exit code."""
     options = (parser(prog) if prog else parser()).parse_args(arguments)
+    if options.max_iterations > 1 and not options.dry_run:
+        # Loops stand above iterations, so they are named and not imported.
+        several: int = load("self_improve.optimizer.command_line:iterate")(options)
+        return several
     # Everything else is imported now, so that --help answers at once.
     from analysis.errors import AnalysisError
     from model_gateway.errors import GatewayError

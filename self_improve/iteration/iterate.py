@@ -159,16 +159,23 @@ class Iteration:
                     self._rubric, gateway=self._gateway, counsel=self._counsel,
                     display=self._display,
                 )  # fmt: skip
-            self._refuse_known(drafts)
+            drafts = self._untried(drafts)
         except NothingProposed as nothing:
             if self._gateway.ledger.reached is not None:
                 # With more room there may be something.
                 raise BudgetReached(self._gateway.ledger.reached) from nothing
             return {"drafts": [], "nothing": str(nothing)}
-        if self._wish.start is not None:
-            # The same texts may have been tried on another base, under their own name.
-            drafts = [replace(draft, id=f"{draft.id}-{self._base[:8]}") for draft in drafts]
-        return {"drafts": [draft.to_row() for draft in drafts]}
+        return {"drafts": [self._in_loop(draft).to_row() for draft in drafts]}
+
+    def _in_loop(self, draft: Draft) -> Draft:
+        """Return a draft as an iteration of a loop has it: it may stand on an earlier one."""
+        if self._wish.loop is None:
+            return draft
+        told, below = draft.rationale, self._wish.loop.get("stands_on")
+        if below:
+            told = f"{told}\n\nIt stands on {below}: merging it brings that change, too.".strip()
+        # The same texts may have been tried on another base, under their own name.
+        return replace(draft, id=f"{draft.id}-{self._base[:8]}", rationale=told)
 
     async def _branch(self, drafts: Sequence[Draft]) -> Facts:
         made = [self._base_side()]
@@ -403,18 +410,34 @@ class Iteration:
 
     def _refuse_known(self, drafts: Sequence[Draft]) -> None:
         """Refuse what was rejected before: measuring it again would be reading noise."""
-        known = {
+        known = self._rejected()
+        for draft in drafts:
+            earlier = known.get(tuple(sorted(draft.texts.items())))
+            if earlier is not None:
+                raise UsageError(
+                    f"{draft.id} was rejected before, by {earlier}. See scores/"
+                    "failed_attempts.jsonl for the reasons, and change the text."
+                )
+
+    def _untried(self, drafts: Sequence[Draft]) -> list[Draft]:
+        """Leave out what was rejected before.
+
+        Raises:
+            NothingProposed: all of it was.
+        """
+        known = self._rejected()
+        fresh = [draft for draft in drafts if tuple(sorted(draft.texts.items())) not in known]
+        if not fresh:
+            raise NothingProposed("All that was proposed was rejected before.")
+        return fresh
+
+    def _rejected(self) -> dict[tuple[tuple[str, str], ...], str]:
+        """Return the texts of rejected candidates, and the iteration that rejected each."""
+        return {
             tuple(sorted(row["texts"].items())): row["iteration"]
             for row in Scores(self._layout).failed(self._wish.step)
             if isinstance(row.get("texts"), dict) and row["texts"]
         }
-        for draft in drafts:
-            earlier = known.get(tuple(sorted(draft.texts.items())))
-            if earlier is not None:
-                raise NothingProposed(
-                    f"{draft.id} was rejected before, by {earlier}. See scores/"
-                    "failed_attempts.jsonl for the reasons, and change the text."
-                )
 
     def _is_first(self) -> bool:
         return not Scores(self._layout).rows(self._wish.step)

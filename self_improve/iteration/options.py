@@ -44,9 +44,9 @@ def parser(prog: str = "python run_optimization_iteration.py") -> argparse.Argum
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _what(made.add_argument_group("what is judged"))
-    _where(made.add_argument_group("on what"))
-    _phases(made.add_argument_group("phases"))
-    _limits(made.add_argument_group("limits"))
+    where(made.add_argument_group("on what"))
+    phases(made.add_argument_group("phases"))
+    limits(made.add_argument_group("limits"))
     return made
 
 
@@ -80,7 +80,8 @@ def _what(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--rationale", default="", metavar="TEXT", help="why, for reviewers")
 
 
-def _where(group: argparse._ArgumentGroup) -> None:
+def where(group: argparse._ArgumentGroup) -> None:
+    """Add what says on which models, plans and code an iteration runs."""
     group.add_argument(
         "--model", action="append", default=[], metavar="NAME",
         help="a model or its alias; repeat it for several (default: the configured list)",
@@ -113,7 +114,8 @@ def _where(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--new", action="store_true", help="judge the same change once more")
 
 
-def _phases(group: argparse._ArgumentGroup) -> None:
+def phases(group: argparse._ArgumentGroup) -> None:
+    """Add what says which phases there are, and who looks and judges."""
     group.add_argument(
         "--analyse", choices=ANALYSE, default=ANALYSE[0],
         help="agents and judge: where numbers leave it open, always, or never",
@@ -147,7 +149,8 @@ def _phases(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _limits(group: argparse._ArgumentGroup) -> None:
+def limits(group: argparse._ArgumentGroup) -> None:
+    """Add what limits an iteration."""
     group.add_argument(
         "--workers",
         type=arguments.positive,

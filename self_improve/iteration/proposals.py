@@ -36,6 +36,7 @@ from self_improve.progress import Display
 
 INSTRUCTIONS = "OPTIMIZE_INSTRUCTIONS"
 
+
 class NothingProposed(UsageError):  # noqa: N818 - an outcome, which ends an iteration
     """No candidate came of it; the text says why."""
 
@@ -217,7 +218,9 @@ async def _from_synthesis(wish: Wish, search: Search) -> list[Draft]:
                 )
             )  # fmt: skip
     if not drafts:
-        raise NothingProposed(f"No direction of {page} could be written as a text; see search.jsonl.")
+        raise NothingProposed(
+            f"No direction of {page} could be written as a text; see search.jsonl."
+        )
     return drafts
 
 

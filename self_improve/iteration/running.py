@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from model_gateway.gateway import Gateway
 from model_gateway.jsonl import read_rows
 from model_gateway.ledger import Ledger, Spend, spent_before
-from prompt_lab.layout import runs
+from prompt_lab.layout import Layout, runs
 from prompt_lab.record import RESERVATIONS, Run
 from self_improve.counsel import Counsel, spent_in
 from self_improve.errors import UsageError
@@ -16,10 +17,11 @@ from self_improve.experiment import experiment
 from self_improve.forge.forge import Forge
 from self_improve.iteration import place as places
 from self_improve.iteration.branching import Branching
+from self_improve.iteration.decision import Decision
 from self_improve.iteration.iterate import Iteration
 from self_improve.iteration.place import Place
 from self_improve.iteration.publishing import Publisher
-from self_improve.iteration.wish import Wish
+from self_improve.iteration.wish import Wish, runner_seed
 from self_improve.progress import display
 
 
@@ -35,38 +37,57 @@ async def run(wish: Wish, *, new: bool = False, dry_run: bool = False) -> list[s
     base = branching.base(wish.base)
     order = wish.order(base)
     if dry_run:
-        await _tell_cost(wish, branching, base)
+        await tell_cost(wish, branching, base)
         return []
     known = places.find(wish.layout, order)
     if known is not None and known.finished and not new:
         rows = (known.result(places.LAST_PHASE) or {})["candidates"]
         for name, row in rows.items():
-            _say(f"{row['told']}: {name} {row['url']}")
-        _say(f"{known.id} is finished already; --new judges the same change once more.")
+            say(f"{row['told']}: {name} {row['url']}")
+        say(f"{known.id} is finished already; --new judges the same change once more.")
         return [row["end"] for row in rows.values()]
     place = known if known is not None and not known.finished else None
     if place is None:
         place = places.begin(wish.layout, wish.step, order)
     with places.held(place):
-        return await _held(wish, place, branching, forge, base)
+        async with gateway_of(wish, spent_on(wish.layout, [place])) as gateway:
+            bench = Bench(gateway=gateway, forge=forge, branching=branching)
+            decisions = await carry_out(wish, place, base, bench)
+    return [str(decision.end) for decision in decisions.values()]
 
 
-async def _held(
-    wish: Wish, place: Place, branching: Branching, forge: Forge, base: str
-) -> list[str]:
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What iterations work with, and loops share among theirs."""
+
+    gateway: Gateway
+    forge: Forge
+    branching: Branching
+
+
+def gateway_of(wish: Wish, spent: Spend) -> Gateway:
+    """Return the gateway of a command whose earlier sessions have spent `spent`."""
     keys = (*wish.catalogue.key_variables, "GITHUB_TOKEN")
-    ledger = Ledger(wish.caps, spent=_spent(wish, place))
-    async with (
-        Gateway(ledger=ledger, key_variables=keys) as gateway,
-        Counsel(gateway, place.counsel, seed=wish.seed) as counsel,
-    ):
+    return Gateway(ledger=Ledger(wish.caps, spent=spent), key_variables=keys)
+
+
+async def carry_out(wish: Wish, place: Place, base: str, bench: Bench) -> dict[str, Decision]:
+    """Do what is left of an iteration that this process holds.
+
+    Raises:
+        UsageError: something does not fit.
+        BudgetReached: a cap was reached.
+    """
+    elsewhere = bench.gateway.ledger.spent - spent_on(wish.layout, [place])
+    async with Counsel(bench.gateway, place.counsel, seed=wish.seed) as counsel:
         iteration = Iteration(
-            wish, place, base, gateway=gateway, counsel=counsel, branching=branching,
-            publisher=Publisher(wish, place, forge, _say), display=display(quiet=False),
+            wish, place, base, gateway=bench.gateway, counsel=counsel, branching=bench.branching,
+            publisher=Publisher(wish, place, bench.forge, say), display=display(quiet=False),
+            elsewhere=elsewhere,
         )  # fmt: skip
         decisions = await iteration.run()
-    _say(f"Recorded in {place.path}")
-    return [str(decision.end) for decision in decisions.values()]
+    say(f"Recorded in {place.path}")
+    return decisions
 
 
 def forge_of(wish: Wish) -> Forge:
@@ -89,40 +110,46 @@ def forge_of(wish: Wish) -> Forge:
     return GitHubForge.from_environment(wish.github_repository)
 
 
-def _spent(wish: Wish, place: Place) -> Spend:
-    """Return what earlier sessions of this iteration spent: on counsel, and on its runs."""
-    spent = spent_in(place.counsel)
-    seed = wish.wanted(wish.code, number=place.number).seed
-    for path in _own_runs(wish, place, seed):
-        run = Run(path)
-        spent += spent_before(read_rows(path / RESERVATIONS)[0], run.attempts())
+def spent_on(lab: Layout, own: Sequence[Place], *, seeds: Collection[int] = ()) -> Spend:
+    """Return what earlier sessions spent on iterations: on counsel, on programs, on runs.
+
+    `seeds` are those of further runs of the same loop; no other run has the seed of one of these.
+    """
+    spent = Spend()
+    known = {*seeds, *(runner_seed(place.order["seed"], place.number) for place in own)}
+    layouts = [lab]
+    for place in own:
+        spent += spent_in(place.counsel)
+        layouts.append(Layout(lab.scratch / "searches" / place.id))
+        layouts += map(Layout, (lab.scratch / "iterations" / place.id).glob("*/runs"))
+    for layout in layouts:
+        for path in runs(layout) if known else ():
+            run = Run(path)
+            if run.meta.get("seed") in known:
+                spent += spent_before(read_rows(path / RESERVATIONS)[0], run.attempts())
     return spent
 
 
-def _own_runs(wish: Wish, place: Place, seed: int) -> Iterator:  # type: ignore[type-arg]
-    """Yield the runs of an iteration: no other has its seed."""
-    folder = wish.layout.scratch / "searches" / place.id
-    from prompt_lab.layout import Layout
-
-    for layout in (wish.layout, Layout(folder)):
-        for path in runs(layout):
-            if Run(path).meta.get("seed") == seed:
-                yield path
+async def tell_cost_of(wish: Wish, step: str) -> None:
+    """Say what one candidate of a step would come to; nothing is sent."""
+    branching = Branching(wish.layout, wish.code, forge_of(wish))
+    await tell_cost(replace(wish, step=step), branching, branching.base(wish.base))
 
 
-async def _tell_cost(wish: Wish, branching: Branching, base: str) -> None:
+async def tell_cost(wish: Wish, branching: Branching, base: str) -> None:
     """Say what the cells of one candidate would come to; nothing is sent."""
     tree = branching.tree(branching.baseline(base), base)
     wanted = wish.wanted(tree.code, number=-1)
     async with experiment({"baseline": wanted}) as trial:
         [expected] = (await trial.expected()).values()
     count = max(1, wish.candidates)
-    _say(f"base {base[:12]} of {wish.base}; each side: {expected.told()}")
-    _say(
+    say(f"base {base[:12]} of {wish.base}; each side: {expected.told()}")
+    say(
         f"{count + 1} sides on the train plans; what earns KEEP also runs on the verify plans, the "
         "steps that read its outputs, and one whole plan. Nothing was sent."
     )
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tell the user."""
     sys.stderr.write(text + "\n")

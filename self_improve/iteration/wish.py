@@ -131,11 +131,16 @@ class Wish:
             code=code,
             host_file=self.host_file,
             speed=self.speed,
-            seed=self.seed + _SEEDS_APART * (number + 1),
+            seed=runner_seed(self.seed, number),
             seconds=self.seconds,
             workers=self.workers,
             caps=self.caps,
         )
+
+
+def runner_seed(seed: int, number: int) -> int:
+    """Return the seed of the runs of iteration `number` whose own seed is `seed`."""
+    return seed + _SEEDS_APART * (number + 1)
 
 
 def wish_of(options: argparse.Namespace) -> Wish:

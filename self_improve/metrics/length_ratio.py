@@ -22,7 +22,7 @@ def between(before: MeasuredCell, after: MeasuredCell, use: MetricUse) -> float 
     """Return the penalty for the lengths of `after` against those of `before`."""
     low, high = setting(use, PARAMETERS, "low"), setting(use, PARAMETERS, "high")
     penalties = []
-    for name in use.fields or sorted(before.lengths):
+    for name in use.fields or ("",):
         was, now = before.lengths.get(name), after.lengths.get(name)
         if was and now:
             ratio = now / was

@@ -34,10 +34,6 @@ class Flips:
         """The number of flips, the observed one included."""
         return int(self.signs.shape[1])
 
-    def first(self, pairs: int) -> Flips:
-        """Return the flips of the first `pairs` pairs."""
-        return Flips(signs=self.signs[:pairs], exact=self.exact)
-
     def sums(self, values: Floats) -> Floats:
         """Return the sum of `values` under every flip.
 
@@ -55,27 +51,23 @@ class Flips:
 
 
 def flips(pairs: int, *, seed: int, count: int = COUNT) -> Flips:
-    """Return all flips of `pairs` pairs if there are at most `count`, or else `count` of them.
-
-    The flips of the first pairs do not depend on how many pairs follow, unless all are taken.
-    """
+    """Return all flips of `pairs` pairs if there are at most `count`, else so many random ones."""
     if pairs < 63 and 2**pairs <= count:
         every = np.arange(2**pairs)
         bits = (every[None, :] >> np.arange(pairs)[:, None]) & 1
         return Flips(signs=(1 - 2 * bits).astype(np.int8), exact=True)
-    signs = drawn(pairs, seed=seed, count=count)
-    return Flips(signs=signs, exact=False)
+    return drawn(pairs, seed=seed, count=count)
 
 
-def drawn(pairs: int, *, seed: int, count: int) -> NDArray[np.int8]:
-    """Return random signs of shape (pairs, count), the first column without a change."""
+def drawn(pairs: int, *, seed: int, count: int = COUNT) -> Flips:
+    """Return `count` random flips; those of the first pairs do not hang on how many follow."""
     words = -(-count // 64)
     # The raw bits of a generator stay the same from one version of numpy to the next.
     raw = np.random.PCG64(seed).random_raw(max(pairs, 1) * words).astype("<u8")
     bits = np.unpackbits(raw.view(np.uint8)).reshape(max(pairs, 1), words * 64)
     signs = (1 - 2 * bits[:pairs, :count].astype(np.int8)).astype(np.int8)
     signs[:, 0] = 1
-    return signs
+    return Flips(signs=signs, exact=False)
 
 
 def rounded(values: Floats, size: Floats | float) -> Floats:

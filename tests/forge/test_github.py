@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import logging
 import os
-import shutil
 import threading
 import time
 from email.utils import formatdate
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 from self_improve.errors import UsageError
-from self_improve.forge import choice, github_access
+from self_improve.forge import github_access
 from self_improve.forge.forge import (
     ForgeError,
     MissingError,
@@ -28,7 +27,6 @@ from self_improve.forge.forge import (
 )
 from self_improve.forge.github import GitHubForge
 from self_improve.forge.github_access import Access
-from self_improve.forge.local import LocalForge
 from tests.forge import harness
 from tests.forge.conftest import CHECK
 from tests.forge.harness import GitHubHarness, commit, git
@@ -372,67 +370,7 @@ def test_token_comes_from_the_environment_alone(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("GITHUB_TOKEN", " t \n")
     made = github_access.from_environment("a/b")
     assert (made.token, made.name) == ("t", "a/b on ghe.example.com")
-
-
-@pytest.fixture
-def code(tmp_path: Path, originals: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a user's repository without remotes, where a token is set."""
-    monkeypatch.setenv("GITHUB_TOKEN", "t")
-    return Path(shutil.copytree(originals / "user", tmp_path / "code"))
-
-
-ENTERPRISE = "https://ghe.example.com/api/v3"
-
-
-@pytest.mark.parametrize(
-    ("origin", "api", "given", "name"),
-    [
-        ("https://github.com/a/b.git", "", "github", "a/b on github.com"),
-        ("https://github.com/a/b", "", "github", "a/b on github.com"),
-        ("git@github.com:a/b.git", "", "github", "a/b on github.com"),
-        ("ssh://git@ghe.example.com:22/a/b.git", ENTERPRISE, "github", "a/b on ghe.example.com"),
-        ("https://user@ghe.example.com/a/b/", ENTERPRISE, "github", "a/b on ghe.example.com"),
-        ("https://ghe.example.com/a/b.git", ENTERPRISE, "github:c/d", "c/d on ghe.example.com"),
-        ("https://gitlab.example.com/a/b.git", "", "github:c/d", "c/d on github.com"),
-        (None, "", "github:c/d", "c/d on github.com"),
-    ],
-)
-def test_forge_is_chosen_by_name(
-    code: Path, monkeypatch: pytest.MonkeyPatch, origin: str | None, api: str, given: str, name: str
-) -> None:
-    """Where the code's remote is, or what is named."""
-    monkeypatch.setenv("GITHUB_API_URL", api)
-    if origin:
-        git(code, "remote", "add", "origin", origin)
-    assert choice.chosen(given, code, code / "forge").name == name
-
-
-@pytest.mark.parametrize(
-    ("origin", "said"),
-    [
-        ("https://gitlab.example.com/a/b.git", "GITHUB_API_URL=https://gitlab.example.com/api/v3"),
-        ("git@github.com.evil.example:a/b.git", "the token is for a/b on github.com"),
-        ("/somewhere/on/disk", "has no remote origin on a GitHub"),
-        (None, "has no remote origin on a GitHub"),
-    ],
-)
-def test_token_goes_nowhere_but_where_the_user_named(
-    code: Path, origin: str | None, said: str
-) -> None:
-    """A remote on another host is refused, with what to set if that is meant."""
-    if origin:
-        git(code, "remote", "add", "origin", origin)
-    with pytest.raises(UsageError, match=said):
-        choice.chosen("github", code, code / "forge")
-
-
-@pytest.mark.parametrize("given", ["", "gitlab", "github:", "local:", "github", "Local"])
-def test_forge_that_is_none_is_refused(tmp_path: Path, given: str) -> None:
-    """With what can be said, and before anything is made."""
-    with pytest.raises(UsageError, match="--forge"):
-        choice.chosen(given, tmp_path, tmp_path / "forge")
-    assert isinstance(choice.chosen("local", tmp_path, tmp_path / "forge"), LocalForge)
-    assert not (tmp_path / "forge").exists()
+    assert GitHubForge.from_environment("a/b").name == "a/b on ghe.example.com"
 
 
 def test_threads_may_share_a_forge(github: GitHubHarness) -> None:

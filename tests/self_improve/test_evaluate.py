@@ -13,7 +13,17 @@ import pytest
 
 from self_improve import command_line, evaluate, store
 from tests.self_improve import commands
-from tests.self_improve.measuring import CLEAN, STEP, attempt, failed, lever, levers, ok, older_run, run
+from tests.self_improve.measuring import (
+    CLEAN,
+    STEP,
+    attempt,
+    failed,
+    lever,
+    levers,
+    ok,
+    older_run,
+    run,
+)
 
 ITEMS = [lever("Boat"), lever("boat"), lever("Mooring"), lever("Winter")]
 RUBRIC = f"""\
@@ -101,7 +111,14 @@ def test_the_table_tells_each_measure_with_its_worst_model_and_plan(lab: Path) -
 def test_json_has_every_cell_and_every_measure(lab: Path) -> None:
     """Under keys that only grow."""
     told = json.loads(evaluated(lab, "131", "--json").out)
-    assert told.keys() >= {"schema_version", "step", "rubric_version", "evidence", "runs", "measures"}
+    assert told.keys() >= {
+        "schema_version",
+        "step",
+        "rubric_version",
+        "evidence",
+        "runs",
+        "measures",
+    }
     cells = told["runs"][0]["cells"]
     assert [(cell["plan"], cell["succeeded"], cell["failure_kind"]) for cell in cells] == [
         ("boat", True, None), ("moor", False, "timeout"),

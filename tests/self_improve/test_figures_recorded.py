@@ -107,9 +107,7 @@ def iterations() -> dict[int, tuple[tuple[Path, ...], tuple[Path, ...]]]:
 def side(runs: Sequence[Path], scope: str) -> Side:
     """Return the runs of a side that a figure is about: all, or those of one model."""
     chosen = [
-        path
-        for path in runs
-        if scope in {"all", "7 models"} or scope in record(path).run.model
+        path for path in runs if scope in {"all", "7 models"} or scope in record(path).run.model
     ]
     return Side(tuple(path for path in chosen if record(path).cells))
 
@@ -142,7 +140,10 @@ def levers(one: Side) -> int:
 def repeated_names(one: Side) -> float:
     """Return the repeated names a plan."""
     return mean(
-        [len(c.clean) - len({lever["name"].casefold() for lever in c.clean}) for _, c in one.contents]
+        [
+            len(c.clean) - len({lever["name"].casefold() for lever in c.clean})
+            for _, c in one.contents
+        ]
     )
 
 

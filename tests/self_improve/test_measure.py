@@ -188,11 +188,13 @@ JSON = st.recursive(
     | st.floats()
     | st.text(st.characters(), max_size=30)
     | st.sampled_from(["\ud800", "", " ", "a" * 500, "1. a", "[fill in]", "٪٢٥", "25%"]),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(
-        st.sampled_from(["name", "review", "levers", "responses", "metadata", "", "x y"]),
-        inner,
-        max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["name", "review", "levers", "responses", "metadata", "", "x y"]),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=25,
 )
@@ -271,7 +273,9 @@ def test_an_artifact_of_50_megabytes_is_refused_in_bounded_time_and_memory(tmp_p
 def test_a_cell_of_the_largest_size_is_measured_in_bounded_time(tmp_path: Path) -> None:
     """Many equal items are what n-grams of all pairs cost most on."""
     path = older_run(tmp_path / "run", {"boat": THREE})
-    items = [{"name": f"n{n % 7}", "review": "the rent for all who come later " * 8} for n in range(4000)]
+    items = [
+        {"name": f"n{n % 7}", "review": "the rent for all who come later " * 8} for n in range(4000)
+    ]
     (path / "outputs" / "boat" / CLEAN).write_text(json.dumps(items))
     start = time.process_time()
     (cell,) = measure(path, every_metric()).cells

@@ -13,8 +13,9 @@ from self_improve import places
 VALUE = {"a": [{"b": 1}, {"b": [2, 3]}, {"c": 4}], "d": {"x": 5, "y": {"z": 6}}}
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from("abcd"), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abcd"), inner, max_size=3)
+    ),
     max_leaves=12,
 )
 

@@ -25,7 +25,9 @@ def test_what_was_put_is_found_by_another(tmp_path: Path) -> None:
         assert other.get("b") is None
 
 
-@pytest.mark.parametrize("data", [b"", b"no database at all" * 1000, b"SQLite format 3\0" + b"\xff" * 9000])
+@pytest.mark.parametrize(
+    "data", [b"", b"no database at all" * 1000, b"SQLite format 3\0" + b"\xff" * 9000]
+)
 def test_a_file_that_is_broken_is_begun_anew(tmp_path: Path, data: bytes) -> None:
     """And kept from then on."""
     path = tmp_path / "store"
@@ -102,9 +104,7 @@ def test_several_processes_write_side_by_side(tmp_path: Path) -> None:
     """Nothing is lost."""
     path = tmp_path / "store"
     command = [sys.executable, "-c", WRITER, str(path)]
-    processes = [
-        subprocess.Popen([*command, name], cwd=Path(__file__).parents[2]) for name in "ab"
-    ]
+    processes = [subprocess.Popen([*command, name], cwd=Path(__file__).parents[2]) for name in "ab"]
     assert [process.wait() for process in processes] == [0, 0]
     with Store(path) as one:
         assert all(one.get(f"{name}-{n}") == n for name in "ab" for n in range(300))

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call, Reply
+from model_gateway.material import json_block
 from worker_plan.artifact import data, text
 from worker_plan.briefing import briefing
 from worker_plan.errors import StepError
 from worker_plan.markdown import document, gaps, line
-from worker_plan.material import json_block
 from worker_plan.page import standalone
 from worker_plan.raw import metadata
 from worker_plan.shapes import until_enough

@@ -14,7 +14,6 @@ from worker_plan.artifact import text
 from worker_plan.markdown import line
 from worker_plan.outline import Entry, entries
 from worker_plan.page import fragment, page, text_of
-from worker_plan.prose import prose
 from worker_plan.schedule import Schedule, read_csv
 from worker_plan.step import Step, Written
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
@@ -85,6 +84,9 @@ class Phase:
 def told(title: str, about: str, markdown: str, *, open: bool = False) -> Part:  # noqa: A002
     """Return the part of the report that shows `markdown`."""
     anchor = _anchor(title)
+    # Imported here because every cell of other steps would carry it.
+    from worker_plan.prose import prose
+
     shown = prose(markdown, title=title, heading=4, anchor=anchor)
     return Part(
         anchor=anchor, title=title, about=about, body=shown.html, gaps=shown.gaps, open=open

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from self_improve.errors import UsageError
 from self_improve.generators import catalogue
 
+LONGEST_LINE = 100
+
 
 def test_every_generator_is_found_and_made() -> None:
-    """By the name it has itself, with a docstring that says source and defaults."""
+    """By the name it has itself, with a docstring that tells what a user asks first."""
     found = {one.name: one for one in catalogue.listed()}
-    assert {"operators", "reflective"} <= set(found)
+    assert {"operators", "reflective", "opro", "promptbreeder", "spo"} <= set(found)
     for name, one in found.items():
         assert catalogue.make(name).name == name
         assert one.summary.endswith(".")
-        assert "Source: " in one.told
-        assert "efaults: " in one.told
+        assert len(one.summary) <= LONGEST_LINE
+        assert set(one.facts) == {"source", "defaults", "needs", "costs"}
+        assert all(text.endswith(".") for text in one.facts.values())
+        assert "--small" in one.facts["defaults"] or name == "operators"
 
 
 def test_unknown_generator_suggests_the_nearest() -> None:
     """And lists all."""
     with pytest.raises(UsageError, match="Did you mean reflective"):
         catalogue.make("reflection")
+    with pytest.raises(UsageError, match="Did you mean gepa"):
+        catalogue.listed(["gepe"])
+
+
+def test_listing_imports_no_generator() -> None:
+    """So that one whose package is missing hides no other, and the list comes at once."""
+    code = (
+        "import sys\nfrom self_improve.generators import catalogue\n"
+        "assert len(catalogue.listed()) > 9\n"
+        "raise SystemExit('optuna' in sys.modules or 'self_improve.generators.gepa' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")

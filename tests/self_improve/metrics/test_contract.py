@@ -68,7 +68,12 @@ def test_a_list_of_another_length_breaks_the_contract() -> None:
 
 def test_labels_are_too_short_and_sentences_are_not() -> None:
     """In scripts with and without spaces."""
-    texts = ["Adaptive hierarchy", "Lend the boats by the hour.", "船を貸す", "船で道具を村人に貸し出す"]
+    texts = [
+        "Adaptive hierarchy",
+        "Lend the boats by the hour.",
+        "船を貸す",
+        "船で道具を村人に貸し出す",
+    ]
     assert marked("short_texts", subject([{"options": texts}]), "options") == [texts[0], texts[2]]
 
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from tests.self_improve.measuring import lever, marked, subject, value
 
 LONG = "Whoever signs the first lease sets the rent for all who come later on the canal."
-NAMES = st.lists(st.sampled_from(["Boat", "boat", "ＢＯＡＴ", "Mooring", "料金", "Fee!"]), min_size=2)
+NAMES = st.lists(
+    st.sampled_from(["Boat", "boat", "ＢＯＡＴ", "Mooring", "料金", "Fee!"]), min_size=2
+)
 
 
 def test_a_name_that_came_before_is_a_duplicate() -> None:

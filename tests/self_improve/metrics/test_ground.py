@@ -82,7 +82,11 @@ def test_without_the_input_nothing_is_ungrounded(metric: str) -> None:
 
 def test_a_reference_resolves_to_what_another_item_is_called() -> None:
     """Case and spacing make no difference; numbers are compared as well."""
-    items = [{"id": "A1", "needs": ["b2 ", "A9"]}, {"id": "B2", "needs": []}, {"id": 3, "needs": [3]}]
+    items = [
+        {"id": "A1", "needs": ["b2 ", "A9"]},
+        {"id": "B2", "needs": []},
+        {"id": 3, "needs": [3]},
+    ]
     one = subject(items)
     assert value("unresolved_references", one, "needs", to=["id"]) == pytest.approx(1 / 3)
     assert marked("unresolved_references", one, "needs", to=["id"]) == ["a9"]
@@ -118,7 +122,9 @@ ENGLISH_REPLY = (
 def test_a_reply_in_the_plans_language_is_more_alike_than_one_in_another() -> None:
     """Both are written in the same script, so only the sequences of letters can tell."""
     own = value("language_match", subject([{"text": GERMAN_REPLY * 2}], given=GERMAN * 2), "text")
-    other = value("language_match", subject([{"text": ENGLISH_REPLY * 2}], given=GERMAN * 2), "text")
+    other = value(
+        "language_match", subject([{"text": ENGLISH_REPLY * 2}], given=GERMAN * 2), "text"
+    )
     assert own is not None
     assert other is not None
     assert own > other + 0.1
@@ -126,7 +132,11 @@ def test_a_reply_in_the_plans_language_is_more_alike_than_one_in_another() -> No
 
 @pytest.mark.parametrize(
     ("reply", "given"),
-    [("短い", GERMAN * 2), (GERMAN_REPLY * 2, "船で道具を貸す計画です。" * 30), ("kurz", GERMAN * 2)],
+    [
+        ("短い", GERMAN * 2),
+        (GERMAN_REPLY * 2, "船で道具を貸す計画です。" * 30),
+        ("kurz", GERMAN * 2),
+    ],
 )
 def test_languages_are_compared_inside_one_alphabet_only(reply: str, given: str) -> None:
     """Elsewhere the script tells; and short texts tell nothing."""

@@ -31,7 +31,12 @@ def test_the_commonest_opening_is_found() -> None:
 
 def test_openings_are_compared_in_scripts_without_spaces() -> None:
     """There a token is a character."""
-    found = ["この案は冬を忘れる。", "この案は船を忘れる。", "誰が払うのか。", "水門番に聞くべきだ。"]
+    found = [
+        "この案は冬を忘れる。",
+        "この案は船を忘れる。",
+        "誰が払うのか。",
+        "水門番に聞くべきだ。",
+    ]
     assert value("opener_lock", subject(texts(*found)), "text") == 0.5
 
 

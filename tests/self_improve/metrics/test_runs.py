@@ -74,7 +74,14 @@ def test_pass_at_k_grows_with_k(done: list[bool]) -> None:
 
 @pytest.mark.parametrize(
     ("ratio", "penalty"),
-    [(1.0, 0), (1.5, 0), (0.6, 0), (3.0, math.log(2)), (0.3, math.log(2)), (1.6, math.log(1.6 / 1.5))],
+    [
+        (1.0, 0),
+        (1.5, 0),
+        (0.6, 0),
+        (3.0, math.log(2)),
+        (0.3, math.log(2)),
+        (1.6, math.log(1.6 / 1.5)),
+    ],
 )
 def test_length_is_penalised_both_ways(ratio: float, penalty: float) -> None:
     """Within the bounds not at all, beyond them by the logarithm."""
@@ -86,8 +93,15 @@ def test_the_length_of_fields_that_one_side_lacks_is_left_out() -> None:
     """With none in common it is undefined."""
     before = cell(lengths={"review": 100.0, "name": 10.0, "old": 0.0})
     after = cell(lengths={"review": 300.0, "name": 10.0, "new": 5.0, "old": 3.0})
-    assert between("length_ratio", before, after) == pytest.approx(math.log(2) / 2)
-    assert between("length_ratio", before, cell(lengths={"new": 5.0})) is None
+    fields = ("review", "name", "old", "new")
+    assert between("length_ratio", before, after, *fields) == pytest.approx(math.log(2) / 2)
+    assert between("length_ratio", before, cell(lengths={"new": 5.0}), *fields) is None
+
+
+def test_without_fields_the_length_is_that_of_all_texts() -> None:
+    """It stands under the empty name."""
+    before, after = cell(lengths={"": 50.0}), cell(lengths={"": 150.0})
+    assert between("length_ratio", before, after) == pytest.approx(math.log(2))
 
 
 def test_collapse_is_items_after_over_items_before() -> None:

@@ -1,0 +1,174 @@
+"""The gepa package itself, on our ledger: needs `pip install 'plumbline[gepa]'`.
+
+Source: the package gepa, 0.1.4 or newer (github.com/gepa-ai/gepa), of the authors of Agrawal et
+al. 2025 (arXiv 2507.19457).
+
+Defaults: the package's own: a Pareto front over validation instances, minibatches of 3, texts in
+round robin, strict improvement, no merge. Adapted: train and validation instances are the same
+cases under ids of their own, because its cache would mix them otherwise; its reflection call is
+replaced by one of ours, with the same traces and faults that our own gepa.py is shown; a failed
+cell scores 0 and is not raised; a refused proposal counts as its parent, and after 12 of them in
+a row the search ends. It is given no run directory and loads no pickle: a killed search is replayed
+from the journal. --small changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from model_gateway.material import json_block
+from self_improve.generators import proposing
+from self_improve.generators.bridge import Bridge, needs
+from self_improve.generators.proposing import Variant
+from self_improve.generators.trial import Case, Outcome, Proposal, Trial
+
+NAME = "gepa-package"
+MINIBATCH = 3
+_FRUITLESS = 12
+_LONGEST = 1500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """One case under an id that says which set it stands in."""
+
+    id: str
+    case: Case
+
+
+class GepaPackage:
+    """GEPA as its authors wrote it.
+
+    Raises:
+        UsageError: the package is not installed.
+    """
+
+    name = NAME
+
+    def __init__(self) -> None:
+        needs("gepa", NAME)
+
+    async def search(self, trial: Trial) -> None:
+        """Hand the search over to the package."""
+        bridge = Bridge(trial)
+        seed = trial.random.randrange(2**31)
+        await bridge.run(lambda: _optimize(trial, bridge, seed))
+
+
+def _optimize(trial: Trial, bridge: Bridge, seed: int) -> None:
+    # The package is an extra, and most searches do without it.
+    import gepa
+
+    first = {surface: trial.baseline.texts[surface] for surface in trial.searched}
+    gepa.optimize(
+        seed_candidate=first,
+        trainset=_instances("train", trial.cases),
+        valset=_instances("validation", trial.cases),
+        adapter=_Adapter(trial, bridge),
+        reflection_minibatch_size=min(MINIBATCH, len(trial.cases)),
+        perfect_score=1.0,
+        stop_callbacks=lambda _: trial.left < MINIBATCH,
+        logger=_Silent(),
+        seed=seed,
+    )
+
+
+def _instances(name: str, cases: Sequence[Case]) -> list[Instance]:
+    return [Instance(id=f"{name}/{case.id}", case=case) for case in cases]
+
+
+class _Silent:
+    def log(self, message: str) -> None:
+        """Say nothing: the search has a log of its own."""
+
+
+class _Adapter:
+    """What the package knows of the step: it evaluates, tells of it, and proposes."""
+
+    def __init__(self, trial: Trial, bridge: Bridge) -> None:
+        self._trial = trial
+        self._bridge = bridge
+        self._made: dict[tuple[str, ...], Proposal] = {}
+        self._asked = self._fruitless = 0
+        self._shown: list[Outcome] = []
+
+    def evaluate(
+        self, batch: list[Instance], candidate: dict[str, str], capture_traces: bool = False  # noqa: FBT001, FBT002
+    ) -> Any:
+        """Score a candidate on instances; a failed cell scores 0."""
+        from gepa import EvaluationBatch
+
+        proposal = self._made.get(self._key(candidate), self._trial.baseline)
+        cases = [one.case for one in batch]
+        [scored] = self._bridge.score([proposal], cases)
+        outcomes = [scored.outcomes[case.id] for case in cases]
+        return EvaluationBatch(
+            outputs=[outcome.output for outcome in outcomes],
+            scores=[outcome.score or 0.0 for outcome in outcomes],
+            trajectories=outcomes if capture_traces else None,
+        )
+
+    def make_reflective_dataset(
+        self, candidate: dict[str, str], eval_batch: Any, components_to_update: list[str]  # noqa: ARG002
+    ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """Return what was given, written and found in the minibatch, for each text."""
+        self._shown = list(eval_batch.trajectories or [])
+        rows = [_record(outcome) for outcome in self._shown]
+        return dict.fromkeys(components_to_update, rows)
+
+    def propose_new_texts(
+        self,
+        candidate: dict[str, str],
+        reflective_dataset: Mapping[str, Sequence[Mapping[str, Any]]],
+        components_to_update: list[str],
+    ) -> dict[str, str]:
+        """Ask our proposer for each text; what is refused stays as it is."""
+        parent = self._made.get(self._key(candidate), self._trial.baseline)
+        texts: dict[str, str] = {}
+        for surface in components_to_update:
+            self._asked += 1
+            call = proposing.question(
+                f"reflection_{self._asked}",
+                "gepa",
+                proposing.aims(self._trial),
+                proposing.named(surface, candidate[surface]),
+                json_block("traces", list(reflective_dataset[surface])),
+                proposing.feedback(self._shown),
+                schema=Variant,
+            )
+            reply = self._bridge.ask(NAME, call)
+            if reply.value is not None:
+                texts[surface] = reply.value.text
+        made = self._admitted(parent, texts) if texts else None
+        self._fruitless = 0 if made is not None else self._fruitless + 1
+        if self._fruitless == _FRUITLESS:
+            raise self._bridge.end(f"{_FRUITLESS} proposals in a row could not be used")
+        texts_now = (made or parent).texts
+        return {surface: texts_now[surface] for surface in components_to_update}
+
+    def _admitted(self, parent: Proposal, texts: dict[str, str]) -> Proposal | None:
+        made = self._bridge.admit(
+            texts, operator="reflection", parents=[parent], change="a reflection of gepa's"
+        )
+        if made is not None:
+            self._made[self._key(made.texts)] = made
+        return made
+
+    def _key(self, texts: Mapping[str, str]) -> tuple[str, ...]:
+        return tuple(texts[surface] for surface in self._trial.searched)
+
+
+def _record(outcome: Outcome) -> dict[str, Any]:
+    told = proposing.pair(outcome, _LONGEST)
+    found = [f"{flaw.metric} in {flaw.field}: {flaw.quote}" for flaw in outcome.flaws]
+    return {
+        "Inputs": told["plan"],
+        "Generated Outputs": told["output"],
+        "Feedback": outcome.failure or "\n".join(found)[:_LONGEST],
+        "score": outcome.score,
+    }
+
+
+GENERATOR = GepaPackage

@@ -1,0 +1,1 @@
+"""Iterations in a row: until nothing more is gained, and from one step to the next."""

@@ -1,0 +1,6 @@
+"""`python -m self_improve.optimizer`."""
+
+from self_improve.optimizer.command_line import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,269 @@
+"""A loop over iterations: each starts from the best so far, and all share one ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from model_gateway.attempt import digest_of
+from prompt_lab.claim import claim
+from prompt_lab.layout import Layout
+from prompt_lab.repository import Repository
+from rubrics import load
+from self_improve import calibration
+from self_improve.errors import UsageError
+from self_improve.experiment import experiment
+from self_improve.fitness import mean
+from self_improve.fork_server import Pipeline
+from self_improve.iteration import place as places
+from self_improve.iteration.branching import Branching
+from self_improve.iteration.iterate import BudgetReached
+from self_improve.iteration.judging import rubric_of
+from self_improve.iteration.running import Bench, carry_out, forge_of, gateway_of, say, spent_on
+from self_improve.iteration.wish import Wish, runner_seed
+from self_improve.optimizer import report
+from self_improve.optimizer.rounds import Round, StepEnd, latest_kept, plateau, rounds_of
+from self_improve.optimizer.snapshots import Snapshots, known_steps, need_of
+from self_improve.preparation import Wanted
+from self_improve.progress import display
+from self_improve.sides import measurer_for
+
+ENOUGH = 0.95
+"""A mean fitness of the baseline from which on a search would mostly find noise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """When a step's iterations end; none of it makes another loop of a loop.
+
+    `iterations` bounds those of one step, None does not.
+    """
+
+    patience: int
+    iterations: int | None
+    force: bool = False
+
+
+async def run(wish: Wish, steps: Sequence[str], limits: Limits, *, new: bool = False) -> Path:
+    """Run a loop, or go on with the one that was begun; return the page that tells of it.
+
+    `wish` says how an iteration is made; its sources of candidates are those of the first one, and
+    later ones are proposed from the best so far. `steps` may stand in any order.
+
+    Raises:
+        UsageError: something does not fit.
+        BudgetReached: a cap was reached; the same command with a higher one goes on.
+    """
+    for step in steps:
+        rubric_of(step)
+    forge = forge_of(wish)
+    branching = Branching(wish.layout, wish.code, forge)
+    loop = named(wish, steps, branching.base(wish.base), new=new)
+    with claim(wish.layout, f"loop-{loop['name']}"):
+        own = [one.place for one in rounds_of(wish.layout, loop["name"])]
+        spent = spent_on(wish.layout, own, seeds=[look_seed(loop)])
+        async with gateway_of(wish, spent) as gateway:
+            bench = Bench(gateway=gateway, forge=forge, branching=branching)
+            return await Loop(wish, loop, limits, bench).run(steps)
+
+
+def named(wish: Wish, steps: Sequence[str], base: str, *, new: bool) -> dict[str, Any]:
+    """Return what the orders of a loop's iterations say of it: the latest one like it, or a new.
+
+    What may be changed between two sessions (limits, caps) is no part of what it is.
+    """
+    order = replace(wish, step="", loop=None, start=None, plans=None).order("")
+    digest = digest_of({**order, "steps": sorted(steps)})
+    like = [
+        place.order["loop"]
+        for place in places.places(wish.layout)
+        if place.order.get("loop", {}).get("digest") == digest
+    ]
+    number = max((loop["number"] for loop in like), default=-1)
+    if like and not new:
+        start = next(loop["start"] for loop in like if loop["number"] == number)
+        return _named(digest, number, start)
+    return _named(digest, number + 1, base)
+
+
+def _named(digest: str, number: int, start: str) -> dict[str, Any]:
+    return {"name": f"{digest[:10]}-{number}", "digest": digest, "number": number, "start": start}
+
+
+def look_seed(loop: dict[str, Any]) -> int:
+    """Return the seed of the runs by which a loop looks what there is to gain; no other has it."""
+    return int(digest_of({"loop": loop["name"]})[:7], 16)
+
+
+class Loop:
+    """The iterations of one loop; all it knows lies in the data repo."""
+
+    def __init__(self, wish: Wish, loop: dict[str, Any], limits: Limits, bench: Bench) -> None:
+        self._wish = wish
+        self._loop = loop
+        self._limits = limits
+        self._bench = bench
+        self._display = display(quiet=False)
+        self._layout: Layout = wish.layout
+        self._snapshots = Snapshots(wish.layout, loop["name"], bench.gateway, self._display)
+
+    async def run(self, steps: Sequence[str]) -> Path:
+        """Go through the steps in the order of the pipeline, and tell how each ended."""
+        pipeline = await self._pipeline(steps[0])
+        ends: list[StepEnd] = []
+        for step in known_steps(pipeline, steps):
+            reason = await self._step(step, pipeline, is_first=not ends)
+            ends.append(StepEnd(step=step, reason=reason, rounds=tuple(self._rounds(step))))
+            say(f"{step}: {reason}")
+        page = report.write(self._layout, self._loop["name"], ends)
+        self._commit([page], "ended")
+        say(report.table(ends))
+        return page
+
+    async def _step(self, step: str, pipeline: Pipeline, *, is_first: bool) -> str:
+        """Improve one step until its end, and return why it ended."""
+        plans = await self._plans(step, pipeline)
+        if not self._limits.force and not self._rounds(step):
+            fitness = await self._look(step, plans)
+            if fitness is not None and fitness >= ENOUGH:
+                return (
+                    f"next to nothing to gain, for the baseline's fitness is {fitness:.3f} of 1; "
+                    "--force searches all the same"
+                )
+        while (reason := self._over(step)) is None:
+            rounds = self._rounds(step)
+            unfinished = next((one for one in rounds if not one.finished), None)
+            index = len(rounds) - (unfinished is not None)
+            wish = self._next(step, index, plans, is_first=is_first and not index)
+            base = wish.start or self._loop["start"]
+            if unfinished is not None:
+                wish, base = self._again(wish, unfinished), unfinished.base
+            place = (
+                unfinished.place
+                if unfinished is not None
+                else places.begin(self._layout, step, wish.order(base))
+            )
+            say(f"{step}: iteration {index + 1} of the loop, from {base[:12]}: {place.id}")
+            with places.held(place):
+                await carry_out(wish, place, base, self._bench)
+        return reason
+
+    def _over(self, step: str) -> str | None:
+        """Say why a step has ended, or return None."""
+        finished = [one for one in self._rounds(step) if one.finished]
+        most, rubric = self._limits.iterations, rubric_of(step)
+        noise = calibration.find(rubric, load.FOLDER)
+        level = plateau(finished, self._limits.patience, rubric, noise)
+        if level is not None:
+            return level
+        if most is not None and len(finished) >= most:
+            return f"{most} iterations were asked for" if most > 1 else "one was asked for"
+        return None
+
+    def _next(self, step: str, index: int, plans: Path | None, *, is_first: bool) -> Wish:
+        """Return the settings of a step's next iteration: from the best so far, another seed."""
+        best = latest_kept(rounds_of(self._layout, self._loop["name"]))
+        wish = replace(
+            self._wish, step=step, plans=plans, seed=self._wish.seed + index,
+            start=best.commit if best is not None else self._loop["start"],
+            loop={**self._loop, "stands_on": (best.url or best.branch) if best else None},
+        )  # fmt: skip
+        if is_first or self._wish.from_synthesis:
+            return wish
+        return replace(
+            wish, prompts=(), branch=None, pull_request=None, expectations=(), rationale="",
+            candidates=max(1, self._wish.candidates),
+        )  # fmt: skip
+
+    def _again(self, wish: Wish, unfinished: Round) -> Wish:
+        """Return the settings with which an iteration was begun."""
+        order = unfinished.place.order
+        plans = order.get("plans")
+        return replace(
+            wish, seed=order["seed"], start=order["base"], loop=order["loop"],
+            plans=self._layout.root / plans if plans is not None else None,
+        )  # fmt: skip
+
+    def _rounds(self, step: str) -> list[Round]:
+        return [one for one in rounds_of(self._layout, self._loop["name"]) if one.step == step]
+
+    # What is run besides the iterations.
+
+    async def _pipeline(self, step: str) -> Pipeline:
+        async with experiment({"best": self._wanted(step, None)}) as trial:
+            return trial.works["best"].pipeline
+
+    async def _look(self, step: str, plans: Path | None) -> float | None:
+        """Return the mean fitness of the step as it is, over models and train plans.
+
+        Raises:
+            BudgetReached: a cap was reached.
+        """
+        rubric = rubric_of(step)
+        async with experiment({"best": self._wanted(step, plans)}) as trial:
+            ran = await trial.run(self._bench.gateway, self._display)
+        if ran.stopped is not None:
+            raise BudgetReached(ran.stopped)
+        with measurer_for(rubric, lab=self._layout) as measurer:
+            cells = [c for run in ran.runs["best"] for c in measurer.run(run.path).cells]
+        self._commit([self._layout.history], f"look at {step}")
+        return mean(cells, rubric)
+
+    async def _plans(self, step: str, pipeline: Pipeline) -> Path | None:
+        """Return the directory of the plans to improve a step on; None is the baseline.
+
+        Raises:
+            BudgetReached: a cap was reached.
+        """
+        rounds = rounds_of(self._layout, self._loop["name"])
+        need = need_of(pipeline, step, rounds)
+        if need is None:
+            return None
+        target = self._snapshots.place(need)
+        if not target.is_dir():
+            last = list(need.improved.values())[-1]
+            seed = runner_seed(last.place.order["seed"], last.place.number)
+            async with AsyncExitStack() as stack:
+                wanted = replace(self._wanted(last.step, None), seed=seed)
+                trial = await stack.enter_async_context(experiment({"best": wanted}))
+                target, stopped = await self._snapshots.make(
+                    need, trial.works["best"], wanted, self._wish.models[0]
+                )
+            if stopped is not None:
+                raise BudgetReached(stopped)
+            self._commit([target, self._layout.history], f"snapshot for {step}")
+        say(f"{step}: on the outputs of {', '.join(need.improved)}, in {target}")
+        return target
+
+    def _wanted(self, step: str, plans: Path | None) -> Wanted:
+        """Return what the runner is asked for on the best code so far."""
+        best = latest_kept(rounds_of(self._layout, self._loop["name"]))
+        commit = best.commit if best is not None else self._loop["start"]
+        branching = self._bench.branching
+        tree = branching.tree(branching.baseline(commit), commit)
+        wish = replace(self._wish, step=step, plans=plans)
+        return replace(wish.wanted(tree.code, number=-1), seed=look_seed(self._loop))
+
+    def _commit(self, paths: Sequence[Path], told: str) -> None:
+        secrets = [*self._wish.catalogue.key_variables, "GITHUB_TOKEN"]
+        Repository(self._layout, secrets=secrets).commit(
+            paths, f"loop {self._loop['name']}: {told}"
+        )
+
+
+def checked(steps: Sequence[str], stage: int) -> list[str]:
+    """Return the steps of a stage.
+
+    Raises:
+        UsageError: there are none, or too many for the stage.
+    """
+    if not steps and stage > 2:
+        return load.names()
+    if not steps:
+        raise UsageError("Which step? Say --steps STEP; `plumbline steps` lists them all.")
+    if len(steps) > 1 and stage < 3:
+        raise UsageError(f"Stage {stage} improves one step, not {len(steps)}. Say --stages 3.")
+    return list(dict.fromkeys(steps))

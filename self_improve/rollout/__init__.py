@@ -1,0 +1,1 @@
+"""Prompts in production: which plan gets which version, and when a version stays or goes."""

@@ -1,0 +1,83 @@
+"""The log of one step in production: rows that are only ever appended, by one process at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from model_gateway.jsonl import Appender, Row, read_rows
+from prompt_lab.claim import claim
+from prompt_lab.layout import Layout
+
+FILE = "log.jsonl"
+_WAIT_SECONDS = 60.0
+
+Clock = Callable[[], datetime]
+"""Says what time it is; the result knows its zone."""
+
+
+def now() -> datetime:
+    """Return the present time."""
+    return datetime.now(UTC)
+
+
+class Log:
+    """The rows of one step. Write only while `held`; reading needs no lock.
+
+    A row has `kind` and `at` and what it tells. A torn last line is passed over and never
+    overwritten.
+    """
+
+    def __init__(self, layout: Layout, step: str, clock: Clock = now) -> None:
+        self._layout = layout
+        self._step = step
+        self.clock = clock
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._layout.rollout(self._step) / FILE
+
+    def rows(self) -> list[Row]:
+        """Return the rows in the order of writing."""
+        return read_rows(self.path)[0]
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Be the only process that writes; what is read inside stays true until the end.
+
+        Raises:
+            LabError: another process has not come to an end.
+        """
+        with claim(self._layout, f"rollout-{self._step}", wait_seconds=_WAIT_SECONDS):
+            yield
+
+    def append(self, *rows: Row) -> None:
+        """Append rows in one go, with the time; they are on the disk when this returns.
+
+        Raises:
+            OSError: the data repo cannot be written.
+        """
+        at = self.clock().astimezone(UTC).isoformat(timespec="seconds")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with Appender(self.path) as file:
+            file.append_all([{"at": at, **row} for row in rows], sync=True)
+
+
+def steps(layout: Layout) -> list[str]:
+    """Return the steps that have a log."""
+    if not layout.rollouts.is_dir():
+        return []
+    return sorted(path.parent.name for path in layout.rollouts.glob(f"*/{FILE}"))
+
+
+def moment(row: Row) -> datetime:
+    """Return when a row was written.
+
+    Raises:
+        KeyError, ValueError: it does not say.
+    """
+    return datetime.fromisoformat(row["at"])

@@ -1,0 +1,138 @@
+"""One version of a step's prompts, named by a digest: what production serves for a plan."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from model_gateway.attempt import digest_of
+from prompt_lab.layout import Layout
+from prompt_lab.scores import Scores
+from self_improve.errors import UsageError
+
+_STEP = re.compile(r"[A-Za-z0-9_]+\Z")
+_BASELINE = "BASELINE"
+
+Commit = Annotated[str, Field(pattern=r"^([0-9a-f]{7,64})?$")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """Texts by surface id, and the commit in which they stand (no texts: those of the commit).
+
+    `simulated` says that only simulated models have ever spoken for it.
+    """
+
+    texts: Mapping[str, str]
+    commit: str
+    pull_request: str = ""
+    candidate: str = ""
+    simulated: bool = False
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the texts and the commit."""
+        return digest_of(dict(self.texts), self.commit)
+
+    @property
+    def id(self) -> str:
+        """The name by which votes and commands mean it."""
+        return self.digest[:12]
+
+    def to_row(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {"id": self.id, "digest": self.digest, **asdict(self)}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Version:
+        """Read a version from plain JSON values."""
+        return cls(
+            texts=dict(row["texts"]), commit=str(row["commit"]),
+            pull_request=str(row["pull_request"]), candidate=str(row["candidate"]),
+            simulated=bool(row["simulated"]),
+        )  # fmt: skip
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    texts: dict[str, str] = Field(default_factory=dict)
+    commit: Commit = ""
+    pull_request: str = ""
+    candidate: str = ""
+    simulated: bool = False
+
+
+def step_named(text: str) -> str:
+    """Return a step's name, which becomes a directory's.
+
+    Raises:
+        UsageError: it is no name of a step.
+    """
+    if not _STEP.match(text):
+        raise UsageError(f"{text!r} is no step: a name has letters, digits and _ only.")
+    return text
+
+
+def read(path: Path) -> Version:
+    """Read a version from a JSON file with `texts`, `commit` and `pull_request`.
+
+    Raises:
+        UsageError: it cannot be read, or holds neither texts nor a commit.
+    """
+    try:
+        file = _File.model_validate(json.loads(path.expanduser().read_text(encoding="utf-8")))
+    except (OSError, ValueError, ValidationError) as error:
+        raise UsageError(
+            f"{path} is no version: {error}\nIt is JSON like "
+            '{"texts": {"SURFACE ID": "TEXT"}, "commit": "HASH", "pull_request": "URL"}.'
+        ) from error
+    return _required(Version(**file.model_dump()), str(path))
+
+
+def best_of(layout: Layout, step: str) -> Version:
+    """Return the step's best candidate as a version.
+
+    Raises:
+        UsageError: no candidate of the step has ended with YES.
+        LabError: the record of it cannot be read.
+    """
+    best = Scores(layout).best(step)
+    if best is None:
+        raise UsageError(
+            f"{step} has no best candidate: {layout.best(step)} is not there. Run "
+            f"`python run_optimization_iteration.py --step {step} ...` until one ends with YES, or "
+            "name a version with --new FILE."
+        )
+    return Version(
+        texts=dict(best.texts), commit=best.commit, pull_request=best.pull_request,
+        candidate=best.candidate, simulated=best.simulated,
+    )  # fmt: skip
+
+
+def baseline_of(layout: Layout, step: str) -> Version:
+    """Return the code that the step's iterations began with as a version.
+
+    Raises:
+        UsageError: nobody knows it.
+        LabError: the scoreboard cannot be read.
+    """
+    for row in Scores(layout).rows(step):
+        if row.verdict == _BASELINE and row.commit:
+            return Version(texts={}, commit=row.commit, candidate=row.candidate)
+    raise UsageError(
+        f"Which prompts does {step} have in production now? The scoreboard has no baseline of it. "
+        "Name them with --old FILE."
+    )
+
+
+def _required(version: Version, name: str) -> Version:
+    if not version.texts and not version.commit:
+        raise UsageError(f"{name} is no version: it names neither texts nor a commit.")
+    return version

@@ -1,0 +1,140 @@
+"""Rubrics derived from a schema and from an example."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from rubrics.default import derive
+from rubrics.errors import RubricError
+from rubrics.rubric import Rubric
+from self_improve.metric_catalogue import check
+
+LONG = "Wer zuerst einen Liegeplatz mietet, legt die Miete für alle anderen am Kanal fest."
+
+
+class Grade(BaseModel):
+    """A part of a reply."""
+
+    text: str
+    level: int
+
+
+class Found(BaseModel):
+    """An item of a reply."""
+
+    titel: str
+    begruendung: str | None
+    wege: list[str]
+    note: Grade
+
+
+class Reply(BaseModel):
+    """A reply with a list of items."""
+
+    einleitung: str
+    funde: list[Found]
+
+
+ITEMS = [
+    {
+        "id": f"{n}" * 36,
+        "art": "klein",
+        "titel": f"Platz {n}",
+        "begruendung": LONG + str(n),
+        "wege": [LONG, "b"],
+    }
+    for n in range(4)
+]
+RAW = {"antworten": [{"einleitung": LONG, "funde": ITEMS}], "metadata": {}, "system_prompt": LONG}
+
+
+def uses(rubric: Rubric) -> dict[str, tuple[str, ...]]:
+    """Return the fields of each metric."""
+    return {use.metric: use.fields for use in rubric.metrics}
+
+
+def test_a_schema_tells_where_items_and_texts_are() -> None:
+    """The list with most texts; references, optional and nested fields are followed."""
+    found = derive("find", schema=Reply.model_json_schema())
+    assert found.replies is not None
+    assert found.replies.items == "funde"
+    assert found.clean is None
+    assert uses(found)["empty_fields"] == ("titel", "begruendung", "wege", "note.text")
+    assert uses(found)["leaked_labels"] == ("wege",)
+    check(found)
+
+
+def test_an_example_tells_names_classes_and_prose() -> None:
+    """By length and by how often values come again; the words of the keys are never looked at."""
+    found = derive("find", artifacts={"1-raw.json": RAW, "2-clean.json": ITEMS})
+    assert found.clean is not None
+    assert found.replies is not None
+    assert (found.clean.artifact, found.clean.places) == ("2-clean.json", ("",))
+    assert found.replies.model_dump() == {
+        "artifact": "1-raw.json", "replies": "antworten", "items": "funde",
+    }  # fmt: skip
+    assert found.name_field == "titel"
+    told = uses(found)
+    assert told["near_duplicates"] == ("begruendung", "wege")
+    assert told["class_entropy"] == ("id",) or told["class_entropy"] == ("art",)
+    assert "id" not in told["placeholders"]
+    check(found)
+
+
+def test_one_object_is_one_item() -> None:
+    """Then nothing is compared between items."""
+    found = derive("find", artifacts={"a.json": {"grund": LONG, "ja": True, "metadata": {}}})
+    assert "near_duplicates" not in uses(found)
+    assert uses(found)["truncation"] == ("grund",)
+    check(found)
+
+
+def test_prose_is_measured_as_one_text() -> None:
+    """A step may write Markdown only."""
+    found = derive("find", artifacts={"a.md": "# Title"})
+    assert found.clean is not None
+    assert found.clean.artifact == "a.md"
+    assert uses(found)["placeholders"] == ()
+    check(found)
+
+
+@pytest.mark.parametrize("artifacts", [{}, {"a.json": {}}, {"a.json": [1, 2]}, {"a.md": " "}])
+def test_without_any_text_no_rubric_can_be_derived(artifacts: dict[str, Any]) -> None:
+    """The step is named, and what to write."""
+    with pytest.raises(RubricError, match=r"rubrics/find\.yaml"):
+        derive("find", artifacts=artifacts)
+
+
+JSON = st.recursive(
+    st.none() | st.integers() | st.text(max_size=8) | st.just(LONG),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["type", "properties", "items", "$ref", "anyOf", "a b", "x", "", "metadata", "enum"]
+            ),
+            inner | st.sampled_from(["object", "array", "string", "#/properties", "#/x"]),
+            max_size=4,
+        )
+    ),
+    max_leaves=25,
+)
+
+
+@given(JSON, JSON, JSON)
+def test_any_json_gives_a_rubric_or_a_reason(one: Any, other: Any, schema: Any) -> None:
+    """A derived rubric can always be used."""
+    try:
+        found = derive(
+            "find",
+            schema=schema if isinstance(schema, dict) else None,
+            artifacts={"a.json": one, "b.json": other},
+        )
+    except RubricError:
+        return
+    check(found)

@@ -1,0 +1,112 @@
+"""The rubrics of this project: each can be used, and each measures the recorded plans."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+from rubrics import load
+from rubrics.rubric import Rubric
+from self_improve.baselines import Baselines
+from self_improve.measure import Measurer
+from self_improve.measured import MeasuredCell, MeasuredRun
+from self_improve.metric_catalogue import check
+from tests import unpacked
+from worker_plan import steps
+from worker_plan.step import Step
+
+NAMES = load.names()
+
+WITHOUT_INPUT = {
+    "consolidate_assumptions_markdown", "create_wbs_level1", "enrich_levers", "review_plan",
+}  # fmt: skip
+"""Steps whose older artifacts keep neither prompt nor input."""
+
+
+def rubric(name: str) -> Rubric:
+    """Return the rubric of a step."""
+    found = load.find(name)
+    assert found is not None
+    return found
+
+
+def model_steps() -> set[str]:
+    """Return the steps whose code asks a model."""
+    found = set()
+    for info in pkgutil.iter_modules(steps.__path__):
+        module = importlib.import_module(f"{steps.__name__}.{info.name}")
+        kinds = [
+            kind
+            for kind in vars(module).values()
+            if inspect.isclass(kind)
+            and issubclass(kind, Step)
+            and kind.__module__ == module.__name__
+        ]
+        if any(name.endswith("_PROMPT") for name in vars(module)) and kinds:
+            found.add(info.name)
+    return found
+
+
+def test_every_step_that_calls_a_model_has_a_rubric() -> None:
+    """And no rubric is left over from a step that is gone."""
+    assert set(NAMES) == model_steps()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rubric_can_be_used(name: str) -> None:
+    """Metrics and settings are known, the weights are those of a whole, and a judge has questions."""
+    found = rubric(name)
+    check(found)
+    assert sum(use.weight for use in found.metrics) == pytest.approx(1)
+    assert 3 <= len(found.questions) <= 4
+    assert len(found.why.split()) > 25
+    assert {use.metric for use in found.metrics if use.of == "cell"} >= {
+        "latency",
+        "cost",
+        "retries",
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_artifacts_of_a_rubric_are_those_of_its_step(name: str) -> None:
+    """Both sources name what the step writes."""
+    module = importlib.import_module(f"{steps.__name__}.{name}")
+    written = {
+        artifact.name
+        for kind in vars(module).values()
+        if inspect.isclass(kind) and issubclass(kind, Step) and kind.__module__ == module.__name__
+        for artifact in kind.writes()
+    }
+    found = rubric(name)
+    assert {s.artifact for s in (found.clean, found.replies) if s is not None} <= written
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rubric_measures_the_recorded_plans(name: str) -> None:
+    """Every plan that has the artifacts; every weighted measure is defined somewhere, if its input is."""
+    folders = Baselines((unpacked.plans("train"), unpacked.plans("verify")))
+    plans = [path.name for folder in folders.folders for path in sorted(folder.iterdir())]
+    found = rubric(name)
+    beside = MeasuredRun(
+        path=Path("nowhere"), step=name, model="m", rubric_version=1,
+        cells=tuple(MeasuredCell(plan=p, model="m", repeat=0, succeeded=True) for p in plans),
+    )  # fmt: skip
+    measured = Measurer(found, baselines=folders).baseline(beside)
+    cells = [cell for cell in measured.cells if cell.succeeded]
+    missing = {cell.failure_kind for cell in measured.cells if not cell.succeeded}
+    assert len(cells) >= 5
+    assert missing <= {"unreadable"}
+    defined = {name for cell in cells for name in cell.values}
+    undefined = {
+        use.id
+        for use in found.metrics
+        if use.weight
+        and use.of == "clean"
+        and use.id not in defined
+        and use.metric != "prompt_copying"
+    }
+    assert not undefined or name in WITHOUT_INPUT
