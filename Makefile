@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO := .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help reexecution setup demo test lint types contracts unit browser bench samples lock recorded pages clean
+.PHONY: help reexecution test-forge setup demo test lint types contracts unit browser bench samples lock recorded pages clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -47,8 +47,13 @@ browser:
 	  { echo "Installing Chromium ..."; apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium chromium-driver > /dev/null; } || \
 	  echo "Chromium could not be installed: the tests of pages will be skipped."
 
+test-forge: $(READY)  ## the GitHub tests, every request checked against GitHub's description (needs Node 20)
+	@npm ci --prefix tests/forge --ignore-scripts --omit-lockfile-registry-resolved --silent
+	@PLUMBLINE_TEST_FORGE=1 $(BIN)/pytest -q -p no:xdist -k "github or prism" tests/forge
+
 bench: $(READY)  ## measure speed and memory against a bare import, in one run
 	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench_plan
 
 samples: $(READY)  ## regenerate the bundled sample plans
 	@$(BIN)/python -m tests.samples

@@ -82,8 +82,8 @@ def _loader(problems: list[str]) -> type[yaml.SafeLoader]:
 def _told(location: tuple[int | str, ...], kind: str, message: str) -> str:
     where = ".".join(map(str, location)) or "the file"
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(str(location[-1]), _known_keys(), n=2, cutoff=0.6)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        near = difflib.get_close_matches(str(location[-1]), _known_keys(), n=1, cutoff=0.6)
+        hint = f"; did you mean {near[0]}?" if near else ""
         return f"{where}: there is no such key{hint}"
     return f"{where}: {message}"
 

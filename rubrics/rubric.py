@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 SCHEMA_VERSION = 1
 
@@ -134,7 +134,7 @@ class Rubric(_Part):
     replies: Source | None = None
     name_field: Path = ""
     quantity: Quantity = Quantity()
-    metrics: tuple[MetricUse, ...] = Field(min_length=1)
+    metrics: tuple[MetricUse, ...] = Field(json_schema_extra={"minItems": 1})
     gates: Gates = Gates()
     minimal_effect: float = Field(
         default=1.0, gt=0, description="Smallest change of the composite worth a merge."
@@ -142,3 +142,11 @@ class Rubric(_Part):
     constraints: tuple[Constraint, ...] = ()
     questions: tuple[Question, ...] = ()
     fitness: Fitness = Fitness()
+
+    @field_validator("metrics")
+    @classmethod
+    def _not_empty(cls, metrics: tuple[MetricUse, ...]) -> tuple[MetricUse, ...]:
+        # As a length of the field it would be told in place of what is wrong with each.
+        if not metrics:
+            raise ValueError("there must be at least one")
+        return metrics

@@ -49,6 +49,11 @@ COMMANDS = {
         parser="self_improve.optimizer.options:parser",
         main="self_improve.optimizer.command_line:main",
     ),
+    "rollout": Command(
+        help="give prompts to production step by step, watch them, take them back",
+        parser="self_improve.rollout.command_line:parser",
+        main="self_improve.rollout.command_line:main",
+    ),
     "lab": Command(
         help="make, fill and look at a data repo",
         parser="prompt_lab.command_line:parser",

@@ -15,6 +15,7 @@ from self_improve.preflight import look
 from self_improve.preparation import Prepared, Wanted, prepared
 from self_improve.progress import Display
 from self_improve.session import RunState, Session, Side, claimed, state_of
+from self_improve.stopping import Stopping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +51,8 @@ class Experiment:
         )
         return dict(zip(self.works, found, strict=True))
 
-    async def run(self, gateway: Gateway, display: Display) -> Ran:
-        """Run what is left, and return the runs.
+    async def run(self, gateway: Gateway, display: Display, until: Stopping | None = None) -> Ran:
+        """Run what is left, until it is decided if `until` can say so, and return the runs.
 
         Raises:
             UsageError: a model has no key or does not answer.
@@ -69,7 +70,7 @@ class Experiment:
                 Side(wanted=self.wanted[name], work=work, states=states[name])
                 for name, work in self.works.items()
             ]
-            summary = await Session(gateway, display).run(sides, pinged)
+            summary = await Session(gateway, display).run(sides, pinged, until)
         return Ran(runs=self.runs(), stopped=summary.over if summary.tally.budget else None)
 
     def runs(self) -> dict[str, tuple[Run, ...]]:

@@ -11,12 +11,12 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import model_gateway
-from rubrics import rubric as rubric_module
 from rubrics.rubric import MetricUse, Rubric
-from self_improve import metrics, reading
+from self_improve import reading
 from self_improve.baselines import Baselines, beside
+from self_improve.cell_costs import costs_of, facts_of
 from self_improve.measured import MeasuredCell, MeasuredRun
+from self_improve.measuring_code import code_digest
 from self_improve.metric import AcrossMetric, CellMetric, Measured, PairMetric, RunMetric
 from self_improve.metric_catalogue import catalogue, check
 from self_improve.reading import CellReading, Content, Refusal
@@ -25,10 +25,6 @@ from self_improve.subject import Item, Subject, material, texts_at
 from self_improve.tokens import Pool
 
 _KEPT_BYTES = 20_000_000
-_MODULES = (
-    "attempt_index", "figures", "measure", "metric", "old_failures", "places", "reading",
-    "similarity", "subject", "tokens",
-)  # fmt: skip
 _FIELDS = (
     "succeeded", "partial", "failure_kind", "items", "lengths", "values", "calls", "attempts",
     "prompt_chars", "seconds", "input_tokens", "output_tokens", "cost",
@@ -71,7 +67,7 @@ def opened(cell: CellReading) -> OpenCell:
     """
     content = cell.content()
     pool, given = Pool(), material(content.input)
-    facts = _facts(cell, content)
+    facts = facts_of(cell, content)
     shared: dict[str, Any] = {
         "plan": cell.plan, "rubric": cell.rubric, "input": given,
         "prompt": material(content.prompt), "pool": pool, "facts": facts,
@@ -247,18 +243,18 @@ class Measurer:
             "items": None, "lengths": {}, "values": {}, "prompt_chars": None,
         }  # fmt: skip
         if not cell.is_ok:
-            return {**row, **_costs(cell, None)}, None
+            return {**row, **costs_of(cell, None)}, None
         try:
             found = opened(cell)
         except Refusal as refusal:
-            return {**row, "failure_kind": refusal.kind, **_costs(cell, None)}, None
+            return {**row, "failure_kind": refusal.kind, **costs_of(cell, None)}, None
         values = {use.id: value.value for use, _, value in measured_by(self._own, [found])}
-        prompt = len(found.content.prompt)
         row |= {
             "succeeded": True, "failure_kind": None, "items": len(found.clean.items),
-            "lengths": self._lengths(found), "values": values, "prompt_chars": prompt or None,
+            "lengths": self._lengths(found), "values": values,
+            "prompt_chars": found.content.prompt_chars,
         }  # fmt: skip
-        return {**row, **_costs(cell, found.content)}, found
+        return {**row, **costs_of(cell, found.content)}, found
 
     def _lengths(self, cell: OpenCell) -> dict[str, float]:
         """Return the mean length in characters of the texts in each field of the cleaned form."""
@@ -318,45 +314,6 @@ def _fitted(cell: MeasuredCell, **changes: Any) -> MeasuredCell:
     return MeasuredCell(**{**vars(cell), **changes})
 
 
-def _facts(cell: CellReading, content: Content | None) -> dict[str, float | None]:
-    """Return what a cell cost, as far as its record tells."""
-    usage = cell.usage
-    wall = _number(usage.get("duration_seconds"))
-    queued = _number(usage.get("queued_seconds")) or 0.0
-    calls = _number(usage.get("calls"))
-    if calls is None and content is not None and content.replies:
-        calls = float(len(content.replies))
-    return {
-        "seconds": None if wall is None else max(wall - queued, 0.0),
-        "wall": wall,
-        "calls": calls,
-        "attempts": _number(usage.get("attempts")),
-        "input_tokens": _number(usage.get("input_tokens")),
-        "output_tokens": _number(usage.get("output_tokens")),
-        "cost": _number(usage.get("cost_usd")),
-        "prompt_chars": float(len(content.prompt)) if content and content.prompt else None,
-    }
-
-
-def _costs(cell: CellReading, content: Content | None) -> dict[str, Any]:
-    """Return the fields of a measured cell that are about its costs."""
-    facts = _facts(cell, content)
-    whole = ("calls", "attempts", "input_tokens", "output_tokens")
-    counts = {name: None if (n := facts[name]) is None else int(n) for name in whole}
-    return {**counts, "seconds": facts["wall"], "cost": facts["cost"]}
-
-
-def _number(value: Any) -> float | None:
-    """Return a cost as a number, or None if the record holds no sensible one."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
-
-
 def _sound(row: Any) -> dict[str, Any] | None:
     """Return a row of the store, or None if it is not what this code writes."""
     return row if isinstance(row, dict) and row.keys() == set(_FIELDS) else None
@@ -367,17 +324,3 @@ def _values(kept: Any, count: int) -> list[dict[str, float]] | None:
     if not isinstance(kept, list) or len(kept) != count:
         return None
     return [dict(one) for one in kept] if all(isinstance(one, dict) for one in kept) else None
-
-
-@cache
-def code_digest() -> str:
-    """Return the SHA-256 of the code whose change may change a measure."""
-    own = Path(__file__).parent
-    files = [own / f"{name}.py" for name in _MODULES]
-    files += sorted(Path(next(iter(metrics.__path__))).glob("*.py"))
-    files += [Path(str(rubric_module.__file__))]
-    files += [Path(next(iter(model_gateway.__path__))) / "replies.py"]
-    found = hashlib.sha256()
-    for file in files:
-        found.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")
-    return found.hexdigest()

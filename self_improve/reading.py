@@ -17,9 +17,9 @@ from typing import Any
 
 from model_gateway.jsonl import Row, read_rows
 from model_gateway.usage import USAGE
-from prompt_lab.record import ATTEMPTS, EVENTS, Run
+from prompt_lab.record import ATTEMPTS, Run
 from rubrics.rubric import Rubric, Source
-from self_improve import places
+from self_improve import places, run_facts, told_texts
 from self_improve.attempt_index import AttemptIndex
 from self_improve.errors import UsageError
 from self_improve.old_failures import kind_of
@@ -28,7 +28,6 @@ NO_ITEMS, UNREADABLE, TOO_LARGE = "no_items", "unreadable", "too_large"
 MOST_BYTES = 12_000_000
 """Larger artifacts are refused before they are parsed, as are cells with more in all files."""
 
-_TOLD = "the record is of an older form: it names no commit, no settings and no attempts"
 _UNNUMBERED = re.compile(r"\A\d+(-\d+)*-")
 _N = "<n>"
 
@@ -47,13 +46,15 @@ class Content:
 
     `clean` are the items of the cleaned form; `replies` those of each reply, call by call. `input`
     is what the model was told of the plan, `prompt` what it was told by the step; each is empty
-    where the record does not hold it.
+    where the record does not hold it. `prompt_chars` is the length of all the step's texts that
+    were sent, the descriptions in the schema among them where the record names those.
     """
 
     clean: Sequence[Any] = ()
     replies: Sequence[Sequence[Any]] = ()
     input: str = ""
     prompt: str = ""
+    prompt_chars: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,7 @@ class CellReading:
     rubric: Rubric
     attempts: AttemptIndex | None = None
     prompts: Sequence[str] = ()
+    prompt_chars: int | None = None
     partial: bool = False
     tells_tokens: bool = True
 
@@ -90,6 +92,7 @@ class CellReading:
         """The SHA-256 of everything that the cell's measures are made from."""
         found = hashlib.sha256()
         told = [self.plan, self.model, self.repeat, self.row, self.partial, self.tells_tokens]
+        told.append(self.prompt_chars)
         found.update(json.dumps([*told, *self.prompts]).encode())
         for name, data in self._files.items():
             found.update(f"\0{name}\0{len(data) if data is not None else 'large'}\0".encode())
@@ -142,17 +145,18 @@ class CellReading:
         if self.attempts is not None:
             told = self.attempts.told(self.plan, self.repeat)
             replies: list[Any] = list(told.replies)
-            prompt, given = _parted(told.system, told.user, self.prompts)
+            prompt, given = told_texts.parted(told.system, told.user, self.prompts)
         else:
             replies = []
         if self.attempts is None or not replies:
             replies = self._recorded_replies(raw, source)
-            prompt, given = _recorded_texts(raw or self._documents(self.rubric.clean))
+            prompt, given = told_texts.recorded(raw or self._documents(self.rubric.clean))
         return Content(
             clean=clean,
             replies=[_items_in(reply, source) for reply in replies] if source else (),
             input=given,
             prompt=prompt,
+            prompt_chars=self.prompt_chars or len(prompt) or None,
         )
 
     def _items(self, source: Source | None) -> list[Any]:
@@ -265,8 +269,13 @@ def read(path: Path, rubric: Rubric) -> RunReading:
         )
     is_older = "schema_version" not in run.meta
     index = None if is_older else AttemptIndex(path / ATTEMPTS)
-    prompts = () if is_older else _sent(run)
-    partial = _recovered(path) if is_older else frozenset()
+    sent = [] if is_older else run_facts.sent(run)
+    # The longest first, so that none is taken out of another.
+    prompts = sorted(
+        {s["text"] for s in sent if s["kind"] == run_facts.CONSTANT}, key=lambda t: (-len(t), t)
+    )
+    prompt_chars = sum(len(surface["text"]) for surface in sent) or None
+    partial = run_facts.recovered(path) if is_older else frozenset()
     cells = tuple(
         CellReading(
             plan=plan,
@@ -277,13 +286,14 @@ def read(path: Path, rubric: Rubric) -> RunReading:
             rubric=rubric,
             attempts=index,
             prompts=prompts,
+            prompt_chars=prompt_chars,
             partial=plan in partial or row.get("partial") is True,
             tells_tokens=not is_older or run.meta.get("workers") == 1,
         )
         for (plan, repeat), row in sorted(run.rows().items())
         if plan and Path(plan).name == plan and plan != ".."
     )
-    evidence, reasons = _evidence(run, is_older=is_older)
+    evidence, reasons = run_facts.evidence(run, is_older=is_older)
     return RunReading(run=run, rubric=rubric, evidence=evidence, reasons=reasons, cells=cells)
 
 
@@ -297,67 +307,3 @@ def _items_in(value: Any, source: Source) -> list[Any]:
     for place in source.places:
         found += places.found(value if place else places.without_record(value), place)
     return [item for item in found if item is not None]
-
-
-def _recorded_texts(raw: Sequence[Any]) -> tuple[str, str]:
-    """Return the prompt and the input that older artifacts hold."""
-    documents = [one for one in raw if isinstance(one, dict)]
-    prompt = _joined(documents, "system_prompt", "system_prompt_list")
-    given = _joined(documents, "user_prompt", "user_prompt_list", "query")
-    return prompt, given
-
-
-def _joined(documents: Sequence[dict[str, Any]], *keys: str) -> str:
-    texts = (t for one in documents for key in keys for t in places.leaves(one.get(key)))
-    return "\n\n".join(dict.fromkeys(texts))
-
-
-def _parted(system: Sequence[str], user: Sequence[str], prompts: Sequence[str]) -> tuple[str, str]:
-    """Return what of the messages is the step's own, and what is of the plan.
-
-    Preambles and follow-ups in the user role are the step's, where the record names them.
-    """
-    given = "\n\n".join(user)
-    own = list(system)
-    for text in prompts:
-        if text and text in given:
-            given = given.replace(text, "\n")
-            own.append(text)
-    return "\n\n".join(own), given
-
-
-def _sent(run: Run) -> tuple[str, ...]:
-    """Return the texts of the constants that a run sent, the longest first."""
-    listed = run.surfaces().get("surfaces")
-    rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
-    texts = {
-        str(row["text"]) for row in rows if row.get("sent") and row.get("kind") == "constant"
-        and isinstance(row.get("text"), str)
-    }  # fmt: skip
-    return tuple(sorted(texts, key=lambda text: (-len(text), text)))
-
-
-def _recovered(path: Path) -> frozenset[str]:
-    """Return the plans of an older run in which a call failed and the step went on."""
-    rows = read_rows(path / EVENTS)[0]
-    return frozenset(
-        str(row["plan_name"]) for row in rows
-        if row.get("event") == "partial_recovery" and "plan_name" in row
-    )  # fmt: skip
-
-
-def _evidence(run: Run, *, is_older: bool) -> tuple[str, tuple[str, ...]]:
-    if is_older:
-        return "historical", (_TOLD,)
-    model = run.meta.get("model")
-    simulated = isinstance(model, dict) and model.get("provider") == "simulated"
-    done = run.done()
-    judged = (done or {}).get("evidence")
-    if not isinstance(judged, dict):
-        return "simulated" if simulated else "historical", ("the run is not finished",)
-    told = judged.get("reasons")
-    reasons = tuple(map(str, told)) if isinstance(told, list) else ()
-    kind = judged.get("kind")
-    if simulated:
-        return "simulated", reasons
-    return kind if kind in {"real", "historical"} else "historical", reasons

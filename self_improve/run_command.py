@@ -31,6 +31,7 @@ from self_improve.session import (
     ledger_for,
     state_of,
 )
+from self_improve.stopping import Stopping
 
 OK, SOME_FAILED, BUDGET = 0, 1, 3
 

@@ -77,9 +77,7 @@ def tasks(plan: Plan) -> list[Task]:
     """Return the pieces, landscape by landscape, so that an early end leaves whole ones."""
     made = []
     for number in plan.numbers:
-        made.append(
-            Task(kind=_SEARCH, generator=ORACLE, number=number, budget=plan.oracle_budget)
-        )
+        made.append(Task(kind=_SEARCH, generator=ORACLE, number=number, budget=plan.oracle_budget))
         made += [
             Task(kind=_SEARCH, generator=name, number=number, budget=plan.budget)
             for name in plan.generators

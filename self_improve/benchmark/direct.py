@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -109,6 +110,7 @@ class DirectStep:
             raise KeyError(f"the task of {step} cannot be made for any plan")
         self._host = host
         self._recipe = recipe
+        self._module = sys.modules[recipe.kind.__module__]
         self.plans = plans
         found = surfaces.find(host).values()
         own = [one for one in found if one.module == recipe.kind.__module__]
@@ -122,9 +124,13 @@ class DirectStep:
         changed = {surface: text for surface, text in texts.items() if text != self._now[surface]}
         if not changed:
             return
-        overrides.apply(changed, self._host)
         self._now |= changed
-        if any(surface not in self._constants for surface in changed):
+        # To look for other holders of a constant takes longer than a cell; a step's file has none.
+        for surface in self._constants:
+            if surface in changed:
+                setattr(self._module, surface.partition(":")[2], changed.pop(surface))
+        if changed:
+            overrides.apply(changed, self._host)
             door.schema_of.cache_clear()
 
     def sent(self, attempts: Sequence[Attempt]) -> tuple[str, ...]:
@@ -140,9 +146,7 @@ class DirectStep:
         Raises:
             Exception: whatever the step raises; it is the cell's failure.
         """
-        task: Any = self._recipe.task(
-            self._host, run_dir=str(self.plans[plan]), model=model.name
-        )
+        task: Any = self._recipe.task(self._host, run_dir=str(self.plans[plan]), model=model.name)
         return {artifact.name: _bytes(value) for artifact, value in task.work(ask)}
 
 
@@ -229,7 +233,7 @@ class DirectCells:
         try:
             artifacts = self._step.run(case.plan, model, ask)
         except Exception as raised:  # noqa: BLE001 - whatever ends a cell is its result
-            error = str(raised) or type(raised).__name__
+            error = f"{type(raised).__name__}: {raised}"
         calls = {attempt.key for attempt in kept.attempts}
         row = {
             "status": "ok" if error is None else "error", "error": error,

@@ -151,7 +151,7 @@ def _faulty(prompt: str, chance: random.Random) -> str:
     kept = set(chance.sample(examples, min(len(examples), chance.randint(0, 1))))
     out = [piece for n, piece in enumerate(pieces) if n in kept or n not in examples]
     text = joined(out)
-    for old, new in chance.sample(_EXCHANGED, chance.randint(1, 2)):
+    for old, new in chance.sample(_EXCHANGED, chance.randint(0, 1)):
         text = text.replace(old, new)
     added = chance.sample(_ADDED, chance.randint(4, 6))
     return text.rstrip() + "".join(f"\n\n{fault}" for fault in added) + "\n"

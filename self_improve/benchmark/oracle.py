@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from self_improve.generators.pieces import Piece, joined, split
+from self_improve.generators.pieces import Piece, joined, numbers, split
 from self_improve.generators.trial import Proposal, Scored, Trial
 
 _EXAMPLES = (
@@ -40,14 +40,22 @@ _FIELDS = ("review_lever", "consequences", "options")
 
 
 class Oracle:
-    """Climbs by every known form until nothing gains any more."""
+    """Climbs by every known form until nothing gains any more.
+
+    `prompt` is the text from which the landscape's faulty one was made.
+    """
 
     name = "oracle"
 
+    def __init__(self, prompt: str) -> None:
+        self._prompt = prompt
+
     async def search(self, trial: Trial) -> None:
-        """Try edits in a random order, again and again, and keep whatever is better."""
+        """Begin with the best whole text, then try edits, again and again, and keep the better."""
         [best] = await trial.score([trial.baseline], trial.cases)
         [surface] = trial.searched
+        for text in _whole(self._prompt):
+            best = await self._better(trial, best, surface, text)
         while True:
             before = best
             edits = list(_edits(best.proposal.texts[surface]))
@@ -75,6 +83,18 @@ class Oracle:
         return one if (one.on(trial.cases) or 0.0) > (best.on(trial.cases) or 0.0) else best
 
 
+def _whole(prompt: str) -> Iterator[str]:
+    """Yield the prompt as it was before it was made faulty, and others with all known forms."""
+    yield prompt
+    without = joined([piece for piece in split(prompt) if not piece.example])
+    yield without
+    for count in (3, len(_EXAMPLES)):
+        quoted = "".join(f"\n> {one}\n" for one in _EXAMPLES[:count])
+        yield f"{without.rstrip()}\n{quoted}"
+        yield f"{without.rstrip()}\n{quoted}\n{chr(10).join(_STATEMENTS)}\n"
+        yield f"{chr(10).join(_STATEMENTS)}\n{quoted}"
+
+
 def _edits(text: str) -> Iterator[str]:
     """Yield texts that differ from `text` in one form that the simulation answers to."""
     pieces = split(text)
@@ -88,9 +108,12 @@ def _edits(text: str) -> Iterator[str]:
             yield f"{text.rstrip()}\n\n> {example}\n"
     for statement in _STATEMENTS:
         yield f"{text.rstrip()}\n{statement}\n"
+    for start, end, value in numbers(text):
+        for other in {3, 5, 7, value // 2} - {0, value}:
+            yield f"{text[:start]}{other}{text[end:]}"
     plain = [
         piece for piece in pieces
-        if not set(piece.text) & set('%[]"') and not piece.text.startswith("Think of who")
+        if not set(piece.text) & set('%[]"')
     ]  # fmt: skip
     yield joined(plain)
     yield joined([*plain, *(Piece(text=f"\n> {one}\n") for one in _EXAMPLES[:5])])

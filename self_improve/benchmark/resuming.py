@@ -13,7 +13,7 @@ from typing import Any, Self
 from model_gateway.journal import read_attempts
 from model_gateway.jsonl import read_rows
 from self_improve.benchmark.landscapes import Landscape
-from self_improve.benchmark.searching import Bench
+from self_improve.benchmark.searching import CELLS, Bench
 from self_improve.counsel import ATTEMPTS
 
 
@@ -42,19 +42,17 @@ class Resumed:
         return cls(**row)
 
 
-def resume(
-    bench: Bench, name: str, landscape: Landscape, folder: Path, *, budget: int
-) -> Resumed:
+def resume(bench: Bench, name: str, landscape: Landscape, folder: Path, *, budget: int) -> Resumed:
     """Kill a search after half of its step calls with SIGKILL, let it go on, and compare."""
     whole, parted = folder / "whole", folder / "parted"
-    first = asyncio.run(bench.search(name, landscape, whole, budget=budget))
+    first = asyncio.run(bench.search(name, landscape, whole, budget=budget, keep=True))
     # The child must die as a process does; forking this one would copy its threads' locks.
     child = multiprocessing.get_context("spawn").Process(
         target=_die, args=(dict(bench.step.plans), name, landscape, parted, budget)
     )
     child.start()
     child.join()
-    again = asyncio.run(bench.search(name, landscape, parted, budget=budget))
+    again = asyncio.run(bench.search(name, landscape, parted, budget=budget, keep=True))
     cells, asked = _made(parted)
     cells_whole, asked_whole = _made(whole)
     twice = sum(n - 1 for n in cells.values()) + sum(n - 1 for n in asked.values())
@@ -68,7 +66,7 @@ def resume(
 
 def _made(folder: Path) -> tuple[Counter[tuple[str, str]], Counter[str]]:
     """Return how often each step call and each proposer call was made."""
-    rows = read_rows(folder / "cells.jsonl")[0]
+    rows = read_rows(folder / CELLS)[0]
     cells = Counter((str(row["proposal"]), str(row["case"])) for row in rows)
     asked = Counter(attempt.request_digest for attempt in read_attempts(folder / ATTEMPTS))
     return cells, asked
@@ -78,4 +76,4 @@ def _die(
     plans: Mapping[str, Path], name: str, landscape: Landscape, folder: Path, budget: int
 ) -> None:
     bench = Bench(plans)
-    asyncio.run(bench.search(name, landscape, folder, budget=budget, die_at=budget // 2))
+    asyncio.run(bench.search(name, landscape, folder, budget=budget, keep=True, die_at=budget // 2))

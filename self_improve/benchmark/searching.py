@@ -28,7 +28,7 @@ from self_improve.generators.search import Cell, Found, Search, Setting, best_of
 from self_improve.generators.trial import Case, Flaw, Generator, Outcome, Proposal, Scored
 
 PROPOSER, JUDGE = "sim-proposer", "sim-judge"
-_OWN: Mapping[str, type[Generator]] = {"random": RandomSearch, "oracle": Oracle}
+CELLS = "cells.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +93,7 @@ class Bench:
         )
         found = config.load()
         self.proposer, self.judge = found.find(PROPOSER), found.find(JUDGE)
+        self._before: dict[tuple[int, str], float] = {}
 
     async def search(
         self,
@@ -101,12 +102,13 @@ class Bench:
         folder: Path,
         *,
         budget: int,
+        keep: bool = False,
         die_at: int | None = None,
     ) -> Result:
-        """Let a generator search a landscape; `folder` keeps what it was told.
+        """Let a generator search a landscape; `folder` keeps what the proposer said.
 
-        A search that was killed goes on from its folder. `die_at` kills this very process when so
-        many cells have been run.
+        With `keep` it keeps the outcomes of cells as well, and a search that was killed goes on
+        from there. `die_at` kills this very process when so many cells have been run.
         """
         began = time.monotonic()
         texts = {**self.step.texts, SURFACE: landscape.start}
@@ -114,7 +116,7 @@ class Bench:
             direct = DirectCells(
                 gateway, self.step, self.rubric, landscape.models, seed=landscape.seed
             )
-            watched = _Watched(direct, counsel, folder / "cells.jsonl", die_at=die_at)
+            watched = _Watched(direct, counsel, folder / CELLS if keep else None, die_at=die_at)
             setting = Setting(
                 step=STEP, texts=texts, searched=(SURFACE,), cases=landscape.cases, cells=budget,
                 seed=landscape.seed, proposer=self.proposer, judge=self.judge,
@@ -124,12 +126,17 @@ class Bench:
             )  # fmt: skip
             search = Search(setting=setting, measure=watched.measure, counsel=watched)
             try:
-                found = await search.run(_made(name))
+                found = await search.run(self._made(name))
             finally:
                 watched.close()
             searched = time.monotonic() - began
             gains = await self._held_out(direct, search.baseline, found, landscape)
         return _result(name, landscape, budget, found, watched, gains, searched)
+
+    def _made(self, name: str) -> Generator:
+        if name == Oracle.name:
+            return Oracle(self.prompt)
+        return RandomSearch() if name == RandomSearch.name else catalogue.make(name)
 
     async def _held_out(
         self, direct: DirectCells, baseline: Proposal, found: Found, landscape: Landscape
@@ -141,9 +148,11 @@ class Bench:
         gains: dict[str, float] = {}
         for model in landscape.models:
             cases = [case for case in landscape.held_out if case.model == model.name]
-            before = _mean(await direct([(baseline, case) for case in cases]))
+            place = (landscape.number, model.name)
+            if place not in self._before:
+                self._before[place] = _mean(await direct([(baseline, case) for case in cases]))
             after = _mean(await direct([(best.proposal, case) for case in cases]))
-            gains[model.name] = after - before
+            gains[model.name] = after - self._before[place]
         return gains
 
 
@@ -151,13 +160,14 @@ class _Watched:
     """Stands between a search and what it costs: counts, keeps the outcomes, and may die."""
 
     def __init__(
-        self, direct: DirectCells, counsel: Counsel, path: Path, *, die_at: int | None
+        self, direct: DirectCells, counsel: Counsel, path: Path | None, *, die_at: int | None
     ) -> None:
         self._direct = direct
         self._counsel = counsel
         self._die_at = die_at
-        self._known = {(row["proposal"], row["case"]): row for row in read_rows(path)[0]}
-        self._kept = Appender(path)
+        rows = read_rows(path)[0] if path is not None else []
+        self._known = {(row["proposal"], row["case"]): row for row in rows}
+        self._kept = Appender(path) if path is not None else None
         self.asked = self.cells = 0
         self.spent: list[tuple[int, int]] = []
         self.seconds = 0.0
@@ -168,15 +178,19 @@ class _Watched:
         new = [cell for cell in cells if self._key(cell) not in self._known]
         if self._die_at is not None and len(self._known) + len(new) >= self._die_at:
             os.kill(os.getpid(), signal.SIGKILL)
-        outcomes = await self._direct(new)
-        for cell, outcome in zip(new, outcomes, strict=True):
-            row = _row(cell, outcome)
-            self._known[self._key(cell)] = row
-            self._kept.append(row)
+        ran = dict(zip(map(self._key, new), await self._direct(new), strict=True))
+        if self._kept is not None:
+            for cell in new:
+                row = _row(cell, ran[self._key(cell)])
+                self._known[self._key(cell)] = row
+                self._kept.append(row)
         self.cells += len(cells)
         self.spent.append((self.cells, self.asked))
         self.seconds += time.monotonic() - began
-        return [_outcome(self._known[self._key(cell)], cell[1]) for cell in cells]
+        return [
+            ran.get(self._key(cell)) or _outcome(self._known[self._key(cell)], cell[1])
+            for cell in cells
+        ]
 
     async def ask(self, role: str, model: Model, call: Call[R], *, repeat: int = 0) -> Reply[R]:
         """Put a call to the proposer, and count it."""
@@ -189,7 +203,8 @@ class _Watched:
 
     def close(self) -> None:
         """Close what keeps the outcomes."""
-        self._kept.close()
+        if self._kept is not None:
+            self._kept.close()
 
     @staticmethod
     def _key(cell: Cell) -> tuple[str, str]:
@@ -210,10 +225,6 @@ def _outcome(row: Mapping[str, Any], case: Case) -> Outcome:
         case=case, score=row["score"], failure=row["failure"],
         flaws=tuple(Flaw(**flaw) for flaw in row["flaws"]), plan=row["plan"], output=row["output"],
     )  # fmt: skip
-
-
-def _made(name: str) -> Generator:
-    return _OWN[name]() if name in _OWN else catalogue.make(name)
 
 
 def _mean(outcomes: Sequence[Outcome]) -> float:

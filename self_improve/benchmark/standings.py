@@ -152,9 +152,7 @@ def mean(values: Sequence[float]) -> Estimate:
     return _estimate(values, lambda rows: rows.mean(axis=1))
 
 
-def _estimate(
-    values: Sequence[float], over: Callable[[np.ndarray], np.ndarray]
-) -> Estimate:
+def _estimate(values: Sequence[float], over: Callable[[np.ndarray], np.ndarray]) -> Estimate:
     data = np.array(values, dtype=float)
     if not len(data):
         return Estimate(value=math.nan, low=math.nan, high=math.nan, of=0, reached=0)

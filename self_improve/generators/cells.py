@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
+from typing import overload
 
 from model_gateway.config import Model
 from model_gateway.gateway import Gateway
@@ -16,7 +18,7 @@ from self_improve.candidate import Candidate
 from self_improve.fitness import fitness
 from self_improve.generators.search import Cell
 from self_improve.generators.trial import Case, Flaw, Outcome, SearchOver, Texts
-from self_improve.measure import Measurer, measured_by, opened
+from self_improve.measure import Measurer, OpenCell, measured_by, opened
 from self_improve.measured import MeasuredCell
 from self_improve.metric import PairMetric
 from self_improve.metric_catalogue import catalogue
@@ -155,20 +157,48 @@ def outcome_of(
         content = opened(read)
     except Refusal as refusal:
         return Outcome(case=case, score=None, failure=refusal.kind)
-    # What holds a cell against its baseline plan has no spans.
-    uses = [
-        use
-        for use in rubric.metrics
-        if use.weight
-        and use.id in cell.values
-        and not isinstance(catalogue()[use.metric], PairMetric)
-    ]
-    flaws = []
-    for use, _, value in measured_by(uses, [content]):
-        for span in islice(value.spans(), _FLAWS_A_METRIC):
-            quote = span.text[span.start : span.end]
-            flaws.append(Flaw(metric=use.metric, field=span.where, quote=quote))
     return Outcome(
-        case=case, score=score, flaws=tuple(flaws),
+        case=case, score=score, flaws=LateFlaws(content, cell, rubric),
         plan=content.content.input[:_LONGEST_PLAN], output=list(content.content.clean),
     )  # fmt: skip
+
+
+class LateFlaws(Sequence[Flaw]):
+    """The flaws of a cell, found when somebody looks: most cells of a search show them to nobody."""
+
+    def __init__(self, content: OpenCell, cell: MeasuredCell, rubric: Rubric) -> None:
+        self._content = content
+        self._cell = cell
+        self._rubric = rubric
+
+    @cached_property
+    def _all(self) -> tuple[Flaw, ...]:
+        # What holds a cell against its baseline plan has no spans.
+        uses = [
+            use
+            for use in self._rubric.metrics
+            if use.weight
+            and use.id in self._cell.values
+            and not isinstance(catalogue()[use.metric], PairMetric)
+        ]
+        return tuple(
+            Flaw(metric=use.metric, field=span.where, quote=span.text[span.start : span.end])
+            for use, _, value in measured_by(uses, [self._content])
+            for span in islice(value.spans(), _FLAWS_A_METRIC)
+        )
+
+    @overload
+    def __getitem__(self, place: int) -> Flaw: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Flaw, ...]: ...
+    def __getitem__(self, place: int | slice) -> Flaw | tuple[Flaw, ...]:
+        return self._all[place]
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._all == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self._all)

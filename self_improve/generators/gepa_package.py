@@ -14,6 +14,7 @@ from the journal. --small changes nothing.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,7 +60,7 @@ class GepaPackage:
 
 def _optimize(trial: Trial, bridge: Bridge, seed: int) -> None:
     # The package is an extra, and most searches do without it.
-    import gepa
+    gepa: Any = importlib.import_module("gepa")
 
     first = {surface: trial.baseline.texts[surface] for surface in trial.searched}
     gepa.optimize(
@@ -95,23 +96,29 @@ class _Adapter:
         self._shown: list[Outcome] = []
 
     def evaluate(
-        self, batch: list[Instance], candidate: dict[str, str], capture_traces: bool = False  # noqa: FBT001, FBT002
+        self,
+        batch: list[Instance],
+        candidate: dict[str, str],
+        capture_traces: bool = False,  # noqa: FBT001, FBT002
     ) -> Any:
         """Score a candidate on instances; a failed cell scores 0."""
-        from gepa import EvaluationBatch
+        gepa: Any = importlib.import_module("gepa")
 
         proposal = self._made.get(self._key(candidate), self._trial.baseline)
         cases = [one.case for one in batch]
         [scored] = self._bridge.score([proposal], cases)
         outcomes = [scored.outcomes[case.id] for case in cases]
-        return EvaluationBatch(
+        return gepa.EvaluationBatch(
             outputs=[outcome.output for outcome in outcomes],
             scores=[outcome.score or 0.0 for outcome in outcomes],
             trajectories=outcomes if capture_traces else None,
         )
 
     def make_reflective_dataset(
-        self, candidate: dict[str, str], eval_batch: Any, components_to_update: list[str]  # noqa: ARG002
+        self,
+        candidate: dict[str, str],
+        eval_batch: Any,
+        components_to_update: list[str],  # noqa: ARG002
     ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """Return what was given, written and found in the minibatch, for each text."""
         self._shown = list(eval_batch.trajectories or [])

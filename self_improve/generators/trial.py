@@ -73,7 +73,7 @@ class Outcome:
     case: Case
     score: float | None
     failure: str | None = None
-    flaws: tuple[Flaw, ...] = ()
+    flaws: Sequence[Flaw] = ()
     plan: str = ""
     output: Any = None
 

@@ -19,7 +19,7 @@ from prompt_lab.record import Run
 from prompt_lab.repository import Repository
 from prompt_lab.scores import Scores
 from rubrics.rubric import Rubric
-from self_improve import candidate
+from self_improve import candidate, patch
 from self_improve.counsel import Counsel
 from self_improve.errors import UsageError
 from self_improve.experiment import Experiment, experiment
@@ -35,6 +35,7 @@ from self_improve.iteration.publishing import Judged, Publisher
 from self_improve.iteration.telling import measures
 from self_improve.iteration.wish import Wish
 from self_improve.progress import Display
+from self_improve.until_decided import UntilDecided
 from self_improve.verdict import Word
 
 WORST_CELLS = 3
@@ -195,8 +196,10 @@ class Iteration:
                 "Leave the flag out once; the same command goes on from there."
             )
         async with self._experiment(sides) as trial:
+            for draft in drafts:
+                patch.confirm(draft.texts, trial.works[draft.id].pipeline.surfaces)
             self._tell_expected(await trial.expected())
-            ran = await trial.run(self._gateway, self._display)
+            ran = await trial.run(self._gateway, self._display, self._until(drafts))
             if ran.stopped is not None:
                 raise BudgetReached(ran.stopped)
             scope = _scope(trial.works[BASELINE].pipeline, self._wish.step, drafts)
@@ -355,6 +358,15 @@ class Iteration:
                 ],
             )
         return made
+
+    def _until(self, drafts: Sequence[Draft]) -> UntilDecided | None:
+        """Return what stops the runs early; of several candidates none has terms of its own."""
+        if not self._wish.early_stop:
+            return None
+        expected = drafts[0].expectations if len(drafts) == 1 else ()
+        return judging.until_decided(
+            self._rubric, self._layout, expectations=expected, seed=self._wish.seed
+        )
 
     def _prepared(self, draft: Draft, side: Branched, row: Mapping[str, Any]) -> Record:
         runs = self._runs("run")

@@ -18,6 +18,7 @@ from self_improve.measured import CellKey
 from self_improve.reading import Refusal
 from self_improve.sides import Sides, measured, measurer_for
 from self_improve.terms import Terms
+from self_improve.until_decided import UntilDecided, looks_of, order_in
 from self_improve.verdict import Verdict, decide
 
 
@@ -60,7 +61,7 @@ def judged(
     seed: int = 1,
     same_inputs: bool = True,
 ) -> Judgement:
-    """Judge the runs after against those before.
+    """Judge the runs after against those before, by the looks that were taken as they ran.
 
     Args:
         before: the runs of one side, one or more a model.
@@ -78,8 +79,10 @@ def judged(
     found = comparability.check(old, new)
     if same_inputs:
         found.require()
+    order = next((o for run in after if (o := order_in(run.done()))), [])
     with measurer_for(rubric, lab=lab) as measurer:
         both = measured(old, new, measurer)
+        looks = looks_of(old, new, measurer, order) if order else []
     terms = Terms(
         rubric=rubric,
         noise=calibration.find(rubric, load.FOLDER),
@@ -88,7 +91,7 @@ def judged(
         seed=seed,
     )
     evidence, reasons = both.evidence(found)
-    verdict = decide(both.pairing, terms, evidence=evidence, notes=reasons)
+    verdict = decide(looks or both.pairing, terms, evidence=evidence, notes=reasons)
     cells = [[cell for run in side for cell in run.cells] for side in (both.before, both.after)]
     return Judgement(
         verdict=verdict,
@@ -96,6 +99,18 @@ def judged(
         fitness_before=mean(cells[0], rubric),
         fitness_after=mean(cells[1], rubric),
     )
+
+
+def until_decided(
+    rubric: Rubric, lab: Layout, *, expectations: Sequence[str], seed: int
+) -> UntilDecided:
+    """Return what stops an experiment as soon as it is decided, on the terms of `judged`.
+
+    Raises:
+        UsageError: an expectation is no such thing.
+    """
+    declared = [expectation.parse(one, rubric) for one in expectations]
+    return UntilDecided(rubric, expectations=declared, seed=seed, lab=lab)
 
 
 def outputs(

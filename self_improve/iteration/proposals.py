@@ -74,7 +74,7 @@ async def proposed(
         raise NothingProposed(
             f"{wish.generator} found nothing better than the baseline in {found.cells} cells "
             f"({found.stopped}); {found.refused} proposals were refused. The log is in "
-            f"{place.path / 'search.jsonl'}."
+            f"{place.relative(place.path / 'search.jsonl')}."
         )
     return drafts
 
@@ -219,7 +219,7 @@ async def _from_synthesis(wish: Wish, search: Search) -> list[Draft]:
             )  # fmt: skip
     if not drafts:
         raise NothingProposed(
-            f"No direction of {page} could be written as a text; see search.jsonl."
+            f"No direction of {page.name} could be written as a text; see search.jsonl."
         )
     return drafts
 

@@ -76,8 +76,7 @@ class Publisher:
         known = self._scores.rows(draft.step)
         if not known:
             self._scores.add(self._baseline(judged, base), {})
-        best = self._scores.best(draft.step)
-        start = best.score if best is not None and best.score is not None else 0.0
+        start = self._start(known, base)
         effect = row["composite"]["effect"]
         interval = row["composite"]["interval"]
         score = Score(
@@ -115,6 +114,15 @@ class Publisher:
                     texts=dict(draft.texts), simulated=decision.simulated,
                 )
             )  # fmt: skip
+
+    def _start(self, known: Sequence[Score], base: str) -> float:
+        """Return the score of what a candidate was measured against: of its base, if known."""
+        of_base = [row.candidate_score for row in known if row.commit == base]
+        scores = [score for score in of_base if score is not None]
+        best = self._scores.best(self._wish.step)
+        if scores:
+            return scores[-1]
+        return best.score if best is not None and best.score is not None else 0.0
 
     def _baseline(self, judged: Judged, base: str) -> Score:
         return Score(

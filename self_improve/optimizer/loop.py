@@ -169,7 +169,7 @@ class Loop:
         wish = replace(
             self._wish, step=step, plans=plans, seed=self._wish.seed + index,
             start=best.commit if best is not None else self._loop["start"],
-            loop={**self._loop, "stands_on": (best.url or best.branch) if best else None},
+            loop={**self._loop, "stands_on": best.named if best is not None else None},
         )  # fmt: skip
         if is_first or self._wish.from_synthesis:
             return wish

@@ -29,12 +29,18 @@ class Kept:
     candidate: str
     branch: str
     commit: str
-    url: str
+    pull_request: int | None
     told: str
     gain: float | None
     deviation: float | None
     drift: float
     pairs: int
+
+    @property
+    def named(self) -> str:
+        """How a pull request that stands on it refers to it."""
+        number = self.pull_request
+        return self.branch if number is None else f"pull request {number} ({self.branch})"
 
     def error(self, rubric: Rubric, noise: Noise) -> float:
         """Return the standard error of the gain, the noise between batches included.
@@ -102,7 +108,7 @@ def _kept(place: Place, rows: Mapping[str, Any]) -> Kept | None:
         composite = measured["composite"]
         return Kept(
             candidate=name, branch=sides[name]["branch"], commit=sides[name]["commit"],
-            url=row["url"], told=row["told"], gain=composite["effect"],
+            pull_request=sides[name]["pull_request"], told=row["told"], gain=composite["effect"],
             deviation=composite["deviation"], drift=composite["drift"], pairs=composite["pairs"],
         )  # fmt: skip
     return None

@@ -52,8 +52,9 @@ def health(state: State, version: str, settings: Settings, now: datetime, *, by:
     """Hold the latest marks of a version against the best that was reached.
 
     A version's level is the mean over its first plans, as many as a stage takes; the best is the
-    highest level among the versions that production has had. The version's own first plans are no evidence of what became of it, so where it
-    is itself the best only later ones are held against them.
+    highest level among the versions that production has had. A version's own first plans are no
+    evidence of what became of it, so where it is itself the best only later ones are held against
+    them.
 
     Args:
         state: the step.

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from model_gateway.jsonl import Appender, Row, read_rows
 from prompt_lab.claim import claim

@@ -31,6 +31,7 @@ class Move:
     action: str
     told: str
     state: State
+    simulated: bool
     outcome: comparison.Outcome | None = None
 
 
@@ -140,7 +141,7 @@ class Production:
                 )
             found = self._health(state, state.trial.new, state.trial)
             if found.finding is Finding.rollback and found.best is not None:
-                return self._taken_back(found.version, found.best, found.told)
+                return self._taken_back(state, found.version, found.best, found.told)
             return self._moved(state, state.trial)
 
     def rollback(self, *, to: str | None, reason: str) -> State:
@@ -162,7 +163,7 @@ class Production:
             served = state.trial.new if state.trial is not None else state.current
             if target == served:
                 raise UsageError(f"{target} is what {self.step} has already.")
-            return self._taken_back(str(served), target, reason).state
+            return self._taken_back(state, str(served), target, reason).state
 
     def watch(self, *, at_once: bool = False) -> Watched:
         """Check the version in production, unless the last check is younger than a check should be.
@@ -188,7 +189,7 @@ class Production:
             row = {"kind": states.CHECK, **found.to_row()}
             self.log.append(row)
             if found.finding is Finding.rollback and found.best is not None:
-                self._taken_back(served, found.best, found.told)
+                self._taken_back(state, served, found.best, found.told)
             if found.finding in {Finding.search, Finding.rollback}:
                 self._call_for_search(found.told)
             state = self.state()
@@ -218,7 +219,7 @@ class Production:
                 f"{count} of {terms.marks} plans with {trial.by} on {trial.new}, "
                 f"{age / timedelta(days=1):.1f} of {terms.days:g} days"
             )
-            return Move(action=WAIT, told=told, state=state)
+            return Move(action=WAIT, told=told, state=state, simulated=state.simulated)
         looks = len(terms.stages) - 1
         outcome = comparison.looked(stages, looks=looks, least=terms.gain, seed=trial.seed)
         action, told = _decided(trial, outcome, stages[-1])
@@ -228,14 +229,18 @@ class Production:
                 "action": action, "told": told, **outcome.to_row(),
             }
         )  # fmt: skip
-        return Move(action=action, told=told, state=self.state(), outcome=outcome)
+        return Move(
+            action=action, told=told, state=self.state(), simulated=state.simulated, outcome=outcome
+        )
 
     def _health(self, state: State, version: str, trial: Trial) -> Health:
         return health(state, version, self.settings, self._clock(), by=trial.by)
 
-    def _taken_back(self, served: str, to: str, reason: str) -> Move:
+    def _taken_back(self, state: State, served: str, to: str, reason: str) -> Move:
         self.log.append({"kind": states.ROLLBACK, "from": served, "to": to, "reason": reason})
-        return Move(action=states.ROLLBACK, told=reason, state=self.state())
+        return Move(
+            action=states.ROLLBACK, told=reason, state=self.state(), simulated=state.simulated
+        )
 
     def _call_for_search(self, why: str) -> None:
         """Call for a search, unless one was called for less than a week ago."""

@@ -46,7 +46,7 @@ ITEMS = [
         "art": "klein",
         "titel": f"Platz {n}",
         "begruendung": LONG + str(n),
-        "wege": [LONG, "b"],
+        "wege": [LONG, LONG],
     }
     for n in range(4)
 ]

@@ -182,7 +182,7 @@ def test_a_step_without_a_rubric_gets_one_from_its_record(tmp_path: Path) -> Non
         },
     }
     attempts = [attempt(plan, "k", levers("A", "A", "B"), schema=schema) for plan in "xyz"]
-    path = run(tmp_path / "run", {p: ITEMS for p in "xyz"}, attempts, provider="simulated")
+    path = run(tmp_path / "run", dict.fromkeys("xyz", ITEMS), attempts, provider="simulated")
     ran = commands.called(evaluate.main, [path])
     assert ran.code == evaluate.OK, ran.err
     assert ran.out.startswith(f"SIMULATED {STEP} · rubric 1 · 1 run · 3 of 3 cells succeeded")

@@ -157,7 +157,7 @@ def test_a_rubric_that_asks_for_the_impossible_is_refused_at_once() -> None:
 
 def test_the_store_changes_nothing(tmp_path: Path) -> None:
     """What is measured, kept and found again is equal, and a changed cell is measured anew."""
-    path = older_run(tmp_path / "run", {p: THREE for p in ("boat", "moor", "radio")})
+    path = older_run(tmp_path / "run", dict.fromkeys(("boat", "moor", "radio"), THREE))
     by = every_metric()
     plain = measure(path, by)
     with Store(tmp_path / "store") as store:
@@ -208,7 +208,7 @@ def test_any_json_in_place_of_an_artifact_is_measured_or_a_failure(
     """Every metric on both forms: values in their range, or a cell that failed and says why."""
     path = older_run(
         tmp_path_factory.mktemp("fuzz") / "run",
-        {plan: THREE for plan in ("boat", "moor", "radio")},
+        dict.fromkeys(("boat", "moor", "radio"), THREE),
         rows=[ok("boat", calls=told, attempts=told), ok("moor", repeat=told), ok("radio")],
     )
     for name, value in ((CLEAN, clean), (RAW, raw)):

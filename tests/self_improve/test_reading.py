@@ -100,6 +100,7 @@ def test_prompts_in_the_user_role_are_the_steps_own(tmp_path: Path) -> None:
     one = attempt("boat", "first", levers("A"), messages=messages)
     content = only(run(tmp_path / "run", {"boat": TWO}, [one], surfaces=surfaces)).content()
     assert content.prompt == sent
+    assert content.prompt_chars == len(sent) + len("Kanal")
     assert content.input.strip() == PLAN
 
 

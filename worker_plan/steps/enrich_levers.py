@@ -116,10 +116,11 @@ class EnrichLevers(Step):
         enriched = joined(levers, explained)
         if not enriched:
             raise StepError(f"none of {len(levers)} levers was explained: {replies[0].failure}")
-        lost = [lever.lever_id for lever in levers if lever.lever_id not in _ids(enriched)]
+        lost = [lever for lever in levers if lever.lever_id not in _ids(enriched)]
         facts: dict[str, Any] = {
             "metadata": [metadata(reply) for reply in replies],
-            "not_characterized": lost,
+            "not_characterized": [lever.lever_id for lever in lost],
+            "not_characterized_names": [lever.name for lever in lost],
             "system_prompt": ENRICH_LEVERS_SYSTEM_PROMPT,
             "user_prompt": context,
         }

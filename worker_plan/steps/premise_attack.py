@@ -11,6 +11,7 @@ from model_gateway.call import Ask, Call, Reply
 from model_gateway.material import blocks
 from worker_plan.artifact import data, text
 from worker_plan.errors import StepError
+from worker_plan.markdown import gaps
 from worker_plan.raw import metadata
 from worker_plan.shapes import each
 from worker_plan.step import Detail, Step, Written
@@ -87,8 +88,8 @@ def sides() -> list[str]:
     ]
 
 
-def render(attacks: Sequence[PremiseAttackReply]) -> str:
-    parts = []
+def render(attacks: Sequence[PremiseAttackReply], missing: Sequence[str] = ()) -> str:
+    parts = ["\n".join(gaps(missing)).rstrip()] if missing else []
     for number, attack in enumerate(attacks, start=1):
         lines = [f"# {number}. {attack.core_thesis}", "", "## Reasons", ""]
         lines += [f"- {reason}" for reason in attack.reasons]
@@ -131,4 +132,5 @@ class PremiseAttack(Step):
                 "user_prompt": calls[0].user,
             },
         )
-        yield self.markdown, render(attacks)
+        missing = [f"side {n}" for n, reply in enumerate(replies, start=1) if reply.value is None]
+        yield self.markdown, render(attacks, missing)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from model_gateway.call import Ask
 from worker_plan.artifact import text
+from worker_plan.markdown import gaps
 from worker_plan.step import Step, Written
 from worker_plan.steps.enrich_levers import EnrichedLever, EnrichLevers
 from worker_plan.steps.focus_on_vital_few_levers import (
@@ -16,9 +17,9 @@ from worker_plan.steps.focus_on_vital_few_levers import (
 )
 
 
-def render(vital: VitalFewLevers, others: list[EnrichedLever]) -> str:
+def render(vital: VitalFewLevers, others: list[EnrichedLever], lost: Sequence[str] = ()) -> str:
     by_id = {one.lever_id: one for one in vital.response.lever_assessments}
-    lines = ["# Strategic decisions", ""]
+    lines = ["# Strategic decisions", "", *gaps(lost)]
     if vital.response.summary:
         lines += [vital.response.summary, ""]
     lines += ["## The vital few", ""]
@@ -60,4 +61,5 @@ class StrategicDecisionsMarkdown(Step):
         vital = self.vital
         chosen = {lever.lever_id for lever in vital.levers}
         others = [x for x in self.enriched.characterized_levers if x.lever_id not in chosen]
-        yield self.markdown, render(vital, others)
+        lost = (self.enriched.model_extra or {}).get("not_characterized_names", [])
+        yield self.markdown, render(vital, others, lost)

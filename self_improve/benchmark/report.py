@@ -1,0 +1,229 @@
+"""The page that says what the benchmark found: docs/generators.md, written from the results."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from self_improve.benchmark import prose
+from self_improve.benchmark.landscapes import REPORTED, TUNED
+from self_improve.benchmark.resuming import Resumed
+from self_improve.benchmark.searching import Result
+from self_improve.benchmark.standings import (
+    SHARES,
+    Estimate,
+    Standing,
+    Standings,
+    difference,
+)
+
+HOUSE = "reflective"
+PACKAGES = ("gepa-package", "dspy-miprov2")
+
+
+def page(
+    found: Standings,
+    resumed: Sequence[Resumed],
+    results: Sequence[Result],
+    drawn: Sequence[tuple[str, str]],
+    *,
+    command: str,
+    seconds: float,
+) -> str:
+    """Return the page in Markdown."""
+    figures = "\n\n".join(
+        f"**{question}**\n\n![{question}](figures/generators/{name}.svg)"
+        for name, question in drawn
+    )
+    parts = [
+        prose.TOP.format(
+            command=command,
+            searches=len(results),
+            landscapes=len(found.landscapes),
+            budget=found.budget,
+            minutes=math.ceil(seconds / 60),
+        ),
+        prose.HOW.format(
+            tuned=_range(TUNED),
+            reported=_range(REPORTED),
+            numbers=_numbers(found.landscapes),
+            left_out=_numbers(found.left_out) or "none",
+            base=f"{found.base:.3f}",
+            gain=f"{_mean(list(found.reachable.values())):.3f}",
+            beaten=found.oracle_was_beaten,
+            of=len(found.landscapes),
+        ),
+        "## Where the house default stands\n\n" + _house(found, results),
+        "## Which one to use when\n\n" + _advice(found),
+        "## The tables\n\n" + table(found),
+        _second(found),
+        "### Killed and resumed\n\n" + _resumed(resumed),
+        "## The figures\n\n" + figures,
+        prose.SCOPE,
+    ]
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def table(found: Standings) -> str:
+    """Return the main table: who gets how far with how many step calls."""
+    head = ["generator", *(f"step calls to {s:.0%}" for s in SHARES), "area", "share at the end"]
+    rows = [
+        [
+            row.generator,
+            *(_reached(row.cells_to[s], found.budget) for s in SHARES),
+            _with_interval(row.area, "{:.2f}"),
+            _with_interval(row.final, "{:.2f}"),
+        ]
+        for row in found.rows
+    ]
+    return _markdown(head, rows)
+
+
+def _second(found: Standings) -> str:
+    calls = [f"proposer calls to {s:.0%}" for s in SHARES]
+    most = max((row.asked for row in found.rows), default=0.0)
+    first = _markdown(
+        ["generator", *calls, "step calls made", "proposer calls made"],
+        [
+            [
+                row.generator,
+                *(_reached(row.asked_to[s], most) for s in SHARES),
+                f"{row.cells:.0f}", f"{row.asked:.0f}",
+            ]
+            for row in found.rows
+        ],
+    )  # fmt: skip
+    second = _markdown(
+        ["generator", "gain on verify plans", "worst model", "train less verify",
+         "refused a search", "overhead, ms a candidate", "calls beyond the budget"],
+        [
+            [
+                row.generator, _with_interval(row.verify_gain, "{:+.3f}"),
+                _with_interval(row.regression, "{:+.3f}"), _with_interval(row.gap, "{:+.3f}"),
+                f"{row.refused:.0f}", f"{row.own_milliseconds:.0f}", str(row.overshoot),
+            ]
+            for row in found.rows
+        ],
+    )  # fmt: skip
+    return f"{first}\n\n{second}"
+
+
+def _resumed(resumed: Sequence[Resumed]) -> str:
+    if not resumed:
+        return "No search was killed in this run."
+    rows = [
+        [
+            one.generator, str(one.landscape), "yes" if one.killed else "ended before",
+            str(one.repeated), str(one.more), "yes" if one.same else "no",
+        ]
+        for one in sorted(resumed, key=lambda one: (one.generator, one.landscape))
+    ]  # fmt: skip
+    head = ["generator", "landscape", "killed", "calls made again", "calls beyond the unkilled",
+            "same end"]  # fmt: skip
+    return prose.RESUME + "\n\n" + _markdown(head, rows)
+
+
+def _house(found: Standings, results: Sequence[Result]) -> str:
+    rows = {row.generator: row for row in found.rows}
+    house = rows.get(HOUSE)
+    others = [rows[name] for name in PACKAGES if name in rows]
+    if house is None or not others:
+        return "This run did not compare the house default with the packages."
+    better = min(others, key=lambda row: (row.cells_to[0.8].value, -row.area.value))
+    ours, theirs = house.cells_to[0.8], better.cells_to[0.8]
+    if math.isinf(ours.value) and math.isinf(theirs.value):
+        told = (
+            "neither gets there in half of its searches, so that the goal is open: the medians "
+            "cannot be compared"
+        )
+    elif ours.value <= theirs.value:
+        told = "the house default **reaches the goal**"
+    else:
+        told = "the house default **misses the goal**"
+    later = difference(results, HOUSE, better.generator, 0.8, found.reachable)
+    by_area = "more" if house.area.value > better.area.value else "less"
+    return prose.HOUSE.format(
+        other=better.generator, ours=_reached(ours, found.budget),
+        theirs=_reached(theirs, found.budget), told=told,
+        later=f"{later.value:+.0f} ({later.low:+.0f} to {later.high:+.0f})",
+        area=f"{house.area.value:.2f}", other_area=f"{better.area.value:.2f}", by_area=by_area,
+        final=f"{house.final.value:.2f}", other_final=f"{better.final.value:.2f}",
+        verify=f"{house.verify_gain.value:+.3f}", other_verify=f"{better.verify_gain.value:+.3f}",
+    )  # fmt: skip
+
+
+def _advice(found: Standings) -> str:
+    """Return advice that follows from the numbers, each sentence with its number."""
+
+    def first(pick: Callable[[Standing], float]) -> Standing:
+        return max(found.rows, key=pick)
+
+    far = first(lambda row: row.final.value)
+    soon = first(lambda row: row.area.value)
+    held = first(lambda row: row.verify_gain.value)
+    safe = first(lambda row: row.regression.value)
+    free = [row for row in found.rows if not row.asked]
+    best_free = max(free, key=lambda row: row.final.value) if free else None
+    blind = next((row for row in found.rows if row.generator == "random"), None)
+    told = [
+        f"- To get farthest with {found.budget} step calls: **{far.generator}** (mean share "
+        f"{far.final.value:.2f} of what can be gained).",
+        f"- To have something early, because the budget may end at any time: "
+        f"**{soon.generator}** (area {soon.area.value:.2f}).",
+        f"- What held best on plans no search saw: **{held.generator}** "
+        f"({held.verify_gain.value:+.3f}).",
+        f"- Least harm to the worst model: **{safe.generator}** ({safe.regression.value:+.3f}).",
+    ]
+    if best_free is not None:
+        told.append(
+            f"- Without a proposer model, or when its calls are dear: **{best_free.generator}** "
+            f"(mean share {best_free.final.value:.2f}, no proposer call)."
+        )
+    if blind is not None:
+        weaker = [r.generator for r in found.rows if r.final.high < blind.final.low]
+        unclear = [
+            r.generator for r in found.rows
+            if r.generator != "random" and r.final.low <= blind.final.high
+            and r.final.high >= blind.final.low
+        ]  # fmt: skip
+        told.append(
+            f"- Random search gets {blind.final.value:.2f}. Clearly below it: "
+            f"{', '.join(weaker) or 'none'}. Not told apart from it by these intervals: "
+            f"{', '.join(unclear) or 'none'}. Do not pay for these on such a landscape."
+        )
+    return "\n".join(told) + "\n\n" + prose.ADVICE
+
+
+def _reached(one: Estimate, most: float) -> str:
+    """Return a median of what it took, or that fewer than half got there; and how many did."""
+    if not one.of:
+        return "-"
+    value = f"> {most:.0f}" if math.isinf(one.value) else f"{one.value:.0f}"
+    high = f"> {most:.0f}" if math.isinf(one.high) else f"{one.high:.0f}"
+    low = f"> {most:.0f}" if math.isinf(one.low) else f"{one.low:.0f}"
+    interval = "" if math.isinf(one.low) else f" ({low} to {high})"
+    return f"{value}{interval}; {one.reached}/{one.of}"
+
+
+def _with_interval(one: Estimate, form: str) -> str:
+    if not one.of:
+        return "-"
+    low, high = form.format(one.low), form.format(one.high)
+    return f"{form.format(one.value)} ({low} to {high})"
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---", *("--:" for _ in head[1:])], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _numbers(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values))
+
+
+def _range(values: range) -> str:
+    return f"{values.start} to {values.stop - 1}"
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

@@ -1,0 +1,57 @@
+"""DSPy's own BootstrapFewShot, on our ledger: needs `pip install 'plumbline[dspy]'`.
+
+Source: the package dspy, 3.4 or newer (github.com/stanfordnlp/dspy), of Khattab et al. 2023
+(arXiv 2310.03714).
+
+Defaults: the package's own: one round, at most 4 bootstrapped demonstrations, here from cells that
+score at least as well as the baseline's mean. Adapted: as in dspy_miprov2.py. It makes one
+candidate, the unchanged text with demonstrations, asks no proposer, and ends. --small changes
+nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from self_improve.generators.bridge import Bridge, needs
+from self_improve.generators.dspy_program import DEMONSTRATIONS, TRAIN, VALIDATION, DspyTask
+from self_improve.generators.trial import Trial
+
+NAME = "dspy-bootstrap"
+
+
+class DspyBootstrap:
+    """BootstrapFewShot as its authors wrote it.
+
+    Raises:
+        UsageError: the package is not installed.
+    """
+
+    name = NAME
+
+    def __init__(self) -> None:
+        needs("dspy", NAME)
+
+    async def search(self, trial: Trial) -> None:
+        """Have the package choose demonstrations, and score what it made."""
+        [base] = await trial.score([trial.baseline], trial.cases)
+        bridge = Bridge(trial)
+
+        def work() -> None:
+            task = DspyTask(trial, bridge, list(base.outcomes.values()))
+            task.compiled(lambda: _compile(task, base.score or 0.0))
+
+        await bridge.run(work)
+
+
+def _compile(task: DspyTask, threshold: float) -> None:
+    optimizer: Any = task.dspy.BootstrapFewShot(
+        metric=task.metric, metric_threshold=threshold, max_bootstrapped_demos=DEMONSTRATIONS,
+        max_labeled_demos=0,
+    )  # fmt: skip
+    made = optimizer.compile(task.student(), trainset=task.examples(TRAIN))
+    [first, *_] = task.examples(VALIDATION)
+    made(**first.inputs())
+
+
+GENERATOR = DspyBootstrap

@@ -1,0 +1,197 @@
+"""The step as a DSPy program, and DSPy's model calls as calls to our proposer."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, Field, create_model
+
+from model_gateway.call import Call
+from model_gateway.material import block
+from self_improve.generators import proposing
+from self_improve.generators.bridge import Bridge
+from self_improve.generators.proposing import REPLY_TOKENS
+from self_improve.generators.trial import Case, Outcome, Proposal, Trial
+
+TRAIN, VALIDATION = "train", "validation"
+DEMONSTRATIONS = 4
+_LINES = 2
+_LONGEST = 900
+_PROPOSED, _BASIC = "proposed_instruction", "basic_instruction"
+
+
+class DspyTask:
+    """What DSPy is given: a student, examples, a metric; and the way from it to a trial.
+
+    The student has one predictor for each searched text, whose instructions are that text. Asked
+    for one validation example, it is scored on all of them side by side.
+    """
+
+    def __init__(self, trial: Trial, bridge: Bridge, base: Sequence[Outcome]) -> None:
+        self._trial = trial
+        self._bridge = bridge
+        self._cases = {case.id: case for case in trial.cases}
+        self._plans = {outcome.case.id: outcome.plan[:_LONGEST] for outcome in base}
+        first = self._texts([trial.baseline.texts[s] for s in trial.searched], ())
+        self._made: dict[tuple[str, ...], Proposal | None] = {self._key(first): trial.baseline}
+        self._asked = 0
+        # The package is an extra, takes seconds to import, and most searches do without it.
+        self.dspy: Any = importlib.import_module("dspy")
+
+    def examples(self, name: str) -> list[Any]:
+        """Return the cases as examples of the set called `name`; sets share no id."""
+        return [
+            self.dspy.Example(case_id=f"{name}/{case}", plan=self._plans[case]).with_inputs(
+                "case_id", "plan"
+            )
+            for case in self._cases
+        ]
+
+    def student(self) -> Any:
+        """Return the step as a program."""
+        dspy, predicted, searched = self.dspy, self._predicted, self._trial.searched
+
+        # It is copied deeply again and again, so it holds neither trial nor bridge.
+        class Step(dspy.Module):  # type: ignore[misc]
+            def __init__(self) -> None:
+                super().__init__()
+                for number, surface in enumerate(searched):
+                    text = self_texts[surface]
+                    signature = dspy.Signature("case_id, plan -> written", text)
+                    setattr(self, f"text_{number}", dspy.Predict(signature))
+
+            def forward(self, case_id: str, plan: str) -> Any:
+                parts = [getattr(self, f"text_{n}") for n in range(len(searched))]
+                texts = [part.signature.instructions for part in parts]
+                demos = [demo for part in parts for demo in part.demos]
+                written, score = predicted(case_id, texts, demos)
+                made = dspy.Prediction(written=written, score=score)
+                if dspy.settings.trace is not None:
+                    given = {"case_id": case_id, "plan": plan}
+                    for part in parts:
+                        dspy.settings.trace.append((part, given, {"written": written}))
+                return made
+
+        self_texts = self._trial.baseline.texts
+        return Step()
+
+    @staticmethod
+    def metric(example: Any, prediction: Any, trace: Any = None) -> float:  # noqa: ARG004
+        """Return the score of a cell; a failed one counts 0."""
+        return float(prediction.score)
+
+    def compiled(self, work: Callable[[], None]) -> None:
+        """Run a compilation of DSPy's with our proposer in the place of its model, silently."""
+        lm = self.dspy.BaseLM(model="plumbline/proposer")
+        with _silent(), self.dspy.context(lm=lm, adapter=self._adapter()):
+            work()
+
+    @property
+    def lm(self) -> Any:
+        """A model object that is never called: the adapter stands before it."""
+        return self.dspy.BaseLM(model="plumbline/proposer")
+
+    def _adapter(self) -> Any:
+        asked = self._answered
+
+        class Ours(self.dspy.Adapter):  # type: ignore[misc,name-defined]
+            def __call__(
+                self,
+                lm: Any,
+                lm_kwargs: Any,
+                signature: Any,
+                demos: Any,
+                inputs: Any,  # noqa: ARG002
+            ) -> list[dict[str, str]]:
+                return [asked(signature, inputs)]
+
+        return Ours()
+
+    def _answered(self, signature: Any, inputs: Mapping[str, Any]) -> dict[str, str]:
+        """Put what DSPy asks its prompt model to our proposer."""
+        self._asked += 1
+        outputs = list(signature.output_fields)
+        parts = [
+            proposing.named(self._surface_of(str(value)), str(value))
+            if name == _BASIC
+            else block(name, str(value))
+            for name, value in inputs.items()
+        ]
+        call: Call[BaseModel] = Call(
+            key=f"dspy_{self._asked}",
+            system=str(signature.instructions),
+            user="\n\n".join(parts),
+            schema=_schema(outputs),
+            max_output_tokens=REPLY_TOKENS,
+        )
+        reply = self._bridge.ask("dspy", call)
+        said: dict[str, Any] = reply.value.model_dump() if reply.value is not None else {}
+        if outputs == [_PROPOSED]:
+            return {_PROPOSED: str(said.get("text", ""))}
+        return {name: str(said.get(name, "")) for name in outputs}
+
+    def _surface_of(self, text: str) -> str:
+        texts = self._trial.baseline.texts
+        return next((s for s in self._trial.searched if texts[s] == text), self._trial.searched[0])
+
+    def _predicted(
+        self, case_id: str, texts: Sequence[str], demos: Sequence[Any]
+    ) -> tuple[str, float]:
+        """Return what the step wrote in a case, as lines to quote, and how it scored."""
+        name, _, place = case_id.partition("/")
+        lines = [line for demo in demos for line in str(demo.written).splitlines()]
+        proposal = self._admitted(self._texts(texts, lines), lines)
+        if proposal is None:
+            return "", 0.0
+        cases: list[Case] = list(self._cases.values()) if name == VALIDATION else []
+        [scored] = self._bridge.score([proposal], cases or [self._cases[place]])
+        outcome = scored.outcomes[place]
+        written = "\n".join(proposing.demonstrations([outcome])[:_LINES])
+        return written, outcome.score or 0.0
+
+    def _texts(self, texts: Sequence[str], lines: Sequence[str]) -> dict[str, str]:
+        """Return the texts by surface, with demonstrations quoted behind the longest."""
+        found = dict(zip(self._trial.searched, texts, strict=True))
+        main = proposing.main_surface(self._trial)
+        return {**found, main: proposing.quoted(found[main], dict.fromkeys(lines))}
+
+    def _admitted(self, texts: dict[str, str], lines: Sequence[str]) -> Proposal | None:
+        key = self._key(texts)
+        if key not in self._made:
+            self._made[key] = self._bridge.admit(
+                texts, operator="dspy", parents=[self._trial.baseline],
+                change=f"DSPy's instructions, with {len(lines)} lines of demonstrations",
+                demonstrations=list(lines),
+            )  # fmt: skip
+        return self._made[key]
+
+    def _key(self, texts: Mapping[str, str]) -> tuple[str, ...]:
+        return tuple(texts[surface].strip() for surface in self._trial.searched)
+
+
+def _schema(outputs: Sequence[str]) -> type[BaseModel]:
+    if list(outputs) == [_PROPOSED]:
+        return proposing.Variant
+    fields: dict[str, Any] = {
+        name: (str, Field(default="", description="Plain text.")) for name in outputs
+    }
+    return create_model("Answer", **fields)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Keep DSPy's prints, progress bars and log lines from the terminal: ours is the log."""
+    log = logging.getLogger("dspy")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    nowhere = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+            yield
+    finally:
+        log.setLevel(level)

@@ -1,0 +1,283 @@
+"""`python -m self_improve.rollout`: parses, builds, calls, prints."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from self_improve.rollout.options import parser
+
+if TYPE_CHECKING:
+    from prompt_lab.layout import Layout
+    from self_improve.rollout.production import Production
+
+OK, AGAINST, USAGE, BUDGET, TOO_LITTLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+__all__ = ["main", "parser"]
+
+
+def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:
+    """Run a subcommand and return the exit code."""
+    options = (parser(prog) if prog else parser()).parse_args(arguments)
+    # Everything else is imported now, so that --help answers at once.
+    from model_gateway.errors import GatewayError
+    from prompt_lab.errors import LabError
+    from rubrics.errors import RubricError
+    from self_improve.errors import ImproveError
+    from self_improve.rollout.drift_run import BudgetReached
+
+    try:
+        return _COMMANDS[options.command](options)
+    except BudgetReached as reached:
+        _say(f"Stopped: {reached}. The same command with a higher cap does the rest.")
+        return BUDGET
+    except (GatewayError, ImproveError, LabError, OSError, RubricError) as error:
+        _say(f"error: {error}")
+        return USAGE
+    except BaseExceptionGroup as group:
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        if isinstance(first, KeyboardInterrupt):
+            return _interrupted()
+        _say(f"error: {first}")
+        return USAGE
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return _interrupted()
+
+
+def _start(options: argparse.Namespace) -> int:
+    from self_improve.rollout import version
+
+    production, lab = _production(options)
+    step, state = production.step, production.state()
+    new = version.read(options.new) if options.new else version.best_of(lab, step)
+    if options.old is not None:
+        old = version.read(options.old)
+        if state.current not in {None, old.id}:
+            _say(f"{step} has {state.current} in production; --old counts before a first rollout.")
+    elif state.current is not None:
+        old = state.versions[state.current]
+    else:
+        old = version.baseline_of(lab, step)
+    production.start(new, old, by=options.by, simulated=options.simulated)
+    _commit(lab, f"rollout of {step}: {new.id} begins")
+    return _tell_state(options, production)
+
+
+def _assign(options: argparse.Namespace) -> int:
+    production, _ = _production(options)
+    state = production.state()
+    version = state.version_for(options.plan)
+    shown = state.is_shown(options.plan, production.settings)
+    facts = {
+        "plan": options.plan, "step": production.step, "shown": shown,
+        "version": None if version is None else version.to_row(),
+    }  # fmt: skip
+    name = "what the code has: no rollout was begun" if version is None else version.id
+    asked = "its readers are asked to vote" if shown else "its readers are not asked"
+    _tell(options, facts, [f"{name} · {asked}"])
+    return OK
+
+
+def _vote(options: argparse.Namespace) -> int:
+    return _record(options, float(options.vote == "up"), "votes")
+
+
+def _score(options: argparse.Namespace) -> int:
+    return _record(options, options.score, "scores")
+
+
+def _record(options: argparse.Namespace, value: float, by: str) -> int:
+    production, _ = _production(options)
+    fresh = production.mark(
+        options.plan, value, by=by, version=options.version, voter=options.voter
+    )
+    told = "Recorded." if fresh else "The same was recorded before."
+    _tell(options, {"recorded": fresh}, [told])
+    return OK
+
+
+def _status(options: argparse.Namespace) -> int:
+    from prompt_lab import layout
+    from self_improve.rollout import log, telling
+    from self_improve.rollout.production import Production
+
+    lab = layout.find(options.prompt_lab_dir)
+    names = [options.step] if options.step else log.steps(lab)
+    found = [Production(lab, name) for name in names]
+    facts = [telling.facts(one.state(), one.settings) for one in found]
+    lines = [line for one in facts for line in telling.lines(one)]
+    _tell(options, {"steps": facts}, lines or ["No step has a rollout."])
+    return OK
+
+
+def _advance(options: argparse.Namespace) -> int:
+    from self_improve.rollout import production as steps
+    from self_improve.rollout import state as states
+
+    production, lab = _production(options)
+    move = production.advance()
+    label = "SIMULATED " if move.simulated else ""
+    if move.action != steps.WAIT:
+        _commit(lab, f"rollout of {production.step}: {label}{move.action}")
+    facts = {
+        "action": move.action, "told": move.told, "simulated": move.simulated,
+        "outcome": None if move.outcome is None else move.outcome.to_row(),
+    }  # fmt: skip
+    _tell(options, facts, [f"{label}{move.action}: {move.told}"])
+    if move.action == steps.WAIT:
+        return TOO_LITTLE
+    return OK if move.action in {states.WIDEN, states.PROMOTE} else AGAINST
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from self_improve.errors import UsageError
+    from self_improve.rollout.health import Finding
+
+    production, lab = _production(options)
+    capped = (options.max_calls, options.max_tokens, options.max_cost) != (None, None, None)
+    if options.search and not capped:
+        raise UsageError("--search spends money: say how much, with --max-cost, for instance.")
+    watched = production.watch(at_once=options.now)
+    if watched.fresh:
+        _commit(lab, f"watch of {production.step}: {watched.row['finding']}")
+    label = "SIMULATED " if watched.state.simulated else ""
+    lines = [f"{label}{watched.row['finding']}: {watched.row['told']}"]
+    lines += [] if watched.fresh else [f"checked at {watched.row['at']}; --now checks at once"]
+    words = _search_words(options, production.step)
+    facts = {**watched.row, "fresh": watched.fresh, "search": None}
+    if watched.search is not None:
+        command = " ".join(["python run_optimization_iteration.py", *words])
+        facts["search"] = {"why": watched.search, "command": command}
+        lines.append(f"A search is due ({watched.search}):\n  {command}")
+    _tell(options, facts, lines)
+    if watched.search is not None and options.search:
+        return _search(production, lab, words)
+    if watched.search is not None or watched.row["finding"] == Finding.rollback:
+        return AGAINST
+    return TOO_LITTLE if watched.row["finding"] == Finding.inconclusive else OK
+
+
+def _search_words(options: argparse.Namespace, step: str) -> list[str]:
+    words = ["--step", step, "--candidates", str(options.candidates)]
+    words += ["--models", options.models] if options.models else []
+    caps = {"calls": options.max_calls, "tokens": options.max_tokens, "cost": options.max_cost}
+    given = {name: f"{value:.12g}" for name, value in caps.items() if value is not None}
+    return words + [word for name, value in given.items() for word in (f"--max-{name}", value)]
+
+
+def _search(production: Production, lab: Layout, words: Sequence[str]) -> int:
+    """Run the iteration that is due; killed, it is still due and goes on where it stopped."""
+    from self_improve.iteration import command_line as iteration
+
+    # With --new an unfinished one goes on, and after a finished one like it another begins.
+    code: int = iteration.main([*words, "--new", "--prompt-lab-dir", str(lab.root)])
+    if code in {iteration.OK, iteration.REJECTED}:
+        production.searched(" ".join(words), code)
+        _commit(lab, f"search of {production.step} has ended")
+    return code
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    production, lab = _production(options)
+    state = production.rollback(to=options.to, reason=options.reason)
+    _commit(lab, f"rollout of {production.step}: taken back to {state.current}")
+    return _tell_state(options, production)
+
+
+def _drift(options: argparse.Namespace) -> int:
+    from model_gateway import config
+    from model_gateway.ledger import Caps
+    from prompt_lab import layout
+    from prompt_lab.record import Run
+    from self_improve.progress import display
+    from self_improve.rollout import telling
+    from self_improve.rollout.drift import Finding
+    from self_improve.rollout.drift_run import DriftCheck, DriftOrder
+    from self_improve.rollout.production import Production
+    from self_improve.sides import located
+
+    lab = layout.find(options.prompt_lab_dir)
+    catalogue = config.load()
+    named = [name.strip() for name in options.models.split(",") if name.strip()]
+    order = DriftOrder(
+        layout=lab, against=tuple(located(name, lab) for name in options.against),
+        catalogue=catalogue, models=catalogue.choose(named) if named else (),
+        split=options.split, baseline_dir=options.baseline_dir, code=options.code,
+        host_file=options.host, workers=options.workers, seconds=options.timeout,
+        caps=Caps(calls=options.max_calls, tokens=options.max_tokens, dollars=options.max_cost),
+    )  # fmt: skip
+    production = Production(lab, Run(order.against[0]).step)
+    check = DriftCheck(order, production.state())
+    if options.dry_run:
+        expected = asyncio.run(check.expected())
+        _tell(options, vars(expected), [expected.told(), "Nothing was sent."])
+        return OK
+    checked = asyncio.run(check.run(display(quiet=options.json)))
+    production.drifted(checked.to_row(lab))
+    _commit(lab, f"drift check of {production.step}: {checked.drift.told}", lab.history)
+    facts = checked.to_row(lab)
+    _tell(options, facts, telling.drift_lines(facts))
+    codes = {Finding.alike: OK, Finding.changed: AGAINST, Finding.inconclusive: TOO_LITTLE}
+    return codes[checked.drift.finding]
+
+
+def _settings(options: argparse.Namespace) -> int:
+    from prompt_lab import layout
+    from self_improve.rollout import settings
+
+    found = settings.Settings()
+    if not options.defaults:
+        found = settings.load(layout.find(options.prompt_lab_dir))
+    _tell(options, found.model_dump(mode="json"), [found.told().rstrip()])
+    return OK
+
+
+def _production(options: argparse.Namespace) -> tuple[Production, Layout]:
+    from prompt_lab import layout
+    from self_improve.rollout.production import Production
+
+    lab = layout.find(options.prompt_lab_dir)
+    return Production(lab, options.step), lab
+
+
+def _commit(lab: Layout, message: str, *more: Any) -> None:
+    """Commit the log, so that what was decided has a date that nobody can move."""
+    from model_gateway import config
+    from prompt_lab.repository import Repository
+
+    secrets = (*config.load().key_variables, "GITHUB_TOKEN")
+    Repository(lab, secrets=secrets).commit([lab.rollouts, *more], message)
+
+
+def _tell_state(options: argparse.Namespace, production: Production) -> int:
+    from self_improve.rollout import telling
+
+    facts = telling.facts(production.state(), production.settings)
+    _tell(options, facts, telling.lines(facts))
+    return OK
+
+
+def _tell(options: argparse.Namespace, facts: Mapping[str, Any], lines: Sequence[str]) -> None:
+    print(json.dumps(facts) if options.json else "\n".join(lines))
+
+
+def _interrupted() -> int:
+    _say("Interrupted. The same command goes on where this one stopped.")
+    return INTERRUPTED
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "start": _start, "assign": _assign, "vote": _vote, "score": _score, "status": _status,
+    "advance": _advance, "watch": _watch, "rollback": _rollback, "drift": _drift,
+    "settings": _settings,
+}  # fmt: skip

@@ -1,0 +1,27 @@
+"""The ground of iterations, with fewer plans: loops run several of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from tests.self_improve.iteration.conftest import Ground, ground, lab_template
+
+__all__ = ["ground", "lab_template", "small_ground"]
+
+
+@pytest.fixture
+def small_ground(ground: Callable[[str], Ground]) -> Callable[[str], Ground]:  # noqa: F811 - a fixture asked for by name
+    """Return what makes the ground with two train plans and one verify plan."""
+
+    def make(prompt: str) -> Ground:
+        made = ground(prompt)
+        for split, kept in (("train", 2), ("verify", 1)):
+            plans = sorted(p for p in made.layout.split(split).iterdir() if p.is_dir())
+            for plan in plans[kept:]:
+                shutil.rmtree(plan)
+        return made
+
+    return make

@@ -1,0 +1,171 @@
+"""Whole loops on bundled plans, with simulated models and the local forge."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prompt_lab.layout import runs
+from prompt_lab.record import Run
+from prompt_lab.scores import Scores
+from self_improve.optimizer.command_line import main
+from tests.self_improve.iteration.conftest import GOOD, STEP, WEAK, Ground, git
+
+Make = Callable[[str], Ground]
+FAST = ("--skip-downstream", "--skip-spot-check", "--analyse", "never")
+MODELS = "sim-weak,sim-verbose,sim-parrot"
+
+
+def words(ground: Ground, *more: str, models: str = MODELS) -> list[str]:
+    """Return the words of a loop's command."""
+    return [
+        "--models", models, "--repo", str(ground.code), "--prompt-lab-dir",
+        str(ground.layout.root), *FAST, *more,
+    ]  # fmt: skip
+
+
+def requests(ground: Ground) -> int:
+    """Return how many attempts were sent, by everything that lies in the data repo."""
+    return sum(
+        len(path.read_bytes().splitlines())
+        for path in ground.layout.root.rglob("reservations.jsonl")
+    )
+
+
+def order(ground: Ground, number: int, step: str = STEP) -> dict[str, Any]:
+    """Return the order of an iteration."""
+    path = ground.layout.iteration(number, step) / "order.json"
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def test_iterations_go_on_from_the_best_under_one_cap(
+    small_ground: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another candidate is sought from the kept commit; a cap stops them all, a higher goes on."""
+    made = small_ground(WEAK)
+    more = [*FAST, "--max-iterations", "2"]
+    assert made.run(GOOD, *more, "--max-calls", "90", models=MODELS) == 3
+    assert "the cap of 90 calls" in capsys.readouterr().err
+    # Nobody knows what the calls under way have cost, but each has its room under the cap.
+    assert 0 < requests(made) <= 90
+    assert made.run(GOOD, *more, models=MODELS) == 0
+    told = capsys.readouterr().err
+    kept = next(row for row in made.phase("branch")["sides"] if row["name"] != "baseline")
+    second = order(made, 1)
+    assert second["base"] == kept["commit"]
+    assert second["loop"]["stands_on"] == f"pull request 1 ({kept['branch']})"
+    assert second["loop"]["start"] == git(made.code, "rev-parse", "main")
+    assert "2 iterations were asked for" in told
+    [page] = made.layout.analysis.glob("loop_*.md")
+    assert "SIMULATED CONDITIONAL" in page.read_text()
+    assert git(made.layout.root, "status", "--porcelain", "--", "analysis", "history") == ""
+    sent = requests(made)
+    assert made.run(GOOD, *more, models=MODELS) == 0
+    assert requests(made) == sent
+    assert len(list(made.layout.analysis.glob("*/order.json"))) == 2
+
+
+def test_next_step_is_improved_on_the_new_outputs(
+    small_ground: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Upstream first; the step after it reads what the kept candidate's runs wrote."""
+    made = small_ground(WEAK)
+    steps = f"enrich_levers,{STEP}"
+    stage = ["--stages", "3", "--steps", steps, "--force", "--patience", "1"]
+    assert main(words(made, *stage, "--max-iterations", "1")) == 0
+    told = capsys.readouterr().err
+    assert told.index(f"{STEP}: iteration 1") < told.index("enrich_levers: iteration 1")
+    kept = next(iter(made.phase("publish")["candidates"]))
+    second = order(made, 1, "enrich_levers")
+    plans = made.layout.root / second["plans"]
+    facts = json.loads((plans / "snapshot.json").read_text())
+    assert facts["computed_anew"] == ["deduplicate_levers"]
+    assert facts["left_out"] == {}
+    [plan, _] = sorted(p.name for p in (plans / "train").iterdir())
+    source = Run(made.layout.root / facts["outputs_of"][f"train/{plan}/{STEP}"])
+    assert source.path.relative_to(made.layout.root).as_posix() in made.phase("run")["runs"][kept]
+    [name] = [n for n in source.rows()[plan, 0]["outputs"] if n.endswith("potential_levers.json")]
+    new = (plans / "train" / plan / name).read_bytes()
+    assert new == (source.outputs(plan) / name).read_bytes()
+    assert new != (made.layout.plan("train", plan) / name).read_bytes()
+    looked = [Run(p) for p in runs(made.layout) if p.name.endswith("enrich_levers")]
+    assert all(run.meta["code"]["commit"] == second["base"] for run in looked)
+
+
+def test_search_does_not_start_where_nothing_is_to_gain(
+    small_ground: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A baseline of nearly full fitness ends a step before its first iteration."""
+    made = small_ground(GOOD)
+    assert main(words(made, "--steps", "identify_purpose", models="sim-strong")) == 0
+    assert "next to nothing to gain" in capsys.readouterr().err
+    assert list(made.layout.analysis.glob("*/order.json")) == []
+    assert Scores(made.layout).rows() == []
+
+
+def test_killed_loop_goes_on_without_repeating_a_call(small_ground: Make) -> None:
+    """After kill -9 in the cells of the second step's look the same command ends it."""
+    made = small_ground(GOOD)
+    config = made.home / "llm_config"
+    config.mkdir()
+    (config / "slow.toml").write_text(
+        'name = "slow"\nprovider = "simulated"\nmodel_id = "simulated/strong"\nworkers = 1\n'
+        'options = { persona = "strong", latency_seconds = 0.4 }\n'
+        "price = { input = 0, output = 0 }\n"
+    )
+    more = ["--stages", "3", "--steps", "identify_purpose,plan_type"]
+    command = [
+        sys.executable, "-m", "self_improve.optimizer", *words(made, *more, models="slow"),
+        "--judge", "slow", "--proposer", "slow",
+    ]  # fmt: skip
+    environment = {**os.environ, "PLUMBLINE_LLM_CONFIG": str(config)}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while _rows(made.layout.history) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert _rows(made.layout.history) == 3
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("next to nothing to gain") == 2
+    assert len(runs(made.layout)) == 2
+    sent = Counter(
+        (attempt.cell, attempt.key, attempt.number)
+        for path in runs(made.layout)
+        for attempt in Run(path).attempts()
+    )
+    assert set(sent.values()) == {1}
+
+
+def _rows(history: Path) -> int:
+    return sum(len(p.read_bytes().splitlines()) for p in history.rglob("outputs.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--stages", "2"], "Which step?"),
+        (["--stages", "2", "--steps", "plan_type,identify_purpose"], "Say --stages 3"),
+        (["--steps", "no_such_step"], "no_such_step has no rubric"),
+    ],
+)
+def test_steps_that_do_not_fit_are_refused(
+    small_ground: Make, capsys: pytest.CaptureFixture[str], more: list[str], told: str
+) -> None:
+    """Before anything is run."""
+    made = small_ground(GOOD)
+    assert main(words(made, *more)) == 2
+    assert told in capsys.readouterr().err
+    assert runs(made.layout) == []

@@ -1,0 +1,134 @@
+"""When a loop ends, and what it goes on from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prompt_lab.layout import Layout
+from self_improve import calibration
+from self_improve.calibration import Noise, Spread
+from self_improve.iteration import place as places
+from self_improve.iteration.judging import rubric_of
+from self_improve.iteration.place import Place
+from self_improve.optimizer.rounds import Kept, Round, latest_kept, plateau, read, rounds_of
+
+STEP = "identify_potential_levers"
+RUBRIC = rubric_of(STEP)
+NOISE = calibration.assumed(RUBRIC)
+KEPT = Kept(
+    candidate="c", branch="plumbline/c", commit="1" * 40, pull_request=4, told="YES", gain=1.0,
+    deviation=1.0, drift=1.4, pairs=16,
+)  # fmt: skip
+
+
+def rounds(*gains: float | None) -> list[Round]:
+    """Return iterations that gained so much; None kept nothing."""
+    place = Place(Layout(Path("lab")), Path("lab/analysis/0_x"))
+    return [
+        Round(
+            place=place, step=STEP, base="0" * 40, finished=True,
+            kept=None if gain is None else replace(KEPT, gain=gain),
+        )
+        for gain in gains
+    ]  # fmt: skip
+
+
+def test_level_is_reached_when_nothing_was_kept() -> None:
+    """As many iterations as the patience without a better candidate end a step."""
+    told = plateau(rounds(2.0, None, None), 2, RUBRIC, NOISE)
+    assert told is not None
+    assert "the last 2 iterations gained +0.00" in told
+
+
+@pytest.mark.parametrize("gains", [(None,), (2.0, None), (None, 2.0)])
+def test_level_is_not_reached_early(gains: tuple[float | None, ...]) -> None:
+    """Fewer iterations than the patience, or one that gained, go on."""
+    assert plateau(rounds(*gains), 2, RUBRIC, NOISE) is None
+
+
+def test_gain_within_the_noise_is_none() -> None:
+    """1.96 standard errors of 1.0 × 1.4 / √16 are .69: .6 is within, .8 is not."""
+    assert plateau(rounds(0.6), 1, RUBRIC, NOISE) is not None
+    assert plateau(rounds(0.8), 1, RUBRIC, NOISE) is None
+
+
+def test_noise_of_several_gains_adds_up_in_squares() -> None:
+    """Four gains of .3 are 1.2, which is within 1.96 × √4 × .35 = 1.37."""
+    assert plateau(rounds(0.3, 0.3, 0.3, 0.3), 4, RUBRIC, NOISE) is not None
+    assert plateau(rounds(0.4, 0.4, 0.4, 0.4), 4, RUBRIC, NOISE) is None
+
+
+def test_calibration_stands_in_for_a_deviation_that_is_unknown() -> None:
+    """Else twice the smallest effect that matters does."""
+    unknown = replace(KEPT, deviation=None)
+    measured = Noise(
+        step=STEP, rubric_version=1, batches=3, pairs=30, composite=Spread(deviation=2.0, pairs=30)
+    )
+    assert unknown.error(RUBRIC, measured) == pytest.approx(2.0 * 1.4 / 4)
+    assert unknown.error(RUBRIC, NOISE) == pytest.approx(2 * RUBRIC.minimal_effect * 1.4 / 4)
+
+
+def test_last_that_was_kept_is_the_best() -> None:
+    """Every candidate that was kept was better than the one before it."""
+    found = latest_kept(rounds(1.0, 0.5, None))
+    assert found is not None
+    assert found.gain == 0.5
+    assert latest_kept(rounds(None)) is None
+
+
+def begun(root: Path, loop: str) -> Place:
+    """Return an iteration that was begun for a loop."""
+    layout = Layout(root)
+    return places.begin(layout, STEP, {"step": STEP, "base": "0" * 40, "loop": {"name": loop}})
+
+
+def end(place: Place, ended: str, word: str = "KEEP", **said: Any) -> None:
+    """Write the markers of an iteration that ended so."""
+    composite = {"effect": 1.5, "deviation": 1.0, "drift": 1.4, "pairs": 9}
+    side = {"name": "c", "branch": "plumbline/c", "commit": "2" * 40, "pull_request": 3}
+    found: dict[str, Any] = {
+        "evaluate": {"candidates": {"c": {"word": word, "composite": composite}}},
+        "branch": {"sides": [side]},
+        "analyse": said,
+        "publish": {"candidates": {"c": {"end": ended, "told": ended, "url": "u"}}},
+    }
+    (place.path / "phases").mkdir()
+    for name, row in found.items():
+        (place.path / "phases" / f"{name}.json").write_text(json.dumps(row))
+
+
+@pytest.mark.parametrize(
+    ("ended", "word", "said", "goes_on"),
+    [
+        ("YES", "KEEP", {}, True),
+        ("CONDITIONAL", "KEEP", {"skipped": "x"}, True),
+        ("CONDITIONAL", "KEEP", {"objections": ["it invents"]}, False),
+        ("CONDITIONAL", "KEEP", {"judge": -1}, False),
+        ("CONDITIONAL", "INCONCLUSIVE", {"judge": 1}, False),
+        ("INCONCLUSIVE", "INCONCLUSIVE", {}, False),
+        ("NO", "REJECT", {}, False),
+    ],
+)
+def test_loop_builds_on_what_nobody_doubted(
+    tmp_path: Path, ended: str, word: str, said: dict[str, Any], goes_on: bool
+) -> None:
+    """A check that was skipped is no doubt; an objection or the judge's dislike is."""
+    place = begun(tmp_path, "a")
+    end(place, ended, word, **said)
+    found = read(place)
+    assert found.ends == (ended,)
+    assert (found.kept is not None) is goes_on
+
+
+def test_loops_do_not_share_iterations(tmp_path: Path) -> None:
+    """Each finds its own, in their order, unfinished ones included."""
+    one, other, two = begun(tmp_path, "a"), begun(tmp_path, "b"), begun(tmp_path, "a")
+    end(one, "YES")
+    found = rounds_of(Layout(tmp_path), "a")
+    assert [(r.place.path, r.finished) for r in found] == [(one.path, True), (two.path, False)]
+    assert [r.place.path for r in rounds_of(Layout(tmp_path), "b")] == [other.path]
