@@ -39,6 +39,11 @@ COMMANDS = {
         parser="self_improve.evaluate:parser",
         main="self_improve.evaluate:main",
     ),
+    "iterate": Command(
+        help="judge a change to a step's prompts, from a candidate to a pull request",
+        parser="self_improve.iteration.options:parser",
+        main="self_improve.iteration.command_line:main",
+    ),
     "generators": Command(
         help="list what can propose candidates, with what each needs and costs",
         parser="self_improve.generators.command_line:parser",

@@ -1,52 +1,118 @@
-"""What `make demo` shows: one step re-executed over sample plans and simulated models."""
+"""What `make demo` shows: a step re-executed, and three changes of its prompt judged end to end.
+
+Everything is simulated and labelled so. The pipeline's code is copied into a git repository of its
+own, with a weaker prompt than it ships with, so that there is something to improve.
+"""
 
 from __future__ import annotations
 
+import ast
 import json
 import shlex
+import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from prompt_lab import command_line as lab
 from prompt_lab.layout import Layout, runs
 from prompt_lab.record import Run
-from self_improve import runner
+from self_improve import git_command, host, patch, runner
+from self_improve.iteration import command_line as iteration
 
 STEP = "identify_potential_levers"
 MODELS = ("sim-strong", "sim-verbose", "sim-weak")
+CONSTANT = "LEVERS_SYSTEM_PROMPT"
+SURFACE = f"worker_plan.steps.{STEP}:{CONSTANT}"
+_DEMAND = "Give each effect as a figure with a percent sign, such as 25% or 40%, for [whom].\n"
 
 
 def main(place: Path) -> int:
-    """Make a data repo with the sample plans in `place`, run a step on it, say where to look."""
-    root = (place / "lab").resolve()
+    """Make a data repo and a pipeline in `place`, run a step, judge three changes of it."""
+    root, code = (place / "lab").resolve(), (place / "pipeline").resolve()
     _heading(f"1. A data repo with five train plans and two verify plans: {root}")
-    code = lab.main(["init", str(root), "--samples"])
-    if code != 0:
-        return code
+    ended = lab.main(["init", str(root), "--samples"])
+    if ended != 0:
+        return ended
     command = [
         "--step", STEP, "--models", ",".join(MODELS), "--split", "train",
         "--prompt-lab-dir", str(root), "--new",
     ]  # fmt: skip
     _heading("2. One step, five plans, three SIMULATED models")
     print(f"python -m self_improve.runner {shlex.join(command)}\n")
-    code = runner.main(command)
-    if code != 0:
-        return code
-    _heading("3. What came of it")
-    made = [Run(path) for path in runs(Layout(root))[-len(MODELS) :]]
-    _show(made)
-    _heading("4. Go on")
-    print(
-        "List the steps and their prompt surfaces:\n"
-        "  .venv/bin/plumbline steps\n"
-        "Put your own text in place of a prompt, for one run:\n"
-        f"  .venv/bin/plumbline steps --step {STEP} --texts\n"
-        f"  .venv/bin/plumbline run --step {STEP} --model sim --prompt-lab-dir {root} \\\n"
-        "      --prompt LEVERS_SYSTEM_PROMPT=my_prompt.txt\n"
-        'Use a real model, on your own plans: README.md, "The first hour".\n'
-        "A simulated model is never evidence: it shows how things work, not what is better."
-    )
+    ended = runner.main(command)
+    if ended != 0:
+        return ended
+    _show([Run(path) for path in runs(Layout(root))[-len(MODELS) :]])
+    _heading(f"3. Three changes of its prompt, judged against a weakened one: {code}")
+    good = _pipeline(code)
+    for name, text in _candidates(good):
+        file = place / f"{name}.txt"
+        file.write_text(text, encoding="utf-8")
+        words = [
+            "--step", STEP, "--models", ",".join(MODELS), "--prompt", f"{CONSTANT}={file}",
+            "--repo", str(code), "--prompt-lab-dir", str(root), "--rationale", f"{name} prompt",
+        ]  # fmt: skip
+        print(f"\npython run_optimization_iteration.py {shlex.join(words)}\n", flush=True)
+        ended = iteration.main(words)
+        if ended not in {iteration.OK, iteration.REJECTED}:
+            return ended
+    _heading("4. Where to look, and how to go on")
+    _say_where(root)
     return 0
+
+
+def weakened(good: str) -> str:
+    """Return a prompt with one example only, that demands figures and shows a placeholder."""
+    first, _, rest = good.partition("> Rehearsal")
+    return f"{first}{_DEMAND}\n{rest[rest.index('In `strategic_rationale`') :]}"
+
+
+def spoiled(weak: str) -> str:
+    """Return a prompt that makes everything worse that the weak one does badly."""
+    start = weak.index("> Whoever")
+    shorter = weak[:start] + weak[weak.index(_DEMAND) :]
+    more = "Write [the figure] % for [the party] in each of the texts, as in 60% or 75%.\n"
+    return shorter.replace(_DEMAND, _DEMAND + more * 3)
+
+
+def reworded(weak: str) -> str:
+    """Return a prompt of the same form and meaning in other words."""
+    return weak.replace("You advise people", "You counsel people", 1)
+
+
+def _candidates(good: str) -> Iterator[tuple[str, str]]:
+    weak = weakened(good)
+    yield "better", good
+    yield "worse", spoiled(weak)
+    yield "reworded", reworded(weak)
+
+
+def _pipeline(code: Path) -> str:
+    """Make the pipeline's repository, unless it is there; return the prompt that it ships with."""
+    source = host.own_code() / "worker_plan"
+    file = source / "steps" / f"{STEP}.py"
+    good = _constant(file.read_text(encoding="utf-8"))
+    if not (code / ".git").is_dir():
+        shutil.rmtree(code, ignore_errors=True)
+        shutil.copytree(source, code / "worker_plan", ignore=shutil.ignore_patterns("__pycache__"))
+        for name, change in patch.patched(code, {SURFACE: weakened(good)}).items():
+            (code / name).write_bytes(change.after)
+        git_command.run(code.parent, "init", "--quiet", "--initial-branch=main", str(code))
+        git_command.run(code, "add", ".")
+        author = ("-c", "user.name=Plumbline", "-c", "user.email=plumbline@localhost")
+        git_command.run(
+            code, *author, "commit", "--quiet", "-m", "The pipeline, with a weak prompt"
+        )
+    return good
+
+
+def _constant(source: str) -> str:
+    for node in ast.parse(source).body:
+        names = [t.id for t in getattr(node, "targets", []) if isinstance(t, ast.Name)]
+        if isinstance(node, ast.Assign) and names == [CONSTANT]:
+            return str(ast.literal_eval(node.value))
+    raise LookupError(f"{STEP} has no {CONSTANT} any more.")
 
 
 def _show(made: list[Run]) -> None:
@@ -56,9 +122,22 @@ def _show(made: list[Run]) -> None:
         names = "; ".join(lever["name"] for lever in levers[:4])
         print(f"SIMULATED {run.model}: {len(levers)} levers for {first}: {names}; ...")
         print(f"  {run.path}")
+
+
+def _say_where(root: Path) -> None:
+    layout = Layout(root)
     print(
-        "Each directory holds meta.json (code, prompts, inputs, seed), attempts.jsonl (every "
-        "request and reply), outputs.jsonl (one row a cell), outputs/, and done.json."
+        f"Every request and reply:      {layout.history}\n"
+        f"Pull requests with verdicts:  {layout.forge / 'pulls'}\n"
+        f"What agents and judge said:   {layout.analysis}\n"
+        f"Scoreboard and failures:      {layout.scores}\n"
+        "What was gained:              "
+        f".venv/bin/plumbline lab progress --prompt-lab-dir {root}\n"
+        "Steps and prompt surfaces:    .venv/bin/plumbline steps\n"
+        "A whole plan, with a report:  "
+        '.venv/bin/plumbline plan run --model sim --plan "A bakery on a canal boat."\n'
+        'Real models, your own plans:  README.md, "The first hour"\n'
+        "A simulated model is never evidence: it shows how things work, not what is better."
     )
 
 

@@ -6,9 +6,9 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
+from typing import NamedTuple
 
 from self_improve.metric import Measured, Span
 from self_improve.subject import Subject, Units
@@ -20,8 +20,7 @@ _FIGURE = re.compile(rf"\d+(?:[{_MARKS}]\d+)*")
 _MARK = re.compile(f"[{_MARKS}]")
 
 
-@dataclass(frozen=True)
-class Figure:
+class Figure(NamedTuple):
     """One number in a text: what it may mean, and where it stands."""
 
     readings: frozenset[str]

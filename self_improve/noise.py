@@ -66,21 +66,25 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
 def _execute(options: argparse.Namespace) -> int:
     from prompt_lab import atomic, layout
     from rubrics import load
-    from self_improve import calibration, repeated_runs
+    from self_improve import calibration, repeated_runs, run_names
     from self_improve.errors import UsageError
-    from self_improve.sides import data_repo, located, measured, measurer_for
+    from self_improve.rubric_choice import rubric_for
+    from self_improve.sides import measured, measurer_for
 
-    lab = data_repo(options.prompt_lab_dir)
+    lab = run_names.lab_of(options.prompt_lab_dir)
     batches = [
-        [[located(name, lab) for name in side.split(",")] for side in _two(text)]
+        [[run_names.find(name, lab) for name in side.split(",")] for side in _two(text)]
         for text in options.alike
-    ] or [list(b) for b in repeated_runs.again(layout.find(options.prompt_lab_dir), options.step)]
+    ]
+    if not batches:
+        known = lab or layout.find(options.prompt_lab_dir)
+        batches = [list(batch) for batch in repeated_runs.again(known, options.step)]
     if not batches:
         raise UsageError(
             f"No run of {options.step} was run again with nothing changed. Do it with "
             "`python -m self_improve.runner ... --new`, or name such runs with --alike."
         )
-    rubric = rubric_for(options.step)
+    rubric = rubric_for(batches[0][0][0])
     with measurer_for(rubric, options.baseline_dir, lab) as measurer:
         pairings = [measured(old, new, measurer).pairing for old, new in batches]
         sources = [f"{_names(old)} = {_names(new)}" for old, new in batches]

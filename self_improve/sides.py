@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,23 +12,12 @@ from prompt_lab.layout import Layout
 from rubrics.rubric import Rubric
 from self_improve.baselines import Baselines
 from self_improve.comparability import Comparability
-from self_improve.errors import UsageError
 from self_improve.measure import Measurer
 from self_improve.measured import CellKey, MeasuredCell, MeasuredRun
 from self_improve.pairing import Pairing, pair, shifts
 from self_improve.store import Store, default_path
 
 REAL, SIMULATED, HISTORICAL = "real", "simulated", "historical"
-
-
-def data_repo(given: str | None) -> Layout | None:
-    """Return the data repo that is named, or that the environment names; None if none is.
-
-    Raises:
-        LabError: what is named is no data repo.
-    """
-    named = given or os.environ.get(layout.VARIABLE)
-    return layout.find(named) if named else None
 
 
 @contextmanager
@@ -47,38 +35,6 @@ def measurer_for(
     known = Baselines((*folders, *splits)) if folders or splits else None
     with Store(default_path()) as store:
         yield Measurer(rubric, baselines=known, store=store)
-
-
-def located(name: str, lab: Layout | None) -> Path:
-    """Return the directory of a run from its path, its number, or `<number // 100>/<the rest>`.
-
-    Raises:
-        UsageError: there is no such run.
-    """
-    path = Path(name).expanduser()
-    if (path / "meta.json").is_file():
-        return path.resolve()
-    number = _number(name)
-    if number is None:
-        raise UsageError(
-            f"{name} is no run: it is neither a directory with meta.json nor a number."
-        )
-    if lab is None:
-        raise UsageError(
-            f"Run {name} is meant by its number, so the data repo must be known: say "
-            f"--prompt-lab-dir DIR or set {layout.VARIABLE}."
-        )
-    for run in layout.runs(lab):
-        if layout.number_of(run) == number:
-            return run
-    raise UsageError(f"There is no run {name} in {lab.history}.")
-
-
-def _number(name: str) -> int | None:
-    folder, slash, rest = name.rpartition("/")
-    if not rest.isdecimal() or (slash and not folder.isdecimal()):
-        return None
-    return int(rest) + (int(folder) * layout.PER_FOLDER if slash else 0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,13 +90,14 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
             resume_budget=60,
             jobs=options.jobs,
         )
-        kept = options.out / campaign.RESULTS
+        place = options.out / "figures" / "generators"
+        kept = place / campaign.RESULTS
         if options.new:
             kept.unlink(missing_ok=True)
         told = (lambda _: None) if options.json else _progress
-        results, resumed = campaign.run(plan, options.out, told)
+        results, resumed = campaign.run(plan, place, told)
         found = standings(results)
-        drawn = figures.draw(found, resumed, options.out / "figures" / "generators")
+        drawn = figures.draw(found, resumed, place)
         page = report.page(
             found, resumed, results, drawn, command=_command(arguments),
             seconds=time.monotonic() - began,

@@ -21,7 +21,7 @@ from self_improve.benchmark.landscapes import Landscape
 from self_improve.benchmark.resuming import Resumed, resume
 from self_improve.benchmark.searching import Bench, Result
 from self_improve.benchmark.standings import ORACLE
-from self_improve.errors import UsageError
+from self_improve.errors import ImproveError, UsageError
 from self_improve.generators import catalogue
 
 MOST_CELLS = 500
@@ -97,6 +97,7 @@ def run(
 
     Raises:
         OSError: the folder cannot be written.
+        ImproveError: searches broke; all others were run and kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
     done: dict[Task, dict[str, Any]] = {
@@ -104,6 +105,7 @@ def run(
     }
     wanted = tasks(plan)
     todo = [task for task in wanted if task not in done]
+    broken: list[str] = []
     kept = Appender(folder / RESULTS)
     # A fresh process: what is set in the host's modules must not leak from one to another.
     context = multiprocessing.get_context("spawn")
@@ -114,11 +116,22 @@ def run(
             }
             for count, future in enumerate(as_completed(under_way), start=1):
                 task = under_way[future]
-                done[task] = future.result()
+                try:
+                    done[task] = future.result()
+                except Exception as error:  # noqa: BLE001 - one search that breaks ends no other
+                    broken.append(f"{task.kind} {task.generator} on {task.number}: {error!r}")
+                    told(broken[-1])
+                    continue
                 kept.append({"task": vars(task), "result": done[task]}, sync=True)
                 told(f"{count}/{len(todo)} {task.kind} {task.generator} on {task.number}")
     finally:
         kept.close()
+    if broken:
+        told_all = "\n  ".join(broken)
+        raise ImproveError(
+            f"{len(broken)} of {len(todo)} searches broke; all others are kept, and the same "
+            f"command tries these again:\n  {told_all}"
+        )
     rows = [(task, done[task]) for task in wanted]
     searches = [Result.from_row(row) for task, row in rows if task.kind == _SEARCH]
     resumed = [Resumed.from_row(row) for task, row in rows if task.kind == _RESUME]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DOT, _LINE, _MISSED = "#1f5f8b", "#9bb8cc", "#b04a2f"
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "plumbline", "svg.fonttype": "path", "font.size": 9,
     "axes.spines.top": False, "axes.spines.right": False, "figure.autolayout": True,
 }  # fmt: skip
@@ -75,11 +75,11 @@ def _in_order(found: Standings, resumed: Sequence[Resumed]) -> list[Resumed]:
 
 
 def _saved(folder: Path, name: str, question: str, make: Callable[[], Any]) -> tuple[str, str]:
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
     figure = make()
     figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-    pyplot.close(figure)
+    plt.close(figure)
     return name, question
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Self
 
 from model_gateway import config
@@ -112,11 +113,13 @@ class Bench:
         """
         began = time.monotonic()
         texts = {**self.step.texts, SURFACE: landscape.start}
-        async with Gateway() as gateway, Counsel(gateway, folder, seed=landscape.seed) as counsel:
+        async with Gateway() as gateway:
             direct = DirectCells(
                 gateway, self.step, self.rubric, landscape.models, seed=landscape.seed
             )
-            watched = _Watched(direct, counsel, folder / CELLS if keep else None, die_at=die_at)
+            watched = _Watched(
+                gateway, folder, direct, seed=landscape.seed, keep=keep, die_at=die_at
+            )
             setting = Setting(
                 step=STEP, texts=texts, searched=(SURFACE,), cases=landscape.cases, cells=budget,
                 seed=landscape.seed, proposer=self.proposer, judge=self.judge,
@@ -125,10 +128,8 @@ class Bench:
                 material=self.material,
             )  # fmt: skip
             search = Search(setting=setting, measure=watched.measure, counsel=watched)
-            try:
+            async with watched:
                 found = await search.run(self._made(name))
-            finally:
-                watched.close()
             searched = time.monotonic() - began
             gains = await self._held_out(direct, search.baseline, found, landscape)
         return _result(name, landscape, budget, found, watched, gains, searched)
@@ -156,18 +157,26 @@ class Bench:
         return gains
 
 
-class _Watched:
+class _Watched(Counsel):
     """Stands between a search and what it costs: counts, keeps the outcomes, and may die."""
 
     def __init__(
-        self, direct: DirectCells, counsel: Counsel, path: Path | None, *, die_at: int | None
+        self,
+        gateway: Gateway,
+        folder: Path,
+        direct: DirectCells,
+        *,
+        seed: int,
+        keep: bool,
+        die_at: int | None,
     ) -> None:
+        super().__init__(gateway, folder, seed=seed)
+        folder.mkdir(parents=True, exist_ok=True)
         self._direct = direct
-        self._counsel = counsel
         self._die_at = die_at
-        rows = read_rows(path)[0] if path is not None else []
+        rows = read_rows(folder / CELLS)[0] if keep else []
         self._known = {(row["proposal"], row["case"]): row for row in rows}
-        self._kept = Appender(path) if path is not None else None
+        self._kept = Appender(folder / CELLS) if keep else None
         self.asked = self.cells = 0
         self.spent: list[tuple[int, int]] = []
         self.seconds = 0.0
@@ -197,12 +206,17 @@ class _Watched:
         began = time.monotonic()
         self.asked += 1
         try:
-            return await self._counsel.ask(role, model, call, repeat=repeat)
+            return await super().ask(role, model, call, repeat=repeat)
         finally:
             self.seconds += time.monotonic() - began
 
-    def close(self) -> None:
-        """Close what keeps the outcomes."""
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await super().__aexit__(kind, error, trace)
         if self._kept is not None:
             self._kept.close()
 

@@ -164,7 +164,7 @@ def outcome_of(
 
 
 class LateFlaws(Sequence[Flaw]):
-    """The flaws of a cell, found when somebody looks: most cells of a search show them to nobody."""
+    """The flaws of a cell, found when somebody looks: most of a search's cells are never shown."""
 
     def __init__(self, content: OpenCell, cell: MeasuredCell, rubric: Rubric) -> None:
         self._content = content

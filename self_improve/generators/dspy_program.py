@@ -57,7 +57,7 @@ class DspyTask:
         dspy, predicted, searched = self.dspy, self._predicted, self._trial.searched
 
         # It is copied deeply again and again, so it holds neither trial nor bridge.
-        class Step(dspy.Module):  # type: ignore[misc]
+        class Step(dspy.Module):  # type: ignore[misc,name-defined]
             def __init__(self) -> None:
                 super().__init__()
                 for number, surface in enumerate(searched):
@@ -100,15 +100,8 @@ class DspyTask:
         asked = self._answered
 
         class Ours(self.dspy.Adapter):  # type: ignore[misc,name-defined]
-            def __call__(
-                self,
-                lm: Any,
-                lm_kwargs: Any,
-                signature: Any,
-                demos: Any,
-                inputs: Any,  # noqa: ARG002
-            ) -> list[dict[str, str]]:
-                return [asked(signature, inputs)]
+            def __call__(self, *_: Any, **given: Any) -> list[dict[str, str]]:
+                return [asked(given["signature"], given["inputs"])]
 
         return Ours()
 

@@ -116,9 +116,9 @@ class _Adapter:
 
     def make_reflective_dataset(
         self,
-        candidate: dict[str, str],
+        candidate: dict[str, str],  # noqa: ARG002
         eval_batch: Any,
-        components_to_update: list[str],  # noqa: ARG002
+        components_to_update: list[str],
     ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """Return what was given, written and found in the minibatch, for each text."""
         self._shown = list(eval_batch.trajectories or [])

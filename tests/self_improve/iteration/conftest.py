@@ -20,6 +20,7 @@ from prompt_lab.populate import populate
 from prompt_lab.progress import Lines
 from prompt_lab.source import Wish, offers, samples
 from self_improve import patch
+from self_improve.demo import weakened
 from self_improve.iteration.command_line import main
 from worker_plan.steps.identify_potential_levers import LEVERS_SYSTEM_PROMPT
 
@@ -27,16 +28,6 @@ STEP = "identify_potential_levers"
 SURFACE = f"worker_plan.steps.{STEP}:LEVERS_SYSTEM_PROMPT"
 MODELS = "sim-strong,sim-weak,sim-verbose"
 GOOD = LEVERS_SYSTEM_PROMPT
-
-
-def weakened(text: str) -> str:
-    """Return a prompt with one example only, that demands figures and shows placeholders."""
-    first, _, rest = text.partition("> Rehearsal")
-    tail = rest[rest.index("In `strategic_rationale`") :]
-    demand = (
-        "Give each effect as a figure with a percent sign, such as 25% or 40%, and name [whom].\n"
-    )
-    return f"{first}{demand}\n{tail}"
 
 
 WEAK = weakened(GOOD)
