@@ -39,6 +39,16 @@ COMMANDS = {
         parser="self_improve.evaluate:parser",
         main="self_improve.evaluate:main",
     ),
+    "compare": Command(
+        help="compare two sets of runs: KEEP, REJECT or INCONCLUSIVE",
+        parser="self_improve.compare:parser",
+        main="self_improve.compare:main",
+    ),
+    "noise": Command(
+        help="measure how far runs of identical prompts lie apart",
+        parser="self_improve.noise:parser",
+        main="self_improve.noise:main",
+    ),
     "iterate": Command(
         help="judge a change to a step's prompts, from a candidate to a pull request",
         parser="self_improve.iteration.options:parser",

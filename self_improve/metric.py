@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 from rubrics.rubric import MetricUse
 from self_improve.measured import MeasuredCell
 from self_improve.subject import Subject, Units
+from self_improve.tokens import Numbers
 
 Range = tuple[float, float]
 
@@ -54,10 +55,25 @@ class CellMetric(_Described, Protocol):
 
 @runtime_checkable
 class AcrossMetric(_Described, Protocol):
-    """Measures each cell of a run by what the cells of other plans hold."""
+    """Measures each cell of a run by what the cells of other plans hold.
 
-    def across(self, subjects: Sequence[Subject], use: MetricUse) -> Sequence[Measured | None]:
+    What is gathered of a cell is small, because that of all cells is kept at once.
+    """
+
+    def gather(self, subject: Subject, use: MetricUse) -> Numbers:
+        """Return what of a cell is held against the other cells."""
+        ...
+
+    def across(
+        self, plans: Sequence[str], gathered: Sequence[Numbers], use: MetricUse
+    ) -> Sequence[float | None]:
         """Return the value of each cell, in order."""
+        ...
+
+    def spans(
+        self, subject: Subject, plans: Sequence[str], gathered: Sequence[Numbers], use: MetricUse
+    ) -> Iterable[Span]:
+        """Return what made the value of one of the cells."""
         ...
 
 

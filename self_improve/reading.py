@@ -15,6 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json
+
 from model_gateway.jsonl import Row, read_rows
 from model_gateway.usage import USAGE
 from prompt_lab.record import ATTEMPTS, Run
@@ -192,7 +194,7 @@ class CellReading:
         if not name.endswith(".json"):
             return data.decode("utf-8", "replace")
         try:
-            return json.loads(data)
+            return _json(data)
         except (ValueError, RecursionError) as error:
             raise Refusal(UNREADABLE) from error
 
@@ -300,6 +302,14 @@ def read(path: Path, rubric: Rubric) -> RunReading:
 def plan_cell(plan: str, folder: Path, rubric: Rubric) -> CellReading:
     """Return a baseline plan as if it were a cell of a run."""
     return CellReading(plan=plan, model="", repeat=0, row={}, folder=folder, rubric=rubric)
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return from_json(data)
+    except ValueError:
+        # It takes half characters, which the faster one does not.
+        return json.loads(data)
 
 
 def _items_in(value: Any, source: Source) -> list[Any]:

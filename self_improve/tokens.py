@@ -166,23 +166,40 @@ def _codes(text: str) -> Numbers:
 class Text:
     """A string whose tokens are found once, when first asked for. Equal only to itself."""
 
+    __slots__ = ("_folded", "_ids", "_tokens", "string")
+
     def __init__(self, string: str) -> None:
         self.string = string
+        self._folded: str | None = None
+        self._tokens: list[str] | None = None
+        self._ids: Numbers | None = None
 
-    @cached_property
+    @property
     def folded(self) -> str:
         """The text without differences of case, width and spacing."""
-        return " ".join(folded(self.string).split())
+        if self._folded is None:
+            self._folded = " ".join(folded(self.string).split())
+        return self._folded
 
-    @cached_property
+    @property
     def tokens(self) -> list[str]:
         """The tokens."""
-        return _pattern(self.folded).findall(self.folded)
+        if self._tokens is None:
+            self._tokens = _pattern(self.folded).findall(self.folded)
+        return self._tokens
 
-    @cached_property
+    @property
     def ids(self) -> Numbers:
         """The tokens as 64-bit numbers, equal for equal tokens within this process."""
-        return np.fromiter(map(hash, self.tokens), np.int64, len(self.tokens)).view(np.uint64)
+        if self._ids is None:
+            found = np.fromiter(map(hash, self.tokens), np.int64, len(self.tokens))
+            self._ids = found.view(np.uint64)
+        return self._ids
+
+    @property
+    def name(self) -> str:
+        """The tokens in one line: equal for two names that differ only in signs and case."""
+        return " ".join(self.tokens)
 
     def has_words(self, least: float) -> bool:
         """Whether the text is at least so many words long."""
@@ -190,11 +207,6 @@ class Text:
             return words(self.tokens) >= least
         found = islice(_PLAIN_WORD.finditer(self.string), math.ceil(least))
         return sum(1 for _ in found) >= least
-
-    @property
-    def name(self) -> str:
-        """The tokens in one line: equal for two names that differ only in signs and case."""
-        return " ".join(self.tokens)
 
 
 class Pool:

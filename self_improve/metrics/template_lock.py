@@ -17,39 +17,58 @@ import numpy as np
 
 from rubrics.rubric import MetricUse
 from self_improve import tokens
-from self_improve.metric import Measured, Span, setting
-from self_improve.subject import Subject, Units
+from self_improve.metric import Span, setting
+from self_improve.subject import Subject
 from self_improve.tokens import Numbers
 
 UNIT, RANGE = "share of n-grams", (0.0, 1.0)
 PARAMETERS = {"plans": 3, "tokens": 4}
 
 
-def across(subjects: Sequence[Subject], use: MetricUse) -> Sequence[Measured | None]:
+def gather(subject: Subject, use: MetricUse) -> Numbers:
+    """Return the n-grams of a cell."""
+    return subject.units(use.fields).group.grams(setting(use, PARAMETERS, "tokens")).hashes
+
+
+def across(
+    plans: Sequence[str], gathered: Sequence[Numbers], use: MetricUse
+) -> Sequence[float | None]:
     """Return each cell's share of n-grams that three or more plans have."""
-    size, least = setting(use, PARAMETERS, "tokens"), setting(use, PARAMETERS, "plans")
+    common = _common(plans, gathered, use)
+    if common is None:
+        return [None] * len(plans)
+    return [
+        float(tokens.among(grams, common).mean()) if len(grams) else None for grams in gathered
+    ]
+
+
+def spans(
+    subject: Subject, plans: Sequence[str], gathered: Sequence[Numbers], use: MetricUse
+) -> Iterator[Span]:
+    """Yield the n-grams of a cell that three or more plans have."""
+    common, size = _common(plans, gathered, use), setting(use, PARAMETERS, "tokens")
+    units = subject.units(use.fields)
+    grams = units.group.grams(size)
+    if common is None:
+        return
+    for place in np.nonzero(tokens.among(grams.hashes, common))[0].tolist():
+        unit = units.all[int(grams.owners[place])]
+        start, text = int(grams.starts[place]), unit.text.string
+        found = tokens.spans(text, start, start + size) or (0, len(text))
+        yield Span(where=unit.where, text=text, start=found[0], end=found[1])
+
+
+def _common(
+    plans: Sequence[str], gathered: Sequence[Numbers], use: MetricUse
+) -> Numbers | None:
+    """Return the n-grams of three or more plans, sorted; None where there are fewer plans."""
     by_plan: defaultdict[str, list[Numbers]] = defaultdict(list)
-    for subject in subjects:
-        by_plan[subject.plan].append(subject.units(use.fields).group.grams(size).hashes)
+    for plan, grams in zip(plans, gathered, strict=True):
+        by_plan[plan].append(grams)
+    least = setting(use, PARAMETERS, "plans")
     if len(by_plan) < least:
-        return [None] * len(subjects)
+        return None
     kinds = [np.unique(np.concatenate(grams)) for grams in by_plan.values()]
     every, counts = np.unique(np.concatenate(kinds), return_counts=True)
-    common = every[counts >= least]
-    return [_measured(subject.units(use.fields), common, size) for subject in subjects]
-
-
-def _measured(units: Units, common: Numbers, size: int) -> Measured | None:
-    grams = units.group.grams(size)
-    if not len(grams.hashes):
-        return None
-    shared = tokens.among(grams.hashes, common)
-
-    def shown() -> Iterator[Span]:
-        for place in np.nonzero(shared)[0].tolist():
-            unit = units.all[int(grams.owners[place])]
-            start, text = int(grams.starts[place]), unit.text.string
-            found = tokens.spans(text, start, start + size) or (0, len(text))
-            yield Span(where=unit.where, text=text, start=found[0], end=found[1])
-
-    return Measured(float(shared.mean()), shown)
+    found: Numbers = every[counts >= least]
+    return found

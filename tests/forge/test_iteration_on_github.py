@@ -1,0 +1,91 @@
+"""A whole iteration whose pull request is on GitHub, at the loopback server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from self_improve.forge.forge import PullState, StatusState
+from self_improve.forge.github import GitHubForge
+from self_improve.iteration.command_line import main
+from tests.forge.harness import git
+from tests.forge.server import TOKEN, Repo, Server
+from tests.self_improve.iteration.conftest import GOOD, WEAK, Ground, ground, lab_template
+
+__all__ = ["ground", "lab_template"]
+
+NAME = "owner/pipeline"
+FAST = ("--skip-downstream", "--skip-spot-check")
+
+
+@pytest.fixture
+def made(
+    tmp_path: Path,
+    server: Server,
+    ground: Callable[[str], Ground],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Ground:
+    """Return the ground of a pipeline whose remote is on GitHub."""
+    found = ground(GOOD)
+    bare = tmp_path / "remote.git"
+    git(tmp_path, "clone", "-q", "--bare", str(found.code), str(bare))
+    git(bare, "config", "http.receivepack", "true")
+    server.repos[NAME] = Repo(NAME, bare)
+    monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
+    monkeypatch.setenv("GITHUB_API_URL", server.public)
+    monkeypatch.setenv("GITHUB_REPOSITORY", NAME)
+    return found
+
+
+def test_worse_prompt_is_closed_with_its_verdict(
+    made: Ground, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Branch, pull request, status, label and one comment; the token is nowhere."""
+    assert made.run(WEAK, *FAST, "--forge", "github") == 1
+    forge = GitHubForge.from_environment(NAME)
+    pull = forge.pull(1)
+    assert pull.state is PullState.closed
+    assert "simulated-no" in pull.labels
+    assert "+Give each effect as a figure" in pull.body
+    [comment] = forge.comments(1).values()
+    assert "## SIMULATED NO" in comment
+    status = forge.status_of(pull.head)
+    assert status is not None
+    assert status.state is StatusState.failure
+    assert status.description.startswith("SIMULATED NO")
+    said = capfd.readouterr()
+    assert TOKEN not in said.out + said.err
+    for path in made.layout.root.rglob("*"):
+        if path.is_file() and ".git" not in path.parts:
+            assert TOKEN.encode() not in path.read_bytes()
+
+
+def test_pull_request_of_somebody_else_is_judged(
+    made: Ground, server: Server, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The commit at its head is measured, and the pull request says that it is code."""
+    made.run(WEAK, *FAST, "--forge", "github")
+    repo = server.repos[NAME]
+    [branch] = [
+        b for b in git(repo.bare, "branch", "--format=%(refname:short)").split() if "/" in b
+    ]
+    git(repo.bare, "branch", "theirs", branch)
+    number = server.add(repo, {"title": "Theirs", "head": "theirs", "base": "main"})["number"]
+    words = made.words(WEAK, *FAST, "--forge", "github")
+    place = words.index("--prompt")
+    code = main([*words[:place], "--pr", str(number), *words[place + 2 :]])
+    assert code == 1
+    assert "SIMULATED NO" in capfd.readouterr().err
+    pull = GitHubForge.from_environment(NAME).pull(number)
+    assert {"simulated-no", "code"} <= set(pull.labels)
+
+
+def test_closed_pull_request_is_refused(made: Ground, capfd: pytest.CaptureFixture[str]) -> None:
+    """Only an open one is judged."""
+    made.run(WEAK, *FAST, "--forge", "github")
+    words = made.words(WEAK, *FAST, "--forge", "github")
+    place = words.index("--prompt")
+    assert main([*words[:place], "--pr", "1", *words[place + 2 :]]) == 2
+    assert "only an open pull request is judged" in capfd.readouterr().err
