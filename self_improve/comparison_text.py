@@ -28,6 +28,11 @@ def number(value: float | None, sign: str = "") -> str:
     return f"{value:{sign}.2f}" if abs(value) >= 10 else f"{value:{sign}.3f}"
 
 
+def chance(p: float | None) -> str:
+    """Return a p-value for people."""
+    return "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def between(interval: Interval | None) -> str:
     """Return an interval for people."""
     return "–" if interval is None else f"{interval.low:+.3f} to {interval.high:+.3f}"
@@ -52,7 +57,7 @@ def composite_line(verdict: Verdict) -> str:
     return (
         f"composite {found.effect:+.3f} (cells {between(found.interval)}; plans "
         f"{between(found.plan_interval)}; without one plan {number(least, '+')} to "
-        f"{number(most, '+')}), p {number(found.p)}, drift {found.drift:g}"
+        f"{number(most, '+')}), p {chance(found.p)}, drift {found.drift:g}"
     )
 
 
@@ -60,7 +65,7 @@ def success_line(verdict: Verdict) -> str:
     """Return one line on success, which is judged apart from content."""
     found = verdict.losses
     return (
-        f"success {found.told}: {found.lost} lost, {found.gained} gained, p {number(found.p)}; "
+        f"success {found.told}: {found.lost} lost, {found.gained} gained, p {chance(found.p)}; "
         f"{found.collapsed} collapsed, {found.recovered} recovered"
     )
 
@@ -80,7 +85,7 @@ def effect_cells(effect: Effect) -> tuple[str, ...]:
     return (
         effect.id, effect.direction, number(effect.before), number(effect.after),
         number(effect.change, "+"), between(effect.interval), between(effect.plan_interval),
-        number(effect.q),
+        chance(effect.q),
     )  # fmt: skip
 
 
@@ -108,13 +113,13 @@ def show(found: Comparison) -> None:
     verdict = found.verdict
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
 
-    def say(text: str, style: str = "") -> None:
-        console.print(Text(_flat(text), style=style))
+    def say(text: str, style: str = "", indent: str = "") -> None:
+        console.print(Text(indent + _flat(text), style=style))
 
     style = {"KEEP": "bold green", "REJECT": "bold red"}.get(str(verdict.word), "bold yellow")
     say(verdict.told, style)
     for reason in verdict.reasons:
-        say(f"  {reason}")
+        say(reason, indent="  ")
     for line in (headline(verdict), composite_line(verdict), success_line(verdict)):
         say(line)
     for gate in verdict.gates:
@@ -127,8 +132,8 @@ def show(found: Comparison) -> None:
     console.print(_table(PARTS_HEAD, map(part_cells, parts)))
     for example in found.examples:
         say(_title(example), "bold")
-        say(f"  before: {_flat(example.before_text) or '–'}")
-        say(f"  after:  {_flat(example.after_text) or '–'}")
+        say(f"before: {_flat(example.before_text) or '–'}", indent="  ")
+        say(f"after: {_flat(example.after_text) or '–'}", indent="  ")
     for note in remarks(found):
         say(f"note: {note}", "dim")
 
@@ -154,7 +159,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 def _declared(one: Declared) -> str:
     return (
         f"expected {one.told}: {one.outcome} · moved {number(one.change, '+')} over {one.pairs} "
-        f"pairs, p {number(one.p)}; so many pairs show {number(one.visible)}"
+        f"pairs, p {chance(one.p)}; so many pairs show {number(one.visible)}"
         + (f", {one.needed} would show what is worth having" if one.needed else "")
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +14,11 @@ from self_improve.pairing import Pair
 
 Direction = Literal["lower", "higher"]
 SUCCESS, ITEMS = "success", "items"
+# Ids of measures and names of models may hold colons themselves.
+_WRITTEN = re.compile(
+    r"(?P<metric>.+?):(?P<direction>lower|higher)(?P<scope>(?::(?:model|plan)=.+)?)", re.DOTALL
+)
+_PART = re.compile(r":(?=(?:model|plan)=)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,21 +67,20 @@ def parse(text: str, rubric: Rubric) -> Expectation:
     Raises:
         UsageError: the text is no expectation, or the rubric has no such measure.
     """
-    words = text.split(":")
-    scope: dict[str, list[str]] = {"model": [], "plan": []}
-    while len(words) > 1 and words[-1].partition("=")[0] in scope and "=" in words[-1]:
-        name, _, value = words.pop().partition("=")
-        scope[name].insert(0, value)
-    direction = words.pop() if len(words) > 1 else ""
-    if direction not in {"lower", "higher"}:
+    found = _WRITTEN.fullmatch(text)
+    if found is None:
         raise UsageError(
             f"The expectation {text!r} says no direction: write METRIC:lower or METRIC:higher, "
             "then :model=NAME or :plan=NAME if it is meant for those only."
         )
+    scope: dict[str, list[str]] = {"model": [], "plan": []}
+    for part in _PART.split(found["scope"])[1:]:
+        kind, _, name = part.partition("=")
+        scope[kind].append(name)
     return _checked(
         Expectation(
-            metric=":".join(words),
-            direction="lower" if direction == "lower" else "higher",
+            metric=found["metric"],
+            direction="lower" if found["direction"] == "lower" else "higher",
             models=tuple(scope["model"]),
             plans=tuple(scope["plan"]),
         ),

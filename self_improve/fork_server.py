@@ -86,7 +86,8 @@ class ForkServer:
         own = str(Path(__file__).resolve().parent.parent)
         paths = [own, *environment.get("PYTHONPATH", "").split(os.pathsep)]
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "self_improve.zygote", str(code), str(host_file), speed,
+            sys.executable, "-P", "-X", "no_debug_ranges", "-m", "self_improve.zygote_start",
+            str(code), str(host_file), speed,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=errors,
             env={**environment, "PYTHONPATH": os.pathsep.join(p for p in paths if p)},
             cwd=code, limit=_LONGEST_LINE, start_new_session=True,

@@ -40,6 +40,7 @@ def parser(prog: str = "python -m self_improve.noise") -> argparse.ArgumentParse
         "--baseline-dir", type=Path, action="append", default=[], metavar="DIR",
         help="baseline plans outside a data repo, for lengths; may be repeated",
     )  # fmt: skip
+    made.add_argument("--rubric", type=Path, metavar="FILE", help="another rubric than the step's")
     made.add_argument(
         "--output", type=Path, metavar="FILE",
         help="where to write it (default: beside the rubric, where verdicts look for it)",
@@ -84,7 +85,7 @@ def _execute(options: argparse.Namespace) -> int:
             f"No run of {options.step} was run again with nothing changed. Do it with "
             "`python -m self_improve.runner ... --new`, or name such runs with --alike."
         )
-    rubric = rubric_for(batches[0][0][0])
+    rubric = load.load(options.rubric) if options.rubric else rubric_for(batches[0][0][0])
     with measurer_for(rubric, options.baseline_dir, lab) as measurer:
         pairings = [measured(old, new, measurer).pairing for old, new in batches]
         sources = [f"{_names(old)} = {_names(new)}" for old, new in batches]

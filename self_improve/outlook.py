@@ -30,7 +30,10 @@ def further_cells(
         noise: what batches of this step add, and how pairs scatter where too few were seen.
         error: the error of the test.
     """
-    deviation = composite.deviation or noise.composite_deviation or 2 * minimal
+    deviation = composite.deviation
+    if deviation is None:
+        known = noise.composite_deviation
+        deviation = 2 * minimal if known is None else known
     effect = abs(composite.effect or 0.0)
     needed = pairs_needed(max(effect, minimal), deviation * composite.drift, alpha=error) or 1
     if effect >= minimal:

@@ -259,12 +259,12 @@ class _Judgement:
     def _notes(self) -> list[str]:
         noise, version = self._terms.noise, self._terms.rubric.version
         told = []
-        if noise.is_assumed:
+        if noise.is_assumed and not self._terms.together:
             told.append(
                 f"nobody has measured the noise of {noise.step}: a drift of "
                 f"{self._composite.drift:g} between batches is assumed"
             )
-        elif noise.rubric_version != version:
+        elif not noise.is_assumed and noise.rubric_version != version:
             told.append(
                 f"the noise was measured with version {noise.rubric_version} of the rubric, "
                 f"which is now at {version}"

@@ -1,8 +1,8 @@
 """Imports one code tree once, then forks a killable child for every cell.
 
-Started as `python -P -m self_improve.zygote CODE HOST_TOML SPEED`. It reads orders as JSON lines
-from its standard input, and writes what happens to its standard output; it ends with its input.
-It stays single-threaded, because forking a process with threads is unsafe.
+Started as `python -P -m self_improve.zygote_start CODE HOST_TOML SPEED`. It reads orders as JSON
+lines from its standard input, and writes what happens to its standard output; it ends with its
+input. It stays single-threaded, because forking a process with threads is unsafe.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-import luigi
 from pydantic import BaseModel
 
 from model_gateway import door
@@ -32,6 +32,7 @@ from self_improve.host import Host, load
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 _NO_DOOR = "http://127.0.0.1:9/no-cell"
 
 
@@ -41,14 +42,61 @@ def describe(host: Host, speed: str) -> dict[str, Any]:
     The tasks are made for an empty directory: some hosts insist that there is one.
     """
     with tempfile.TemporaryDirectory(prefix="plumbline-plan-") as plan:
-        tasks = graph.roots(host, run_dir=plan, model="none", speed=speed)
-        steps = graph.walk(tasks)
-        lazy_imports.load(host)
+        steps = _walked(host, speed, plan)
         found = surfaces.find(host)
         return {
             "steps": [_step(step, host, found, Path(plan)) for step in steps.values()],
             "surfaces": [surface.to_row() for surface in found.values()],
         }
+
+
+def _walked(host: Host, speed: str, plan: str) -> dict[str, graph.Found]:
+    """Make all tasks of the host for the directory `plan`, which imports what they need."""
+    return graph.walk(graph.roots(host, run_dir=plan, model="none", speed=speed))
+
+
+def _load(host: Host, speed: str) -> None:
+    """Import the host, with what it would import only when its steps run."""
+    with tempfile.TemporaryDirectory(prefix="plumbline-plan-") as plan:
+        _walked(host, speed, plan)
+    lazy_imports.load(host)
+
+
+def _apart(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what `work` gives in a process of its own, whose memory no cell then shares.
+
+    Reading all sources of a host takes several megabytes that Python does not give back.
+
+    Raises:
+        ImproveError: it failed; the message is that of the failure.
+    """
+    ours, theirs = os.pipe()
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(ours)
+            with os.fdopen(theirs, "wb") as pipe:
+                pipe.write(json.dumps(_told(work)).encode())
+        finally:
+            os._exit(0)
+    os.close(theirs)
+    with os.fdopen(ours, "rb") as pipe:
+        data = pipe.read()
+    os.waitpid(pid, 0)
+    told: dict[str, Any] = json.loads(data or b'{"refused": "it ended without a word"}')
+    if "refused" in told:
+        raise ImproveError(told["refused"])
+    return told
+
+
+def _told(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return work()
+    except ImproveError as error:
+        return {"refused": str(error)}
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the host's code may raise anything
+        return {"refused": located(error)}
 
 
 def _step(
@@ -82,6 +130,11 @@ class _Zygote:
         self._live: dict[int, cell.CellOrder] = {}
         self._rest = b""
         self._recipes: dict[tuple[int, ...], graph.Recipe | None] = {}
+        self._surfaces: dict[str, list[str]] = {}
+
+    def know(self, steps: list[dict[str, Any]]) -> None:
+        """Take note of the surfaces that each step reaches."""
+        self._surfaces = {step["name"]: step["surfaces"] for step in steps}
 
     def serve(self) -> None:
         """Follow orders until the input ends; then no child is left alive."""
@@ -136,14 +189,14 @@ class _Zygote:
                 found = graph.recipe(self._host, order.way, order.speed)
                 self._recipes[order.way] = found
                 if found is not None:
-                    self._make_schemas(found.kind)
+                    self._make_schemas(order.step)
+            gc.collect()
             gc.freeze()
         return self._recipes[order.way]
 
-    def _make_schemas(self, step: type[luigi.Task]) -> None:
+    def _make_schemas(self, step: str) -> None:
         """Make the schemas that cells of this step send, so that all of them share one copy."""
-        found = surfaces.find(self._host)
-        for surface_id in reach.from_step(step, self._host, found).surfaces:
+        for surface_id in self._surfaces.get(step, ()):
             module, _, name = surface_id.partition(":")
             model = vars(sys.modules[module]).get(name.partition(".")[0])
             if isinstance(model, type) and issubclass(model, BaseModel):
@@ -166,7 +219,6 @@ class _Zygote:
             os.dup2(empty, 0)
             os.dup2(log, 1)
             os.dup2(log, 2)
-            faulthandler.enable()  # A crash leaves its traceback in the log.
             result = execution.run(order, self._host, self._code, recipe)
             with suppress(ValueError, OSError):  # The step may have closed it.
                 sys.stdout.flush()
@@ -239,8 +291,8 @@ def _adopt_orphans() -> None:
 
 
 def _ask_kernel(option: int, value: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(option, value)
+    if _PRCTL is not None:
+        _PRCTL(option, value)
 
 
 def _children() -> list[int]:
@@ -302,7 +354,9 @@ def main() -> int:
     os.environ.update(execution.environment(host, speed, url=_NO_DOOR))
     zygote = _Zygote(host, code, control)
     try:
-        described = describe(host, speed)
+        _load(host, speed)
+        described = _apart(lambda: describe(host, speed))
+        zygote.know(described["steps"])
         execution.refuse_foreign_modules(host, code)
     except ImproveError as error:
         zygote.tell(refused=str(error))
@@ -310,6 +364,7 @@ def main() -> int:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the host's code may raise anything
         zygote.tell(refused=located(error))
         return 2
+    faulthandler.enable()  # A crash of a cell leaves its traceback in the cell's log.
     _warm_up()
     if host.uses_gateway_url:
         sdk_warm_up.warm()

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 from markupsafe import Markup
 
 from worker_plan.markdown import INCOMPLETE
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 _LINK = re.compile(r"(?:https?://[^/?#\s]|mailto:[^?\s])", re.IGNORECASE)
 _LOWEST_HEADING = 6
@@ -26,15 +30,16 @@ class Prose:
     gaps: tuple[str, ...] = ()
 
 
-class _Cautious(MarkdownIt):
-    """Reads tables, and takes markup for text; what looks like an image stays a link."""
+@cache
+def _reader() -> MarkdownIt:
+    """Return what reads tables, takes markup for text, and lets an image be a link."""
+    # Imported here because few steps make pages, and every cell of all others would carry it.
+    from markdown_it import MarkdownIt
 
-    def __init__(self) -> None:
-        super().__init__("commonmark", {"html": False, "maxNesting": _DEEPEST})
-        self.enable(["table", "strikethrough"]).disable("image")
-
-    def validateLink(self, url: str) -> bool:  # noqa: N802  # The name is the library's.
-        return _LINK.match(url) is not None
+    made = MarkdownIt("commonmark", {"html": False, "maxNesting": _DEEPEST})
+    made.enable(["table", "strikethrough"]).disable("image")
+    made.validateLink = lambda url: _LINK.match(url) is not None  # type: ignore[method-assign]
+    return made
 
 
 def prose(markdown: str, *, title: str = "", heading: int = 3, anchor: str = "") -> Prose:
@@ -44,7 +49,7 @@ def prose(markdown: str, *, title: str = "", heading: int = 3, anchor: str = "")
     `title` is left out, because the page shows it already. Links are kept if they lead to a web
     page or a mail address. Notes on gaps get ids that begin with `anchor` and count from 1.
     """
-    reader = _Cautious()
+    reader = _reader()
     tokens = _without_title(reader.parse(markdown), title)
     if any(token.level >= _DEEPEST - 1 for token in tokens):  # What is deeper would be lost.
         return Prose(html=Markup('<div class="plain">{}</div>').format(markdown))

@@ -20,18 +20,3 @@ def adjusted(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
     steps = np.minimum.accumulate(raw[::-1])[::-1] if order else raw
     found = {name: min(float(step), 1.0) for name, step in zip(order, steps, strict=True)}
     return {name: found.get(name) for name in p_values}
-
-
-def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Return each p-value adjusted so that the chance of any false claim is kept.
-
-    S. Holm, A simple sequentially rejective multiple test procedure, 1979.
-    """
-    known = {name: p for name, p in p_values.items() if p is not None}
-    order = sorted(known, key=lambda name: known[name])
-    found: dict[str, float] = {}
-    least = 0.0
-    for rank, name in enumerate(order):
-        least = max(least, min(known[name] * (len(order) - rank), 1.0))
-        found[name] = least
-    return {name: found.get(name) for name in p_values}

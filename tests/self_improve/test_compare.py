@@ -1,0 +1,268 @@
+"""The command that compares two sets of runs, and all that it prints and writes."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from self_improve import command_line, compare, evaluate, noise, store
+from self_improve.comparison_table import HEAD
+from tests.self_improve import commands
+from tests.self_improve.measuring import CLEAN, STEP, failed, lever, ok, older_run
+
+EVIL = "<script>alert(1)</script> @maintainer closes #1 | `code` \x1b[2J ]("
+PLANS = ("boat", "moor", "radio", "silo", "tram")
+MODELS = ("llama", "qwen", "haiku")
+RUBRIC = f"""\
+step: {STEP}
+version: 3
+why: to test with
+clean: {{artifact: {CLEAN}}}
+name_field: name
+minimal_effect: 0.5
+metrics:
+  - {{metric: duplicate_names, fields: [name], weight: 0.7, scale: 0.1}}
+  - {{metric: near_duplicates, fields: [review], weight: 0.3, scale: 0.1}}
+  - {{metric: latency, of: cell, scale: 1}}
+"""
+ID = "duplicate_names:name"
+
+
+@pytest.fixture(autouse=True)
+def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("PROMPT_LAB_DIR", raising=False)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    """Return a data repo with three good runs and three whose names repeat, and a rubric."""
+    (tmp_path / f"{STEP}.yaml").write_text(RUBRIC)
+    history = tmp_path / "lab" / "history"
+    for number, model in enumerate(MODELS):
+        for first, repeated in ((31, 1), (41, 4)):
+            cells: dict[str, Any] = {
+                plan: [
+                    *(lever(f"{plan} {model} {n} {EVIL}") for n in range(8 - repeated)),
+                    *(lever(f"{plan} {model} {EVIL}") for _ in range(repeated + turn % 2)),
+                ]
+                for turn, plan in enumerate(PLANS)
+            }
+            older_run(history / "1" / f"{first + number}_{STEP}", cells, model=model)
+    plan = tmp_path / "lab" / "baseline" / "train"
+    for name in PLANS:
+        (plan / name).mkdir(parents=True)
+        (plan / name / CLEAN).write_text(json.dumps([lever(f"{name} {n}") for n in range(8)]))
+    return tmp_path / "lab"
+
+
+GOOD, BAD = ("131", "1/32", "1/33"), ("1/41", "142", "1/43")
+
+
+def compared(
+    lab: Path, before: tuple[str, ...], after: tuple[str, ...], *words: str | Path
+) -> commands.Ran:
+    """Run the command on runs of the data repo."""
+    given = ["--prompt-lab-dir", lab, "--rubric", lab.parent / f"{STEP}.yaml"]
+    return commands.called(compare.main, [*given, "--before", *before, "--after", *after, *words])
+
+
+def test_a_worse_side_is_rejected_with_all_numbers(lab: Path) -> None:
+    """The table names the verdict, the reasons, every measure, model and plan."""
+    ran = compared(lab, GOOD, BAD)
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith("REJECT\n  the composite fell by")
+    for told in (ID, *MODELS, *PLANS, "15 pairs of cells", "evidence: historical"):
+        assert told in ran.out
+    assert "unknown: speed mode" in ran.out
+
+
+def test_the_other_direction_is_a_keep(lab: Path) -> None:
+    """On the same runs, exchanged."""
+    assert compared(lab, BAD, GOOD).out.startswith("KEEP\n")
+
+
+def test_a_side_against_its_own_copy_is_inconclusive(lab: Path, tmp_path: Path) -> None:
+    """Nothing moved."""
+    history = tmp_path / "lab" / "history" / "1"
+    cells = {plan: [lever(f"{plan} {n}") for n in range(8)] for plan in PLANS}
+    for number, model in enumerate(MODELS):
+        for first in (51, 61):
+            older_run(history / f"{first + number}_{STEP}", cells, model=model)
+    ran = compared(lab, ("151", "152", "153"), ("161", "162", "163"))
+    assert ran.out.startswith("INCONCLUSIVE\n  the composite moved by +0.00, not beyond chance")
+
+
+def test_json_holds_the_verdict_and_what_it_rests_on(lab: Path) -> None:
+    """Plain values under stable keys, the same in every run of the command."""
+    told = [compared(lab, GOOD, BAD, "--json").out for _ in range(2)]
+    assert told[0] == told[1]
+    row = json.loads(told[0])
+    assert row["schema_version"] == 1
+    assert (row["verdict"], row["word"], row["evidence"]) == ("REJECT", "REJECT", "historical")
+    assert row["before"] == [f"1/3{n}_{STEP}" for n in (1, 2, 3)]
+    assert {effect["id"] for effect in row["effects"]} >= {ID, "latency"}
+    assert row["composite"]["interval"]["high"] < 0
+    assert row["further_cells"] is None
+    assert [example["measure"] for example in row["examples"]] == [ID] * 3
+
+
+def test_csv_has_a_row_for_each_measure_model_and_plan(lab: Path, tmp_path: Path) -> None:
+    """Under a head that does not change."""
+    path = tmp_path / "effects.csv"
+    compared(lab, GOOD, BAD, "--csv", path)
+    with path.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == HEAD
+    assert {(row["scope"], row["name"]) for row in rows if row["measure"] == "composite"} == {
+        ("all", ""), *(("model", model) for model in MODELS), *(("plan", plan) for plan in PLANS),
+    }  # fmt: skip
+    [effect] = [row for row in rows if row["measure"] == ID]
+    assert float(effect["change"]) > 0 > float(effect["gain"])
+    assert {row["verdict"] for row in rows} == {"REJECT"}
+
+
+def test_the_page_escapes_what_models_wrote(lab: Path, tmp_path: Path) -> None:
+    """No tag, mention, reference or control character of theirs works in a pull request."""
+    path = tmp_path / "page.md"
+    compared(lab, GOOD, BAD, "--markdown", path)
+    page = path.read_text(encoding="utf-8")
+    assert page.startswith("## REJECT\n")
+    for heading in ("### Measures", "### Worst model and worst plan", "### Worst changes"):
+        assert heading in page
+    assert "maintainer" in page
+    for raw in ("<script>", "@maintainer", "closes #1", "\x1b", "]("):
+        assert raw not in page
+
+
+def test_the_terminal_shows_no_control_characters(lab: Path) -> None:
+    """What models wrote moves no cursor."""
+    assert "\x1b" not in compared(lab, GOOD, BAD).out
+
+
+def test_the_picture_is_the_same_every_time(lab: Path, tmp_path: Path) -> None:
+    """Byte for byte, with every measure that weighs and nothing about the day."""
+    paths = [tmp_path / "one.svg", tmp_path / "two.svg"]
+    for path in paths:
+        compared(lab, GOOD, BAD, "--svg", path)
+    one, two = (path.read_bytes() for path in paths)
+    assert one == two
+    assert ID.encode() in one
+    assert b"<dc:date>" not in one
+
+
+def test_baseline_plans_may_stand_before(lab: Path) -> None:
+    """Their settings are unknown, so it is historical."""
+    told = json.loads(compared(lab, ("baseline-plan",), BAD, "--json").out)
+    assert (told["before"], told["evidence"], told["pairs"]) == (
+        ["baseline-plan"],
+        "historical",
+        15,
+    )
+    assert told["word"] == "REJECT"
+
+
+def test_evaluate_compares_too(lab: Path) -> None:
+    """Its --against says the same as this command."""
+    rubric = lab.parent / f"{STEP}.yaml"
+    words = [
+        "--prompt-lab-dir", lab, "--rubric", rubric, *BAD, "--against", *GOOD, "--json",
+    ]  # fmt: skip
+    assert commands.called(evaluate.main, words).told == compared(lab, GOOD, BAD, "--json").told
+
+
+def test_an_expectation_is_reported(lab: Path) -> None:
+    """As met, unmet or contradicted, with the power it had."""
+    ran = compared(lab, BAD, GOOD, "--expect", f"{ID}:lower:model=qwen")
+    assert f"expected {ID}:lower:model=qwen: met" in ran.out
+    ran = compared(lab, GOOD, BAD, "--expect", f"{ID}:lower:model=qwen")
+    assert "contradicted" in ran.out
+
+
+def test_failed_cells_are_among_the_worst_changes(lab: Path) -> None:
+    """With the kind of their failure."""
+    path = lab / "history" / "1" / f"41_{STEP}" / "outputs.jsonl"
+    rows = [failed(PLANS[0], "ReadTimeout('')"), *(ok(plan) for plan in PLANS[1:])]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    told = json.loads(compared(lab, GOOD, BAD, "--json").out)
+    assert told["examples"][0]["measure"] == "success"
+    assert told["examples"][0]["after_text"] == "failed: timeout"
+    assert (told["losses"]["lost"], told["losses"]["pairs"]) == (1, 15)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words", "told"),
+    [
+        (("177",), BAD, (), "There is no run 177"),
+        (GOOD, GOOD, (), "stands on both sides"),
+        (GOOD[:1], BAD[1:2], (), "no model on both sides"),
+        (GOOD, BAD, ("--expect", "duplicate:lower"), "Did you mean duplicate_names:name"),
+        (GOOD, BAD, ("--rubric", "nowhere.yaml"), "nowhere.yaml cannot be read"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    lab: Path, before: tuple[str, ...], after: tuple[str, ...], words: tuple[str, ...], told: str
+) -> None:
+    """With code 2, the thing and the cause."""
+    ran = compared(lab, before, after, *words)
+    assert ran.code == 2
+    assert told in ran.err
+
+
+def test_both_commands_are_subcommands_of_plumbline(capsys: pytest.CaptureFixture[str]) -> None:
+    """With their own help and name."""
+    for name in ("compare", "noise"):
+        with pytest.raises(SystemExit) as ended:
+            command_line.main([name, "--help"])
+        assert ended.value.code == 0
+        assert f"usage: plumbline {name}" in capsys.readouterr().out
+
+
+def measured_noise(lab: Path, *words: str | Path) -> commands.Ran:
+    """Run the command that measures noise, with a rubric beside the data repo."""
+    given = ["--step", STEP, "--prompt-lab-dir", lab, "--rubric", lab.parent / f"{STEP}.yaml"]
+    return commands.called(noise.main, [*given, *words])
+
+
+def test_noise_is_measured_on_runs_that_are_said_to_be_alike(lab: Path, tmp_path: Path) -> None:
+    """And stored where it was asked for, with its sources."""
+    path = tmp_path / "noise" / f"{STEP}.json"
+    ran = measured_noise(lab, "--alike", "1/31,1/32=1/41,1/42", "--output", path)
+    assert ran.code == 0, ran.err
+    stored = json.loads(path.read_text())
+    assert (stored["step"], stored["rubric_version"], stored["pairs"]) == (STEP, 3, 10)
+    assert stored["sources"] == ["1/31 1/32 = 1/41 1/42"]
+    assert f"{STEP}: 10 pairs of cells in 1 batches" in ran.out
+
+
+def test_noise_finds_runs_that_were_run_again(lab: Path) -> None:
+    """Runs of one specification, the first against each later one."""
+    for number in (31, 41):
+        path = lab / "history" / "1" / f"{number}_{STEP}" / "meta.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "specification": "s1"}))
+    told = measured_noise(lab, "--json").told
+    assert told["sources"] == ["1/31 = 1/41"]
+    assert (told["batches"], told["pairs"]) == (1, 5)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [((), "was run again with nothing changed"), (("--alike", "1/31"), "write RUN,RUN=RUN,RUN")],
+)
+def test_noise_needs_runs_that_are_alike(lab: Path, words: tuple[str, ...], told: str) -> None:
+    """It says how to get them."""
+    ran = measured_noise(lab, *words)
+    assert ran.code == 2
+    assert told in ran.err
+
+
+def test_what_was_measured_is_kept(lab: Path) -> None:
+    """A second comparison measures nothing anew."""
+    compared(lab, GOOD, BAD)
+    first = store.default_path().stat().st_size
+    compared(lab, GOOD, BAD)
+    assert store.default_path().stat().st_size == first

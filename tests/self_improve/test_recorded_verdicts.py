@@ -1,0 +1,107 @@
+"""The verdicts on the recorded history: right where the truth is known, and else silent."""
+
+from __future__ import annotations
+
+import pytest
+from scipy import stats
+
+from self_improve import comparability
+from self_improve.pairing import Pairing
+from self_improve.sequential import looks
+from self_improve.verdict import Word, decide, word
+from tests import recorded_comparisons as recorded
+
+RELABELLINGS = 200
+HALVES = 10
+
+
+def most(count: int) -> int:
+    """Return the most false decisions of so many that 2.5 % allow, at 99 %."""
+    return int(stats.binom.ppf(0.99, count, 0.025))
+
+
+@pytest.fixture(autouse=True)
+def _history() -> None:
+    recorded.unpacked.history()
+
+
+def words(found: Pairing, number: str) -> set[Word]:
+    """Return what is said in both directions, by the noise of the other iterations only."""
+    by = recorded.terms(without=(number,), flips=2000)
+    return {word(found, by), word(found.reversed, by)}
+
+
+@pytest.mark.parametrize("number", recorded.ALIKE)
+def test_alike_sides_are_neither_kept_nor_rejected(number: str) -> None:
+    """In both directions, with noise that was measured on others."""
+    assert words(recorded.pairing(number), number) == {Word.inconclusive}
+
+
+@pytest.mark.parametrize("number", recorded.ALIKE)
+def test_random_halves_of_alike_sides_are_neither_kept_nor_rejected(number: str) -> None:
+    """Nor does it hang on which cells were run."""
+    pairing = recorded.pairing(number)
+    for seed in range(HALVES):
+        assert words(recorded.half(pairing, seed=seed), number) == {Word.inconclusive}, seed
+
+
+@pytest.mark.parametrize("number", recorded.ALIKE)
+def test_alike_sides_are_not_decided_at_any_look(number: str) -> None:
+    """With early stopping, in several random orders of the cells."""
+    by = recorded.terms(without=(number,), flips=2000)
+    pairing = recorded.pairing(number)
+    for seed in range(5):
+        for one in (pairing, pairing.reversed):
+            assert word(looks(one, seed=seed), by) is Word.inconclusive, seed
+
+
+def test_the_collapse_is_rejected() -> None:
+    """Iteration 10, with and without early stopping, because cells were lost."""
+    pairing = recorded.pairing("10")
+    found = decide(pairing, recorded.terms(), evidence="historical")
+    assert found.word is Word.reject
+    assert [gate.name for gate in found.gates if gate.failed] == ["success"]
+    assert word(looks(pairing, seed=1), recorded.terms()) is Word.reject
+
+
+@pytest.mark.parametrize("number", ["3", "8", "18", "19"])
+def test_no_real_improvement_is_rejected(number: str) -> None:
+    """With and without early stopping."""
+    pairing = recorded.pairing(number)
+    assert word(pairing, recorded.terms()) is not Word.reject
+    assert word(looks(pairing, seed=1), recorded.terms()) is not Word.reject
+
+
+@pytest.mark.parametrize("stopping", [False, True])
+def test_relabelled_comparisons_are_seldom_decided(*, stopping: bool) -> None:
+    """Over all iterations, few are kept and few rejected if before and after are exchanged."""
+    by = recorded.terms(flips=1000)
+    said = [
+        word(looks(one, seed=draw) if stopping else one, by)
+        for _, draw, one in recorded.relabelled(RELABELLINGS, seed=1)
+    ]
+    assert said.count(Word.keep) <= most(RELABELLINGS)
+    assert said.count(Word.reject) <= most(RELABELLINGS)
+
+
+def test_the_stored_noise_is_what_the_history_shows() -> None:
+    """`make noise` would write the same numbers."""
+    measured = recorded.noise().model_dump(exclude={"sources"})
+    assert recorded.stored().model_dump(exclude={"sources"}) == measured
+
+
+def test_what_older_records_lack_is_named_and_makes_them_historical() -> None:
+    """Nothing is refused, and nothing is taken for known."""
+    one = recorded.iterations()["18"]
+    found = comparability.check(one.before, one.after)
+    assert found.refusals == ()
+    assert "models' arguments" in found.unknown
+    assert not found.together
+
+
+def test_empty_runs_and_models_on_one_side_are_named() -> None:
+    """The traps of the data: an empty run that was run again, and a model that was exchanged."""
+    notes = recorded.pairing("3").notes
+    assert any("an empty run after, left out" in note for note in notes)
+    notes = recorded.pairing("13").notes
+    assert sum("so it is left out" in note for note in notes) == 2
