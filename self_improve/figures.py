@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import accumulate
 from typing import NamedTuple
 
 from self_improve.metric import Measured, Span
-from self_improve.subject import Subject, Units
+from self_improve.subject import Subject, Unit
 
 _MARKS = r".,\uff0c\uff0e\u066b\u066c'\u2019\u00a0\u202f"
 _BLANKS = " \u00a0\u202f"
 _PERCENT = frozenset("%\u066a\ufe6a\uff05")
 _FIGURE = re.compile(rf"\d+(?:[{_MARKS}]\d+)*")
+_ASCII_FIGURE = re.compile(r"[0-9]+(?:[.,'][0-9]+)*")
 _MARK = re.compile(f"[{_MARKS}]")
 
 
@@ -29,15 +28,19 @@ class Figure(NamedTuple):
     end: int
 
 
-def figures(text: str) -> Iterator[Figure]:
-    """Yield the numbers in `text`, in order; a percent sign may stand on either side of one."""
-    for match in _FIGURE.finditer(text):
-        start, end = match.span()
-        # As far as one blank may stand between them.
-        behind = text[end : end + 2].lstrip(_BLANKS)[:1]
-        before = text[max(start - 2, 0) : start].rstrip(_BLANKS)[-1:]
-        percent = behind in _PERCENT or before in _PERCENT
-        yield Figure(_readings(match[0]), percent, start, end)
+@lru_cache(maxsize=2048)
+def figures(text: str) -> tuple[Figure, ...]:
+    """Return the numbers in `text`, in order; a percent sign may stand on either side of one."""
+    pattern = _ASCII_FIGURE if text.isascii() else _FIGURE
+    return tuple(_figure(text, *match.span()) for match in pattern.finditer(text))
+
+
+def _figure(text: str, start: int, end: int) -> Figure:
+    # As far as one blank may stand between them.
+    behind = text[end : end + 2].lstrip(_BLANKS)[:1]
+    before = text[max(start - 2, 0) : start].rstrip(_BLANKS)[-1:]
+    percent = behind in _PERCENT or before in _PERCENT
+    return Figure(_readings(text[start:end]), percent, start, end)
 
 
 @lru_cache(maxsize=4096)
@@ -76,27 +79,21 @@ def ungrounded(
     if not subject.items or not subject.input.string:
         return None
     given = _given(subject.input.string)
-    units = subject.units(fields)
     found = [
-        figure
-        for figure in figures(units.group.joined)
+        (unit, figure)
+        for unit in subject.units(fields).all
+        for figure in figures(unit.text.string)
         if (figure.percent or not percent)
         and not figure.readings & given
         and not (least and _is_small(figure.readings, least))
     ]
-    return Measured(len(found) / len(subject.items), lambda: _shown(units, found))
+    return Measured(len(found) / len(subject.items), lambda: _shown(found))
 
 
 def _is_small(readings: frozenset[str], least: int) -> bool:
     return any(r.isdigit() and len(r) < 10 and int(r) < least for r in readings)
 
 
-def _shown(units: Units, found: Sequence[Figure]) -> Iterator[Span]:
-    starts = [0, *accumulate(len(unit.text.string) + 1 for unit in units.all)]
-    for figure in found:
-        number = bisect_right(starts, figure.start) - 1
-        unit, start = units.all[number], starts[number]
-        yield Span(
-            where=unit.where, text=unit.text.string,
-            start=figure.start - start, end=figure.end - start,
-        )  # fmt: skip
+def _shown(found: Sequence[tuple[Unit, Figure]]) -> Iterator[Span]:
+    for unit, figure in found:
+        yield Span(where=unit.where, text=unit.text.string, start=figure.start, end=figure.end)

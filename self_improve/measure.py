@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,8 @@ from self_improve.metric_catalogue import catalogue, check
 from self_improve.reading import CellReading, Content, Refusal
 from self_improve.store import Store
 from self_improve.subject import Item, Subject, material, texts_at
-from self_improve.tokens import Pool
+from self_improve.tokens import Numbers, Pool
 
-_KEPT_BYTES = 20_000_000
 _FIELDS = (
     "succeeded", "partial", "failure_kind", "items", "lengths", "values", "calls", "attempts",
     "prompt_chars", "seconds", "input_tokens", "output_tokens", "cost",
@@ -94,10 +93,25 @@ def measured_by(
         if hasattr(metric, "measure"):
             values = [metric.measure(cell.subject(use), use) for cell in cells]
         else:
-            values = metric.across([cell.subject(use) for cell in cells], use)
+            values = _across(metric, [cell.subject(use) for cell in cells], use)
         for number, value in enumerate(values):
             if value is not None and math.isfinite(value.value):
                 yield use, number, value
+
+
+def _across(
+    metric: AcrossMetric, subjects: Sequence[Subject], use: MetricUse
+) -> list[Measured | None]:
+    """Return what a metric finds of each cell by what the cells of other plans hold."""
+    plans = [subject.plan for subject in subjects]
+    gathered = [metric.gather(subject, use) for subject in subjects]
+    values = metric.across(plans, gathered, use)
+    return [
+        None
+        if value is None
+        else Measured(value, partial(metric.spans, subject, plans, gathered, use))
+        for subject, value in zip(subjects, values, strict=True)
+    ]
 
 
 class Measurer:
@@ -124,7 +138,7 @@ class Measurer:
         forms = [(use, catalogue()[use.metric]) for use in rubric.metrics]
         self._ids = [use.id for use in rubric.metrics]
         self._own = [use for use, metric in forms if isinstance(metric, CellMetric)]
-        self._across = [use for use, metric in forms if isinstance(metric, AcrossMetric)]
+        self._across = [(use, m) for use, m in forms if isinstance(m, AcrossMetric)]
         self._pairs = [(use, m) for use, m in forms if isinstance(m, PairMetric)]
         self._plans: dict[Path, MeasuredCell] = {}
 
@@ -201,22 +215,20 @@ class Measurer:
         """Return the measures of cells that stand together in one run."""
         keys: list[str] = []
         rows: list[dict[str, Any]] = []
-        still_open: dict[int, OpenCell] = {}
-        kept = 0
+        gathered: dict[int, list[Numbers]] = {}
         for number, cell in enumerate(read):
             key = hashlib.sha256(self._key + cell.digest.encode()).hexdigest()
             row = _sound(self._store.get(key)) if self._store is not None else None
             if row is None:
                 row, found = self._measured(cell)
-                if found is not None and kept < _KEPT_BYTES:
-                    still_open[number] = found
-                    kept += cell.size
+                if found is not None:
+                    gathered[number] = self._gathered(found)
                 if self._store is not None:
                     self._store.put(key, row)
             cell.forget()
             keys.append(key)
             rows.append(row)
-        for row, more in zip(rows, self._shared(read, keys, rows, still_open), strict=True):
+        for row, more in zip(rows, self._shared(read, keys, rows, gathered), strict=True):
             row["values"] = self._in_order({**row["values"], **more})
         return [
             MeasuredCell(plan=cell.plan, model=cell.model, repeat=cell.repeat, **row)
@@ -274,7 +286,7 @@ class Measurer:
         read: Sequence[CellReading],
         keys: Sequence[str],
         rows: Sequence[Mapping[str, Any]],
-        still_open: Mapping[int, OpenCell],
+        gathered: Mapping[int, list[Numbers]],
     ) -> list[dict[str, float]]:
         """Return the measures of each cell that depend on the other cells of the run."""
         found: list[dict[str, float]] = [{} for _ in read]
@@ -284,15 +296,27 @@ class Measurer:
         key = hashlib.sha256(b"across" + "".join(keys).encode()).hexdigest()
         known = _values(self._store.get(key), len(read)) if self._store is not None else None
         if known is None:
-            cells = [still_open.get(number) or opened(read[number]) for number in done]
-            for use, place, value in measured_by(self._across, cells):
-                found[done[place]][use.id] = value.value
-            for number in done:
-                read[number].forget()
+            plans = [read[number].plan for number in done]
+            every = [gathered.get(number) or self._gathered_again(read[number]) for number in done]
+            for (use, metric), column in zip(self._across, zip(*every, strict=True), strict=True):
+                values = metric.across(plans, column, use)
+                for number, value in zip(done, values, strict=True):
+                    if value is not None and math.isfinite(value):
+                        found[number][use.id] = value
             if self._store is not None:
                 self._store.put(key, found)
             return found
         return known
+
+    def _gathered(self, cell: OpenCell) -> list[Numbers]:
+        """Return what of a cell is held against the other cells of its run."""
+        return [metric.gather(cell.subject(use), use) for use, metric in self._across]
+
+    def _gathered_again(self, cell: CellReading) -> list[Numbers]:
+        """Return the same of a cell whose own measures were found in the store."""
+        found = self._gathered(opened(cell))
+        cell.forget()
+        return found
 
     def _in_order(self, values: Mapping[str, float]) -> dict[str, float]:
         return {name: values[name] for name in self._ids if name in values}

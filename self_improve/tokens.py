@@ -32,7 +32,7 @@ _THAI_AND_LIKE = "\u0e01-\u0eff\u1000-\u109f\u1780-\u17dc\uaa60-\uaa7f"
 _JOINERS = "\u200c\u200d"
 
 _SEPARATOR = "\x00"
-_ASCII_WORD = re.compile(r"[a-z0-9_]+")
+_ASCII_WORDS = bytes(c if chr(c).isalnum() or c == ord("_") else 32 for c in range(256))
 _PLAIN_WORD = re.compile(r"\w+")
 # What lies between is Latin, Greek, Cyrillic, punctuation and symbols.
 _NEEDS_CARE = re.compile(
@@ -80,15 +80,26 @@ def folded(text: str) -> str:
     return text.casefold()
 
 
+def _squeezed(text: str) -> str:
+    """Return folded text with single blanks between its words."""
+    if "  " in text or not text.isprintable():
+        return " ".join(text.split())
+    return text.strip()
+
+
 def _pattern(text: str) -> re.Pattern[str]:
-    if text.isascii():
-        return _ASCII_WORD
     return _word() if _NEEDS_CARE.search(text) else _PLAIN_WORD
 
 
 def tokens(text: str) -> list[str]:
     """Return the tokens of `text`, in order."""
-    plain = folded(text)
+    return _split(folded(text))
+
+
+def _split(plain: str) -> list[str]:
+    if plain.isascii():
+        # Three times as fast as a pattern.
+        return plain.encode("ascii").translate(_ASCII_WORDS).decode("ascii").split()
     return _pattern(plain).findall(plain)
 
 
@@ -178,14 +189,14 @@ class Text:
     def folded(self) -> str:
         """The text without differences of case, width and spacing."""
         if self._folded is None:
-            self._folded = " ".join(folded(self.string).split())
+            self._folded = _squeezed(folded(self.string))
         return self._folded
 
     @property
     def tokens(self) -> list[str]:
         """The tokens."""
         if self._tokens is None:
-            self._tokens = _pattern(self.folded).findall(self.folded)
+            self._tokens = _split(self.folded)
         return self._tokens
 
     @property

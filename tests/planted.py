@@ -27,7 +27,7 @@ from self_improve.verdict import Word, word
 from tests import recorded_comparisons as recorded
 from tests import unpacked
 
-SHARES = (0.05, 0.1, 0.2, 0.4)
+SHARES = (0.1, 0.2, 0.4, 0.8)
 COUNTS = (10, 20, 35, 70)
 DRAWS, FLIPS, PROCESSES = 30, 2000, 2
 _REVIEWS = ("review", "review_lever")
@@ -114,7 +114,7 @@ def planted(damage: str, share: float) -> Pairing:
 
 
 def _damaged(path: Path, place: Path, damage: str, share: float) -> Path:
-    """Copy a run with a share of its items damaged, in the replies and in the cleaned form alike."""
+    """Copy a run with a share of its items damaged, in replies and cleaned form alike."""
     target = place / path.parent.name / path.name
     shutil.copytree(path, target)
     for file in sorted(target.glob("outputs/*/*potential_levers*.json")):

@@ -37,9 +37,7 @@ def across(
     common = _common(plans, gathered, use)
     if common is None:
         return [None] * len(plans)
-    return [
-        float(tokens.among(grams, common).mean()) if len(grams) else None for grams in gathered
-    ]
+    return [float(tokens.among(grams, common).mean()) if len(grams) else None for grams in gathered]
 
 
 def spans(
@@ -58,9 +56,7 @@ def spans(
         yield Span(where=unit.where, text=text, start=found[0], end=found[1])
 
 
-def _common(
-    plans: Sequence[str], gathered: Sequence[Numbers], use: MetricUse
-) -> Numbers | None:
+def _common(plans: Sequence[str], gathered: Sequence[Numbers], use: MetricUse) -> Numbers | None:
     """Return the n-grams of three or more plans, sorted; None where there are fewer plans."""
     by_plan: defaultdict[str, list[Numbers]] = defaultdict(list)
     for plan, grams in zip(plans, gathered, strict=True):

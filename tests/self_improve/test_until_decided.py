@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ from prompt_lab.record import Run, changed_since_done
 from self_improve import compare
 from self_improve.until_decided import order_in
 from tests.self_improve import commands
-from tests.self_improve.commands import ROOT, Ran, runs
+from tests.self_improve.commands import ROOT, runs
 from tests.self_improve.laboratory import PLANS, STEP, Lab, laboratory
 
 MODELS = ("sim-strong", "sim-weak", "sim-parrot", "sim-terse")
@@ -29,12 +28,18 @@ Each review begins with "This lever is about the trade-off between pace and care
 """
 
 
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    """A laboratory with three plans, and a store of its own for what is measured."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with laboratory(tmp_path, monkeypatch) as made:
-        (tmp_path / "worse.txt").write_text(WORSE)
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A laboratory in which the prompts ran as they are, and a worse one until it was decided."""
+    place = tmp_path_factory.mktemp("lab")
+    with pytest.MonkeyPatch.context() as patch, laboratory(place, patch) as made:
+        patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+        (place / "worse.txt").write_text(WORSE)
+        ran = commands.run(*words(made), output=made.output)
+        assert ran.code == 0, ran.err
+        ran = commands.run(*decided(made), output=made.output)
+        assert ran.code == 0, ran.err
+        assert "SIMULATED REJECT after" in ran.out
         yield made
 
 
@@ -46,16 +51,25 @@ def words(lab: Lab, *more: str | Path) -> list[str | Path]:
     ]  # fmt: skip
 
 
-def baseline(lab: Lab) -> list[Path]:
-    """Run the prompts as they are, and return the runs."""
-    assert commands.run(*words(lab), output=lab.output).code == 0
-    return [run.path for run in runs(lab.output)]
+def before(lab: Lab) -> list[Path]:
+    """Return the runs of the prompts as they are."""
+    return [run.path for run in runs(lab.output)[: len(MODELS)]]
 
 
-def decided(lab: Lab, against: list[Path], *more: str | Path) -> list[str | Path]:
-    """Return the words of a command that runs the worse prompt until that is decided."""
-    prompt = f"{SURFACE}={lab.place / 'worse.txt'}"
-    return words(lab, "--prompt", prompt, "--until-decided", "--against", *against, *more)
+def whole(lab: Lab) -> list[Run]:
+    """Return the runs that went on until they were decided."""
+    return runs(lab.output)[len(MODELS) : 2 * len(MODELS)]
+
+
+def latest(lab: Lab) -> list[Run]:
+    """Return the runs that were begun last."""
+    return runs(lab.output)[-len(MODELS) :]
+
+
+def decided(lab: Lab, *more: str | Path, prompt: str = "worse.txt") -> list[str | Path]:
+    """Return the words of a command that runs another prompt until that is decided."""
+    given = ["--prompt", f"{SURFACE}={lab.place / prompt}", "--until-decided", "--against"]
+    return words(lab, *given, *before(lab), *more)
 
 
 def facts(run: Run) -> dict[str, Any]:
@@ -70,14 +84,7 @@ def facts(run: Run) -> dict[str, Any]:
 
 def test_a_command_stops_when_it_is_decided(lab: Lab) -> None:
     """Its runs are finished and name the cells that were not needed; the same command says so."""
-    before = baseline(lab)
-    given = decided(lab, before)
-    ran = commands.run(*given, output=lab.output)
-    assert ran.code == 0, ran.err
-    assert "SIMULATED REJECT after" in ran.out
-    after = runs(lab.output)[len(MODELS) :]
-    assert len(after) == len(MODELS)
-    for run in after:
+    for run in whole(lab):
         found = facts(run)
         left = {tuple(cell) for cell in found["not_run"]}
         planned = {(plan, repeat) for plan in PLANS for repeat in (0, 1)}
@@ -86,82 +93,63 @@ def test_a_command_stops_when_it_is_decided(lab: Lab) -> None:
         assert found["stopped"] == ("decided" if left else None)
         assert found["decision"]["word"] == "REJECT"
         assert changed_since_done(run) == []
-    share = facts(after[0])["decision"]["share"]
-    assert sum(len(run.rows()) for run in after) == round(share * 24) < 24
-    again = commands.run(*given, output=lab.output)
+    share = facts(whole(lab)[0])["decision"]["share"]
+    assert sum(len(run.rows()) for run in whole(lab)) == round(share * 24) < 24
+    count = len(runs(lab.output))
+    again = commands.run(*decided(lab), output=lab.output)
     assert again.err.count("is finished already") == len(MODELS)
-    assert len(runs(lab.output)) == 2 * len(MODELS)
+    assert len(runs(lab.output)) == count
 
 
 def test_a_comparison_afterwards_knows_the_looks(lab: Lab) -> None:
     """It judges by what was spent on them, and says how many cells were seen."""
-    before = baseline(lab)
-    commands.run(*decided(lab, before), output=lab.output)
-    after = runs(lab.output)[len(MODELS) :]
     given = [
-        "--before", *before, "--after", *(run.path for run in after), "--json",
+        "--before", *before(lab), "--after", *(run.path for run in whole(lab)), "--json",
         "--baseline-dir", lab.plans,
     ]  # fmt: skip
     told = commands.called(compare.main, given).told
-    decision = facts(after[0])["decision"]
+    decision = facts(whole(lab)[0])["decision"]
     assert told["verdict"] == "SIMULATED REJECT"
     assert (told["look"], told["share"]) == (decision["look"], decision["share"])
-    assert len(order_in(after[0].done())) == 24
+    assert len(order_in(whole(lab)[0].done())) == 24
 
 
-@pytest.mark.parametrize("calls", [4, 17, 26])
-def test_what_was_interrupted_goes_on_to_the_same_decision(lab: Lab, calls: int) -> None:
-    """A cap that stops the command anywhere changes nothing of how it ends."""
-    before = baseline(lab)
-    ran = commands.run(*decided(lab, before), output=lab.output)
-    whole = [facts(run) for run in runs(lab.output)[len(MODELS) :]]
-    seeded = decided(lab, before, "--new", "--max-calls", str(calls))
-    ran = commands.run(*seeded, output=lab.output)
+def test_what_was_interrupted_goes_on_to_the_same_decision(lab: Lab) -> None:
+    """A cap that stops the command in the middle of a group changes nothing of how it ends."""
+    ran = commands.run(*decided(lab, "--new", "--max-calls", "26"), output=lab.output)
     assert ran.code == 3, ran.err
-    assert not any(run.finished for run in runs(lab.output)[2 * len(MODELS) :])
-    ran = commands.run(*decided(lab, before), output=lab.output)
+    assert not any(run.finished for run in latest(lab))
+    ran = commands.run(*decided(lab), output=lab.output)
     assert ran.code == 0, ran.err
-    found = [facts(run) for run in runs(lab.output)[2 * len(MODELS) :]]
-    assert found == whole
+    assert [facts(run) for run in latest(lab)] == [facts(run) for run in whole(lab)]
 
 
 def test_a_killed_command_goes_on_to_the_same_decision(lab: Lab) -> None:
     """After kill -9 in the middle the records hold all that the decision hangs on."""
-    before = baseline(lab)
-    given = [*map(str, decided(lab, before)), "--output-dir", str(lab.output), "--workers", "1"]
+    rows = _rows(lab)
+    given = decided(lab, "--new", "--workers", "1", "--output-dir", lab.output)
     process = subprocess.Popen(
-        [sys.executable, "-m", "self_improve.runner", *given],
+        [sys.executable, "-m", "self_improve.runner", *map(str, given)],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     end = time.monotonic() + 60
-    while time.monotonic() < end and _rows(lab) < 24 + 5 and process.poll() is None:
+    while time.monotonic() < end and _rows(lab) < rows + 4 and process.poll() is None:
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
-    ran = commands.run(*decided(lab, before), output=lab.output)
+    ran = commands.run(*decided(lab), output=lab.output)
     assert ran.code == 0, ran.err
-    after = runs(lab.output)[len(MODELS) :]
-    assert len(after) == len(MODELS)
-    assert {facts(run)["decision"]["word"] for run in after} == {"REJECT"}
-    killed = [facts(run) for run in after]
-    fresh = commands.run(*decided(lab, before, "--new"), output=lab.output)
-    assert fresh.code == 0
-    assert [facts(run) for run in runs(lab.output)[2 * len(MODELS) :]] == killed
-
-
-def _rows(lab: Lab) -> int:
-    return sum(len(run.rows()) for run in runs(lab.output))
+    assert [facts(run) for run in latest(lab)] == [facts(run) for run in whole(lab)]
 
 
 def test_what_will_hardly_be_decided_is_given_up(lab: Lab) -> None:
     """A change that changes nothing is INCONCLUSIVE after half of the cells."""
-    before = baseline(lab)
-    surfaces = json.loads((before[0] / "surfaces.json").read_text())["surfaces"]
+    surfaces = json.loads((before(lab)[0] / "surfaces.json").read_text())["surfaces"]
     [text] = [row["text"] for row in surfaces if row["id"].endswith(SURFACE)]
-    (lab.place / "worse.txt").write_text(text + "\n\n")
-    ran = commands.run(*decided(lab, before), output=lab.output)
+    (lab.place / "same.txt").write_text(text + "\n\n")
+    ran = commands.run(*decided(lab, prompt="same.txt"), output=lab.output)
     assert ran.code == 0, ran.err
-    decision = facts(runs(lab.output)[-1])["decision"]
+    decision = facts(latest(lab)[0])["decision"]
     assert (decision["word"], decision["share"]) == ("INCONCLUSIVE", 0.5)
 
 
@@ -175,15 +163,19 @@ def test_what_will_hardly_be_decided_is_given_up(lab: Lab) -> None:
 )
 def test_half_a_wish_is_refused(lab: Lab, more: tuple[str, ...], told: str) -> None:
     """Before anything is sent."""
-    ran: Ran = commands.run(*words(lab, *more), output=lab.output)
+    ran = commands.run(*words(lab, *more), output=lab.output)
     assert ran.code == 2
     assert told in ran.err
 
 
 def test_sides_that_cannot_be_compared_are_refused_before_anything_is_run(lab: Lab) -> None:
     """The difference is named, and no cell was run."""
-    before = baseline(lab)
-    ran = commands.run(*decided(lab, before, "--speed", "PING_LLM"), output=lab.output)
+    rows = _rows(lab)
+    ran = commands.run(*decided(lab, "--speed", "PING_LLM"), output=lab.output)
     assert ran.code == 2
     assert "another speed mode" in ran.err
-    assert _rows(lab) == 24
+    assert _rows(lab) == rows
+
+
+def _rows(lab: Lab) -> int:
+    return sum(len(run.rows()) for run in runs(lab.output))

@@ -123,9 +123,7 @@ def test_useless_proposer_neither_stalls_nor_wins(search, name: str, said: Any) 
 @pytest.mark.parametrize("name", ANY)
 def test_same_seed_gives_the_same_search(search, name: str) -> None:
     """So that a killed search can be replayed from the journal."""
-    one, other = (
-        asyncio.run(search(Climbing()).run(catalogue.make(name))) for _ in range(2)
-    )
+    one, other = (asyncio.run(search(Climbing()).run(catalogue.make(name))) for _ in range(2))
     assert [s.proposal for s in one.scored] == [s.proposal for s in other.scored]
     assert one.trace == other.trace
 

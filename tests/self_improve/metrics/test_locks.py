@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from self_improve.metric import Measured
 from self_improve.metrics import template_lock
 from self_improve.subject import Subject
+from self_improve.tokens import Numbers
 from tests.self_improve.measuring import marked, measured, subject, use, value
 
 REVIEWS = [
@@ -67,9 +69,17 @@ def test_n_grams_that_no_two_texts_share_are_no_lock() -> None:
     assert value("commonest_ngram", subject(texts(*found)), "text") == 0.0
 
 
-def across(*subjects: Subject, **settings: int) -> list[Measured | None]:
+LOCK = use("template_lock", "text")
+
+
+def gathered(subjects: Sequence[Subject]) -> tuple[list[str], list[Numbers]]:
+    """Return the plans of a run's cells, and what is held against each other."""
+    return [one.plan for one in subjects], [template_lock.gather(one, LOCK) for one in subjects]
+
+
+def across(*subjects: Subject) -> list[float | None]:
     """Return the template lock of each cell of a run."""
-    return list(template_lock.across(subjects, use("template_lock", "text", parameters=settings)))
+    return list(template_lock.across(*gathered(subjects), LOCK))
 
 
 def plan(name: str, *found: str) -> Subject:
@@ -84,18 +94,17 @@ def test_what_three_plans_have_in_common_is_a_template() -> None:
         plan("moor", "The options fail to", "grazing is by the"),
         plan("radio", "THE OPTIONS FAIL TO say"),
     ]
-    found = across(*cells)
-    assert [None if one is None else one.value for one in found] == [0.5, 0.5, 0.5]
-    assert found[0] is not None
-    assert [s.text[s.start : s.end] for s in found[0].spans()] == ["the options fail to"]
+    assert across(*cells) == [0.5, 0.5, 0.5]
+    spans = template_lock.spans(cells[0], *gathered(cells), LOCK)
+    assert [s.text[s.start : s.end] for s in spans] == ["the options fail to"]
 
 
 def test_repeats_of_one_plan_are_no_further_plans() -> None:
     """Three cells of two plans have no template, and below three plans it is undefined."""
     cells = [plan("boat", "the options fail to")] * 2 + [plan("moor", "the options fail to")]
     assert across(*cells) == [None, None, None]
-    other = across(*cells, plan("radio", "something else is here"))
-    assert [one.value for one in other if one is not None] == [0.0, 0.0, 0.0, 0.0]
+    assert list(template_lock.spans(cells[0], *gathered(cells), LOCK)) == []
+    assert across(*cells, plan("radio", "something else is here")) == [0.0, 0.0, 0.0, 0.0]
 
 
 def test_a_cell_without_text_has_no_template() -> None:

@@ -13,7 +13,7 @@ __all__ = ["ground", "lab_template", "small_ground"]
 
 
 @pytest.fixture
-def small_ground(ground: Callable[[str], Ground]) -> Callable[[str], Ground]:  # noqa: F811 - a fixture asked for by name
+def small_ground(ground: Callable[[str], Ground]) -> Callable[[str], Ground]:
     """Return what makes the ground with two train plans and one verify plan."""
 
     def make(prompt: str) -> Ground:

@@ -52,13 +52,13 @@ def test_level_is_not_reached_early(gains: tuple[float | None, ...]) -> None:
 
 
 def test_gain_within_the_noise_is_none() -> None:
-    """1.96 standard errors of 1.0 × 1.4 / √16 are .69: .6 is within, .8 is not."""
+    """1.96 standard errors of 1.0 x 1.4 / √16 are .69: .6 is within, .8 is not."""
     assert plateau(rounds(0.6), 1, RUBRIC, NOISE) is not None
     assert plateau(rounds(0.8), 1, RUBRIC, NOISE) is None
 
 
 def test_noise_of_several_gains_adds_up_in_squares() -> None:
-    """Four gains of .3 are 1.2, which is within 1.96 × √4 × .35 = 1.37."""
+    """Four gains of .3 are 1.2, which is within 1.96 x √4 x .35 = 1.37."""
     assert plateau(rounds(0.3, 0.3, 0.3, 0.3), 4, RUBRIC, NOISE) is not None
     assert plateau(rounds(0.4, 0.4, 0.4, 0.4), 4, RUBRIC, NOISE) is None
 
@@ -115,7 +115,7 @@ def end(place: Place, ended: str, word: str = "KEEP", **said: Any) -> None:
     ],
 )
 def test_loop_builds_on_what_nobody_doubted(
-    tmp_path: Path, ended: str, word: str, said: dict[str, Any], goes_on: bool
+    tmp_path: Path, ended: str, word: str, said: dict[str, Any], *, goes_on: bool
 ) -> None:
     """A check that was skipped is no doubt; an objection or the judge's dislike is."""
     place = begun(tmp_path, "a")
