@@ -2,7 +2,8 @@
 
 `python -m tests.bench_evaluator` unpacks ../shared/recorded, measures all of its runs by the rubric
 of their step on one core, and says how the cost grows with the number of cells. The runs are
-repeated under other plan names for 10 and for 100 times as many cells; `--quick` leaves out the last.
+repeated under other plan names for 10 and for 100 times as many cells;
+`--quick` leaves out the last.
 """
 
 from __future__ import annotations

@@ -200,13 +200,13 @@ def _drift(options: argparse.Namespace) -> int:
     from self_improve.rollout.drift import Finding
     from self_improve.rollout.drift_run import DriftCheck, DriftOrder
     from self_improve.rollout.production import Production
-    from self_improve.sides import located
+    from self_improve.run_names import find
 
     lab = layout.find(options.prompt_lab_dir)
     catalogue = config.load()
     named = [name.strip() for name in options.models.split(",") if name.strip()]
     order = DriftOrder(
-        layout=lab, against=tuple(located(name, lab) for name in options.against),
+        layout=lab, against=tuple(find(name, lab) for name in options.against),
         catalogue=catalogue, models=catalogue.choose(named) if named else (),
         split=options.split, baseline_dir=options.baseline_dir, code=options.code,
         host_file=options.host, workers=options.workers, seconds=options.timeout,
