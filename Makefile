@@ -58,6 +58,9 @@ bench: $(READY)  ## measure speed and memory against a bare import, in one run
 samples: $(READY)  ## regenerate the bundled sample plans
 	@$(BIN)/python -m tests.samples
 
+calibrate: $(READY)  ## how often the verdict is wrong, on planted changes
+	@$(BIN)/python -m tests.calibrate
+
 recorded: $(READY)  ## replay the recorded history through today's step, and count the differences
 	@$(BIN)/python -m tests.recorded_table
 

@@ -164,7 +164,7 @@ def _metrics() -> str:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from self_improve import compare
+    from self_improve.compare import main
 
     words = ["--before", *options.against, "--after", *options.runs]
     if options.prompt_lab_dir:
@@ -175,8 +175,7 @@ def _compare(options: argparse.Namespace) -> int:
         if getattr(options, name):
             words += [f"--{name}", str(getattr(options, name))]
     words += ["--json"] if options.json else []
-    code: int = compare.main(words)
-    return code
+    return main(words)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,8 @@ exit codes: 0 told · 2 wrong usage or no data repo
 class Outcome:
     """How one candidate of an iteration ended, as `remember` takes it.
 
-    `change` tells the kind of change in words; `before` and `after` are the texts that were changed,
+    `change` tells the kind of change in words; `before` and `after` are the texts that were
+    changed,
     by surface id. `word` is the evaluator's (KEEP, REJECT, INCONCLUSIVE), `end` the iteration's
     (YES, NO, CONDITIONAL, INCONCLUSIVE). `pattern` is the id of the pattern that was offered and
     tried, if it was one.
@@ -74,8 +75,8 @@ class Pattern:
     """A described kind of change with all that is known of it.
 
     `excerpts` are the digests of what was taken out and put in, by where it was tried first;
-    `worked`, `failed` and `undecided` are steps. `real` says that models that are not simulated have
-    earned it a KEEP.
+    `worked`, `failed` and `undecided` are steps. `real` says that models that are not simulated
+    have earned it a KEEP.
     """
 
     id: str
@@ -205,8 +206,8 @@ def _excerpts(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, 
     added: list[str] = []
     for surface in sorted({*before, *after}):
         old, new = (texts.get(surface, "").splitlines() for texts in (before, after))
-        for mark, *rest in difflib.ndiff(old, new):
-            text = "".join(rest)[1:]
+        for line in difflib.ndiff(old, new):
+            mark, text = line[:1], line[2:]
             removed += [text] if mark == "-" else []
             added += [text] if mark == "+" else []
     return {
