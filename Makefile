@@ -58,6 +58,9 @@ bench: $(READY)  ## measure speed and memory against a bare import, in one run
 samples: $(READY)  ## regenerate the bundled sample plans
 	@$(BIN)/python -m tests.samples
 
+evaluator: $(READY)  ## regenerate the measured parts of docs/evaluator.md
+	@$(BIN)/python -m tests.evaluator_page
+
 calibrate: $(READY)  ## how often the verdict is wrong, on planted changes
 	@$(BIN)/python -m tests.calibrate
 

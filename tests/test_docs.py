@@ -88,7 +88,7 @@ def test_the_first_hour_of_the_readme_runs(tmp_path: Path) -> None:
     zips = ROOT / "prompt_lab" / "samples" / "train"
     script = ["set -e"]
     for block in _FENCE.findall((ROOT / "README.md").read_text(encoding="utf-8"))[1:]:
-        if "plan run" in block:
+        if "plan run" in block or "plumbline iterate" in block:  # these need real models
             continue
         played = block.replace("--model llama", "--model sim").replace(
             "~/finished_plans", str(zips)

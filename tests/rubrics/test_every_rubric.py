@@ -87,7 +87,7 @@ def test_the_artifacts_of_a_rubric_are_those_of_its_step(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_rubric_measures_the_recorded_plans(name: str) -> None:
-    """Every train plan that has the step's artifact; each weighted measure is defined where its input is."""
+    """Every train plan that has the step's artifact; weighted measures are defined."""
     folders = Baselines((unpacked.plans("train"),))
     plans = [path.name for folder in folders.folders for path in sorted(folder.iterdir())]
     found = rubric(name)
