@@ -6,6 +6,7 @@ renamed or taken away; `rubrics/schema.json` is the same contract as a JSON sche
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -71,7 +72,7 @@ class MetricUse(_Part):
     scale: float = Field(gt=0)
     parameters: dict[str, Any] = Field(default_factory=dict)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The name of the measure: metric, fields and source, the same in every table."""
         told = f":{'+'.join(self.fields)}" if self.fields else ""

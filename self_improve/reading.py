@@ -234,11 +234,9 @@ class CellReading:
     def _read(path: Path, most: int = MOST_BYTES) -> bytes | None:
         """Return a file's content, or None if it is larger than `most`."""
         try:
-            with path.open("rb") as file:
-                data = file.read(most + 1)
+            return path.read_bytes() if path.stat().st_size <= most else None
         except OSError:
             return b""
-        return data if len(data) <= most else None
 
 
 @dataclass(frozen=True, kw_only=True)

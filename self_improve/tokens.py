@@ -214,7 +214,7 @@ class Text:
 
     def has_words(self, least: float) -> bool:
         """Whether the text is at least so many words long."""
-        if _NEEDS_CARE.search(self.string):
+        if not self.string.isascii() and _NEEDS_CARE.search(self.string):
             return words(self.tokens) >= least
         found = islice(_PLAIN_WORD.finditer(self.string), math.ceil(least))
         return sum(1 for _ in found) >= least
