@@ -200,7 +200,9 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(clean=JSON | st.binary(max_size=40), raw=JSON | st.binary(max_size=40), told=JSON)
 def test_any_json_in_place_of_an_artifact_is_measured_or_a_failure(
     tmp_path_factory: pytest.TempPathFactory, clean: Any, raw: Any, told: Any
@@ -223,7 +225,9 @@ def test_any_json_in_place_of_an_artifact_is_measured_or_a_failure(
             assert value is None or low <= value <= high
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(JSON, st.text(max_size=60), JSON)
 def test_any_json_in_place_of_an_attempt_is_measured(
     tmp_path_factory: pytest.TempPathFactory, value: Any, text: str, surfaces: Any

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from self_improve import places
@@ -51,6 +51,7 @@ def test_leaves_are_the_texts_in_order() -> None:
     assert list(places.leaves(value)) == ["x", "y", "z"]
 
 
+@settings(deadline=None)
 @given(JSON, st.sampled_from(["", "a", "a.b", "a[]", "a[].b", "b[].c.d"]))
 def test_any_json_has_something_or_nothing_at_a_place(value: Any, place: str) -> None:
     """It is never an error."""

@@ -53,12 +53,14 @@ def test_length_in_words_compares_between_scripts(
     assert Text(text).has_words(least) is long_enough
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_case_and_width_make_no_difference(text: str) -> None:
     """Upper case and full width give the tokens of the folded text."""
     assert tokens.tokens(tokens.folded(text)) == tokens.tokens(text)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80), st.integers(0, 20), st.integers(1, 5))
 def test_a_span_holds_the_tokens_it_was_asked_for(text: str, start: int, size: int) -> None:
     """Where the places are known, what stands there has exactly these tokens."""
@@ -68,6 +70,7 @@ def test_a_span_holds_the_tokens_it_was_asked_for(text: str, start: int, size: i
         assert inside == tokens.tokens(text)[start : start + size]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("ab cd日本", max_size=30), max_size=6), st.integers(1, 4))
 def test_n_grams_stay_inside_their_text(texts: list[str], n: int) -> None:
     """They are as many as the tokens of each text allow, and equal exactly where the tokens are."""
@@ -85,6 +88,7 @@ def test_n_grams_stay_inside_their_text(texts: list[str], n: int) -> None:
     assert all((one[0][2] == two[0][2]) == (one[1] == two[1]) for one, two in pairs)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("ab é日\x00", max_size=20), max_size=6))
 def test_character_n_grams_are_those_of_each_text(texts: list[str]) -> None:
     """Each different 4-gram counts once a text; a character of zero is in none."""
@@ -96,7 +100,7 @@ def test_character_n_grams_are_those_of_each_text(texts: list[str]) -> None:
     assert found.sizes.tolist() == expected
 
 
-@settings(max_examples=30)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.integers(0, 2**32 - 1), max_size=200))
 def test_the_order_of_hashes_is_a_stable_sort(numbers: list[int]) -> None:
     """Two passes of 16 bits give what one sort of 32 gives."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rubrics.rubric import Quantity
@@ -179,6 +179,7 @@ def test_labels_leak_across_the_items_of_a_field_too() -> None:
     assert value("leaked_labels", subject(items), "review") == pytest.approx(2 / 3)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=40), max_size=8))
 def test_every_share_of_texts_stays_in_its_range(texts: list[str]) -> None:
     """Whatever the texts are; without texts it is undefined."""

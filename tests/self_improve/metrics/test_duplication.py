@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.self_improve.measuring import lever, marked, subject, value
@@ -26,6 +26,7 @@ def test_names_of_signs_alone_are_told_apart() -> None:
     assert value("duplicate_names", subject([lever("???"), lever("!!!"), lever("???")])) == 1 / 3
 
 
+@settings(deadline=None)
 @given(NAMES)
 def test_duplicates_do_not_depend_on_the_order(names: list[str]) -> None:
     """Reversed items have the same share."""

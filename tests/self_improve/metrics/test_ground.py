@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.self_improve.measuring import marked, subject, value
@@ -65,6 +65,7 @@ def test_numbers_are_compared_by_what_they_may_mean(text: str, found: list[str])
     assert marked("ungrounded_numbers", one, "text") == found
 
 
+@settings(deadline=None)
 @given(st.text("0123456789.,' %", max_size=40))
 def test_a_text_is_grounded_in_itself(text: str) -> None:
     """No number of the plan is ever ungrounded."""

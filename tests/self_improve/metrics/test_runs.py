@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from self_improve.metric_catalogue import catalogue
@@ -63,6 +63,7 @@ def test_pass_at_k_needs_repeats() -> None:
     assert summary("pass_at_k") == {}
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=2, max_size=8))
 def test_pass_at_k_grows_with_k(done: list[bool]) -> None:
     """More tries are never worse."""
