@@ -19,9 +19,11 @@ ASSUMED_FLIPS = 0.10
 """The share of cells whose success flips between two runs that is assumed of unknown models: the
 mean over seven models in the reference measurements is .094."""
 ASSUMED_COLLAPSES = 0.02
-_BELIEF = 5
-"""How many pairs the rate over all models counts in the rate of one, and how many batches the
-assumed drift counts in that of a measure: as many as were measured at first."""
+_PAIRS = 5
+"""How many pairs the rate over all models counts in the rate of one."""
+_BATCHES = 10
+"""How many batches the assumed drift counts in that of a measure: five in which nothing drifted do
+not exclude it (their sum of squares has a chi-square distribution of five degrees)."""
 
 
 class _Part(BaseModel):
@@ -77,14 +79,14 @@ class Noise(_Part):
         own = self.flips.get(model, Flipping(flips=0, pairs=0))
         flips = sum(one.flips for one in self.flips.values())
         pairs = sum(one.pairs for one in self.flips.values())
-        every = (flips + _BELIEF * ASSUMED_FLIPS) / (pairs + _BELIEF)
-        return (own.flips + _BELIEF * every) / (own.pairs + _BELIEF)
+        every = (flips + _PAIRS * ASSUMED_FLIPS) / (pairs + _PAIRS)
+        return (own.flips + _PAIRS * every) / (own.pairs + _PAIRS)
 
     @property
     def collapse_rate(self) -> float:
         """How often a cell collapses, or the opposite, by chance alone."""
         known = self.collapses
-        return (known.flips + _BELIEF * ASSUMED_COLLAPSES) / (known.pairs + _BELIEF)
+        return (known.flips + _PAIRS * ASSUMED_COLLAPSES) / (known.pairs + _PAIRS)
 
     def drift(self, metric: str) -> float:
         """Return how much more than by chance alone a metric moves between batches."""
@@ -145,7 +147,7 @@ def spread(batches: Sequence[Sequence[float]]) -> Spread | None:
     if not variance:
         return Spread(deviation=0.0, pairs=pairs)
     squares = [float(batch.mean()) ** 2 * len(batch) / variance for batch in known]
-    drawn = (sum(squares) + _BELIEF * ASSUMED_DRIFT**2) / (len(squares) + _BELIEF)
+    drawn = (sum(squares) + _BATCHES * ASSUMED_DRIFT**2) / (len(squares) + _BATCHES)
     return Spread(
         deviation=round(variance**0.5, 6),
         drift=round(float(np.mean(squares)) ** 0.5, 3),

@@ -171,6 +171,8 @@ def _compare(options: argparse.Namespace) -> int:
         words += ["--prompt-lab-dir", options.prompt_lab_dir]
     if options.rubric:
         words += ["--rubric", str(options.rubric)]
+    for folder in options.baseline_dir:
+        words += ["--baseline-dir", str(folder)]
     for name in ("csv", "markdown"):
         if getattr(options, name):
             words += [f"--{name}", str(getattr(options, name))]

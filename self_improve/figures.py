@@ -31,7 +31,12 @@ class Figure(NamedTuple):
 @lru_cache(maxsize=2048)
 def figures(text: str) -> tuple[Figure, ...]:
     """Return the numbers in `text`, in order; a percent sign may stand on either side of one."""
-    pattern = _ASCII_FIGURE if text.isascii() else _FIGURE
+    pattern = _FIGURE
+    if text.isascii():
+        # Most texts hold none, and this finds it out sooner than a pattern does.
+        if not any(map(text.__contains__, "0123456789")):
+            return ()
+        pattern = _ASCII_FIGURE
     return tuple(_figure(text, *match.span()) for match in pattern.finditer(text))
 
 

@@ -211,13 +211,18 @@ class Measurer:
         text = json.dumps([told, uses], sort_keys=True, default=str)
         return code_digest().encode() + text.encode()
 
+    def _key_of(self, cell: CellReading) -> str:
+        if self._store is None:
+            return ""
+        return hashlib.sha256(self._key + cell.digest.encode()).hexdigest()
+
     def _cells(self, read: Sequence[CellReading]) -> list[MeasuredCell]:
         """Return the measures of cells that stand together in one run."""
         keys: list[str] = []
         rows: list[dict[str, Any]] = []
         gathered: dict[int, list[Numbers]] = {}
         for number, cell in enumerate(read):
-            key = hashlib.sha256(self._key + cell.digest.encode()).hexdigest()
+            key = self._key_of(cell)
             row = _sound(self._store.get(key)) if self._store is not None else None
             if row is None:
                 row, found = self._measured(cell)

@@ -206,10 +206,11 @@ def _excerpts(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, 
     added: list[str] = []
     for surface in sorted({*before, *after}):
         old, new = (texts.get(surface, "").splitlines() for texts in (before, after))
-        for line in difflib.ndiff(old, new):
-            mark, text = line[:1], line[2:]
-            removed += [text] if mark == "-" else []
-            added += [text] if mark == "+" else []
+        matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+        for kind, old_from, old_to, new_from, new_to in matcher.get_opcodes():
+            if kind != "equal":
+                removed += old[old_from:old_to]
+                added += new[new_from:new_to]
     return {
         "removed": [digest_of(text) for text in removed],
         "added": [digest_of(text) for text in added],

@@ -99,7 +99,8 @@ class CellReading:
         for name, data in self._files.items():
             found.update(f"\0{name}\0{len(data) if data is not None else 'large'}\0".encode())
             found.update(data or b"")
-        found.update(self._read(self.folder / USAGE) or b"")
+        if self.tells_tokens:
+            found.update(self._read(self.folder / USAGE) or b"")
         if self.attempts is not None:
             found.update(self.attempts.digest(self.plan, self.repeat))
         return found.hexdigest()

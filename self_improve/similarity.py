@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from self_improve.tokens import Incidence, Numbers
@@ -9,7 +11,7 @@ from self_improve.tokens import Incidence, Numbers
 MOST_TEXTS = 500
 """Only so many texts of a cell are compared with each other."""
 
-_MOST_FLAGS = 4_000_000
+_MOST_WORDS = 1_000_000
 
 
 def earlier_twins(incidence: Incidence, least: float) -> dict[int, int]:
@@ -17,16 +19,10 @@ def earlier_twins(incidence: Incidence, least: float) -> dict[int, int]:
 
     Of more than `MOST_TEXTS` texts the first ones are looked at.
     """
-    inside = _few(incidence)
-    shared = np.bincount(inside.owners[_repeated(inside)], minlength=inside.count)
-    # Two texts that are so alike share at least so many n-grams of each: most have too few.
-    texts = np.nonzero((inside.sizes > 0) & (shared >= least * inside.sizes))[0]
-    if len(texts) < 2:
-        return {}
-    alike = np.tril(jaccard(_of(inside, texts)), -1)
-    twins = alike.argmax(axis=1)
-    rows = np.nonzero(alike.max(axis=1) >= least)[0]
-    return {int(texts[row]): int(texts[twins[row]]) for row in rows}
+    alike = np.tril(jaccard(_few(incidence)), -1)
+    most = alike.max(axis=1, initial=0)
+    rows = np.nonzero((most >= least) & (most > 0))[0]
+    return {int(row): int(alike[row].argmax()) for row in rows}
 
 
 def jaccard(incidence: Incidence) -> Numbers:
@@ -44,17 +40,11 @@ def jaccard(incidence: Incidence) -> Numbers:
 
 
 def _few(incidence: Incidence) -> Incidence:
+    """Return the n-grams of the first texts, if there are too many."""
     if incidence.count <= MOST_TEXTS:
         return incidence
-    return _of(incidence, np.arange(MOST_TEXTS))
-
-
-def _of(incidence: Incidence, texts: Numbers) -> Incidence:
-    """Return the n-grams of some of the texts, which are numbered anew."""
-    numbers = np.full(incidence.count, -1)
-    numbers[texts] = np.arange(len(texts))
-    owners = numbers[incidence.owners]
-    return Incidence(incidence.hashes[owners >= 0], owners[owners >= 0], len(texts))
+    inside = incidence.owners < MOST_TEXTS
+    return Incidence(incidence.hashes[inside], incidence.owners[inside], MOST_TEXTS)
 
 
 def _repeated(incidence: Incidence) -> Numbers:
@@ -76,18 +66,15 @@ def _shared(incidence: Incidence) -> Numbers:
         return shared
     hashes, owners = incidence.hashes[kept], incidence.owners[kept]
     columns = np.cumsum(np.concatenate(([False], hashes[1:] != hashes[:-1])))
-    width = max(_MOST_FLAGS // count // 64, 1) * 64
-    for first in range(0, int(columns[-1]) + 1, width):
-        start, end = np.searchsorted(columns, (first, first + width))
-        flags = np.zeros((count, -(-(int(columns[end - 1]) + 1 - first) // 64) * 64), bool)
-        flags[owners[start:end], columns[start:end] - first] = True
-        _add_shared(shared, np.packbits(flags, axis=1).view(np.uint64))
+    # Each column is a bit; what two texts share are the bits that both have.
+    words = max(_MOST_WORDS // (count * count), 1)
+    width = 64 * words
+    every = np.arange(0, int(columns[-1]) + width + 1, width)
+    for first, (start, end) in zip(every, pairwise(np.searchsorted(columns, every)), strict=False):
+        part = columns[start:end] - first
+        flags = np.zeros((count, -(-(int(part[-1]) + 1) // 64) * 64), bool)
+        flags[owners[start:end], part] = True
+        bits = np.ascontiguousarray(np.packbits(flags, axis=1).view(np.uint64).T)
+        both = np.bitwise_count(bits[:, :, None] & bits[:, None, :])
+        shared += both.sum(axis=0, dtype=np.uint32)
     return shared
-
-
-def _add_shared(shared: Numbers, bits: Numbers) -> None:
-    """Add to `shared` the number of bits that every two rows have in common."""
-    rows = max(_MOST_FLAGS // bits.size, 1)
-    for first in range(0, len(bits), rows):
-        both = bits[first : first + rows, None, :] & bits[None, :, :]
-        shared[first : first + rows] += np.bitwise_count(both).sum(axis=2, dtype=np.int64)

@@ -32,7 +32,7 @@ _THAI_AND_LIKE = "\u0e01-\u0eff\u1000-\u109f\u1780-\u17dc\uaa60-\uaa7f"
 _JOINERS = "\u200c\u200d"
 
 _SEPARATOR = "\x00"
-_ASCII_WORDS = bytes(c if chr(c).isalnum() or c == ord("_") else 32 for c in range(256))
+_ASCII_WORDS = bytes(c if c < 128 and (chr(c).isalnum() or c == 95) else 32 for c in range(256))
 _PLAIN_WORD = re.compile(r"\w+")
 # What lies between is Latin, Greek, Cyrillic, punctuation and symbols.
 _NEEDS_CARE = re.compile(
@@ -48,6 +48,7 @@ _MIX_OF_32, _MIX_BACK_OF_32 = np.uint32(0x9E3779B1), np.uint32(0x85EBCA77)
 _HALF_OF_32 = np.uint32(15)
 _NO_IDS = np.zeros(0, np.uint64)
 _FEW_CODES = 0x3000
+_BEGINNING = 80
 _BUCKETS_OF_A_PROFILE = 12
 
 
@@ -214,10 +215,14 @@ class Text:
 
     def has_words(self, least: float) -> bool:
         """Whether the text is at least so many words long."""
-        if not self.string.isascii() and _NEEDS_CARE.search(self.string):
-            return words(self.tokens) >= least
-        found = islice(_PLAIN_WORD.finditer(self.string), math.ceil(least))
-        return sum(1 for _ in found) >= least
+        if self.string.isascii():
+            begin = self.string[:_BEGINNING].encode("ascii").translate(_ASCII_WORDS)
+            if len(begin.split()) >= least:
+                return True
+        elif not _NEEDS_CARE.search(self.string):
+            found = islice(_PLAIN_WORD.finditer(self.string), math.ceil(least))
+            return sum(1 for _ in found) >= least
+        return words(self.tokens) >= least
 
 
 class Pool:

@@ -1,9 +1,9 @@
 """How fast the evaluator measures: every recorded run, cold and from the store, and in tenfolds.
 
 `python -m tests.bench_evaluator` unpacks ../shared/recorded, measures all of its runs by the rubric
-of their step on one core, and says how the cost grows with the number of cells. The runs are
-repeated under other plan names for 10 and for 100 times as many cells;
-`--quick` leaves out the last.
+of their step on one core, and says how the cost grows with the number of cells. For 10 and for 100
+times as many cells, runs are repeated under other plan names; `--quick` leaves out the last. The
+bounds are held against CPU time, because wall time tells of the neighbours as well.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def main() -> int:
     broken = [
         1000 * cold["cpu"] / cold["cells"] > MOST_MILLISECONDS,
         cold["megabytes"] > MOST_MEGABYTES,
-        again["wall"] > MOST_SECONDS_AGAIN,
+        again["cpu"] > MOST_SECONDS_AGAIN,
     ]
     print(
         f"bounds: {MOST_MILLISECONDS:g} ms a cell, {MOST_MEGABYTES} MB, "

@@ -46,10 +46,10 @@ def _figures(
     asked = max((row.asked for row in found.rows), default=1.0)
     return [
         ("step_calls", "How many step calls until 50, 80 and 95 % of what can be gained?",
-         to("cells_to", "step calls (cross: fewer than half of the searches got there)",
+         to("cells_to", "step calls; ×: under half got there",
             found.budget)),
         ("proposer_calls", "How many proposer calls until then?",
-         to("asked_to", "proposer calls (cross: fewer than half of the searches got there)",
+         to("asked_to", "proposer calls; ×: under half got there",
             asked)),
         ("best_so_far", "How does the best so far rise?", lambda: _curves(found)),
         ("area", "How much of the gain is there on average while the budget is spent?",
@@ -129,7 +129,7 @@ def _reaching(rows: Sequence[Standing], attribute: str, label: str, most: float)
                 continue
             axes.plot([one.low, min(one.high, most)], [at, at], color=_LINE, linewidth=2)
             axes.plot([one.value], [at], "o", color=_DOT, markersize=4, alpha=shade)
-    axes.set_xlabel(f"{label}; per generator 50, 80, 95 % from top; median, 95 % interval")
+    axes.set_xlabel(f"{label}; from top 50, 80, 95 %; median, 95 % interval")
     _names(axes, [row.generator for row in rows])
     return figure
 

@@ -11,10 +11,10 @@ This page is written by
 
     {command}
 
-It ran {searches} searches on {landscapes} landscapes with at most {budget} step calls each, in
-{minutes} minutes of this machine (shared with other work, unless the number is small). What it
-finds is reported, whoever wins. `python -m self_improve.generators` lists the generators with what
-each needs."""
+It ran {searches} searches on {landscapes} landscapes with at most {budget} step calls each, the
+oracle's apart. They took {minutes} minutes, one after the other. What it finds is reported, whoever
+wins. The same command goes on where a killed one ended; the rows behind the tables lie in
+`figures/generators/results.jsonl`."""
 
 HOW = """\
 ## How it is measured
@@ -38,9 +38,12 @@ HOW = """\
   than any search has; or a search, where one found more ({beaten} of {of} landscapes). It is
   {gain} on average. It is a lower bound of what is possible, and it is counted on the train cells,
   so that part of it is luck of these cells, for the oracle as for the searches.
-- **Reaching a share** means that a proposal scored on all nine cases has it. Medians count a search
-  that does not get there as later than the budget (`>`); how many got there stands
-  beside. With one budget for all this is the median of the Kaplan-Meier curve.
+- **Reaching a share** means that a proposal scored on all nine cases has it. Algorithms that score
+  on a sample and confirm their best at the end (`opro`, `evoprompt-ga`, `evoprompt-de`,
+  `promptbreeder`) therefore rise late, and have little area: what they hold before that is not
+  known to be good. Medians count a search that does not get there as later than the budget (`>`);
+  how many got there stands beside. With one budget for all this is the median of the Kaplan-Meier
+  curve.
 - **Intervals** are 95 % bootstrap intervals over landscapes. Searches call the step's own `work`
   without Luigi and processes; a test proves the outcomes equal to the runner's
   (`tests/self_improve/benchmark/test_direct.py`)."""
@@ -49,11 +52,18 @@ HOUSE = """\
 The goal: the house default (`reflective`) needs at most as many step calls for 80 % of what can be
 gained as the better of the `gepa` package and DSPy's MIPROv2, median over landscapes.
 
-The better of the two is `{other}`: {theirs}. The house default: {ours}. So {told}. Paired by
-landscape, the house default is later by {later} step calls (median with interval; who does not get
-there counts as one call beyond the budget). Over the whole budget the house default has {by_area}
-area ({area} against {other_area}); it ends at {final} of what can be gained against {other_final},
-and gains {verify} on the verify plans against {other_verify}."""
+The better of the two is `{other}`: {theirs}. The house default: {ours}. So {told}. Half of what can
+be gained takes the house default {half} and `{other}` {other_half}. Paired by landscape, the house
+default is later by {later} step calls (median with interval; who does not get there counts as one
+call beyond the budget) for 80 %. Over the whole budget the house default has {by_area} area ({area}
+against {other_area}); it ends at {final} of what can be gained against {other_final}, and gains
+{verify} on the verify plans against {other_verify}."""
+
+LIST = """\
+## What there is
+
+`python -m self_improve.generators` lists them; with a name it tells source, defaults and what was
+adapted."""
 
 ADVICE = """\
 What the algorithms are made for, beyond these numbers:

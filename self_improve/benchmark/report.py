@@ -16,6 +16,7 @@ from self_improve.benchmark.standings import (
     Standings,
     difference,
 )
+from self_improve.generators import catalogue
 
 HOUSE = "reflective"
 PACKAGES = ("gepa-package", "dspy-miprov2")
@@ -28,7 +29,6 @@ def page(
     drawn: Sequence[tuple[str, str]],
     *,
     command: str,
-    seconds: float,
 ) -> str:
     """Return the page in Markdown."""
     figures = "\n\n".join(
@@ -41,7 +41,7 @@ def page(
             searches=len(results),
             landscapes=len(found.landscapes),
             budget=found.budget,
-            minutes=math.ceil(seconds / 60),
+            minutes=math.ceil(sum(one.seconds for one in results) / 60),
         ),
         prose.HOW.format(
             tuned=_range(TUNED),
@@ -59,6 +59,7 @@ def page(
         _second(found),
         "### Killed and resumed\n\n" + _resumed(resumed),
         "## The figures\n\n" + figures,
+        prose.LIST + "\n\n" + _listed(),
         prose.SCOPE,
     ]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
@@ -77,6 +78,15 @@ def table(found: Standings) -> str:
         for row in found.rows
     ]
     return _markdown(head, rows)
+
+
+def _listed() -> str:
+    rows = [
+        [one.name, one.summary, one.facts.get("needs", "-"), one.facts.get("costs", "-")]
+        for one in catalogue.listed()
+    ]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join(["| generator | what it is | needs | costs |", "| --- " * 4 + "|", *lines])
 
 
 def _second(found: Standings) -> str:
@@ -143,6 +153,8 @@ def _house(found: Standings, results: Sequence[Result]) -> str:
     later = difference(results, HOUSE, better.generator, 0.8, found.reachable)
     by_area = "more" if house.area.value > better.area.value else "less"
     return prose.HOUSE.format(
+        half=_reached(house.cells_to[0.5], found.budget),
+        other_half=_reached(better.cells_to[0.5], found.budget),
         other=better.generator, ours=_reached(ours, found.budget),
         theirs=_reached(theirs, found.budget), told=told,
         later=f"{later.value:+.0f} ({later.low:+.0f} to {later.high:+.0f})",

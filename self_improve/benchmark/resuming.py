@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import signal
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from model_gateway.jsonl import read_rows
 from self_improve.benchmark.landscapes import Landscape
 from self_improve.benchmark.searching import CELLS, Bench
 from self_improve.counsel import ATTEMPTS
+from self_improve.errors import ImproveError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,11 @@ class Resumed:
 
 
 def resume(bench: Bench, name: str, landscape: Landscape, folder: Path, *, budget: int) -> Resumed:
-    """Kill a search after half of its step calls with SIGKILL, let it go on, and compare."""
+    """Kill a search after half of its step calls with SIGKILL, let it go on, and compare.
+
+    Raises:
+        ImproveError: the search broke by itself before it could be killed.
+    """
     whole, parted = folder / "whole", folder / "parted"
     first = asyncio.run(bench.search(name, landscape, whole, budget=budget, keep=True))
     # The child must die as a process does; forking this one would copy its threads' locks.
@@ -52,13 +58,15 @@ def resume(bench: Bench, name: str, landscape: Landscape, folder: Path, *, budge
     )
     child.start()
     child.join()
+    if child.exitcode not in {0, -signal.SIGKILL}:
+        raise ImproveError(f"the search to be killed broke (exit status {child.exitcode})")
     again = asyncio.run(bench.search(name, landscape, parted, budget=budget, keep=True))
     cells, asked = _made(parted)
     cells_whole, asked_whole = _made(whole)
     twice = sum(n - 1 for n in cells.values()) + sum(n - 1 for n in asked.values())
     made = cells.total() + asked.total() - cells_whole.total() - asked_whole.total()
     return Resumed(
-        generator=name, landscape=landscape.number, killed=child.exitcode == -9,
+        generator=name, landscape=landscape.number, killed=child.exitcode == -signal.SIGKILL,
         repeated=twice - sum(n - 1 for n in asked_whole.values()), more=made,
         same=(first.winner, first.curve) == (again.winner, again.curve),
     )  # fmt: skip

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -179,11 +180,28 @@ class _Watched(Counsel):
         self._kept = Appender(folder / CELLS) if keep else None
         self.asked = self.cells = 0
         self.spent: list[tuple[int, int]] = []
-        self.seconds = 0.0
+        self.seconds = self._since = 0.0
+        self._under_way = 0
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count the time in which at least one step or proposer call is under way."""
+        if not self._under_way:
+            self._since = time.monotonic()
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self.seconds += time.monotonic() - self._since
 
     async def measure(self, cells: Sequence[Cell]) -> list[Outcome]:
         """Run cells, or take their outcomes from an earlier life of the same search."""
-        began = time.monotonic()
+        with self._counted():
+            return await self._measured(cells)
+
+    async def _measured(self, cells: Sequence[Cell]) -> list[Outcome]:
         new = [cell for cell in cells if self._key(cell) not in self._known]
         if self._die_at is not None and len(self._known) + len(new) >= self._die_at:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -195,7 +213,6 @@ class _Watched(Counsel):
                 self._kept.append(row)
         self.cells += len(cells)
         self.spent.append((self.cells, self.asked))
-        self.seconds += time.monotonic() - began
         return [
             ran.get(self._key(cell)) or _outcome(self._known[self._key(cell)], cell[1])
             for cell in cells
@@ -203,12 +220,9 @@ class _Watched(Counsel):
 
     async def ask(self, role: str, model: Model, call: Call[R], *, repeat: int = 0) -> Reply[R]:
         """Put a call to the proposer, and count it."""
-        began = time.monotonic()
         self.asked += 1
-        try:
+        with self._counted():
             return await super().ask(role, model, call, repeat=repeat)
-        finally:
-            self.seconds += time.monotonic() - began
 
     async def __aexit__(
         self,

@@ -7,6 +7,10 @@ Defaults: the package's own: one round, at most 4 bootstrapped demonstrations, h
 score at least as well as the baseline's mean. Adapted: as in dspy_miprov2.py. It makes one
 candidate, the unchanged text with demonstrations, asks no proposer, and ends. --small changes
 nothing.
+
+Needs: the package dspy; it asks no model.
+
+Costs: 1 cell a demonstration, then one proposal on all cases.
 """
 
 from __future__ import annotations

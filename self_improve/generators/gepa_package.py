@@ -7,9 +7,14 @@ Defaults: the package's own: a Pareto front over validation instances, minibatch
 round robin, strict improvement, no merge. Adapted: train and validation instances are the same
 cases under ids of their own, because its cache would mix them otherwise; its reflection call is
 replaced by one of ours, with the same traces and faults that our own gepa.py is shown; a failed
-cell scores 0 and is not raised; a refused proposal counts as its parent, and after 12 of them in
-a row the search ends. It is given no run directory and loads no pickle: a killed search is replayed
-from the journal. --small changes nothing.
+cell scores 0 and is not raised; a refused proposal counts as its parent; after 12 of them in a row,
+or 12 minibatches on which the parent is perfect, the search ends. It is given no run directory and
+loads no pickle: a killed search is replayed from the journal. --small changes nothing.
+
+Needs: a proposer, 1 call a round, and the package gepa.
+
+Costs: 3 cells a round, and all cases for a child that passes the gate; it goes on until the budget
+ends.
 """
 
 from __future__ import annotations
@@ -92,7 +97,7 @@ class _Adapter:
         self._trial = trial
         self._bridge = bridge
         self._made: dict[tuple[str, ...], Proposal] = {}
-        self._asked = self._fruitless = 0
+        self._asked = self._fruitless = self._perfect = 0
         self._shown: list[Outcome] = []
 
     def evaluate(
@@ -104,6 +109,10 @@ class _Adapter:
         """Score a candidate on instances; a failed cell scores 0."""
         gepa: Any = importlib.import_module("gepa")
 
+        # It passes over minibatches on which a parent is perfect, for nothing and for ever.
+        self._perfect += capture_traces
+        if self._perfect > _FRUITLESS:
+            raise self._bridge.end(f"{_FRUITLESS} minibatches in a row left nothing to mend")
         proposal = self._made.get(self._key(candidate), self._trial.baseline)
         cases = [one.case for one in batch]
         [scored] = self._bridge.score([proposal], cases)
@@ -132,6 +141,7 @@ class _Adapter:
         components_to_update: list[str],
     ) -> dict[str, str]:
         """Ask our proposer for each text; what is refused stays as it is."""
+        self._perfect = 0
         parent = self._made.get(self._key(candidate), self._trial.baseline)
         texts: dict[str, str] = {}
         for surface in components_to_update:

@@ -23,8 +23,9 @@ UNIT, RANGE = "share of texts", (0.0, 1.0)
 PARAMETERS = {"words": 3}
 
 _PREFIX = re.compile(
-    r"\s*[\W_]{0,3}?(\w[^\n:：﹕.．。、)）\]】]{0,30}?)\s*([:：﹕)）\]】、]|[.．](?=\s))"
+    r"\s{0,8}[\W_]{0,3}?(\w[^\n:：﹕.．。、)）\]】]{0,30}?)\s{0,8}([:：﹕)）\]】、]|[.．](?=\s))"
 )
+_LONGEST, _ENDS = 52, frozenset(":：﹕)）]】、.．")
 # A counter is shorter than the words it stands among; beside a word it may be written out.
 _COUNTER, _COUNTER_BESIDE_A_WORD = 3, 5
 
@@ -58,7 +59,9 @@ def _labelled(texts: Sequence[Unit], most: int) -> list[tuple[Unit, int]]:
     """Return the texts that begin with a label, and where it ends."""
     prefixes = []
     for unit in texts:
-        match = _PREFIX.match(unit.text.string)
+        beginning = unit.text.string[:_LONGEST]
+        # Few texts have an end of a label where one could be, and this is sooner found out.
+        match = None if _ENDS.isdisjoint(beginning) else _PREFIX.match(unit.text.string)
         if match is None:
             continue
         words = tuple(tokens(match[1]))

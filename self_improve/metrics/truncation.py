@@ -9,7 +9,6 @@ Source: ours; the marks are Unicode's general categories.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 from rubrics.rubric import MetricUse
@@ -20,7 +19,7 @@ UNIT, RANGE = "share of texts", (0.0, 1.0)
 PARAMETERS = {"words": 12.0}
 
 _OPEN = frozenset({"Ps", "Pi", "Pd"})
-_GOES_ON = re.compile(r"(?:\.\.\.|[…,:،؛、，：])\Z")
+_GOES_ON = ("...", *"…,:،؛、，：")
 _CLOSED = frozenset({"Po", "Pe", "Pf"})
 
 
@@ -37,7 +36,7 @@ def measure(subject: Subject, use: MetricUse) -> Measured | None:
         number
         for number, (unit, end, kind) in enumerate(zip(units.all, ends, kinds, strict=True))
         if kind in _OPEN
-        or _GOES_ON.search(end)
+        or end.endswith(_GOES_ON)
         or (sentences and kind[0] == "L" and unit.text.has_words(least))
     ]
     return share(units, broken, "breaks off")

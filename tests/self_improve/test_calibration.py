@@ -46,7 +46,7 @@ def test_few_batches_leave_the_assumption_standing() -> None:
     found = spread([[0.1, -0.1, 0.05, -0.05]])
     assert found is not None
     assert found.drift == pytest.approx(0, abs=1e-6)
-    assert found.widening == pytest.approx((5 * 1.96 / 6) ** 0.5, abs=1e-3)
+    assert found.widening == pytest.approx((10 * 1.96 / 11) ** 0.5, abs=1e-3)
 
 
 def test_nothing_to_measure_gives_no_spread() -> None:

@@ -253,3 +253,23 @@ def test_baseline_plans_can_lie_elsewhere(lab: Path, tmp_path: Path) -> None:
     (folder / CLEAN).write_text(json.dumps([{"name": "B", "review": "x"}]))
     ran = evaluated(lab, "131", "--baseline-dir", tmp_path / "plans", "--json")
     assert value(json.loads(ran.out), "length_ratio:review") > 1
+
+
+def test_against_other_runs_the_comparison_speaks(lab: Path, tmp_path: Path) -> None:
+    """With its own words, on the same rubric; and the files that were asked for are written."""
+    path = older_run(tmp_path / "after", {"boat": ITEMS, "moor": ITEMS}, model="qwen")
+    ran = evaluated(lab, path, "--against", "1/32", "--markdown", tmp_path / "page.md")
+    assert ran.code == evaluate.OK, ran.err
+    assert "INCONCLUSIVE" in ran.out
+    assert "INCONCLUSIVE" in (tmp_path / "page.md").read_text()
+
+
+def test_a_run_can_be_held_against_the_baseline_plans(lab: Path, tmp_path: Path) -> None:
+    """Wherever they lie."""
+    folder = tmp_path / "plans" / "moor"
+    folder.mkdir(parents=True)
+    (folder / CLEAN).write_text(json.dumps(ITEMS))
+    words = ["1/32", "--against", evaluate.BASELINE, "--baseline-dir", tmp_path / "plans"]
+    ran = evaluated(lab, *words)
+    assert ran.code == evaluate.OK, ran.err
+    assert "INCONCLUSIVE" in ran.out

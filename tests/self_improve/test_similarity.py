@@ -49,7 +49,7 @@ def test_columns_are_counted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many n-grams need no more memory than few."""
     texts = [("abcdefghij" * n)[: 40 + n] + str(n) * 9 for n in range(20)]
     whole = similarity.jaccard(tokens.character_grams(texts))
-    monkeypatch.setattr(similarity, "_MOST_FLAGS", 300)
+    monkeypatch.setattr(similarity, "_MOST_WORDS", 300)
     assert similarity.jaccard(tokens.character_grams(texts)).tolist() == whole.tolist()
 
 

@@ -73,6 +73,14 @@ def test_package_climbs(search, name: str) -> None:
     assert found.asked == proposer.calls > 0
 
 
+@gepa
+def test_perfect_score_ends_the_search(search) -> None:
+    """The package passes over what is perfect, for nothing and without an end of its own."""
+    found = asyncio.run(search(Climbing(), rule=lambda *_: 1.0).run(catalogue.make("gepa-package")))
+    assert found.asked == 0
+    assert found.cells == len(CASES)
+
+
 @pytest.mark.parametrize("name", ANY)
 @pytest.mark.parametrize("cells", [len(CASES), 11, 30])
 def test_budget_is_never_exceeded(search, name: str, cells: int) -> None:
@@ -90,7 +98,7 @@ def test_everything_failing_ends_the_search(search, name: str) -> None:
     assert "failed" in found.stopped or found.cells <= 60
 
 
-@pytest.mark.parametrize("name", ANY)
+@pytest.mark.parametrize("name", ASKING)
 def test_failed_cells_are_scored_low_and_not_raised(search, name: str) -> None:
     """A search goes on when some cells fail."""
     made = search(Climbing(), rule=lambda text, case: None if case.model == "m2" else 0.5)

@@ -1,0 +1,105 @@
+"""Searches of the benchmark keep to their budget, and go on after a kill."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from self_improve.benchmark import __main__ as command
+from self_improve.benchmark import campaign
+from self_improve.benchmark.campaign import Plan, landscape_of, tasks
+from self_improve.benchmark.resuming import resume
+from self_improve.benchmark.searching import Bench, Result
+from tests.self_improve.commands import called
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_search_is_measured_and_can_be_kept(bench: Bench, place: Path) -> None:
+    """Its budget holds, its curve rises, and its row comes back as it was."""
+    landscape = landscape_of(bench, 7)
+    found = asyncio.run(bench.search("reflective", landscape, place, budget=36))
+    assert 9 <= found.cells <= 36
+    assert found.overshoot == 0
+    scores = [point.score for point in found.curve]
+    assert scores == sorted(scores)
+    assert found.curve[0].score == found.base
+    assert set(found.by_model) == {model.name for model in landscape.models}
+    assert Result.from_row(json.loads(json.dumps(found.to_row()))) == found
+
+
+def test_killed_search_repeats_nothing_and_ends_alike(bench: Bench, place: Path) -> None:
+    """The kill is a real one, in the middle of a search that asks a proposer."""
+    found = resume(bench, "gepa", landscape_of(bench, 7), place, budget=24)
+    assert found.killed
+    assert found.same
+    assert (found.repeated, found.more) == (0, 0)
+
+
+def test_landscapes_are_worked_off_one_after_the_other() -> None:
+    """So that an early end leaves whole ones; each has its oracle, a few their kills."""
+    plan = Plan(
+        generators=("a", "b"), numbers=(1, 2), budget=50, oracle_budget=90, resumed=(1,),
+        resume_budget=20, jobs=1,
+    )  # fmt: skip
+    made = tasks(plan)
+    assert [one.number for one in made] == sorted(one.number for one in made)
+    assert [(one.kind, one.generator) for one in made if one.number == 2] == [
+        ("search", "oracle"), ("search", "a"), ("search", "b"),
+    ]  # fmt: skip
+    assert sum(one.kind == "resume" for one in made) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--steps", "501"], "at most|20 to 500"),
+        (["--seeds", "0"], "landscapes"),
+        (["--generators", "reflection"], "Did you mean"),
+    ],
+)
+def test_wrong_usage_is_refused_before_anything_runs(
+    words: list[str], told: str, tmp_path: Path
+) -> None:
+    """With what may be said, and nothing written."""
+    ran = called(command.main, [*words, "--out", tmp_path / "out"])
+    assert ran.code == 2
+    assert re.search(told, ran.err)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_was_done_is_not_done_again(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second command takes all of it from the kept rows."""
+    plan = Plan(
+        generators=("random",), numbers=(7,), budget=20, oracle_budget=20, resumed=(),
+        resume_budget=20, jobs=1,
+    )  # fmt: skip
+    kept = tmp_path / campaign.RESULTS
+    made = [
+        asyncio.run(bench.search(t.generator, landscape_of(bench, 7), tmp_path, budget=t.budget))
+        for t in tasks(plan)
+    ]
+    rows = [
+        {"task": vars(task), "result": one.to_row()}
+        for task, one in zip(tasks(plan), made, strict=True)
+    ]
+    kept.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    told: list[str] = []
+    assert campaign.run(plan, tmp_path, told.append) == (made, [])
+    assert told == []
+
+
+def test_no_generator_reads_the_benchmark() -> None:
+    """Nor the simulation: neither the oracle nor the landscapes are known to what searches."""
+    for file in sorted((ROOT / "self_improve" / "generators").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            assert not any("benchmark" in name or "simulated" in name for name in names), file

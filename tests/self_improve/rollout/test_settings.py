@@ -1,0 +1,43 @@
+"""The terms of rollouts."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from prompt_lab.layout import Layout
+from self_improve.errors import UsageError
+from self_improve.rollout.settings import Settings, load
+
+
+def test_defaults_are_those_of_the_documentation() -> None:
+    """5, 10, 20, 100 %, 30 votes, half of the plans, 7 days, +5 %, 70 %, 80 %, a day, a week."""
+    told = Settings()
+    assert told.stages == (5, 10, 20, 100)
+    assert (told.marks, told.shown, told.days, told.gain) == (30, 0.5, 7, 0.05)
+    assert (told.rollback_below, told.search_below) == (0.7, 0.8)
+    assert (told.check_hours, told.search_days) == (24, 7)
+
+
+def test_what_is_told_can_be_the_file(tmp_path: Path) -> None:
+    """The printed settings are read as the same."""
+    layout = Layout(tmp_path)
+    layout.rollouts.mkdir()
+    own = Settings(stages=(1, 100), marks=5)
+    (layout.rollouts / "settings.toml").write_text(own.told())
+    assert load(layout) == own
+    assert tomllib.loads(own.told())["marks"] == 5
+
+
+@pytest.mark.parametrize(
+    "text", ["stages = [5, 5, 100]", "stages = [5, 50]", "stages = [100]", "votes = 3", "marks ="]
+)
+def test_what_cannot_be_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    """The message names the file and how to see what it may hold."""
+    layout = Layout(tmp_path)
+    layout.rollouts.mkdir()
+    (layout.rollouts / "settings.toml").write_text(text)
+    with pytest.raises(UsageError, match=r"settings\.toml cannot be used(.|\n)*--defaults"):
+        load(layout)
