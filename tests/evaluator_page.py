@@ -35,11 +35,12 @@ WHY = {
     "2": "Names and texts repeat each other more, in every plan: evidence of harm. The record let "
     "it pass on reasons in the code, and the next iteration was there to mend just that.",
     "3": "Agrees: the repetitions of the iteration before are gone, on every plan.",
-    "4": "Invented figures rose in one model and one plan, which is not enough to reject and keeps "
-    "a KEEP back. The record was undecided too.",
+    "4": "Invented figures rose in one model: to be suspected, which keeps a KEEP back, "
+    "and not shown. The record was undecided too.",
     "5": "More invented figures, from few cells of one plan: noise of that size is common here.",
-    "6": "Nothing moved beyond chance but more copying from the prompt; the record saw the form "
-    "that it asked for, which no rubric counted as good in advance.",
+    "6": "One model fell, and all copied more from the prompt: to be suspected, not shown. "
+    "The record saw the form that was asked for, which no rubric counted as good in "
+    "advance.",
     "7": "Three cells lost, none gained: to be suspected, not shown. The record was undecided too.",
     "8": "Reviews repeat each other less, names between calls more, as far as fresh contexts must; "
     "together too little. The record was undecided too.",
@@ -55,7 +56,8 @@ WHY = {
     "16": "Agrees with the facts: the change was never reached in these runs.",
     "17": "Three cells came back, which is not yet beyond chance. The record was undecided too.",
     "18": "Agrees: invented figures are nearly gone, in every model and plan.",
-    "19": "Sentences that three plans share became fewer, on every plan. The record was undecided.",
+    "19": "Agrees with the final decision: sentences that three plans share became fewer, "
+    "and the composite rose on every plan.",
     "20": "What it aimed at moved in two plans of one model; over all cells it is not to be seen. "
     "Declared in advance it would have been tested there.",
     "21": "Invented figures were gone already, so there was nothing left to mend.",

@@ -76,7 +76,8 @@ def test_same_words_are_the_same_pattern(layout: Layout) -> None:
     """Case, width and spaces make no other pattern; other words do."""
     name = remember(layout, GOOD)
     same = replace(
-        GOOD, step="two", iteration="1_two", change=" drop  the LIST of ｅxamples", before={"b:S": "x"},
+        GOOD, step="two", iteration="1_two", change=" drop  the LIST of ｅxamples",
+        before={"b:S": "x"},
         after={"b:S": "y"},
     )  # fmt: skip
     assert remember(layout, same) == name

@@ -12,7 +12,7 @@ from self_improve.verdict import Word, decide, word
 from tests import recorded_comparisons as recorded
 
 RELABELLINGS = 200
-HALVES = 10
+HALVES = 20
 
 
 def most(count: int) -> int:
