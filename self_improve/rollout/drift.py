@@ -172,10 +172,7 @@ def _judged(
         reasons.append(f"the composite moved beyond chance (p = {composite:.4f})")
     if tokens is not None and tokens <= 2 * ERROR:
         reasons.append(f"the length of its outputs moved beyond chance (p = {tokens:.4f})")
-    if verdict is None or verdict.composite.effect is None:
-        missing.append("outputs: no cell has content on both sides")
-    elif not _is_small(verdict, terms.rubric.minimal_effect):
-        missing.append("outputs: too few cells to say that the composite has not moved")
+    missing += _unmeasured(verdict, terms.rubric)
     finding = Finding.changed if reasons else Finding.alike
     if not reasons and (len(missing) > 1 or any(m.startswith("outputs") for m in missing)):
         finding = Finding.inconclusive
@@ -202,9 +199,17 @@ def _blamed(
     ]
 
 
-def _is_small(verdict: Verdict, least: float) -> bool:
-    reach = verdict.composite.interval
-    return reach is not None and -least < reach.low and reach.high < least
+def _unmeasured(verdict: Verdict | None, rubric: Rubric) -> list[str]:
+    """Say what the outputs lack to show that the composite has not moved, if they do."""
+    if verdict is None or verdict.composite.effect is None:
+        return ["outputs: no cell has content on both sides"]
+    silent = sum(use.weight for use in rubric.metrics if use.id in verdict.composite.silent)
+    if 2 * silent > sum(use.weight for use in rubric.metrics):
+        return ["outputs: what weighs most in the rubric is undefined for them"]
+    reach, least = verdict.composite.interval, rubric.minimal_effect
+    if reach is None or not -least < reach.low <= reach.high < least:
+        return ["outputs: too few cells to say that the composite has not moved"]
+    return []
 
 
 def _only(pairing: Pairing, model: str) -> Pairing:

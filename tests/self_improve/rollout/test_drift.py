@@ -1,11 +1,12 @@
-"""Whether the model behind a name is still the one it was; servers stand in for providers."""
+"""Whether the model behind a name is still the one it was; a server stands in for a provider."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +14,54 @@ import pytest
 
 from model_gateway import config
 from model_gateway.ledger import Caps
+from prompt_lab.layout import Layout
 from prompt_lab.record import Run
+from self_improve import calibration
 from self_improve.errors import UsageError
 from self_improve.progress import Counts
 from self_improve.rollout import telling
-from self_improve.rollout.drift import Drift, Finding
+from self_improve.rollout.drift import Drift, Finding, compared
 from self_improve.rollout.drift_run import BudgetReached, Checked, DriftCheck, DriftOrder
 from self_improve.rollout.state import State
-from tests.self_improve.commands import only_run, runs
-from tests.self_improve.laboratory import ONE_CALL, PLANS, Lab, asked, laboratory, layout, purpose
-from tests.wire.script import Raw, Say, Seen, Status, Step
+from self_improve.rubric_choice import rubric_for
+from tests.self_improve.commands import runs
+from tests.self_improve.laboratory import ONE_CALL, PLANS, Lab, asked, laboratory, purpose
 from tests.wire.server import WireServer
 
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    """Return a laboratory with a store of its own."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with laboratory(tmp_path, monkeypatch) as made:
-        yield made
+SERVED = "wire-m1-served"
 
 
-def order(lab: Lab, *against: Path, **changes: Any) -> DriftOrder:
-    """Return the order of a check against these runs, or all that there are."""
+@dataclass(frozen=True)
+class Baseline:
+    """A laboratory with one recorded run, and the server that it asked."""
+
+    lab: Lab
+    server: WireServer
+
+    @property
+    def run(self) -> Run:
+        """The run."""
+        return runs(self.lab.output)[0]
+
+
+@pytest.fixture(scope="module")
+def baseline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Baseline]:
+    """Record a baseline run once."""
+    place = tmp_path_factory.mktemp("drift")
+    with pytest.MonkeyPatch.context() as patch, WireServer("openai", reply=purpose) as server:
+        patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+        with laboratory(place, patch) as lab:
+            lab.entry("m1", server, workers=1)
+            lab.entry("m2", server)
+            assert lab.run().code == 0
+            yield Baseline(lab, server)
+
+
+def order(baseline: Baseline, output: Path, *against: Path, **changes: Any) -> DriftOrder:
+    """Return the order of a check that records its runs under `output`."""
     return DriftOrder(
-        layout=layout(lab), against=against or tuple(run.path for run in runs(lab.output)),
-        catalogue=config.load(), baseline_dir=lab.plans, **changes,
+        layout=Layout(output), against=against or (baseline.run.path,), catalogue=config.load(),
+        baseline_dir=baseline.lab.plans, **changes,
     )  # fmt: skip
 
 
@@ -48,144 +71,109 @@ def checked(wanted: DriftOrder, state: State | None = None) -> Checked:
     return asyncio.run(check.run(Counts()))
 
 
-def drifted(lab: Lab, server: WireServer, later: Any) -> Drift:
-    """Run a baseline, then a check in which the server replies with `later`."""
-    lab.entry("m1", server)
-    ran = lab.run()
-    assert ran.code == 0, ran.err
-    server.reply = later
-    return checked(order(lab)).drift
+def drifted(baseline: Baseline, place: Path, **changes: Any) -> Drift:
+    """Compare the run with a copy in which every attempt has these changes."""
+    old = baseline.run
+    new = place / "history" / "0" / old.path.name
+    shutil.copytree(old.path, new)
+    attempts = [attempt.to_row() | changes for attempt in old.attempts()]
+    (new / "attempts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in attempts))
+    rubric = rubric_for(old.path)
+    noise = calibration.assumed(rubric)
+    return compared([old.path], [new], rubric, noise, plans=[baseline.lab.plans])
 
 
-def under_another_name(seen: Seen) -> Step:
-    """Answer as before, and say that another model did."""
-    if seen.schema is None:
-        return Say(text="1")
-    said = purpose(seen)
-    assert isinstance(said, Say)
-    message = {"role": "assistant", "content": said.text}
-    body = {
-        "id": "x", "object": "chat.completion", "created": 1, "model": "wire-m1-0826",
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
-    }  # fmt: skip
-    return Raw(body=json.dumps(body).encode())
+def edited(baseline: Baseline, place: Path, **changes: Any) -> Path:
+    """Return a copy of the run whose record says something else of it."""
+    path = place / "history" / "0" / baseline.run.path.name
+    shutil.copytree(baseline.run.path, path)
+    (path / "meta.json").write_text(json.dumps({**baseline.run.meta, **changes}))
+    return path
 
 
-def counted_otherwise(seen: Seen) -> Step:
-    """Answer as before, and count other numbers of input tokens."""
-    said = purpose(seen)
-    assert isinstance(said, Say)
-    return replace(said, input_tokens=13)
-
-
-def out_of_order(seen: Seen) -> Step:
-    """Answer a ping, and refuse everything else."""
-    return Say(text="1") if seen.schema is None else Status(code=400)
-
-
-def test_model_that_answers_as_it_did_is_alike(lab: Lab) -> None:
+def test_model_that_answers_as_it_did_is_alike(baseline: Baseline, tmp_path: Path) -> None:
     """Id, token counts and outputs are known on both sides, and are the same."""
-    with WireServer("openai", reply=purpose) as server:
-        found = drifted(lab, server, purpose)
-        assert len(asked(server)) == 2 * len(PLANS)
-    [model] = found.models
-    assert (found.told, model.finding, model.reasons) == ("ALIKE", Finding.alike, ())
-    assert model.reported == (("wire-m1",), ("wire-m1",))
+    [model] = drifted(baseline, tmp_path).models
+    assert (model.finding, model.reasons, model.missing) == (Finding.alike, (), ())
+    assert model.reported == ((SERVED,), (SERVED,))
     assert (model.same_requests, model.other_tokens, model.pairs) == (3, 0, 3)
 
 
-def test_other_reported_id_is_a_change(lab: Lab) -> None:
-    """The name is told, before and after."""
-    with WireServer("openai", reply=purpose) as server:
-        found = drifted(lab, server, under_another_name)
+def test_other_reported_id_is_a_change(baseline: Baseline, tmp_path: Path) -> None:
+    """The name is told, before and after; terminals are told it as text."""
+    found = drifted(baseline, tmp_path, reported_model="m1-0826\x1b[2J")
     assert found.finding is Finding.changed
-    assert found.models[0].reasons == ("the provider reports wire-m1-0826, and reported wire-m1",)
+    assert found.models[0].reasons[0].startswith("the provider reports m1-0826")
+    [_, line] = telling.drift_lines(found.to_row())
+    assert f"and reported {SERVED}" in line
+    assert "\x1b" not in line
 
 
-def test_other_count_of_the_same_tokens_is_a_change(lab: Lab) -> None:
+def test_other_count_of_the_same_tokens_is_a_change(baseline: Baseline, tmp_path: Path) -> None:
     """The same request is of as many tokens as it was, or another model read it."""
-    with WireServer("openai", reply=purpose) as server:
-        found = drifted(lab, server, counted_otherwise)
+    found = drifted(baseline, tmp_path, input_tokens=13)
     assert found.finding is Finding.changed
     assert found.models[0].reasons == (
         "3 of 3 equal requests are counted as other numbers of tokens",
     )
 
 
-def test_model_that_fails_now_is_inconclusive(lab: Lab) -> None:
-    """No content is missing evidence, and evidence of nothing; the row is plain JSON."""
-    with WireServer("openai", reply=purpose) as server:
-        found = drifted(lab, server, out_of_order)
+def test_provider_that_tells_neither_is_inconclusive(baseline: Baseline, tmp_path: Path) -> None:
+    """Without an id and without token counts the outputs alone do not say who wrote them."""
+    found = drifted(baseline, tmp_path, reported_model=None, input_tokens=None)
     assert found.finding is Finding.inconclusive
-    assert found.models[0].effect is None
-    told = telling.drift_lines(json.loads(json.dumps(found.to_row())))
-    assert told[0] == "INCONCLUSIVE"
-    assert "missing: outputs" in told[1]
+    assert len(found.models[0].missing) == 2
 
 
-def test_check_that_was_killed_before_it_told_pays_nothing_twice(lab: Lab) -> None:
-    """Its runs are found again; once it is in the log the next one asks anew."""
-    with WireServer("openai", reply=purpose) as server:
-        lab.entry("m1", server)
-        lab.run()
-        baseline = only_run(lab.output).path
-        first = checked(order(lab, baseline))
-        before = len(server.requests)
-        again = checked(order(lab, baseline))
-        assert len(server.requests) == before
-        assert again.after == first.after
-        row = first.to_row(layout(lab))
-        assert row["before"] == [f"history/0/00_{ONE_CALL}"]
-        state = State(step=ONE_CALL, drifts=(row,))
-        assert checked(order(lab, baseline), state).after != first.after
-        assert len(asked(server)) == 3 * len(PLANS)
+def test_model_that_fails_now_is_inconclusive(baseline: Baseline, tmp_path: Path) -> None:
+    """No content is missing evidence, and evidence of nothing."""
+    old = baseline.run
+    new = tmp_path / "history" / "0" / old.path.name
+    shutil.copytree(old.path, new, ignore=shutil.ignore_patterns("outputs", "attempts.jsonl"))
+    rows = [{**r, "status": "error", "error": "down", "failure_kind": "server"}
+            for r in old.rows().values()]  # fmt: skip
+    (new / "outputs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    rubric = rubric_for(old.path)
+    found = compared([old.path], [new], rubric, calibration.assumed(rubric))
+    [model] = found.models
+    assert (found.told, model.effect, model.composite) == ("INCONCLUSIVE", None, None)
+    assert "missing: outputs" in telling.drift_lines(found.to_row())[1]
 
 
-def test_cap_stops_it_and_the_next_one_goes_on(lab: Lab) -> None:
-    """What was spent before counts, and no call more is sent than the cap allows."""
-    with WireServer("openai", reply=purpose) as server:
-        lab.entry("m1", server, workers=1)
-        lab.run()
-        baseline = only_run(lab.output).path
-        sent = len(server.requests)
-        with pytest.raises(BudgetReached):
-            checked(order(lab, baseline, caps=Caps(calls=2)))
-        assert len(server.requests) - sent <= 2 + 1  # the ping is not a cell's
-        found = checked(order(lab, baseline, caps=Caps(calls=12)))
-    assert found.drift.finding is Finding.alike
-    assert len(asked(server)) == 2 * len(PLANS)
+def test_killed_or_capped_check_pays_nothing_twice(baseline: Baseline, tmp_path: Path) -> None:
+    """A cap holds over sessions; finished runs are found again until the log has the finding."""
+    sent = len(baseline.server.requests)
+    with pytest.raises(BudgetReached):
+        checked(order(baseline, tmp_path, caps=Caps(calls=2)))
+    assert len(baseline.server.requests) - sent <= 2 + 1  # A ping is paid for apart.
+    first = checked(order(baseline, tmp_path, caps=Caps(calls=12)))
+    assert first.drift.told == "ALIKE"
+    asked_for = len(asked(baseline.server))
+    assert asked_for == 2 * len(PLANS)
+    assert checked(order(baseline, tmp_path)).after == first.after
+    assert len(asked(baseline.server)) == asked_for
+    row = first.to_row(Layout(tmp_path))
+    assert row["after"] == [f"history/0/00_{ONE_CALL}"]
+    later = DriftCheck(order(baseline, tmp_path), State(step=ONE_CALL, drifts=(row,)))
+    assert asyncio.run(later.expected()).cells == len(PLANS)
 
 
-def test_runs_that_cannot_be_repeated_are_named(lab: Lab) -> None:
+def test_runs_that_cannot_be_repeated_are_named(baseline: Baseline, tmp_path: Path) -> None:
     """Other prompts, missing facts and models without a run: all problems at once."""
-    with WireServer("openai", reply=purpose) as server:
-        lab.entry("m1", server)
-        lab.entry("m2", server)
-        text = lab.place / "text.txt"
-        text.write_text("Find the purpose of the plan, and tell it.")
-        lab.run("--prompt", f"IDENTIFY_PURPOSE_SYSTEM_PROMPT={text}")
-    other = only_run(lab.output)
-    older = lab.output / "history" / "0" / "07_identify_purpose"
-    older.mkdir(parents=True)
-    (older / "meta.json").write_text(json.dumps({"step": ONE_CALL, "model": {"primary": "m1"}}))
+    other = edited(baseline, tmp_path / "a", candidate={"digest": "x", "surfaces": ["a:B"]})
+    older = edited(baseline, tmp_path / "b", code=None, repeats=1)
     models = config.load().choose(["m1", "m2"])
     with pytest.raises(UsageError) as told:
-        DriftCheck(order(lab, other.path, older, models=models), State(step=ONE_CALL))
-    for part in ("with other prompts", "does not record its run_id", "none of the runs is of m2"):
+        DriftCheck(order(baseline, tmp_path, other, older, models=models), State(step=ONE_CALL))
+    for part in ("with other prompts", "does not record its code", "none of the runs is of m2"):
         assert part in str(told.value)
 
 
-def test_run_of_code_that_nobody_has_is_refused(lab: Lab) -> None:
+def test_run_of_code_that_nobody_has_is_refused(baseline: Baseline, tmp_path: Path) -> None:
     """Changed code that no commit names cannot be run again, so nothing is sent."""
-    with WireServer("openai", reply=purpose) as server:
-        lab.entry("m1", server)
-        lab.run()
-        run = only_run(lab.output)
-        meta = dict(run.meta)
-        meta["code"] = {**meta["code"], "digest": "0" * 64, "dirty": True}
-        (run.path / "meta.json").write_text(json.dumps(meta))
-        sent = len(server.requests)
-        with pytest.raises(UsageError, match="that no commit names"):
-            checked(order(lab, Run(run.path).path))
-        assert len(server.requests) == sent
+    code = {**baseline.run.meta["code"], "digest": "0" * 64, "dirty": True}
+    path = edited(baseline, tmp_path / "a", code=code)
+    sent = len(baseline.server.requests)
+    with pytest.raises(UsageError, match="that no commit names"):
+        checked(order(baseline, tmp_path, path))
+    assert len(baseline.server.requests) == sent
