@@ -31,7 +31,8 @@ from tests.self_improve.generators.conftest import (
     shown,
 )
 
-NAMES = [one.name for one in catalogue.listed()]
+NAMES = [one.name for one in catalogue.listed() if "pip install" not in one.summary]
+"""Our own; what the packages' adapters must hold is in test_packages.py."""
 START = "Name the moorings. This advice is bad.\n\nGive a reason for each.\n"
 TEXTS = {SURFACE: START, OTHER: "A short phrase."}
 
