@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
     from prompt_lab.errors import LabError
     from rubrics.errors import RubricError
     from self_improve.errors import ImproveError
-    from self_improve.iteration.iterate import BudgetReached
+    from self_improve.iteration.ground import BudgetReached
     from self_improve.iteration.running import run
     from self_improve.iteration.wish import wish_of
 

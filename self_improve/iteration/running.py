@@ -18,7 +18,9 @@ from self_improve.forge.forge import Forge
 from self_improve.iteration import place as places
 from self_improve.iteration.branching import Branching
 from self_improve.iteration.decision import Decision
+from self_improve.iteration.ground import Ground
 from self_improve.iteration.iterate import Iteration
+from self_improve.iteration.judging import rubric_of
 from self_improve.iteration.place import Place
 from self_improve.iteration.publishing import Publisher
 from self_improve.iteration.wish import Wish, runner_seed
@@ -80,12 +82,12 @@ async def carry_out(wish: Wish, place: Place, base: str, bench: Bench) -> dict[s
     """
     elsewhere = bench.gateway.ledger.spent - spent_on(wish.layout, [place])
     async with Counsel(bench.gateway, place.counsel, seed=wish.seed) as counsel:
-        iteration = Iteration(
-            wish, place, base, gateway=bench.gateway, counsel=counsel, branching=bench.branching,
+        ground = Ground(
+            wish=wish, place=place, base=base, rubric=rubric_of(wish.step), gateway=bench.gateway,
+            counsel=counsel, branching=bench.branching, elsewhere=elsewhere,
             publisher=Publisher(wish, place, bench.forge, say), display=display(quiet=False),
-            elsewhere=elsewhere,
         )  # fmt: skip
-        decisions = await iteration.run()
+        decisions = await Iteration(ground).run()
     say(f"Recorded in {place.path}")
     return decisions
 

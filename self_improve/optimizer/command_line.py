@@ -71,7 +71,7 @@ def ended(work: Any, options: argparse.Namespace) -> int:
     from prompt_lab.errors import LabError
     from rubrics.errors import RubricError
     from self_improve.errors import ImproveError
-    from self_improve.iteration.iterate import BudgetReached
+    from self_improve.iteration.ground import BudgetReached
 
     known = (AnalysisError, GatewayError, ImproveError, LabError, OSError, RubricError)
     made: Awaitable[None] = work(options)

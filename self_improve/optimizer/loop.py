@@ -20,7 +20,7 @@ from self_improve.fitness import mean
 from self_improve.fork_server import Pipeline
 from self_improve.iteration import place as places
 from self_improve.iteration.branching import Branching
-from self_improve.iteration.iterate import BudgetReached
+from self_improve.iteration.ground import BudgetReached
 from self_improve.iteration.judging import rubric_of
 from self_improve.iteration.running import Bench, carry_out, forge_of, gateway_of, say, spent_on
 from self_improve.iteration.wish import Wish, runner_seed
