@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -46,6 +47,11 @@ Two levers are the same if taking an option of one settles the other. Like names
 no reason. As a rule 5 to 11 levers remain; a list without doubles may stay whole.
 
 Write `justification` in the language in which the plan is written.
+"""
+
+NONE_KEPT_FOLLOW_UP_PROMPT = """\
+An earlier answer kept none of these levers, which leaves the plan without decisions. Keep the one \
+that each group of like levers is about, and put away only what it covers.
 """
 
 
@@ -109,9 +115,14 @@ class DeduplicateLevers(Step):
             max_output_tokens=8000,
         )
         reply = ask(call)
-        answer = needed(reply)
-        remaining = kept(levers, answer.decisions)
+        remaining = kept(levers, needed(reply).decisions)
         if not remaining:
-            raise StepError(f"of {len(levers)} levers none was kept")
+            again = f"{call.user}\n\n{NONE_KEPT_FOLLOW_UP_PROMPT}"
+            call = replace(call, key="decisions_again", user=again)
+            reply = ask(call)
+            remaining = kept(levers, needed(reply).decisions)
+        if not remaining:
+            raise StepError(f"of {len(levers)} levers none was kept, twice")
+        answer = needed(reply)
         facts: dict[str, Any] = record(reply, call, {"response": answer.model_dump(mode="json")})
         yield self.raw, DeduplicatedLevers(deduplicated_levers=remaining, **facts)

@@ -11,6 +11,7 @@ import pytest
 from tests.worker_plan.conftest import FAILED, Scripted, carry_out
 from worker_plan.errors import StepError
 from worker_plan.step import Step
+from worker_plan.steps import deduplicate_levers
 from worker_plan.steps.deduplicate_levers import (
     DeduplicateLevers,
     Keeping,
@@ -75,12 +76,27 @@ def test_list_without_doubles_stays_whole(a_copy: MAKE) -> None:
     assert all(one.lever_id in ask.sent for one in levers)
 
 
-def test_nothing_kept_is_a_failure(a_copy: MAKE) -> None:
-    """A plan without levers cannot go on."""
+def test_nothing_kept_is_asked_again(a_copy: MAKE, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan without levers cannot go on: the model is told so once, in a call of its own."""
+    monkeypatch.setattr(deduplicate_levers, "NONE_KEPT_FOLLOW_UP_PROMPT", "A text set just now.")
     task = a_copy(DeduplicateLevers)
     levers = IdentifyPotentialLevers.levers.load(Path(task.run_dir))
+    ask = Scripted(
+        lambda call: answer(levers, "keep" if "A text set just now." in call.user else "remove")
+    )
+    written = carry_out(task, ask)["002-11-deduplicated_levers_raw.json"]
+    assert len(written.deduplicated_levers) == len(levers)
+    assert len({call.key for call in ask.calls}) == 2
+
+
+def test_nothing_kept_twice_is_a_failure(a_copy: MAKE) -> None:
+    """It is not asked for ever."""
+    task = a_copy(DeduplicateLevers)
+    levers = IdentifyPotentialLevers.levers.load(Path(task.run_dir))
+    ask = Scripted(lambda _: answer(levers, "remove"))
     with pytest.raises(StepError, match=f"of {len(levers)} levers none was kept"):
-        carry_out(task, Scripted(lambda _: answer(levers, "remove")))
+        carry_out(task, ask)
+    assert len(ask.calls) == 2
 
 
 def test_reply_without_a_decision_is_no_reply(a_copy: MAKE) -> None:
