@@ -78,8 +78,8 @@ class Lines(Counts):
         told = f" · {row['error'].splitlines()[0][:160]}" if row["error"] else ""
         repeat = f" repeat {job.repeat}" if job.repeat else ""
         self._say(
-            f"[{self.done}/{self.cells}] {state:7} {job.arm.specification.model.name} · "
-            f"{job.plan}{repeat} · {row['calls']} calls · {row['duration_seconds']:.1f} s{told}"
+            f"[{self.done}/{self.cells}] {state:7} {_names(job)}{repeat} · "
+            f"{row['calls']} calls · {row['duration_seconds']:.1f} s{told}"
         )
 
     def _say(self, line: str) -> None:
@@ -134,14 +134,18 @@ class Bar(Counts):
         """Move the bar; a failure gets a line above it."""
         super().ended(job, row)
         if row["error"]:
-            name = job.arm.specification.model.name
             first = row["error"].splitlines()[0]
-            self._progress.console.print(f"failed: {name} · {job.plan}: {first}", markup=False)
+            self._progress.console.print(f"failed: {_names(job)}: {first}", markup=False)
         self._show()
 
     def _show(self) -> None:
         told = f"{self.failed} failed · {self.tokens} tokens · ${self.dollars:.4f}"
         self._progress.update(self._task, completed=self.done, told=told)
+
+
+def _names(job: Job) -> str:
+    asked = job.arm.specification
+    return f"{asked.step.name} · {asked.model.name} · {job.plan}"
 
 
 def display(*, quiet: bool) -> Display:

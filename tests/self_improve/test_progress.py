@@ -75,9 +75,9 @@ def test_every_cell_is_one_plain_line(arm: Arm) -> None:
     played(shown, arm)
     assert_counted(shown)
     assert stream.getvalue().splitlines() == [
-        "[1/4] ok      haiku · silo · 3 calls · 1.2 s",
-        "[2/4] partial haiku · port repeat 2 · 3 calls · 1.2 s",
-        "[3/4] failed  haiku · dyke · 1 calls · 1.2 s · timeout: 3 s",
+        "[1/4] ok      find · haiku · silo · 3 calls · 1.2 s",
+        "[2/4] partial find · haiku · port repeat 2 · 3 calls · 1.2 s",
+        "[3/4] failed  find · haiku · dyke · 1 calls · 1.2 s · timeout: 3 s",
     ]
 
 
@@ -97,7 +97,7 @@ def test_bar_counts_and_tells_failures(arm: Arm, capsys: pytest.CaptureFixture[s
     shown.ended(job(arm, "weir"), row(error="[bold]refused[/bold]"))
     told = capsys.readouterr().err
     assert (shown.done, shown.failed) == (4, 2)
-    assert "failed: haiku · dyke: timeout: 3 s" in told
+    assert "failed: find · haiku · dyke: timeout: 3 s" in told
     assert "3/4" in told
     assert "1 failed · 20 tokens · $0.2500" in told
 
