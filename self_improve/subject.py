@@ -8,11 +8,9 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from rubrics.rubric import Rubric
 from self_improve import places
-from self_improve.tokens import Group, Numbers, Pool, Text
+from self_improve.tokens import Group, Numbers, Pool, Text, distinct
 
 MOST_TEXTS = 20_000
 MOST_CHARACTERS = 2_000_000
@@ -77,7 +75,7 @@ class Material:
     def grams(self, n: int) -> Numbers:
         """Return the different hashes of its n-grams of tokens, sorted."""
         if n not in self._grams:
-            self._grams[n] = np.unique(self.group.grams(n).hashes)
+            self._grams[n] = distinct(self.group.grams(n).hashes)
         return self._grams[n]
 
 

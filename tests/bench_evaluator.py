@@ -3,7 +3,8 @@
 `python -m tests.bench_evaluator` unpacks ../shared/recorded, measures all of its runs by the rubric
 of their step on one core, and says how the cost grows with the number of cells. For 10 and for 100
 times as many cells, runs are repeated under other plan names; `--quick` leaves out the last. The
-bounds are held against CPU time, because wall time tells of the neighbours as well.
+bounds are held against the least CPU time of three: wall time tells of the neighbours as well, and
+who shares a core with them is slowed down, never sped up.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rubrics import load
@@ -28,6 +29,7 @@ from tests import unpacked
 
 STEP = "identify_potential_levers"
 MOST_MILLISECONDS, MOST_MEGABYTES, MOST_SECONDS_AGAIN = 5.0, 400, 1.0
+TIMES = 3
 REPEATED = 8
 """Runs that are repeated for the question whether the cost is linear."""
 
@@ -69,6 +71,11 @@ def apart(paths: Sequence[Path], store: Path | None = None) -> dict[str, float]:
     return found
 
 
+def least(found: Iterable[dict[str, float]]) -> dict[str, float]:
+    """Return the measurement with the least CPU time."""
+    return min(found, key=lambda one: one["cpu"])
+
+
 def repeated(path: Path, times: int, into: Path) -> Path:
     """Write a run whose cells are those of `path`, `times` times over under other plan names."""
     target = into / path.name
@@ -108,8 +115,8 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
         place = Path(folder)
-        cold = apart(runs(), place / "measures.sqlite")
-        again = apart(runs(), place / "measures.sqlite")
+        cold = least(apart(runs(), place / f"{number}.sqlite") for number in range(TIMES))
+        again = least(apart(runs(), place / f"{number}.sqlite") for number in range(TIMES))
         print(told("all recorded runs, cold", cold))
         print(told("again, from the store", again))
         few = [path for path in runs() if (path / "outputs.jsonl").exists()][-REPEATED:]

@@ -7,11 +7,10 @@ Source: Li et al. 2016, "A diversity-promoting objective function" (distinct-2).
 
 from __future__ import annotations
 
-import numpy as np
-
 from rubrics.rubric import MetricUse
 from self_improve.metric import Measured
 from self_improve.subject import Subject
+from self_improve.tokens import distinct
 
 UNIT, RANGE = "share of pairs", (0.0, 1.0)
 
@@ -21,4 +20,4 @@ def measure(subject: Subject, use: MetricUse) -> Measured | None:
     hashes = subject.units(use.fields).group.grams(2).hashes
     if not len(hashes):
         return None
-    return Measured(len(np.unique(hashes)) / len(hashes))
+    return Measured(len(distinct(hashes)) / len(hashes))

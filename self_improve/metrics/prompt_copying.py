@@ -46,4 +46,6 @@ def measure(subject: Subject, use: MetricUse) -> Measured | None:
 @lru_cache(maxsize=64)
 def _own(prompt: Material, given: Material, size: int) -> Numbers:
     """Return the n-grams of the prompt that the plan's text has not."""
-    return np.setdiff1d(prompt.grams(size), given.grams(size), assume_unique=True)
+    grams = prompt.grams(size)
+    own: Numbers = grams[~tokens.among(grams, given.grams(size))]
+    return own

@@ -64,7 +64,7 @@ def _common(plans: Sequence[str], gathered: Sequence[Numbers], use: MetricUse) -
     least = setting(use, PARAMETERS, "plans")
     if len(by_plan) < least:
         return None
-    kinds = [np.unique(np.concatenate(grams)) for grams in by_plan.values()]
+    kinds = [tokens.distinct(np.concatenate(grams)) for grams in by_plan.values()]
     every, counts = np.unique(np.concatenate(kinds), return_counts=True)
     found: Numbers = every[counts >= least]
     return found

@@ -54,6 +54,19 @@ def test_length_in_words_compares_between_scripts(
 
 
 @settings(deadline=None)
+@given(st.text("ab é½.日ไ", max_size=200), st.floats(0.5, 60))
+def test_whether_a_text_is_long_enough_hangs_on_all_of_it(text: str, least: float) -> None:
+    """Its beginning is only looked at first, and never makes a short text long."""
+    assert Text(text).has_words(least) is (tokens.words(tokens.tokens(text)) >= least)
+
+
+@given(st.lists(st.integers(0, 20), max_size=30))
+def test_different_numbers_are_sorted(numbers: list[int]) -> None:
+    """Each of them once."""
+    assert tokens.distinct(np.array(numbers, np.uint64)).tolist() == sorted(set(numbers))
+
+
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_case_and_width_make_no_difference(text: str) -> None:
     """Upper case and full width give the tokens of the folded text."""
