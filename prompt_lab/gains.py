@@ -87,14 +87,18 @@ def gains(layout: Layout) -> Gains:
 
 
 def _step(step: str, rows: Sequence[Score]) -> StepGain:
-    costs = [row.cost for row in rows]
+    costs: dict[str, float | None] = {}
+    for row in rows:
+        # Every candidate's row tells what its whole iteration has cost.
+        known = [cost for cost in (costs.get(row.iteration), row.cost) if cost is not None]
+        costs[row.iteration] = max(known, default=None)
     return StepGain(
         step=step,
         iterations=len({row.iteration for row in rows}),
         kept=sum(row.verdict.endswith(_KEPT) for row in rows),
         rejected=sum(row.verdict.split()[-1] == "NO" for row in rows),
         gain=sum(map(_gain, rows)),
-        cost=None if None in costs else sum(c for c in costs if c is not None),
+        cost=None if None in costs.values() else sum(c for c in costs.values() if c is not None),
         simulated=any(row.verdict.startswith("SIMULATED") for row in rows),
     )
 

@@ -49,6 +49,17 @@ def test_only_what_was_kept_counts_as_gain(layout: Layout) -> None:
     assert gains(layout).total == 1.75
 
 
+def test_iteration_is_paid_once(layout: Layout) -> None:
+    """Each of several candidates tells the cost of their iteration; one that lacks it adds none."""
+    scores = Scores(layout)
+    for name, cost in (("a", 4.0), ("b", 4.0), ("c", None)):
+        scores.add(
+            replace(ROW, candidate=name, iteration="it-4", verdict="NO", step="paid", cost=cost), {}
+        )
+    paid = {step.step: step for step in gains(layout).steps}["paid"]
+    assert (paid.iterations, paid.rejected, paid.cost) == (1, 3, 4.0)
+
+
 def test_weeks_add_up(layout: Layout) -> None:
     """Gains are summed from week to week, with the failures of the cells of each."""
     first, second = gains(layout).weeks

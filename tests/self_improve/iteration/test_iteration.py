@@ -15,6 +15,7 @@ import pytest
 from prompt_lab.layout import runs
 from prompt_lab.record import Run
 from prompt_lab.scores import Scores
+from self_improve import patch
 from tests.self_improve.iteration.conftest import GOOD, STEP, SURFACE, WEAK, Ground, git
 
 Make = Callable[[str], Ground]
@@ -24,6 +25,13 @@ FAST = ("--skip-downstream", "--skip-spot-check")
 def told(ground: Ground, name: str = "0001.verdict.md") -> str:
     """Return the comment on a pull request."""
     return (ground.layout.forge / "pulls" / name).read_text()
+
+
+def commit(ground: Ground, prompt: str) -> None:
+    """Commit another prompt to the code."""
+    for name, change in patch.patched(ground.code, {SURFACE: prompt}).items():
+        (ground.code / name).write_bytes(change.after)
+    git(ground.code, "commit", "--quiet", "-a", "-m", "Another prompt")
 
 
 def test_better_prompt_ends_in_yes(ground: Make, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,6 +73,8 @@ def test_worse_prompt_ends_in_no(ground: Make, capsys: pytest.CaptureFixture[str
     capsys.readouterr()
     assert made.run(WEAK, "--new", "--seed", "7") == 2
     assert "was rejected before, by 0_identify_potential_levers" in capsys.readouterr().err
+    commit(made, GOOD.replace("You advise people", "You counsel people", 1))
+    assert made.run(WEAK, "--max-calls", "1") == 3  # Against other texts it is another question.
 
 
 def test_reworded_prompt_stays_open_and_is_analysed(
