@@ -54,5 +54,5 @@ def agents(
             continue
         if not program.is_installed:
             raise AnalysisError(f"The program {name} is not installed; name other --agents.")
-        made.append(ProgramAgent(program, ledger))
+        made.append(ProgramAgent(program, ledger, counsel.programs))
     return made

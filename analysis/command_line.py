@@ -15,6 +15,7 @@ from model_gateway import arguments, config
 from model_gateway.errors import GatewayError
 from model_gateway.gateway import Gateway
 from model_gateway.ledger import Caps, Ledger
+from prompt_lab.claim import claim
 from prompt_lab.errors import LabError
 from prompt_lab.layout import Layout, find
 from self_improve.counsel import Counsel, spent_in
@@ -93,11 +94,13 @@ async def _run(record: Record, wanted: Sequence[Phase], options: argparse.Namesp
     names = chosen or choice.names(options.agents, simulated=simulated)
     caps = Caps(calls=options.max_calls, tokens=options.max_tokens, dollars=options.max_cost)
     folder = record.path / COUNSEL
-    ledger = Ledger(caps, spent=spent_in(folder))
-    async with (
-        Gateway(ledger=ledger, key_variables=catalogue.key_variables) as gateway,
-        Counsel(gateway, folder) as counsel,
-    ):
-        agents = choice.agents(names, catalogue=catalogue, counsel=counsel, ledger=ledger)
-        for phase in wanted:
-            await phases.run(record, phase, agents)
+    # The whole iteration holds this, too: two would ask and pay for the same.
+    with claim(record.layout, f"iteration-{record.path.name.partition('_')[0]}"):
+        ledger = Ledger(caps, spent=spent_in(folder))
+        async with (
+            Gateway(ledger=ledger, key_variables=catalogue.key_variables) as gateway,
+            Counsel(gateway, folder) as counsel,
+        ):
+            agents = choice.agents(names, catalogue=catalogue, counsel=counsel, ledger=ledger)
+            for phase in wanted:
+                await phases.run(record, phase, agents)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from analysis.materials import Materials
 from model_gateway.door import schema_of
 from model_gateway.keys import Redactor, without_keys
 from model_gateway.ledger import BudgetError, Ledger, Spend
+from model_gateway.program_journal import ProgramJournal
 from model_gateway.replies import judge
 
 ANSWER = "answer.txt"
@@ -106,12 +108,20 @@ PROGRAMS: Mapping[str, Program] = {
 }  # fmt: skip
 
 
-class ProgramAgent:
-    """Runs a program in a directory that holds copies of the listed files and nothing else."""
+class NotStarted(AgentFailure):
+    """The program never ran, so it has spent nothing."""
 
-    def __init__(self, program: Program, ledger: Ledger) -> None:
+
+class ProgramAgent:
+    """Runs a program in a directory that holds copies of the listed files and nothing else.
+
+    What it spends and answers is kept in `journal`: what it has answered is not asked again.
+    """
+
+    def __init__(self, program: Program, ledger: Ledger, journal: ProgramJournal) -> None:
         self._program = program
         self._ledger = ledger
+        self._journal = journal
         self._redact = Redactor(program.key_variables)
 
     @property
@@ -131,23 +141,47 @@ class ProgramAgent:
 
     async def answer(self, brief: Brief, shape: type[P]) -> P:
         """Run the program, and read its last message as a `shape`."""
-        program = self._program
+        task = _task(brief, shape)
+        asked = self._identity(brief, task)
+        known = self._journal.said(asked)
+        if known is not None:
+            return self._read(known, shape)
         try:
-            held = await self._ledger.reserve(program.maximum)
+            held = await self._journal.reserve(self._ledger, self._program.maximum, asked)
         except BudgetError as error:
             raise AgentFailure(f"budget: {error}") from error
         spent: Spend | None = None
+        said: str | None = None
         try:
             with tempfile.TemporaryDirectory(prefix="plumbline-agent-") as place:
                 room, answer = Path(place) / "files", Path(place) / ANSWER
                 _lay_out(brief.materials, room)
-                said = await self._run(room, answer, _task(brief, shape))
-                text, spent = program.read(said, answer)
+                printed = await self._run(room, answer, task)
+                text, spent = self._program.read(printed, answer)
+            found = self._read(text, shape)
+            said = self._redact(text)
+        except NotStarted:
+            spent = Spend()
+            raise
         finally:
-            await self._ledger.settle(held, spent)
+            await self._journal.settle(self._ledger, held, asked, spent=spent, said=said)
+        return found
+
+    def _identity(self, brief: Brief, task: str) -> dict[str, str]:
+        """Return what names a question: who is asked what, about which texts."""
+        digest = hashlib.sha256(task.encode("utf-8", "replace"))
+        for name in brief.materials.names():
+            digest.update((brief.materials.text(name) or "").encode("utf-8", "replace"))
+        program = self._program
+        return {
+            "program": program.name, "model": program.model_id, "phase": brief.phase,
+            "digest": digest.hexdigest(),
+        }  # fmt: skip
+
+    def _read(self, text: str, shape: type[P]) -> P:
         found = judge(text, shape, cut_off=False, last=True)
         if found.value is None:
-            raise AgentFailure(self._redact(f"{program.name}: {found.failure}"))
+            raise AgentFailure(self._redact(f"{self._program.name}: {found.failure}"))
         return found.value
 
     async def _run(self, room: Path, answer: Path, task: str) -> str:
@@ -167,7 +201,7 @@ class ProgramAgent:
                 stderr=asyncio.subprocess.PIPE,
             )  # fmt: skip
         except OSError as error:
-            raise AgentFailure(f"{program.name} cannot be started: {error.strerror}") from error
+            raise NotStarted(f"{program.name} cannot be started: {error.strerror}") from error
         try:
             async with asyncio.timeout(program.seconds):
                 said, complaint = await process.communicate(task.encode("utf-8", "replace"))

@@ -14,9 +14,10 @@ from model_gateway.gateway import Gateway
 from model_gateway.journal import FileJournal, read_attempts
 from model_gateway.jsonl import Appender, read_rows
 from model_gateway.ledger import Spend, spent_before
+from model_gateway.program_journal import ProgramJournal, spent_on_programs
 from model_gateway.unwatched import Unwatched
 
-ATTEMPTS, RESERVATIONS = "attempts.jsonl", "reservations.jsonl"
+ATTEMPTS, RESERVATIONS, PROGRAMS = "attempts.jsonl", "reservations.jsonl", "programs.jsonl"
 _PLAN = "counsel"
 
 
@@ -34,6 +35,7 @@ class Counsel:
         self._folder = folder
         self._seed = seed
         self._observer = observer or Unwatched()
+        self.programs = ProgramJournal(folder / PROGRAMS)
 
     async def __aenter__(self) -> Self:
         """Open the journal.
@@ -76,5 +78,6 @@ class Counsel:
 
 
 def spent_in(folder: Path) -> Spend:
-    """Return what earlier sessions spent on the calls that `folder` keeps."""
-    return spent_before(read_rows(folder / RESERVATIONS)[0], read_attempts(folder / ATTEMPTS))
+    """Return what earlier sessions spent on the calls and programs that `folder` keeps."""
+    calls = spent_before(read_rows(folder / RESERVATIONS)[0], read_attempts(folder / ATTEMPTS))
+    return calls + spent_on_programs(folder / PROGRAMS)

@@ -22,9 +22,11 @@ from analysis.replies import Insight
 from model_gateway import config
 from model_gateway.gateway import Gateway
 from model_gateway.ledger import Caps, Ledger, Spend
+from model_gateway.program_journal import ProgramJournal, spent_on_programs
 from self_improve.counsel import ATTEMPTS, Counsel
 from tests.analysis.conftest import OUTPUT, finding
 
+PROGRAMS_ASKED = "programs.jsonl"
 SPEND = Spend(calls=2, tokens=1000, dollars=1.0)
 GOOD = json.dumps({"findings": [finding()], "stance": "support"})
 
@@ -50,7 +52,8 @@ def brief(record: Record) -> Brief:
 
 def ask(record: Record, made: Program, ledger: Ledger | None = None) -> Insight:
     """Ask the program."""
-    agent = ProgramAgent(made, ledger or Ledger())
+    journal = ProgramJournal(record.layout.root / PROGRAMS_ASKED)
+    agent = ProgramAgent(made, ledger or Ledger(), journal)
     return asyncio.run(agent.answer(brief(record), Insight))
 
 
@@ -142,9 +145,40 @@ def test_program_is_charged_its_maximum_unless_it_says_less(record: Record, tmp_
         "total_cost_usd": 0.25,
         "usage": {"input_tokens": 7, "output_tokens": 5},
     }
-    claude = program(tmp_path, f"cat <<'X'\n{json.dumps(told)}\nX", read=PROGRAMS["claude"].read)
+    claude = program(
+        tmp_path, f"cat <<'X'\n{json.dumps(told)}\nX", read=PROGRAMS["claude"].read, name="claude"
+    )
     ask(record, claude, ledger)
     assert ledger.spent == SPEND + Spend(calls=1, tokens=12, dollars=0.25)
+    assert spent_on_programs(tmp_path / PROGRAMS_ASKED) == ledger.spent
+
+
+def test_program_that_was_killed_with_us_counts_in_full(record: Record, tmp_path: Path) -> None:
+    """Nobody saw it end; one that never started has spent nothing."""
+    with pytest.raises(AgentFailure, match="cannot be started"):
+        ask(record, program(tmp_path, "", command=(str(tmp_path / "gone"),)))
+    journal = tmp_path / PROGRAMS_ASKED
+    assert spent_on_programs(journal) == Spend()
+    first, _ = journal.read_text().splitlines()
+    journal.write_text(f"{first}\n{first[:20]}")
+    assert spent_on_programs(journal) == SPEND
+
+
+def test_program_is_not_asked_again_what_it_has_answered(record: Record, tmp_path: Path) -> None:
+    """A resumed phase takes the answer from the journal; a useless one is asked for again."""
+    script = f"echo x >> '{tmp_path}/started'; printf '%s' \"$(cat '{tmp_path}/next')\" > \"$1\""
+    made, ledger = program(tmp_path, script), Ledger()
+    (tmp_path / "next").write_text("prose")
+    with pytest.raises(AgentFailure, match="schema"):
+        ask(record, made, ledger)
+    (tmp_path / "next").write_text(GOOD)
+    for _ in range(2):
+        assert ask(record, made, ledger).findings[0].path == OUTPUT
+    assert (tmp_path / "started").read_text().split() == ["x", "x"]
+    assert ledger.spent == SPEND + SPEND
+    (record.path / "change.diff").write_text("-Say it.\n+Say it twice.\n")
+    ask(record, made, ledger)
+    assert (tmp_path / "started").read_text().split() == ["x", "x", "x"]
 
 
 def test_program_without_room_under_the_cap_is_not_started(record: Record, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from analysis import choice, run_analysis, run_insight
 from analysis.errors import AnalysisError
 from analysis.record import Record
+from prompt_lab.claim import claim
 from prompt_lab.init import init
 
 
@@ -47,6 +48,16 @@ def test_phase_that_runs_out_of_budget_fails(
     """No agent could answer: the phase stops hard, and says why."""
     assert run_insight.main([*lab, "--max-calls", "1"]) == 1
     assert "The phase insight failed" in capsys.readouterr().err
+
+
+def test_two_commands_do_not_pay_for_the_same(
+    lab: list[str], record: Record, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While another process works on the iteration, nothing is asked."""
+    with claim(record.layout, "iteration-3"):
+        assert run_insight.main(lab) == 2
+    assert "Another process" in capsys.readouterr().err
+    assert not (record.path / "counsel").exists()
 
 
 def test_missing_iteration_ends_with_2(

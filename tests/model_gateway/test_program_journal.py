@@ -1,0 +1,52 @@
+"""What programs came to, over every session that started one."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from model_gateway.ledger import BudgetError, Caps, Ledger, Spend
+from model_gateway.program_journal import ProgramJournal, spent_on_programs
+
+WORST = Spend(calls=40, tokens=1000, dollars=5.0)
+LESS = Spend(calls=3, tokens=10, dollars=0.5)
+
+
+def test_what_ended_counts_as_it_was_and_the_rest_in_full(tmp_path: Path) -> None:
+    """Two of three programs ended, one of them without saying what it spent."""
+
+    async def session() -> Ledger:
+        ledger, journal = Ledger(), ProgramJournal(tmp_path / "p.jsonl")
+        for name, spent in (("a", LESS), ("b", None)):
+            held = await journal.reserve(ledger, WORST, {"q": name})
+            await journal.settle(ledger, held, {"q": name}, spent=spent, said=name)
+        await journal.reserve(ledger, WORST, {"q": "c"})
+        return ledger
+
+    ledger = asyncio.run(session())
+    assert spent_on_programs(tmp_path / "p.jsonl") == ledger.spent + ledger.held
+    assert ledger.spent + ledger.held == LESS + WORST + WORST
+
+
+def test_an_answer_is_found_by_its_question(tmp_path: Path) -> None:
+    """The latest one; a question without an answer has none."""
+
+    async def session() -> None:
+        ledger, journal = Ledger(), ProgramJournal(tmp_path / "p.jsonl")
+        for said in ("old", "new", None):
+            held = await journal.reserve(ledger, WORST, {"q": "a"})
+            await journal.settle(ledger, held, {"q": "a"}, spent=LESS, said=said)
+
+    asyncio.run(session())
+    journal = ProgramJournal(tmp_path / "p.jsonl")
+    assert (journal.said({"q": "a"}), journal.said({"q": "b"})) == ("new", None)
+
+
+def test_without_room_nothing_is_written(tmp_path: Path) -> None:
+    """A program that may not start has no row."""
+    journal = ProgramJournal(tmp_path / "p.jsonl")
+    with pytest.raises(BudgetError):
+        asyncio.run(journal.reserve(Ledger(Caps(dollars=1.0)), WORST, {"q": "a"}))
+    assert spent_on_programs(tmp_path / "p.jsonl") == Spend()
