@@ -133,6 +133,16 @@ class Scores:
         except (ValueError, TypeError) as error:
             raise LabError(f"{path} cannot be read: {error}. Restore it from git.") from error
 
+    def bests(self) -> list[Best]:
+        """Return the best candidate of every step that has one, in the order of their names.
+
+        Raises:
+            LabError: a file is not what this writes.
+        """
+        folder = self._layout.scores
+        steps = sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+        return [best for step in steps if (best := self.best(step)) is not None]
+
     def set_best(self, best: Best) -> Path:
         """Write the best candidate of a step; git keeps the earlier ones."""
         path = self._layout.best(best.step)

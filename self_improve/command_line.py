@@ -64,6 +64,11 @@ COMMANDS = {
         parser="self_improve.optimizer.options:parser",
         main="self_improve.optimizer.command_line:main",
     ),
+    "full-plan": Command(
+        help="regenerate whole plans with the best prompts, and compare",
+        parser="self_improve.full_plan.options:parser",
+        main="self_improve.full_plan.command_line:main",
+    ),
     "rollout": Command(
         help="give prompts to production step by step, watch them, take them back",
         parser="self_improve.rollout.command_line:parser",

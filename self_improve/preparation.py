@@ -25,7 +25,10 @@ from self_improve.specification import RunSpecification, choose_step
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What the user asked the runner for, before anything was looked at."""
+    """What the user asked the runner for, before anything was looked at.
+
+    An empty `step` is the first one that is computed, for those who then go through several.
+    """
 
     step: str
     models: tuple[Model, ...]
@@ -92,7 +95,9 @@ async def prepared(wanted: Wanted) -> AsyncIterator[Prepared]:
         )
         try:
             pipeline = server.pipeline
-            step = pipeline.steps[choose_step(wanted.step, list(pipeline.steps))]
+            first = [s.name for s in pipeline.steps.values() if s.inputs and not s.given][:1]
+            named = wanted.step or "".join(first)
+            step = pipeline.steps[choose_step(named, list(pipeline.steps))]
             if step.given:
                 raise UsageError(f"{step.name} is given, not computed: there is nothing to run.")
             inputs = plans.inputs_of(chosen, step, contract)

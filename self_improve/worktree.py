@@ -126,6 +126,14 @@ class Worktrees:
             places[name].write_bytes(content)
         return tuple(path.relative_to(tree.path).as_posix() for path in places.values())
 
+    def take(self, tree: Worktree, commit: str, paths: Iterable[str]) -> None:
+        """Write files (relative to the top) as they are in another commit."""
+        names = [_inside(tree, tree.path, path).relative_to(tree.path) for path in paths]
+        if names:
+            self._checkout(tree.leaf).git(
+                "restore", "--worktree", f"--source={commit}", "--", *map(str, names)
+            )
+
     def changed(self, tree: Worktree) -> tuple[str, ...]:
         """Return the files that differ from the worktree's commit, new ones included."""
         return self._checkout(tree.leaf).changed()

@@ -170,21 +170,27 @@ class Checks:
         with measurer_for(rubric, [plan.parent]) as measurer:
             new = measurer.run(run.path)
             stored = measurer.baseline(new)
-        if not new.cells or not stored.cells or not stored.cells[0].succeeded:
+        if not new.cells or not stored.cells:
             return []
-        after, before = new.cells[0], stored.cells[0]
-        if not after.succeeded:
-            return [f"no usable output ({after.failure_kind or 'no items'})"]
-        told = []
-        if before.items and after.items is not None:
-            share = after.items / before.items
-            if share < rubric.gates.collapse:
-                told.append(f"{after.items} items where the stored plan has {before.items}")
-        for constraint in rubric.constraints:
-            kept = (_holds(before, constraint), _holds(after, constraint))
-            if constraint.metric is not None and kept == (True, False):
-                told.append(constraint.text)
-        return told
+        return lost_gates(stored.cells[0], new.cells[0], rubric)
+
+
+def lost_gates(before: MeasuredCell, after: MeasuredCell, rubric: Rubric) -> list[str]:
+    """Return the hard gates that the cell before passes and the one after fails."""
+    if not before.succeeded:
+        return []
+    if not after.succeeded:
+        return [f"no usable output ({after.failure_kind or 'no items'})"]
+    told = []
+    if before.items and after.items is not None:
+        share = after.items / before.items
+        if share < rubric.gates.collapse:
+            told.append(f"{after.items} items where the stored plan has {before.items}")
+    for constraint in rubric.constraints:
+        kept = (_holds(before, constraint), _holds(after, constraint))
+        if constraint.metric is not None and kept == (True, False):
+            told.append(constraint.text)
+    return told
 
 
 def _holds(cell: MeasuredCell, constraint: Any) -> bool | None:

@@ -1,0 +1,1 @@
+"""Whole plans with the best prompts, held against the baseline plans."""

@@ -1,0 +1,6 @@
+"""`python -m self_improve.full_plan`."""
+
+from self_improve.full_plan.command_line import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())
