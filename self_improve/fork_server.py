@@ -64,6 +64,7 @@ class ForkServer:
         self._errors = errors
         self._ended: dict[str, asyncio.Future[int]] = {}
         self._listening: asyncio.Task[None] | None = None
+        self._closing = False
         self.pipeline = Pipeline(steps={}, surfaces={})
 
     @classmethod
@@ -122,7 +123,8 @@ class ForkServer:
         self._say({"kill": cell_id})
 
     async def close(self) -> None:
-        """End the zygote and every cell that is left."""
+        """End the zygote and every cell that is left; whoever waits for one is cancelled."""
+        self._closing = True
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
@@ -153,7 +155,9 @@ class ForkServer:
             if ended is not None and not ended.done():
                 ended.set_result(told["status"])
         for ended in self._ended.values():
-            if not ended.done():
+            if self._closing:  # An interrupt, perhaps a second one: nothing has gone wrong.
+                ended.cancel()
+            elif not ended.done():
                 ended.set_exception(ImproveError(f"The zygote ended: {self._last_words()}"))
 
     def _last_words(self) -> str:

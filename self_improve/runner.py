@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Coroutine, Iterator, Sequence
-from typing import Any, NoReturn
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 from self_improve.options import parser
 
@@ -16,17 +16,15 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
     """Parse the command line, run, and return the exit code."""
     options = (parser(prog) if prog else parser()).parse_args(arguments)
     # Everything else is imported now, so that --help and a wrong flag answer at once.
-    import asyncio
-
     from model_gateway.errors import GatewayError
     from prompt_lab.errors import LabError
-    from self_improve import run_command
+    from self_improve import interruption, run_command
     from self_improve.errors import ImproveError
 
     expected = (GatewayError, LabError, ImproveError, OSError)
     try:
-        return asyncio.run(_until_terminated(run_command.execute(options)))
-    except (KeyboardInterrupt, asyncio.CancelledError):
+        return interruption.run(run_command.execute(options))
+    except KeyboardInterrupt:
         _say("Interrupted. What was answered is recorded; the same command goes on from there.")
         return INTERRUPTED
     except expected as error:
@@ -38,17 +36,6 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
         for leaf in _leaves(wanted):
             _say(f"error: {leaf}")
     return USAGE
-
-
-async def _until_terminated(work: Coroutine[Any, Any, int]) -> int:
-    """Await `work`, and treat a polite request to end like Ctrl-C."""
-    import asyncio
-    import signal
-
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await work
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Sequence
 
@@ -24,6 +23,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
     from model_gateway.errors import GatewayError
     from prompt_lab.errors import LabError
     from rubrics.errors import RubricError
+    from self_improve import interruption
     from self_improve.errors import ImproveError
     from self_improve.iteration.ground import BudgetReached
     from self_improve.iteration.running import run
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
 
     try:
         wish = wish_of(options)
-        ends = asyncio.run(run(wish, new=options.new, dry_run=options.dry_run))
+        ends = interruption.run(run(wish, new=options.new, dry_run=options.dry_run))
     except BudgetReached as reached:
         _say(f"Stopped: {reached}. The same command with a higher cap does the rest.")
         return BUDGET
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
             return _interrupted()
         _say(f"error: {first}")
         return USAGE
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except KeyboardInterrupt:
         return _interrupted()
     return REJECTED if ends and set(ends) == {"NO"} else OK
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -46,7 +45,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
             return _interrupted()
         _say(f"error: {first}")
         return USAGE
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except KeyboardInterrupt:
         return _interrupted()
 
 
@@ -195,6 +194,7 @@ def _drift(options: argparse.Namespace) -> int:
     from model_gateway.ledger import Caps
     from prompt_lab import layout
     from prompt_lab.record import Run
+    from self_improve import interruption
     from self_improve.progress import display
     from self_improve.rollout import telling
     from self_improve.rollout.drift import Finding
@@ -215,10 +215,10 @@ def _drift(options: argparse.Namespace) -> int:
     production = Production(lab, Run(order.against[0]).step)
     check = DriftCheck(order, production.state())
     if options.dry_run:
-        expected = asyncio.run(check.expected())
+        expected = interruption.run(check.expected())
         _tell(options, vars(expected), [expected.told(), "Nothing was sent."])
         return OK
-    checked = asyncio.run(check.run(display(quiet=options.json)))
+    checked = interruption.run(check.run(display(quiet=options.json)))
     production.drifted(checked.to_row(lab))
     _commit(lab, f"drift check of {production.step}: {checked.drift.told}", lab.history)
     facts = checked.to_row(lab)
