@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import hashlib
 import json
 import os
 import shutil
-import signal
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +13,7 @@ from pathlib import Path
 
 from analysis.agent import AgentFailure, Brief, P
 from analysis.materials import Materials
+from model_gateway import child_process
 from model_gateway.door import schema_of
 from model_gateway.keys import Redactor, without_keys
 from model_gateway.ledger import BudgetError, Ledger, Spend
@@ -156,7 +154,7 @@ class ProgramAgent:
             with tempfile.TemporaryDirectory(prefix="plumbline-agent-") as place:
                 room, answer = Path(place) / "files", Path(place) / ANSWER
                 _lay_out(brief.materials, room)
-                printed = await self._run(room, answer, task)
+                printed = await run(self._program, room, answer, task)
                 text, spent = self._program.read(printed, answer)
             found = self._read(text, shape)
             said = self._redact(text)
@@ -184,40 +182,30 @@ class ProgramAgent:
             raise AgentFailure(self._redact(f"{self._program.name}: {found.failure}"))
         return found.value
 
-    async def _run(self, room: Path, answer: Path, task: str) -> str:
-        """Return what the program printed.
 
-        Raises:
-            AgentFailure: it cannot be started, took too long, or failed.
-        """
-        program = self._program
-        words = [word.format(answer=answer) for word in program.command]
-        environment = without_keys(os.environ)
-        environment |= {n: os.environ[n] for n in program.key_variables if n in os.environ}
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *words, cwd=room, env=environment, start_new_session=True,
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-            )  # fmt: skip
-        except OSError as error:
-            raise NotStarted(f"{program.name} cannot be started: {error.strerror}") from error
-        try:
-            async with asyncio.timeout(program.seconds):
-                said, complaint = await process.communicate(task.encode("utf-8", "replace"))
-        except TimeoutError as error:
-            raise AgentFailure(f"{program.name} was killed after {program.seconds:g} s") from error
-        finally:
-            # Whatever it has started ends with it, also when this task is cancelled.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-        if process.returncode:
-            told = complaint.decode("utf-8", "replace").strip()[-300:]
-            raise AgentFailure(
-                self._redact(f"{program.name} ended with {process.returncode}: {told}")
-            )
-        return said.decode("utf-8", "replace")
+async def run(program: Program, room: Path, answer: Path, task: str) -> str:
+    """Run a program in the directory `room`, and return what it printed.
+
+    Raises:
+        AgentFailure: it cannot be started, took too long, or failed.
+    """
+    environment = without_keys(os.environ)
+    environment |= {n: os.environ[n] for n in program.key_variables if n in os.environ}
+    try:
+        ended = await child_process.run(
+            [word.format(answer=answer) for word in program.command], folder=room,
+            environment=environment, seconds=program.seconds, given=task,
+        )  # fmt: skip
+    except OSError as error:
+        raise NotStarted(f"{program.name} cannot be started: {error.strerror}") from error
+    if ended.status is None:
+        raise AgentFailure(f"{program.name} was killed after {program.seconds:g} s")
+    if ended.status:
+        told = ended.complaint.strip()[-300:]
+        raise AgentFailure(
+            Redactor(program.key_variables)(f"{program.name} ended with {ended.status}: {told}")
+        )
+    return ended.said
 
 
 def _lay_out(materials: Materials, room: Path) -> None:

@@ -1,0 +1,68 @@
+"""Children end in time, with all that they started, and see what they are given and no more."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from model_gateway.child_process import Ended, run
+
+
+def ran(place: Path, script: str, *, seconds: float = 20.0, given: str = "") -> Ended:
+    """Run a shell script."""
+    environment = {"PATH": os.environ["PATH"]}
+    return asyncio.run(
+        run(["sh", "-c", script], folder=place, environment=environment, seconds=seconds,
+            given=given)
+    )  # fmt: skip
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs."""
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def test_it_hears_and_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both streams and the status come back, and our own environment is not seen."""
+    monkeypatch.setenv("SOME_API_KEY", "secret")
+    ended = ran(tmp_path, 'cat; pwd; echo "x$SOME_API_KEY" >&2; exit 4', given="hello\n")
+    assert (ended.status, ended.complaint) == (4, "x\n")
+    assert ended.said.splitlines() == ["hello", str(tmp_path.resolve())]
+
+
+def test_it_is_killed_at_its_limit_with_what_left_its_session(tmp_path: Path) -> None:
+    """A grandchild that is in no session of ours any more is found and ended, too."""
+    escape = (
+        "import os, sys, time\nif os.fork() == 0:\n os.setsid()\n"
+        " open('pid', 'w').write(str(os.getpid()))\n time.sleep(60)\nelse:\n time.sleep(60)"
+    )
+    (tmp_path / "escape.py").write_text(escape)
+    began = time.monotonic()
+    ended = ran(tmp_path, f"'{sys.executable}' escape.py", seconds=1.5)
+    assert ended.status is None
+    assert time.monotonic() - began < 8
+    assert not alive(int((tmp_path / "pid").read_text()))
+
+
+def test_grandchild_that_holds_the_streams_delays_nothing(tmp_path: Path) -> None:
+    """What the child said is there as soon as it has ended."""
+    began = time.monotonic()
+    ended = ran(tmp_path, "sleep 60 & echo done")
+    assert (ended.status, ended.said) == (0, "done\n")
+    assert time.monotonic() - began < 5
+
+
+def test_only_the_last_of_a_flood_is_kept(tmp_path: Path) -> None:
+    """Memory does not grow with what untrusted code prints."""
+    flood = ["sh", "-c", "yes | head -c 3000000; echo end"]
+    ended = asyncio.run(
+        run(flood, folder=tmp_path, environment=dict(os.environ), seconds=20.0, most=1000)
+    )
+    assert len(ended.said) == 1000
+    assert ended.said.endswith("end\n")
