@@ -16,7 +16,7 @@ examples:
   python -m self_improve.compare --before 1/24 1/25 1/26 --after 1/31 1/32 1/33
 
   # what the candidate said in advance that it would do, on one model
-  python -m self_improve.compare --before 138 --after 146 \\
+  python -m self_improve.compare --before 1/45 --after 1/52 \\
       --expect short_texts:options:lower:model=ollama-llama3.1
 
   # against the baseline plans, as a page for a pull request and a picture
@@ -72,10 +72,10 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
     # Everything else is imported now, so that --help and a wrong flag answer at once.
     from prompt_lab.errors import LabError
     from rubrics.errors import RubricError
-    from self_improve.errors import ImproveError
+    from self_improve.errors import ImproveError, until_unread
 
     try:
-        return _compare(options)
+        return until_unread(lambda: _compare(options))
     except (LabError, RubricError, ImproveError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return USAGE
@@ -87,21 +87,25 @@ def _compare(options: argparse.Namespace) -> int:
     from rubrics import load
     from self_improve import calibration, comparison_text, expectation, run_names
     from self_improve.comparison import compare
+    from self_improve.errors import UsageError
     from self_improve.rubric_choice import rubric_for
     from self_improve.sides import measurer_for
 
     lab = run_names.lab_of(options.prompt_lab_dir)
     is_baseline = options.before == [BASELINE]
+    if BASELINE in options.after or (BASELINE in options.before and not is_baseline):
+        raise UsageError(f"{BASELINE} stands for the whole side before: --before {BASELINE}.")
     before = [] if is_baseline else [run_names.find(name, lab) for name in options.before]
     after = [run_names.find(name, lab) for name in options.after]
     rubric = load.load(options.rubric) if options.rubric else rubric_for(after[0])
+    declared = [expectation.parse(text, rubric) for text in options.expect]
     with measurer_for(rubric, options.baseline_dir, lab) as measurer:
         found = compare(
             before, after, rubric, measurer, noise=calibration.find(rubric, load.FOLDER),
-            expectations=[expectation.parse(text, rubric) for text in options.expect],
-            claim="alike" if options.alike else "change", seed=options.seed,
-            shown=options.examples,
+            expectations=declared, claim="alike" if options.alike else "change",
+            seed=options.seed, shown=options.examples,
         )  # fmt: skip
+    expectation.check_scope(declared, found.verdict.models, found.verdict.plans)
     if options.csv:
         from self_improve.comparison_table import table
 

@@ -38,12 +38,18 @@ def between(interval: Interval | None) -> str:
     return "–" if interval is None else f"{interval.low:+.3f} to {interval.high:+.3f}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def headline(verdict: Verdict) -> str:
     """Return one line with the extent of a comparison."""
     seen = "" if verdict.share >= 1 else f" · {verdict.share:.0%} of the cells that were planned"
     return (
-        f"{verdict.step} · {verdict.pairs} pairs of cells · {len(verdict.models)} models · "
-        f"{len(verdict.plans)} plans · evidence: {verdict.evidence}{seen}"
+        f"{verdict.step} · {counted(verdict.pairs, 'pair')} of cells · "
+        f"{counted(len(verdict.models), 'model')} · {counted(len(verdict.plans), 'plan')} · "
+        f"evidence: {verdict.evidence}{seen}"
     )
 
 

@@ -78,20 +78,31 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
     # Everything else is imported now, so that --help and a wrong flag answer at once.
     from prompt_lab.errors import LabError
     from rubrics.errors import RubricError
-    from self_improve.errors import ImproveError
+    from self_improve.errors import ImproveError, until_unread
 
     try:
-        if options.list_metrics:
-            print(_metrics())
-            return OK
-        if options.against:
-            return _compare(options)
-        return _evaluate(options)
+        return until_unread(lambda: _execute(options))
     except (LabError, RubricError, ImproveError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return USAGE
     except KeyboardInterrupt:
         return 130
+
+
+def _execute(options: argparse.Namespace) -> int:
+    from self_improve.errors import UsageError
+
+    if options.explain and (options.against or options.csv or options.markdown):
+        raise UsageError(
+            "--explain prints what made the numbers of runs, as text or with --json: name the runs "
+            "of both sides as RUN, and leave --against, --csv and --markdown out."
+        )
+    if options.list_metrics:
+        print(_metrics())
+        return OK
+    if options.against:
+        return _compare(options)
+    return _evaluate(options)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -107,10 +118,11 @@ def _evaluate(options: argparse.Namespace) -> int:
     if not options.runs:
         raise UsageError("Which run? Give its directory, or a number such as 131 or 1/31.")
     lab = run_names.lab_of(options.prompt_lab_dir)
-    paths = [run_names.find(name, lab) for name in dict.fromkeys(options.runs)]
+    # One run may be named in several ways.
+    paths = list(dict.fromkeys(run_names.find(name, lab).resolve() for name in options.runs))
     rubric = load.load(options.rubric) if options.rubric else rubric_for(paths[0])
     if options.explain:
-        return _explain(options.explain, paths, rubric)
+        return _explain(options.explain, paths, rubric, as_json=options.json)
     with contextlib.ExitStack() as stack:
         kept: Store | None = None
         if not options.no_store:
@@ -137,9 +149,20 @@ def _write(options: argparse.Namespace, found: Evaluation) -> None:
         options.markdown.write_text(evaluation_tables.markdown(found), encoding="utf-8")
 
 
-def _explain(name: str, paths: Sequence[Path], rubric: Rubric) -> int:
+def _explain(name: str, paths: Sequence[Path], rubric: Rubric, *, as_json: bool) -> int:
     from self_improve import explanation
 
+    if as_json:
+        import json
+
+        rows = [
+            explanation.to_row(use, path, explained)
+            for use in explanation.chosen(rubric, name)
+            for path in paths
+            for explained in explanation.explain(path, rubric, use)
+        ]
+        print(json.dumps(rows, ensure_ascii=False))
+        return OK
     for use in explanation.chosen(rubric, name):
         print(f"{use.id}  ({use.direction} is better)")
         for path in paths:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from self_improve.metric import PairMetric
 from self_improve.metric_catalogue import catalogue
 from self_improve.pairing import Pair, shifts
 from self_improve.sides import Sides
+from self_improve.tokens import Numbers
 
 _MOST = 600
 _SPANS = 2
@@ -42,15 +42,26 @@ class Example:
 
 
 def worst(sides: Sides, rubric: Rubric, *, count: int) -> tuple[Example, ...]:
-    """Return the pairs that lost most: those whose content is gone, then by the composite."""
+    """Return the pairs that lost most: those whose content is gone, then by the composite.
+
+    Where all rose, those that rose least are shown with the measure that fell in them.
+    """
     pairing = sides.pairing
     gone = [pair for pair in pairing.pairs if pair.before.succeeded and not pair.after.succeeded]
     # Lost cells have little to show, so some room is kept for the others.
     found = [_gone(pair) for pair in gone[: max(1, round(count * _SHARE))]]
     gains = differences(pairing, rubric)
     order = np.argsort(gains.composites, kind="stable")
-    fallen = [int(n) for n in order[: count - len(found)] if gains.composites[n] < 0]
-    return (*found, *(_fallen(gains, number, sides, rubric) for number in fallen))
+    fallen = [int(n) for n in order if _parts(gains, int(n), rubric).min() < 0]
+    shown = fallen[: count - len(found)]
+    return (*found, *(_fallen(gains, number, sides, rubric) for number in shown))
+
+
+def _parts(gains: Differences, number: int, rubric: Rubric) -> Numbers:
+    """Return what each measure gave to the composite of a pair; 0 where it is undefined."""
+    weights = np.array([use.weight / use.scale for use in rubric.metrics])
+    found: Numbers = np.nan_to_num(gains.forward[number]) * weights
+    return found
 
 
 def _gone(pair: Pair) -> Example:
@@ -63,11 +74,7 @@ def _gone(pair: Pair) -> Example:
 
 def _fallen(gains: Differences, number: int, sides: Sides, rubric: Rubric) -> Example:
     pair = gains.pairs[number]
-    parts = [
-        0.0 if math.isnan(gain) else use.weight * gain / use.scale
-        for gain, use in zip(gains.forward[number].tolist(), rubric.metrics, strict=True)
-    ]
-    use = rubric.metrics[int(np.argmin(parts))]
+    use = rubric.metrics[int(np.argmin(_parts(gains, number, rubric)))]
     after = _texts(sides.after, pair.key, use, rubric)
     before = _texts(sides.before, pair.key, use, rubric)
     return Example(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -95,6 +95,25 @@ def _checked(found: Expectation, rubric: Rubric) -> Expectation:
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         raise UsageError(f"The rubric of {rubric.step} has no measure {found.metric!r}.{hint}")
     return found
+
+
+def check_scope(
+    expectations: Sequence[Expectation], models: Collection[str], plans: Collection[str]
+) -> None:
+    """Refuse what is expected of a model or a plan that is not compared: no cell can show it.
+
+    Raises:
+        UsageError: names such models and plans, and those that there are.
+    """
+    problems = [
+        f"{one.told}: no pair of cells is of {kind} {name!r}. There are: {', '.join(sorted(known))}"
+        for one in expectations
+        for kind, named, known in (("model", one.models, models), ("plan", one.plans, plans))
+        for name in named
+        if name not in known
+    ]
+    if problems:
+        raise UsageError("\n".join(problems))
 
 
 def scales(rubric: Rubric) -> Mapping[str, float]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rubrics.rubric import MetricUse, Rubric
 from self_improve import reading
 from self_improve.errors import UsageError
 from self_improve.measure import OpenCell, measured_by, opened
-from self_improve.metric import Measured, PairMetric, Span
+from self_improve.metric import Measured, PairMetric, RunMetric, Span
 from self_improve.metric_catalogue import catalogue, near
 from self_improve.reading import CellReading, Refusal
 
@@ -34,6 +35,11 @@ def chosen(rubric: Rubric, name: str) -> list[MetricUse]:
         UsageError: the rubric uses no such metric.
     """
     uses = [use for use in rubric.metrics if name in {use.id, use.metric}]
+    if not uses and isinstance(catalogue().get(name), RunMetric):
+        raise UsageError(
+            f"{name} is one number of a whole run, so no text explains it: it stands under the "
+            "table of `evaluate RUN`, and `--csv FILE` writes how each cell ended."
+        )
     if not uses:
         known = [use.id for use in rubric.metrics]
         raise UsageError(f"The rubric of {rubric.step} has no measure {name!r}.{near(name, known)}")
@@ -93,6 +99,16 @@ def told(explained: Explained) -> Iterator[str]:
         yield f"    {span.where}  {_shown(span)}{note}"
     if len(explained.spans) > MOST_SPANS:
         yield f"    and {len(explained.spans) - MOST_SPANS} more"
+
+
+def to_row(use: MetricUse, path: Path, explained: Explained) -> dict[str, Any]:
+    """Return one cell as plain JSON values, all of its spans included."""
+    cell = explained.cell
+    return {
+        "run": str(path), "measure": use.id, "plan": cell.plan, "model": cell.model,
+        "repeat": cell.repeat, "value": explained.value,
+        "spans": [asdict(span) for span in explained.spans],
+    }  # fmt: skip
 
 
 def _shown(span: Span) -> str:

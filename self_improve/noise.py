@@ -55,10 +55,10 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
     # Everything else is imported now, so that --help and a wrong flag answer at once.
     from prompt_lab.errors import LabError
     from rubrics.errors import RubricError
-    from self_improve.errors import ImproveError
+    from self_improve.errors import ImproveError, until_unread
 
     try:
-        return _execute(options)
+        return until_unread(lambda: _execute(options))
     except (ImproveError, LabError, RubricError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return USAGE

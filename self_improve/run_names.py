@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -21,8 +22,9 @@ def lab_of(given: str | Path | None) -> Layout | None:
     Raises:
         LabError: what was named is no data repo.
     """
-    if given is not None and (Path(given).expanduser() / "history").is_dir():
-        return Layout(Path(given).expanduser().resolve())
+    named = given or os.environ.get(VARIABLE)
+    if named and (Path(named).expanduser() / "history").is_dir():
+        return Layout(Path(named).expanduser().resolve())
     try:
         return layout.find(given)
     except LabError:
@@ -50,8 +52,10 @@ def find(name: str, lab: Layout | None) -> Path:
             f"{name} is no run: give a directory with a meta.json, or a number such as 131 or 1/31."
         )
     if lab is None:
+        named = os.environ.get(VARIABLE)
+        told = f" {VARIABLE} names {named}, which holds no history." if named else ""
         raise UsageError(
-            f"In which data repo is run {name}? Say --prompt-lab-dir DIR or set {VARIABLE}."
+            f"In which data repo is run {name}?{told} Say --prompt-lab-dir DIR or set {VARIABLE}."
         )
     found = [path for path in layout.runs(lab) if number_of(path) == number]
     if not found:

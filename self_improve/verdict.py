@@ -253,7 +253,8 @@ class _Judgement:
         if self._futile:
             return "the cells that are left would hardly decide it"
         if further:
-            return f"about {further} further cells a side would settle it"
+            cells = "cell" if further == 1 else "cells"
+            return f"about {further} further {cells} a side would settle it"
         return f"an effect of {self._minimal:g} would probably have shown in so many cells"
 
     def _notes(self) -> list[str]:

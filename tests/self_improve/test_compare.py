@@ -126,6 +126,42 @@ def test_csv_has_a_row_for_each_measure_model_and_plan(lab: Path, tmp_path: Path
     assert {row["verdict"] for row in rows} == {"REJECT"}
 
 
+def test_where_all_cells_rose_what_fell_in_them_is_shown(lab: Path) -> None:
+    """The worst changes of a KEEP are worth a look too: here reviews that became one."""
+    words = ("mooring", "winter", "radio", "ledger")
+    old = [lever("Boat", review=f"What the {word} costs.") for word in words]
+    new = [lever(word, review="What it costs.") for word in words]
+    for first, items in ((51, old), (61, new)):
+        for number, model in enumerate(MODELS):
+            path = lab / "history" / "1" / f"{first + number}_{STEP}"
+            older_run(path, dict.fromkeys(PLANS, items), model=model)
+    told = compared(lab, ("151", "152", "153"), ("161", "162", "163"), "--json").told
+    assert told["word"] == "KEEP"
+    assert [one["measure"] for one in told["examples"]] == ["near_duplicates:review"] * 3
+    assert {one["after_text"] for one in told["examples"]} == {"What it costs."}
+
+
+@pytest.mark.parametrize("scope", ["model=lama", "plan=bot"])
+def test_what_is_expected_of_nobody_is_refused(lab: Path, scope: str) -> None:
+    """A misspelt model or plan is no unmet expectation."""
+    ran = compared(lab, GOOD, BAD, "--expect", f"{ID}:lower:{scope}")
+    assert ran.code == compare.USAGE
+    known = MODELS if scope.startswith("model") else PLANS
+    assert f"There are: {', '.join(sorted(known))}" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(GOOD, ("baseline-plan",)), (("baseline-plan", "131"), BAD)]
+)
+def test_baseline_plans_are_the_whole_side_before(
+    lab: Path, before: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    """They have no models of their own that runs could stand beside."""
+    ran = compared(lab, before, after)
+    assert ran.code == compare.USAGE
+    assert "the whole side before" in ran.err
+
+
 def test_the_page_escapes_what_models_wrote(lab: Path, tmp_path: Path) -> None:
     """No tag, mention, reference or control character of theirs works in a pull request."""
     path = tmp_path / "page.md"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -159,12 +160,63 @@ def test_explain_shows_what_made_a_number(lab: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("near_dupes", "Did you mean near_duplicates"), ("length_ratio", "its baseline plan")],
+    [
+        ("near_dupes", "Did you mean near_duplicates"),
+        ("length_ratio", "its baseline plan"),
+        ("success", "one number of a whole run"),
+    ],
 )
 def test_explain_says_what_it_cannot_show(lab: Path, name: str, message: str) -> None:
     """An unknown name, and a measure that no text of the run makes."""
     ran = evaluated(lab, "131", "--explain", name)
     assert (ran.code, message in ran.err) == (evaluate.USAGE, True)
+
+
+def test_explain_tells_the_same_as_json(lab: Path) -> None:
+    """A row for each cell, with all of its spans."""
+    (row,) = evaluated(lab, "131", "--explain", "near_duplicates", "--json").told
+    assert (row["plan"], row["model"], row["value"]) == ("boat", "llama", 0.25)
+    (span,) = row["spans"]
+    assert (span["where"], span["start"]) == ("[1].review", 0)
+    assert span["text"][: span["end"]] == "What boat leaves open."
+
+
+@pytest.mark.parametrize("more", [("--against", "132"), ("--csv", "x"), ("--markdown", "x")])
+def test_explain_does_one_thing(lab: Path, more: tuple[str, str]) -> None:
+    """What it would pass over is refused."""
+    ran = evaluated(lab, "131", "--explain", "near_duplicates", *more)
+    assert ran.code == evaluate.USAGE
+    assert "leave --against, --csv and --markdown out" in ran.err
+
+
+def test_a_run_that_is_named_twice_is_measured_once(lab: Path) -> None:
+    """By its number, with a slash and by its path."""
+    path = lab / "history" / "1" / f"31_{STEP}"
+    told = evaluated(lab, "131", "1/31", path, "--json").told
+    assert len(told["runs"]) == 1
+
+
+def test_a_reader_who_has_seen_enough_is_no_error(lab: Path) -> None:
+    """Nothing is said when the other end of a pipe is closed, whenever that is noticed."""
+    words = [sys.executable, "-m", "self_improve.evaluate", "--list-metrics"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_data_repo_of_the_environment_need_only_hold_a_history(
+    lab: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As one that a flag names; if it holds none, that is said."""
+    monkeypatch.setenv("PROMPT_LAB_DIR", str(lab))
+    words = ["131", "--rubric", lab.parent / f"{STEP}.yaml"]
+    assert commands.called(evaluate.main, words).code == evaluate.OK
+    monkeypatch.setenv("PROMPT_LAB_DIR", str(tmp_path / "gone"))
+    ran = commands.called(evaluate.main, words)
+    assert ran.code == evaluate.USAGE
+    assert f"PROMPT_LAB_DIR names {tmp_path / 'gone'}, which holds no history" in ran.err
 
 
 def test_a_step_without_a_rubric_gets_one_from_its_record(tmp_path: Path) -> None:
