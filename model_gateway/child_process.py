@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import os
 import signal
+import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,48 +50,61 @@ async def run(
         OSError: it cannot be started.
     """
     mark = uuid.uuid4().hex
-    process = await asyncio.create_subprocess_exec(
-        *words, cwd=folder, env={**environment, MARK: mark}, start_new_session=True,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    talk = [
-        asyncio.create_task(_give(process.stdin, given)),
-        asyncio.create_task(_tail(process.stdout, most)),
-        asyncio.create_task(_tail(process.stderr, most)),
-    ]
-    status: int | None = None
-    try:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                status = await process.wait()
-    finally:
-        # Whatever it has started ends with it, also when this task is cancelled.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-        _kill_marked(mark)
-        _, left = await asyncio.wait(talk, timeout=_LAST_WORDS)
-        for task in left:
-            task.cancel()
-    _, said, complaint = ("" if task in left else task.result() or "" for task in talk)
-    return Ended(status=status, said=said, complaint=complaint)
+    async with AsyncExitStack() as stack:
+        task = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is one
+        task.write(given.encode("utf-8", "replace"))
+        task.seek(0)
+        # Pipes of our own: asyncio's would have us wait until every grandchild closed them, too.
+        said, to_said = await _listening(stack, most)
+        complaint, to_complaint = await _listening(stack, most)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *words, cwd=folder, env={**environment, MARK: mark}, start_new_session=True,
+                stdin=task, stdout=to_said, stderr=to_complaint,
+            )  # fmt: skip
+        finally:
+            os.close(to_said)
+            os.close(to_complaint)
+        status: int | None = None
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    status = await process.wait()
+        finally:
+            # Whatever it has started ends with it, also when this task is cancelled.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+            _kill_marked(mark)
+        await asyncio.wait([said, complaint], timeout=_LAST_WORDS)
+        return Ended(status=status, said=_heard(said), complaint=_heard(complaint))
 
 
-async def _give(stream: asyncio.StreamWriter | None, given: str) -> None:
-    if stream is None:
-        return
-    with contextlib.suppress(ConnectionError):
-        stream.write(given.encode("utf-8", "replace"))
-        await stream.drain()
-        stream.close()
+async def _listening(stack: AsyncExitStack, most: int) -> tuple[asyncio.Task[str], int]:
+    """Return a task that hears the last of what is written to a new pipe, and the pipe's end."""
+    ours, theirs = os.pipe()
+    stream = asyncio.StreamReader()
+    file = os.fdopen(ours, "rb", buffering=0)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(stream), file
+    )
+    stack.callback(transport.close)
+    task = asyncio.create_task(_tail(stream, most))
+    stack.callback(task.cancel)
+    return task, theirs
 
 
-async def _tail(stream: asyncio.StreamReader | None, most: int) -> str:
-    kept = b""
-    while stream is not None and (data := await stream.read(_CHUNK)):
-        kept = (kept + data)[-most:]
-    return kept.decode("utf-8", "replace")
+async def _tail(stream: asyncio.StreamReader, most: int) -> str:
+    kept = bytearray()
+    while data := await stream.read(_CHUNK):
+        kept += data
+        if len(kept) > 2 * most:
+            kept = kept[-most:]
+    return kept[-most:].decode("utf-8", "replace")
+
+
+def _heard(task: asyncio.Task[str]) -> str:
+    return task.result() if task.done() else ""
 
 
 def _kill_marked(mark: str) -> None:
