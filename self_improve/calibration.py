@@ -163,7 +163,8 @@ def flipping(hits: Mapping[str, Sequence[bool]]) -> dict[str, Flipping]:
 
 def told(noise: Noise) -> list[str]:
     """Return the noise as lines for people."""
-    lines = [f"{noise.step}: {noise.pairs} pairs of cells in {noise.batches} batches"]
+    batches = "batch" if noise.batches == 1 else "batches"
+    lines = [f"{noise.step}: {noise.pairs} pairs of cells in {noise.batches} {batches}"]
     lines += [
         f"success of {model} flipped in {one.flips} of {one.pairs}"
         for model, one in noise.flips.items()

@@ -163,11 +163,16 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 
 
 def _declared(one: Declared) -> str:
-    return (
-        f"expected {one.told}: {one.outcome} · moved {number(one.change, '+')} over {one.pairs} "
-        f"pairs, p {chance(one.p)}; so many pairs show {number(one.visible)}"
-        + (f", {one.needed} would show what is worth having" if one.needed else "")
+    if one.change is None:
+        return f"expected {one.told}: {one.outcome} · no pair of cells tells of it"
+    way = "the other" if one.change < 0 else "the declared"
+    told = (
+        f"expected {one.told}: {one.outcome} · moved {number(abs(one.change))} {way} way over "
+        f"{counted(one.pairs, 'pair')}, p {chance(one.p)}"
     )
+    if one.visible is not None:
+        told += f"; so many show {number(one.visible)} in four cases of five"
+    return told + (f", {one.needed} would show what is worth having" if one.needed else "")
 
 
 def _title(example: Example) -> str:

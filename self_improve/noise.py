@@ -86,6 +86,11 @@ def _execute(options: argparse.Namespace) -> int:
             "`python -m self_improve.runner ... --new`, or name such runs with --alike."
         )
     rubric = load.load(options.rubric) if options.rubric else rubric_for(batches[0][0][0])
+    if rubric.step != options.step:
+        raise UsageError(
+            f"--step is {options.step}, and what would be measured is {rubric.step}: "
+            f"say --step {rubric.step}, or name runs and a rubric of {options.step}."
+        )
     with measurer_for(rubric, options.baseline_dir, lab) as measurer:
         pairings = [measured(old, new, measurer).pairing for old, new in batches]
         sources = [f"{_names(old)} = {_names(new)}" for old, new in batches]

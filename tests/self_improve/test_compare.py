@@ -272,7 +272,7 @@ def test_noise_is_measured_on_runs_that_are_said_to_be_alike(lab: Path, tmp_path
     stored = json.loads(path.read_text())
     assert (stored["step"], stored["rubric_version"], stored["pairs"]) == (STEP, 3, 10)
     assert stored["sources"] == ["1/31 1/32 = 1/41 1/42"]
-    assert f"{STEP}: 10 pairs of cells in 1 batches" in ran.out
+    assert f"{STEP}: 10 pairs of cells in 1 batch\n" in ran.out
 
 
 def test_noise_finds_runs_that_were_run_again(lab: Path) -> None:
@@ -294,6 +294,16 @@ def test_noise_needs_runs_that_are_alike(lab: Path, words: tuple[str, ...], told
     ran = measured_noise(lab, *words)
     assert ran.code == 2
     assert told in ran.err
+
+
+def test_noise_of_another_step_is_not_stored_under_this_one(lab: Path) -> None:
+    """A misspelt step would leave a file that no verdict finds, or that belongs to another."""
+    words = ["--prompt-lab-dir", lab, "--rubric", lab.parent / f"{STEP}.yaml", "--step", "other"]
+    where = lab.parent / "noise.json"
+    ran = commands.called(noise.main, [*words, "--alike", "1/31=1/41", "--output", where])
+    assert ran.code == noise.USAGE
+    assert f"--step is other, and what would be measured is {STEP}" in ran.err
+    assert not where.exists()
 
 
 def test_what_was_measured_is_kept(lab: Path) -> None:
