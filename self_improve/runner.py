@@ -15,14 +15,14 @@ USAGE, INTERRUPTED = 2, 130
 def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:
     """Parse the command line, run, and return the exit code."""
     options = (parser(prog) if prog else parser()).parse_args(arguments)
-    # Everything else is imported now, so that --help and a wrong flag answer at once.
-    from model_gateway.errors import GatewayError
-    from prompt_lab.errors import LabError
-    from self_improve import interruption, run_command
-    from self_improve.errors import ImproveError
-
-    expected = (GatewayError, LabError, ImproveError, OSError)
     try:
+        # Everything else is imported now, so that --help and a wrong flag answer at once.
+        from model_gateway.errors import GatewayError
+        from prompt_lab.errors import LabError
+        from self_improve import interruption, run_command
+        from self_improve.errors import ImproveError
+
+        expected = (GatewayError, LabError, ImproveError, OSError)
         return interruption.run(run_command.execute(options))
     except KeyboardInterrupt:
         _say("Interrupted. What was answered is recorded; the same command goes on from there.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +20,7 @@ examples:
   python -m worker_plan run --plan idea.txt --model llama --run-dir plans/idea
   python -m worker_plan run --plan "A bakery on a canal boat." --model sim
   python -m worker_plan run --plan idea.txt --model haiku --dry-run
-  python -m worker_plan resume plans/idea --model llama
+  python -m worker_plan resume plans/idea
   python -m worker_plan dag --format svg > pipeline.svg
   python -m worker_plan zip plans/idea
 
@@ -58,9 +60,13 @@ def parser(prog: str = "python -m worker_plan") -> argparse.ArgumentParser:
 def _running(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--model", action="append", default=[], metavar="NAME",
-        help="the model; further ones are fallbacks (default: the configured list)",
+        help="the model; further ones are fallbacks (default: the configured list, and for "
+        "`resume` the plan's own)",
     )  # fmt: skip
-    command.add_argument("--speed", choices=SPEEDS, default=SPEEDS[0], help="how much work to do")
+    command.add_argument(
+        "--speed", choices=SPEEDS,
+        help=f"how much work to do (default: {SPEEDS[0]}, and for `resume` the plan's own)",
+    )  # fmt: skip
     command.add_argument(
         "--workers", type=arguments.positive, default=4, metavar="N", help="steps side by side"
     )
@@ -73,19 +79,26 @@ def _running(command: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:
     """Parse the command line, run what it names, and return the exit code."""
     options = (parser(prog) if prog else parser()).parse_args(arguments)
-    # Everything else is imported now, so that --help answers at once.
-    from model_gateway.errors import GatewayError
-    from worker_plan.errors import PlanError
-
     try:
+        # Everything else is imported now, so that --help answers at once.
+        from model_gateway.errors import GatewayError
+        from worker_plan.errors import PlanError
+
         if options.command == "dag":
             return _dag(options)
         if options.command == "zip":
             return _zip(options)
         return _run(options)
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted. The same command goes on.\n")
+        return INTERRUPTED
     except (GatewayError, PlanError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return USAGE
+
+
+def _end_silently() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _dag(options: argparse.Namespace) -> int:
@@ -107,22 +120,27 @@ def _zip(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     from model_gateway import config
     from model_gateway.ledger import Caps
-    from worker_plan import pipeline, plan_run, progress, typical
+    from worker_plan import pipeline, plan_record, plan_run, progress, typical
 
-    models = config.load().choose(options.model)
-    expected = typical.expected(models[0], options.speed)
+    run_dir = options.run_dir or plan_run.place_of(options.plan)
+    before = plan_record.order(run_dir) if options.command == "resume" else ([], None)
+    names = options.model or before[0]
+    speed = options.speed or before[1] or SPEEDS[0]
+    models = config.load().choose(names)
+    expected = typical.expected(models[0], speed)
     if options.dry_run:
         print(expected.told())
         return OK
-    run_dir = options.run_dir or plan_run.place_of(options.plan)
     again = f"Go on with: python -m worker_plan resume {run_dir}"
     caps = Caps(calls=options.max_calls, tokens=options.max_tokens, dollars=options.max_cost)
     expected.check(caps)
+    # The steps' own processes end at Ctrl-C without a word; this one tells of it.
+    os.register_at_fork(after_in_child=_end_silently)
     try:
         if options.command == "run":
             plan_run.begin(run_dir, options.plan)
         done = plan_run.carry_on(
-            run_dir, models=options.model, speed=options.speed, workers=options.workers,
+            run_dir, models=names, speed=speed, workers=options.workers,
             caps=caps, display=progress.display(expected.told()),
         )  # fmt: skip
     except KeyboardInterrupt:

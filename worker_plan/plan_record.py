@@ -22,12 +22,27 @@ EXPECTED = "expected_filenames1.json"
 COMPLETE = "999-pipeline_complete.txt"
 PIPELINE_VERSION = 1
 ATTEMPTS = "attempts.jsonl"
+ORDER = ".order.json"
 
 
 def begin(run_dir: Path, artifacts: Sequence[str]) -> None:
     """Write what can be said before the first step: the version, and the names to expect."""
     _write(run_dir / METADATA, {"pipeline_version": PIPELINE_VERSION})
     _write(run_dir / EXPECTED, [*artifacts, COMPLETE])
+
+
+def ordered(run_dir: Path, models: Sequence[str], speed: str) -> None:
+    """Write by which models and how fast the plan is made, so that `resume` need not be told."""
+    _write(run_dir / ORDER, {"models": list(models), "speed": speed})
+
+
+def order(run_dir: Path) -> tuple[list[str], str | None]:
+    """Return the models and the speed of the session before; nothing if none is on record."""
+    try:
+        told = json.loads((run_dir / ORDER).read_bytes())
+        return [str(name) for name in told["models"]], str(told["speed"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return [], None
 
 
 def end(run_dir: Path, incomplete: Sequence[str]) -> None:

@@ -76,6 +76,7 @@ def carry_on(
     _set(caps or Caps())
     with plan_record.only_pipeline(run_dir):
         plan_record.not_complete(run_dir)
+        plan_record.ordered(run_dir, names, speed)
         with Watch(run_dir, root.requires(), display):
             settings = luigi.configuration.get_config()
             for section, values in _LUIGI.items():

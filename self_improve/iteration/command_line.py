@@ -18,20 +18,22 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
         # Loops stand above iterations, so they are named and not imported.
         several: int = load("self_improve.optimizer.command_line:iterate")(options)
         return several
-    # Everything else is imported now, so that --help answers at once.
-    from analysis.errors import AnalysisError
-    from model_gateway.errors import GatewayError
-    from prompt_lab.errors import LabError
-    from rubrics.errors import RubricError
-    from self_improve import interruption
-    from self_improve.errors import ImproveError
-    from self_improve.iteration.ground import BudgetReached
-    from self_improve.iteration.running import run
-    from self_improve.iteration.wish import wish_of
-
     try:
+        # Everything else is imported now, so that --help answers at once.
+        from analysis.errors import AnalysisError
+        from model_gateway.errors import GatewayError
+        from prompt_lab.errors import LabError
+        from rubrics.errors import RubricError
+        from self_improve import interruption
+        from self_improve.errors import ImproveError
+        from self_improve.iteration.ground import BudgetReached
+        from self_improve.iteration.running import run
+        from self_improve.iteration.wish import wish_of
+
         wish = wish_of(options)
         ends = interruption.run(run(wish, new=options.new, dry_run=options.dry_run))
+    except KeyboardInterrupt:
+        return _interrupted()
     except BudgetReached as reached:
         _say(f"Stopped: {reached}. The same command with a higher cap does the rest.")
         return BUDGET
@@ -48,8 +50,6 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
             return _interrupted()
         _say(f"error: {first}")
         return USAGE
-    except KeyboardInterrupt:
-        return _interrupted()
     return REJECTED if ends and set(ends) == {"NO"} else OK
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -16,6 +18,7 @@ from model_gateway import beside, config
 from tests.worker_plan.conftest import ATTEMPTS, PLAN, command, names_in, rows
 from worker_plan.command_line import main
 from worker_plan.pipeline import all_steps
+from worker_plan.step import Step
 
 SLOW = """
 name = "slow"
@@ -36,7 +39,7 @@ def test_plan_is_finished(finished: Path) -> None:
     """All steps are done: every artifact is there, and every call was answered once."""
     expected = {artifact.name for step in all_steps() for artifact in step.writes()}
     beside_them = {
-        ".gateway", "001-3-planexe_metadata.json", "expected_filenames1.json",
+        ".gateway", ".order.json", "001-3-planexe_metadata.json", "expected_filenames1.json",
         "usage_metrics.jsonl", "activity_overview.json", "999-pipeline_complete.txt",
     }  # fmt: skip
     one_name = re.compile(r"^(016-1|017-1[13]|022-1|023-1)-\d+-")
@@ -132,6 +135,28 @@ def test_no_model_and_no_default_ends_with_2(
     told = capsys.readouterr().err
     assert "No model was named and no default is set." in told
     assert "sim" in told
+
+
+def test_resume_goes_on_with_the_models_of_the_plan(
+    finished: Path, a_copy: Callable[[type[Step]], Step], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What an interrupted command says can be typed as it stands."""
+    [last] = [step for step in all_steps() if step.__name__ == "ScenariosMarkdown"]
+    run_dir = Path(a_copy(last).run_dir)
+    told = json.loads((finished / ".order.json").read_bytes())
+    assert told == {"models": ["sim-strong"], "speed": "ALL_DETAILS_BUT_SLOW"}
+    (run_dir / ".order.json").write_text(json.dumps(told | {"speed": "PING_LLM"}))
+    assert main(["resume", str(run_dir), "--dry-run"]) == 0
+    assert "A plan on sim-strong: about 53 calls" in capsys.readouterr().out
+    assert main(["resume", str(run_dir)]) == 0
+
+
+def test_torn_order_is_none(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Then a model has to be named."""
+    for torn in ('{"models"', "[]", '{"models": 3}'):
+        (run_dir / ".order.json").write_text(torn)
+        assert main(["resume", str(run_dir)]) == 2
+        assert "No model was named" in capsys.readouterr().err
 
 
 def test_resume_without_a_plan_ends_with_2(
