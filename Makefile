@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := .demo
+EXTRAS := .venv-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help reexecution test-forge setup demo test lint types contracts unit browser bench samples lock recorded pages clean
+.PHONY: help reexecution test-extras generators test-forge setup demo test lint types contracts unit browser bench samples lock recorded pages clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(READY)  ## install everything into .venv, as pinned in requirements.lock
 
@@ -51,6 +52,20 @@ test-forge: $(READY)  ## the GitHub tests, every request checked against GitHub'
 	@npm ci --prefix tests/forge --ignore-scripts --omit-lockfile-registry-resolved --silent
 	@PLUMBLINE_TEST_FORGE=1 $(BIN)/pytest -q -p no:xdist -k "github or prism" tests/forge
 
+# The packages bring some fifty others along, so they get an environment of their own.
+$(EXTRAS)/.ready: requirements-extras.lock pyproject.toml | $(READY)
+	@echo "Installing gepa and dspy into $(EXTRAS) ..."
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(EXTRAS)
+	@$(BIN)/uv pip sync --quiet --python $(EXTRAS)/bin/python --require-hashes requirements-extras.lock
+	@$(BIN)/uv pip install --quiet --python $(EXTRAS)/bin/python --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
+	@touch $@
+
+test-extras: $(EXTRAS)/.ready  ## the generators that drive the packages gepa and dspy
+	@$(EXTRAS)/bin/pytest -q -p no:xdist tests/self_improve/generators/test_packages.py
+
+generators: $(EXTRAS)/.ready  ## a search by every generator on two steps, and the table of them
+	@$(EXTRAS)/bin/python -m tests.generators_table
+
 bench: $(READY)  ## measure speed and memory against a bare import, in one run
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench_plan
@@ -73,8 +88,11 @@ reexecution: $(READY)  ## run every step on every recorded plan, and write the t
 pages: $(READY)  ## regenerate docs/commands.md from the parsers
 	@$(BIN)/python -m tests.pages
 
+COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+
 lock: $(READY)  ## pin the newest versions that fit pyproject.toml, with hashes and without addresses
-	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --upgrade --output-file requirements.lock
+	@$(COMPILE) --extra dev --upgrade --output-file requirements.lock
+	@$(COMPILE) --extra dev --extra gepa --extra dspy --constraint requirements.lock --upgrade --output-file requirements-extras.lock
 
 clean:  ## remove what was installed and generated here
-	@rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info
+	@rm -rf $(VENV) $(EXTRAS) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info

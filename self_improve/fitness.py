@@ -9,6 +9,8 @@ from rubrics.rubric import MetricUse, Rubric
 from self_improve.measured import MeasuredCell
 from self_improve.metric_catalogue import catalogue
 
+ENOUGH = 0.95
+"""A mean fitness of the baseline from which on a search would mostly find noise."""
 SATURATION = 10.0
 """So many scales away from the best value, a measure is as bad as it can be."""
 

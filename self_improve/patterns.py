@@ -13,7 +13,6 @@ from typing import Any
 
 from model_gateway.attempt import digest_of
 from model_gateway.jsonl import Appender, Row, read_rows
-from model_gateway.material import block
 from prompt_lab import layout as layouts
 from prompt_lab.claim import claim
 from prompt_lab.errors import LabError
@@ -25,6 +24,7 @@ OK, USAGE = 0, 2
 WORKED, FAILED, OPEN = "worked", "failed", "open"
 TRY = "to try"
 _LONGEST, _SHOWN = 600, 160
+_OFFERED = 5
 _NO, _KEEP = "NO", "KEEP"
 EXAMPLES = """\
 examples:
@@ -42,9 +42,8 @@ exit codes: 0 told · 2 wrong usage or no data repo
 class Outcome:
     """How one candidate of an iteration ended, as `remember` takes it.
 
-    `change` tells the kind of change in words; `before` and `after` are the texts that were
-    changed,
-    by surface id. `word` is the evaluator's (KEEP, REJECT, INCONCLUSIVE), `end` the iteration's
+    `change` tells the kind of change in words; `before` and `after` are the changed texts by
+    surface id. `word` is the evaluator's (KEEP, REJECT, INCONCLUSIVE), `end` the iteration's
     (YES, NO, CONDITIONAL, INCONCLUSIVE). `pattern` is the id of the pattern that was offered and
     tried, if it was one.
     """
@@ -167,14 +166,19 @@ def offered(layout: Layout, step: str, *, simulated: bool = False) -> list[Patte
     return sorted(usable, key=lambda one: len(one.failed) - len(one.worked))
 
 
-def material(patterns: Sequence[Pattern]) -> str:
-    """Return patterns as material for a proposing model, which no text in them can break out of."""
-    told = [
-        f"{' '.join(one.change.split())}\nworked on: {', '.join(one.worked)}\n"
-        f"failed on: {', '.join(one.failed) or 'none'}"
-        for one in patterns
-    ]
-    return "\n\n".join(block("pattern", text) for text in told)
+def material(patterns: Sequence[Pattern]) -> list[Row]:
+    """Return what a proposing model is shown of the first few patterns: as data, never as words.
+
+    A change that nobody described says nothing to a model, and is left out.
+    """
+    described = [one for one in patterns if one.change.strip()]
+    return [
+        {
+            "id": one.id, "change": " ".join(one.change.split()),
+            "worked_on": list(one.worked), "failed_on": list(one.failed),
+        }
+        for one in described[:_OFFERED]
+    ]  # fmt: skip
 
 
 def _pattern(name: str, rows: Sequence[Row]) -> Pattern:

@@ -126,7 +126,7 @@ class Bench:
                 seed=landscape.seed, proposer=self.proposer, judge=self.judge,
                 instructions=f"Goal: {self.rubric.why}",
                 constraints=tuple(one.text for one in self.rubric.constraints),
-                material=self.material,
+                material=self.material, force=True,
             )  # fmt: skip
             search = Search(setting=setting, measure=watched.measure, counsel=watched)
             async with watched:

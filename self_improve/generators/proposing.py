@@ -108,9 +108,11 @@ def admitted(
     if surface not in trial.searched and len(trial.searched) == 1:
         surface = trial.searched[0]
     change = variant.change.strip() or variant.rationale.strip()
+    pattern = getattr(variant, "pattern", "").strip()
     return trial.admit(
-        {surface: variant.text}, operator=operator, parents=parents, change=change[:300]
-    )
+        {surface: variant.text}, operator=operator, parents=parents, change=change[:300],
+        pattern=pattern or None,
+    )  # fmt: skip
 
 
 def pair(outcome: Outcome, longest: int) -> dict[str, Any]:

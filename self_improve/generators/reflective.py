@@ -14,7 +14,12 @@ Costs: 12 cells a round, and all cases for up to 2 survivors; it goes on until t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from pydantic import BaseModel, Field
+
 from model_gateway.call import Call
+from model_gateway.material import json_block
 from self_improve import instructions
 from self_improve.generators import proposing
 from self_improve.generators.proposing import REPLY_TOKENS, Variant, Variants
@@ -26,6 +31,18 @@ COMBINE_EVERY = 4
 _SHOWN, _WORST = 6, 6
 _FRUITLESS = 6
 _BEST = 4
+
+
+class PatternedVariant(Variant):
+    """One proposed text, which may follow an offered pattern."""
+
+    pattern: str = Field(default="", description="The id of the pattern that it follows, if any.")
+
+
+class PatternedVariants(BaseModel):
+    """Several proposed texts."""
+
+    variants: list[PatternedVariant] = Field(min_length=1, description="As many as asked for.")
 
 
 class Reflective:
@@ -60,24 +77,28 @@ class Reflective:
     ) -> list[Proposal]:
         count = SMALL_VARIANTS if trial.small else VARIANTS
         last = [(one.proposal.texts, one.score) for one in tried[-_SHOWN:]]
-        user = "\n\n".join(
-            [
-                proposing.aims(trial),
-                proposing.shown(trial, parent.proposal),
-                proposing.feedback(parent.worst(_WORST)),
-                proposing.attempts(trial, last),
-                f"Give {count} variants.",
-            ]
-        )
+        parts = [
+            proposing.aims(trial),
+            proposing.shown(trial, parent.proposal),
+            proposing.feedback(parent.worst(_WORST)),
+            proposing.attempts(trial, last),
+            f"Give {count} variants.",
+        ]
+        schema: type[Variants | PatternedVariants] = Variants
+        system = instructions.read(self.name)
+        if trial.patterns:
+            schema = PatternedVariants
+            system = f"{system}\n\n{instructions.read('reflective_patterns')}"
+            parts.insert(-1, json_block("patterns", list(trial.patterns)))
         call = Call(
             key=f"round_{number}",
-            system=instructions.read(self.name),
-            user=user,
-            schema=Variants,
+            system=system,
+            user="\n\n".join(parts),
+            schema=schema,
             max_output_tokens=REPLY_TOKENS,
         )
         reply = await trial.ask(self.name, call)
-        variants: list[Variant] = reply.value.variants[:count] if reply.value is not None else []
+        variants: Sequence[Variant] = reply.value.variants[:count] if reply.value else []
         made = [proposing.admitted(trial, v, [parent.proposal], self.name) for v in variants]
         return [one for one in made if one is not None]
 

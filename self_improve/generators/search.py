@@ -14,6 +14,7 @@ from typing import Any
 from model_gateway.call import Call, FailureKind, R, Reply
 from model_gateway.config import Model
 from self_improve.counsel import Counsel
+from self_improve.fitness import ENOUGH
 from self_improve.generators.admission import Admission, Refused
 from self_improve.generators.trial import (
     JUDGE,
@@ -43,7 +44,8 @@ class Setting:
 
     `cells` bounds the step calls, counted in cells; the proposer's calls are bounded by the
     ledger behind `counsel`. `judge` answers the calls of the role JUDGE, the proposer all others.
-    `material` are the plans' texts, whose words must not be copied.
+    `material` are the plans' texts, whose words must not be copied. With `force` it searches also
+    where the baseline leaves next to nothing to gain.
     """
 
     step: str
@@ -57,9 +59,11 @@ class Setting:
     instructions: str = ""
     constraints: Sequence[str] = ()
     failed: Sequence[Mapping[str, Any]] = ()
+    patterns: Sequence[Mapping[str, Any]] = ()
     material: Sequence[str] = ()
     small: bool = False
     longest: int | None = None
+    force: bool = False
 
 
 @dataclass(kw_only=True)
@@ -92,6 +96,7 @@ class Search:
         self.instructions = setting.instructions
         self.constraints: Sequence[str] = tuple(setting.constraints)
         self.failed: Sequence[Mapping[str, Any]] = tuple(setting.failed)
+        self.patterns: Sequence[Mapping[str, Any]] = tuple(setting.patterns)
         self.small = setting.small
         self.random = random.Random(setting.seed)  # noqa: S311 - chance of a search, no secret
         size = sum(map(len, setting.texts.values()))
@@ -123,6 +128,7 @@ class Search:
         parents: Sequence[Proposal] = (),
         change: str = "",
         demonstrations: Sequence[str] = (),
+        pattern: str | None = None,
     ) -> Proposal | None:
         """Return the proposal that these texts make, or None with the reason in the log.
 
@@ -140,15 +146,17 @@ class Search:
             told = "it is the baseline" if made == self.baseline.id else f"it repeats {made}"
             self._refuse(operator, told)
             return None
+        offered = {one["id"] for one in self.patterns}
         proposal = Proposal(
             id=made, texts=whole, parents=tuple(p.id for p in parents), operator=operator,
-            change=change,
+            change=change, pattern=pattern if pattern in offered else None,
         )  # fmt: skip
         self._proposals[made] = proposal
         self.log(
             {
                 "event": "admitted", "id": made, "operator": operator, "change": change,
                 "parents": list(proposal.parents), "texts": dict(texts),
+                **({"pattern": proposal.pattern} if proposal.pattern else {}),
             }
         )  # fmt: skip
         return proposal
@@ -212,11 +220,18 @@ class Search:
         """
         stopped = "nothing left to try"
         try:
-            await self.score([self.baseline], self.cases)
+            await self._start()
             await generator.search(self)
         except SearchOver as over:
             stopped = str(over)
-        self.log({"event": "over", "reason": stopped})
+        base, best = self.known(self.baseline).on(self.cases), self._best()
+        self.log(
+            {
+                "event": "over", "generator": generator.name, "reason": stopped,
+                "cells": self._cells, "asked": self._asked, "refused": self._refused,
+                "admitted": len(self._proposals) - 1, "baseline": base, "best": best,
+            }
+        )  # fmt: skip
         return Found(
             generator=generator.name,
             scored=tuple(self.known(p) for p in self._proposals.values()),
@@ -226,6 +241,21 @@ class Search:
             stopped=stopped,
             trace=tuple(self._trace),
         )
+
+    async def _start(self) -> None:
+        """Score the baseline, and end where it leaves next to nothing to gain."""
+        [base] = await self.score([self.baseline], self.cases)
+        reached = base.on(self.cases) or 0.0
+        if reached >= ENOUGH and not self.setting.force:
+            raise SearchOver(
+                f"next to nothing to gain, for the baseline's fitness is {reached:.3f} of 1; "
+                "--force searches all the same"
+            )
+
+    def _best(self) -> float | None:
+        """Return the best score on all cases; None as long as nothing was tried on all."""
+        whole = (self.known(p).on(self.cases) for p in self._proposals.values())
+        return max((score for score in whole if score is not None), default=None)
 
     def _refuse(self, operator: str, reason: str) -> None:
         self._refused += 1
@@ -241,8 +271,7 @@ class Search:
             self._all_failed = self._all_failed and outcome.score is None
         if self._all_failed and self._cells >= MOST_FAILURES:
             raise SearchOver(f"every one of {self._cells} cells failed: {outcome.failure}")
-        whole = (self.known(p).on(self.cases) for p in self._proposals.values())
-        best = max((score for score in whole if score is not None), default=None)
+        best = self._best()
         if best is not None:
             self._trace.append((self._cells, best))
 

@@ -39,7 +39,7 @@ class Proposal:
     """One proposed set of texts, admitted to the search; `texts` are those of all surfaces.
 
     `parents` are ids, `operator` what made it, `change` the one change it declares. The baseline
-    has no parents.
+    has no parents. `pattern` is the id of the offered pattern that it follows, if it says so.
     """
 
     id: str
@@ -47,6 +47,7 @@ class Proposal:
     parents: tuple[str, ...] = ()
     operator: str = ""
     change: str = ""
+    pattern: str | None = None
 
     @property
     def size(self) -> int:
@@ -110,7 +111,8 @@ class Trial(Protocol):
 
     `surfaces` are the texts of the baseline, `searched` the ids that may be changed (never
     empty). `instructions` are the step's own for optimizers, `constraints` the owner's wishes,
-    `failed` texts that were rejected earlier, with the reasons. `cases` are those of the train
+    `failed` texts that were rejected earlier, with the reasons, `patterns` kinds of change that
+    worked on other steps (`id`, `change`, `worked_on`, `failed_on`). `cases` are those of the train
     split. `random` is seeded; nothing else may bring chance into a search. `small` asks for the
     settings for small local models. `longest` bounds the characters of a proposal.
     """
@@ -121,6 +123,7 @@ class Trial(Protocol):
     instructions: str
     constraints: Sequence[str]
     failed: Sequence[Mapping[str, Any]]
+    patterns: Sequence[Mapping[str, Any]]
     cases: Sequence[Case]
     random: random.Random
     small: bool
@@ -139,11 +142,13 @@ class Trial(Protocol):
         parents: Sequence[Proposal] = (),
         change: str = "",
         demonstrations: Sequence[str] = (),
+        pattern: str | None = None,
     ) -> Proposal | None:
         """Return the proposal that these texts make, or None with the reason in the log.
 
         `texts` may leave out surfaces that stay as in the first parent. The same texts are the
-        same proposal. `demonstrations` are examples taken from the plans on purpose.
+        same proposal. `demonstrations` are examples taken from the plans on purpose. A `pattern`
+        that was not offered is none.
         """
         ...
 

@@ -20,7 +20,7 @@ class Draft:
     It is texts by surface id, or code: a `branch`, or the `pull_request` it is read from. `parent`
     is the candidate it was made from. `expectations` are written as on the command line.
     `commit` is the tip of a branch when the iteration began: what is measured is that, wherever the
-    branch goes meanwhile.
+    branch goes meanwhile. `pattern` is the id of the pattern that it follows, if one was offered.
     """
 
     id: str
@@ -34,6 +34,7 @@ class Draft:
     rationale: str = ""
     change: str = ""
     expectations: tuple[str, ...] = ()
+    pattern: str | None = None
 
     @property
     def is_code(self) -> bool:
@@ -65,6 +66,7 @@ def of_texts(
     change: str = "",
     expectations: Sequence[str] = (),
     parent: str | None = None,
+    pattern: str | None = None,
 ) -> Draft:
     """Return the draft of some texts; the same texts have the same id."""
     digest = Candidate(texts=texts).digest[:10]
@@ -72,5 +74,5 @@ def of_texts(
     stem = _WORD.sub("-", f"{step}-{names}".casefold())[:40].strip("-")
     return Draft(
         id=f"{stem}-{digest}", step=step, origin=origin, texts=dict(texts), parent=parent,
-        rationale=rationale, change=change, expectations=tuple(expectations),
+        rationale=rationale, change=change, expectations=tuple(expectations), pattern=pattern,
     )  # fmt: skip

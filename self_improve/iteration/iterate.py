@@ -70,9 +70,12 @@ class Iteration:
             return known
         found = await self._place.phase(name, lambda: work(self._ground, *given))
         self._repository.commit(
-            [self._place.path, self._layout.history, self._layout.scores, self._layout.forge],
+            [
+                self._place.path, self._layout.history, self._layout.scores, self._layout.forge,
+                self._layout.patterns,
+            ],
             f"{self._place.id}: {name.replace('_', ' ')}",
-        )
+        )  # fmt: skip
         return found
 
 
@@ -98,6 +101,7 @@ async def publish(
 ) -> Facts:
     """Write down how each candidate ended, in the data repo and on the forge."""
     results = {name: ground.place.result(name) or {} for name in _CHECKED}
+    before = (ground.place.result("run") or {}).get("before", {})
     rows = {}
     for draft in drafts:
         rows[draft.id] = ground.publisher.publish(
@@ -105,6 +109,7 @@ async def publish(
                 draft=draft, side=sides[draft.id], row=evaluated[draft.id],
                 decision=decisions[draft.id], checks=results,
                 cost=(ground.gateway.ledger.spent - ground.elsewhere).dollars,
+                before={s: before[s] for s in draft.texts if s in before},
             ),
             base=ground.base, branching=ground.branching,
         )  # fmt: skip

@@ -37,10 +37,13 @@ async def run(ground: Ground, drafts: Sequence[Draft], sides: Mapping[str, Branc
         ran = await trial.run(ground.gateway, ground.display, _until(ground, drafts))
         if ran.stopped is not None:
             raise BudgetReached(ran.stopped)
-        scope = _scope(trial.works[BASELINE].pipeline, ground.wish.step, drafts)
+        pipeline = trial.works[BASELINE].pipeline
+        scope = _scope(pipeline, ground.wish.step, drafts)
+        changed = sorted({surface for draft in drafts for surface in draft.texts})
     return {
         "runs": {n: [ground.place.relative(r.path) for r in own] for n, own in ran.runs.items()},
         "sharing": scope,
+        "before": {surface: pipeline.surfaces[surface].text for surface in changed},
     }
 
 

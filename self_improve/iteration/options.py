@@ -70,6 +70,10 @@ def _what(group: argparse._ArgumentGroup) -> None:
         help="what proposes them; `plumbline generators` lists all (default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
+        "--force", action="store_true", help="search also where there is next to nothing to gain"
+    )
+    small(group)
+    group.add_argument(
         "--from-synthesis", action="store_true",
         help="take the directions of the step's latest synthesis as candidates",
     )  # fmt: skip
@@ -78,6 +82,14 @@ def _what(group: argparse._ArgumentGroup) -> None:
         help="what should move: METRIC:lower or :higher, then :model=… or :plan=…",
     )  # fmt: skip
     group.add_argument("--rationale", default="", metavar="TEXT", help="why, for reviewers")
+
+
+def small(group: argparse._ArgumentGroup) -> None:
+    """Add what makes a search fit a small model."""
+    group.add_argument(
+        "--small", action="store_true",
+        help="propose as a small local model can: short calls, larger populations",
+    )  # fmt: skip
 
 
 def where(group: argparse._ArgumentGroup) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,8 @@ from model_gateway.gateway import Gateway
 from model_gateway.jsonl import Appender
 from model_gateway.material import json_block
 from prompt_lab.layout import Layout
-from prompt_lab.scores import Scores
 from rubrics.rubric import Rubric
-from self_improve import instructions
+from self_improve import instructions, patterns
 from self_improve.baselines import Baselines
 from self_improve.counsel import Counsel
 from self_improve.errors import UsageError
@@ -26,7 +25,8 @@ from self_improve.generators import catalogue, proposing
 from self_improve.generators.cells import HostCells
 from self_improve.generators.proposing import REPLY_TOKENS, Variant
 from self_improve.generators.search import Found, Search, Setting
-from self_improve.generators.trial import Case, Scored
+from self_improve.generators.trial import Case, Proposal, Scored
+from self_improve.iteration import rejected
 from self_improve.iteration.drafts import Draft, of_texts
 from self_improve.iteration.place import Place
 from self_improve.iteration.wish import Wish
@@ -44,6 +44,7 @@ class NothingProposed(UsageError):  # noqa: N818 - an outcome, which ends an ite
 CELLS_A_CANDIDATE = 60
 """The step calls, in cells, that a search may spend for each candidate that is asked for."""
 _MOST_PLANS = 5
+_LONGEST_CHANGE = 600
 
 
 async def proposed(
@@ -64,7 +65,17 @@ async def proposed(
         UsageError: nothing can be, because the step has no text or no synthesis.
     """
     texts, searched = _texts(work, wish.step)
-    cells = _Cells(work=work, wanted=wanted, place=place, rubric=rubric, texts=texts)
+
+    async def experience() -> dict[str, Any]:
+        offered = patterns.offered(wish.layout, wish.step, simulated=wish.simulated)
+        failed = rejected.rows(wish.layout, wish.step, rejected.base_of(texts))
+        return {"failed": failed, "patterns": patterns.material(offered)}
+
+    # Kept, because others may end meanwhile: a search that goes on must ask what it asked before.
+    known = await place.phase("experience", experience)
+    cells = _Cells(
+        work=work, wanted=wanted, place=place, rubric=rubric, texts=texts, experience=known
+    )
     search = cells.search(wish, searched, gateway=gateway, counsel=counsel, display=display)
     if wish.from_synthesis:
         return await _from_synthesis(wish, search)
@@ -85,7 +96,7 @@ def _texts(work: Prepared, step: str) -> tuple[dict[str, str], list[str]]:
     These are its prompt constants; a text that is assembled at import cannot be set in a cell.
     """
     surfaces = [work.pipeline.surfaces[s] for s in work.pipeline.steps[step].surfaces]
-    texts = {surface.id: surface.text for surface in surfaces}
+    texts = rejected.texts_of(work.pipeline, step)
     constants = [s.id for s in surfaces if "." not in s.id.partition(":")[2]]
     free = [s for s in constants if not work.pipeline.surfaces[s].assembled_into]
     if not free:
@@ -97,13 +108,21 @@ class _Cells:
     """What a search on the host needs."""
 
     def __init__(
-        self, *, work: Prepared, wanted: Wanted, place: Place, rubric: Rubric, texts: dict[str, str]
+        self,
+        *,
+        work: Prepared,
+        wanted: Wanted,
+        place: Place,
+        rubric: Rubric,
+        texts: dict[str, str],
+        experience: Mapping[str, Any],
     ) -> None:
         self._work = work
         self._wanted = wanted
         self._place = place
         self._rubric = rubric
         self._texts = texts
+        self._experience = experience
 
     def search(
         self,
@@ -136,7 +155,10 @@ class _Cells:
             judge=wish.judge,
             instructions=_instructions(self._source(wish.step)),
             constraints=tuple(one.text for one in self._rubric.constraints),
-            failed=Scores(layout).failed(wish.step),
+            failed=self._experience["failed"],
+            patterns=self._experience["patterns"],
+            small=wish.small,
+            force=wish.force,
             material=[_read(self._work.specifications[0].inputs[plan]) for plan in plans],
         )
         path = self._place.path / "search.jsonl"
@@ -159,16 +181,31 @@ def _winners(wish: Wish, found: Found, search: Search) -> list[Draft]:
     whole = [(one.on(cases), one) for one in found.scored if one.proposal is not search.baseline]
     better = [(s, one) for s, one in whole if s is not None and (base is None or s > base)]
     better.sort(key=lambda pair: (-pair[0], pair[1].proposal.size))
-    return [_draft(wish, one, search) for _, one in better[: wish.candidates]]
+    by_id = {scored.proposal.id: scored.proposal for scored in found.scored}
+    return [
+        _draft(wish, one, search, _changes(one.proposal, by_id))
+        for _, one in better[: wish.candidates]
+    ]
 
 
-def _draft(wish: Wish, one: Scored, search: Search) -> Draft:
+def _changes(last: Proposal, by_id: Mapping[str, Proposal]) -> str:
+    """Return the changes that led from the baseline to a proposal, the first one first."""
+    told = []
+    one: Proposal | None = last
+    while one is not None:
+        told.append(one.change.strip().rstrip("."))
+        one = by_id.get(one.parents[0]) if one.parents else None
+    return "; ".join(dict.fromkeys(filter(None, reversed(told))))[:_LONGEST_CHANGE]
+
+
+def _draft(wish: Wish, one: Scored, search: Search, change: str) -> Draft:
     base = search.baseline.texts
     texts = {s: text for s, text in one.proposal.texts.items() if text != base[s]}
     return of_texts(
-        wish.step, texts, origin="generator", change=one.proposal.change,
-        rationale=wish.rationale or f"{wish.generator}: {one.proposal.change}",
+        wish.step, texts, origin="generator", change=change,
+        rationale=wish.rationale or f"{wish.generator}: {change}",
         expectations=wish.expectations, parent=next(iter(one.proposal.parents), None),
+        pattern=one.proposal.pattern,
     )  # fmt: skip
 
 

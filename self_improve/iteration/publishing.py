@@ -9,6 +9,8 @@ from typing import Any
 
 from prompt_lab.layout import Layout
 from prompt_lab.scores import Best, Score, Scores
+from self_improve import patterns
+from self_improve.errors import UsageError
 from self_improve.forge import markup
 from self_improve.forge.forge import Forge, PullState, Status, StatusState
 from self_improve.iteration import telling
@@ -24,7 +26,10 @@ _PAGES = ("assessment", "insight")
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """One candidate at the end: what the evaluator found, what else was checked, how it ended."""
+    """One candidate at the end: what the evaluator found, what else was checked, how it ended.
+
+    `before` are the baseline's texts of the surfaces that it changes.
+    """
 
     draft: Draft
     side: Branched
@@ -32,6 +37,7 @@ class Judged:
     decision: Decision
     checks: Mapping[str, Any]
     cost: float
+    before: Mapping[str, str]
 
 
 class Publisher:
@@ -59,6 +65,7 @@ class Publisher:
             ForgeError: the forge cannot be reached.
         """
         self._write_scores(judged, base)
+        self._remember(judged)
         merged = self._write_pull(judged, branching)
         self.say(f"{judged.decision.told}: {judged.draft.id}")
         for reason in judged.decision.reasons:
@@ -102,7 +109,7 @@ class Publisher:
                     "step": draft.step, "candidate": draft.id, "texts": dict(draft.texts),
                     "diff": judged.side.diff, "models": list(row["models"]),
                     "plans": list(row["plans"]), "reasons": list(decision.reasons),
-                    "verdict": decision.told,
+                    "verdict": decision.told, "base": base, **self._base_texts(),
                 },
             )  # fmt: skip
         if decision.end is End.yes:
@@ -114,6 +121,30 @@ class Publisher:
                     texts=dict(draft.texts), simulated=decision.simulated,
                 )
             )  # fmt: skip
+
+    def _remember(self, judged: Judged) -> None:
+        """Add a change of texts to the patterns; code is no pattern that another step could try."""
+        draft, row, decision = judged.draft, judged.row, judged.decision
+        # An iteration that was begun before patterns were kept has no texts to tell them from.
+        if draft.is_code or not judged.before:
+            return
+        outcome = patterns.Outcome(
+            step=draft.step, iteration=self._place.id, candidate=draft.id,
+            change=draft.change or draft.rationale, before=judged.before, after=draft.texts,
+            word=str(row["word"]), end=str(decision.end), effect=row["composite"]["effect"],
+            simulated=decision.simulated, models=[m.name for m in self._wish.models],
+            pattern=draft.pattern,
+        )  # fmt: skip
+        try:
+            patterns.remember(self._layout, outcome)
+        except UsageError as error:
+            # An iteration that is decided must end, whatever became of the library meanwhile.
+            self.say(f"Not added to the patterns: {error}")
+
+    def _base_texts(self) -> dict[str, str]:
+        """Return what names the texts that candidates were measured against, if it is known."""
+        told = (self._place.result("propose") or {}).get("base_texts")
+        return {} if told is None else {"base_texts": told}
 
     def _start(self, known: Sequence[Score], base: str) -> float:
         """Return the score of what a candidate was measured against: of its base, if known."""

@@ -48,6 +48,8 @@ class Wish:
     pull_request: int | None = None
     candidates: int = 0
     generator: str = "reflective"
+    small: bool = False
+    force: bool = False
     from_synthesis: bool = False
     expectations: tuple[str, ...] = ()
     rationale: str = ""
@@ -83,6 +85,8 @@ class Wish:
             of_a_loop["loop"] = dict(self.loop)
         if self.plans is not None:
             of_a_loop["plans"] = self.plans.relative_to(self.layout.root).as_posix()
+        # Named only where they are set, so that older orders are still the same.
+        search = {k: True for k in ("small", "force") if self.candidates and getattr(self, k)}
         return {
             **of_a_loop,
             "step": self.step,
@@ -93,6 +97,7 @@ class Wish:
             "pull_request": self.pull_request,
             "candidates": self.candidates,
             "generator": self.generator if self.candidates else None,
+            **search,
             "from_synthesis": self.from_synthesis,
             "expectations": list(self.expectations),
             "repeats": self.repeats,
@@ -169,7 +174,7 @@ def wish_of(options: argparse.Namespace) -> Wish:
         catalogue=catalogue,
         layout=layout.find(options.prompt_lab_dir),
         code=code,
-        base=options.base or _branch_of(code),
+        base=options.base or branch_of(code),
         judge=catalogue.find(options.judge or (_SIM_JUDGE if simulated else _JUDGE)),
         proposer=catalogue.find(options.proposer or (_SIM_PROPOSER if simulated else _PROPOSER)),
         host_file=options.host,
@@ -178,6 +183,8 @@ def wish_of(options: argparse.Namespace) -> Wish:
         pull_request=options.pr,
         candidates=options.candidates,
         generator=options.generator,
+        small=options.small,
+        force=options.force,
         from_synthesis=options.from_synthesis,
         expectations=tuple(options.expect),
         rationale=options.rationale,
@@ -200,7 +207,12 @@ def wish_of(options: argparse.Namespace) -> Wish:
     )
 
 
-def _branch_of(code: Path) -> str:
+def branch_of(code: Path) -> str:
+    """Return the branch that is checked out where the pipeline's code lies.
+
+    Raises:
+        UsageError: there is none.
+    """
     try:
         return git_command.run(code, "symbolic-ref", "--short", "HEAD")
     except GitError as error:

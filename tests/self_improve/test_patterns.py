@@ -154,10 +154,24 @@ def test_texts_of_others_stay_texts(layout: Layout) -> None:
     assert "\x1b" not in told
     assert "\u202e" not in told
     assert "@all" not in told
-    shown = material(offered(layout, "two"))
-    assert shown.count("</pattern>") == 1
     [row] = json.loads(listed(layout, "--json").out)["patterns"]
     assert row["id"] == name
+
+
+def test_a_few_described_patterns_are_material(layout: Layout) -> None:
+    """What nobody has described says nothing to a model; the most useful come first."""
+    for number in range(7):
+        remember(layout, replace(GOOD, candidate=f"c{number}", change=f"Drop  example {number}"))
+    remember(layout, replace(GOOD, change="", iteration="1_one"))
+    first = remember(
+        layout, replace(GOOD, step="three", iteration="2_three", change="drop example 6")
+    )
+    rows = material(offered(layout, "two"))
+    assert rows[0] == {
+        "id": first, "change": "Drop example 6", "worked_on": ["one", "three"], "failed_on": [],
+    }  # fmt: skip
+    assert len(rows) == 5
+    assert len(material([one for one in known(layout) if not one.change])) == 0
 
 
 def test_step_sees_what_to_try_first_and_what_failed_on_it(layout: Layout) -> None:

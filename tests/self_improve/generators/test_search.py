@@ -87,6 +87,24 @@ def test_search_in_which_everything_fails_ends(search) -> None:
     assert found.stopped == f"every one of {found.cells} cells failed: timeout: late"
 
 
+@pytest.mark.parametrize(("force", "asked"), [(False, 0), (True, 1)])
+def test_search_starts_only_where_something_can_be_gained(search, rows, force, asked) -> None:
+    """From .95 of what can be reached on it ends with a message, unless it is forced."""
+
+    class Asking:
+        name = "asking"
+
+        async def search(self, trial: Trial) -> None:
+            await trial.ask("asking", Call(key="1", system="s", user="u", schema=Answer))
+
+    made = search(lambda *_: {"text": "Name."}, rule=lambda *_: 0.95, force=force)
+    found = asyncio.run(made.run(Asking()))
+    assert found.asked == asked
+    assert ("--force" in found.stopped) is not force
+    assert (rows[-1]["event"], rows[-1]["cells"]) == ("over", 8)
+    assert rows[-1]["best"] == rows[-1]["baseline"] == pytest.approx(0.95)
+
+
 def test_failed_cell_counts_nothing_for_a_search(search) -> None:
     """A proposal that fails half the time has half the score."""
     made = search(silent, rule=lambda text, case: None if case.model == "m2" else 0.8)

@@ -58,7 +58,7 @@ def test_proposal_is_taken_on_a_strict_majority(search, votes: str, taken: int) 
 
 def test_scores_have_no_say(search) -> None:
     """What the judge prefers is taken although it scores less, and the reverse."""
-    made = search(judged(["new"] * 4), rule=lambda text, case: 1.0 - 0.2 * text.count("once"))
+    made = search(judged(["new"] * 4), rule=lambda text, case: 0.9 - 0.2 * text.count("once"))
     asyncio.run(made.run(Spo()))
     last = [call for role, call in made.counsel.log if role != JUDGE][-1]
     assert shown(last)[0][1].count("once") == ROUNDS - 1

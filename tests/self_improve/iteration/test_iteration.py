@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
+from model_gateway.jsonl import read_rows
 from prompt_lab.layout import runs
 from prompt_lab.record import Run
 from prompt_lab.scores import Scores
@@ -53,11 +54,15 @@ def test_better_prompt_ends_in_yes(ground: Make, capsys: pytest.CaptureFixture[s
     best = Scores(made.layout).best(STEP)
     assert best is not None
     assert (best.texts, best.simulated) == ({SURFACE: GOOD}, True)
+    [row] = read_rows(made.layout.patterns)[0]
+    assert (row["step"], row["status"], row["simulated"]) == (STEP, "worked", True)
+    assert row["excerpts"]["added_chars"] > row["excerpts"]["removed_chars"] > 0
     assert git(made.code, "rev-parse", "main") == before
     assert git(made.code, "status", "--porcelain") == ""
     status = next((made.layout.forge / "statuses").rglob("*.md"), None)
     assert "success" not in (status.read_text() if status else "")
     assert git(made.layout.root, "status", "--porcelain", "--", "history", "scores") == ""
+    assert git(made.layout.root, "status", "--porcelain", "--", "patterns.jsonl") == ""
 
 
 def test_worse_prompt_ends_in_no(ground: Make, capsys: pytest.CaptureFixture[str]) -> None:

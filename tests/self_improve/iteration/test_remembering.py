@@ -1,0 +1,93 @@
+"""How an iteration ended is added to the patterns, and searches are offered what worked."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_gateway.jsonl import read_rows
+from prompt_lab.init import init
+from prompt_lab.layout import Layout
+from self_improve import patterns
+from self_improve.iteration import place
+from self_improve.iteration.branching import Branched
+from self_improve.iteration.command_line import main
+from self_improve.iteration.decision import Decision, End
+from self_improve.iteration.drafts import of_texts
+from self_improve.iteration.publishing import Judged, Publisher
+from tests.self_improve.iteration.conftest import STEP, WEAK, Ground
+
+JUDGED = Judged(
+    draft=of_texts("moor", {"a:B": "new"}, origin="generator", change="Say it anew"),
+    side=Branched(name="c", branch="b", commit="1" * 40),
+    row={"word": "KEEP", "composite": {"effect": 1.5}},
+    decision=Decision(end=End.yes, reasons=(), simulated=True),
+    checks={}, cost=0.0, before={"a:B": "old"},
+)  # fmt: skip
+
+
+@pytest.fixture
+def publisher(tmp_path: Path) -> tuple[Publisher, Layout, list[str]]:
+    """Return a publisher, its data repo, and what it says."""
+    init(tmp_path / "lab")
+    layout, said = Layout(tmp_path / "lab"), []
+    wish: Any = argparse.Namespace(layout=layout, models=())
+    own = place.begin(layout, "moor", {"step": "moor"})
+    forge: Any = None
+    return Publisher(wish, own, forge, said.append), layout, said
+
+
+def test_end_is_remembered_once_however_often_it_is_published(publisher) -> None:
+    """As after a kill between the row and the marker of the phase."""
+    made, layout, _ = publisher
+    made._remember(JUDGED)
+    made._remember(JUDGED)
+    [row] = read_rows(layout.patterns)[0]
+    assert (row["change"], row["status"], row["simulated"]) == ("Say it anew", "worked", True)
+    assert (row["iteration"], row["excerpts"]["added_chars"]) == ("0_moor", 3)
+
+
+def test_code_and_older_iterations_are_no_patterns(publisher) -> None:
+    """A branch has no texts, and an iteration of an older version did not keep the old ones."""
+    made, layout, _ = publisher
+    made._remember(replace(JUDGED, draft=replace(JUDGED.draft, texts={}, branch="b")))
+    made._remember(replace(JUDGED, before={}))
+    assert not layout.patterns.exists()
+
+
+@pytest.mark.parametrize(
+    "judged",
+    [
+        replace(JUDGED, draft=replace(JUDGED.draft, pattern="0123")),
+        replace(JUDGED, before={"a:B": "new\n"}),
+    ],
+)
+def test_what_cannot_be_remembered_ends_no_iteration(publisher, judged: Judged) -> None:
+    """It is said, and the iteration is published all the same."""
+    made, layout, said = publisher
+    made._remember(judged)
+    assert said[0].startswith("Not added to the patterns: ")
+    assert not layout.patterns.exists()
+
+
+def test_search_is_offered_what_worked_elsewhere(ground: Callable[[str], Ground]) -> None:
+    """What it was offered is kept, so that it is the same when a killed search goes on."""
+    made = ground(WEAK)
+    outcome = patterns.Outcome(
+        step="another", iteration="0_another", candidate="c", change="Ask for fewer figures",
+        before={"a:B": "x"}, after={"a:B": "y"}, word="KEEP", end="YES", simulated=True,
+    )  # fmt: skip
+    name = patterns.remember(made.layout, outcome)
+    words = [
+        "--step", STEP, "--models", "sim-strong", "--candidates", "1", "--repo", str(made.code),
+        "--prompt-lab-dir", str(made.layout.root), "--max-calls", "20",
+    ]  # fmt: skip
+    assert main(words) == 3
+    known = place.Place(made.layout, made.layout.iteration(0, STEP)).result("experience")
+    assert known is not None
+    assert [one["id"] for one in known["patterns"]] == [name]
