@@ -12,15 +12,14 @@ from typing import Any
 
 from prompt_lab.layout import Layout, runs
 from prompt_lab.record import Run
-from prompt_lab.scores import Score, Scores
-
-_KEPT = "YES"
-_BASELINE = "BASELINE"
+from prompt_lab.scores import BASELINE, Score, Scores
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepGain:
     """One step: its best score over its first baseline, in the rubric's composite.
+
+    What was gained and then taken back by a rollback is no gain.
 
     `cost` is in US dollars over all its iterations, None if one of them is unknown;
     `cost_per_kept` is None as long as nothing was kept.
@@ -76,7 +75,7 @@ def gains(layout: Layout) -> Gains:
     Raises:
         LabError: the scoreboard cannot be read.
     """
-    rows = [row for row in Scores(layout).rows() if row.verdict != _BASELINE]
+    rows = [row for row in Scores(layout).rows() if row.verdict != BASELINE]
     by_step: defaultdict[str, list[Score]] = defaultdict(list)
     for row in rows:
         by_step[row.step].append(row)
@@ -94,8 +93,8 @@ def _step(step: str, rows: Sequence[Score]) -> StepGain:
         costs[row.iteration] = max(known, default=None)
     return StepGain(
         step=step,
-        iterations=len({row.iteration for row in rows}),
-        kept=sum(row.verdict.endswith(_KEPT) for row in rows),
+        iterations=len({row.iteration for row in rows if not row.goes_back}),
+        kept=sum(row.is_kept for row in rows),
         rejected=sum(row.verdict.split()[-1] == "NO" for row in rows),
         gain=sum(map(_gain, rows)),
         cost=None if None in costs.values() else sum(c for c in costs.values() if c is not None),
@@ -104,7 +103,7 @@ def _step(step: str, rows: Sequence[Score]) -> StepGain:
 
 
 def _gain(row: Score) -> float:
-    return (row.delta or 0.0) if row.verdict.endswith(_KEPT) else 0.0
+    return (row.delta or 0.0) if row.is_kept or row.goes_back else 0.0
 
 
 def _weeks(rows: Sequence[Score], history: Iterable[Run]) -> Iterable[Week]:
@@ -115,7 +114,7 @@ def _weeks(rows: Sequence[Score], history: Iterable[Run]) -> Iterable[Week]:
     for row in rows:
         week = _week(row.date)
         gained[week] += _gain(row)
-        kept[week] += row.verdict.endswith(_KEPT)
+        kept[week] += row.is_kept
     for run in history:
         created = run.meta.get("created")
         if not isinstance(created, str):

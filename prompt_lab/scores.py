@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -17,6 +17,8 @@ from prompt_lab.claim import claim
 from prompt_lab.errors import LabError
 from prompt_lab.layout import Layout
 
+YES, BASELINE, ROLLBACK = "YES", "BASELINE", "ROLLBACK"
+"""The words at the end of a verdict that say where a step stands."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -43,6 +45,16 @@ class Score:
     cost: float | None
     commit: str
     iteration: str
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it became the best of its step."""
+        return self.verdict.endswith(YES)
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether an earlier best was restored, without being measured again."""
+        return self.verdict.endswith(ROLLBACK)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +99,8 @@ class Scores:
     def add(self, score: Score, details: Mapping[str, Any]) -> Score:
         """Append a row, and `details` to the history; a row that is there already is returned.
 
-        The first row of a step is its baseline. `best_score` is filled in here.
+        The first row of a step is its baseline. `best_score` is filled in here: it never falls,
+        except where an earlier best was restored.
         """
         with self._writing():
             known = self.rows(score.step)
@@ -95,11 +108,7 @@ class Scores:
                 if (row.iteration, row.candidate) == (score.iteration, score.candidate):
                     self._remember(row, details)
                     return row
-            kept = [r.candidate_score for r in known if r.verdict.endswith(("YES", "BASELINE"))]
-            reached = [s for s in kept if s is not None]
-            if score.verdict.endswith("YES") and score.candidate_score is not None:
-                reached.append(score.candidate_score)
-            row = replace(score, best_score=max(reached, default=None))
+            row = replace(score, best_score=_reached([*known, score]))
             self._layout.scores.mkdir(parents=True, exist_ok=True)
             atomic.write(self._layout.scoreboard, _table([*self.rows(), row]).encode())
             self._remember(row, details)
@@ -155,20 +164,42 @@ class Scores:
         """Return the files that exist, for a commit."""
         return [path for path in (self._layout.scores,) if path.is_dir()]
 
-    def _remember(self, row: Score, details: Mapping[str, Any]) -> None:
+    def history(self, step: str | None = None) -> list[dict[str, Any]]:
+        """Return the rows of one step, or of all, with all that was measured.
+
+        Raises:
+            LabError: the file is not what this writes.
+        """
         path = self._layout.score_history
         try:
             history = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-        except ValueError as error:
-            raise LabError(f"{path} cannot be read: {error}. Restore it from git.") from error
+            return [dict(row) for row in history if step in {None, row["step"]}]
+        except (ValueError, TypeError, KeyError) as error:
+            raise LabError(f"{path} cannot be read: {error!r}. Restore it from git.") from error
+
+    def _remember(self, row: Score, details: Mapping[str, Any]) -> None:
+        history = self.history()
         if any((h["iteration"], h["candidate"]) == (row.iteration, row.candidate) for h in history):
             return
-        atomic.write(path, _json([*history, {**asdict(row), **details}]))
+        atomic.write(self._layout.score_history, _json([*history, {**asdict(row), **details}]))
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         with claim(self._layout, "scores", wait_seconds=60.0):
             yield
+
+
+def _reached(rows: Sequence[Score]) -> float | None:
+    """Return the best score after these rows of one step."""
+    best: float | None = None
+    for row in rows:
+        if row.candidate_score is None:
+            continue
+        if row.goes_back:
+            best = row.candidate_score
+        elif row.is_kept or row.verdict == BASELINE:
+            best = row.candidate_score if best is None else max(best, row.candidate_score)
+    return best
 
 
 def _table(rows: list[Score]) -> str:

@@ -69,6 +69,11 @@ COMMANDS = {
         parser="self_improve.full_plan.options:parser",
         main="self_improve.full_plan.command_line:main",
     ),
+    "rollback": Command(
+        help="open the pull request that restores an earlier best of a step",
+        parser="self_improve.rollback.options:parser",
+        main="self_improve.rollback.command_line:main",
+    ),
     "rollout": Command(
         help="give prompts to production step by step, watch them, take them back",
         parser="self_improve.rollout.command_line:parser",

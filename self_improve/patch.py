@@ -107,6 +107,16 @@ def replaced(source: bytes, name: str, text: str) -> bytes:
     raise UsageError("no way of writing it left the rest of the file as it is")
 
 
+def said(source: bytes, name: str) -> str:
+    """Return what the constant or field description `name` says in a Python file.
+
+    Raises:
+        UsageError: there is no such string in it, or it is put together or computed.
+    """
+    node, _ = _string(PythonFile(source).tree, name)
+    return str(node.value)
+
+
 def confirm(texts: Mapping[str, str], imported: Mapping[str, Surface]) -> None:
     """Check that what was imported from a patched tree (in another process) says `texts`.
 

@@ -60,6 +60,14 @@ def test_iteration_is_paid_once(layout: Layout) -> None:
     assert (paid.iterations, paid.rejected, paid.cost) == (1, 3, 4.0)
 
 
+def test_what_is_rolled_back_is_no_gain(layout: Layout) -> None:
+    """It is taken off again, and a rollback is neither an iteration nor a candidate kept."""
+    row = replace(ROW, iteration="r", delta=-1.5, cost=0.0, verdict="SIMULATED ROLLBACK")
+    Scores(layout).add(row, {})
+    _, step = gains(layout).steps
+    assert (step.gain, step.iterations, step.kept, step.cost) == (0.0, 2, 1, 2.0)
+
+
 def test_weeks_add_up(layout: Layout) -> None:
     """Gains are summed from week to week, with the failures of the cells of each."""
     first, second = gains(layout).weeks

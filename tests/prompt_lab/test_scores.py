@@ -52,6 +52,21 @@ def test_best_score_is_that_of_kept_candidates(scores: Scores) -> None:
     assert scores.rows("plan_type")[1].best_score == 0.0
 
 
+def test_rollback_sets_the_best_score_back(scores: Scores) -> None:
+    """What comes after it is held against the best that was restored."""
+    scores.add(replace(ROW, candidate_score=1.0), {})
+    scores.add(replace(ROW, iteration="it-2", candidate_score=3.0), {})
+    back = scores.add(replace(ROW, iteration="r", candidate_score=1.0, verdict="ROLLBACK"), {})
+    after = scores.add(replace(ROW, iteration="it-3", candidate_score=2.0, verdict="NO"), {})
+    assert (back.best_score, after.best_score) == (1.0, 1.0)
+    assert [row["iteration"] for row in scores.history("plan_type")] == [
+        "it-1",
+        "it-2",
+        "r",
+        "it-3",
+    ]
+
+
 @pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1", "-1", "@x"])
 def test_text_is_never_a_formula(scores: Scores, tmp_path: Path, name: str) -> None:
     """What a spreadsheet would run is marked as text in the file, and read as it was."""

@@ -1,0 +1,1 @@
+"""Going back: the pull request that restores an earlier best of a step."""

@@ -1,0 +1,365 @@
+"""Going back to an earlier best: the whole command on a repository with three bests."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+import worker_plan
+from prompt_lab.claim import claim
+from prompt_lab.init import init
+from prompt_lab.layout import Layout
+from prompt_lab.scores import Best, Score, Scores
+from self_improve import patch
+from self_improve.forge.forge import StatusState
+from self_improve.forge.local import LocalForge
+from self_improve.fork_server import Pipeline, StepFacts
+from self_improve.rollback import bests, restoring
+from self_improve.rollback.command_line import main
+from self_improve.surfaces import Surface
+from tests.self_improve.iteration.conftest import GOOD, SURFACE, WEAK, git
+
+STEP = "plan_type"
+MODULE = f"worker_plan.steps.{STEP}"
+PROMPT, FIELD = f"{MODULE}:PLAN_TYPE_SYSTEM_PROMPT", f"{MODULE}:PlanTypeReply.explanation"
+TEXTS = {
+    "first": {PROMPT: "Say of what kind the plan is, in one word.", FIELD: "Why, in one sentence."},
+    "second": {PROMPT: 'Say of what "kind" the plan is.\nNothing else.\n'},
+    "third": {FIELD: "Why, in five sentences."},
+}
+"""What each best changed; the third leaves the prompt of the second as it is."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The pipeline's repository, and a data repo in which the step has had three bests."""
+
+    home: Path
+    commits: dict[str, str]
+
+    @property
+    def code(self) -> Path:
+        """The repository of the pipeline's code."""
+        return self.home / "code"
+
+    @property
+    def layout(self) -> Layout:
+        """The data repo."""
+        return Layout(self.home / "lab")
+
+    @property
+    def forge(self) -> LocalForge:
+        """Where the pull requests are."""
+        return LocalForge(self.layout.forge)
+
+    def run(self, *words: str, step: str = STEP) -> int:
+        """Run the command in this process."""
+        return main(
+            [step, *words, "--prompt-lab-dir", str(self.layout.root), "--repo", str(self.code)]
+        )
+
+    def said(self, commit: str, surface: str) -> str:
+        """Return what a surface says in a commit."""
+        module, _, name = surface.partition(":")
+        source = git(self.code, "show", f"{commit}:{module.replace('.', '/')}.py")
+        return patch.said(source.encode(), name)
+
+
+def commit(code: Path, texts: dict[str, str], message: str) -> str:
+    """Commit texts, and return the commit."""
+    for name, change in patch.patched(code, texts).items():
+        (code / name).write_bytes(change.after)
+    git(code, "commit", "--quiet", "-a", "-m", message)
+    return git(code, "rev-parse", "HEAD")
+
+
+def score(name: str, number: int, sha: str, verdict: str = "YES") -> Score:
+    """Return a row of the scoreboard; each best is one better than the one before."""
+    return Score(
+        step=STEP, date=f"2026-05-0{number + 1}", candidate=name, baseline_score=number - 1.0,
+        candidate_score=float(number), best_score=None, delta=1.0, interval=(0.5, 1.5),
+        verdict=verdict, split="train", models=("llama", "haiku"), cost=0.5, commit=sha,
+        iteration=f"{number}_{STEP}",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    """Return a ground whose `main` has been given all three bests, one after the other."""
+    made = Ground(tmp_path_factory.mktemp("rollback"), {})
+    package = Path(worker_plan.__file__).parent
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(package, made.code / "worker_plan", ignore=ignored)
+    git(made.home, "init", "--quiet", "--initial-branch=main", str(made.code))
+    git(made.code, "add", ".")
+    git(made.code, "commit", "--quiet", "-m", "The pipeline")
+    made.commits["baseline"] = git(made.code, "rev-parse", "HEAD")
+    init(made.layout.root)
+    scores = Scores(made.layout)
+    scores.add(replace(score("baseline", 0, made.commits["baseline"]), verdict="BASELINE"), {})
+    for number, (name, texts) in enumerate(TEXTS.items(), start=1):
+        made.commits[name] = commit(made.code, texts, name)
+        scores.add(
+            score(name, number, made.commits[name]),
+            {"texts": texts, "reasons": [f"{name} was *better*"], "pull_request": f"pulls/{name}"},
+        )
+    scores.add(score("refused", 4, made.commits["third"], "NO"), {"texts": {PROMPT: "No."}})
+    scores.set_best(
+        Best(
+            step=STEP, candidate="third", score=3.0, commit=made.commits["third"],
+            pull_request="pulls/third", iteration=f"3_{STEP}", texts=TEXTS["third"],
+            simulated=False,
+        )
+    )  # fmt: skip
+    # A later change of something else: it must stay.
+    commit(made.code, {SURFACE: WEAK}, "Another step")
+    return made
+
+
+@pytest.fixture
+def ground(template: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
+    """Return a copy of the ground."""
+    monkeypatch.delenv("PROMPT_LAB_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for part in (template.code, template.layout.root):
+        shutil.copytree(part, tmp_path / part.name, symlinks=True)
+    return Ground(tmp_path, template.commits)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read the step's texts without loading the pipeline, which takes a second each time."""
+
+    async def pipeline(_: object, code: Path) -> Pipeline:
+        source = (code / "worker_plan" / "steps" / f"{STEP}.py").read_bytes()
+        surfaces = {
+            s: Surface(id=s, kind="constant", text=patch.said(source, s.partition(":")[2]))
+            for s in (PROMPT, FIELD)
+        }
+        facts = StepFacts(
+            name=STEP, task=f"{MODULE}:PlanType", way=(), upstream=(), inputs=(), outputs=(),
+            given=False, calls_model=True, surfaces=(PROMPT, FIELD),
+        )  # fmt: skip
+        return Pipeline(steps={STEP: facts}, surfaces=surfaces)
+
+    monkeypatch.setattr(restoring.Rollback, "_pipeline", pipeline)
+
+
+def test_goes_back_to_the_best_before(ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its texts stand on a branch of their own; nothing is merged or called a success."""
+    before = git(ground.code, "rev-parse", "main")
+    assert ground.run("--reason", "The third one says too much @everybody") == 0
+    assert "ROLLBACK: second of 2_plan_type, instead of third" in capsys.readouterr().err
+    pull = ground.forge.pull(1)
+    assert (pull.state, pull.base, pull.title) == ("open", "main", "plan_type: go back to second")
+    assert ground.said(pull.head, FIELD) == TEXTS["first"][FIELD]
+    assert ground.said(pull.head, PROMPT) == TEXTS["second"][PROMPT]
+    assert ground.said(pull.head, SURFACE) == WEAK
+    assert git(ground.code, "rev-parse", "main") == before
+    assert git(ground.code, "status", "--porcelain") == ""
+    status = ground.forge.status_of(pull.head)
+    assert status is not None
+    assert (status.state, status.description[:19]) == (StatusState.failure, "ROLLBACK to second:")
+    told = ground.forge.comments(1)["rollback"]
+    assert "This commit was not measured" in told
+    assert r"second was \*better\*" in told
+    assert "@everybody" not in pull.body
+    row = Scores(ground.layout).rows(STEP)[-1]
+    assert (row.verdict, row.candidate, row.delta, row.best_score) == (
+        "ROLLBACK", "second", -1.0, 2.0,
+    )  # fmt: skip
+    best = Scores(ground.layout).best(STEP)
+    assert best is not None
+    assert (best.candidate, best.iteration, best.commit) == ("second", f"2_{STEP}", pull.head)
+    assert best.texts.items() >= {**TEXTS["second"], FIELD: TEXTS["first"][FIELD]}.items()
+    assert git(ground.layout.root, "status", "--porcelain", "--", "scores", "forge") == ""
+
+
+@pytest.mark.usefixtures("quick")
+def test_killed_rollback_goes_on(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it was stopped, the same command ends with the one pull request and one row."""
+
+    class Killed(BaseException):
+        """Nobody tidies up after this."""
+
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    places = [
+        (LocalForge, "open_pull"), (LocalForge, "comment"), (Scores, "set_best"),
+        (restoring.Repository, "commit"),
+    ]  # fmt: skip
+    for owner, place in places:
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, place, killed)
+            with pytest.raises(Killed):
+                ground.run()
+    for _ in range(2):
+        assert ground.run() == 0
+    best = Scores(ground.layout).best(STEP)
+    assert best is not None
+    assert best.candidate == "second"
+    assert [p.name for p in (ground.layout.forge / "pulls").glob("000?.md")] == ["0001.md"]
+    rows = [row for row in Scores(ground.layout).rows(STEP) if row.goes_back]
+    assert len(rows) == 1
+    assert git(ground.layout.root, "status", "--porcelain", "--", "scores", "forge") == ""
+
+
+@pytest.mark.usefixtures("quick")
+def test_after_a_merge_it_goes_one_further(ground: Ground) -> None:
+    """While the pull request is open it is found, though the base moves; merged, it is the past."""
+    ground.run()
+    commit(ground.code, {SURFACE: GOOD}, "Meanwhile")
+    assert ground.run() == 0
+    assert len(list((ground.layout.forge / "pulls").glob("000?.md"))) == 1
+    first = ground.forge.pull(1)
+    ground.forge.merge(1, head=first.head)
+    assert ground.run() == 0
+    second = ground.forge.pull(2)
+    assert second.title == "plan_type: go back to first"
+    assert ground.said(second.head, PROMPT) == TEXTS["first"][PROMPT]
+
+
+@pytest.mark.usefixtures("quick")
+def test_closed_rollback_is_not_opened_again_unasked(
+    ground: Ground, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A person said no to it; the record can be set right, which changes no code."""
+    ground.run()
+    ground.forge.close(1)
+    capsys.readouterr()
+    assert ground.run() == 2
+    assert "was closed and not merged" in capsys.readouterr().err
+    assert ground.run("--to", "third") == 0
+    assert "No pull request is needed" in capsys.readouterr().err
+    best = Scores(ground.layout).best(STEP)
+    assert best is not None
+    assert best.candidate == "third"
+    assert [row.verdict for row in Scores(ground.layout).rows(STEP)][-2:] == ["ROLLBACK"] * 2
+    assert ground.run("--to", "second") == 0
+    assert ground.forge.pull(2).state == "open"
+
+
+@pytest.mark.parametrize("name", ["first", f"1_{STEP}", "1", "COMMIT"])
+def test_best_is_named_in_several_ways(ground: Ground, name: str) -> None:
+    """By candidate, iteration, its number, or the start of its commit."""
+    given = ground.commits["first"][:10] if name == "COMMIT" else name
+    assert bests.read(ground.layout, STEP).named(given).score.candidate == "first"
+
+
+@pytest.mark.usefixtures("quick")
+def test_baseline_is_the_first_best(ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the iterations began with can be restored, and nothing is before it."""
+    assert ground.run("--to", "baseline") == 0
+    head = ground.forge.pull(1).head
+    for surface in (PROMPT, FIELD):
+        assert ground.said(head, surface) == ground.said(ground.commits["baseline"], surface)
+    ground.forge.merge(1, head=head)
+    capsys.readouterr()
+    assert ground.run() == 2
+    assert "no earlier best" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("quick")
+def test_dry_run_shows_the_change_and_leaves_nothing(
+    ground: Ground, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No branch, no pull request, no row."""
+    rows = Scores(ground.layout).rows()
+    assert ground.run("--dry-run") == 0
+    assert "+    explanation: str" in capsys.readouterr().err
+    assert Scores(ground.layout).rows() == rows
+    assert not list((ground.layout.forge / "pulls").glob("*.md"))
+    assert "rollback" not in git(ground.code, "branch", "--list")
+
+
+def test_list_marks_the_current_best(ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+    """All bests in their order; what was refused is none."""
+    assert ground.run("--list") == 0
+    _, *lines = capsys.readouterr().out.splitlines()
+    assert [line.startswith("*") for line in lines] == [False, False, False, True]
+    assert "refused" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--to", "nobody"), "has had no best called nobody"),
+        (("--to", "refused"), "ended with NO: it never was a best"),
+        (("--base", "nowhere"), "has a branch nowhere"),
+    ],
+)
+def test_wrong_usage_ends_with_2(
+    ground: Ground, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    """The message says what there is."""
+    assert ground.run(*words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_unknown_step_ends_with_2(ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+    """It names the steps that have scores."""
+    assert ground.run(step="plan_typ") == 2
+    assert "There are scores of: plan_type." in capsys.readouterr().err
+
+
+def test_vanished_commit_is_said(ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither the repository nor the forge has it; no pull request is opened on half the texts."""
+    gone = replace(score("gone", 5, "0" * 39 + "1"), verdict="YES")
+    Scores(ground.layout).add(gone, {"texts": {PROMPT: "Gone."}})
+    assert ground.run("--to", "gone") == 2
+    assert "The commit 000000000000 of gone of 5_plan_type is gone" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("quick")
+def test_commit_that_holds_another_text_is_refused(
+    ground: Ground, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What would be restored must be what was judged."""
+    moved = score("moved", 5, ground.commits["first"])
+    Scores(ground.layout).add(moved, {"texts": {PROMPT: "Never committed."}})
+    assert ground.run("--to", "moved") == 2
+    assert "does not hold the text" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("quick")
+def test_simulated_best_is_no_default_for_a_real_one(ground: Ground) -> None:
+    """Named, it is restored and labelled; it is never evidence."""
+    row = score("sim", 5, ground.commits["first"], "SIMULATED YES")
+    Scores(ground.layout).add(row, {"texts": TEXTS["first"]})
+    real = score("real", 6, ground.commits["third"])
+    Scores(ground.layout).add(real, {"texts": TEXTS["third"]})
+    best = Scores(ground.layout).best(STEP)
+    assert best is not None
+    Scores(ground.layout).set_best(replace(best, candidate="real", iteration=f"6_{STEP}"))
+    assert bests.read(ground.layout, STEP).before_current().score.candidate == "third"
+    assert ground.run("--to", "sim") == 0
+    assert "simulated" in ground.forge.pull(1).labels
+    assert "## SIMULATED ROLLBACK" in ground.forge.comments(1)["rollback"]
+    assert Scores(ground.layout).rows(STEP)[-1].verdict == "SIMULATED ROLLBACK"
+
+
+@pytest.mark.usefixtures("quick")
+def test_pull_request_that_was_pushed_to_is_left_alone(
+    ground: Ground, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What somebody else put on the branch is not what was recorded."""
+    ground.run()
+    pull = ground.forge.pull(1)
+    git(ground.code, "checkout", "--quiet", "--detach", pull.head)
+    head = commit(ground.code, {PROMPT: "Something else entirely."}, "Mine")
+    git(ground.code, "checkout", "--quiet", "main")
+    ground.forge.push(ground.code, pull.branch, head)
+    capsys.readouterr()
+    assert ground.run() == 2
+    assert "moved to" in capsys.readouterr().err
+
+
+def test_two_rollbacks_do_not_collide(ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second says so."""
+    with claim(ground.layout, f"rollback-{STEP}"):
+        assert ground.run() == 2
+    assert "Another process" in capsys.readouterr().err
