@@ -17,7 +17,7 @@ from prompt_lab import atomic
 from prompt_lab.repository import Repository
 from self_improve.errors import UsageError
 from self_improve.full_plan import judging, kpis, stored, telling
-from self_improve.full_plan.best_code import IN_BASE, Code
+from self_improve.full_plan.best_code import Code
 from self_improve.full_plan.fairness import baseline_of
 from self_improve.full_plan.kpis import StepKpis
 from self_improve.full_plan.place import BASELINE, KPIS, PAGE, PLAN, REPORT, RESULT, Place, to_json
@@ -56,13 +56,12 @@ class Sides:
             UsageError: both sides have the same code.
         """
         if self.before is not None and self.before.commit == self.after.commit:
-            told = (
-                "no step has a best prompt yet"
-                if not self.after.holds
-                else ("every best prompt is in the base already")
-            )
+            left_out = (f"{step}: {why}" for step, why in (self.after.left_out or {}).items())
+            told = "; ".join(left_out) or "no step has a best prompt yet"
+            if self.after.holds:
+                told = "every best prompt is in the base already"
             raise UsageError(
-                f"Both sides would be the commit {self.after.commit[:12]}: {told}. Without "
+                f"Both sides would be the commit {self.after.commit[:12]} ({told}). Without "
                 "--regenerate-baseline it is held against the stored plans; --base REVISION names "
                 "an older one."
             )
@@ -271,10 +270,8 @@ def _told(plans: Mapping[str, Mapping[str, Any]], shared: Mapping[str, Any]) -> 
     measured = sum(one["totals"]["measured"] for one in found)
     failed = sum(len(one["failed_steps"]) for one in found)
     holds = shared["code"]["after"]["holds"]
-    put_in = sum(held["how"] != IN_BASE for held in holds)
-    what = (
-        f"with {len(holds)} best prompts ({put_in} put in)" if holds else "with the code as it is"
-    )
+    many_held = f"{len(holds)} best prompts" if len(holds) != 1 else "one best prompt"
+    what = f"with {many_held}" if holds else "with the code as it is"
     many = f"{len(plans)} whole plans" if len(plans) > 1 else "one whole plan"
     return (
         f"{label}{many} {what}: of {measured} steps {better} are better and "

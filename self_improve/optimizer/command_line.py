@@ -8,8 +8,9 @@ import sys
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
-from self_improve.optimizer.options import PATIENCE, parser
+from self_improve.optimizer.options import PATIENCE, STAGES, parser
 
+LAST_STAGE = STAGES[-1]
 OK, USAGE, BUDGET, INTERRUPTED = 0, 2, 3, 130
 
 
@@ -39,10 +40,14 @@ async def _run(options: argparse.Namespace) -> None:
             say(step)
             await tell_cost_of(wish, step)
         return
+    every = options.full_plan_every
+    if every is None:
+        every = len(steps) if options.stages == LAST_STAGE else 0
     limits = loop.Limits(
         patience=options.patience,
         iterations=1 if options.stages == 1 else options.max_iterations,
         force=options.force,
+        full_plan_every=every,
     )
     say(f"Recorded in {await loop.run(wish, steps, limits, new=options.new)}")
 

@@ -16,7 +16,7 @@ from rubrics import load
 from self_improve import calibration
 from self_improve.errors import UsageError
 from self_improve.experiment import experiment
-from self_improve.fitness import mean
+from self_improve.fitness import ENOUGH, mean
 from self_improve.fork_server import Pipeline
 from self_improve.iteration import place as places
 from self_improve.iteration.branching import Branching
@@ -24,27 +24,26 @@ from self_improve.iteration.ground import BudgetReached
 from self_improve.iteration.judging import rubric_of
 from self_improve.iteration.running import Bench, carry_out, forge_of, gateway_of, say, spent_on
 from self_improve.iteration.wish import Wish, runner_seed
-from self_improve.optimizer import report
+from self_improve.optimizer import report, whole_plans
 from self_improve.optimizer.rounds import Round, StepEnd, latest_kept, plateau, rounds_of
 from self_improve.optimizer.snapshots import Snapshots, known_steps, need_of
 from self_improve.preparation import Wanted
 from self_improve.progress import display
 from self_improve.sides import measurer_for
 
-ENOUGH = 0.95
-"""A mean fitness of the baseline from which on a search would mostly find noise."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """When a step's iterations end; none of it makes another loop of a loop.
 
-    `iterations` bounds those of one step, None does not.
+    `iterations` bounds those of one step, None does not. After so many steps as `full_plan_every`
+    says, and after the last one, a whole plan is compared; 0 is never.
     """
 
     patience: int
     iterations: int | None
     force: bool = False
+    full_plan_every: int = 0
 
 
 async def run(wish: Wish, steps: Sequence[str], limits: Limits, *, new: bool = False) -> Path:
@@ -65,6 +64,7 @@ async def run(wish: Wish, steps: Sequence[str], limits: Limits, *, new: bool = F
     with claim(wish.layout, f"loop-{loop['name']}"):
         own = [one.place for one in rounds_of(wish.layout, loop["name"])]
         spent = spent_on(wish.layout, own, seeds=[look_seed(loop)])
+        spent += whole_plans.spent_on(wish.layout, loop["name"])
         async with gateway_of(wish, spent) as gateway:
             bench = Bench(gateway=gateway, forge=forge, branching=branching)
             return await Loop(wish, loop, limits, bench).run(steps)
@@ -75,7 +75,7 @@ def named(wish: Wish, steps: Sequence[str], base: str, *, new: bool) -> dict[str
 
     What may be changed between two sessions (limits, caps) is no part of what it is.
     """
-    order = replace(wish, step="", loop=None, start=None, plans=None).order("")
+    order = replace(wish, step="", loop=None, start=None, plans=None, force=False).order("")
     digest = digest_of({**order, "steps": sorted(steps)})
     like = [
         place.order["loop"]
@@ -114,13 +114,31 @@ class Loop:
         """Go through the steps in the order of the pipeline, and tell how each ended."""
         pipeline = await self._pipeline(steps[0])
         ends: list[StepEnd] = []
-        for step in known_steps(pipeline, steps):
+        every, in_order = self._limits.full_plan_every, known_steps(pipeline, steps)
+        for step in in_order:
             reason = await self._step(step, pipeline, is_first=not ends)
             ends.append(StepEnd(step=step, reason=reason, rounds=tuple(self._rounds(step))))
             say(f"{step}: {reason}")
-        page = report.write(self._layout, self._loop["name"], ends)
-        self._commit([page], "ended")
+            if every and len(ends) % every == 0 and len(ends) < len(in_order):
+                await self._whole_plan()
+        page = self._page(ends)
+        if every:
+            # After the page, which is then there even if a cap leaves no room for a whole plan.
+            await self._whole_plan()
+            self._page(ends)
         say(report.table(ends))
+        return page
+
+    async def _whole_plan(self) -> None:
+        rounds = rounds_of(self._layout, self._loop["name"])
+        await whole_plans.compare(
+            self._wish, self._loop, rounds, self._bench.gateway, self._display, say
+        )
+
+    def _page(self, ends: Sequence[StepEnd]) -> Path:
+        name = self._loop["name"]
+        page = report.write(self._layout, name, ends, whole_plans.compared(self._layout, name))
+        self._commit([page], "ended")
         return page
 
     async def _step(self, step: str, pipeline: Pipeline, *, is_first: bool) -> str:

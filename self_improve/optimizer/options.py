@@ -56,6 +56,7 @@ def parser(prog: str = "python -m self_improve.optimizer") -> argparse.ArgumentP
         "--generator", default="reflective", metavar="NAME",
         help="what proposes them; `plumbline generators` lists all (default: %(default)s)",
     )  # fmt: skip
+    of_iterations.small(loop)
     loop.add_argument(
         "--from-synthesis", action="store_true",
         help="take the directions of the step's latest synthesis as candidates",
@@ -68,6 +69,11 @@ def parser(prog: str = "python -m self_improve.optimizer") -> argparse.ArgumentP
     loop.add_argument(
         "--force", action="store_true", help="search also where there is next to nothing to gain"
     )
+    loop.add_argument(
+        "--full-plan-every", type=arguments.whole, metavar="N",
+        help="after every N steps and after the last one make a whole verify plan with what was "
+        "kept, and compare it; 0 is never (default: once at the end of stage 3)",
+    )  # fmt: skip
     of_iterations.where(made.add_argument_group("on what"))
     of_iterations.phases(made.add_argument_group("phases"))
     of_iterations.limits(made.add_argument_group("limits"))

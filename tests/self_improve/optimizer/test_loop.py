@@ -18,7 +18,9 @@ import pytest
 from prompt_lab.layout import runs
 from prompt_lab.record import Run
 from prompt_lab.scores import Scores
+from self_improve.full_plan import place as places
 from self_improve.optimizer.command_line import main
+from self_improve.optimizer.rounds import Kept, latest_kept, rounds_of
 from tests.self_improve.iteration.conftest import GOOD, STEP, WEAK, Ground, git
 
 Make = Callable[[str], Ground]
@@ -79,7 +81,10 @@ def test_iterations_go_on_from_the_best_under_one_cap(
 def test_next_step_is_improved_on_the_new_outputs(
     small_ground: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Upstream first; the step after it reads what the kept candidate's runs wrote."""
+    """Upstream first; the step after it reads what the kept candidate's runs wrote.
+
+    At the end a whole plan is made with what was kept, once however often the command is given.
+    """
     made = small_ground(WEAK)
     steps = f"enrich_levers,{STEP}"
     stage = ["--stages", "3", "--steps", steps, "--force", "--patience", "1"]
@@ -101,6 +106,25 @@ def test_next_step_is_improved_on_the_new_outputs(
     assert new != (made.layout.plan("train", plan) / name).read_bytes()
     kept_side = next(row for row in made.phase("branch")["sides"] if row["name"] == kept)
     assert second["base"] == kept_side["commit"]
+    [compared] = places.places(made.layout)
+    result = compared.result()
+    assert result is not None
+    assert result["code"]["after"]["commit"] == latest(made).commit
+    assert STEP in [held["step"] for held in result["code"]["after"]["holds"]]
+    assert result["told"] in told
+    assert compared.id in next(made.layout.analysis.glob("loop_*.md")).read_text()
+    sent = requests(made)
+    assert main(words(made, *stage, "--max-iterations", "1", "--max-calls", str(sent))) == 0
+    assert requests(made) == sent
+    assert places.places(made.layout) == [compared]
+
+
+def latest(ground: Ground) -> Kept:
+    """Return what the ground's only loop has kept last."""
+    loop = order(ground, 0)["loop"]["name"]
+    kept = latest_kept(rounds_of(ground.layout, loop))
+    assert kept is not None
+    return kept
 
 
 def test_search_does_not_start_where_nothing_is_to_gain(
