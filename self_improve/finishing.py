@@ -16,6 +16,12 @@ from self_improve.matrix import Arm
 from self_improve.stopping import Stand
 
 
+def sent_by_now(arm: Arm) -> dict[str, Any]:
+    """Return what `surfaces.json` says when the run ends, of the attempts that there are."""
+    sent = evidence.sent_by(arm.writer.run.attempts())
+    return evidence.surfaces_as_sent(arm.specification, sent)
+
+
 def finish(arm: Arm, left: Sequence[CellKey], stand: Stand | None = None) -> None:
     """Write what the record ends with, if no cell is left or those that are are not needed.
 

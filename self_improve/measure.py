@@ -118,7 +118,8 @@ class Measurer:
     """Measures runs by one rubric, with what the store holds of them.
 
     `baselines` are the plans that lengths are held against; by default those of the data repo that
-    a run lies in.
+    a run lies in. `under_way` says of runs that are not finished what they have sent by now, by
+    their directory (see `reading.read`).
 
     Raises:
         UsageError: the rubric asks for what cannot be measured.
@@ -130,8 +131,10 @@ class Measurer:
         *,
         baselines: Baselines | None = None,
         store: Store | None = None,
+        under_way: Mapping[Path, Mapping[str, Any]] | None = None,
     ) -> None:
         check(rubric)
+        self._under_way = under_way or {}
         self._rubric = rubric
         self._baselines = baselines
         self._store = store
@@ -150,7 +153,7 @@ class Measurer:
         Raises:
             UsageError: there is no run, or not of this step.
         """
-        record = reading.read(path, self._rubric)
+        record = reading.read(path, self._rubric, self._under_way.get(path))
         given = self._baselines or beside(path)
         chosen = [c for c in record.cells if only is None or (c.plan, c.repeat) in only]
         cells = self.of(chosen, given)

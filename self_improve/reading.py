@@ -254,8 +254,15 @@ class RunReading:
         return iter(self.cells)
 
 
-def read(path: Path, rubric: Rubric) -> RunReading:
+def read(path: Path, rubric: Rubric, so_far: Mapping[str, Any] | None = None) -> RunReading:
     """Return the run that lies at `path`.
+
+    Args:
+        path: its directory.
+        rubric: what is measured of it.
+        so_far: what `surfaces.json` would say by now of a run that is under way. Without it the
+            step's own texts could not be told from the plan's, and its cells would seem other
+            than those of a finished run.
 
     Raises:
         UsageError: there is no run, or it is of another step than the rubric.
@@ -270,7 +277,7 @@ def read(path: Path, rubric: Rubric) -> RunReading:
         )
     is_older = "schema_version" not in run.meta
     index = None if is_older else AttemptIndex(path / ATTEMPTS)
-    sent = [] if is_older else run_facts.sent(run)
+    sent = [] if is_older else run_facts.sent(run, so_far)
     # The longest first, so that none is taken out of another.
     prompts = sorted(
         {s["text"] for s in sent if s["kind"] == run_facts.CONSTANT}, key=lambda t: (-len(t), t)

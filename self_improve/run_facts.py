@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ CONSTANT = "constant"
 _TOLD = "the record is of an older form: it names no commit, no settings and no attempts"
 
 
-def sent(run: Run) -> list[dict[str, Any]]:
-    """Return the surfaces that a run sent, as far as its record names them."""
-    listed = run.surfaces().get("surfaces")
+def sent(run: Run, so_far: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Return the surfaces that a run sent, as far as its record names them.
+
+    That is written when a run ends; `so_far` is the same of one that is under way.
+    """
+    listed = (run.surfaces() or so_far or {}).get("surfaces")
     return [
         row
         for row in (listed if isinstance(listed, list) else [])

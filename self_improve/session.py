@@ -20,7 +20,7 @@ from prompt_lab.claim import claim
 from prompt_lab.layout import Layout
 from prompt_lab.record import ATTEMPTS, RESERVATIONS, Run
 from self_improve.errors import UsageError
-from self_improve.finishing import finish
+from self_improve.finishing import finish, sent_by_now
 from self_improve.matrix import Arm, Job, Matrix, Tally
 from self_improve.preparation import Prepared, Wanted
 from self_improve.progress import Display
@@ -202,12 +202,18 @@ async def _in_looks(
         if matrix.tally.dropped:
             return {}
         # In a thread, because it takes seconds in which models' answers must not wait.
-        stands = await asyncio.to_thread(until.look, number, paths)
+        stands = await asyncio.to_thread(_look, until, number, paths, [arm for _, arm in arms])
         if all(stand.settled for stand in stands.values()):
             break
     # A side without a stand is the one the others are judged against: its rest is not needed.
     last = next(iter(stands.values()))
     return {n: stands.get(n, replace(last, settled=True)) for n in range(len(sides))}
+
+
+def _look(
+    until: Stopping, number: int, paths: Sequence[Sequence[Path]], arms: Sequence[Arm]
+) -> Mapping[int, Stand]:
+    return until.look(number, paths, {arm.writer.run.path: sent_by_now(arm) for arm in arms})
 
 
 @asynccontextmanager

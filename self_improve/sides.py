@@ -15,6 +15,7 @@ from self_improve.comparability import Comparability
 from self_improve.measure import Measurer
 from self_improve.measured import CellKey, MeasuredCell, MeasuredRun
 from self_improve.pairing import Pairing, pair, shifts
+from self_improve.stopping import UnderWay
 from self_improve.store import Store, default_path
 
 REAL, SIMULATED, HISTORICAL = "real", "simulated", "historical"
@@ -22,7 +23,10 @@ REAL, SIMULATED, HISTORICAL = "real", "simulated", "historical"
 
 @contextmanager
 def measurer_for(
-    rubric: Rubric, folders: Sequence[Path] = (), lab: Layout | None = None
+    rubric: Rubric,
+    folders: Sequence[Path] = (),
+    lab: Layout | None = None,
+    under_way: UnderWay | None = None,
 ) -> Iterator[Measurer]:
     """Give what measures by a rubric, with the user's store.
 
@@ -30,11 +34,12 @@ def measurer_for(
         rubric: what is measured.
         folders: directories of baseline plans that lengths are held against.
         lab: the data repo whose baseline plans come after those.
+        under_way: what runs that are not finished have sent by now.
     """
     splits = [lab.split(split) for split in layout.SPLITS] if lab is not None else []
     known = Baselines((*folders, *splits)) if folders or splits else None
     with Store(default_path()) as store:
-        yield Measurer(rubric, baselines=known, store=store)
+        yield Measurer(rubric, baselines=known, store=store, under_way=under_way)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 from self_improve.measured import CellKey
 
 Paths = Sequence[Path]
+UnderWay = Mapping[Path, Mapping[str, Any]]
+"""What `surfaces.json` would say by now of runs that are not finished, by their directory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,6 @@ class Stopping(Protocol):
         """Return the cells in the order in which they are run, with a look after each group."""
         ...
 
-    def look(self, number: int, sides: Sequence[Paths]) -> Mapping[int, Stand]:
+    def look(self, number: int, sides: Sequence[Paths], under_way: UnderWay) -> Mapping[int, Stand]:
         """Return where each judged side stands when the first `number` groups have been run."""
         ...

@@ -13,7 +13,7 @@ from self_improve.expectation import Expectation
 from self_improve.measure import Measurer
 from self_improve.measured import CellKey
 from self_improve.sides import measured, measurer_for
-from self_improve.stopping import Paths, Stand
+from self_improve.stopping import Paths, Stand, UnderWay
 from self_improve.terms import Look, Terms
 from self_improve.verdict import decide
 
@@ -61,13 +61,14 @@ class UntilDecided:
         self._order = sequential.order(cells, seed=self._terms.seed)
         return sequential.groups(self._order)
 
-    def look(self, number: int, sides: Sequence[Paths]) -> Mapping[int, Stand]:
+    def look(self, number: int, sides: Sequence[Paths], under_way: UnderWay) -> Mapping[int, Stand]:
         """Judge every side on the first `number` groups of cells.
 
         Raises:
             UsageError: a record cannot be read.
         """
-        with measurer_for(self._terms.rubric, self._baselines, self._lab) as measurer:
+        rubric = self._terms.rubric
+        with measurer_for(rubric, self._baselines, self._lab, under_way) as measurer:
             return {
                 side: self._stand(number, before, after, measurer)
                 for side, (before, after) in self._comparisons(sides).items()

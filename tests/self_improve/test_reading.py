@@ -89,7 +89,10 @@ def test_a_reply_without_a_schema_is_its_text(tmp_path: Path) -> None:
 
 
 def test_prompts_in_the_user_role_are_the_steps_own(tmp_path: Path) -> None:
-    """Where the record names the constants that were sent, they are taken out of the input."""
+    """Where the record names the constants that were sent, they are taken out of the input.
+
+    While a run is under way its record does not, so whoever runs it says so.
+    """
     sent = "Give others than these, and write them out in full."
     messages = [{"role": "user", "content": f"{PLAN}\n\n{sent}"}]
     surfaces = [
@@ -98,10 +101,14 @@ def test_prompts_in_the_user_role_are_the_steps_own(tmp_path: Path) -> None:
         {"kind": "description", "sent": True, "text": "Kanal"},
     ]
     one = attempt("boat", "first", levers("A"), messages=messages)
-    content = only(run(tmp_path / "run", {"boat": TWO}, [one], surfaces=surfaces)).content()
-    assert content.prompt == sent
-    assert content.prompt_chars == len(sent) + len("Kanal")
-    assert content.input.strip() == PLAN
+    finished = run(tmp_path / "run", {"boat": TWO}, [one], surfaces=surfaces)
+    under_way = run(tmp_path / "begun", {"boat": TWO}, [one])
+    for path, so_far in ((finished, None), (under_way, {"surfaces": surfaces})):
+        (cell,) = reading.read(path, rubric(), so_far)
+        content = cell.content()
+        assert content.prompt == sent
+        assert content.prompt_chars == len(sent) + len("Kanal")
+        assert content.input.strip() == PLAN
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,11 @@ def test_a_command_stops_when_it_is_decided(lab: Lab) -> None:
 
 
 def test_a_comparison_afterwards_knows_the_looks(lab: Lab) -> None:
-    """It judges by what was spent on them, and says how many cells were seen."""
+    """It judges by what was spent on them, says how many cells were seen, and finds the same.
+
+    The record of what was sent is only written at the end, and what a cell measures must not hang
+    on that.
+    """
     given = [
         "--before", *before(lab), "--after", *(run.path for run in whole(lab)), "--json",
         "--baseline-dir", lab.plans,
@@ -111,6 +115,7 @@ def test_a_comparison_afterwards_knows_the_looks(lab: Lab) -> None:
     decision = facts(whole(lab)[0])["decision"]
     assert told["verdict"] == "SIMULATED REJECT"
     assert (told["look"], told["share"]) == (decision["look"], decision["share"])
+    assert told["reasons"] == decision["reasons"]
     assert len(order_in(whole(lab)[0].done())) == 24
 
 
