@@ -2,6 +2,8 @@
 
     client → tap → prism proxy → server
 
+What git itself sends passes prism by, which would take its packs for text.
+
 Prism checks each request against GitHub's own description and says what is wrong in a header of
 the answer, which the tap reads. The description is cut down to the paths in use: the whole of it
 takes prism minutes.
@@ -155,7 +157,7 @@ def checked(upstream: str, folder: Path, seen: Seen) -> Iterator[str]:
     )  # fmt: skip
     try:
         _wait_for(port, process, folder / "prism.log")
-        with _tapped(f"http://127.0.0.1:{port}", seen) as address:
+        with _tapped(f"http://127.0.0.1:{port}", upstream, seen) as address:
             yield address
     finally:
         process.terminate()
@@ -164,7 +166,7 @@ def checked(upstream: str, folder: Path, seen: Seen) -> Iterator[str]:
 
 
 @contextmanager
-def _tapped(upstream: str, seen: Seen) -> Iterator[str]:
+def _tapped(prism: str, server: str, seen: Seen) -> Iterator[str]:
     loop, ready, ports = asyncio.new_event_loop(), threading.Event(), []
     end = asyncio.Event()
 
@@ -173,16 +175,18 @@ def _tapped(upstream: str, seen: Seen) -> Iterator[str]:
 
             async def passed_on(request: web.Request) -> web.Response:
                 body = await request.read()
+                git = ".git/" in request.path
                 kept = {k: v for k, v in request.headers.items() if k.lower() not in _DROPPED}
                 async with session.request(
                     request.method,
-                    upstream + str(request.rel_url),
+                    (server if git else prism) + str(request.rel_url),
                     data=body or None,
                     headers=kept,
                     allow_redirects=False,
                 ) as answer:
                     header = answer.headers.get("sl-violations")
-                    seen.note(request.method, request.path, header, body)
+                    if not git:
+                        seen.note(request.method, request.path, header, body)
                     back = {k: v for k, v in answer.headers.items() if k.lower() not in _DROPPED}
                     return web.Response(
                         status=answer.status, body=await answer.read(), headers=back
