@@ -127,9 +127,12 @@ def _stopping(options: argparse.Namespace, wanted: Wanted) -> Stopping | None:
     lab = wanted.layout or run_names.lab_of(options.prompt_lab_dir)
     against = [run_names.find(name, lab) for name in options.against]
     rubric = rubric_for(against[0])
+    declared = [expectation.parse(text, rubric) for text in options.expect]
+    # Plans are not known as yet; what is declared of one that is not run stays unmet.
+    plans = {plan for one in declared for plan in one.plans}
+    expectation.check_scope(declared, {model.name for model in wanted.models}, plans)
     return UntilDecided(
-        rubric, against=against, seed=wanted.seed, lab=lab,
-        expectations=[expectation.parse(text, rubric) for text in options.expect],
+        rubric, against=against, seed=wanted.seed, lab=lab, expectations=declared,
         baselines=[
             *([wanted.baseline_dir] if wanted.baseline_dir else []),
             *(folder.parent for folder in wanted.plan_dirs),

@@ -173,6 +173,15 @@ def test_half_a_wish_is_refused(lab: Lab, more: tuple[str, ...], told: str) -> N
     assert told in ran.err
 
 
+def test_an_expectation_of_a_model_that_is_not_run_is_refused(lab: Lab) -> None:
+    """It is misspelt, and could only come out as unmet after all is spent."""
+    ran = commands.run(
+        *decided(lab, "--expect", "short_texts:options:lower:model=sim-weka"), output=lab.output
+    )
+    assert ran.code == 2
+    assert f"There are: {', '.join(sorted(MODELS))}" in ran.err
+
+
 def test_sides_that_cannot_be_compared_are_refused_before_anything_is_run(lab: Lab) -> None:
     """The difference is named, and no cell was run."""
     rows = _rows(lab)
