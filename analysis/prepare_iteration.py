@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from analysis.record import (
 )
 from prompt_lab.layout import Layout
 from prompt_lab.scores import Scores
+from self_improve.command_line import load
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,7 @@ class Facts:
 
     `before` and `after` are the directories of the runs, `outputs` those artifacts that agents
     should look at first. `measures` is Markdown, `verdict` the evaluator's, `source` the step's
-    file, `change` the diff.
+    file, `change` the diff. `commits` name the code of both sides where no iteration does.
     """
 
     step: str
@@ -46,6 +47,7 @@ class Facts:
     source: str
     change: str
     constraints: Sequence[str] = ()
+    commits: Mapping[str, str] = field(default_factory=dict)
 
 
 def prepare(layout: Layout, path: Path, facts: Facts) -> Record:
@@ -77,6 +79,7 @@ def prepare(layout: Layout, path: Path, facts: Facts) -> Record:
         "constraints": list(facts.constraints),
         "runs": {"before": _names(layout, facts.before), "after": _names(layout, facts.after)},
         "outputs": _names(layout, facts.outputs),
+        **({"commits": dict(facts.commits)} if facts.commits else {}),
     }
     record.write(META, _json(meta))
     return record
@@ -92,6 +95,13 @@ def latest_synthesis(layout: Layout, step: str, *, before: Path | None = None) -
     return found[max(found)] if found else None
 
 
+def main(given: Sequence[str] | None = None) -> int:
+    """Run the phase by itself and return the exit code."""
+    # It measures, so that it stands above this: it is named and not imported.
+    run: Callable[[Sequence[str] | None], int] = load("analysis.preparing:main")
+    return run(given)
+
+
 def _names(layout: Layout, paths: Sequence[Path]) -> list[str]:
     top = layout.root.resolve()
     return [path.resolve().relative_to(top).as_posix() for path in paths]
@@ -99,3 +109,7 @@ def _names(layout: Layout, paths: Sequence[Path]) -> list[str]:
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, default=str) + "\n"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -12,6 +12,7 @@ from analysis import prepare_iteration
 from analysis.record import Record
 from prompt_lab.record import Run
 from prompt_lab.scores import Scores
+from rubrics.rubric import Rubric
 from self_improve.iteration import judging, opinions
 from self_improve.iteration.branching import BASELINE, Branched
 from self_improve.iteration.drafts import Draft
@@ -45,28 +46,53 @@ async def analyse(
 
 def _prepared(ground: Ground, draft: Draft, side: Branched, row: Mapping[str, Any]) -> Record:
     runs = ground.runs("run")
+    facts = facts_of(
+        draft, side, row, ground.rubric, before=runs[BASELINE], after=runs[draft.id],
+        code=ground.branching.tree(side, ground.base).code,
+        measures=(ground.place.path / f"verdict_{draft.id}.md").read_text(encoding="utf-8"),
+    )  # fmt: skip
+    return prepare_iteration.prepare(ground.layout, ground.place.path, facts)
+
+
+def facts_of(
+    draft: Draft,
+    side: Branched,
+    row: Mapping[str, Any],
+    rubric: Rubric,
+    *,
+    before: Sequence[Run],
+    after: Sequence[Run],
+    code: Path,
+    measures: str,
+) -> prepare_iteration.Facts:
+    """Return what agents are told of a candidate.
+
+    Args:
+        draft: what was proposed.
+        side: its commit and pull request.
+        row: what the evaluator says, as `judging.row_of` has it.
+        rubric: what is measured.
+        before: the baseline's runs.
+        after: those of the candidate.
+        code: the candidate's code tree.
+        measures: the page of the numbers.
+    """
     outputs = [
         path
         for plan, model, repeat in row["worst"]
-        for own in (runs[BASELINE], runs[draft.id])
+        for own in (before, after)
         for run in own
         if run.model == model
         for path in _artifacts(run, plan, repeat)
     ]
-    tree = ground.branching.tree(side, ground.base)
-    source = _source(tree.code, draft, ground.wish.step)
-    rubric = yaml.safe_dump(
-        ground.rubric.model_dump(mode="json"), allow_unicode=True, sort_keys=False
-    )
-    facts = prepare_iteration.Facts(
-        step=ground.wish.step, title=draft.title, description=draft.rationale,
-        pull_request=side.url, evidence=row["evidence"],
-        before=[run.path for run in runs[BASELINE]], after=[r.path for r in runs[draft.id]],
-        outputs=outputs, verdict=row, rubric=rubric, source=source, change=side.diff,
-        measures=(ground.place.path / f"verdict_{draft.id}.md").read_text(encoding="utf-8"),
-        constraints=[one.text for one in ground.rubric.constraints],
+    return prepare_iteration.Facts(
+        step=draft.step, title=draft.title, description=draft.rationale, pull_request=side.url,
+        evidence=row["evidence"], before=[run.path for run in before],
+        after=[run.path for run in after], outputs=outputs, verdict=row,
+        rubric=yaml.safe_dump(rubric.model_dump(mode="json"), allow_unicode=True, sort_keys=False),
+        source=_source(code, draft, draft.step), change=side.diff, measures=measures,
+        constraints=[one.text for one in rubric.constraints],
     )  # fmt: skip
-    return prepare_iteration.prepare(ground.layout, ground.place.path, facts)
 
 
 def _is_first(ground: Ground) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from prompt_lab.layout import Layout
 from prompt_lab.record import Run
@@ -20,6 +21,8 @@ from self_improve.sides import Sides, measured, measurer_for
 from self_improve.terms import Terms
 from self_improve.until_decided import UntilDecided, looks_of, order_in
 from self_improve.verdict import Verdict, decide
+
+WORST_CELLS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +134,20 @@ def worst(judgement: Judgement, rubric: Rubric, count: int) -> list[CellKey]:
     found = differences(judgement.sides.pairing, rubric, ())
     gains = sorted(zip(found.composites.tolist(), found.pairs, strict=True), key=lambda one: one[0])
     return [*lost, *(pair.key for _, pair in gains)][:count]
+
+
+def row_of(judgement: Judgement, rubric: Rubric) -> dict[str, Any]:
+    """Return plain JSON values: the verdict, and where to look first."""
+    verdict = judgement.verdict
+    counts = [cell.prompt_chars for run in judgement.sides.after for cell in run.cells]
+    return {
+        **verdict.to_row(),
+        "failed_gates": list(verdict.failed_gates),
+        "fitness_before": judgement.fitness_before,
+        "fitness_after": judgement.fitness_after,
+        "worst": [list(key) for key in worst(judgement, rubric, WORST_CELLS)],
+        "chars": max((count for count in counts if count is not None), default=0),
+    }
 
 
 def _contents(runs: Sequence[Run], rubric: Rubric) -> dict[CellKey, tuple[str, list[object]]]:

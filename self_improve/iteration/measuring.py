@@ -20,8 +20,6 @@ from self_improve.iteration.place import Facts
 from self_improve.iteration.telling import measures
 from self_improve.until_decided import UntilDecided
 
-WORST_CELLS = 3
-
 
 async def run(ground: Ground, drafts: Sequence[Draft], sides: Mapping[str, Branched]) -> Facts:
     """Run the cells of all sides; raises BudgetReached if a cap ends it."""
@@ -61,18 +59,10 @@ async def evaluate(ground: Ground, drafts: Sequence[Draft], sides: Mapping[str, 
         if unsent:
             reason = f"the candidate's text was never sent: {', '.join(unsent)}"
             verdict = replace(verdict, evidence="historical", notes=(*verdict.notes, reason))
-        worst = judging.worst(found, ground.rubric, WORST_CELLS)
         told = measures(verdict, found, draft, sides[draft.id])
         path = ground.place.path / f"verdict_{draft.id}.md"
         path.write_text(told, encoding="utf-8", errors="replace")
-        rows[draft.id] = {
-            **verdict.to_row(),
-            "failed_gates": list(verdict.failed_gates),
-            "fitness_before": found.fitness_before,
-            "fitness_after": found.fitness_after,
-            "worst": [list(key) for key in worst],
-            "chars": _chars(found),
-        }
+        rows[draft.id] = judging.row_of(replace(found, verdict=verdict), ground.rubric)
     return {"candidates": rows}
 
 
@@ -168,11 +158,6 @@ def _unsent(runs: Sequence[Run], texts: Mapping[str, str]) -> list[str]:
         rows = {row["id"]: row for row in run.surfaces().get("surfaces", [])}
         missing += [s for s in texts if not rows.get(s, {}).get("sent")]
     return sorted(set(missing))
-
-
-def _chars(found: judging.Judgement) -> int:
-    counts = [cell.prompt_chars for run in found.sides.after for cell in run.cells]
-    return max((count for count in counts if count is not None), default=0)
 
 
 def _trees(trial: Experiment) -> dict[str, Tree]:
