@@ -22,6 +22,7 @@ _FENCE = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 _MODULES = {
     "self_improve.runner": "run",
     "self_improve.steps": "steps",
+    "self_improve.full_plan": "full-plan",
     "prompt_lab": "lab",
     "model_gateway": "models",
     "worker_plan": "plan",

@@ -201,7 +201,7 @@ def _plan(
     report = after.host.among(REPORT, new)
     if report is not None:
         shutil.copyfile(fresh / PLAN / report, fresh / REPORT)
-    rows, minimal = _rows(name, steps)
+    rows, minimal = _rows(name, steps, after.failures(name))
     used = {
         "before": stored.usage_of(folder) if before is None else kpis.usage(before.attempts(name)),
         "after": kpis.usage(after.attempts(name)),
@@ -236,12 +236,18 @@ def _plan(
     return row
 
 
-def _rows(plan: str, steps: list[StepKpis]) -> tuple[dict[str, Any], dict[str, float]]:
+def _rows(
+    plan: str, steps: list[StepKpis], failures: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, float]]:
     rows: dict[str, Any] = {}
     minimal: dict[str, float] = {}
     for one in steps:
         found = one.plans.get(plan)
-        why = one.why_not or ("it could not be run for this plan" if found is None else None)
+        why = (
+            failures.get(one.step)
+            or one.why_not
+            or ("it could not be run for this plan" if found is None else None)
+        )
         empty: dict[str, Any] = {"composite": None, "before": None, "after": None, "lost_gates": []}
         rows[one.step] = {**(found or empty), "why_not": why}
         if one.verdict is not None:

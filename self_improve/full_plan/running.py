@@ -10,6 +10,7 @@ from model_gateway.gateway import Gateway
 from model_gateway.ledger import Ledger
 from prompt_lab.layout import Layout
 from self_improve import host
+from self_improve.errors import UsageError
 from self_improve.experiment import experiment
 from self_improve.full_plan import place as places
 from self_improve.full_plan import telling
@@ -48,6 +49,11 @@ async def run(
         BudgetReached: a cap was reached; the same call with a higher one goes on.
         UsageError, LabError, OSError: as the message says.
     """
+    problems = [f"{m.name}: {why}" for m in request.models if (why := m.missing()) is not None]
+    if problems:
+        raise UsageError(
+            "Not every model can be used, so nothing was begun:\n  " + "\n  ".join(problems)
+        )
     place = places.placed(request.layout, order(request, sides), new=new)
     with places.held(place):
         if place.result() is not None and not new:

@@ -65,11 +65,8 @@ def code_facts(row: Row) -> Iterator[str]:
     """Yield which code makes the new plans, and which best prompts it holds."""
     yield f"new plans: commit {row['commit'][:12]} on {row['branch']}"
     held = ", ".join(f"{h['step']} ({h['candidate']}, {h['how']})" for h in row["holds"])
-    yield (
-        f"best prompts: {held}"
-        if held
-        else ("no step has a best prompt yet: this is the code as it is")
-    )
+    why = "no best prompt can be used" if row["left_out"] else "no step has a best prompt yet"
+    yield f"best prompts: {held}" if held else f"{why}: this is the code as it is"
     for step, why in row["left_out"].items():
         yield f"left out: {step}, because {why}"
 

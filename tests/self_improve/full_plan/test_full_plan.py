@@ -185,12 +185,15 @@ def test_dry_run_tells_the_cost_and_begins_nothing(
 
 
 def test_what_cannot_be_compared_is_refused(
-    judged_ground: Ground, capsys: pytest.CaptureFixture[str]
+    judged_ground: Ground, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before anything is begun, with the reason and what to do."""
     made = judged_ground
     assert main(words(made, "--plan", "no_such_plan")) == 2
     assert PLAN in capsys.readouterr().err.partition("There are:")[2]
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    assert main(words(made, model="haiku")) == 2
+    assert "ANTHROPIC_API_KEY is not set" in capsys.readouterr().err
     Scores(made.layout).set_best(best(texts={SURFACE: GOOD}))
     assert main(words(made, "--regenerate-baseline")) == 2
     assert "every best prompt is in the base already" in capsys.readouterr().err

@@ -57,7 +57,7 @@ def test_page_escapes_what_models_wrote_and_terminal_shows_what_moved() -> None:
     page = telling.page(result, {"plan": plan})
     assert "<script" not in page
     assert "](http" not in page
-    assert "no step has a best prompt yet" in page
+    assert "no best prompt can be used" in page
     assert "left out" in page
     shown = telling.shown(result, {"plan": plan})
     lines = [line.split()[0] for line in shown.splitlines() if line]
