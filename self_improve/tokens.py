@@ -32,6 +32,7 @@ _JOINERS = "\u200c\u200d"
 _SEPARATOR = "\x00"
 _ASCII_WORDS = bytes(c if c < 128 and (chr(c).isalnum() or c == 95) else 32 for c in range(256))
 _PLAIN_WORD = re.compile(r"\w+")
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 # What lies between is Latin, Greek, Cyrillic, punctuation and symbols.
 _NEEDS_CARE = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u0591-\u1dff\u200c\u200d\u20d0-\u20ff\u2c7f-\U0010ffff]"
@@ -96,10 +97,17 @@ def tokens(text: str) -> list[str]:
 
 
 def _split(plain: str) -> list[str]:
-    if plain.isascii():
-        # Three times as fast as a pattern.
-        return plain.encode("ascii").translate(_ASCII_WORDS).decode("ascii").split()
+    if plain.isascii() or all(map(_is_between, set(_BEYOND_ASCII.findall(plain)))):
+        # Three times as fast as a pattern; dashes and quotation marks become question marks.
+        told = plain.encode("ascii", "replace")
+        return told.translate(_ASCII_WORDS).decode("ascii").split()
     return _pattern(plain).findall(plain)
+
+
+@lru_cache(maxsize=1024)
+def _is_between(character: str) -> bool:
+    """Whether a character beyond ASCII can only stand between words."""
+    return not character.isalnum() and _NEEDS_CARE.match(character) is None
 
 
 def words(found: Sequence[str]) -> float:
@@ -119,9 +127,12 @@ def spans(text: str, start: int, end: int) -> tuple[int, int] | None:
     None where folding changed the number of tokens, so that their places are not known.
     """
     found = list((_word() if not text.isascii() else re.compile(r"\w+")).finditer(text))
-    if len(found) != len(tokens(text)) or not start < end <= len(found):
+    told = tokens(text)
+    if len(found) != len(told) or not start < end <= len(found):
         return None
-    return found[start].start(), found[end - 1].end()
+    first, last = found[start].start(), found[end - 1].end()
+    # Folding may also have moved a mark from what is between two tokens into one of them.
+    return (first, last) if tokens(text[first:last]) == told[start:end] else None
 
 
 @lru_cache(maxsize=8192)
@@ -220,6 +231,8 @@ class Text:
                 return True
         elif not _NEEDS_CARE.search(begin) and len(_PLAIN_WORD.findall(begin)) >= least:
             return True
+        if _NEEDS_CARE.search(self.folded) is None:
+            return len(self.tokens) >= least
         return words(self.tokens) >= least
 
 

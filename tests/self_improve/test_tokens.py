@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from self_improve import tokens
@@ -54,6 +54,14 @@ def test_length_in_words_compares_between_scripts(
 
 
 @settings(deadline=None)
+@given(st.text("aB’é½—.²日ไ\u0327 ", max_size=30))
+def test_dashes_and_quotation_marks_are_no_letters(text: str) -> None:
+    """The quick way, for texts with nothing else beyond ASCII, finds what the pattern finds."""
+    plain = tokens.folded(text)
+    assert tokens.tokens(text) == tokens._pattern(plain).findall(plain)
+
+
+@settings(deadline=None)
 @given(st.text("ab é½.日ไ", max_size=200), st.floats(0.5, 60))
 def test_whether_a_text_is_long_enough_hangs_on_all_of_it(text: str, least: float) -> None:
     """Its beginning is only looked at first, and never makes a short text long."""
@@ -75,6 +83,7 @@ def test_case_and_width_make_no_difference(text: str) -> None:
 
 @settings(deadline=None)
 @given(st.text(max_size=80), st.integers(0, 20), st.integers(1, 5))
+@example("0:0:0¸0", 3, 1)
 def test_a_span_holds_the_tokens_it_was_asked_for(text: str, start: int, size: int) -> None:
     """Where the places are known, what stands there has exactly these tokens."""
     found = tokens.spans(text, start, start + size)
