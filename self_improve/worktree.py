@@ -21,6 +21,7 @@ PREFIX = "plumbline"
 TRAILER = "Plumbline-Candidate"
 _LONGEST_SLUG = 40
 _TRIES = 4
+_ADDRESS = re.compile(r"branch\.|remote\.[^\n]*\.(url|fetch)\n")
 _UNWANTED = re.compile(r"[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")
 
 
@@ -137,6 +138,22 @@ class Worktrees:
     def changed(self, tree: Worktree) -> tuple[str, ...]:
         """Return the files that differ from the worktree's commit, new ones included."""
         return self._checkout(tree.leaf).changed()
+
+    def settings_digest(self) -> str:
+        """Return the digest of what tells git what to run: the repository's hooks and settings.
+
+        Where its branches and remotes are counts for nothing: people push meanwhile.
+        """
+        total = hashlib.sha256()
+        for place in (self._common / "hooks", self._common / "info"):
+            for path in sorted(place.rglob("*")):
+                if path.is_file():
+                    total.update(f"{path}\0{path.stat().st_mode}\0".encode())
+                    total.update(hashlib.sha256(path.read_bytes()).digest())
+        listed = self._git("config", "--file", str(self._common / "config"), "--list", "-z")
+        kept = (row for row in listed.split("\0") if not _ADDRESS.match(row))
+        total.update("\0".join(kept).encode("utf-8", "surrogateescape"))
+        return total.hexdigest()
 
     def commit(self, tree: Worktree, paths: Iterable[str], *, message: str) -> Worktree:
         """Commit those files (relative to the top), and return the worktree at its new commit.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ _LONGEST_DIFF = 20_000
 class Branched:
     """A side of an iteration: the commit that is measured, and the pull request that brings it.
 
-    `is_code` says that somebody else has made the commit. `diff` is what changes, empty for the
-    baseline.
+    `is_code` says that people or an agent wrote the commit, which only people merge. `diff` is what
+    changes, empty for the baseline.
     """
 
     name: str
@@ -93,16 +94,60 @@ class Branching:
             tree = self._worktrees.commit(tree, paths, message=told)
         elif tree.commit == base:
             raise UsageError(f"{draft.id} is the baseline: its texts are those of {base[:12]}.")
-        diff = self._diff(tree.commit, base)
-        self._forge.push(self._code, tree.branch, tree.commit)
-        pull = self._forge.open_pull(
-            branch=tree.branch, base=branch, title=markup.plain_line(draft.title, most=200),
-            body=body(draft, diff), labels=[LABEL],
-        )  # fmt: skip
-        return Branched(
+        side = Branched(
             name=draft.id, branch=tree.branch, commit=tree.commit,
-            pull_request=pull.number, url=pull.url, diff=diff,
+            diff=self._diff(tree.commit, base),
         )  # fmt: skip
+        return self._opened(draft, side, branch, [LABEL])
+
+    def written(
+        self, draft: Draft, base: str, files: Mapping[str, str], *, message: str
+    ) -> Branched:
+        """Commit whole files on a branch of the draft's own; nobody else is told of it yet.
+
+        Raises:
+            UsageError: more than these files was changed in its worktree, or none of them.
+        """
+        tree = self._worktrees.open(draft.id, base)
+        paths = self._worktrees.write(tree, {n: t.encode() for n, t in files.items()})
+        tree = self._worktrees.commit(tree, paths, message=message)
+        return Branched(
+            name=draft.id, branch=tree.branch, commit=tree.commit, is_code=True,
+            diff=self._diff(tree.commit, base),
+        )  # fmt: skip
+
+    def of_commit(self, draft: Draft, base: str, branch: str) -> Branched:
+        """Push the commit that was written for a draft, and open its pull request.
+
+        Raises:
+            ForgeError: the forge does not take it.
+        """
+        if draft.branch is None or draft.commit is None:
+            raise UsageError(f"{draft.id} has no commit.")
+        side = Branched(
+            name=draft.id, branch=draft.branch, commit=draft.commit, is_code=True,
+            diff=self._diff(draft.commit, base),
+        )  # fmt: skip
+        return self._opened(draft, side, branch, [LABEL, CODE])
+
+    @contextmanager
+    def as_before(self, side: Branched, base: str, files: Sequence[str]) -> Iterator[Path]:
+        """Yield the code tree of a side in which some files are those of the base.
+
+        Whoever is killed meanwhile leaves a worktree that is made anew.
+        """
+        tree = self.tree(side, base)
+        below = tree.code.relative_to(tree.path)
+        paths = [(below / name).as_posix() for name in files]
+        self._worktrees.take(tree, base, paths)
+        try:
+            yield tree.code
+        finally:
+            self._worktrees.take(tree, side.commit, paths)
+
+    def settings_digest(self) -> str:
+        """Return the digest of the settings and hooks of the code's repository."""
+        return self._worktrees.settings_digest()
 
     def of_pull(self, draft: Draft, base: str) -> Branched:
         """Take over a pull request, or a branch, that somebody else has made.
@@ -152,6 +197,15 @@ class Branching:
             UsageError: it names none.
         """
         return self._worktrees.commit_of(revision)
+
+    def _opened(self, draft: Draft, side: Branched, branch: str, labels: Sequence[str]) -> Branched:
+        """Push a side's commit and open its pull request, or find the one that is open."""
+        self._forge.push(self._code, side.branch, side.commit)
+        pull = self._forge.open_pull(
+            branch=side.branch, base=branch, title=markup.plain_line(draft.title, most=200),
+            body=body(draft, side.diff), labels=labels,
+        )  # fmt: skip
+        return replace(side, pull_request=pull.number, url=pull.url)
 
     def _pull(self, draft: Draft) -> PullRequest | None:
         if draft.pull_request is None:

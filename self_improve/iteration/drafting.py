@@ -8,7 +8,7 @@ from dataclasses import replace
 from self_improve import candidate
 from self_improve.errors import UsageError
 from self_improve.experiment import Experiment
-from self_improve.iteration import rejected
+from self_improve.iteration import implementing, rejected
 from self_improve.iteration.branching import BASELINE
 from self_improve.iteration.drafts import Draft, of_texts
 from self_improve.iteration.ground import BudgetReached, Ground
@@ -37,7 +37,8 @@ async def propose(ground: Ground) -> Facts:
         work = trial.works[BASELINE]
         base = rejected.base_of(rejected.texts_of(work.pipeline, wish.step))
         if not wish.prompts:
-            return {"base_texts": base, **await _proposed(ground, trial, base)}
+            found = await _proposed(ground, trial, base)
+            return {"base_texts": base, **found, "directions": implementing.needed(wish)}
         texts = candidate.from_files(wish.prompts, work.specifications[0].step, work.pipeline)
     draft = of_texts(
         wish.step, texts.texts, origin="human", rationale=wish.rationale,

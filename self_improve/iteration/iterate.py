@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prompt_lab.repository import Repository
-from self_improve.iteration import analysing, drafting, measuring, opinions
+from self_improve.iteration import analysing, drafting, implementing, measuring, opinions
 from self_improve.iteration.branching import Branched
 from self_improve.iteration.decision import Check, Decision, decide
 from self_improve.iteration.drafts import Draft
 from self_improve.iteration.ground import Ground
-from self_improve.iteration.place import Facts
+from self_improve.iteration.place import Facts, Place
 from self_improve.iteration.publishing import Judged
+from self_improve.iteration.wish import Wish
 from self_improve.verdict import Word
 
 _CHECKED = ("analyse", "verify", "downstream", "spot_check")
@@ -26,10 +27,6 @@ class Iteration:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._place = ground.place
-        self._layout = ground.layout
-        self._repository = Repository(
-            ground.layout, secrets=[*ground.wish.catalogue.key_variables, "GITHUB_TOKEN"]
-        )
 
     async def run(self) -> dict[str, Decision]:
         """Do what is left, and return how each candidate ended: none if nothing was proposed.
@@ -40,8 +37,13 @@ class Iteration:
         """
         proposal = await self._phase("propose", drafting.propose)
         drafts = [Draft.from_row(row) for row in proposal["drafts"]]
+        nothing = proposal.get("nothing", "")
+        if proposal.get("directions"):
+            written = await self._phase("implement", implementing.implement, proposal["directions"])
+            drafts += [Draft.from_row(row) for row in written["drafts"]]
+            nothing = f"{nothing} {written['nothing']}".strip()
         if not drafts:
-            self._ground.publisher.say(proposal["nothing"])
+            self._ground.publisher.say(nothing)
             await self._phase("publish", publish, drafts, {}, {}, {})
             return {}
         branched = await self._phase("branch", branch, drafts)
@@ -69,21 +71,30 @@ class Iteration:
         if known is not None:
             return known
         found = await self._place.phase(name, lambda: work(self._ground, *given))
-        self._repository.commit(
-            [
-                self._place.path, self._layout.history, self._layout.scores, self._layout.forge,
-                self._layout.patterns,
-            ],
-            f"{self._place.id}: {name.replace('_', ' ')}",
-        )  # fmt: skip
+        commit(self._ground.wish, self._place, name)
         return found
+
+
+def commit(wish: Wish, place: Place, phase: str) -> None:
+    """Commit what a phase has left in the data repo, unless it is committed.
+
+    Raises:
+        LabError: a file holds a key or a path of this machine, or git refuses.
+    """
+    layout = wish.layout
+    Repository(layout, secrets=[*wish.catalogue.key_variables, "GITHUB_TOKEN"]).commit(
+        [place.path, layout.history, layout.scores, layout.forge, layout.patterns],
+        f"{place.id}: {phase.replace('_', ' ')}",
+    )
 
 
 async def branch(ground: Ground, drafts: Sequence[Draft]) -> Facts:
     """Give every draft a branch, a commit and a pull request."""
     made = [ground.base_side()]
     for draft in drafts:
-        if draft.is_code:
+        if draft.is_code and draft.origin == "synthesis":
+            side = ground.branching.of_commit(draft, ground.base, ground.wish.base)
+        elif draft.is_code:
             side = ground.branching.of_pull(draft, ground.base)
         else:
             side = ground.branching.of_texts(draft, ground.base, ground.wish.base, draft.texts)

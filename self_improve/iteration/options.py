@@ -139,6 +139,16 @@ def phases(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--judge", metavar="NAME", help="the model that judges")
     group.add_argument("--proposer", metavar="NAME", help="the model that proposes")
     group.add_argument(
+        "--implementer", metavar="NAME",
+        help="who writes code for directions that need it: claude, codex or a model (default: the "
+        "first agent)",
+    )  # fmt: skip
+    group.add_argument(
+        "--test-command", metavar="COMMAND",
+        help="how the step's tests are run on such code, with {python} and {files} (default: "
+        "pytest)",
+    )  # fmt: skip
+    group.add_argument(
         "--skip-implement", action="store_true", help="take no direction that needs code"
     )
     group.add_argument(

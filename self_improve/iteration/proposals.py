@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from analysis import prepare_iteration
-from analysis.replies import Direction, DirectionKind
 from model_gateway.call import Call
 from model_gateway.gateway import Gateway
 from model_gateway.jsonl import Appender
@@ -26,7 +23,7 @@ from self_improve.generators.cells import HostCells
 from self_improve.generators.proposing import REPLY_TOKENS, Variant
 from self_improve.generators.search import Found, Search, Setting
 from self_improve.generators.trial import Case, Proposal, Scored
-from self_improve.iteration import rejected
+from self_improve.iteration import directions, rejected
 from self_improve.iteration.drafts import Draft, of_texts
 from self_improve.iteration.place import Place
 from self_improve.iteration.wish import Wish
@@ -212,19 +209,13 @@ def _draft(wish: Wish, one: Scored, search: Search, change: str) -> Draft:
 async def _from_synthesis(wish: Wish, search: Search) -> list[Draft]:
     """Have each direction of the latest synthesis written as a text.
 
-    Directions that need code are for people, or for an agent that may write; they are named and
-    left out here.
+    Directions that need code are left to the phase that has an agent write it; they are named here.
     """
-    page = prepare_iteration.latest_synthesis(wish.layout, wish.step)
-    if page is None:
-        raise UsageError(
-            f"{wish.step} has no synthesis yet. Run an iteration with --analyse always."
-        )
-    answer = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))["answer"] or {}
-    directions = [Direction.model_validate(row) for row in answer.get("directions", [])]
+    page, found = directions.latest(wish.layout, wish.step)
     drafts = []
-    for number, direction in enumerate(directions, start=1):
-        if direction.kind is DirectionKind.code:
+    for one in found:
+        number, direction = one.number, one.direction
+        if one.needs_code:
             search.note(f"direction {number} needs code: {direction.title}")
             continue
         call = Call(

@@ -11,15 +11,17 @@ from model_gateway.jsonl import read_rows
 from model_gateway.ledger import Ledger, Spend, spent_before
 from prompt_lab.layout import Layout, runs
 from prompt_lab.record import RESERVATIONS, Run
+from self_improve import expectation
 from self_improve.counsel import Counsel, spent_in
 from self_improve.errors import UsageError
 from self_improve.experiment import experiment
 from self_improve.forge.forge import Forge
+from self_improve.iteration import implementers, implementing
 from self_improve.iteration import place as places
 from self_improve.iteration.branching import Branching
 from self_improve.iteration.decision import Decision
 from self_improve.iteration.ground import Ground
-from self_improve.iteration.iterate import Iteration
+from self_improve.iteration.iterate import Iteration, commit
 from self_improve.iteration.judging import rubric_of
 from self_improve.iteration.place import Place
 from self_improve.iteration.publishing import Publisher
@@ -34,6 +36,7 @@ async def run(wish: Wish, *, new: bool = False, dry_run: bool = False) -> list[s
         UsageError: it is finished already and `new` was not said, or something does not fit.
         BudgetReached: a cap was reached.
     """
+    require_measurable(wish)
     forge = forge_of(wish)
     branching = Branching(wish.layout, wish.code, forge)
     base = branching.base(wish.base)
@@ -42,6 +45,9 @@ async def run(wish: Wish, *, new: bool = False, dry_run: bool = False) -> list[s
         await tell_cost(wish, branching, base)
         return []
     known = places.find(wish.layout, order)
+    if known is not None and known.finished:
+        # It may have been killed after its last phase and before that was committed.
+        commit(wish, known, places.LAST_PHASE)
     if known is not None and known.finished and not new:
         rows = (known.result(places.LAST_PHASE) or {})["candidates"]
         for name, row in rows.items():
@@ -56,6 +62,19 @@ async def run(wish: Wish, *, new: bool = False, dry_run: bool = False) -> list[s
             bench = Bench(gateway=gateway, forge=forge, branching=branching)
             decisions = await carry_out(wish, place, base, bench)
     return [str(decision.end) for decision in decisions.values()]
+
+
+def require_measurable(wish: Wish) -> None:
+    """Check, before anything is begun, that somebody can say what better means for the step.
+
+    Raises:
+        UsageError: the step has no rubric, or an expectation names no measure of it, or no model.
+        RubricError: the rubric cannot be used.
+    """
+    rubric = rubric_of(wish.step)
+    declared = [expectation.parse(one, rubric) for one in wish.expectations]
+    plans = {plan for one in declared for plan in one.plans}  # They are looked at later.
+    expectation.check_scope(declared, {model.name for model in wish.models}, plans)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,18 +117,27 @@ def forge_of(wish: Wish) -> Forge:
     Raises:
         UsageError: GitHub was named without a repository or a token.
     """
-    if wish.forge == "local":
+    return forge_named(wish.forge, wish.layout, wish.github_repository)
+
+
+def forge_named(name: str, layout: Layout, github_repository: str | None) -> Forge:
+    """Return the local forge of a data repo, or a repository on GitHub.
+
+    Raises:
+        UsageError: GitHub was named without a repository or a token.
+    """
+    if name == "local":
         from self_improve.forge.local import LocalForge
 
-        return LocalForge(wish.layout.forge)
-    if not wish.github_repository:
+        return LocalForge(layout.forge)
+    if not github_repository:
         raise UsageError(
             "Which repository on GitHub? Say --github-repo OWNER/NAME or set GITHUB_REPOSITORY."
         )
     # Imported here because only this needs it, and it takes half a second.
     from self_improve.forge.github import GitHubForge
 
-    return GitHubForge.from_environment(wish.github_repository)
+    return GitHubForge.from_environment(github_repository)
 
 
 def spent_on(lab: Layout, own: Sequence[Place], *, seeds: Collection[int] = ()) -> Spend:
@@ -144,7 +172,10 @@ async def tell_cost(wish: Wish, branching: Branching, base: str) -> None:
     wanted = wish.wanted(tree.code, number=-1)
     async with experiment({"baseline": wanted}) as trial:
         [expected] = (await trial.expected()).values()
-    count = max(1, wish.candidates)
+    directions = implementing.needed(wish)
+    if directions:
+        say(implementers.told(wish, len(directions)))
+    count = max(1, wish.candidates) + len(directions)
     say(f"base {base[:12]} of {wish.base}; each side: {expected.told()}")
     say(
         f"{count + 1} sides on the train plans; what earns KEEP also runs on the verify plans, the "

@@ -60,6 +60,8 @@ class Wish:
     github_repository: str | None = None
     analyse: str = "auto"
     agents: str | None = None
+    implementer: str | None = None
+    test_command: str | None = None
     skip_implement: bool = False
     skip_runner: bool = False
     skip_downstream: bool = False
@@ -195,6 +197,8 @@ def wish_of(options: argparse.Namespace) -> Wish:
         github_repository=options.github_repo or os.environ.get("GITHUB_REPOSITORY"),
         analyse="never" if options.skip_analysis else options.analyse,
         agents=options.agents,
+        implementer=options.implementer,
+        test_command=options.test_command,
         skip_implement=options.skip_implement,
         skip_runner=options.skip_runner,
         skip_downstream=options.skip_downstream,

@@ -15,6 +15,7 @@ from model_gateway.providers.simulated.marks import marks
 from model_gateway.providers.simulated.messages import Conversation
 from model_gateway.providers.simulated.references import References
 from model_gateway.providers.simulated.roles.analyst import Analyst
+from model_gateway.providers.simulated.roles.coder import Coder
 from model_gateway.providers.simulated.roles.critic import Critic
 from model_gateway.providers.simulated.roles.judge import Judge
 from model_gateway.providers.simulated.roles.proposer import Proposer
@@ -23,7 +24,7 @@ from model_gateway.providers.simulated.words import Lexicon
 MakeVoice = Callable[[Conversation, Lexicon, Draw], Voice]
 
 ROLES: Mapping[str, MakeVoice] = MappingProxyType(
-    {"proposer": Proposer, "critic": Critic, "judge": Judge, "analyst": Analyst}
+    {"proposer": Proposer, "critic": Critic, "judge": Judge, "analyst": Analyst, "coder": Coder}
 )
 
 
