@@ -99,9 +99,8 @@ class Checks:
         pipeline = tree.work.pipeline
         # Steps that read nothing are given: the plan's text, its start time.
         steps = [f for f in pipeline.steps.values() if not f.given and f.inputs]
-        output = Layout(self._place / name / "runs")
         relay = Relay(
-            self._gateway, tree.work, tree.wanted, output=output,
+            self._gateway, tree.work, tree.wanted, output=self._layout,
             folder=self._place / name / "plans", display=self._display,
         )  # fmt: skip
         relayed = await relay.run(model, {plan.name: plan}, steps)
@@ -114,6 +113,11 @@ class Checks:
             "plan": plan.name,
             "model": model.name,
             "steps": len(relayed.legs),
+            "runs": [
+                leg.run.path.resolve().relative_to(self._layout.root.resolve()).as_posix()
+                for leg in relayed.legs
+                if leg.run is not None
+            ],
             "harm": [] if relayed.stopped else harm,
             "stopped": relayed.stopped,
         }

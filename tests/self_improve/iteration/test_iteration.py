@@ -15,6 +15,7 @@ import pytest
 from model_gateway.jsonl import read_rows
 from prompt_lab.layout import runs
 from prompt_lab.record import Run
+from prompt_lab.record import Run
 from prompt_lab.scores import Scores
 from self_improve import patch
 from tests.self_improve.iteration.conftest import GOOD, STEP, SURFACE, WEAK, Ground, git
@@ -44,7 +45,9 @@ def test_better_prompt_ends_in_yes(ground: Make, capsys: pytest.CaptureFixture[s
     said = capsys.readouterr().err
     assert "SIMULATED YES" in said
     assert made.phase("verify")["uses"] == 1
-    assert made.phase("spot_check")["harm"] == []
+    spot = made.phase("spot_check")
+    assert spot["harm"] == []
+    assert {Run(made.layout.root / name).step for name in spot["runs"]} > {STEP, "report"}
     assert set(made.phase("downstream")["steps"]) == {"deduplicate_levers"}
     assert "## SIMULATED YES" in told(made)
     baseline, row = Scores(made.layout).rows(STEP)
@@ -98,9 +101,13 @@ def test_reworded_prompt_stays_open_and_is_analysed(
     assert "SIMULATED INCONCLUSIVE" in told(made)
     attempts = (folder / "counsel" / "attempts.jsonl").read_bytes()
     count = len(runs(made.layout))
+    # As if it had been killed between its last marker and the commit of it.
+    git(made.layout.root, "reset", "--quiet", "--mixed", "HEAD~1")
+    assert git(made.layout.root, "status", "--porcelain", "--", "analysis") != ""
     capsys.readouterr()
     assert made.run(reworded) == 0
     assert "is finished already" in capsys.readouterr().err
+    assert git(made.layout.root, "status", "--porcelain", "--", "analysis", "scores") == ""
     assert (folder / "counsel" / "attempts.jsonl").read_bytes() == attempts
     assert len(runs(made.layout)) == count
 
@@ -180,15 +187,18 @@ def test_dry_run_tells_the_cost_and_leaves_nothing(
         (["--base", "nowhere"], "nowhere"),
         (["--forge", "github"], "Which repository on GitHub?"),
         (["--expect", "nonsense:lower"], "nonsense"),
+        (["--expect", "items:higher:model=llama"], "no pair of cells is of model 'llama'"),
     ],
 )
 def test_wrong_usage_ends_with_2(
     ground: Make, capsys: pytest.CaptureFixture[str], more: list[str], said: str
 ) -> None:
-    """One message says what is wrong."""
+    """One message says what is wrong, and nothing was begun: no folder, no pull request."""
     made = ground(GOOD)
     assert made.run(WEAK, *more) == 2
     assert said in capsys.readouterr().err
+    assert not list(made.layout.analysis.glob("*_*"))
+    assert not (made.layout.forge / "pulls" / "0001.md").exists()
 
 
 def test_candidate_that_is_the_baseline_is_refused(
