@@ -71,11 +71,11 @@ class Iteration:
         if known is not None:
             return known
         found = await self._place.phase(name, lambda: work(self._ground, *given))
-        commit(self._ground.wish, self._place, name)
+        keep(self._ground.wish, self._place, name)
         return found
 
 
-def commit(wish: Wish, place: Place, phase: str) -> None:
+def keep(wish: Wish, place: Place, phase: str) -> None:
     """Commit what a phase has left in the data repo, unless it is committed.
 
     Raises:

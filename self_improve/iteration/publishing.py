@@ -81,7 +81,8 @@ class Publisher:
     def _write_scores(self, judged: Judged, base: str) -> None:
         draft, row, decision = judged.draft, judged.row, judged.decision
         known = self._scores.rows(draft.step)
-        if not known:
+        if all(score.iteration == self._place.id for score in known):
+            # Again after a kill, which may have come between scoreboard and history.
             self._scores.add(self._baseline(judged, base), {})
         start = self._start(known, base)
         effect = row["composite"]["effect"]

@@ -21,7 +21,7 @@ from self_improve.iteration import place as places
 from self_improve.iteration.branching import Branching
 from self_improve.iteration.decision import Decision
 from self_improve.iteration.ground import Ground
-from self_improve.iteration.iterate import Iteration, commit
+from self_improve.iteration.iterate import Iteration, keep
 from self_improve.iteration.judging import rubric_of
 from self_improve.iteration.place import Place
 from self_improve.iteration.publishing import Publisher
@@ -47,7 +47,7 @@ async def run(wish: Wish, *, new: bool = False, dry_run: bool = False) -> list[s
     known = places.find(wish.layout, order)
     if known is not None and known.finished:
         # It may have been killed after its last phase and before that was committed.
-        commit(wish, known, places.LAST_PHASE)
+        keep(wish, known, places.LAST_PHASE)
     if known is not None and known.finished and not new:
         rows = (known.result(places.LAST_PHASE) or {})["candidates"]
         for name, row in rows.items():

@@ -21,6 +21,7 @@ from self_improve.fork_server import Pipeline
 from self_improve.iteration import place as places
 from self_improve.iteration.branching import Branching
 from self_improve.iteration.ground import BudgetReached
+from self_improve.iteration.iterate import keep
 from self_improve.iteration.judging import rubric_of
 from self_improve.iteration.running import Bench, carry_out, forge_of, gateway_of, say, spent_on
 from self_improve.iteration.wish import Wish, runner_seed
@@ -151,6 +152,10 @@ class Loop:
                     f"next to nothing to gain, for the baseline's fitness is {fitness:.3f} of 1; "
                     "--force searches all the same"
                 )
+        for last in self._rounds(step)[-1:]:
+            if last.finished:
+                # A loop may have been killed after this and before it was committed.
+                keep(self._wish, last.place, places.LAST_PHASE)
         while (reason := self._over(step)) is None:
             rounds = self._rounds(step)
             unfinished = next((one for one in rounds if not one.finished), None)
