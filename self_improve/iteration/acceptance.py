@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -35,7 +36,7 @@ class Refused(Exception):  # noqa: N818 - an outcome, which is recorded
 
 
 @dataclass(frozen=True, kw_only=True)
-class Testing:
+class Trials:
     """How tests are run: a command with `{python}` and `{files}`, and how long it may take.
 
     `key_variables` are the names of variables that hold keys whatever they are called.
@@ -57,7 +58,7 @@ class Testing:
             )
 
 
-async def tested(code: Path, files: Sequence[str], testing: Testing) -> str:
+async def passed(code: Path, files: Sequence[str], trials: Trials) -> str:
     """Run the tests in `files` in the code tree `code`, and return what to tell of it.
 
     Raises:
@@ -65,8 +66,8 @@ async def tested(code: Path, files: Sequence[str], testing: Testing) -> str:
     """
     if not files:
         return "no tests of the step were found"
-    words = list(_words(testing.command, files))
-    environment = without_keys(os.environ, also=testing.key_variables)
+    words = list(_words(trials.command, files))
+    environment = without_keys(os.environ, also=trials.key_variables)
     paths = [str(code), *environment.get("PYTHONPATH", "").split(os.pathsep)]
     environment |= {
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
@@ -74,15 +75,15 @@ async def tested(code: Path, files: Sequence[str], testing: Testing) -> str:
     }
     try:
         ended = await child_process.run(
-            words, folder=code, environment=environment, seconds=testing.seconds
+            words, folder=code, environment=environment, seconds=trials.seconds
         )
     except OSError as error:
         raise Refused(f"the tests cannot be started: {words[0]}: {error.strerror}") from error
     if ended.status is None:
-        raise Refused(f"the tests were killed after {testing.seconds:g} s")
+        raise Refused(f"the tests were killed after {trials.seconds:g} s")
     if ended.status != 0:
         said = f"{ended.complaint}\n{ended.said}".strip()[-_LONGEST_TAIL:]
-        told = _without_places(Redactor(testing.key_variables)(said), code)
+        told = without_places(Redactor(trials.key_variables)(said), code)
         raise Refused(f"the tests ended with {ended.status}: {told}")
     return f"the tests in {', '.join(files)} pass"
 
@@ -164,10 +165,10 @@ def _words(command: str, files: Sequence[str]) -> Iterator[str]:
             yield word.replace("{python}", sys.executable)
 
 
-def _without_places(text: str, code: Path) -> str:
+def without_places(text: str, *more: Path) -> str:
     """Return a text without the paths of this machine, which no record may hold."""
-    for place in (code, code.resolve(), Path(sys.prefix), Path.home()):
-        text = text.replace(f"{place}/", "").replace(str(place), ".")
+    for place in (*more, *(path.resolve() for path in more), Path(sys.prefix), Path.home()):
+        text = re.sub(rf"{re.escape(str(place))}(?:/|(?![\w.-]))", "", text)
     return text
 
 

@@ -57,6 +57,12 @@ def found_in(room: Path, assignment: Assignment) -> tuple[dict[str, str], list[s
     return changed, sorted(breaches)
 
 
+def names_machine(text: str) -> bool:
+    """Whether a text holds a path by which this machine's user could be told."""
+    home = str(Path.home())
+    return len(home) > len("/root") and f"{home}/" in text
+
+
 def _walked(folder: Path) -> Iterator[tuple[Path, int]]:
     """Yield what is no plain directory, with its mode; bytecode does not count."""
     for path in sorted(folder.iterdir()):

@@ -13,8 +13,15 @@ from analysis.replies import Direction
 from model_gateway.ledger import BudgetError
 from prompt_lab.scores import Scores
 from self_improve.errors import UsageError
-from self_improve.iteration import acceptance, assigning, directions, implementers, rejected
-from self_improve.iteration.acceptance import Refused, Testing
+from self_improve.iteration import (
+    acceptance,
+    assigning,
+    confinement,
+    directions,
+    implementers,
+    rejected,
+)
+from self_improve.iteration.acceptance import Refused, Trials
 from self_improve.iteration.branching import BASELINE, Branched
 from self_improve.iteration.drafts import Draft
 from self_improve.iteration.ground import BudgetReached, Ground
@@ -53,13 +60,13 @@ async def implement(ground: Ground, wanted: Sequence[Facts]) -> Facts:
     wish = ground.wish
     writer = implementers.chosen(wish, counsel=ground.counsel, ledger=ground.gateway.ledger)
     ground.publisher.say(implementers.told(wish, len(wanted)))
-    testing = Testing(
+    trials = Trials(
         command=wish.test_command or acceptance.TESTS,
         key_variables=wish.catalogue.key_variables,
     )  # fmt: skip
     async with ground.experiment({BASELINE: ground.base_side()}) as trial:
         work = trial.works[BASELINE]
-    site = _Site(ground=ground, writer=writer, work=work, testing=testing)
+    site = _Site(ground=ground, writer=writer, work=work, trials=trials)
     await site.require_sound_base()
     rows = [
         await ground.place.phase(f"implement_{row['number']}", partial(site.carry_out, row))
@@ -77,16 +84,16 @@ class _Site:
     ground: Ground
     writer: Implementer
     work: Prepared
-    testing: Testing
+    trials: Trials
 
     async def require_sound_base(self) -> None:
         """Raise UsageError if no code could pass: the tests cannot be run, or fail as it is."""
         tests = assigning.tests_of(self._code, self.work.step)
         if not tests:
             return
-        self.testing.require_runnable()
+        self.trials.require_runnable()
         try:
-            await acceptance.tested(self._code, tests, self.testing)
+            await acceptance.passed(self._code, tests, self.trials)
         except Refused as refused:
             raise UsageError(
                 f"No agent is asked for code, because the base does not pass itself: {refused}"
@@ -114,7 +121,7 @@ class _Site:
         except AgentFailure as failure:
             return self._said(draft, f"{self.writer.name} gave no code: {failure}")
         except Refused as refused:
-            self._remember(draft, str(refused), diff)
+            self._remember(draft, self._public(str(refused)), self._public(diff))
             return self._said(draft, f"refused: {refused}")
         draft = replace(
             draft, branch=side.branch, commit=side.commit,
@@ -135,12 +142,15 @@ class _Site:
 
     def _committed(self, draft: Draft, direction: Direction, work: Work) -> Branched:
         """Return the commit that holds the work: the one that is there already, or a new one."""
+        ground = self.ground
         if work.breaches:
             raise Refused(f"{self.writer.name} went beyond its files: {'; '.join(work.breaches)}")
         if not work.files:
             raise Refused(f"{self.writer.name} changed nothing")
+        for name, text in work.files.items():
+            if f"{ground.layout.root}/" in text or confinement.names_machine(text):
+                raise Refused(f"{name} holds a path of this machine")
         told = f"{draft.title}\n\n{direction.why}"
-        ground = self.ground
         return ground.branching.written(draft, ground.base, work.files, message=told)
 
     async def _checked(self, side: Branched, ordered: Assignment, work: Work) -> list[str]:
@@ -157,10 +167,10 @@ class _Site:
         if set(work.files) & set(tests):
             # Who must pass tests must not decide what they say.
             with ground.branching.as_before(side, ground.base, tests) as code:
-                told = await acceptance.tested(code, tests, self.testing)
+                told = await acceptance.passed(code, tests, self.trials)
                 notes.append(f"as they were before the change, {told}")
         code = ground.branching.tree(side, ground.base).code
-        notes.append(await acceptance.tested(code, tests, self.testing))
+        notes.append(await acceptance.passed(code, tests, self.trials))
         base = ground.base_side()
         return notes + await acceptance.runs(ground, side, self.work.pipeline, base)
 
@@ -183,7 +193,8 @@ class _Site:
         who = f"{writer.name} ({writer.model_id})"
         lines = [
             direction.why,
-            f"Code, written by {who}{', SIMULATED' if writer.simulated else ''}: {work.told}",
+            f"Code, written by {who}{', SIMULATED' if writer.simulated else ''}: "
+            f"{self._public(work.told)}",
             f"Files: {', '.join(sorted(work.files))}",
             "Checked: " + "; ".join(notes) + ".",
             "A person must read and merge it; this program never does.",
@@ -217,8 +228,12 @@ class _Site:
         )  # fmt: skip
 
     def _said(self, draft: Draft, reason: str) -> Facts:
-        self.ground.publisher.say(f"{draft.id}: {reason}")
-        return {"id": draft.id, "reason": reason}
+        told = self._public(reason)
+        self.ground.publisher.say(f"{draft.id}: {told}")
+        return {"id": draft.id, "reason": told}
+
+    def _public(self, text: str) -> str:
+        return acceptance.without_places(text, self.ground.layout.root)
 
 
 def _told(ordered: Assignment, work: Work) -> str:

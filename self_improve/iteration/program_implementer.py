@@ -104,13 +104,17 @@ class ProgramImplementer:
         return _work(said)
 
     def _kept(self, room: Path, assignment: Assignment, told: str) -> str:
-        """Return what the program did, as the journal keeps it: no key is in it."""
+        """Return what the program did, as the journal keeps it, without keys."""
         files, breaches = confinement.found_in(room, assignment)
         for name, text in list(files.items()):
-            if self._redact(text) != text:
-                breaches.append(f"{name} holds a key")
+            held = "a key" if self._redact(text) != text else None
+            if confinement.names_machine(text):
+                held = "a path of this machine"
+            if held is not None:
+                breaches.append(f"{name} holds {held}")
                 del files[name]
-        row = {"files": files, "breaches": breaches, "told": told[:_LONGEST_WORD]}
+        told = told[:_LONGEST_WORD].replace(f"{room}/", "").replace(f"{Path.home()}/", "~/")
+        row = {"files": files, "breaches": breaches, "told": told}
         return self._redact(json.dumps(row, ensure_ascii=False))
 
 

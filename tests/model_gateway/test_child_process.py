@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -66,3 +69,32 @@ def test_only_the_last_of_a_flood_is_kept(tmp_path: Path) -> None:
     )
     assert len(ended.said) == 1000
     assert ended.said.endswith("end\n")
+
+
+def test_it_dies_with_us(tmp_path: Path) -> None:
+    """After kill -9 of whoever runs it nothing goes on spending."""
+    if sys.platform != "linux":
+        pytest.skip("Only Linux can promise it.")
+    code = (
+        "import asyncio, os, pathlib\nfrom model_gateway.child_process import run\n"
+        "asyncio.run(run(['sh', '-c', 'echo $$ > pid; exec sleep 60'], folder=pathlib.Path('.'),"
+        " environment=dict(os.environ), seconds=60))"
+    )
+    root = Path(__file__).resolve().parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment)
+    written = until(lambda: (tmp_path / "pid").read_text().strip())
+    parent.kill()
+    parent.wait()
+    assert until(lambda: "gone" if not alive(int(written)) else "") == "gone"
+
+
+def until(look: Callable[[], str]) -> str:
+    """Return what is seen as soon as it is there."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with contextlib.suppress(FileNotFoundError):
+            if seen := look():
+                return seen
+        time.sleep(0.02)
+    return ""

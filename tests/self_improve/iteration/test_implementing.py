@@ -205,7 +205,7 @@ def test_killed_implement_phase_goes_on(
     slow = made.home / "slow.sh"
     slow.write_text(
         f"grep -q 'short phrase here' {OWN} || exit 0\n[ -e {made.home}/go ] && exit 0\n"
-        f"touch {made.home}/in_tests\nsleep 60\n"
+        f"touch {made.home}/in_tests\nexec sleep 60\n"
     )
     wanted = words(made, "--implementer", "claude", "--test-command", f"sh {slow}", "--skip-runner")
     killed_at(wanted, made.home / "at_work")
