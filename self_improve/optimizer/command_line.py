@@ -35,14 +35,16 @@ async def _run(options: argparse.Namespace) -> None:
     if options.from_synthesis:
         options.candidates = 0
     wish = wish_of(argparse.Namespace(**vars(options), **_nobodys(), step=steps[0]))
+    every = options.full_plan_every
+    if every is None:
+        every = len(steps) if options.stages == LAST_STAGE else 0
     if options.dry_run:
         for step in steps:
             say(step)
             await tell_cost_of(wish, step)
+        if every:
+            say("What is kept then makes whole plans: `plumbline full-plan --dry-run` tells more.")
         return
-    every = options.full_plan_every
-    if every is None:
-        every = len(steps) if options.stages == LAST_STAGE else 0
     limits = loop.Limits(
         patience=options.patience,
         iterations=1 if options.stages == 1 else options.max_iterations,

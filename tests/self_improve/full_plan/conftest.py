@@ -17,7 +17,7 @@ from tests.self_improve.iteration.conftest import (
     lab_template,
 )
 
-__all__ = ["BETTER", "PLAN", "best", "ground", "judged_ground", "lab_template"]
+__all__ = ["BETTER", "PLAN", "best", "ground", "judged_ground", "lab_template", "shortened"]
 
 PLAN = "20260502_island_radio"
 BETTER = f"{GOOD}\nName what each lever costs, in one of its options.\n"
@@ -56,15 +56,20 @@ class Report(Step):
 '''
 
 
-@pytest.fixture
-def judged_ground(ground: Callable[[str], Ground]) -> Ground:
-    """Return the ground with a best prompt of one step that the code does not hold yet."""
-    made = ground(GOOD)
+def shortened(made: Ground) -> Ground:
+    """Return the ground with a pipeline of few steps: the levers, and a report."""
     steps = made.code / "worker_plan" / "steps"
     for path in steps.glob("*.py"):
         if path.stem not in {"__init__", *STEPS}:
             path.unlink()
     (steps / "report.py").write_text(REPORT.lstrip())
     git(made.code, "commit", "--quiet", "--all", "-m", "A short pipeline")
+    return made
+
+
+@pytest.fixture
+def judged_ground(ground: Callable[[str], Ground]) -> Ground:
+    """Return the ground with a best prompt of one step that the code does not hold yet."""
+    made = shortened(ground(GOOD))
     Scores(made.layout).set_best(best())
     return made

@@ -104,6 +104,10 @@ def test_best_prompts_make_a_plan_that_is_compared_under_a_cap(
     assert (folder / "030-report.html").read_text().startswith("<!")
     artifacts = kpis(place)["artifacts"]
     assert {n: file_digest(folder / "plan" / n) for n in artifacts} == artifacts
+    used = {"usage_metrics.jsonl", "activity_overview.json"}
+    given = {"001-2-plan.txt": file_digest(made.layout.plan("verify", PLAN) / "001-2-plan.txt")}
+    assert kpis(place)["inputs"] == given
+    assert {p.name for p in (folder / "plan").iterdir()} == {*artifacts, *given, *used}
     assert git(made.layout.root, "status", "--porcelain", "--", "full_plan_comparisons") == ""
 
     assert main(words(made, "--judge")) == 0

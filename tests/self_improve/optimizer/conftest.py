@@ -1,4 +1,4 @@
-"""The ground of iterations, with fewer plans: loops run several of them."""
+"""The ground of iterations, with fewer plans and steps: loops run several of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.self_improve.full_plan.conftest import shortened
 from tests.self_improve.iteration.conftest import Ground, ground, lab_template
 
 __all__ = ["ground", "lab_template", "small_ground"]
@@ -17,7 +18,7 @@ def small_ground(ground: Callable[[str], Ground]) -> Callable[[str], Ground]:
     """Return what makes the ground with two train plans and one verify plan."""
 
     def make(prompt: str) -> Ground:
-        made = ground(prompt)
+        made = shortened(ground(prompt))
         for split, kept in (("train", 2), ("verify", 1)):
             plans = sorted(p for p in made.layout.split(split).iterdir() if p.is_dir())
             for plan in plans[kept:]:

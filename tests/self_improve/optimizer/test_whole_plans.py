@@ -1,0 +1,58 @@
+"""When a loop compares no whole plan, and what it counts as spent on them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from model_gateway import config
+from model_gateway.ledger import Spend
+from prompt_lab.layout import Layout
+from self_improve.full_plan.place import placed
+from self_improve.iteration.place import Place
+from self_improve.iteration.wish import Wish
+from self_improve.optimizer import whole_plans
+from self_improve.optimizer.rounds import Kept, Round
+
+LOOP = {"name": "abc-0", "start": "0" * 40}
+
+
+@pytest.mark.parametrize(
+    ("kept", "why"), [(False, "nothing was kept"), (True, "there is no verify plan")]
+)
+def test_without_anything_to_compare_nothing_is_begun(
+    tmp_path: Path, kept: object, why: str
+) -> None:
+    """And that is said."""
+    catalogue = config.load()
+    sim = catalogue.find("sim")
+    wish = Wish(
+        step="a", models=(sim,), catalogue=catalogue, layout=Layout(tmp_path), code=tmp_path,
+        base="main", judge=sim, proposer=sim,
+    )  # fmt: skip
+    one = Round(place=Place(wish.layout, tmp_path), step="a", base="0" * 40, finished=True)
+    best = Kept(
+        candidate="c", branch="b", commit="1" * 40, pull_request=None, told="YES", gain=1.0,
+        deviation=None, drift=1.0, pairs=5,
+    )  # fmt: skip
+    rounds = [replace(one, kept=best if kept else None)]
+    said: list[str] = []
+    nobody = cast("Any", None)
+    found = asyncio.run(whole_plans.compare(wish, LOOP, rounds, nobody, nobody, said.append))
+    assert found is None
+    assert why in said[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_a_loops_own_comparisons_count_as_its_spending(tmp_path: Path) -> None:
+    """The cap of a loop holds over its sessions, and over nobody else's."""
+    layout = Layout(tmp_path)
+    for loop, tokens in (("abc-0", 3), ("abc-0", 4), (None, 9)):
+        place = placed(layout, {"loop": loop, "tokens": tokens}, new=False)
+        place.note_pings({"haiku": Spend(calls=1, tokens=tokens)})
+    assert whole_plans.spent_on(layout, "abc-0") == Spend(calls=2, tokens=7)
+    assert len(whole_plans.compared(layout, "abc-0")) == 2
