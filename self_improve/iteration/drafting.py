@@ -37,8 +37,10 @@ async def propose(ground: Ground) -> Facts:
         work = trial.works[BASELINE]
         base = rejected.base_of(rejected.texts_of(work.pipeline, wish.step))
         if not wish.prompts:
-            found = await _proposed(ground, trial, base)
-            return {"base_texts": base, **found, "directions": implementing.needed(wish)}
+            wanted = implementing.needed(wish)
+            return {
+                "base_texts": base, **await _proposed(ground, trial, base), "directions": wanted,
+            }  # fmt: skip
         texts = candidate.from_files(wish.prompts, work.specifications[0].step, work.pipeline)
     draft = of_texts(
         wish.step, texts.texts, origin="human", rationale=wish.rationale,

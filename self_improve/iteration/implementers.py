@@ -42,20 +42,33 @@ def told(wish: Wish, count: int) -> str:
     return f"directions that need code: {count}, written by {name}, {each} for each"
 
 
-def chosen(wish: Wish, *, counsel: Counsel, ledger: Ledger) -> Implementer:
-    """Return the implementer of an iteration.
+def require_one(wish: Wish) -> None:
+    """Check that somebody can write code, before anything is spent.
 
     Raises:
-        ConfigError: its name is neither a program nor a model.
+        ConfigError: the name is neither a program nor a model.
         AnalysisError: the program is not installed, or none was named and there is none.
     """
     name = name_of(wish)
     program = WRITERS.get(name)
     if program is None:
-        return ModelImplementer(wish.catalogue.find(name), counsel)
-    if not program.is_installed:
+        wish.catalogue.find(name)
+    elif not program.is_installed:
         raise AnalysisError(
             f"The program {name} is not installed; name another --implementer, or say "
             "--skip-implement."
         )
+
+
+def chosen(wish: Wish, *, counsel: Counsel, ledger: Ledger) -> Implementer:
+    """Return the implementer of an iteration.
+
+    Raises:
+        ConfigError, AnalysisError: there is none.
+    """
+    require_one(wish)
+    name = name_of(wish)
+    program = WRITERS.get(name)
+    if program is None:
+        return ModelImplementer(wish.catalogue.find(name), counsel)
     return ProgramImplementer(program, ledger, counsel.programs)

@@ -39,15 +39,19 @@ def needed(wish: Wish) -> list[Facts]:
 
     Raises:
         UsageError: there is no synthesis.
+        ConfigError, AnalysisError: nobody can write it.
     """
     if not wish.from_synthesis or wish.skip_implement:
         return []
     _, found = directions.latest(wish.layout, wish.step)
-    return [
+    wanted = [
         {"number": one.number, "direction": one.direction.model_dump(mode="json")}
         for one in found
         if one.needs_code
     ]
+    if wanted:
+        implementers.require_one(wish)
+    return wanted
 
 
 async def implement(ground: Ground, wanted: Sequence[Facts]) -> Facts:
@@ -96,7 +100,8 @@ class _Site:
             await acceptance.passed(self._code, tests, self.trials)
         except Refused as refused:
             raise UsageError(
-                f"No agent is asked for code, because the base does not pass itself: {refused}"
+                "No agent is asked for code, because the base does not pass itself. Mend it, name "
+                f"other tests with --test-command, or say --skip-implement: {refused}"
             ) from refused
 
     async def carry_out(self, row: Facts) -> Facts:

@@ -175,7 +175,7 @@ async def tell_cost(wish: Wish, branching: Branching, base: str) -> None:
     directions = implementing.needed(wish)
     if directions:
         say(implementers.told(wish, len(directions)))
-    count = max(1, wish.candidates) + len(directions)
+    count = max(1, wish.candidates + len(directions))
     say(f"base {base[:12]} of {wish.base}; each side: {expected.told()}")
     say(
         f"{count + 1} sides on the train plans; what earns KEEP also runs on the verify plans, the "

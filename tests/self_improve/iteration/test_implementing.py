@@ -15,6 +15,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from model_gateway import config
+from model_gateway.errors import ConfigError
+from model_gateway.program_journal import spent_on_programs
 from prompt_lab.scores import Scores
 from self_improve.iteration.command_line import main
 from self_improve.iteration.implementing import needed
@@ -151,22 +154,33 @@ def test_simulated_agent_writes_code_that_is_measured(
     assert git(made.code, "status", "--porcelain") == ""
 
 
-def test_code_that_fails_a_check_gets_no_pull_request(
+def test_killed_phase_goes_on_and_only_what_passes_every_check_gets_a_pull_request(
     ground: Make, claude: Callable[[str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The reason is in the log of failed attempts; what passes is on a branch of its own."""
+    """A program that was killed counts in full and is asked again, one that has answered is not.
+
+    Why code was refused is in the log of failed attempts.
+    """
     made = ground(GOOD)
-    titles = [
-        "Links", "Breaks a test", "Alters the test", "Fails when it runs", "Dies", "Good",
-    ]  # fmt: skip
+    refused = ["Links", "Breaks a test", "Alters the test", "Fails when it runs"]
+    titles = ["Good", *refused, "Dies"]
     begun(made, *titles)
-    claude(SCRIPT)
+    at_work = made.home / "at_work"
+    claude(f"if 'Good' in task:\n {EDIT}\nelse:\n open({str(at_work)!r}, 'w')\n time.sleep(60)")
     # Without the runner it ends after the pull requests are open.
-    assert main(words(made, "--implementer", "claude", "--skip-runner", *PLAINLY)) == 2
+    wanted = words(made, "--implementer", "claude", "--skip-runner", *PLAINLY)
+    killed_at(wanted, at_work)
+    assert len(calls(made)) == 2
+    claude(SCRIPT)
+    assert main(wanted) == 2
     said = capsys.readouterr().err
     assert "at most 40 calls, 1500000 tokens and $5.00 for each" in said
+    assert len(calls(made)) == len(titles) + 1
+    spent = spent_on_programs(made.layout.iteration(1, STEP) / "counsel" / "programs.jsonl")
+    # Five answers of half a dollar, one killed and one that failed, both in full.
+    assert spent.dollars == 5 * 0.5 + 2 * 5.0
     failed = {row["change"]: row for row in Scores(made.layout).failed(STEP)}
-    assert list(failed) == titles[:4]
+    assert list(failed) == refused
     reasons = {change: row["reasons"][0] for change, row in failed.items()}
     assert "the link more.py was made" in reasons["Links"]
     assert "the tests ended with 1" in reasons["Breaks a test"]
@@ -174,50 +188,30 @@ def test_code_that_fails_a_check_gets_no_pull_request(
     assert "the step fails on" in reasons["Fails when it runs"]
     assert all(row["verdict"] == "SIMULATED REFUSED" for row in failed.values())
     assert '+    name: str = Field(description="Some words.")' in failed["Breaks a test"]["diff"]
-    assert "Dies" not in failed
     assert "gave no code: claude ended with 3" in said
     [pull] = pulls(made)
     assert "Good" in pull
     [draft] = made.phase("implement", 1)["drafts"]
     assert git(made.code, "diff", "--name-only", "main", draft["commit"]) == OWN
-    assert len(calls(made)) == len(titles)
+    assert git(made.code, "status", "--porcelain") == ""
     assert "acceptEdits" in calls(made)[0]
     assert "Bash" in calls(made)[0].partition("--disallowedTools")[2]
 
 
 def test_skip_implement_wants_no_code(ground: Make) -> None:
-    """Otherwise every direction that needs code is wanted, by its number in the synthesis."""
+    """Otherwise every direction that needs it is wanted, by its number, if somebody can write."""
     made = ground(GOOD)
     begun(made, "One", "Two")
-    wish = SimpleNamespace(from_synthesis=True, skip_implement=False, layout=made.layout, step=STEP)
+    wish = SimpleNamespace(
+        from_synthesis=True, skip_implement=False, layout=made.layout, step=STEP,
+        implementer="sim-coder", catalogue=config.load(),
+    )  # fmt: skip
     assert [row["number"] for row in needed(wish)] == [1, 2]
+    wish.implementer = "nobody"
+    with pytest.raises(ConfigError, match="There is no model 'nobody'"):
+        needed(wish)
     wish.skip_implement = True
     assert needed(wish) == []
-
-
-def test_killed_implement_phase_goes_on(
-    ground: Make, claude: Callable[[str], None], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A program that was killed counts in full and is asked again; one that answered is not."""
-    made = ground(GOOD)
-    begun(made, "Good")
-    claude(f"open({str(made.home / 'at_work')!r}, 'w').close()\ntime.sleep(60)")
-    slow = made.home / "slow.sh"
-    slow.write_text(
-        f"grep -q 'short phrase here' {OWN} || exit 0\n[ -e {made.home}/go ] && exit 0\n"
-        f"touch {made.home}/in_tests\nexec sleep 60\n"
-    )
-    wanted = words(made, "--implementer", "claude", "--test-command", f"sh {slow}", "--skip-runner")
-    killed_at(wanted, made.home / "at_work")
-    claude(SCRIPT)
-    assert (main([*wanted, "--max-cost", "9.9"]), len(calls(made))) == (3, 1)
-    killed_at([*wanted, "--max-cost", "10"], made.home / "in_tests")
-    assert len(calls(made)) == 2
-    (made.home / "go").touch()
-    assert main(wanted) == 2
-    assert "--skip-runner judges what is recorded" in capsys.readouterr().err
-    assert len(calls(made)) == 2
-    assert len(pulls(made)) == 1
 
 
 def killed_at(wanted: list[str], sign: Path) -> None:
