@@ -7,7 +7,7 @@ DEMO := .demo
 EXTRAS := .venv-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help reexecution test-extras generators test-forge setup demo test lint types contracts unit browser bench samples lock recorded pages clean
+.PHONY: help reexecution test-extras generators test-forge setup demo test lint types contracts unit browser bench samples lock recorded pages clean evaluator calibrate rubrics
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -69,12 +69,18 @@ generators: $(EXTRAS)/.ready  ## a search by every generator on two steps, and t
 bench: $(READY)  ## measure speed and memory against a bare import, in one run
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench_plan
+	@$(BIN)/python -m tests.bench_evaluator
 
 samples: $(READY)  ## regenerate the bundled sample plans
 	@$(BIN)/python -m tests.samples
 
 evaluator: $(READY)  ## regenerate the measured parts of docs/evaluator.md
 	@$(BIN)/python -m tests.evaluator_page
+
+rubrics: $(READY)  ## take new versions of rubrics in: JSON schema, what each version says, docs/rubrics.md
+	@$(BIN)/python -m rubrics.schema
+	@$(BIN)/python -m tests.rubric_versions
+	@$(BIN)/python -m tests.rubric_table
 
 calibrate: $(READY)  ## how often the verdict is wrong, on planted changes
 	@$(BIN)/python -m tests.calibrate

@@ -1,10 +1,12 @@
-"""How fast the evaluator measures: every recorded run, cold and from the store, and in tenfolds.
+"""How fast the evaluator is: every recorded run, cold and from the store, and in tenfolds.
 
-`python -m tests.bench_evaluator` unpacks ../shared/recorded, measures all of its runs by the rubric
-of their step on one core, and says how the cost grows with the number of cells. For 10 and for 100
-times as many cells, runs are repeated under other plan names; `--quick` leaves out the last. The
-bounds are held against the least CPU time of three: wall time tells of the neighbours as well, and
-who shares a core with them is slowed down, never sped up.
+`python -m tests.bench_evaluator`, a part of `make bench`, writes the table of speed of
+docs/evaluator.md, with what `tests.bench_decide` says of comparisons. It unpacks the recorded
+history, measures all of its runs by the rubric of their step on one core, and says how the cost
+grows with the number of cells. For 10 and for 100 times as many cells, runs are repeated under other plan
+names; `--quick` leaves out the last, and the page alone. The bounds are held against the least CPU
+time of three: wall time tells of the neighbours as well, and who shares a core with them is slowed
+down, never sped up.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from rubrics import load
@@ -94,19 +97,24 @@ def repeated(path: Path, times: int, into: Path) -> Path:
     return target
 
 
-def told(name: str, found: dict[str, float]) -> str:
+def row(name: str, found: dict[str, float]) -> list[str]:
     """Return a line of the table."""
-    per_cell = 1000 * found["cpu"] / found["cells"]
-    return (
-        f"{name:<28} {found['cells']:>7.0f} cells  {found['wall']:>7.2f} s  "
-        f"{per_cell:>6.2f} ms CPU a cell  {found['megabytes']:>5.0f} MB"
-    )
+    return [
+        name, f"{found['cells']:.0f} cells", f"{found['cpu']:.2f} s",
+        f"{_each(found):.2f} ms", f"{found['megabytes']:.0f} MB",
+    ]  # fmt: skip
+
+
+def _each(found: dict[str, float]) -> float:
+    return 1000 * found["cpu"] / found["cells"]
 
 
 def main() -> int:
-    """Measure, print a table, and return 1 if a bound is broken."""
+    """Measure, print a table, write it, and return 1 if a bound is broken."""
     made = argparse.ArgumentParser(description="Measure the speed of the evaluator.")
-    made.add_argument("--quick", action="store_true", help="leave out 100 times as many cells")
+    made.add_argument(
+        "--quick", action="store_true", help="leave out the most cells; write nothing"
+    )
     made.add_argument("--child", help=argparse.SUPPRESS)
     options = made.parse_args()
     if options.child is not None:
@@ -117,23 +125,49 @@ def main() -> int:
         place = Path(folder)
         cold = least(apart(runs(), place / f"{number}.sqlite") for number in range(TIMES))
         again = least(apart(runs(), place / f"{number}.sqlite") for number in range(TIMES))
-        print(told("all recorded runs, cold", cold))
-        print(told("again, from the store", again))
+        rows = [row("all recorded runs, cold", cold), row("again, from the store", again)]
         few = [path for path in runs() if (path / "outputs.jsonl").exists()][-REPEATED:]
+        grown = []
         for times in (1, 10) if options.quick else (1, 10, 100):
-            grown = [repeated(path, times, place / str(times)) for path in few]
-            print(told(f"{REPEATED} runs, {times} times over", apart(grown)))
+            paths = [repeated(path, times, place / str(times)) for path in few]
+            grown.append(apart(paths))
+            rows.append(row(f"{REPEATED} runs, {times} times over", grown[-1]))
             shutil.rmtree(place / str(times))
-    broken = [
-        1000 * cold["cpu"] / cold["cells"] > MOST_MILLISECONDS,
-        cold["megabytes"] > MOST_MEGABYTES,
-        again["cpu"] > MOST_SECONDS_AGAIN,
-    ]
-    print(
-        f"bounds: {MOST_MILLISECONDS:g} ms a cell, {MOST_MEGABYTES} MB, "
-        f"{MOST_SECONDS_AGAIN:g} s again: {'BROKEN' if any(broken) else 'kept'}"
-    )
-    return int(any(broken))
+    # Imported here because a child's peak of memory begins with that of its parent.
+    from tests import bench_decide
+
+    decided, quick_enough = bench_decide.rows()
+    rows += decided
+    bounds = {
+        f"at most {MOST_MILLISECONDS:g} ms a cell": _each(cold) <= MOST_MILLISECONDS,
+        f"{MOST_MEGABYTES} MB": cold["megabytes"] <= MOST_MEGABYTES,
+        f"{MOST_SECONDS_AGAIN:g} s for all of them again": again["cpu"] <= MOST_SECONDS_AGAIN,
+        "no more for a cell among ten times as many": _is_linear(grown),
+        f"{bench_decide.MOST_SECONDS:g} s for a comparison, linear in pairs": quick_enough,
+    }
+    kept = ", ".join(f"{name} ({'kept' if held else 'BROKEN'})" for name, held in bounds.items())
+    for one in rows:
+        print("  ".join(f"{cell:>32}" if n == 0 else f"{cell:>12}" for n, cell in enumerate(one)))
+    print(f"bounds: {kept}")
+    if not options.quick:
+        write(rows, kept)
+    return int(not all(bounds.values()))
+
+
+def _is_linear(grown: Sequence[dict[str, float]]) -> bool:
+    """Whether a cell costs no more among more of them; a quarter is left for the neighbours."""
+    return all(_each(more) <= 1.25 * _each(fewer) for fewer, more in pairwise(grown))
+
+
+def write(rows: Sequence[Sequence[str]], kept: str) -> None:
+    """Write the table into the page."""
+    # Imported here because it draws as well, which is no part of what is measured.
+    from tests import evaluator_page as page
+
+    head = ("what", "of", "CPU time", "each", "memory")
+    text = f"{page.table(head, rows)}\n\nBounds: {kept}."
+    told = page.put(page.PAGE.read_text(encoding="utf-8"), "speed", text)
+    page.PAGE.write_text(told, encoding="utf-8")
 
 
 if __name__ == "__main__":
