@@ -265,3 +265,37 @@ def test_roles_fill_any_other_shape(role: str) -> None:
     """A schema that a role does not know is filled like a step's, the same for the same seed."""
     user = block("plan", ENGLISH)
     assert play(role, Levers, user) == play(role, Levers, user)
+
+
+class Edit(BaseModel):
+    """One place of a file."""
+
+    path: str
+    old: str
+    new: str
+
+
+class Edits(BaseModel):
+    """A change of code."""
+
+    edits: list[Edit]
+    summary: str
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'A = Field(description="A name.")\nB = Field(description="A sum.")',
+        'A = Field(description="A name.")\nA = Field(description="A name.")\nB = 1',
+        "A = 1\nA = 1",
+    ],
+)
+def test_coder_edits_a_place_that_is_there_once(text: str) -> None:
+    """Its edit can be made, and changes something."""
+    user = f'<file path="own.py">\n{text}\n</file>\n\n<file path="other.py">\nC = 3\n</file>'
+    reply = play("coder", Edits, user)
+    [edit] = reply.edits
+    assert edit.path == "own.py"
+    assert text.count(edit.old) == 1
+    assert edit.new != edit.old
+    assert reply.summary
