@@ -82,7 +82,7 @@ rubrics: $(READY)  ## take new versions of rubrics in: JSON schema, what each ve
 	@$(BIN)/python -m tests.rubric_versions
 	@$(BIN)/python -m tests.rubric_table
 
-calibrate: $(READY)  ## how often the verdict is wrong, on planted changes
+calibrate: $(READY)  ## how often the verdict is wrong, on 2,000 relabelled comparisons
 	@$(BIN)/python -m tests.calibrate
 
 recorded: $(READY)  ## replay the recorded history through today's step, and count the differences

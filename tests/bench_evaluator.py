@@ -3,10 +3,10 @@
 `python -m tests.bench_evaluator`, a part of `make bench`, writes the table of speed of
 docs/evaluator.md, with what `tests.bench_decide` says of comparisons. It unpacks the recorded
 history, measures all of its runs by the rubric of their step on one core, and says how the cost
-grows with the number of cells. For 10 and for 100 times as many cells, runs are repeated under other plan
-names; `--quick` leaves out the last, and the page alone. The bounds are held against the least CPU
-time of three: wall time tells of the neighbours as well, and who shares a core with them is slowed
-down, never sped up.
+grows with the number of cells. For 10 and for 100 times as many cells, runs are repeated under
+other plan names; `--quick` leaves out the last, and the page alone. The bounds are held against the
+least CPU time of three: wall time tells of the neighbours as well, and who shares a core with them
+is slowed down, never sped up.
 """
 
 from __future__ import annotations
