@@ -144,7 +144,7 @@ async def _cell(ground: Ground, side: Branched) -> tuple[Pipeline, str | None, s
     plain = wish.wanted(code, number=place.number, models=[wish.catalogue.find(SMOKE_MODEL)])
     folder = wish.plans / "train" if wish.plans is not None else wish.layout.split("train")
     plan = next(p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith("."))
-    output = Layout(wish.layout.scratch / "iterations" / place.id / f"smoke_{side.commit[:12]}")
+    output = Layout(place.scratch / f"smoke_{side.commit[:12]}")
     wanted = replace(plain, plan_dirs=(plan,), output=Layout(output.root / "runs"), repeats=1)
     async with experiment({side.name: wanted}) as trial:
         pipeline = trial.works[side.name].pipeline

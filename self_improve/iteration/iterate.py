@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -63,6 +64,7 @@ class Iteration:
             ]
         decisions = _decisions(evaluated, best, said, verified, checks)
         await self._phase("publish", publish, drafts, sides, evaluated, decisions)
+        shutil.rmtree(self._place.scratch, ignore_errors=True)
         return decisions
 
     async def _phase(self, name: str, work: Callable[..., Awaitable[Facts]], *given: Any) -> Facts:

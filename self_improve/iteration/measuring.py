@@ -129,9 +129,8 @@ def _until(ground: Ground, drafts: Sequence[Draft]) -> UntilDecided | None:
 
 
 def _checks(ground: Ground) -> Checks:
-    place = ground.layout.scratch / "iterations" / ground.place.id
     return Checks(
-        ground.gateway, ground.layout, place, ground.display, seed=ground.wish.seed,
+        ground.gateway, ground.layout, ground.place.scratch, ground.display, seed=ground.wish.seed,
         plans=ground.wish.plans,
     )  # fmt: skip
 

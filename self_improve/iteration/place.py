@@ -82,6 +82,11 @@ class Place:
         atomic.write(path, _json(found))
         return found
 
+    @property
+    def scratch(self) -> Path:
+        """The directory for what is put together on the way. Not versioned, and taken away."""
+        return self.layout.scratch / "iterations" / self.id
+
     def relative(self, path: Path) -> str:
         """Return how records name a path in the data repo."""
         return path.resolve().relative_to(self.layout.root.resolve()).as_posix()

@@ -151,7 +151,6 @@ def spent_on(lab: Layout, own: Sequence[Place], *, seeds: Collection[int] = ()) 
     for place in own:
         spent += spent_in(place.counsel)
         layouts.append(Layout(lab.scratch / "searches" / place.id))
-        layouts += map(Layout, (lab.scratch / "iterations" / place.id).glob("*/runs"))
     for layout in layouts:
         for path in runs(layout) if known else ():
             run = Run(path)

@@ -48,6 +48,7 @@ def test_better_prompt_ends_in_yes(ground: Make, capsys: pytest.CaptureFixture[s
     spot = made.phase("spot_check")
     assert spot["harm"] == []
     assert {Run(made.layout.root / name).step for name in spot["runs"]} > {STEP, "report"}
+    assert not list((made.layout.scratch / "iterations").iterdir())
     assert set(made.phase("downstream")["steps"]) == {"deduplicate_levers"}
     assert "## SIMULATED YES" in told(made)
     baseline, row = Scores(made.layout).rows(STEP)
