@@ -23,6 +23,7 @@ _MODULES = {
     "self_improve.runner": "run",
     "self_improve.steps": "steps",
     "self_improve.full_plan": "full-plan",
+    "self_improve.rollback": "rollback",
     "prompt_lab": "lab",
     "model_gateway": "models",
     "worker_plan": "plan",

@@ -77,11 +77,13 @@ class Rollback:
         known = bests.read(self._order.layout, self._order.step)
         waiting = self._waiting(known)
         if waiting is not None:
-            self._say(f"{waiting.details['pull_request']} is open already.")
+            done = waiting.details["pull_request"] or f"The way back to {waiting.told}"
+            self._say(f"{done} is there already.")
             return
         plan = await self._planned(known, known.current)
         tree = self._branching.tree(self._branching.baseline(plan.base), plan.base)
-        self._say(f"It would restore {plan.target.told}, instead of {plan.replaced.told}.")
+        instead = telling.instead(plan.target, plan.replaced)
+        self._say(f"It would restore {plan.target.told}{instead}.")
         self._say(patch.diff(patch.patched(tree.code, plan.found.changed)) or "Nothing differs.")
 
     async def run(self) -> None:
@@ -126,8 +128,9 @@ class Rollback:
                 return None
         if begun["side"] is None:
             # Nothing had to be changed, so there is nothing that could still be open.
-            done = (known.current.score.iteration, known.current.score.candidate)
-            return last if done != _key(begun["target"]) else None
+            current = known.current.score
+            is_done = (current.iteration, current.candidate) == _key(begun["target"])
+            return last if self._order.to is None or not is_done else None
         pull = self._forge.pull(Branched(**begun["side"]).pull_request or 0)
         if pull.state is PullState.open:
             return last
@@ -245,11 +248,12 @@ class Rollback:
             [order.layout.scores, order.layout.forge],
             f"{order.step}: {score.verdict} to {target.score.candidate}",
         )
-        self._say(f"{score.verdict}: {target.told}, instead of {replaced.told}")
+        self._say(f"{score.verdict}: {target.told}{telling.instead(target, replaced)}")
         self._say(
             f"{details['pull_request']} is open; nothing was merged, nothing was measured."
             if details["pull_request"]
-            else "No pull request is needed; the record names it as the best again."
+            else "No pull request is needed; the record names it as the best. To go further back, "
+            "say --to."
         )
 
 

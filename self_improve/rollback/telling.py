@@ -25,18 +25,25 @@ def status(target: Entry) -> Status:
     return Status(state=StatusState.failure, description=markup.plain_line(told, most=140))
 
 
+def instead(target: Entry, replaced: Entry) -> str:
+    """Return the end of a sentence that says what a best takes the place of."""
+    if target.score == replaced.score:
+        return ", the best on record, where the code says something else"
+    return f", instead of {replaced.told}"
+
+
 def why(target: Entry, replaced: Entry, reason: str) -> str:
     """Return why, for the text of the pull request."""
-    told = f"It restores {target.told}, instead of {replaced.told}."
+    told = f"It restores {target.told}{instead(target, replaced)}."
     return f"{reason}\n\n{told}".strip()
 
 
 def evidence(target: Entry, replaced: Entry, found: Earlier, *, step: str, pull: int) -> str:
     """Return the comment on a rollback's pull request."""
-    rows = [
-        (label, *values)
-        for label, *values in zip(_LABELS, _facts(target), _facts(replaced), strict=True)
-    ]
+    sides = {"restored": target, "replaced": replaced}
+    if target.score == replaced.score:
+        del sides["replaced"]
+    rows = zip(_LABELS, *map(_facts, sides.values()), strict=True)
     reasons = [str(one) for one in target.details.get("reasons", [])][:_MOST_REASONS]
     return markup.page(
         f"## {word(target)} to {markup.code(target.score.candidate)}",
@@ -48,7 +55,7 @@ def evidence(target: Entry, replaced: Entry, found: Earlier, *, step: str, pull:
         "Only simulated models have ever spoken for it: that is no evidence."
         if target.simulated
         else "",
-        markup.table(("", "restored", "replaced"), rows),
+        markup.table(("", *sides), rows),
         "What was said for it then:" if reasons else "",
         "\n".join(f"- {markup.line(one)}" for one in reasons),
         "Restored:",

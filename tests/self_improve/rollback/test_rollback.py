@@ -239,6 +239,8 @@ def test_closed_rollback_is_not_opened_again_unasked(
     assert best is not None
     assert best.candidate == "third"
     assert [row.verdict for row in Scores(ground.layout).rows(STEP)][-2:] == ["ROLLBACK"] * 2
+    assert ground.run() == 0  # Not asked for anything else, it does not go further back.
+    assert len(Scores(ground.layout).rows(STEP)) == 7
     assert ground.run("--to", "second") == 0
     assert ground.forge.pull(2).state == "open"
 
