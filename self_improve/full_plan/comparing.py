@@ -14,6 +14,7 @@ from model_gateway.gateway import Gateway
 from model_gateway.jsonl import Appender
 from model_gateway.usage import OVERVIEW, USAGE, overview, usage_rows
 from prompt_lab import atomic
+from prompt_lab.record import ATTEMPTS
 from prompt_lab.repository import Repository
 from self_improve.errors import UsageError
 from self_improve.full_plan import judging, kpis, stored, telling
@@ -256,7 +257,7 @@ def _rows(
 
 
 def _copied(made: Regenerated, plan: str, source: Path, target: Path) -> list[str]:
-    """Copy a new plan with what it used, and return the names of what it was given and wrote."""
+    """Copy a new plan with every request; return the names of what it was given and wrote."""
     names = [*made.given[plan], *made.artifacts(plan)]
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -265,6 +266,9 @@ def _copied(made: Regenerated, plan: str, source: Path, target: Path) -> list[st
     with Appender(target / USAGE) as file:
         file.append_all(usage_rows(attempts))
     atomic.write(target / OVERVIEW, to_json(overview(attempts)))
+    # The runs lie in scratch, so that the history is not flooded with one of every step.
+    with Appender(target / ATTEMPTS) as file:
+        file.append_all([one.to_row() for one in attempts])
     return names
 
 

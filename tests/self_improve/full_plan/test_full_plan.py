@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from model_gateway.journal import read_attempts
 from model_gateway.jsonl import read_rows
 from prompt_lab.layout import runs
 from prompt_lab.record import Run, file_digest
@@ -104,10 +105,12 @@ def test_best_prompts_make_a_plan_that_is_compared_under_a_cap(
     assert (folder / "030-report.html").read_text().startswith("<!")
     artifacts = kpis(place)["artifacts"]
     assert {n: file_digest(folder / "plan" / n) for n in artifacts} == artifacts
-    used = {"usage_metrics.jsonl", "activity_overview.json"}
+    used = {"usage_metrics.jsonl", "activity_overview.json", "attempts.jsonl"}
     given = {"001-2-plan.txt": file_digest(made.layout.plan("verify", PLAN) / "001-2-plan.txt")}
     assert kpis(place)["inputs"] == given
     assert {p.name for p in (folder / "plan").iterdir()} == {*artifacts, *given, *used}
+    kept = read_attempts(folder / "plan" / "attempts.jsonl")
+    assert len(kept) == found["usage"]["after"]["requests"]
     assert git(made.layout.root, "status", "--porcelain", "--", "full_plan_comparisons") == ""
 
     assert main(words(made, "--judge")) == 0
