@@ -92,7 +92,13 @@ def _execute(options: argparse.Namespace) -> int:
             f"say --step {rubric.step}, or name runs and a rubric of {options.step}."
         )
     with measurer_for(rubric, options.baseline_dir, lab) as measurer:
-        pairings = [measured(old, new, measurer).pairing for old, new in batches]
+        sides = [measured(old, new, measurer) for old, new in batches]
+        if not (options.json or options.output) and any(side.is_simulated for side in sides):
+            raise UsageError(
+                "Simulated models ran these cells, and real verdicts would be widened by what they "
+                "scatter: --json shows it, and --output FILE stores it where no verdict looks."
+            )
+        pairings = [side.pairing for side in sides]
         sources = [f"{_names(old)} = {_names(new)}" for old, new in batches]
         noise = repeated_runs.measured(pairings, rubric, sources)
     text = noise.model_dump_json(indent=2) + "\n"

@@ -54,12 +54,17 @@ class Sides:
         """The cells that belong together."""
         return pair(self.before, self.after)
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether a simulated model ran any of the cells."""
+        return any(run.evidence == SIMULATED for run in (*self.before, *self.after))
+
     def evidence(self, found: Comparability) -> tuple[str, tuple[str, ...]]:
         """Return what kind of evidence both sides are together, and why it is not better."""
         runs = (*self.before, *self.after)
         kinds = {run.evidence for run in runs}
         reasons = tuple(dict.fromkeys(reason for run in runs for reason in run.reasons))
-        if SIMULATED in kinds:
+        if self.is_simulated:
             return SIMULATED, reasons
         if found.unknown:
             reasons = (*reasons, f"unknown: {', '.join(found.unknown)}")

@@ -37,7 +37,8 @@ WHY = {
     "3": "Agrees: the repetitions of the iteration before are gone, on every plan.",
     "4": "Invented figures rose in one model: to be suspected, which keeps a KEEP back, "
     "and not shown. The record was undecided too.",
-    "5": "More invented figures, from few cells of one plan: noise of that size is common here.",
+    "5": "More invented figures, mostly from a few cells of one plan: noise of that size is "
+    "common.",
     "6": "One model fell, and all copied more from the prompt: to be suspected, not shown. "
     "The record saw the form that was asked for, which no rubric counted as good in "
     "advance.",
@@ -59,7 +60,7 @@ WHY = {
     "19": "Agrees with the final decision: sentences that three plans share became fewer, "
     "and the composite rose on every plan.",
     "20": "What it aimed at moved in two plans of one model; over all cells it is not to be seen. "
-    "Declared in advance it would have been tested there.",
+    "Declared in advance it is tested there, and unmet: two plans of five are chance (p = .125).",
     "21": "Invented figures were gone already, so there was nothing left to mend.",
     "22": "Reviews begin alike more often: worse beyond chance, by less than would matter. The "
     "record was undecided too.",

@@ -1,6 +1,7 @@
 """Writes docs/rubrics.md: every rubric, and what it measures on the bundled and recorded plans.
 
-`python -m tests.rubric_table` unpacks both; without ../shared the recorded columns are left empty.
+`python -m tests.rubric_table`, a part of `make rubrics`, unpacks both; without ../shared the
+recorded columns are left empty.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ why. `rubrics/schema.json` describes the file; `python -m self_improve.evaluate 
 tells what each metric measures. A step without a rubric gets one from the schema of its replies and
 from what it wrote.
 
-The table is made by `python -m tests.rubric_table`. *Plans* are those of the bundled samples, which
+A rubric that says something else (other measures, weights, scales or gates) has a higher version:
+measures, noise and verdicts name the one they were made with. `make rubrics` takes new versions in,
+refuses a change without one, and makes the table. *Plans* are those of the bundled samples, which
 a simulated model wrote, and of the recorded ones, as far as they hold the step's artifacts; *items*
 is the mean over plans; *measures* counts those that are defined in at least one plan, of all that
 are about content. Older plans do not keep the prompt of every step, and a plan alone has no replies

@@ -12,7 +12,17 @@ import pytest
 from self_improve import command_line, compare, evaluate, noise, store
 from self_improve.comparison_table import HEAD
 from tests.self_improve import commands
-from tests.self_improve.measuring import CLEAN, STEP, failed, lever, ok, older_run
+from tests.self_improve.measuring import (
+    CLEAN,
+    STEP,
+    attempt,
+    failed,
+    lever,
+    levers,
+    ok,
+    older_run,
+    run,
+)
 
 EVIL = "<script>alert(1)</script> @maintainer closes #1 | `code` \x1b[2J ]("
 PLANS = ("boat", "moor", "radio", "silo", "tram")
@@ -294,6 +304,24 @@ def test_noise_needs_runs_that_are_alike(lab: Path, words: tuple[str, ...], told
     ran = measured_noise(lab, *words)
     assert ran.code == 2
     assert told in ran.err
+
+
+def test_noise_of_simulated_models_is_not_stored_for_real_verdicts(lab: Path) -> None:
+    """It is shown, or stored somewhere else."""
+    cells: dict[str, Any] = {plan: [lever("Boat"), lever(plan)] for plan in PLANS}
+    for number in (71, 81):
+        place = lab / "history" / "1" / f"{number}_{STEP}"
+        run(place, cells, [attempt("boat", "first", levers("A"))], provider="simulated")
+    words: list[str | Path] = [
+        "--prompt-lab-dir", lab, "--rubric", lab.parent / f"{STEP}.yaml", "--step", STEP,
+        "--alike", "1/71=1/81",
+    ]  # fmt: skip
+    ran = commands.called(noise.main, words)
+    assert ran.code == noise.USAGE
+    assert "Simulated models ran these cells" in ran.err
+    output = ("--output", lab.parent / "noise.json")
+    assert commands.called(noise.main, [*words, *output]).code == noise.OK
+    assert commands.called(noise.main, [*words, "--json"]).code == noise.OK
 
 
 def test_noise_of_another_step_is_not_stored_under_this_one(lab: Path) -> None:
