@@ -21,12 +21,12 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
     from model_gateway.errors import GatewayError
     from prompt_lab.errors import LabError
     from rubrics.errors import RubricError
-    from self_improve.errors import ImproveError
+    from self_improve.errors import ImproveError, until_unread
     from self_improve.iteration.ground import BudgetReached
 
     known = (GatewayError, ImproveError, LabError, OSError, RubricError)
     try:
-        return asyncio.run(_run(options))
+        return until_unread(lambda: asyncio.run(_run(options)))
     except BaseException as error:
         first = error
         while isinstance(first, BaseExceptionGroup):
