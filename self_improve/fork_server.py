@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -94,7 +95,14 @@ class ForkServer:
             cwd=code, limit=_LONGEST_LINE, start_new_session=True,
         )  # fmt: skip
         server = cls(process, errors)
-        told = await server._hear()
+        try:
+            told = await server._hear()
+        except BaseException:
+            # Nobody has the server yet: code that hangs while it is imported would stay for ever.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+            raise
         if told is None or "refused" in told:
             await server.close()
             reason = told["refused"] if told else server._last_words()

@@ -6,6 +6,7 @@ and with a time limit.
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import re
@@ -13,21 +14,24 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model_gateway import child_process
 from model_gateway.keys import Redactor, without_keys
 from prompt_lab.layout import Layout
-from self_improve.errors import UsageError
-from self_improve.experiment import experiment
+from self_improve.errors import ImproveError, UsageError
+from self_improve.experiment import Experiment
 from self_improve.fork_server import Pipeline
 from self_improve.iteration.branching import Branched
 from self_improve.iteration.ground import BudgetReached, Ground
+from self_improve.preparation import prepared
 
 TESTS = "{python} -m pytest -q --tb=short --disable-warnings -p no:cacheprovider {files}"
 """How a step's tests are run unless somebody says otherwise."""
 SMOKE_MODEL = "sim-strong"
+SECONDS_TO_LOAD = 120.0
 _LONGEST_TAIL = 1200
 
 
@@ -112,7 +116,7 @@ def others_touched(before: Pipeline, after: Pipeline, step: str) -> list[str]:
     return [
         facts.name
         for facts in before.steps.values()
-        if facts.name != step and changed & set(facts.surfaces)
+        if facts.name != step and facts.calls_model and changed & set(facts.surfaces)
     ]
 
 
@@ -146,15 +150,22 @@ async def _cell(ground: Ground, side: Branched) -> tuple[Pipeline, str | None, s
     plan = next(p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith("."))
     output = Layout(place.scratch / f"smoke_{side.commit[:12]}")
     wanted = replace(plain, plan_dirs=(plan,), output=Layout(output.root / "runs"), repeats=1)
-    async with experiment({side.name: wanted}) as trial:
-        pipeline = trial.works[side.name].pipeline
+    async with AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout(SECONDS_TO_LOAD):
+                work = await stack.enter_async_context(prepared(wanted))
+        except TimeoutError as error:
+            raise Refused(f"it was not loaded within {SECONDS_TO_LOAD:g} s") from error
+        except ImproveError as error:
+            raise Refused(str(error)) from error
+        trial = Experiment({side.name: wanted}, {side.name: work})
         ran = await trial.run(ground.gateway, ground.display)
         if ran.stopped is not None:
             raise BudgetReached(ran.stopped)
         [run] = ran.runs[side.name]
         errors = [row.get("error") for row in run.rows().values()]
     failed = [str(error) for error in errors if error is not None]
-    return pipeline, (failed[0] if failed else None), plan.name
+    return work.pipeline, (failed[0] if failed else None), plan.name
 
 
 def _words(command: str, files: Sequence[str]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from self_improve.errors import UsageError
 from self_improve.experiment import Experiment
 from self_improve.fork_server import Pipeline
 from self_improve.iteration import judging
+from self_improve.iteration.acceptance import others_touched
 from self_improve.iteration.branching import BASELINE, Branched
 from self_improve.iteration.checks import Checks, Tree
 from self_improve.iteration.drafts import Draft
@@ -36,7 +37,7 @@ async def run(ground: Ground, drafts: Sequence[Draft], sides: Mapping[str, Branc
         if ran.stopped is not None:
             raise BudgetReached(ran.stopped)
         pipeline = trial.works[BASELINE].pipeline
-        scope = _scope(pipeline, ground.wish.step, drafts)
+        scope = _scope(pipeline, ground.wish.step, [trial.works[d.id].pipeline for d in drafts])
         changed = sorted({surface for draft in drafts for surface in draft.texts})
     return {
         "runs": {n: [ground.place.relative(r.path) for r in own] for n, own in ran.runs.items()},
@@ -140,14 +141,10 @@ def _tell_expected(ground: Ground, expected: Mapping[str, Any]) -> None:
         ground.publisher.say(f"{name}: {estimate.told()}")
 
 
-def _scope(pipeline: Pipeline, step: str, drafts: Sequence[Draft]) -> list[str]:
-    """Return the other steps that send a text which a draft changes."""
-    touched = {surface for draft in drafts for surface in draft.texts}
-    return [
-        facts.name
-        for facts in pipeline.steps.values()
-        if facts.name != step and facts.calls_model and touched & set(facts.surfaces)
-    ]
+def _scope(pipeline: Pipeline, step: str, changed: Sequence[Pipeline]) -> list[str]:
+    """Return the other steps that send a text which one of the changed pipelines has otherwise."""
+    touched = {name for after in changed for name in others_touched(pipeline, after, step)}
+    return [name for name in pipeline.steps if name in touched]
 
 
 def _unsent(runs: Sequence[Run], texts: Mapping[str, str]) -> list[str]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from self_improve.errors import UsageError
-from self_improve.fork_server import Pipeline, StepFacts
+from self_improve.fork_server import ForkServer, Pipeline, StepFacts
 from self_improve.iteration.acceptance import (
     Refused,
     Trials,
@@ -113,3 +116,24 @@ def test_other_steps_with_a_changed_text_are_named() -> None:
     before, after = pipeline(STEP, OTHER), pipeline(STEP, OTHER, text="Say it.")
     assert others_touched(before, after, "one") == ["two"]
     assert others_touched(before, before, "one") == []
+
+
+def test_code_that_hangs_while_it_is_loaded_is_ended(tmp_path: Path) -> None:
+    """Nothing of it goes on when nobody waits for it any more."""
+    (tmp_path / "hanging.py").write_text("while True: pass\n")
+    file = tmp_path / "host.toml"
+    file.write_text(
+        'import_roots = ["hanging"]\ntasks = ["hanging:T"]\nrun_dir = "d"\nmodel = "m"\n'
+    )
+
+    async def load() -> list[psutil.Process]:
+        with tempfile.TemporaryFile() as errors, pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.5):
+                await ForkServer.start(
+                    code=tmp_path, host_file=file, speed="x", environment=dict(os.environ),
+                    errors=errors,
+                )  # fmt: skip
+        mine = psutil.Process().children(recursive=True)
+        return [child for child in mine if str(tmp_path) in child.cmdline()]
+
+    assert asyncio.run(load()) == []

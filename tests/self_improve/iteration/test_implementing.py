@@ -108,6 +108,8 @@ elif 'Alters the test' in task:
     put('A short phrase.', 'Some words.')
     test = pathlib.Path({TESTS!r})
     test.write_text(test.read_text().replace('A short phrase', 'Some words'))
+elif 'Cannot be loaded' in task:
+    put('ENOUGH = 15', 'ENOUGH = nowhere')
 elif 'Fails when it runs' in task:
     put('ENOUGH = 15', 'ENOUGH = None')
 elif 'Good' in task:
@@ -162,7 +164,9 @@ def test_killed_phase_goes_on_and_only_what_passes_every_check_gets_a_pull_reque
     Why code was refused is in the log of failed attempts.
     """
     made = ground(GOOD)
-    refused = ["Links", "Breaks a test", "Alters the test", "Fails when it runs"]
+    refused = [
+        "Links", "Breaks a test", "Alters the test", "Cannot be loaded", "Fails when it runs",
+    ]  # fmt: skip
     titles = ["Good", *refused, "Dies"]
     begun(made, *titles)
     at_work = made.home / "at_work"
@@ -177,14 +181,15 @@ def test_killed_phase_goes_on_and_only_what_passes_every_check_gets_a_pull_reque
     assert "at most 40 calls, 1500000 tokens and $5.00 for each" in said
     assert len(calls(made)) == len(titles) + 1
     spent = spent_on_programs(made.layout.iteration(1, STEP) / "counsel" / "programs.jsonl")
-    # Five answers of half a dollar, one killed and one that failed, both in full.
-    assert spent.dollars == 5 * 0.5 + 2 * 5.0
+    # Six answers of half a dollar, one killed and one that failed, both in full.
+    assert spent.dollars == 6 * 0.5 + 2 * 5.0
     failed = {row["change"]: row for row in Scores(made.layout).failed(STEP)}
     assert list(failed) == refused
     reasons = {change: row["reasons"][0] for change, row in failed.items()}
     assert "the link more.py was made" in reasons["Links"]
     assert "the tests ended with 1" in reasons["Breaks a test"]
     assert "the tests ended with 1" in reasons["Alters the test"]
+    assert "name 'nowhere' is not defined" in reasons["Cannot be loaded"]
     assert "the step fails on" in reasons["Fails when it runs"]
     assert all(row["verdict"] == "SIMULATED REFUSED" for row in failed.values())
     assert '+    name: str = Field(description="Some words.")' in failed["Breaks a test"]["diff"]
