@@ -102,9 +102,11 @@ class Worktrees:
                     break
                 checkout.discard()
                 try:
+                    # Forced, because another data repo may have the same branch checked out.
                     self._git(
-                        "worktree", "add", "--quiet", str(checkout.path), checkout.branch, keep=lock
-                    )
+                        "worktree", "add", "--force", "--quiet", str(checkout.path),
+                        checkout.branch, keep=lock,
+                    )  # fmt: skip
                 except GitError:
                     # Another program's git may hold a lock for a moment.
                     if not remaining:

@@ -528,3 +528,16 @@ def test_settings_reach_git_unseen(user: Path, monkeypatch: pytest.MonkeyPatch) 
     assert made.splitlines()[:1] == ["user.name Of the environment"]
     assert "x.y z" in made
     assert worktree.PREFIX == "plumbline"
+
+
+def test_two_data_repos_have_the_same_candidate(user: Path, tmp_path: Path) -> None:
+    """Each in a worktree of its own, on the one branch; the second finds what the first made."""
+    first, second = (Worktrees(user / "code", tmp_path / name) for name in ("one", "two"))
+    made = first.open(CANDIDATE, "feature")
+    assert second.open(CANDIDATE, "feature").path != made.path
+    changes = {name: change.after for name, change in patched(made.code, TEXTS).items()}
+    committed = first.commit(made, first.write(made, changes), message="Shorter")
+    again = second.open(CANDIDATE, "feature")
+    assert again.commit == committed.commit
+    assert second.changed(again) == ()
+    assert not patched(again.code, TEXTS)
