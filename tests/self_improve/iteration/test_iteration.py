@@ -15,7 +15,6 @@ import pytest
 from model_gateway.jsonl import read_rows
 from prompt_lab.layout import runs
 from prompt_lab.record import Run
-from prompt_lab.record import Run
 from prompt_lab.scores import Scores
 from self_improve import patch
 from tests.self_improve.iteration.conftest import GOOD, STEP, SURFACE, WEAK, Ground, git
