@@ -76,7 +76,7 @@ def test_simulated_agents_quote_what_is_there(record: Record, tmp_path: Path) ->
 
 def test_program_reads_copies_and_answers(record: Record, tmp_path: Path) -> None:
     """Its directory holds the listed files and no others, its task comes on standard input."""
-    script = f"cat > task; find . -type f | sort > seen; printf '%s' '{GOOD}' > \"$1\""
+    script = f"cat > task; : > seen; find . -type f | sort > seen; printf '%s' '{GOOD}' > \"$1\""
     made = program(tmp_path, f"{script}; cp task seen '{tmp_path}'")
     assert ask(record, made).findings[0].path == OUTPUT
     seen = (tmp_path / "seen").read_text().split()
