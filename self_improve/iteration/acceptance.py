@@ -31,6 +31,7 @@ from self_improve.preparation import prepared
 TESTS = "{python} -m pytest -q --tb=short --disable-warnings -p no:cacheprovider {files}"
 """How a step's tests are run unless somebody says otherwise."""
 SMOKE_MODEL = "sim-strong"
+SMOKES = "smokes"
 SECONDS_TO_LOAD = 120.0
 _LONGEST_TAIL = 1200
 
@@ -148,8 +149,9 @@ async def _cell(ground: Ground, side: Branched) -> tuple[Pipeline, str | None, s
     plain = wish.wanted(code, number=place.number, models=[wish.catalogue.find(SMOKE_MODEL)])
     folder = wish.plans / "train" if wish.plans is not None else wish.layout.split("train")
     plan = next(p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith("."))
-    output = Layout(place.scratch / f"smoke_{side.commit[:12]}")
-    wanted = replace(plain, plan_dirs=(plan,), output=Layout(output.root / "runs"), repeats=1)
+    # Kept when the iteration's scratch is taken away: what was spent here is counted later, too.
+    output = Layout(wish.layout.scratch / SMOKES / place.id)
+    wanted = replace(plain, plan_dirs=(plan,), output=output, repeats=1)
     async with AsyncExitStack() as stack:
         try:
             async with asyncio.timeout(SECONDS_TO_LOAD):

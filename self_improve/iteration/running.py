@@ -18,6 +18,7 @@ from self_improve.experiment import experiment
 from self_improve.forge.forge import Forge
 from self_improve.iteration import implementers, implementing
 from self_improve.iteration import place as places
+from self_improve.iteration.acceptance import SMOKES
 from self_improve.iteration.branching import Branching
 from self_improve.iteration.decision import Decision
 from self_improve.iteration.ground import Ground
@@ -150,7 +151,7 @@ def spent_on(lab: Layout, own: Sequence[Place], *, seeds: Collection[int] = ()) 
     layouts = [lab]
     for place in own:
         spent += spent_in(place.counsel)
-        layouts.append(Layout(lab.scratch / "searches" / place.id))
+        layouts += [Layout(lab.scratch / kept / place.id) for kept in ("searches", SMOKES)]
     for layout in layouts:
         for path in runs(layout) if known else ():
             run = Run(path)

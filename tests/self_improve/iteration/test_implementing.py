@@ -21,6 +21,8 @@ from model_gateway.program_journal import spent_on_programs
 from prompt_lab.scores import Scores
 from self_improve.iteration.command_line import main
 from self_improve.iteration.implementing import needed
+from self_improve.iteration.place import numbered
+from self_improve.iteration.running import spent_on
 from tests.self_improve.iteration.conftest import GOOD, STEP, Ground, git
 
 Make = Callable[[str], Ground]
@@ -154,6 +156,11 @@ def test_simulated_agent_writes_code_that_is_measured(
         assert (meta["code"]["commit"], meta["code"]["dirty"]) == (side["commit"], False)
     assert git(made.code, "rev-parse", "main") == before
     assert git(made.code, "status", "--porcelain") == ""
+    # What the trial run of the code spent is remembered after the end.
+    place = numbered(made.layout, 1)
+    spent = spent_on(made.layout, [place])
+    shutil.rmtree(made.layout.scratch / "smokes")
+    assert spent_on(made.layout, [place]).calls < spent.calls
 
 
 def test_killed_phase_goes_on_and_only_what_passes_every_check_gets_a_pull_request(
