@@ -70,6 +70,7 @@ bench: $(READY)  ## measure speed and memory against a bare import, in one run
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench_plan
 	@$(BIN)/python -m tests.bench_evaluator
+	@$(BIN)/python -m tests.bench_iteration
 
 samples: $(READY)  ## regenerate the bundled sample plans
 	@$(BIN)/python -m tests.samples
