@@ -14,7 +14,13 @@ This page is written by
 It ran {searches} searches on {landscapes} landscapes with at most {budget} step calls each, the
 oracle's apart. They took {minutes} minutes, one after the other. What it finds is reported, whoever
 wins. The same command goes on where a killed one ended; the rows behind the tables lie in
-`figures/generators/results.jsonl`."""
+`figures/generators/results.jsonl`. They do not say with which steps, rubric and plans they were
+made: after a change of these say `--new`.
+
+That every generator runs through the real command, on two steps, with iterations from what it
+found, is shown in [generators_searches.md](generators_searches.md). `make test-extras` installs the
+packages gepa and dspy (`plumbline[gepa]`, `plumbline[dspy]`; pinned in `requirements-extras.lock`)
+into an environment of their own and tests the generators that drive them."""
 
 HOW = """\
 ## How it is measured
@@ -44,6 +50,8 @@ HOW = """\
   known to be good. Medians count a search that does not get there as later than the budget (`>`);
   how many got there stands beside. With one budget for all this is the median of the Kaplan-Meier
   curve.
+- **Worst model** is the loss of the model that lost most on the verify plans; `+0.000 (+0.000 to
+  +0.000)` there means that on no landscape any model lost.
 - **Intervals** are 95 % bootstrap intervals over landscapes. Searches call the step's own `work`
   without Luigi and processes; a test proves the outcomes equal to the runner's
   (`tests/self_improve/benchmark/test_direct.py`)."""
@@ -53,9 +61,9 @@ The goal: the house default (`reflective`) needs at most as many step calls for 
 gained as the better of the `gepa` package and DSPy's MIPROv2, median over landscapes.
 
 The better of the two is `{other}`: {theirs}. The house default: {ours}. So {told}. Half of what can
-be gained takes the house default {half} and `{other}` {other_half}. Paired by landscape, the house
-default is later by {later} step calls (median with interval; who does not get there counts as one
-call beyond the budget) for 80 %. Over the whole budget the house default has {by_area} area ({area}
+be gained takes the house default {half} and `{other}` {other_half}. {paired}
+
+Over the whole budget the house default has {by_area} area ({area}
 against {other_area}); it ends at {final} of what can be gained against {other_final}, and gains
 {verify} on the verify plans against {other_verify}."""
 

@@ -11,9 +11,11 @@ from self_improve.benchmark.resuming import Resumed
 from self_improve.benchmark.searching import Result
 from self_improve.benchmark.standings import (
     SHARES,
+    Contest,
     Estimate,
     Standing,
     Standings,
+    contest,
     difference,
 )
 from self_improve.generators import catalogue
@@ -143,13 +145,14 @@ def _house(found: Standings, results: Sequence[Result]) -> str:
     ours, theirs = house.cells_to[0.8], better.cells_to[0.8]
     if math.isinf(ours.value) and math.isinf(theirs.value):
         told = (
-            "neither gets there in half of its searches, so that the goal is open: the medians "
-            "cannot be compared"
+            "neither gets there in half of its searches: the medians cannot be compared, and the "
+            "goal is **not shown to be reached**"
         )
     elif ours.value <= theirs.value:
         told = "the house default **reaches the goal**"
     else:
         told = "the house default **misses the goal**"
+    pairs = contest(results, HOUSE, better.generator, 0.8, found.reachable)
     later = difference(results, HOUSE, better.generator, 0.8, found.reachable)
     by_area = "more" if house.area.value > better.area.value else "less"
     return prose.HOUSE.format(
@@ -157,11 +160,32 @@ def _house(found: Standings, results: Sequence[Result]) -> str:
         other_half=_reached(better.cells_to[0.5], found.budget),
         other=better.generator, ours=_reached(ours, found.budget),
         theirs=_reached(theirs, found.budget), told=told,
-        later=f"{later.value:+.0f} ({later.low:+.0f} to {later.high:+.0f})",
+        paired=_paired(pairs, later, better.generator),
         area=f"{house.area.value:.2f}", other_area=f"{better.area.value:.2f}", by_area=by_area,
         final=f"{house.final.value:.2f}", other_final=f"{better.final.value:.2f}",
         verify=f"{house.verify_gain.value:+.3f}", other_verify=f"{better.verify_gain.value:+.3f}",
     )  # fmt: skip
+
+
+def _paired(pairs: Contest, later: Estimate, other: str) -> str:
+    """Return how the two stand landscape by landscape, and what censored pairs leave open."""
+    of = pairs.earlier + pairs.later + pairs.equal + pairs.neither
+    told = (
+        f"Landscape by landscape, the house default gets to 80 % before `{other}` on "
+        f"{pairs.earlier} of {of}, after it on {pairs.later} and with it on {pairs.equal}. "
+    )
+    if pairs.neither:
+        told += (
+            f"On the other {pairs.neither} neither gets there within the budget: these comparisons "
+            "are censored. Which of the two would be first is not known there, and it is not said "
+            "that they are alike. "
+        )
+    if 2 * pairs.neither >= of:
+        return f"{told}They are at least half, so there is no median difference to report."
+    return (
+        f"{told}The median difference is {later.value:+.0f} step calls ({later.low:+.0f} to "
+        f"{later.high:+.0f}; who does not get there counts as one call beyond the budget)."
+    )
 
 
 def _advice(found: Standings) -> str:

@@ -165,6 +165,35 @@ def _estimate(values: Sequence[float], over: Callable[[np.ndarray], np.ndarray])
     )  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class Contest:
+    """On how many landscapes one generator was earlier or later than another, or neither got there.
+
+    Where only one of them got there, that one was earlier.
+    """
+
+    earlier: int
+    later: int
+    equal: int
+    neither: int
+
+
+def contest(
+    results: Sequence[Result], first: str, second: str, share: float, best: Mapping[int, float]
+) -> Contest:
+    """Return who was earlier, landscape by landscape, with the censored pairs counted apart."""
+    own = {(one.generator, one.landscape): one for one in results}
+    counts = {"earlier": 0, "later": 0, "equal": 0, "neither": 0}
+    for number in best:
+        pair = [own[n, number] for n in (first, second) if (n, number) in own]
+        if len(pair) < 2:
+            continue
+        a, b = (_reached(one, share, best)[0] for one in pair)
+        alike = "neither" if math.isinf(a) else "equal"
+        counts["earlier" if a < b else "later" if a > b else alike] += 1
+    return Contest(**counts)
+
+
 def difference(
     results: Sequence[Result], first: str, second: str, share: float, best: Mapping[int, float]
 ) -> Estimate:

@@ -12,7 +12,7 @@ import pytest
 from self_improve.benchmark import figures, report
 from self_improve.benchmark.resuming import Resumed
 from self_improve.benchmark.searching import Point, Result
-from self_improve.benchmark.standings import difference, mean, median, standings
+from self_improve.benchmark.standings import Contest, contest, difference, mean, median, standings
 
 BUDGET = 100
 
@@ -99,6 +99,19 @@ def test_difference_is_paired_by_landscape() -> None:
     best = standings(results).reachable
     assert difference(results, "reflective", "gepa-package", 0.8, best).value == -10
     assert difference(results, "random", "reflective", 0.8, best).value == BUDGET + 1 - 40
+
+
+def test_pairs_in_which_neither_gets_there_are_counted_apart() -> None:
+    """They are censored and no tie; where one gets there, it was earlier."""
+    results = field()
+    best = standings(results).reachable
+    assert contest(results, "reflective", "gepa-package", 0.8, best) == Contest(
+        earlier=3, later=0, equal=0, neither=0
+    )
+    assert contest(results, "reflective", "random", 0.95, best) == Contest(
+        earlier=0, later=0, equal=0, neither=3
+    )
+    assert contest(results, "random", "gepa-package", 0.95, best).later == 3
 
 
 def test_page_tells_all_and_figures_are_the_same_bytes(tmp_path: Path) -> None:
