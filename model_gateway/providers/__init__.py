@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 
 from model_gateway.config import Model
 from model_gateway.errors import ConfigError
@@ -28,6 +29,8 @@ def build(model: Model) -> Provider:
             f"{model.name}: there is no provider {model.provider!r}; "
             f"there are {', '.join(names())}."
         )
+    # Three megabytes of each command: the SDKs' httpx takes along what its own command line needs.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     try:
         module = importlib.import_module(f"{__name__}.{model.provider}")
     except ImportError as error:
