@@ -22,6 +22,13 @@ _FENCE = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 _MODULES = {
     "self_improve.runner": "run",
     "self_improve.steps": "steps",
+    "self_improve.evaluate": "evaluate",
+    "self_improve.compare": "compare",
+    "self_improve.noise": "noise",
+    "self_improve.iteration": "iterate",
+    "self_improve.generators": "generators",
+    "self_improve.optimizer": "optimize",
+    "self_improve.rollout": "rollout",
     "self_improve.full_plan": "full-plan",
     "self_improve.rollback": "rollback",
     "prompt_lab": "lab",
