@@ -12,6 +12,7 @@ from typing import Any
 
 from model_gateway.attempt import Attempt
 from model_gateway.usage import OVERVIEW, USAGE, overview, usage_rows
+from prompt_lab.layout import Layout
 from prompt_lab.record import CELL_ROW, file_digest
 from self_improve.cell import LOG, PLAN
 from self_improve.plans import PlanInputs
@@ -96,14 +97,26 @@ class Scratch:
         return digests
 
     def without_paths(self, text: str) -> str:
-        """Return `text` with this machine's path to the cell's plan taken out."""
+        """Return `text` without this machine's paths to the plan, the data repo and the home.
+
+        A traceback names the worktrees in the data repo; a record with such a path in it is never
+        committed, and nothing else with it.
+        """
         for folder in (str(self.plan.resolve()), str(self.plan)):
             text = text.replace(f"{folder}/", "").replace(folder, "the plan")
-        return text
+        for path in (self.folder.resolve(), self.folder):
+            for root in _data_repos(path):
+                text = text.replace(f"{root}/", "")
+        return text.replace(f"{Path.home()}/", "~/")
 
     def remove(self) -> None:
         """Remove the directory; scratch is not history."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _data_repos(path: Path) -> list[Path]:
+    """Return the directories in whose scratch `path` lies; searches have one within another's."""
+    return [folder.parent for folder in path.parents if folder == Layout(folder.parent).scratch]
 
 
 def _files(folder: Path) -> Iterator[Path]:

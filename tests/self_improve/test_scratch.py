@@ -168,6 +168,13 @@ def test_paths_are_taken_out_by_any_name(tmp_path: Path, inputs: PlanInputs) -> 
         assert str(tmp_path) not in scratch.without_paths(f"{folder}/001-2-plan.txt: {folder}")
 
 
+def test_paths_into_the_data_repo_and_the_home_are_taken_out(scratch: Scratch) -> None:
+    """A traceback through a worktree must not keep an iteration from being committed."""
+    lab = scratch.folder.parent.parent
+    told = f'File "{lab}/.worktrees/c/step.py", "{Path.home()}/.venv/luigi.py"'
+    assert scratch.without_paths(told) == 'File ".worktrees/c/step.py", "~/.venv/luigi.py"'
+
+
 def test_directory_is_removed(scratch: Scratch, inputs: PlanInputs) -> None:
     """Scratch is not history; removing what is not there is no error."""
     scratch.prepare(inputs)
