@@ -84,12 +84,14 @@ class Relay:
         output: Layout,
         folder: Path,
         display: Display,
+        repeats: int = 1,
     ) -> None:
         self._gateway = gateway
         self._work = work
         self._wanted = replace(wanted, output=output, new=False)
         self._folder = folder
         self._display = display
+        self._repeats = repeats
 
     async def run(
         self, model: Model, sources: Mapping[str, Path], steps: Sequence[StepFacts]
@@ -180,7 +182,8 @@ class Relay:
         self, model: Model, step: StepFacts, inputs: Mapping[str, PlanInputs]
     ) -> RunSpecification:
         like = self._work.specifications[0]
-        return replace(like, step=step, models=(model, *like.models[1:]), inputs=inputs, repeats=1)
+        models = (model, *like.models[1:])
+        return replace(like, step=step, models=models, inputs=inputs, repeats=self._repeats)
 
     def _copy(self, name: str, source: Path, written: Iterable[str]) -> Path:
         """Put a plan's files together without what the steps are to write."""

@@ -111,9 +111,12 @@ async def spot_check(ground: Ground, sides: Mapping[str, Branched], best: str) -
         return {"skipped": "there is no verify plan"}
     plan = plans[ground.place.number % len(plans)]
     model = ground.wish.models[0]
-    async with ground.experiment({best: sides[best]}, split="verify") as trial:
-        tree = _trees(trial)[best]
-        found = await _checks(ground).whole_plan(tree, model, plan, name="spot_check")
+    both = {BASELINE: sides[BASELINE], best: sides[best]}
+    async with ground.experiment(both, split="verify") as trial:
+        trees = _trees(trial)
+        found = await _checks(ground).whole_plan(
+            trees[BASELINE], trees[best], model, plan, name="spot_check"
+        )
     if found["stopped"] is not None:
         raise BudgetReached(found["stopped"])
     return found

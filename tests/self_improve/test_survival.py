@@ -153,7 +153,7 @@ def _lives(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("cap", range(1, 10))
+@pytest.mark.parametrize("cap", [1, 4, 7, 9])
 def test_a_cap_in_calls_is_never_exceeded(lab: Lab, cap: int) -> None:
     """Whatever the cap, no request is sent beyond it, and a higher one does the rest."""
     with WireServer("openai", reply=levers) as server:
@@ -197,7 +197,7 @@ def test_a_cost_cap_needs_a_price(lab: Lab) -> None:
 
 def test_a_second_process_on_the_same_run_is_told_who_is_there(lab: Lab) -> None:
     """It ends with code 2 and sends nothing for a cell."""
-    with WireServer("openai", reply=levers, delay=0.5) as server:
+    with WireServer("openai", reply=levers, delay=1.5) as server:
         lab.entry("m1", server)
         process = started(lab)
         assert server.wait_requests(2, 30)

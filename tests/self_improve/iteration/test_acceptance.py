@@ -133,7 +133,12 @@ def test_code_that_hangs_while_it_is_loaded_is_ended(tmp_path: Path) -> None:
                     code=tmp_path, host_file=file, speed="x", environment=dict(os.environ),
                     errors=errors,
                 )  # fmt: skip
-        mine = psutil.Process().children(recursive=True)
-        return [child for child in mine if str(tmp_path) in child.cmdline()]
+        return [child for child in psutil.Process().children(recursive=True) if is_its(child)]
+
+    def is_its(child: psutil.Process) -> bool:
+        try:
+            return str(tmp_path) in child.cmdline()
+        except psutil.Error:  # It has ended.
+            return False
 
     assert asyncio.run(load()) == []
