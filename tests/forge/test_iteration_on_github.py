@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from self_improve.forge.forge import PullState, StatusState
 from self_improve.forge.github import GitHubForge
 from self_improve.iteration.command_line import main
+from tests.forge.conftest import CHECK
 from tests.forge.harness import git
 from tests.forge.server import TOKEN, Repo, Server
 from tests.self_improve.iteration.conftest import GOOD, WEAK, Ground, ground, lab_template
@@ -20,23 +22,68 @@ NAME = "owner/pipeline"
 FAST = ("--skip-downstream", "--skip-spot-check")
 
 
+needs_time = pytest.mark.skipif(not os.environ.get(CHECK), reason="only in `make test-forge`")
+
+
 @pytest.fixture
-def made(
+def on_github(
     tmp_path: Path,
     server: Server,
     ground: Callable[[str], Ground],
     monkeypatch: pytest.MonkeyPatch,
-) -> Ground:
-    """Return the ground of a pipeline whose remote is on GitHub."""
-    found = ground(GOOD)
-    bare = tmp_path / "remote.git"
-    git(tmp_path, "clone", "-q", "--bare", str(found.code), str(bare))
-    git(bare, "config", "http.receivepack", "true")
-    server.repos[NAME] = Repo(NAME, bare)
-    monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
-    monkeypatch.setenv("GITHUB_API_URL", server.public)
-    monkeypatch.setenv("GITHUB_REPOSITORY", NAME)
-    return found
+) -> Callable[[str], Ground]:
+    """Return what makes the ground for a pipeline whose remote is on GitHub."""
+
+    def make(prompt: str) -> Ground:
+        found = ground(prompt)
+        bare = tmp_path / "remote.git"
+        git(tmp_path, "clone", "-q", "--bare", str(found.code), str(bare))
+        git(bare, "config", "http.receivepack", "true")
+        server.repos[NAME] = Repo(NAME, bare)
+        monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
+        monkeypatch.setenv("GITHUB_API_URL", server.public)
+        monkeypatch.setenv("GITHUB_REPOSITORY", NAME)
+        return found
+
+    return make
+
+
+@pytest.fixture
+def made(on_github: Callable[[str], Ground]) -> Ground:
+    """Return the ground of a pipeline whose prompt is good."""
+    return on_github(GOOD)
+
+
+@needs_time
+def test_better_prompt_is_open_and_not_merged(
+    on_github: Callable[[str], Ground], server: Server
+) -> None:
+    """YES of simulated models is told on the pull request, and is no success."""
+    ground = on_github(WEAK)
+    before = git(server.repos[NAME].bare, "rev-parse", "main")
+    assert ground.run(GOOD, "--forge", "github", "--merge-on-yes") == 0
+    forge = GitHubForge.from_environment(NAME)
+    pull = forge.pull(1)
+    assert pull.state is PullState.open
+    assert "simulated-yes" in pull.labels
+    [comment] = forge.comments(1).values()
+    assert "## SIMULATED YES" in comment
+    status = forge.status_of(pull.head)
+    assert status is not None
+    assert status.state is StatusState.failure
+    assert git(server.repos[NAME].bare, "rev-parse", "main") == before
+
+
+@needs_time
+def test_reworded_prompt_has_the_analysis_on_its_pull_request(made: Ground) -> None:
+    """INCONCLUSIVE stays open, and what the agents said is there to read."""
+    reworded = GOOD.replace("You advise people", "You counsel people", 1)
+    assert made.run(reworded, "--forge", "github") == 0
+    forge = GitHubForge.from_environment(NAME)
+    assert forge.pull(1).state is PullState.open
+    [comment] = forge.comments(1).values()
+    assert "## SIMULATED INCONCLUSIVE" in comment
+    assert "<details>" in comment
 
 
 def test_worse_prompt_is_closed_with_its_verdict(
