@@ -23,6 +23,7 @@ from self_improve.forge.forge import (
 )
 
 _FRONT = re.compile(r"\A---\n(.*?\n)---\n\n?(.*)\Z", re.DOTALL)
+_RARE_BREAKS = re.compile("[\x85\u2028\u2029]")
 _PULL = re.compile(r"(\d{4,})\.md")
 
 
@@ -161,8 +162,21 @@ def _write(path: Path, head: dict[str, Any], body: str) -> None:
     atomic.write(path, text.encode("utf-8", "replace"))
 
 
+class _Dumper(yaml.SafeDumper):
+    """Escapes the line breaks of Unicode, which PyYAML writes as they are and reads as blanks."""
+
+
+def _text_of(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = '"' if _RARE_BREAKS.search(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text_of)
+
+
 def _yaml(value: dict[str, Any]) -> str:
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=1000)
+    made: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
+    return made
 
 
 def _told(error: ValidationError) -> str:

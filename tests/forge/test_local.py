@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from self_improve.forge.forge import (
@@ -126,6 +126,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r")
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(TEXT, TEXT, st.lists(TEXT, max_size=3))
+@example("a\x85b", "\u2028", ["\x85", "\u2029 ", "plain"])
 def test_any_text_comes_back_from_a_page(
     tmp_path: Path, title: str, body: str, labels: list[str]
 ) -> None:
