@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
 from collections.abc import Sequence
@@ -21,12 +20,13 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
     from model_gateway.errors import GatewayError
     from prompt_lab.errors import LabError
     from rubrics.errors import RubricError
+    from self_improve import interruption
     from self_improve.errors import ImproveError, until_unread
     from self_improve.iteration.ground import BudgetReached
 
     known = (GatewayError, ImproveError, LabError, OSError, RubricError)
     try:
-        return until_unread(lambda: asyncio.run(_run(options)))
+        return until_unread(lambda: interruption.run(_run(options)))
     except BaseException as error:
         first = error
         while isinstance(first, BaseExceptionGroup):
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
         if isinstance(first, BudgetReached):
             _say(f"Stopped: {first}. The same command with a higher cap does the rest.")
             return BUDGET
-        if isinstance(first, (KeyboardInterrupt, asyncio.CancelledError)):
+        if isinstance(first, KeyboardInterrupt):
             _say("Interrupted. The same command goes on where this one stopped.")
             return INTERRUPTED
         if not isinstance(first, known):

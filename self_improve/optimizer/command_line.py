@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Awaitable, Sequence
 from typing import Any
@@ -77,19 +76,20 @@ def ended(work: Any, options: argparse.Namespace) -> int:
     from model_gateway.errors import GatewayError
     from prompt_lab.errors import LabError
     from rubrics.errors import RubricError
+    from self_improve import interruption
     from self_improve.errors import ImproveError
     from self_improve.iteration.ground import BudgetReached
 
     known = (AnalysisError, GatewayError, ImproveError, LabError, OSError, RubricError)
     made: Awaitable[None] = work(options)
     try:
-        asyncio.run(_awaited(made))
+        interruption.run(_awaited(made))
     except BaseException as error:
         first = _first(error)
         if isinstance(first, BudgetReached):
             _say(f"Stopped: {first}. The same command with a higher cap does the rest.")
             return BUDGET
-        if isinstance(first, (KeyboardInterrupt, asyncio.CancelledError)):
+        if isinstance(first, KeyboardInterrupt):
             _say("Interrupted. The same command goes on where this one stopped.")
             return INTERRUPTED
         if not isinstance(first, known):
