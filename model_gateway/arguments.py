@@ -45,6 +45,16 @@ def caps(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     group.add_argument("--max-cost", type=amount, metavar="DOLLARS", help="cap on US dollars")
 
 
+def cells(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add how many cells run side by side, and for how long one may."""
+    group.add_argument(
+        "--workers", type=positive, default=64, metavar="N", help="cells side by side, at most"
+    )
+    group.add_argument(
+        "--timeout", type=amount, default=1800.0, metavar="SECONDS", help="time limit of a cell"
+    )
+
+
 def _from(lowest: int, text: str) -> int:
     try:
         number = int(text)

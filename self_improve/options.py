@@ -105,20 +105,7 @@ def parser(prog: str = "python -m self_improve.runner") -> argparse.ArgumentPars
     )  # fmt: skip
 
     limits = made.add_argument_group("limits")
-    limits.add_argument(
-        "--workers",
-        type=arguments.positive,
-        default=64,
-        metavar="N",
-        help="cells side by side, at most",
-    )
-    limits.add_argument(
-        "--timeout",
-        type=arguments.amount,
-        default=1800.0,
-        metavar="SECONDS",
-        help="time limit of a cell",
-    )
+    arguments.cells(limits)
     arguments.caps(limits)
 
     told = made.add_argument_group("what it tells")

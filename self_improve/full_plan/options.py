@@ -98,18 +98,5 @@ def _where(group: argparse._ArgumentGroup) -> None:
 
 
 def _limits(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--workers",
-        type=arguments.positive,
-        default=64,
-        metavar="N",
-        help="cells side by side, at most",
-    )
-    group.add_argument(
-        "--timeout",
-        type=arguments.amount,
-        default=1800.0,
-        metavar="SECONDS",
-        help="time limit of a cell",
-    )
+    arguments.cells(group)
     arguments.caps(group)

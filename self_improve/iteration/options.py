@@ -173,20 +173,7 @@ def phases(group: argparse._ArgumentGroup) -> None:
 
 def limits(group: argparse._ArgumentGroup) -> None:
     """Add what limits an iteration."""
-    group.add_argument(
-        "--workers",
-        type=arguments.positive,
-        default=64,
-        metavar="N",
-        help="cells side by side, at most",
-    )
-    group.add_argument(
-        "--timeout",
-        type=arguments.amount,
-        default=1800.0,
-        metavar="SECONDS",
-        help="time limit of a cell",
-    )
+    arguments.cells(group)
     arguments.caps(group)
     group.add_argument(
         "--max-iterations", type=arguments.positive, default=1, metavar="N",

@@ -151,14 +151,7 @@ def _drift(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--host", type=Path, metavar="FILE", help="a host.toml (default: worker_plan)"
     )
-    made.add_argument(
-        "--workers", type=arguments.positive, default=64, metavar="N",
-        help="cells side by side, at most",
-    )  # fmt: skip
-    made.add_argument(
-        "--timeout", type=arguments.amount, default=1800.0, metavar="SECONDS",
-        help="time limit of a cell",
-    )  # fmt: skip
+    arguments.cells(made)
     arguments.caps(made)
     made.add_argument(
         "--dry-run", action="store_true", help="show what it would cost; send nothing"
