@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+CAP_VARIABLES = {
+    "calls": "PLUMBLINE_MAX_CALLS",
+    "tokens": "PLUMBLINE_MAX_TOKENS",
+    "dollars": "PLUMBLINE_MAX_COST",
+}
+"""The environment variables that hold the caps of a gateway beside a run directory."""
+
 
 def whole(text: str) -> int:
     """Read a whole number from 0.

@@ -10,8 +10,6 @@ import fcntl
 import json
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any, BinaryIO, Self
 
 from model_gateway.door import Door, from_environment
 from model_gateway.errors import ConfigError, DoorError
+from model_gateway.head_start import HeadStart
 
 FOLDER = ".gateway"
 FOUND_BY = "gateway.json"
@@ -26,8 +25,6 @@ LOG = "log.txt"
 
 _START_LOCK = "start.lock"
 _TRIES = 3
-_START_SECONDS = 60.0
-_SERVE = (sys.executable, "-m", "model_gateway", "serve")
 
 
 @contextmanager
@@ -52,6 +49,23 @@ def door_for(cell: str, models: Sequence[str], run_dir: Path) -> Iterator[Door]:
     finally:
         # The door lives as long as this connection, so that it closes even after a kill -9.
         line.close()
+
+
+def begin(run_dir: Path, head_start: HeadStart) -> None:
+    """Make the process the gateway beside `run_dir`, unless there is one or it cannot be.
+
+    It is no more than a head start: whoever needs a gateway that is not there starts it.
+
+    Raises:
+        DoorError: the gateway's files cannot be written.
+    """
+    folder = run_dir.absolute() / FOLDER
+    with _locked(folder):
+        line = _connected(folder)
+        if line is None:
+            head_start.become(folder.parent)
+        else:
+            line.close()
 
 
 def stop(run_dir: Path) -> bool:
@@ -105,7 +119,7 @@ def _line_to_gateway(run_dir: Path, request: dict[str, Any]) -> _Line:
     folder = run_dir.absolute() / FOLDER
     for _ in range(_TRIES):
         with _locked(folder):
-            line = _connected(folder) or _started(folder)
+            line = _connected(folder) or _started(folder, request["open"]["models"])
         line.say(request)
         heard = line.hear()
         if heard is None:
@@ -134,18 +148,12 @@ def _connected(folder: Path) -> _Line | None:
     return _Line(connection)
 
 
-def _started(folder: Path) -> _Line:
+def _started(folder: Path, models: Sequence[str]) -> _Line:
     """Start a gateway that outlives this process's tasks, and wait until it listens."""
-    command = [*_SERVE, str(folder.parent), "--starter", str(os.getpid())]
     try:
-        with (folder / LOG).open("ab") as log:
-            # Its own session, so that a Ctrl-C for the pipeline does not end it in mid-reply.
-            started = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-                start_new_session=True, check=False, timeout=_START_SECONDS,
-            )  # fmt: skip
-        told = json.loads(started.stdout)
-    except (OSError, ValueError, subprocess.TimeoutExpired):
+        with HeadStart(models) as process:
+            told = process.become(folder.parent)
+    except OSError:
         told = {}
     if "error" in told:
         raise ConfigError(told["error"])

@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 
 from model_gateway import beside, config
+from model_gateway.arguments import CAP_VARIABLES
 from model_gateway.cache import Cache, default_path
 from model_gateway.config import Catalogue, Model
 from model_gateway.errors import ConfigError, GatewayError
@@ -31,11 +32,6 @@ from model_gateway.unwatched import Unwatched
 ATTEMPTS = "attempts.jsonl"
 LEDGER = "ledger.jsonl"
 CACHE_VARIABLE = "PLUMBLINE_CACHE"
-CAP_VARIABLES = {
-    "calls": "PLUMBLINE_MAX_CALLS",
-    "tokens": "PLUMBLINE_MAX_TOKENS",
-    "dollars": "PLUMBLINE_MAX_COST",
-}
 
 _WRITER_LOCK = "writer.lock"
 _WAIT_FOR_WRITER_SECONDS = 20.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None, prog: str = PROG) -> int:
     """
     options = parser(prog).parse_args(arguments)
     if options.command == "serve":
-        return _serve(options.run_dir, options.starter)
+        return _serve(options.models, options.starter)
     from model_gateway.errors import ConfigError
 
     try:
@@ -73,9 +74,9 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
         description="Ask MODEL for one token and say what came. This may cost a token.",
     )  # fmt: skip
     ping.add_argument("model", metavar="MODEL", help="a name or alias, as `list` shows them")
-    # No help: it is started by model_gateway.beside only.
+    # No help: it is started by model_gateway.head_start only.
     serve = commands.add_parser("serve", description="Internal: the gateway beside a run.")
-    serve.add_argument("run_dir", type=Path)
+    serve.add_argument("models", nargs="*")
     serve.add_argument("--starter", type=int, required=True)
     return made
 
@@ -171,15 +172,29 @@ def _told(model: Model, outcome: Outcome) -> int:
     return _DONE
 
 
-def _serve(run_dir: Path, starter: int) -> int:
-    """Become the gateway beside `run_dir`; tell the starter on stdout how that went."""
+def _serve(models: Sequence[str], starter: int) -> int:
+    """Import what `models` need, and become the gateway beside the run that stdin then names.
+
+    The starter hears on stdout how that went. Nothing is done if no run is named.
+    """
     # Whoever started this waits for it only until it listens, and need not reap it at the end.
     if os.fork():
         os._exit(_DONE)
     import asyncio
 
+    from model_gateway import beside, config, providers
     from model_gateway.beside_process import serve
-    from model_gateway.errors import GatewayError
+    from model_gateway.errors import ConfigError, GatewayError
+
+    # Whatever is wrong with a model is told to those who ask for it.
+    with contextlib.suppress(ConfigError):
+        providers.build(config.load().choose(models)[0])
+    word = sys.stdin.buffer.readline()
+    if not word.endswith(b"\n"):
+        return _DONE
+    wanted = json.loads(word)
+    run_dir = Path(wanted["run_dir"])
+    os.environ.update(wanted["caps"])
 
     def ready() -> None:
         print(json.dumps({"ready": True}), flush=True)
@@ -189,6 +204,8 @@ def _serve(run_dir: Path, starter: int) -> int:
         os.close(nowhere)
 
     try:
+        with (run_dir / beside.FOLDER / beside.LOG).open("ab") as log:
+            os.dup2(log.fileno(), sys.stderr.fileno())
         asyncio.run(serve(run_dir, starter, ready))
     except (GatewayError, OSError) as error:
         print(json.dumps({"error": str(error)}), flush=True)

@@ -7,9 +7,11 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from model_gateway import arguments
+from model_gateway.head_start import HeadStart
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 SPEEDS = ("ALL_DETAILS_BUT_SLOW", "FAST_BUT_SKIP_DETAILS", "PING_LLM")
@@ -88,7 +90,8 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
             return _dag(options)
         if options.command == "zip":
             return _zip(options)
-        return _run(options)
+        with _head_start(options) as head_start:
+            return _run(options, head_start)
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted. The same command goes on.\n")
         return INTERRUPTED
@@ -117,10 +120,16 @@ def _zip(options: argparse.Namespace) -> int:
     return OK
 
 
-def _run(options: argparse.Namespace) -> int:
+def _head_start(options: argparse.Namespace) -> AbstractContextManager[HeadStart | None]:
+    """Let the gateway of a new plan import what it needs while this process does so, too."""
+    new = options.command == "run" and not (options.run_dir and options.run_dir.exists())
+    return HeadStart(options.model) if new and not options.dry_run else nullcontext()
+
+
+def _run(options: argparse.Namespace, head_start: HeadStart | None) -> int:
     from model_gateway import config
     from model_gateway.ledger import Caps
-    from worker_plan import pipeline, plan_record, plan_run, progress, typical
+    from worker_plan import plan_record, plan_run, progress, typical
 
     run_dir = options.run_dir or plan_run.place_of(options.plan)
     before = plan_record.order(run_dir) if options.command == "resume" else ([], None)
@@ -141,7 +150,7 @@ def _run(options: argparse.Namespace) -> int:
             plan_run.begin(run_dir, options.plan)
         done = plan_run.carry_on(
             run_dir, models=names, speed=speed, workers=options.workers,
-            caps=caps, display=progress.display(expected.told()),
+            caps=caps, display=progress.display(expected.told()), head_start=head_start,
         )  # fmt: skip
     except KeyboardInterrupt:
         sys.stderr.write(f"Interrupted. {again}\n")
@@ -149,7 +158,7 @@ def _run(options: argparse.Namespace) -> int:
     if not done:
         sys.stderr.write(f"A step failed. {again}\n")
         return FAILED
-    for line in pipeline.incomplete(run_dir):
+    for line in plan_record.incomplete(run_dir):
         print(f"Incomplete: {line}")
     print(f"Done: {run_dir}")
     return OK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 from pathlib import Path
@@ -13,7 +14,8 @@ from worker_plan.errors import PlanError
 from worker_plan.step import Detail, Step
 
 
-def all_steps() -> list[type[Step]]:
+@functools.cache
+def all_steps() -> tuple[type[Step], ...]:
     """Return every step that a module in `steps/` defines, by the names of the modules."""
     found: list[type[Step]] = []
     for module_info in pkgutil.iter_modules(steps.__path__):
@@ -25,7 +27,7 @@ def all_steps() -> list[type[Step]]:
             and issubclass(value, Step)
             and value.__module__ == module.__name__
         )
-    return found
+    return tuple(found)
 
 
 def step_name(step: type[Step]) -> str:

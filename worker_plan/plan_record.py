@@ -23,6 +23,7 @@ COMPLETE = "999-pipeline_complete.txt"
 PIPELINE_VERSION = 1
 ATTEMPTS = "attempts.jsonl"
 ORDER = ".order.json"
+_INCOMPLETE = "incomplete: "
 
 
 def begin(run_dir: Path, artifacts: Sequence[str]) -> None:
@@ -52,8 +53,14 @@ def end(run_dir: Path, incomplete: Sequence[str]) -> None:
         rows = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in usage_rows(attempts))
         text(USAGE).save(run_dir, rows)
         _write(run_dir / OVERVIEW, overview(attempts))
-    told = "".join(f"incomplete: {one}\n" for one in incomplete)
+    told = "".join(f"{_INCOMPLETE}{one}\n" for one in incomplete)
     text(COMPLETE).save(run_dir, f"Every artifact is there.\n{told}")
+
+
+def incomplete(run_dir: Path) -> list[str]:
+    """Return the marked gaps that the mark of a complete plan names."""
+    lines = text(COMPLETE).load(run_dir).splitlines()
+    return [line.removeprefix(_INCOMPLETE) for line in lines if line.startswith(_INCOMPLETE)]
 
 
 def not_complete(run_dir: Path) -> None:

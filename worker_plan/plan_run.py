@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 from collections.abc import Sequence
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import luigi
 
-from model_gateway import config
-from model_gateway.beside_process import CAP_VARIABLES
+from model_gateway import beside, config
+from model_gateway.arguments import CAP_VARIABLES
+from model_gateway.head_start import HeadStart
 from model_gateway.ledger import Caps
 from worker_plan import plan_record
 from worker_plan.errors import PlanError
@@ -58,10 +60,12 @@ def carry_on(
     workers: int,
     caps: Caps | None = None,
     display: Display | None = None,
+    head_start: HeadStart | None = None,
 ) -> bool:
     """Run every step that is not done; return whether all are done then.
 
-    `caps` hold over all sessions of the plan. `display` is told how the steps go.
+    `caps` hold over all sessions of the plan. `display` is told how the steps go. A `head_start`
+    becomes the plan's gateway; without one the first step that needs a gateway starts it.
 
     Raises:
         ConfigError: a model is unknown, or none was named and no default is set.
@@ -77,11 +81,16 @@ def carry_on(
     with plan_record.only_pipeline(run_dir):
         plan_record.not_complete(run_dir)
         plan_record.ordered(run_dir, names, speed)
+        if head_start is not None:
+            beside.begin(run_dir, head_start)
         with Watch(run_dir, root.requires(), display):
             settings = luigi.configuration.get_config()
             for section, values in _LUIGI.items():
                 for key, value in values.items():
                     settings.set(section, key, value)
+            # Every step's process is a fork of this one: its collector need not look at what is
+            # here already, nor copy the pages on which that lies.
+            gc.freeze()
             luigi.build([root], local_scheduler=True, workers=workers, log_level="WARNING")
     return root.complete()
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from model_gateway import beside
@@ -22,6 +23,7 @@ from model_gateway.call import Call, FailureKind, Source
 from model_gateway.config import CONFIG_DIR_VARIABLE
 from model_gateway.door import VARIABLE, Door
 from model_gateway.errors import ConfigError, DoorError
+from model_gateway.head_start import HeadStart
 from model_gateway.journal import read_attempts
 from model_gateway.ledger import Caps
 from tests.model_gateway.conftest import Fruit
@@ -110,6 +112,13 @@ def client(run_dir: Path, cell: str, key: str = "fruit") -> subprocess.Popen[str
         stdout=subprocess.PIPE,
         text=True,
     )
+
+
+def serving(starter: int) -> set[int]:
+    """Return the process ids of the gateways, present and future ones, of a starter."""
+    words = ["serve", "--starter", str(starter)]
+    lines = [(p.pid, p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
+    return {pid for pid, line in lines if [word for word in line if word in words] == words}
 
 
 def until(condition: Callable[[], bool], seconds: float) -> bool:
@@ -244,6 +253,42 @@ def test_wrong_settings_are_named(run_dir: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PLUMBLINE_MAX_COST", "much")
     with pytest.raises(ConfigError, match="PLUMBLINE_MAX_COST"), door_for("c", ["wired"], run_dir):
         pass
+
+
+def test_head_start_becomes_the_gateway(
+    run_dir: Path, server: WireServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It serves the doors that are opened later, under caps that were set after it was started."""
+    with HeadStart(["wired"]) as process:
+        monkeypatch.setenv("PLUMBLINE_MAX_CALLS", "1")
+        beside.begin(run_dir, process)
+    first = gateway_of(run_dir)
+    with door_for("cell", ["wired"], run_dir) as door:
+        assert door(a_call()).value == FRUIT
+        failure = door(a_call("other")).failure
+    assert failure is not None
+    assert failure.kind is FailureKind.budget
+    assert gateway_of(run_dir) == first
+
+
+@pytest.mark.parametrize("word", ["none", "gateway", "wrong cap"])
+def test_head_start_that_is_of_no_use_goes_without_a_trace(
+    run_dir: Path, server: WireServer, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    """Where it is let go, where there is a gateway, and where it cannot be one, it just ends."""
+    if word == "gateway":
+        with door_for("cell", ["wired"], run_dir):
+            pass
+        first = gateway_of(run_dir)
+    with HeadStart(["no such model"]) as process:
+        if word == "wrong cap":
+            monkeypatch.setenv("PLUMBLINE_MAX_COST", "much")
+        if word != "none":
+            beside.begin(run_dir, process)
+    assert until(lambda: not serving(os.getpid()) - {first if word == "gateway" else 0}, 10)
+    assert (run_dir / ".gateway/gateway.json").exists() == (word == "gateway")
+    if word == "gateway":
+        assert gateway_of(run_dir) == first
 
 
 def test_gateway_that_cannot_start_says_why(

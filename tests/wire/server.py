@@ -151,7 +151,8 @@ class WireServer:
 
     async def _act(self, step: Step, seen: Seen, writer: asyncio.StreamWriter) -> bool:
         if self.delay:
-            await asyncio.sleep(self.delay)
+            # What it took to find the reply is a part of the time that the model takes.
+            await asyncio.sleep(seen.at + self.delay - time.monotonic())
         match step:
             case Hang():
                 await asyncio.Event().wait()

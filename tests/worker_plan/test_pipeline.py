@@ -66,7 +66,7 @@ def test_full_plan_requires_every_step(tmp_path: Path) -> None:
     """All steps are tasks of the root, with its parameters."""
     root = FullPlan(run_dir=str(tmp_path), models=("a", "b"), detail=Detail.PING_LLM)
     tasks = root.requires()
-    assert [type(task) for task in tasks] == all_steps()
+    assert tuple(type(task) for task in tasks) == all_steps()
     for task in tasks:
         assert isinstance(task, Step)
         assert (task.run_dir, task.models, task.detail) == (

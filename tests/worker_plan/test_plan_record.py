@@ -47,6 +47,7 @@ def test_end_tells_what_was_used_and_what_is_incomplete(tmp_path: Path) -> None:
         "999-pipeline_complete.txt", "activity_overview.json", "usage_metrics.jsonl",
     ]  # fmt: skip
     assert "incomplete: expert_review: 1 call\n" in (tmp_path / plan_record.COMPLETE).read_text()
+    assert plan_record.incomplete(tmp_path) == ["expert_review: 1 call"]
     plan_record.not_complete(tmp_path)
     assert plan_record.COMPLETE not in names_in(tmp_path)
 
