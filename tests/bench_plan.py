@@ -168,7 +168,8 @@ def page(alone: Sequence[Taken], slow: Sequence[Taken]) -> str:
             "",
             f"In the first run behind the server {one.calls} calls took {one.wall:.1f} s of wall "
             f"time, starting included; the critical path of the task graph at {WORKERS} workers "
-            f"is {one.path:.1f} s.",
+            f"is {one.path:.1f} s. The server's replies leave {1000 * LATENCY:.0f} ms after their "
+            "requests came.",
             "",
         ]
     )
