@@ -28,13 +28,14 @@ class FailureKind(StrEnum):
 
 
 class Source(StrEnum):
-    """Where a reply came from. Only `network` can be real evidence."""
+    """Where a reply came from; `none` if nothing was sent. Only `network` can be real evidence."""
 
     network = "network"
     journal = "journal"
     cache = "cache"
     recorded = "recorded"
     simulated = "simulated"
+    none = "none"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -187,7 +187,8 @@ async def _send(
 
 
 def _never_sent(kind: FailureKind, message: str) -> Exchanged:
-    return Exchanged(failure=Failure(kind=kind, message=message), started=now())
+    failure = Failure(kind=kind, message=message)
+    return Exchanged(failure=failure, source=Source.none, started=now())
 
 
 def _fault_of(answer: Answer) -> Failure | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from model_gateway.attempt import Attempt
-from model_gateway.call import FailureKind
+from model_gateway.call import FailureKind, Source
 
 
 @dataclass(kw_only=True)
@@ -77,7 +77,7 @@ class Account:
             "thinking_tokens": sum(a.thinking_tokens or 0 for a in self.attempts),
             "cost_usd": _sum(a.cost for a in self.attempts),
             "queued_seconds": round(self.queued, 3),
-            "sources": sorted({a.source for a in self.attempts}),
+            "sources": sorted({a.source for a in self.attempts} - {Source.none}),
         }
 
 

@@ -228,6 +228,8 @@ def test_caps_count_what_earlier_sessions_spent(
     assert failure is not None
     assert failure.kind is FailureKind.budget
     assert len(server.requests) == 1
+    rows = read_attempts(run_dir / ".gateway/attempts.jsonl")
+    assert [row.source for row in rows] == [Source.network, Source.none]
 
 
 def test_cache_is_on_unless_told_otherwise(

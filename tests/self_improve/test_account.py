@@ -95,12 +95,13 @@ def test_fallback_counts_if_it_answered() -> None:
 
 
 def test_sources_and_replays_are_told() -> None:
-    """Each source once, in order; a replayed attempt counts as an attempt."""
+    """Each source once, in order; what was never sent has none, and what was replayed counts."""
     row = account(
-        an_attempt(source=Source.network), an_attempt(source=Source.cache), an_attempt(), replayed=2
-    ).row()
+        an_attempt(source=Source.network), an_attempt(source=Source.cache), an_attempt(),
+        failed(source=Source.none), replayed=2,
+    ).row()  # fmt: skip
     assert row["sources"] == ["cache", "network"]
-    assert (row["replayed"], row["attempts"]) == (2, 3)
+    assert (row["replayed"], row["attempts"]) == (2, 4)
 
 
 def test_reached_budget_is_noticed() -> None:
