@@ -133,6 +133,7 @@ class Sieve:
 
     levers: list[Lever] = field(default_factory=list)
     refused: list[dict[str, str]] = field(default_factory=list)
+    _names: set[str] = field(default_factory=set)
 
     def add(self, call_key: str, proposed: Sequence[ProposedLever]) -> None:
         for place, lever in enumerate(proposed):
@@ -140,6 +141,7 @@ class Sieve:
             if reason is not None:
                 self.refused.append({"call": call_key, "name": lever.name, "reason": reason})
                 continue
+            self._names.add(plain(lever.name))
             identity = f"lever/{call_key}/{place}/{lever.name}"
             self.levers.append(
                 Lever(
@@ -159,7 +161,7 @@ class Sieve:
             return "fewer than three options"
         if any(_PLACEHOLDER.search(unicodedata.normalize("NFKC", one)) for one in texts):
             return "placeholder in square brackets"
-        if plain(lever.name) in {plain(known.name) for known in self.levers}:
+        if plain(lever.name) in self._names:
             return "name already there"
         return None
 

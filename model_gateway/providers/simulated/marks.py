@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 _HOLDER = "\ue000%d\ue001"
@@ -68,8 +69,16 @@ class Mark:
     value: Any = None
 
 
-def marks(text: str) -> Iterator[Mark]:
-    """Yield the signs of `text` in order; two numerals that form a range are one sign."""
+@lru_cache(maxsize=32)
+def marks(text: str) -> tuple[Mark, ...]:
+    """Return the signs of `text` in order; two numerals that form a range are one sign.
+
+    They are remembered: the calls of a cell differ in their messages more than in their prompts.
+    """
+    return tuple(_marks(text))
+
+
+def _marks(text: str) -> Iterator[Mark]:
     text, values = _without_json(text)
     pending: tuple[int, Mark] | None = None
     for match in _MARKS.finditer(text):
