@@ -17,8 +17,9 @@ examples:
   python -m self_improve.benchmark --seeds 3 --generators reflective,gepa,random --steps 120 --json
 
 Everything is SIMULATED and no evidence about any real prompt. What is done stands in
-results.jsonl beside the figures: the same command goes on where a killed one ended, and --new
-begins again. Generators that need a package which is not installed are left out and named.
+results.jsonl beside the figures: the same command goes on where a killed one ended, unless the
+searches would now be made with another step, rubric, generator or simulation; --new begins again.
+Generators that need a package which is not installed are left out and named.
 
 exit codes: 0 done · 2 wrong usage or configuration · 130 interrupted
 """
@@ -33,13 +34,17 @@ def parser(prog: str = "python -m self_improve.benchmark") -> argparse.ArgumentP
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument(
-        "--seeds", type=int, default=20, metavar="N", help="so many landscapes (default: 20)"
+        "--seeds",
+        type=int,
+        default=22,
+        metavar="N",
+        help="so many landscapes (default: 22)",
     )
     made.add_argument("--quick", action="store_true", help="fewer step calls, and a shorter oracle")
     made.add_argument("--generators", metavar="A,B", help="only these (default: all, and random)")
     made.add_argument(
         "--steps", type=int, metavar="N",
-        help="step calls a search, at most 500 (default: 160, with --quick 60)",
+        help="step calls a search, at most 500 (default: 300, with --quick 60)",
     )  # fmt: skip
     made.add_argument(
         "--tuned", action="store_true",
@@ -69,7 +74,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
 
     try:
         pool = TUNED if options.tuned else REPORTED
-        budget = options.steps or (60 if options.quick else 160)
+        budget = options.steps or (60 if options.quick else 300)
         if not 1 <= options.seeds <= len(pool):
             raise UsageError(f"--seeds {options.seeds}: there are {len(pool)} landscapes.")
         if not 20 <= budget <= campaign.MOST_CELLS:

@@ -16,7 +16,7 @@ from typing import Any
 
 from model_gateway.jsonl import Appender, read_rows
 from prompt_lab import unzip
-from self_improve.benchmark import landscapes
+from self_improve.benchmark import landscapes, making
 from self_improve.benchmark.landscapes import Landscape
 from self_improve.benchmark.resuming import Resumed, resume
 from self_improve.benchmark.searching import Bench, Result
@@ -93,15 +93,18 @@ def tasks(plan: Plan) -> list[Task]:
 def run(
     plan: Plan, folder: Path, told: Callable[[str], None]
 ) -> tuple[list[Result], list[Resumed]]:
-    """Run what of `plan` is not in `folder` yet, and return all of it.
+    """Run what of `plan` is not in `folder` yet, made as it would be now, and return all of it.
 
     Raises:
         OSError: the folder cannot be written.
         ImproveError: searches broke; all others were run and kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    made_with = making.today().to_row()
     done: dict[Task, dict[str, Any]] = {
-        Task(**row["task"]): row["result"] for row in read_rows(folder / RESULTS)[0]
+        Task(**row["task"]): row["result"]
+        for row in read_rows(folder / RESULTS)[0]
+        if row.get("made_with", {}).get("digest") == made_with["digest"]
     }
     wanted = tasks(plan)
     todo = [task for task in wanted if task not in done]
@@ -122,7 +125,8 @@ def run(
                     broken.append(f"{task.kind} {task.generator} on {task.number}: {error!r}")
                     told(broken[-1])
                     continue
-                kept.append({"task": vars(task), "result": done[task]}, sync=True)
+                row = {"task": vars(task), "made_with": made_with, "result": done[task]}
+                kept.append(row, sync=True)
                 told(f"{count}/{len(todo)} {task.kind} {task.generator} on {task.number}")
     finally:
         kept.close()

@@ -14,8 +14,9 @@ This page is written by
 It ran {searches} searches on {landscapes} landscapes with at most {budget} step calls each, the
 oracle's apart. They took {minutes} minutes, one after the other. What it finds is reported, whoever
 wins. The same command goes on where a killed one ended; the rows behind the tables lie in
-`figures/generators/results.jsonl`. They do not say with which steps, rubric and plans they were
-made: after a change of these say `--new`.
+`figures/generators/results.jsonl`. Each says what it was made with: the commit, the rubric (here
+`{rubric}`), and a digest of step, rubric, metrics, plans, generators and simulation; a row of
+another digest does not count.
 
 That every generator runs through the real command, on two steps, with iterations from what it
 found, is shown in [generators_searches.md](generators_searches.md). `make test-extras` installs the
@@ -80,7 +81,8 @@ What the algorithms are made for, beyond these numbers:
   what a proposer never thinks of, such as another number.
 - `reflective`, `gepa` and `gepa-package` read what went wrong in words, so they need metrics whose
   spans are worth reading. `reflective` declares one change a variant, which is what a reviewer of
-  a pull request wants to see.
+  a pull request wants to see, puts changes together that did better apart, and takes to the single
+  edits of `operators` when the proposer's ideas gain nothing.
 - `opro`, `evoprompt-ga`, `evoprompt-de` and `promptbreeder` carry a population or a trajectory and
   need many cheap scores before they pay; small local models are what they suit (`--small`).
 - `miprov2`, `dspy-miprov2` and `dspy-bootstrap` put demonstrations into the prompt. They fit steps

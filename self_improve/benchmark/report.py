@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from self_improve.benchmark import prose
+from self_improve.benchmark import making, prose
 from self_improve.benchmark.landscapes import REPORTED, TUNED
 from self_improve.benchmark.resuming import Resumed
 from self_improve.benchmark.searching import Result
@@ -43,6 +43,7 @@ def page(
             searches=len(results),
             landscapes=len(found.landscapes),
             budget=found.budget,
+            rubric=making.today().rubric,
             minutes=math.ceil(sum(one.seconds for one in results) / 60),
         ),
         prose.HOW.format(

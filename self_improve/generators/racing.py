@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from self_improve.generators.trial import Case, Proposal, Scored, Trial
 
@@ -21,13 +21,24 @@ def batch(trial: Trial, parent: Scored, size: int) -> list[Case]:
     return chosen + trial.random.sample(rest, size - len(chosen))
 
 
+Combine = Callable[[Scored, Sequence[Scored]], Proposal | None]
+"""Makes one proposal of several that did better than their parent, where that can be done."""
+
+
 async def race(
-    trial: Trial, parent: Scored, proposals: Sequence[Proposal], *, size: int, survivors: int
+    trial: Trial,
+    parent: Scored,
+    proposals: Sequence[Proposal],
+    *,
+    size: int,
+    survivors: int,
+    combine: Combine | None = None,
 ) -> list[Scored]:
     """Return the proposals that beat `parent` on all cases, the best first.
 
     All are tried on the same few cases; at most `survivors` that did better there than the
-    parent are tried on the rest.
+    parent are tried on the rest. What `combine` makes of those that did better is the first of
+    the survivors.
 
     Raises:
         SearchOver: the budget is used up.
@@ -39,10 +50,28 @@ async def race(
     bar = parent.on(cases)
     passed = [one for one in tried if (one.on(cases) or 0.0) > (bar or 0.0)]
     passed.sort(key=lambda one: one.on(cases) or 0.0, reverse=True)
-    whole = await trial.score([one.proposal for one in passed[:survivors]], trial.cases)
+    finalists = [one.proposal for one in passed]
+    both = combine(parent, passed) if combine is not None and len(passed) > 1 else None
+    if both is not None:
+        finalists = [both, *finalists]
+    whole = await trial.score(_within_budget(trial, finalists[:survivors], tried), trial.cases)
     best = parent.on(trial.cases) or 0.0
     better = [one for one in whole if (one.on(trial.cases) or 0.0) > best]
     return sorted(better, key=lambda one: one.on(trial.cases) or 0.0, reverse=True)
+
+
+def _within_budget(
+    trial: Trial, proposals: Sequence[Proposal], tried: Sequence[Scored]
+) -> list[Proposal]:
+    """Return those that the budget has room for on all cases; the first of them if for none."""
+    known = {one.proposal.id: one.outcomes for one in tried}
+    room, kept = trial.left, []
+    for proposal in proposals:
+        needed = sum(case.id not in known.get(proposal.id, {}) for case in trial.cases)
+        if needed <= room:
+            kept.append(proposal)
+            room -= needed
+    return kept or list(proposals[:1])
 
 
 def sample(trial: Trial, size: int) -> list[Case]:

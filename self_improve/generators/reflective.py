@@ -3,13 +3,16 @@
 Source: the house's own, on the idea of reflection in GEPA (Agrawal et al. 2025) and ProTeGi
 (Pryzant et al. 2023): the proposer sees the spans that made the numbers, and what failed before.
 
-Defaults: 4 variants a round, tried on 3 cases first, the best 2 of those that beat their parent
-there on all (--small: 10, 3 and 2). Every fourth round combines the changes of the two best. A
-text may be at most 2.5 times as long as the baseline; of equally good ones the shorter wins.
+Defaults: 4 variants a round, tried on 3 cases first, and on all those that beat their parent there,
+at most 2 (--small: 10, 3 and 2). Where several do, their changes are put together as far as they
+touch different sentences, and that is tried first. After a round that gained nothing, and where the
+proposer has nothing new to say, 4 single edits of `operators` race along. A text may be at most 2.5
+times as long as the baseline; of equally good ones the shorter wins.
 
 Needs: a proposer, 1 call a round for all variants.
 
-Costs: 12 cells a round, and all cases for up to 2 survivors; it goes on until the budget ends.
+Costs: 12 or 24 cells a round, and all cases for up to 2 survivors; it goes on until the budget
+ends.
 """
 
 from __future__ import annotations
@@ -21,16 +24,17 @@ from pydantic import BaseModel, Field
 from model_gateway.call import Call
 from model_gateway.material import json_block
 from self_improve import instructions
-from self_improve.generators import proposing
+from self_improve.generators import operators, proposing
+from self_improve.generators.merging import merged
 from self_improve.generators.proposing import REPLY_TOKENS, Variant, Variants
-from self_improve.generators.racing import race
+from self_improve.generators.racing import race, ranked
 from self_improve.generators.trial import Proposal, Scored, Trial
 
-VARIANTS, SMALL_VARIANTS, BATCH, SURVIVORS = 4, 10, 3, 2
-COMBINE_EVERY = 4
+VARIANTS, SMALL_VARIANTS, EDITS, BATCH, SURVIVORS = 4, 10, 4, 3, 2
 _SHOWN, _WORST = 6, 6
 _FRUITLESS = 6
-_BEST = 4
+_REPEATING, _ASKED_AGAIN = 3, 4
+"""After so many rounds in which a proposer repeated itself it is asked in every fourth only."""
 
 
 class PatternedVariant(Variant):
@@ -52,44 +56,55 @@ class Reflective:
 
     async def search(self, trial: Trial) -> None:
         """Ask, race, and go on from what is better, until many rounds gave nothing new."""
-        [first] = await trial.score([trial.baseline], trial.cases)
-        best: list[Scored] = [first]
+        [best] = await trial.score([trial.baseline], trial.cases)
         tried: list[Scored] = []
-        fruitless = number = 0
+        fruitless = repeating = number = 0
+        gained = True
         while fruitless < _FRUITLESS:
             number += 1
-            parent = best[0]
-            made = await self._proposed(trial, parent, tried, number)
-            if number % COMBINE_EVERY == 0 and len(best) > 1:
-                both = _combined(trial, best[0], best[1])
-                made += [both] if both is not None else []
+            made: list[Proposal] = []
+            if repeating < _REPEATING or number % _ASKED_AGAIN == 0:
+                heard = await self._proposed(trial, best, tried, number)
+                if heard is None:
+                    fruitless += 1
+                    continue
+                made = heard
+                repeating = 0 if made else repeating + 1
+            if not gained or len(made) < 2:
+                edits = (operators.propose(trial, best) for _ in range(EDITS))
+                made += [one for one in edits if one is not None]
             if not made:
                 fruitless += 1
                 continue
             fruitless = 0
-            better = await race(trial, parent, made, size=BATCH, survivors=SURVIVORS)
+            better = await race(
+                trial, best, made, size=BATCH, survivors=SURVIVORS,
+                combine=lambda parent, passed: _combined(trial, parent, passed),
+            )  # fmt: skip
             tried += await trial.score(made, [])
-            best = _ranked(trial, [*better, *best])[:_BEST]
+            gained = bool(better)
+            best = ranked([*better, best], trial.cases)[0]
         trial.note(f"{_FRUITLESS} rounds in a row gave nothing to try")
 
     async def _proposed(
         self, trial: Trial, parent: Scored, tried: list[Scored], number: int
-    ) -> list[Proposal]:
+    ) -> list[Proposal] | None:
+        """Return what is new of the proposer's variants, or None if it gave no reply."""
         count = SMALL_VARIANTS if trial.small else VARIANTS
         last = [(one.proposal.texts, one.score) for one in tried[-_SHOWN:]]
         parts = [
+            f"Give {count} variants.",
             proposing.aims(trial),
             proposing.shown(trial, parent.proposal),
             proposing.feedback(parent.worst(_WORST)),
             proposing.attempts(trial, last),
-            f"Give {count} variants.",
         ]
         schema: type[Variants | PatternedVariants] = Variants
         system = instructions.read(self.name)
         if trial.patterns:
             schema = PatternedVariants
             system = f"{system}\n\n{instructions.read('reflective_patterns')}"
-            parts.insert(-1, json_block("patterns", list(trial.patterns)))
+            parts.append(json_block("patterns", list(trial.patterns)))
         call = Call(
             key=f"round_{number}",
             system=system,
@@ -98,28 +113,30 @@ class Reflective:
             max_output_tokens=REPLY_TOKENS,
         )
         reply = await trial.ask(self.name, call)
-        variants: Sequence[Variant] = reply.value.variants[:count] if reply.value else []
+        if reply.value is None:
+            return None
+        variants: Sequence[Variant] = reply.value.variants[:count]
         made = [proposing.admitted(trial, v, [parent.proposal], self.name) for v in variants]
         return [one for one in made if one is not None]
 
 
-def _combined(trial: Trial, one: Scored, two: Scored) -> Proposal | None:
-    """Take from the second best the surfaces that the best has left as they were."""
-    base = trial.baseline.texts
-    mine, other = one.proposal.texts, two.proposal.texts
-    texts = {s: other[s] for s in trial.searched if mine[s] == base[s] and other[s] != base[s]}
-    if not texts:
+def _combined(trial: Trial, parent: Scored, passed: Sequence[Scored]) -> Proposal | None:
+    """Put the changes of several children of one parent together, those of the best first."""
+    texts: dict[str, str] = {}
+    held: set[int] = set()
+    for surface in trial.searched:
+        own = [one.proposal.texts[surface] for one in passed]
+        texts[surface], places = merged(parent.proposal.texts[surface], own)
+        held.update(places)
+    if len(held) < 2:
         return None
+    parts = [passed[place].proposal for place in sorted(held)]
     return trial.admit(
-        texts, operator="combine", parents=[one.proposal, two.proposal],
-        change="the changes of two candidates together",
-    )  # fmt: skip
-
-
-def _ranked(trial: Trial, scored: list[Scored]) -> list[Scored]:
-    """Return them by score on all cases, the shorter of equals first, each once."""
-    unique = {one.proposal.id: one for one in scored}.values()
-    return sorted(unique, key=lambda s: (-(s.on(trial.cases) or 0.0), s.proposal.size))
+        texts,
+        operator="combine",
+        parents=parts,
+        change="; ".join(one.change for one in parts)[:300],
+    )
 
 
 GENERATOR = Reflective

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from rubrics.load import find
 from self_improve.benchmark import __main__ as command
-from self_improve.benchmark import campaign
-from self_improve.benchmark.campaign import Plan, landscape_of, tasks
+from self_improve.benchmark import campaign, making
+from self_improve.benchmark.campaign import Plan, Task, landscape_of, tasks
+from self_improve.benchmark.landscapes import STEP
 from self_improve.benchmark.resuming import resume
 from self_improve.benchmark.searching import Bench, Result
 from tests.self_improve.commands import called
@@ -86,14 +88,36 @@ def test_what_was_done_is_not_done_again(
         asyncio.run(bench.search(t.generator, landscape_of(bench, 7), tmp_path, budget=t.budget))
         for t in tasks(plan)
     ]
+    made_with = making.today().to_row()
     rows = [
-        {"task": vars(task), "result": one.to_row()}
+        {"task": vars(task), "made_with": made_with, "result": one.to_row()}
         for task, one in zip(tasks(plan), made, strict=True)
     ]
     kept.write_text("".join(json.dumps(row) + "\n" for row in rows))
     told: list[str] = []
     assert campaign.run(plan, tmp_path, told.append) == (made, [])
     assert told == []
+
+
+@pytest.mark.parametrize("made_with", [None, {"digest": "of another rubric"}])
+def test_row_of_another_making_does_not_count(
+    tmp_path: Path, made_with: dict[str, str] | None
+) -> None:
+    """It is searched again, and the new row says by which commit and rubric."""
+    task = Task(kind="search", generator="random", number=7, budget=20)
+    plan = Plan(
+        generators=("random",), numbers=(7,), budget=20, oracle_budget=20, resumed=(),
+        resume_budget=20, jobs=1,
+    )  # fmt: skip
+    kept = tmp_path / campaign.RESULTS
+    old = {"task": vars(task), "result": {"generator": "old"}}
+    kept.write_text(json.dumps(old | ({"made_with": made_with} if made_with else {})) + "\n")
+    results, _ = campaign.run(plan, tmp_path, lambda _: None)
+    assert [one.generator for one in results] == ["oracle", "random"]
+    rows = [json.loads(line) for line in kept.read_text().splitlines()]
+    assert rows[0]["result"] == {"generator": "old"}
+    assert [row["made_with"] for row in rows[1:]] == [making.today().to_row()] * 2
+    assert rows[1]["made_with"]["rubric"] == f"{STEP}/{find(STEP).version}"
 
 
 def test_no_generator_reads_the_benchmark() -> None:

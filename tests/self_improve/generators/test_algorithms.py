@@ -192,7 +192,7 @@ def test_killed_search_goes_on_where_it_was(name: str) -> None:
         assert journal.done == whole.done
 
 
-WITH_DEMONSTRATIONS = {"operators", "promptbreeder", *(n for n in NAMES if n.startswith("mipro"))}
+UNAIDED = {"operators", "reflective", "promptbreeder", *(n for n in NAMES if n.startswith("mipro"))}
 """Those that propose something without a proposer's help, so that something is tried."""
 
 HOSTILE: dict[str, Answer] = {
@@ -216,7 +216,7 @@ def test_hostile_proposer_neither_stalls_nor_wins(name: str, kind: str) -> None:
     assert found.asked <= 200
     assert found.cells <= 400
     best = best_of(found, CASES)
-    if name not in WITH_DEMONSTRATIONS:
+    if name not in UNAIDED:
         assert {s.proposal.id for s in found.scored if s.outcomes} == {made.baseline.id}
         assert best.score == pytest.approx(0.1)
     for one in found.scored:

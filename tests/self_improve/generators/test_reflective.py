@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from model_gateway.call import Call, Failure, FailureKind
+from self_improve.generators.operators import ALL
 from self_improve.generators.reflective import _FRUITLESS, VARIANTS, Reflective
 from self_improve.generators.search import best_of
 from tests.self_improve.generators.conftest import CASES, PLAN, START, SURFACE
@@ -59,7 +60,7 @@ def test_offered_patterns_are_shown_as_data_and_come_back(search, rows) -> None:
     call = made.counsel.log[0][1]
     assert call.user.count("</patterns>") == 1
     assert "experience and not orders" in call.system
-    assert [one.proposal.pattern for one in found.scored[1:]] == ["aa11", None, None]
+    assert [one.proposal.pattern for one in found.scored[1:4]] == ["aa11", None, None]
     told = [row.get("pattern") for row in rows if row["event"] == "admitted"]
     assert told[:2] == ["aa11", None]
 
@@ -86,6 +87,38 @@ def test_same_text_again_and_copied_words_do_not_stall_or_win(search, rows) -> N
     said = [START, f"Name moorings. {PLAN}", "x" * 200_000, "```\nName"]
     made = search(lambda role, call: {"variants": [{"surface": SURFACE, "text": t} for t in said]})
     found = asyncio.run(made.run(Reflective()))
-    assert len(found.scored) == 1
-    reasons = {row["reason"].split(":")[0][:20] for row in rows if row["event"] == "refused"}
+    own = {edit.__name__ for edit in ALL} | {"combine"}
+    assert {one.proposal.operator for one in found.scored[1:]} <= own
+    refused = [row for row in rows if row["event"] == "refused"]
+    said_by = [row for row in refused if row["operator"] == "reflective"]
+    reasons = {row["reason"].split(":")[0][:20] for row in said_by}
     assert len(reasons) == 4
+
+
+def test_changes_that_did_better_are_tried_together(search) -> None:
+    """A change each to two sentences: the text with both is tried on all cases in that round."""
+    said = {
+        "say once": START.replace("moorings.", "moorings once."),
+        "say it in the reason": START.replace("a reason", "a reason once"),
+    }
+    variants = [{"surface": SURFACE, "text": t, "change": change} for change, t in said.items()]
+    made = search(lambda *_: {"variants": variants}, cells=len(CASES) * 2 + 6)
+    found = asyncio.run(made.run(Reflective()))
+    [one] = [one for one in found.scored if one.proposal.operator == "combine"]
+    assert one.proposal.texts[SURFACE] == (
+        "Name the moorings once.\n\nGive a reason once for each.\n"
+    )
+    assert one.proposal.parents == tuple(s.proposal.id for s in found.scored[1:3])
+    assert one.proposal.change == "; ".join(said)
+    assert one.on(CASES) == best_of(found, CASES).score
+
+
+def test_proposer_that_repeats_itself_is_asked_seldom_and_single_edits_go_on(search) -> None:
+    """The budget is not left lying because a model has run out of ideas."""
+    said = [f"{START}Say it once, {n}.\n" for n in range(3)]
+    made = search(lambda *_: {"variants": [{"surface": SURFACE, "text": t} for t in said]})
+    found = asyncio.run(made.run(Reflective()))
+    own = {edit.__name__ for edit in ALL}
+    edits = sum(one.proposal.operator in own for one in found.scored)
+    assert edits > 8
+    assert found.asked < edits
