@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,14 +35,16 @@ class CodeTree:
         return self.commit is not None and not self.dirty
 
 
-def read(root: Path, import_roots: Iterable[str]) -> CodeTree:
+def read(root: Path, import_roots: Iterable[str], *, paths: Sequence[str] = ()) -> CodeTree:
     """Look at the code tree in `root`; the digest is over the files of `import_roots`.
+
+    With `paths` only changes below these make it dirty.
 
     Raises:
         UsageError: one of the import roots is not there.
     """
     digest = digest_of(root, import_roots)
-    commit, branch, dirty = _git_facts(root)
+    commit, branch, dirty = _git_facts(root, paths)
     return CodeTree(root=root, commit=commit, branch=branch, dirty=dirty, digest=digest)
 
 
@@ -78,7 +80,7 @@ def _files(folder: Path) -> list[Path]:
     )
 
 
-def _git_facts(root: Path) -> tuple[str | None, str | None, bool]:
+def _git_facts(root: Path, paths: Sequence[str]) -> tuple[str | None, str | None, bool]:
     # Imported here because it takes a while and `--help` does not need it.
     from git import GitError, InvalidGitRepositoryError, NoSuchPathError, Repo
 
@@ -87,7 +89,9 @@ def _git_facts(root: Path) -> tuple[str | None, str | None, bool]:
             if not repo.head.is_valid():
                 return None, None, True
             branch = None if repo.head.is_detached else repo.active_branch.name
-            changes = repo.git.status("--porcelain", "--untracked-files=normal")
+            changes = repo.git.status(
+                "--porcelain", "--untracked-files=normal", "--", *(str(root / p) for p in paths)
+            )
             return repo.head.commit.hexsha, branch, bool(changes)
     except (InvalidGitRepositoryError, NoSuchPathError, GitError):
         return None, None, True

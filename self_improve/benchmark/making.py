@@ -26,7 +26,7 @@ _PARTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Making:
-    """The commit, whether files differ from it, the rubric with its version, and a digest.
+    """The commit, whether code differs from it, the rubric with its version, and a digest.
 
     The digest is over all that a search's figures depend on: step, rubric, metrics, plans,
     generators, simulated models, and how they are put together. It decides whether a row counts.
@@ -57,7 +57,10 @@ def today() -> Making:
     for part in _PARTS:
         for file in _files(part):
             total.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
-    tree = code_tree.read(Path(__file__).resolve().parents[2], ["self_improve"])
+    # The benchmark's own page and rows lie in the same repository.
+    packages = sorted({part.partition("/")[0] for part in _PARTS} | {"rubrics"})
+    root = Path(__file__).resolve().parents[2]
+    tree = code_tree.read(root, ["self_improve"], paths=packages)
     return Making(
         commit=tree.commit, dirty=tree.dirty, rubric=f"{STEP}/{rubric.version}",
         digest=total.hexdigest(),

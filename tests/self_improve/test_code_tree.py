@@ -103,6 +103,14 @@ def test_changed_files_make_it_dirty(repo: Path, change: str) -> None:
     assert not found.is_named
 
 
+def test_only_what_is_named_makes_it_dirty(repo: Path) -> None:
+    """A page that was written beside the code leaves its name to it."""
+    (repo / "other" / "__init__.py").unlink()
+    assert not code_tree.read(repo, ["host"], paths=["host"]).dirty
+    (repo / "host" / "new.py").write_text("D = 4\n")
+    assert code_tree.read(repo, ["host"], paths=["host"]).dirty
+
+
 def test_ignored_files_do_not_make_it_dirty(repo: Path) -> None:
     """What git ignores is not part of the code."""
     (repo / ".gitignore").write_text("*.pyc\n")
