@@ -19,6 +19,10 @@ class UsageError(ImproveError):
     """What was asked for cannot be done as asked: a wrong flag, name, file or configuration."""
 
 
+class BudgetReached(Exception):  # noqa: N818 - an outcome: the same command goes on
+    """A cap was reached; the text says which. The same command with a higher one does the rest."""
+
+
 def located(error: BaseException) -> str:
     """Return the kind of an error that a host's code raised, its message, and where that was."""
     told = traceback.TracebackException.from_exception(error)

@@ -8,39 +8,20 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from self_improve.ending import ended
+from self_improve.errors import until_unread
 from self_improve.full_plan.options import parser
 
-OK, SOME_FAILED, USAGE, BUDGET, INTERRUPTED = 0, 1, 2, 3, 130
+OK, SOME_FAILED = 0, 1
 
 
 def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:
     """Compare whole plans and return the exit code."""
     options = (parser(prog) if prog else parser()).parse_args(arguments)
-    # Everything else is imported now, so that --help answers at once.
-    from model_gateway.errors import GatewayError
-    from prompt_lab.errors import LabError
-    from rubrics.errors import RubricError
+    # Imported now, so that --help answers at once.
     from self_improve import interruption
-    from self_improve.errors import ImproveError, until_unread
-    from self_improve.iteration.ground import BudgetReached
 
-    known = (GatewayError, ImproveError, LabError, OSError, RubricError)
-    try:
-        return until_unread(lambda: interruption.run(_run(options)))
-    except BaseException as error:
-        first = error
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        if isinstance(first, BudgetReached):
-            _say(f"Stopped: {first}. The same command with a higher cap does the rest.")
-            return BUDGET
-        if isinstance(first, KeyboardInterrupt):
-            _say("Interrupted. The same command goes on where this one stopped.")
-            return INTERRUPTED
-        if not isinstance(first, known):
-            raise
-        _say(f"error: {first}")
-        return USAGE
+    return ended(lambda: until_unread(lambda: interruption.run(_run(options))))
 
 
 async def _run(options: argparse.Namespace) -> int:

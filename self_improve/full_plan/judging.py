@@ -14,9 +14,9 @@ from rubrics import load
 from rubrics.rubric import Rubric
 from self_improve import reading
 from self_improve.counsel import Counsel
+from self_improve.errors import BudgetReached
 from self_improve.full_plan.place import Place
 from self_improve.full_plan.regenerating import Regenerated
-from self_improve.iteration.ground import BudgetReached
 from self_improve.judge import Judged, Pair, judge
 from self_improve.measured import CellKey
 from self_improve.reading import CellReading, Content, Refusal

@@ -13,14 +13,13 @@ from typing import Any
 from model_gateway.attempt import Attempt
 from model_gateway.gateway import Gateway
 from prompt_lab.record import Run, file_digest
-from self_improve.errors import UsageError
+from self_improve.errors import BudgetReached, UsageError
 from self_improve.experiment import Experiment, experiment
 from self_improve.fork_server import Pipeline, StepFacts
 from self_improve.full_plan.best_code import Code
 from self_improve.full_plan.place import Place
 from self_improve.full_plan.request import Request
 from self_improve.host import Host
-from self_improve.iteration.ground import BudgetReached
 from self_improve.preflight import look
 from self_improve.preparation import Prepared, Wanted
 from self_improve.progress import Display

@@ -21,11 +21,11 @@ from pathlib import Path
 from model_gateway import child_process
 from model_gateway.keys import Redactor, without_keys
 from prompt_lab.layout import Layout
-from self_improve.errors import ImproveError, UsageError
+from self_improve.errors import BudgetReached, ImproveError, UsageError
 from self_improve.experiment import Experiment
 from self_improve.fork_server import Pipeline
 from self_improve.iteration.branching import Branched
-from self_improve.iteration.ground import BudgetReached, Ground
+from self_improve.iteration.ground import Ground
 from self_improve.preparation import prepared
 
 TESTS = "{python} -m pytest -q --tb=short --disable-warnings -p no:cacheprovider {files}"

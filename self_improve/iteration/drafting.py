@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from self_improve import candidate
-from self_improve.errors import UsageError
+from self_improve.errors import BudgetReached, UsageError
 from self_improve.experiment import Experiment
 from self_improve.iteration import implementing, rejected
 from self_improve.iteration.branching import BASELINE
 from self_improve.iteration.drafts import Draft, of_texts
-from self_improve.iteration.ground import BudgetReached, Ground
+from self_improve.iteration.ground import Ground
 from self_improve.iteration.place import Facts
 from self_improve.iteration.proposals import NothingProposed, proposed
 

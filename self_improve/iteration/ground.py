@@ -20,10 +20,6 @@ from self_improve.iteration.wish import Wish
 from self_improve.progress import Display
 
 
-class BudgetReached(Exception):  # noqa: N818 - an outcome: the same command goes on
-    """A cap was reached; the text says which."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Ground:
     """What was asked for, where it is kept, and whom the phases call.

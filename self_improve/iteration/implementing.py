@@ -12,7 +12,7 @@ from analysis.agent import AgentFailure
 from analysis.replies import Direction
 from model_gateway.ledger import BudgetError
 from prompt_lab.scores import Scores
-from self_improve.errors import UsageError
+from self_improve.errors import BudgetReached, UsageError
 from self_improve.iteration import (
     acceptance,
     assigning,
@@ -24,7 +24,7 @@ from self_improve.iteration import (
 from self_improve.iteration.acceptance import Refused, Trials
 from self_improve.iteration.branching import BASELINE, Branched
 from self_improve.iteration.drafts import Draft
-from self_improve.iteration.ground import BudgetReached, Ground
+from self_improve.iteration.ground import Ground
 from self_improve.iteration.implementer import Assignment, Implementer, Work
 from self_improve.iteration.place import Facts
 from self_improve.iteration.wish import Wish

@@ -8,7 +8,7 @@ from typing import Any
 
 from prompt_lab.record import Run
 from self_improve import patch
-from self_improve.errors import UsageError
+from self_improve.errors import BudgetReached, UsageError
 from self_improve.experiment import Experiment
 from self_improve.fork_server import Pipeline
 from self_improve.iteration import judging
@@ -16,7 +16,7 @@ from self_improve.iteration.acceptance import others_touched
 from self_improve.iteration.branching import BASELINE, Branched
 from self_improve.iteration.checks import Checks, Tree
 from self_improve.iteration.drafts import Draft
-from self_improve.iteration.ground import BudgetReached, Ground
+from self_improve.iteration.ground import Ground
 from self_improve.iteration.place import Facts
 from self_improve.iteration.telling import measures
 from self_improve.until_decided import UntilDecided

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Awaitable, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
+from self_improve.ending import ended
 from self_improve.optimizer.options import PATIENCE, STAGES, parser
 
 LAST_STAGE = STAGES[-1]
-OK, USAGE, BUDGET, INTERRUPTED = 0, 2, 3, 130
+OK = 0
 
 
 def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:
     """Run a loop and return the exit code."""
     options = (parser(prog) if prog else parser()).parse_args(arguments)
-    return ended(_run, options)
+    return ended(lambda: _looped(_run(options)))
 
 
 def iterate(options: argparse.Namespace) -> int:
     """Run the loop that `run_optimization_iteration.py --max-iterations N` asks for."""
-    return ended(_iterate, options)
+    return ended(lambda: _looped(_iterate(options)))
 
 
 async def _run(options: argparse.Namespace) -> None:
@@ -69,45 +69,8 @@ def _nobodys() -> dict[str, Any]:
     return {"prompt": [], "branch": None, "pr": None, "expect": [], "rationale": ""}
 
 
-def ended(work: Any, options: argparse.Namespace) -> int:
-    """Do `work`, tell what stopped it, and return the exit code."""
-    # Everything else is imported now, so that --help answers at once.
-    from analysis.errors import AnalysisError
-    from model_gateway.errors import GatewayError
-    from prompt_lab.errors import LabError
-    from rubrics.errors import RubricError
+def _looped(work: Coroutine[Any, Any, None]) -> int:
     from self_improve import interruption
-    from self_improve.errors import ImproveError
-    from self_improve.iteration.ground import BudgetReached
 
-    known = (AnalysisError, GatewayError, ImproveError, LabError, OSError, RubricError)
-    made: Awaitable[None] = work(options)
-    try:
-        interruption.run(_awaited(made))
-    except BaseException as error:
-        first = _first(error)
-        if isinstance(first, BudgetReached):
-            _say(f"Stopped: {first}. The same command with a higher cap does the rest.")
-            return BUDGET
-        if isinstance(first, KeyboardInterrupt):
-            _say("Interrupted. The same command goes on where this one stopped.")
-            return INTERRUPTED
-        if not isinstance(first, known):
-            raise
-        _say(f"error: {first}")
-        return USAGE
+    interruption.run(work)
     return OK
-
-
-async def _awaited(work: Awaitable[None]) -> None:
-    await work
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")

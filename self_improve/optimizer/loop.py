@@ -14,13 +14,12 @@ from prompt_lab.layout import Layout
 from prompt_lab.repository import Repository
 from rubrics import load
 from self_improve import calibration
-from self_improve.errors import UsageError
+from self_improve.errors import BudgetReached, UsageError
 from self_improve.experiment import experiment
 from self_improve.fitness import ENOUGH, mean
 from self_improve.fork_server import Pipeline
 from self_improve.iteration import place as places
 from self_improve.iteration.branching import Branching
-from self_improve.iteration.ground import BudgetReached
 from self_improve.iteration.iterate import keep
 from self_improve.iteration.judging import rubric_of
 from self_improve.iteration.running import Bench, carry_out, forge_of, gateway_of, say, spent_on

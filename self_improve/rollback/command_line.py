@@ -6,31 +6,26 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from self_improve.ending import ended
 from self_improve.rollback.options import parser
 
 if TYPE_CHECKING:
     import argparse
 
-OK, USAGE, INTERRUPTED = 0, 2, 130
+OK = 0
 
 
 def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:
     """Open the pull request that restores a best, and return the exit code."""
     options = (parser(prog) if prog else parser()).parse_args(arguments)
-    # Everything else is imported now, so that --help answers at once.
-    from model_gateway.errors import GatewayError
-    from prompt_lab.errors import LabError
-    from self_improve import interruption
-    from self_improve.errors import ImproveError
+    return ended(lambda: _rolled_back(options))
 
-    try:
-        interruption.run(_run(options))
-    except (GatewayError, ImproveError, LabError, OSError) as error:
-        _say(f"error: {error}")
-        return USAGE
-    except KeyboardInterrupt:
-        _say("Interrupted. The same command goes on where this one stopped.")
-        return INTERRUPTED
+
+def _rolled_back(options: argparse.Namespace) -> int:
+    # Imported now, so that --help answers at once.
+    from self_improve import interruption
+
+    interruption.run(_run(options))
     return OK
 
 

@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from self_improve.ending import ended
 from self_improve.rollout.options import parser
 
 if TYPE_CHECKING:
     from prompt_lab.layout import Layout
     from self_improve.rollout.production import Production
 
-OK, AGAINST, USAGE, BUDGET, TOO_LITTLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+OK, AGAINST, TOO_LITTLE = 0, 1, 4
 
 __all__ = ["main", "parser"]
 
@@ -22,31 +23,7 @@ __all__ = ["main", "parser"]
 def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:
     """Run a subcommand and return the exit code."""
     options = (parser(prog) if prog else parser()).parse_args(arguments)
-    # Everything else is imported now, so that --help answers at once.
-    from model_gateway.errors import GatewayError
-    from prompt_lab.errors import LabError
-    from rubrics.errors import RubricError
-    from self_improve.errors import ImproveError
-    from self_improve.rollout.drift_run import BudgetReached
-
-    try:
-        return _COMMANDS[options.command](options)
-    except BudgetReached as reached:
-        _say(f"Stopped: {reached}. The same command with a higher cap does the rest.")
-        return BUDGET
-    except (GatewayError, ImproveError, LabError, OSError, RubricError) as error:
-        _say(f"error: {error}")
-        return USAGE
-    except BaseExceptionGroup as group:
-        first: BaseException = group
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        if isinstance(first, KeyboardInterrupt):
-            return _interrupted()
-        _say(f"error: {first}")
-        return USAGE
-    except KeyboardInterrupt:
-        return _interrupted()
+    return ended(lambda: _COMMANDS[options.command](options))
 
 
 def _start(options: argparse.Namespace) -> int:
@@ -265,11 +242,6 @@ def _tell_state(options: argparse.Namespace, production: Production) -> int:
 
 def _tell(options: argparse.Namespace, facts: Mapping[str, Any], lines: Sequence[str]) -> None:
     print(json.dumps(facts) if options.json else "\n".join(lines))
-
-
-def _interrupted() -> int:
-    _say("Interrupted. The same command goes on where this one stopped.")
-    return INTERRUPTED
 
 
 def _say(text: str) -> None:

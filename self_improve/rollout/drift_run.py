@@ -16,7 +16,7 @@ from prompt_lab.layout import Layout
 from prompt_lab.record import Run
 from rubrics import load
 from self_improve import calibration, code_tree, host
-from self_improve.errors import ImproveError, UsageError
+from self_improve.errors import BudgetReached, UsageError
 from self_improve.estimate import Estimate
 from self_improve.experiment import Experiment, experiment
 from self_improve.preparation import Wanted
@@ -28,10 +28,6 @@ from self_improve.session import ledger_for
 from self_improve.worktree import Worktrees
 
 _SIDE = "now"
-
-
-class BudgetReached(ImproveError):  # noqa: N818 - an outcome: the same command goes on
-    """A cap was reached; the same command with a higher cap does the rest."""
 
 
 @dataclass(frozen=True, kw_only=True)

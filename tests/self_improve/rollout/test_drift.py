@@ -17,11 +17,11 @@ from model_gateway.ledger import Caps
 from prompt_lab.layout import Layout
 from prompt_lab.record import Run
 from self_improve import calibration
-from self_improve.errors import UsageError
+from self_improve.errors import BudgetReached, UsageError
 from self_improve.progress import Counts
 from self_improve.rollout import telling
 from self_improve.rollout.drift import Drift, Finding, compared
-from self_improve.rollout.drift_run import BudgetReached, Checked, DriftCheck, DriftOrder
+from self_improve.rollout.drift_run import Checked, DriftCheck, DriftOrder
 from self_improve.rollout.state import State
 from self_improve.rubric_choice import rubric_for
 from tests.self_improve.commands import runs
