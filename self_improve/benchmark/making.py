@@ -19,7 +19,9 @@ _PARTS = (
     "self_improve/generators", "self_improve/prompts", f"worker_plan/steps/{STEP}.py",
     *(
         f"self_improve/benchmark/{name}.py"
-        for name in ("direct", "landscapes", "oracle", "random_search", "resuming", "searching")
+        for name in (
+            "direct", "landscapes", "oracle", "random_search", "resuming", "searching", "watching",
+        )
     ),
 )  # fmt: skip
 

@@ -53,6 +53,8 @@ HOW = """\
   curve.
 - **Worst model** is the loss of the model that lost most on the verify plans; `+0.000 (+0.000 to
   +0.000)` there means that on no landscape any model lost.
+- **Overhead** is what neither step, nor measuring, nor proposer took, by what was proposed, whether
+  it was admitted or refused; of the searches' figures the median.
 - **Intervals** are 95 % bootstrap intervals over landscapes. Searches call the step's own `work`
   without Luigi and processes; a test proves the outcomes equal to the runner's
   (`tests/self_improve/benchmark/test_direct.py`)."""

@@ -108,7 +108,7 @@ def _second(found: Standings) -> str:
     )  # fmt: skip
     second = _markdown(
         ["generator", "gain on verify plans", "worst model", "train less verify",
-         "refused a search", "overhead, ms a candidate", "calls beyond the budget"],
+         "refused a search", "overhead, ms a proposal", "calls beyond the budget"],
         [
             [
                 row.generator, _with_interval(row.verify_gain, "{:+.3f}"),

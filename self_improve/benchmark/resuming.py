@@ -14,7 +14,8 @@ from typing import Any, Self
 from model_gateway.journal import read_attempts
 from model_gateway.jsonl import read_rows
 from self_improve.benchmark.landscapes import Landscape
-from self_improve.benchmark.searching import CELLS, Bench
+from self_improve.benchmark.searching import Bench
+from self_improve.benchmark.watching import CELLS
 from self_improve.counsel import ATTEMPTS
 from self_improve.errors import ImproveError
 

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from model_gateway import config
-from model_gateway.call import Call, R, Reply
-from model_gateway.config import Model
 from model_gateway.gateway import Gateway
-from model_gateway.jsonl import Appender, read_rows
 from rubrics import load
 from self_improve import host
 from self_improve.benchmark.direct import DirectCells, DirectStep
 from self_improve.benchmark.landscapes import STEP, SURFACE, Landscape
 from self_improve.benchmark.oracle import Oracle
 from self_improve.benchmark.random_search import RandomSearch
-from self_improve.counsel import Counsel
+from self_improve.benchmark.watching import Watched
 from self_improve.errors import UsageError
 from self_improve.generators import catalogue
-from self_improve.generators.search import Cell, Found, Search, Setting, best_of
-from self_improve.generators.trial import Case, Flaw, Generator, Outcome, Proposal, Scored
+from self_improve.generators.search import Found, Search, Setting, best_of
+from self_improve.generators.trial import Generator, Outcome, Proposal, Scored
 
 PROPOSER, JUDGE = "sim-proposer", "sim-judge"
-CELLS = "cells.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +110,7 @@ class Bench:
             direct = DirectCells(
                 gateway, self.step, self.rubric, landscape.models, seed=landscape.seed
             )
-            watched = _Watched(
+            watched = Watched(
                 gateway, folder, direct, seed=landscape.seed, keep=keep, die_at=die_at
             )
             setting = Setting(
@@ -158,103 +150,6 @@ class Bench:
         return gains
 
 
-class _Watched(Counsel):
-    """Stands between a search and what it costs: counts, keeps the outcomes, and may die."""
-
-    def __init__(
-        self,
-        gateway: Gateway,
-        folder: Path,
-        direct: DirectCells,
-        *,
-        seed: int,
-        keep: bool,
-        die_at: int | None,
-    ) -> None:
-        super().__init__(gateway, folder, seed=seed)
-        folder.mkdir(parents=True, exist_ok=True)
-        self._direct = direct
-        self._die_at = die_at
-        rows = read_rows(folder / CELLS)[0] if keep else []
-        self._known = {(row["proposal"], row["case"]): row for row in rows}
-        self._kept = Appender(folder / CELLS) if keep else None
-        self.asked = self.cells = 0
-        self.spent: list[tuple[int, int]] = []
-        self.seconds = self._since = 0.0
-        self._under_way = 0
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        """Count the time in which at least one step or proposer call is under way."""
-        if not self._under_way:
-            self._since = time.monotonic()
-        self._under_way += 1
-        try:
-            yield
-        finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self.seconds += time.monotonic() - self._since
-
-    async def measure(self, cells: Sequence[Cell]) -> list[Outcome]:
-        """Run cells, or take their outcomes from an earlier life of the same search."""
-        with self._counted():
-            return await self._measured(cells)
-
-    async def _measured(self, cells: Sequence[Cell]) -> list[Outcome]:
-        new = [cell for cell in cells if self._key(cell) not in self._known]
-        if self._die_at is not None and len(self._known) + len(new) >= self._die_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        ran = dict(zip(map(self._key, new), await self._direct(new), strict=True))
-        if self._kept is not None:
-            for cell in new:
-                row = _row(cell, ran[self._key(cell)])
-                self._known[self._key(cell)] = row
-                self._kept.append(row)
-        self.cells += len(cells)
-        self.spent.append((self.cells, self.asked))
-        return [
-            ran.get(self._key(cell)) or _outcome(self._known[self._key(cell)], cell[1])
-            for cell in cells
-        ]
-
-    async def ask(self, role: str, model: Model, call: Call[R], *, repeat: int = 0) -> Reply[R]:
-        """Put a call to the proposer, and count it."""
-        self.asked += 1
-        with self._counted():
-            return await super().ask(role, model, call, repeat=repeat)
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await super().__aexit__(kind, error, trace)
-        if self._kept is not None:
-            self._kept.close()
-
-    @staticmethod
-    def _key(cell: Cell) -> tuple[str, str]:
-        return cell[0].id, cell[1].id
-
-
-def _row(cell: Cell, outcome: Outcome) -> dict[str, Any]:
-    proposal, case = cell
-    return {
-        "proposal": proposal.id, "case": case.id, "score": outcome.score,
-        "failure": outcome.failure, "flaws": [asdict(flaw) for flaw in outcome.flaws],
-        "plan": outcome.plan, "output": outcome.output,
-    }  # fmt: skip
-
-
-def _outcome(row: Mapping[str, Any], case: Case) -> Outcome:
-    return Outcome(
-        case=case, score=row["score"], failure=row["failure"],
-        flaws=tuple(Flaw(**flaw) for flaw in row["flaws"]), plan=row["plan"], output=row["output"],
-    )  # fmt: skip
-
-
 def _mean(outcomes: Sequence[Outcome]) -> float:
     """Return the mean score; a failed cell counts 0, as in a search."""
     return sum(one.score or 0.0 for one in outcomes) / len(outcomes)
@@ -265,7 +160,7 @@ def _result(
     landscape: Landscape,
     budget: int,
     found: Found,
-    watched: _Watched,
+    watched: Watched,
     gains: Mapping[str, float],
     seconds: float,
 ) -> Result:
@@ -290,7 +185,7 @@ def _result(
     )  # fmt: skip
 
 
-def _asked(watched: _Watched, cells: int) -> int:
+def _asked(watched: Watched, cells: int) -> int:
     return next((asked for spent, asked in watched.spent if spent >= cells), watched.asked)
 
 

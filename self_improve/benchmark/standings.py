@@ -108,7 +108,7 @@ def _standing(
 ) -> Standing:
     shares = np.array([[_share(one, cells, best) for cells in grid] for one in own])
     verify = [one.verify_gain or 0.0 for one in own]
-    milliseconds = [1000 * one.own_seconds / max(1, one.candidates) for one in own]
+    milliseconds = [1000 * one.own_seconds / max(1, one.candidates + one.refused) for one in own]
     return Standing(
         generator=name,
         cells_to={s: median([_reached(one, s, best)[0] for one in own]) for s in SHARES},
