@@ -54,11 +54,14 @@ def door_for(cell: str, models: Sequence[str], run_dir: Path) -> Iterator[Door]:
 def begin(run_dir: Path, head_start: HeadStart) -> None:
     """Make the process the gateway beside `run_dir`, unless there is one or it cannot be.
 
-    It is no more than a head start: whoever needs a gateway that is not there starts it.
+    It is no more than a head start: whoever needs a gateway that is not there starts it. Inside a
+    runner's cell, which has a door already, nothing is done.
 
     Raises:
         DoorError: the gateway's files cannot be written.
     """
+    if from_environment() is not None:
+        return
     folder = run_dir.absolute() / FOLDER
     with _locked(folder):
         line = _connected(folder)

@@ -273,11 +273,11 @@ def test_head_start_becomes_the_gateway(
     assert gateway_of(run_dir) == first
 
 
-@pytest.mark.parametrize("word", ["none", "gateway", "wrong cap"])
+@pytest.mark.parametrize("word", ["none", "gateway", "wrong cap", "door"])
 def test_head_start_that_is_of_no_use_goes_without_a_trace(
     run_dir: Path, server: WireServer, monkeypatch: pytest.MonkeyPatch, word: str
 ) -> None:
-    """Where it is let go, where there is a gateway, and where it cannot be one, it just ends."""
+    """Let go, or where there is a gateway or a door, or where it cannot be one, it just ends."""
     if word == "gateway":
         with door_for("cell", ["wired"], run_dir):
             pass
@@ -285,6 +285,8 @@ def test_head_start_that_is_of_no_use_goes_without_a_trace(
     with HeadStart(["no such model"]) as process:
         if word == "wrong cap":
             monkeypatch.setenv("PLUMBLINE_MAX_COST", "much")
+        if word == "door":
+            monkeypatch.setenv(VARIABLE, "/some/socket")
         if word != "none":
             beside.begin(run_dir, process)
     assert until(lambda: not serving(os.getpid()) - {first if word == "gateway" else 0}, 10)
