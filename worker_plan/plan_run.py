@@ -91,7 +91,10 @@ def carry_on(
             # Every step's process is a fork of this one: its collector need not look at what is
             # here already, nor copy the pages on which that lies.
             gc.freeze()
-            luigi.build([root], local_scheduler=True, workers=workers, log_level="WARNING")
+            try:
+                luigi.build([root], local_scheduler=True, workers=workers, log_level="WARNING")
+            finally:
+                gc.unfreeze()
     return root.complete()
 
 
