@@ -9,9 +9,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model_gateway import arguments
-from model_gateway.head_start import HeadStart
+
+if TYPE_CHECKING:
+    from model_gateway.head_start import HeadStart
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 SPEEDS = ("ALL_DETAILS_BUT_SLOW", "FAST_BUT_SKIP_DETAILS", "PING_LLM")
@@ -122,6 +125,8 @@ def _zip(options: argparse.Namespace) -> int:
 
 def _head_start(options: argparse.Namespace) -> AbstractContextManager[HeadStart | None]:
     """Let the gateway of a new plan import what it needs while this process does so, too."""
+    from model_gateway.head_start import HeadStart
+
     new = options.command == "run" and not (options.run_dir and options.run_dir.exists())
     return HeadStart(options.model) if new and not options.dry_run else nullcontext()
 
