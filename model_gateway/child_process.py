@@ -4,41 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
-import sys
 import tempfile
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from model_gateway import kernel
+
 MARK = "PLUMBLINE_CHILD"
 _CHUNK = 65_536
-_PR_SET_PDEATHSIG = 1
 _LAST_WORDS = 5.0
-
-
-def _dying_with_us() -> Callable[[], None] | None:
-    """Return what a child does to be killed when this process dies, where the kernel can do it.
-
-    Whoever kills us does not want a program of ours to go on spending.
-    """
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl
-
-    def ask_kernel() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-    return ask_kernel
-
-
-_DIE_WITH_US = _dying_with_us()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +62,7 @@ async def run(
         try:
             process = await asyncio.create_subprocess_exec(
                 *words, cwd=folder, env={**environment, MARK: mark}, start_new_session=True,
-                stdin=task, stdout=to_said, stderr=to_complaint, preexec_fn=_DIE_WITH_US,
+                stdin=task, stdout=to_said, stderr=to_complaint, preexec_fn=kernel.die_with_parent,
             )  # fmt: skip
         finally:
             os.close(to_said)

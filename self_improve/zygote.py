@@ -7,7 +7,6 @@ input. It stays single-threaded, because forking a process with threads is unsaf
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import gc
 import json
@@ -24,15 +23,20 @@ from typing import Any, NoReturn
 
 from pydantic import BaseModel
 
-from model_gateway import door
-from model_gateway.errors import DoorError
-from self_improve import cell, execution, graph, lazy_imports, reach, sdk_warm_up, surfaces
+from model_gateway import door, kernel
+from self_improve import (
+    cell,
+    door_warm_up,
+    execution,
+    graph,
+    lazy_imports,
+    reach,
+    sdk_warm_up,
+    surfaces,
+)
 from self_improve.errors import ImproveError, located
 from self_improve.host import Host, load
 
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
-_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 _NO_DOOR = "http://127.0.0.1:9/no-cell"
 
 
@@ -210,8 +214,8 @@ class _Zygote:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.setsid()
-            _die_with_parent()
-            _adopt_orphans()
+            kernel.die_with_parent()
+            kernel.adopt_orphans()
             os.close(self._control)
             folder = Path(order.folder)
             empty = os.open(os.devnull, os.O_RDONLY)
@@ -277,24 +281,6 @@ def _kill_group(pid: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _die_with_parent() -> None:
-    """Ask the kernel to kill this process when the zygote dies, where the kernel can."""
-    _ask_kernel(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _adopt_orphans() -> None:
-    """Ask the kernel to make processes whose parent ends the children of this one, not of init.
-
-    The orphans of a cell are its own children while it lives, and then the zygote's.
-    """
-    _ask_kernel(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def _ask_kernel(option: int, value: int) -> None:
-    if _PRCTL is not None:
-        _PRCTL(option, value)
-
-
 def _children() -> list[int]:
     """Return the children of this process, where the kernel lists them."""
     try:
@@ -302,42 +288,6 @@ def _children() -> list[int]:
     except OSError:
         return []
     return [int(pid) for pid in listed.split()]
-
-
-def _warm_up() -> None:
-    """Make one call against a door that answers by rote, so that children need not import."""
-    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
-        path = Path(folder) / "door"
-        listener.bind(str(path))
-        listener.listen(1)
-        pid = os.fork()
-        if pid == 0:
-            try:
-                connection, _ = listener.accept()
-                with connection, connection.makefile("rb") as lines:
-                    for said in _ROTE:
-                        lines.readline()
-                        connection.sendall(json.dumps(said).encode() + b"\n")
-            finally:
-                os._exit(0)
-        with suppress(DoorError):
-            door.Door(path).judged(key="", messages=[], schema=_Anything)
-        os.waitpid(pid, 0)
-
-
-class _Anything(BaseModel):
-    found: list[str] = []
-
-
-_ENDED = {
-    "text": "",
-    "model": "",
-    "failure": None,
-    "finish_reason": None,
-    "input_tokens": None,
-    "output_tokens": None,
-}
-_ROTE = ({"text": "{}", "cut_off": False, "last": True}, {"ended": _ENDED})
 
 
 def main() -> int:
@@ -365,13 +315,14 @@ def main() -> int:
         zygote.tell(refused=located(error))
         return 2
     faulthandler.enable()  # A crash of a cell leaves its traceback in the cell's log.
-    _warm_up()
+    door_warm_up.warm()
     if host.uses_gateway_url:
         sdk_warm_up.warm()
     gc.collect()
     gc.freeze()
     sys.stdout.flush()  # What the host printed must not be printed again by every cell.
-    _adopt_orphans()
+    # The orphans of a cell are its own children while it lives, and then the zygote's.
+    kernel.adopt_orphans()
     zygote.tell(ready=os.getpid(), **described)
     zygote.serve()
     return 0

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,13 +14,12 @@ from typing import Any
 
 import luigi
 
+from model_gateway import kernel
 from model_gateway.beside import door_for
 from model_gateway.call import Ask, Call, R, Reply
 from worker_plan.artifact import Artifact, Input
 from worker_plan.errors import StepError
 from worker_plan.plan_record import not_complete
-
-_PR_SET_PDEATHSIG = 1
 
 Written = tuple[Artifact[Any], Any]
 """An artifact and the value to write into it."""
@@ -132,9 +129,8 @@ def _die_with_parent() -> None:
     Otherwise it would go on, and the resumed pipeline would do the same step beside it.
     """
     parent = multiprocessing.parent_process()
-    if parent is None or sys.platform != "linux":
+    if parent is None or not kernel.die_with_parent():
         return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent.pid:  # It was killed before the kernel knew.
         os.kill(os.getpid(), signal.SIGKILL)
 

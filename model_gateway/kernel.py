@@ -1,0 +1,26 @@
+"""What a process asks of the kernel about its kin, where the kernel can do it: Linux's can."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+# Looked up beforehand, because a process that was just forked should import nothing.
+_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+
+
+def die_with_parent() -> bool:
+    """Have this process killed when its parent dies; return whether that is seen to."""
+    return _ask(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def adopt_orphans() -> bool:
+    """Make processes whose parent ends the children of this one, not of init."""
+    return _ask(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _ask(option: int, value: int) -> bool:
+    return _PRCTL is not None and _PRCTL(option, value) == 0
