@@ -197,6 +197,8 @@ def _advice(found: Standings) -> str:
 
     far = first(lambda row: row.final.value)
     soon = first(lambda row: row.area.value)
+    half = SHARES[0]
+    quick = min(found.rows, key=lambda row: row.cells_to[half].value)
     held = first(lambda row: row.verify_gain.value)
     safe = first(lambda row: row.regression.value)
     free = [row for row in found.rows if not row.asked]
@@ -207,6 +209,8 @@ def _advice(found: Standings) -> str:
         f"{far.final.value:.2f} of what can be gained).",
         f"- To have something early, because the budget may end at any time: "
         f"**{soon.generator}** (area {soon.area.value:.2f}).",
+        f"- With few step calls, {half:.0%} of what can be gained: **{quick.generator}** "
+        f"({_reached(quick.cells_to[half], found.budget)} step calls).",
         f"- What held best on plans no search saw: **{held.generator}** "
         f"({held.verify_gain.value:+.3f}).",
         f"- Least harm to the worst model: **{safe.generator}** ({safe.regression.value:+.3f}).",
