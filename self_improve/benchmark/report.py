@@ -210,7 +210,7 @@ def _advice(found: Standings) -> str:
         f"- To have something early, because the budget may end at any time: "
         f"**{soon.generator}** (area {soon.area.value:.2f}).",
         f"- With few step calls, {half:.0%} of what can be gained: **{quick.generator}** "
-        f"({_reached(quick.cells_to[half], found.budget)} step calls).",
+        f"(step calls: {_reached(quick.cells_to[half], found.budget)}).",
         f"- What held best on plans no search saw: **{held.generator}** "
         f"({held.verify_gain.value:+.3f}).",
         f"- Least harm to the worst model: **{safe.generator}** ({safe.regression.value:+.3f}).",
