@@ -4,11 +4,11 @@ Source: the house's own; the edits follow the operators of GRIPS (Prasad et al. 
 add) and those that small local models can follow. One edit a proposal, so that its effect has one
 cause. What was adapted: pieces are found by the punctuation of any script, never by words.
 
-Defaults: 4 edits a round, tried on 3 cases first, the best 1 on all.
+Defaults: 4 edits a round, tried on 1 case, the better ones on 2 more, the best 1 on all.
 
 Needs: nothing: it asks no model.
 
-Costs: 12 cells a round, and all cases for what does better; it ends when no edit is left.
+Costs: 4 to 12 cells a round, and all cases for what does better; it ends when no edit is left.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Cheap batches first: what does worse than its parent on a few cases is not tried on all."""
+"""Cheap heats first: what does no better than its parent on few cases is not tried on all."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ async def race(
 ) -> list[Scored]:
     """Return the proposals that beat `parent` on all cases, the best first.
 
-    All are tried on the same few cases; at most `survivors` that did better there than the
-    parent are tried on the rest. What `combine` makes of those that did better is the first of
-    the survivors.
+    All are tried on one case, those that did better there than the parent on a few more, and at
+    most `survivors` of those that did better on them on all. What `combine` makes of those is the
+    first of the survivors.
 
     Raises:
         SearchOver: the budget is used up.
@@ -46,18 +46,26 @@ async def race(
     if not proposals:
         return []
     cases = batch(trial, parent, size)
-    tried = await trial.score(proposals, cases)
-    bar = parent.on(cases)
-    passed = [one for one in tried if (one.on(cases) or 0.0) > (bar or 0.0)]
-    passed.sort(key=lambda one: one.on(cases) or 0.0, reverse=True)
+    # On the one that the parent does worst on a change for the better shows soonest.
+    hardest = min(cases, key=lambda case: parent.outcomes[case.id].score or 0.0)
+    heat = await _better(trial, parent, proposals, [hardest])
+    passed = await _better(trial, parent, [one.proposal for one in heat], cases)
     finalists = [one.proposal for one in passed]
     both = combine(parent, passed) if combine is not None and len(passed) > 1 else None
     if both is not None:
         finalists = [both, *finalists]
-    whole = await trial.score(_within_budget(trial, finalists[:survivors], tried), trial.cases)
-    best = parent.on(trial.cases) or 0.0
-    better = [one for one in whole if (one.on(trial.cases) or 0.0) > best]
-    return sorted(better, key=lambda one: one.on(trial.cases) or 0.0, reverse=True)
+    whole = _within_budget(trial, finalists[:survivors], passed)
+    return await _better(trial, parent, whole, trial.cases)
+
+
+async def _better(
+    trial: Trial, parent: Scored, proposals: Sequence[Proposal], cases: Sequence[Case]
+) -> list[Scored]:
+    """Try proposals on cases and return those that did better than `parent`, the best first."""
+    bar = parent.on(cases) or 0.0
+    tried = await trial.score(proposals, cases)
+    better = [one for one in tried if (one.on(cases) or 0.0) > bar]
+    return sorted(better, key=lambda one: one.on(cases) or 0.0, reverse=True)
 
 
 def _within_budget(

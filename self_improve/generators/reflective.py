@@ -3,16 +3,16 @@
 Source: the house's own, on the idea of reflection in GEPA (Agrawal et al. 2025) and ProTeGi
 (Pryzant et al. 2023): the proposer sees the spans that made the numbers, and what failed before.
 
-Defaults: 4 variants a round, tried on 3 cases first, and on all those that beat their parent there,
-at most 2 (--small: 10, 3 and 2). Where several do, their changes are put together as far as they
-touch different sentences, and that is tried first. After a round that gained nothing, and where the
-proposer has nothing new to say, 4 single edits of `operators` race along. A text may be at most 2.5
-times as long as the baseline; of equally good ones the shorter wins.
+Defaults: 4 variants a round (--small: 10), tried on 1 case, those that beat their parent there on
+2 more, and at most 2 of those that beat it on all 3 on the rest. Where several do, their changes
+are put together as far as they touch different sentences, and that is tried first. After a round
+that gained nothing, and where the proposer has nothing new to say, 4 single edits of `operators`
+race along. A text may be at most 2.5 times as long as the baseline; of equally good ones the
+shorter wins.
 
 Needs: a proposer, 1 call a round for all variants.
 
-Costs: 12 or 24 cells a round, and all cases for up to 2 survivors; it goes on until the budget
-ends.
+Costs: 4 to 24 cells a round, and all cases for up to 2 survivors; it goes on until the budget ends.
 """
 
 from __future__ import annotations
