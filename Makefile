@@ -64,36 +64,36 @@ test-extras: $(EXTRAS)/.ready  ## the generators that drive the packages gepa an
 	@$(EXTRAS)/bin/pytest -q -p no:xdist tests/self_improve/generators/test_packages.py
 
 generators: $(EXTRAS)/.ready  ## a search by every generator on two steps, and the table of them
-	@$(EXTRAS)/bin/python -m tests.generators_table
+	@$(EXTRAS)/bin/python -m tools.generators_table
 
 bench: $(READY)  ## measure speed and memory against a bare import, in one run
-	@$(BIN)/python -m tests.bench
-	@$(BIN)/python -m tests.bench_plan
-	@$(BIN)/python -m tests.bench_evaluator
-	@$(BIN)/python -m tests.bench_iteration
+	@$(BIN)/python -m tools.bench
+	@$(BIN)/python -m tools.bench_plan
+	@$(BIN)/python -m tools.bench_evaluator
+	@$(BIN)/python -m tools.bench_iteration
 
 samples: $(READY)  ## regenerate the bundled sample plans
-	@$(BIN)/python -m tests.samples
+	@$(BIN)/python -m tools.samples
 
 evaluator: $(READY)  ## regenerate the measured parts of docs/evaluator.md
-	@$(BIN)/python -m tests.evaluator_page
+	@$(BIN)/python -m tools.evaluator_page
 
 rubrics: $(READY)  ## take new versions of rubrics in: JSON schema, what each version says, docs/rubrics.md
 	@$(BIN)/python -m rubrics.schema
-	@$(BIN)/python -m tests.rubric_versions
-	@$(BIN)/python -m tests.rubric_table
+	@$(BIN)/python -m tools.rubric_versions
+	@$(BIN)/python -m tools.rubric_table
 
 calibrate: $(READY)  ## how often the verdict is wrong, on 2,000 relabelled comparisons
-	@$(BIN)/python -m tests.calibrate
+	@$(BIN)/python -m tools.calibrate
 
 recorded: $(READY)  ## replay the recorded history through today's step, and count the differences
-	@$(BIN)/python -m tests.recorded_table
+	@$(BIN)/python -m tools.recorded_table
 
 reexecution: $(READY)  ## run every step on every recorded plan, and write the table
-	@$(BIN)/python -m tests.reexecution_table
+	@$(BIN)/python -m tools.reexecution_table
 
 pages: $(READY)  ## regenerate docs/commands.md from the parsers
-	@$(BIN)/python -m tests.pages
+	@$(BIN)/python -m tools.pages
 
 COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 

@@ -9,8 +9,8 @@ from analysis.errors import AnalysisError
 from analysis.model_agent import ModelAgent
 from analysis.program_agent import PROGRAMS, ProgramAgent, installed
 from model_gateway.config import Catalogue
+from model_gateway.counsel import Counsel
 from model_gateway.ledger import Ledger
-from self_improve.counsel import Counsel
 
 SIMULATED = ("sim-analyst", "sim-critic")
 

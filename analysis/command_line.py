@@ -12,13 +12,13 @@ from analysis.errors import AnalysisError
 from analysis.phases import Phase
 from analysis.record import Record
 from model_gateway import arguments, config
+from model_gateway.counsel import Counsel, spent_in
 from model_gateway.errors import GatewayError
 from model_gateway.gateway import Gateway
 from model_gateway.ledger import Caps, Ledger
 from prompt_lab.claim import claim
 from prompt_lab.errors import LabError
 from prompt_lab.layout import Layout, find
-from self_improve.counsel import Counsel, spent_in
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 COUNSEL = "counsel"

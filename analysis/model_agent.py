@@ -7,8 +7,8 @@ from pydantic import BaseModel, Field
 from analysis.agent import AgentFailure, Brief, P
 from model_gateway.call import Call, R
 from model_gateway.config import Model
+from model_gateway.counsel import Counsel
 from model_gateway.material import block
-from self_improve.counsel import Counsel
 
 WISHES_SYSTEM_PROMPT = """\
 You prepare a review. The user message lists the files that may be read, one name a line, and \

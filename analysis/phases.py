@@ -6,9 +6,8 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 
-from analysis import pages, quotes
+from analysis import pages, prompts, quotes
 from analysis.agent import Agent, AgentFailure, Brief
 from analysis.errors import AnalysisError
 from analysis.record import (
@@ -81,8 +80,7 @@ ALL = (INSIGHT, CODE_REVIEW, SYNTHESIS, ASSESSMENT)
 
 def instructions(phase: Phase) -> str:
     """Return the prompt of a phase, a versioned file."""
-    place = resources.files("analysis") / "prompts" / f"{phase.prompt}.md"
-    return place.read_text(encoding="utf-8")
+    return prompts.read(phase.prompt)
 
 
 def digests() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,6 @@ from analysis.record import (
 )
 from prompt_lab.layout import Layout
 from prompt_lab.scores import Scores
-from self_improve.command_line import load
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,8 @@ def latest_synthesis(layout: Layout, step: str, *, before: Path | None = None) -
 def main(given: Sequence[str] | None = None) -> int:
     """Run the phase by itself and return the exit code."""
     # It measures, so that it stands above this: it is named and not imported.
-    run: Callable[[Sequence[str] | None], int] = load("analysis.preparing:main")
+    module = importlib.import_module("self_improve.iteration.prepare_analysis")
+    run: Callable[[Sequence[str] | None], int] = module.main
     return run(given)
 
 

@@ -25,7 +25,9 @@ RESERVATIONS, SURFACES, DONE, CELL_ROW = (
     "reservations.jsonl", "surfaces.json", "done.json", "row.json",
 )  # fmt: skip
 
-CellKey = tuple[str, int]
+CellKey = tuple[str, str, int]
+"""Plan, model and repeat: what makes two cells a pair."""
+RunCell = tuple[str, int]
 """A cell inside its run: the plan's name and the repeat."""
 
 
@@ -74,9 +76,9 @@ class Run:
             return None
         return facts if isinstance(facts, dict) else None
 
-    def rows(self) -> dict[CellKey, Row]:
+    def rows(self) -> dict[RunCell, Row]:
         """Return the last row of each cell: a torn last line is passed over."""
-        found: dict[CellKey, Row] = {}
+        found: dict[RunCell, Row] = {}
         for row in read_rows(self.path / OUTPUTS)[0]:
             plan, repeat = row.get("name"), row.get("repeat") or 0
             if isinstance(plan, str) and isinstance(repeat, int):
@@ -115,7 +117,7 @@ class RunWriter:
         timestamp = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         self._events.append({"timestamp": timestamp, "event": event, **facts})
 
-    def keep(self, cell: CellKey, folder: Path, row: Row) -> None:
+    def keep(self, cell: RunCell, folder: Path, row: Row) -> None:
         """Take over a cell's artifacts from `folder` as one directory, then append its row.
 
         The row also lies in the directory, so that a kill between the two steps loses nothing.
@@ -128,7 +130,7 @@ class RunWriter:
         # Not synced: it is found beside the artifacts, or the cell is replayed from the journal.
         self._rows.append(row)
 
-    def fail(self, cell: CellKey, folder: Path, row: Row) -> None:
+    def fail(self, cell: RunCell, folder: Path, row: Row) -> None:
         """Keep what a failed cell left under `failed/<plan>/<n>/`, then append its row."""
         plan, repeat = cell
         parent = self.run.path / "failed" / (plan if repeat == 0 else f"{plan}.{repeat}")

@@ -15,7 +15,7 @@ from model_gateway.jsonl import read_rows
 from prompt_lab import dataset
 from prompt_lab.layout import SPLITS, Layout, runs
 from prompt_lab.progress import readable
-from prompt_lab.record import EVENTS, CellKey, Run
+from prompt_lab.record import EVENTS, Run, RunCell
 
 _MOST_NAMED = 5
 
@@ -150,7 +150,7 @@ def _facts(run: Run) -> Counter[str]:
     )
 
 
-def _begun(run: Run) -> set[CellKey]:
+def _begun(run: Run) -> set[RunCell]:
     """Return the cells a run was to have: what meta.json says, or those that were started."""
     plans, repeats = run.meta.get("inputs"), run.meta.get("repeats")
     if isinstance(plans, dict) and isinstance(repeats, int):

@@ -26,7 +26,7 @@ class Command:
 COMMANDS = {
     "run": Command(
         help="re-execute one step on baseline plans, over models",
-        parser="self_improve.options:parser",
+        parser="self_improve.runner:parser",
         main="self_improve.runner:main",
     ),
     "steps": Command(
@@ -51,7 +51,7 @@ COMMANDS = {
     ),
     "iterate": Command(
         help="judge a change to a step's prompts, from a candidate to a pull request",
-        parser="self_improve.iteration.options:parser",
+        parser="self_improve.iteration.command_line:parser",
         main="self_improve.iteration.command_line:main",
     ),
     "generators": Command(
@@ -61,17 +61,17 @@ COMMANDS = {
     ),
     "optimize": Command(
         help="improve steps by iterations, each from the best so far",
-        parser="self_improve.optimizer.options:parser",
+        parser="self_improve.optimizer.command_line:parser",
         main="self_improve.optimizer.command_line:main",
     ),
     "full-plan": Command(
         help="regenerate whole plans with the best prompts, and compare",
-        parser="self_improve.full_plan.options:parser",
+        parser="self_improve.full_plan.command_line:parser",
         main="self_improve.full_plan.command_line:main",
     ),
     "rollback": Command(
         help="open the pull request that restores an earlier best of a step",
-        parser="self_improve.rollback.options:parser",
+        parser="self_improve.rollback.command_line:parser",
         main="self_improve.rollback.command_line:main",
     ),
     "rollout": Command(

@@ -72,7 +72,8 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
     # Everything else is imported now, so that --help and a wrong flag answer at once.
     from prompt_lab.errors import LabError
     from rubrics.errors import RubricError
-    from self_improve.errors import ImproveError, until_unread
+    from self_improve.errors import ImproveError
+    from self_improve.exits import until_unread
 
     try:
         return until_unread(lambda: _compare(options))
@@ -84,12 +85,14 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
 def _compare(options: argparse.Namespace) -> int:
     import json
 
+    from prompt_lab import run_names
     from rubrics import load
-    from self_improve import calibration, comparison_text, expectation, run_names
-    from self_improve.comparison import compare
+    from self_improve.comparison import text as comparison_text
+    from self_improve.comparison.comparison import compare
+    from self_improve.comparison.sides import measurer_for
     from self_improve.errors import UsageError
-    from self_improve.rubric_choice import rubric_for
-    from self_improve.sides import measurer_for
+    from self_improve.records.rubric_choice import rubric_for
+    from self_improve.verdict import expectation, noise
 
     lab = run_names.lab_of(options.prompt_lab_dir)
     is_baseline = options.before == [BASELINE]
@@ -101,20 +104,20 @@ def _compare(options: argparse.Namespace) -> int:
     declared = [expectation.parse(text, rubric) for text in options.expect]
     with measurer_for(rubric, options.baseline_dir, lab) as measurer:
         found = compare(
-            before, after, rubric, measurer, noise=calibration.find(rubric, load.FOLDER),
+            before, after, rubric, measurer, noise=noise.find(rubric, load.FOLDER),
             expectations=declared, claim="alike" if options.alike else "change",
             seed=options.seed, shown=options.examples,
         )  # fmt: skip
     expectation.check_scope(declared, found.verdict.models, found.verdict.plans)
     if options.csv:
-        from self_improve.comparison_table import table
+        from self_improve.comparison.table import table
 
         options.csv.write_text(table(found), encoding="utf-8")
     if options.markdown:
         options.markdown.write_text(comparison_text.page(found), encoding="utf-8")
     if options.svg:
         # Imported here because only a picture needs matplotlib, which takes a second.
-        from self_improve.comparison_plot import svg
+        from self_improve.comparison.plot import svg
 
         options.svg.write_text(svg(found, rubric), encoding="utf-8")
     if options.json:

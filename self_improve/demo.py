@@ -17,7 +17,9 @@ from pathlib import Path
 from prompt_lab import command_line as lab
 from prompt_lab.layout import Layout, runs
 from prompt_lab.record import Run
-from self_improve import git_command, host, patch, runner
+from self_improve import runner
+from self_improve.code import git, patch
+from self_improve.host import contract
 from self_improve.iteration import command_line as iteration
 
 STEP = "identify_potential_levers"
@@ -90,7 +92,7 @@ def _candidates(good: str) -> Iterator[tuple[str, str]]:
 
 def _pipeline(code: Path) -> str:
     """Make the pipeline's repository, unless it is there; return the prompt that it ships with."""
-    source = host.own_code() / "worker_plan"
+    source = contract.own_code() / "worker_plan"
     file = source / "steps" / f"{STEP}.py"
     good = _constant(file.read_text(encoding="utf-8"))
     if not (code / ".git").is_dir():
@@ -98,12 +100,10 @@ def _pipeline(code: Path) -> str:
         shutil.copytree(source, code / "worker_plan", ignore=shutil.ignore_patterns("__pycache__"))
         for name, change in patch.patched(code, {SURFACE: weakened(good)}).items():
             (code / name).write_bytes(change.after)
-        git_command.run(code.parent, "init", "--quiet", "--initial-branch=main", str(code))
-        git_command.run(code, "add", ".")
+        git.run(code.parent, "init", "--quiet", "--initial-branch=main", str(code))
+        git.run(code, "add", ".")
         author = ("-c", "user.name=Plumbline", "-c", "user.email=plumbline@localhost")
-        git_command.run(
-            code, *author, "commit", "--quiet", "-m", "The pipeline, with a weak prompt"
-        )
+        git.run(code, *author, "commit", "--quiet", "-m", "The pipeline, with a weak prompt")
     return good
 
 

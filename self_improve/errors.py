@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 
 _OWN = Path(__file__).parent
@@ -37,15 +34,3 @@ def located(error: BaseException) -> str:
     if place[0] is None or Path(place[0]).is_relative_to(_OWN):
         return f"{name}: {message}"
     return f"{name}: {message} ({place[0]}, line {place[1]})"
-
-
-def until_unread(command: Callable[[], int]) -> int:
-    """Return the exit code of a command; 0 if its reader has seen enough, as `head` does."""
-    try:
-        code = command()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # What still waits to be written would complain once more when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return code

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rubrics.rubric import Rubric
-    from self_improve.evaluation import Evaluation
-    from self_improve.store import Store
+    from self_improve.measures.evaluation import Evaluation
+    from self_improve.measures.store import Store
 
 BASELINE = "baseline-plan"
 OK, USAGE = 0, 2
@@ -78,7 +78,8 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
     # Everything else is imported now, so that --help and a wrong flag answer at once.
     from prompt_lab.errors import LabError
     from rubrics.errors import RubricError
-    from self_improve.errors import ImproveError, until_unread
+    from self_improve.errors import ImproveError
+    from self_improve.exits import until_unread
 
     try:
         return until_unread(lambda: _execute(options))
@@ -108,12 +109,13 @@ def _execute(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     import contextlib
 
+    from prompt_lab import run_names
+    from prompt_lab.baselines import beside
     from rubrics import load
-    from self_improve import evaluation, evaluation_tables, run_names, store
-    from self_improve.baselines import beside
     from self_improve.errors import UsageError
-    from self_improve.measure import Measurer
-    from self_improve.rubric_choice import rubric_for
+    from self_improve.measures import evaluation, evaluation_tables, store
+    from self_improve.measures.measurer import Measurer
+    from self_improve.records.rubric_choice import rubric_for
 
     if not options.runs:
         raise UsageError("Which run? Give its directory, or a number such as 131 or 1/31.")
@@ -141,7 +143,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _write(options: argparse.Namespace, found: Evaluation) -> None:
-    from self_improve import evaluation_tables
+    from self_improve.measures import evaluation_tables
 
     if options.csv:
         options.csv.write_text(evaluation_tables.table(found), encoding="utf-8")
@@ -150,7 +152,7 @@ def _write(options: argparse.Namespace, found: Evaluation) -> None:
 
 
 def _explain(name: str, paths: Sequence[Path], rubric: Rubric, *, as_json: bool) -> int:
-    from self_improve import explanation
+    from self_improve.measures import explanation
 
     if as_json:
         import json
@@ -175,8 +177,8 @@ def _explain(name: str, paths: Sequence[Path], rubric: Rubric, *, as_json: bool)
 def _metrics() -> str:
     import inspect
 
-    from self_improve.metric import parameters
-    from self_improve.metric_catalogue import catalogue
+    from self_improve.measures.catalogue import catalogue
+    from self_improve.measures.metric import parameters
 
     parts = []
     for name, metric in catalogue().items():

@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
     # Everything else is imported now, so that --help and a wrong flag answer at once.
     from prompt_lab.errors import LabError
     from rubrics.errors import RubricError
-    from self_improve.errors import ImproveError, until_unread
+    from self_improve.errors import ImproveError
+    from self_improve.exits import until_unread
 
     try:
         return until_unread(lambda: _execute(options))
@@ -65,12 +66,13 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
 
 
 def _execute(options: argparse.Namespace) -> int:
-    from prompt_lab import atomic, layout
+    from prompt_lab import atomic, layout, run_names
     from rubrics import load
-    from self_improve import calibration, repeated_runs, run_names
+    from self_improve.comparison import repeated_runs
+    from self_improve.comparison.sides import measured, measurer_for
     from self_improve.errors import UsageError
-    from self_improve.rubric_choice import rubric_for
-    from self_improve.sides import measured, measurer_for
+    from self_improve.records.rubric_choice import rubric_for
+    from self_improve.verdict import noise as calibration
 
     lab = run_names.lab_of(options.prompt_lab_dir)
     batches = [

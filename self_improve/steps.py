@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from self_improve.step_listing import Listing
+    from self_improve.runs.step_listing import Listing
 
 EXAMPLES = """\
 examples:
@@ -58,8 +58,8 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
 
     from model_gateway.errors import GatewayError
     from prompt_lab.errors import LabError
-    from self_improve import step_listing
     from self_improve.errors import ImproveError
+    from self_improve.runs import step_listing
 
     try:
         listing = asyncio.run(step_listing.make(options))

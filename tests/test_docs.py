@@ -14,7 +14,7 @@ import pytest
 
 from self_improve import command_line
 from self_improve.command_line import COMMANDS
-from tests import pages
+from tools import pages
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -7,18 +7,21 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 from pydantic import TypeAdapter, ValidationError
 
 from worker_plan.errors import ArtifactError
 
-if TYPE_CHECKING:
-    from worker_plan.step import Step
-
 T = TypeVar("T")
 _MOST_ERRORS = 3
 _NUMBER = "<n>"
+
+
+class Reader(Protocol):
+    """What reads artifacts: a step, which knows the directory of its plan."""
+
+    run_dir: str
 
 
 class Artifact(Generic[T]):
@@ -30,14 +33,14 @@ class Artifact(Generic[T]):
     that lists all items comes after them.
     """
 
-    owner: type[Step]
+    owner: type[Any]
 
     def __init__(self, name: str, load: Callable[[str], T], dump: Callable[[T], str]) -> None:
         self.name = name
         self._load = load
         self._dump = dump
 
-    def __set_name__(self, owner: type[Step], attribute: str) -> None:
+    def __set_name__(self, owner: type[Any], attribute: str) -> None:
         self.owner = owner
 
     @property
@@ -105,8 +108,8 @@ class Input(Generic[T]):
     @overload
     def __get__(self, step: Artifact[Any] | None, owner: type[Any]) -> Input[T]: ...
     @overload
-    def __get__(self, step: Step, owner: type[Any]) -> T: ...
-    def __get__(self, step: Artifact[Any] | Step | None, owner: type[Any]) -> Input[T] | T:
+    def __get__(self, step: Reader, owner: type[Any]) -> T: ...
+    def __get__(self, step: Artifact[Any] | Reader | None, owner: type[Any]) -> Input[T] | T:
         """Return the artifact's value in the plan that `step` works on."""
         if step is None or isinstance(step, Artifact):
             return self

@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
     # Everything else is imported now, so that --help answers at once.
     from self_improve.benchmark import campaign, figures, report
     from self_improve.benchmark.landscapes import REPORTED, TUNED
-    from self_improve.benchmark.standings import standings
+    from self_improve.benchmark.ranking import standings
     from self_improve.errors import ImproveError, UsageError
 
     try:

@@ -16,11 +16,11 @@ from typing import Any
 
 from model_gateway.jsonl import Appender, read_rows
 from prompt_lab import unzip
-from self_improve.benchmark import landscapes, making
+from self_improve.benchmark import landscapes, provenance
 from self_improve.benchmark.landscapes import Landscape
-from self_improve.benchmark.resuming import Resumed, resume
-from self_improve.benchmark.searching import Bench, Result
-from self_improve.benchmark.standings import ORACLE
+from self_improve.benchmark.ranking import ORACLE
+from self_improve.benchmark.resume_check import Resumed, resume
+from self_improve.benchmark.searches import Bench, Result
 from self_improve.errors import ImproveError, UsageError
 from self_improve.generators import catalogue
 
@@ -100,7 +100,7 @@ def run(
         ImproveError: searches broke; all others were run and kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    made_with = making.today().to_row()
+    made_with = provenance.today().to_row()
     done: dict[Task, dict[str, Any]] = {
         Task(**row["task"]): row["result"]
         for row in read_rows(folder / RESULTS)[0]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from self_improve.benchmark.resuming import Resumed
-from self_improve.benchmark.standings import SHARES, Estimate, Standing, Standings
+from self_improve.benchmark.ranking import SHARES, Estimate, Standing, Standings
+from self_improve.benchmark.resume_check import Resumed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,8 +14,8 @@ from typing import Any
 
 from model_gateway.config import Model, Price
 from model_gateway.providers.simulated.persona import PERSONAS
-from self_improve.generators.pieces import joined, split
-from self_improve.generators.trial import Case
+from self_improve.search.pieces import joined, split
+from self_improve.search.trial import Case
 
 TUNED = range(100)
 """Landscapes for trying things out while a generator is being written; never reported."""

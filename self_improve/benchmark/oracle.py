@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from self_improve.generators.pieces import Piece, joined, numbers, split
-from self_improve.generators.trial import Proposal, Scored, Trial
+from self_improve.search.pieces import Piece, joined, numbers, split
+from self_improve.search.trial import Proposal, Scored, Trial
 
 _EXAMPLES = (
     "Whoever signs the first grazing lease sets the rent for all who come later, and none of the "

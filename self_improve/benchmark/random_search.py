@@ -7,9 +7,9 @@ cases; nothing is learnt from any score.
 
 from __future__ import annotations
 
-from self_improve.generators import proposing
 from self_improve.generators.operators import ALL
-from self_improve.generators.trial import Proposal, Trial
+from self_improve.search import proposer_calls
+from self_improve.search.trial import Proposal, Trial
 
 MOST_EDITS = 4
 _TRIES = 40
@@ -23,7 +23,7 @@ class RandomSearch:
     async def search(self, trial: Trial) -> None:
         """Edit and score until the budget is used up."""
         [base] = await trial.score([trial.baseline], trial.cases)
-        examples = proposing.demonstrations(base.outcomes.values())
+        examples = proposer_calls.demonstrations(base.outcomes.values())
         while True:
             proposal = _edited(trial, examples)
             if proposal is None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from self_improve.benchmark import making, prose
+from self_improve.benchmark import page_text, provenance
 from self_improve.benchmark.landscapes import REPORTED, TUNED
-from self_improve.benchmark.resuming import Resumed
-from self_improve.benchmark.searching import Result
-from self_improve.benchmark.standings import (
+from self_improve.benchmark.ranking import (
     SHARES,
     Contest,
     Estimate,
@@ -18,6 +16,8 @@ from self_improve.benchmark.standings import (
     contest,
     difference,
 )
+from self_improve.benchmark.resume_check import Resumed
+from self_improve.benchmark.searches import Result
 from self_improve.generators import catalogue
 
 HOUSE = "reflective"
@@ -38,15 +38,15 @@ def page(
         for name, question in drawn
     )
     parts = [
-        prose.TOP.format(
+        page_text.TOP.format(
             command=command,
             searches=len(results),
             landscapes=len(found.landscapes),
             budget=found.budget,
-            rubric=making.today().rubric,
+            rubric=provenance.today().rubric,
             minutes=math.ceil(sum(one.seconds for one in results) / 60),
         ),
-        prose.HOW.format(
+        page_text.HOW.format(
             tuned=_range(TUNED),
             reported=_range(REPORTED),
             numbers=_numbers(found.landscapes),
@@ -62,8 +62,8 @@ def page(
         _second(found),
         "### Killed and resumed\n\n" + _resumed(resumed),
         "## The figures\n\n" + figures,
-        prose.LIST + "\n\n" + _listed(),
-        prose.SCOPE,
+        page_text.LIST + "\n\n" + _listed(),
+        page_text.SCOPE,
     ]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -133,7 +133,7 @@ def _resumed(resumed: Sequence[Resumed]) -> str:
     ]  # fmt: skip
     head = ["generator", "landscape", "killed", "calls made again", "calls beyond the unkilled",
             "same end"]  # fmt: skip
-    return prose.RESUME + "\n\n" + _markdown(head, rows)
+    return page_text.RESUME + "\n\n" + _markdown(head, rows)
 
 
 def _house(found: Standings, results: Sequence[Result]) -> str:
@@ -156,7 +156,7 @@ def _house(found: Standings, results: Sequence[Result]) -> str:
     pairs = contest(results, HOUSE, better.generator, 0.8, found.reachable)
     later = difference(results, HOUSE, better.generator, 0.8, found.reachable)
     by_area = "more" if house.area.value > better.area.value else "less"
-    return prose.HOUSE.format(
+    return page_text.HOUSE.format(
         half=_reached(house.cells_to[0.5], found.budget),
         other_half=_reached(better.cells_to[0.5], found.budget),
         other=better.generator, ours=_reached(ours, found.budget),
@@ -232,7 +232,7 @@ def _advice(found: Standings) -> str:
             f"{', '.join(weaker) or 'none'}. Not told apart from it by these intervals: "
             f"{', '.join(unclear) or 'none'}. Do not pay for these on such a landscape."
         )
-    return "\n".join(told) + "\n\n" + prose.ADVICE
+    return "\n".join(told) + "\n\n" + page_text.ADVICE
 
 
 def _reached(one: Estimate, most: float) -> str:

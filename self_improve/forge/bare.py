@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from self_improve import git_command
-from self_improve.checkout import identity
+from self_improve.code import git
+from self_improve.code.checkout import identity
+from self_improve.code.git import GitError
 from self_improve.forge.forge import RefusedError
-from self_improve.git_command import GitError
 
 _MADE = "plumbline-made"
 
@@ -22,7 +22,7 @@ class Bare:
     def make(self) -> None:
         """Make it, or complete what a killed command left."""
         if not self.is_made:
-            git_command.run(
+            git.run(
                 self.path.parent, "init", "--quiet", "--bare", "--initial-branch=main",
                 str(self.path),
             )  # fmt: skip
@@ -86,4 +86,4 @@ class Bare:
 
     def _git(self, *words: str) -> str:
         where = {"GIT_DIR": str(self.path), **identity("Plumbline")}
-        return git_command.run(self.path, *words, environment=where)
+        return git.run(self.path, *words, environment=where)

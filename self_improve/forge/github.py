@@ -9,8 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from prompt_lab.markup import page, plain_line
 from self_improve.forge.forge import (
     CONTEXT,
+    LONGEST_BODY,
     LONGEST_DESCRIPTION,
     LONGEST_TITLE,
     MovedError,
@@ -26,7 +28,6 @@ from self_improve.forge.forge import (
 )
 from self_improve.forge.github_access import Access, from_environment
 from self_improve.forge.github_errors import judge
-from self_improve.forge.markup import page, plain_line
 from self_improve.forge.patience import Later, Patience
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class GitHubForge:
             return self._facts(
                 self._repo.create_pull(
                     base=base, head=branch, title=plain_line(title, most=LONGEST_TITLE),
-                    body=page(body),
+                    body=page(body, most=LONGEST_BODY),
                 )
             )  # fmt: skip
 
@@ -119,11 +120,13 @@ class GitHubForge:
     def write_body(self, number: int, body: str) -> None:
         """Set the text of a pull request."""
         what = f"the text of pull request {number}"
-        self._ask(what, lambda: self._repo.get_pull(number).edit(body=page(body)))
+        self._ask(
+            what, lambda: self._repo.get_pull(number).edit(body=page(body, most=LONGEST_BODY))
+        )
 
     def comment(self, number: int, marker: str, body: str) -> None:
         """Write our one comment with this marker: a new one, or the old one updated in place."""
-        whole = page(f"<!-- plumbline:{checked_marker(marker)} -->\n{body}")
+        whole = page(f"<!-- plumbline:{checked_marker(marker)} -->\n{body}", most=LONGEST_BODY)
 
         def written() -> None:
             for found, comment in self._own_comments(number):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from prompt_lab.markup import plain_line
 from self_improve.forge.forge import (
     ForgeError,
     MissingError,
@@ -14,7 +15,6 @@ from self_improve.forge.forge import (
     RefusedError,
     UnreachableError,
 )
-from self_improve.forge.markup import plain_line
 from self_improve.forge.patience import Later
 
 _SECONDARY_WAIT = 60.0  # What GitHub asks for where it names no time.

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from self_improve import git_command
-from self_improve.checkout import alone
+from prompt_lab.markup import page, plain_line
+from self_improve.code import git
+from self_improve.code.checkout import alone
+from self_improve.code.git import GitError
 from self_improve.forge.bare import Bare
 from self_improve.forge.forge import (
+    LONGEST_BODY,
     LONGEST_DESCRIPTION,
     LONGEST_TITLE,
     ForgeError,
@@ -24,10 +27,8 @@ from self_improve.forge.forge import (
     checked_label,
     checked_marker,
 )
-from self_improve.forge.markup import page, plain_line
 from self_improve.forge.pages import Front, Pages
 from self_improve.forge.remote import Remote
-from self_improve.git_command import GitError
 
 
 class LocalForge:
@@ -60,7 +61,7 @@ class LocalForge:
         self._begin()
         try:
             ref = f"refs/heads/{base}^{{commit}}"
-            own = git_command.run(repository, "rev-parse", "--verify", "--quiet", ref)
+            own = git.run(repository, "rev-parse", "--verify", "--quiet", ref)
             self._remote.push(repository, base, own)
         except MovedError:
             pass  # What was merged here is not in the local branch yet.
@@ -104,7 +105,7 @@ class LocalForge:
                     state=PullState.open, branch=branch, base=base,
                     head=self._addition(branch, base),
                 )  # fmt: skip
-                self._pages.write_pull(front, page(body))
+                self._pages.write_pull(front, page(body, most=LONGEST_BODY))
                 there = self._pull(number)
             return self._write(replace(there, labels=_united(there.labels, added)))
 
@@ -126,13 +127,13 @@ class LocalForge:
     def write_body(self, number: int, body: str) -> None:
         """Set the text of a pull request."""
         with self._alone():
-            self._write(replace(self._pull(number), body=page(body)))
+            self._write(replace(self._pull(number), body=page(body, most=LONGEST_BODY)))
 
     def comment(self, number: int, marker: str, body: str) -> None:
         """Write our one comment with this marker: a new one, or the old one updated in place."""
         with self._alone():
             self._pull(number)
-            self._pages.write_comment(number, checked_marker(marker), page(body))
+            self._pages.write_comment(number, checked_marker(marker), page(body, most=LONGEST_BODY))
 
     def comments(self, number: int) -> dict[str, str]:
         """Return the texts of our comments by their markers."""

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from self_improve import git_command
+from self_improve.code import git
+from self_improve.code.git import GitError
 from self_improve.forge.forge import (
     ForgeError,
     MissingError,
@@ -16,7 +17,6 @@ from self_improve.forge.forge import (
     UnreachableError,
     checked_commit,
 )
-from self_improve.git_command import GitError
 
 KEPT = "refs/plumbline"
 
@@ -98,7 +98,7 @@ class Remote:
             repository, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc",
             "--", self.address, f"+{ref}:{kept}",
         )  # fmt: skip
-        return git_command.run(repository, "rev-parse", "--verify", f"{kept}^{{commit}}")
+        return git.run(repository, "rev-parse", "--verify", f"{kept}^{{commit}}")
 
     def _checked(self, ref: str) -> str:
         if not ref.isprintable() or _NO_REF.search(ref):
@@ -107,7 +107,7 @@ class Remote:
 
     def _git(self, repository: Path, *words: str) -> str:
         try:
-            return git_command.run(
+            return git.run(
                 repository, *words, settings=[*_SETTINGS, *self.settings], seconds=self.seconds
             )
         except GitError as error:

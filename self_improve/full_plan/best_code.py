@@ -10,10 +10,10 @@ from typing import Any
 from model_gateway.attempt import digest_of
 from prompt_lab.layout import Layout
 from prompt_lab.scores import Best, Scores
-from self_improve import git_command, patch
+from self_improve.code import git, patch
+from self_improve.code.git import GitError
+from self_improve.code.worktree import Worktree, Worktrees
 from self_improve.errors import UsageError
-from self_improve.git_command import GitError
-from self_improve.worktree import Worktree, Worktrees
 
 PUT_IN, IN_BASE = "put in", "in the base already"
 
@@ -137,8 +137,8 @@ def _files(start: Worktree, commit: str, taken: Mapping[str, Sequence[str]]) -> 
         UsageError: one of them was changed in the base since, or by another best candidate.
         GitError: the commit is not there.
     """
-    common = git_command.run(start.path, "merge-base", start.commit, commit)
-    told = git_command.run(start.path, "diff", "--name-only", "--no-renames", "-z", common, commit)
+    common = git.run(start.path, "merge-base", start.commit, commit)
+    told = git.run(start.path, "diff", "--name-only", "--no-renames", "-z", common, commit)
     found = []
     for name in filter(None, told.split("\0")):
         then, now, wanted = (_blob(start.path, at, name) for at in (common, start.commit, commit))
@@ -151,7 +151,7 @@ def _files(start: Worktree, commit: str, taken: Mapping[str, Sequence[str]]) -> 
 
 
 def _blob(folder: Path, commit: str, name: str) -> str | None:
-    row = git_command.run(folder, "ls-tree", "--full-tree", commit, "--", name)
+    row = git.run(folder, "ls-tree", "--full-tree", commit, "--", name)
     return row.split("\t")[0] or None
 
 

@@ -14,17 +14,17 @@ from prompt_lab.layout import Layout
 from prompt_lab.record import Run
 from rubrics import load
 from rubrics.rubric import Rubric
-from self_improve import calibration, comparability
-from self_improve.fitness import quality
-from self_improve.full_plan.place import REPORT
-from self_improve.full_plan.regenerating import Regenerated
-from self_improve.full_plan.stored import Usage, usage_in
-from self_improve.host import Host
+from self_improve.comparison import comparability
+from self_improve.comparison.sides import measured, measurer_for
+from self_improve.full_plan.baseline import Usage, usage_in
+from self_improve.full_plan.folder import REPORT
+from self_improve.full_plan.regeneration import Regenerated
+from self_improve.host.contract import Host
 from self_improve.iteration.checks import lost_gates
-from self_improve.measured import MeasuredCell
-from self_improve.sides import measured, measurer_for
-from self_improve.terms import Terms
-from self_improve.verdict import Verdict, decide
+from self_improve.measures.fitness import quality
+from self_improve.measures.measured import MeasuredCell
+from self_improve.verdict import Verdict, decide, noise
+from self_improve.verdict.terms import Terms
 
 Row = dict[str, Any]
 _PER_ITEM = "<n>"
@@ -125,7 +125,7 @@ def _of_step(run: Run, old: Run | None, rubric: Rubric, layout: Layout, seed: in
         both = measured(before, [run.path], measurer, baseline=old is None)
     pairing = both.pairing
     terms = Terms(
-        rubric=rubric, noise=calibration.find(rubric, load.FOLDER), together=together, seed=seed
+        rubric=rubric, noise=noise.find(rubric, load.FOLDER), together=together, seed=seed
     )
     kinds = {one.evidence for one in (*both.before, *both.after)}
     evidence = next((k for k in ("simulated", "historical") if k in kinds), "real")

@@ -15,9 +15,9 @@ from model_gateway.ledger import Caps
 from prompt_lab import layout
 from prompt_lab.layout import SPLITS, Layout
 from prompt_lab.record import file_digest
-from self_improve import host, plans
 from self_improve.errors import UsageError
-from self_improve.preparation import Wanted
+from self_improve.host import contract, plans
+from self_improve.runs.preparation import Wanted
 
 _JUDGE, _SIM_JUDGE = "haiku", "sim-judge"
 
@@ -114,7 +114,7 @@ def request_of(options: argparse.Namespace) -> Request:
         catalogue=catalogue,
         model=model,
         plans=plans_named([*options.plan, *(n for n in named if n)], lab, options.split),
-        code=(options.repo or host.own_code()).expanduser().resolve(),
+        code=(options.repo or contract.own_code()).expanduser().resolve(),
         base=options.base or "HEAD",
         judge=judge_named(options.judge, catalogue, simulated=model.is_simulated),
         regenerate_baseline=options.regenerate_baseline,

@@ -20,11 +20,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from self_improve.generators import proposing
-from self_improve.generators.population import in_turn
-from self_improve.generators.proposing import Variant
-from self_improve.generators.racing import affordable, confirm, sample
-from self_improve.generators.trial import Outcome, Proposal, Trial
+from self_improve.search import proposer_calls
+from self_improve.search.population import in_turn
+from self_improve.search.proposer_calls import Variant
+from self_improve.search.racing import affordable, confirm, sample
+from self_improve.search.trial import Outcome, Proposal, Trial
 
 SUBSAMPLES, DEMONSTRATIONS, PROMPTS, CASES, CONFIRMED = 5, 5, 50, 3, 5
 _SMALL_PROMPTS = 20
@@ -39,7 +39,7 @@ class Ape:
     async def search(self, trial: Trial) -> None:
         """Induce, score on a few cases, and confirm the best."""
         [base] = await trial.score([trial.baseline], trial.cases)
-        pairs = proposing.good(base.outcomes.values())
+        pairs = proposer_calls.good(base.outcomes.values())
         if not pairs:
             trial.note("no output of the baseline is worth inducing anything from")
             return
@@ -59,11 +59,11 @@ class Ape:
         ]
         wanted = [(n % SUBSAMPLES, n // SUBSAMPLES + 1) for n in range(count)]
         calls = [
-            proposing.question(
+            proposer_calls.question(
                 f"subsample_{place + 1}/{n}",
                 self.name,
-                proposing.aims(trial),
-                proposing.demonstrated(shown[place], _LONGEST),
+                proposer_calls.aims(trial),
+                proposer_calls.demonstrated(shown[place], _LONGEST),
                 f"The text to write has the id {in_turn(trial, place)}.",
                 schema=Variant,
             )

@@ -12,7 +12,7 @@ from importlib import resources
 
 from self_improve import generators
 from self_improve.errors import UsageError
-from self_improve.generators.trial import Generator
+from self_improve.search.trial import Generator
 
 _MARK = re.compile(r"^GENERATOR = ", re.MULTILINE)
 _PARAGRAPH = re.compile(r"^([A-Z][a-z]+): (.*)", re.DOTALL)

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from self_improve.generators.bridge import Bridge, needs
 from self_improve.generators.dspy_program import DEMONSTRATIONS, TRAIN, VALIDATION, DspyTask
-from self_improve.generators.trial import Trial
+from self_improve.search.thread_bridge import Bridge, needs
+from self_improve.search.trial import Trial
 
 NAME = "dspy-bootstrap"
 

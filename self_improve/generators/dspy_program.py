@@ -13,10 +13,10 @@ from pydantic import BaseModel, Field, create_model
 
 from model_gateway.call import Call
 from model_gateway.material import block
-from self_improve.generators import proposing
-from self_improve.generators.bridge import Bridge
-from self_improve.generators.proposing import REPLY_TOKENS
-from self_improve.generators.trial import Case, Outcome, Proposal, Trial
+from self_improve.search import proposer_calls
+from self_improve.search.proposer_calls import REPLY_TOKENS
+from self_improve.search.thread_bridge import Bridge
+from self_improve.search.trial import Case, Outcome, Proposal, Trial
 
 TRAIN, VALIDATION = "train", "validation"
 DEMONSTRATIONS = 4
@@ -110,7 +110,7 @@ class DspyTask:
         self._asked += 1
         outputs = list(signature.output_fields)
         parts = [
-            proposing.named(self._surface_of(str(value)), str(value))
+            proposer_calls.named(self._surface_of(str(value)), str(value))
             if name == _BASIC
             else block(name, str(value))
             for name, value in inputs.items()
@@ -144,14 +144,14 @@ class DspyTask:
         cases: list[Case] = list(self._cases.values()) if name == VALIDATION else []
         [scored] = self._bridge.score([proposal], cases or [self._cases[place]])
         outcome = scored.outcomes[place]
-        written = "\n".join(proposing.demonstrations([outcome])[:_LINES])
+        written = "\n".join(proposer_calls.demonstrations([outcome])[:_LINES])
         return written, outcome.score or 0.0
 
     def _texts(self, texts: Sequence[str], lines: Sequence[str]) -> dict[str, str]:
         """Return the texts by surface, with demonstrations quoted behind the longest."""
         found = dict(zip(self._trial.searched, texts, strict=True))
-        main = proposing.main_surface(self._trial)
-        return {**found, main: proposing.quoted(found[main], dict.fromkeys(lines))}
+        main = proposer_calls.main_surface(self._trial)
+        return {**found, main: proposer_calls.quoted(found[main], dict.fromkeys(lines))}
 
     def _admitted(self, texts: dict[str, str], lines: Sequence[str]) -> Proposal | None:
         key = self._key(texts)
@@ -169,7 +169,7 @@ class DspyTask:
 
 def _schema(outputs: Sequence[str]) -> type[BaseModel]:
     if list(outputs) == [_PROPOSED]:
-        return proposing.Variant
+        return proposer_calls.Variant
     fields: dict[str, Any] = {
         name: (str, Field(default="", description="Plain text.")) for name in outputs
     }

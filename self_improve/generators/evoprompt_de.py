@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from self_improve.generators import population, proposing
-from self_improve.generators.proposing import Variant
-from self_improve.generators.racing import confirm, has_room, ranked, sample
-from self_improve.generators.trial import Proposal, Scored, Trial
+from self_improve.search import population, proposer_calls
+from self_improve.search.proposer_calls import Variant
+from self_improve.search.racing import confirm, has_room, ranked, sample
+from self_improve.search.trial import Proposal, Scored, Trial
 
 MEMBERS, GENERATIONS, CASES, CONFIRMED = 10, 10, 3, 3
 _FEWEST = 3
@@ -71,11 +71,11 @@ class EvoPromptDe:
             one, two = trial.random.sample(others, 2)
             donors.append((slots[one], slots[two], best, slots[place]))
         calls = [
-            proposing.question(
+            proposer_calls.question(
                 f"generation_{generation}/{place}",
                 "evoprompt_de",
-                proposing.aims(trial),
-                *(proposing.named(surface, one.proposal.texts[surface]) for one in shown),
+                proposer_calls.aims(trial),
+                *(proposer_calls.named(surface, one.proposal.texts[surface]) for one in shown),
                 schema=Trialled,
             )
             for place, shown in enumerate(donors)

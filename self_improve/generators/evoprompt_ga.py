@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from self_improve.generators import population, proposing
-from self_improve.generators.proposing import Variant
-from self_improve.generators.racing import affordable, confirm, ranked, sample
-from self_improve.generators.trial import Proposal, Scored, Trial
+from self_improve.search import population, proposer_calls
+from self_improve.search.proposer_calls import Variant
+from self_improve.search.racing import affordable, confirm, ranked, sample
+from self_improve.search.trial import Proposal, Scored, Trial
 
 MEMBERS, GENERATIONS, CASES, CONFIRMED = 10, 10, 3, 3
 
@@ -63,11 +63,11 @@ class EvoPromptGa:
         self, trial: Trial, couples: list[tuple[Scored, Scored]], surface: str, generation: int
     ) -> list[Proposal]:
         calls = [
-            proposing.question(
+            proposer_calls.question(
                 f"generation_{generation}/{n}",
                 "evoprompt_ga",
-                proposing.aims(trial),
-                *(proposing.named(surface, one.proposal.texts[surface]) for one in couple),
+                proposer_calls.aims(trial),
+                *(proposer_calls.named(surface, one.proposal.texts[surface]) for one in couple),
                 schema=Child,
             )
             for n, couple in enumerate(couples, start=1)

@@ -22,10 +22,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model_gateway.material import json_block
-from self_improve.generators import proposing
-from self_improve.generators.proposing import Variant
-from self_improve.generators.racing import affordable
-from self_improve.generators.trial import Case, Outcome, Proposal, Scored, Trial
+from self_improve.search import proposer_calls
+from self_improve.search.proposer_calls import Variant
+from self_improve.search.racing import affordable
+from self_improve.search.trial import Case, Outcome, Proposal, Scored, Trial
 
 MINIBATCH, SIDE_BY_SIDE = 3, 3
 PERFECT = 0.999
@@ -71,13 +71,13 @@ class Gepa:
         self, trial: Trial, attempts: Sequence[_Attempt], number: int
     ) -> list[tuple[_Attempt, Proposal]]:
         calls = [
-            proposing.question(
+            proposer_calls.question(
                 f"reflection_{number}/{n}",
                 self.name,
-                proposing.aims(trial),
-                proposing.named(one.surface, one.parent.proposal.texts[one.surface]),
+                proposer_calls.aims(trial),
+                proposer_calls.named(one.surface, one.parent.proposal.texts[one.surface]),
                 traces([one.parent.outcomes[case.id] for case in one.cases]),
-                proposing.feedback(one.parent.outcomes[case.id] for case in one.cases),
+                proposer_calls.feedback(one.parent.outcomes[case.id] for case in one.cases),
                 schema=Variant,
             )
             for n, one in enumerate(attempts)
@@ -146,7 +146,7 @@ def chosen(trial: Trial, pool: Sequence[Scored]) -> Scored:
 def traces(outcomes: Sequence[Outcome]) -> str:
     """Return what was given and written in some cases, for reflection."""
     rows = [
-        proposing.pair(outcome, _LONGEST)
+        proposer_calls.pair(outcome, _LONGEST)
         | {
             "score": None if outcome.score is None else round(outcome.score, 2),
             "failure": outcome.failure,

@@ -25,10 +25,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_gateway.material import json_block
-from self_improve.generators import proposing
-from self_improve.generators.bridge import Bridge, needs
-from self_improve.generators.proposing import Variant
-from self_improve.generators.trial import Case, Outcome, Proposal, Trial
+from self_improve.search import proposer_calls
+from self_improve.search.proposer_calls import Variant
+from self_improve.search.thread_bridge import Bridge, needs
+from self_improve.search.trial import Case, Outcome, Proposal, Trial
 
 NAME = "gepa-package"
 MINIBATCH = 3
@@ -146,13 +146,13 @@ class _Adapter:
         texts: dict[str, str] = {}
         for surface in components_to_update:
             self._asked += 1
-            call = proposing.question(
+            call = proposer_calls.question(
                 f"reflection_{self._asked}",
                 "gepa",
-                proposing.aims(self._trial),
-                proposing.named(surface, candidate[surface]),
+                proposer_calls.aims(self._trial),
+                proposer_calls.named(surface, candidate[surface]),
                 json_block("traces", list(reflective_dataset[surface])),
-                proposing.feedback(self._shown),
+                proposer_calls.feedback(self._shown),
                 schema=Variant,
             )
             reply = self._bridge.ask(NAME, call)
@@ -178,7 +178,7 @@ class _Adapter:
 
 
 def _record(outcome: Outcome) -> dict[str, Any]:
-    told = proposing.pair(outcome, _LONGEST)
+    told = proposer_calls.pair(outcome, _LONGEST)
     found = [f"{flaw.metric} in {flaw.field}: {flaw.quote}" for flaw in outcome.flaws]
     return {
         "Inputs": told["plan"],

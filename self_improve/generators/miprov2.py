@@ -28,10 +28,10 @@ from dataclasses import dataclass, field
 import optuna
 
 from model_gateway.material import json_block
-from self_improve.generators import proposing
-from self_improve.generators.proposing import Variant
-from self_improve.generators.racing import has_room
-from self_improve.generators.trial import Proposal, Scored, Trial
+from self_improve.search import proposer_calls
+from self_improve.search.proposer_calls import Variant
+from self_improve.search.racing import has_room
+from self_improve.search.trial import Proposal, Scored, Trial
 
 AUTO = {"light": 6, "medium": 12, "heavy": 18}
 FULL_EVERY = 5
@@ -122,17 +122,17 @@ class MiproV2:
     ) -> dict[str, list[Proposal]]:
         """Return the baseline and proposals that change one surface, by that surface."""
         plans = [outcome.plan[:_LONGEST] for outcome in base.outcomes.values()]
-        good = proposing.demonstrations(base.outcomes.values())[:_SUMMARY]
+        good = proposer_calls.demonstrations(base.outcomes.values())[:_SUMMARY]
         wanted = [(surface, n) for surface in trial.searched for n in range(1, count)]
         calls = [
-            proposing.question(
+            proposer_calls.question(
                 f"instruction_{n}/{surface}",
                 "mipro",
-                proposing.aims(trial),
-                proposing.named(surface, trial.baseline.texts[surface]),
+                proposer_calls.aims(trial),
+                proposer_calls.named(surface, trial.baseline.texts[surface]),
                 json_block("plans", trial.random.sample(plans, min(2, len(plans)))),
                 json_block("outputs", good),
-                proposing.feedback(base.worst(_SUMMARY)),
+                proposer_calls.feedback(base.worst(_SUMMARY)),
                 f"Hint: {TIPS[n % len(TIPS)]}",
                 schema=Variant,
             )
@@ -154,7 +154,7 @@ class MiproV2:
 
 def demonstration_sets(trial: Trial, base: Scored, count: int) -> list[tuple[str, ...]]:
     """Return sets of texts that the step wrote where it did well; the first set is empty."""
-    good = proposing.demonstrations(base.outcomes.values())
+    good = proposer_calls.demonstrations(base.outcomes.values())
     sets: list[tuple[str, ...]] = [()]
     for _ in range(count - 1):
         drawn = tuple(trial.random.sample(good, min(DEMONSTRATIONS, len(good))))
@@ -196,8 +196,8 @@ def _joined(trial: Trial, space: _Space, choice: Choice) -> Proposal | None:
     if choice not in space.made:
         demos = space.demonstrations[choice[-1]]
         texts = {s: own[n] for (s, own), n in zip(space.texts.items(), choice, strict=False)}
-        main = proposing.main_surface(trial)
-        texts[main] = proposing.quoted(texts[main], demos)
+        main = proposer_calls.main_surface(trial)
+        texts[main] = proposer_calls.quoted(texts[main], demos)
         space.made[choice] = trial.admit(
             texts, operator="instruction and demonstrations", parents=[trial.baseline],
             change=f"a combination, with {len(demos)} demonstrations", demonstrations=demos,

@@ -17,10 +17,10 @@ import json
 from collections.abc import Callable
 from random import Random
 
-from self_improve.generators import proposing
-from self_improve.generators.pieces import Piece, joined, numbers, split
-from self_improve.generators.racing import race
-from self_improve.generators.trial import Proposal, Scored, Trial
+from self_improve.search import proposer_calls
+from self_improve.search.pieces import Piece, joined, numbers, split
+from self_improve.search.racing import race
+from self_improve.search.trial import Proposal, Scored, Trial
 
 EDITS, BATCH, SURVIVORS = 4, 3, 1
 _TRIES = 12
@@ -149,7 +149,7 @@ def propose(trial: Trial, parent: Scored) -> Proposal | None:
 
 def _example(trial: Trial, parent: Scored) -> str:
     """Return a text that the step wrote where it did well, as a demonstration."""
-    texts = proposing.demonstrations(parent.outcomes.values())
+    texts = proposer_calls.demonstrations(parent.outcomes.values())
     return trial.random.choice(texts) if texts else ""
 
 

@@ -18,10 +18,10 @@ Costs: 48 cells a step, then 3 proposals on all cases; it goes on until the budg
 from __future__ import annotations
 
 from model_gateway.material import json_block
-from self_improve.generators import proposing
-from self_improve.generators.proposing import Variant
-from self_improve.generators.racing import affordable, confirm, ranked, sample
-from self_improve.generators.trial import Case, Proposal, Scored, Trial
+from self_improve.search import proposer_calls
+from self_improve.search.proposer_calls import Variant
+from self_improve.search.racing import affordable, confirm, ranked, sample
+from self_improve.search.trial import Case, Proposal, Scored, Trial
 
 SAMPLES, STEPS, SHOWN, EXEMPLARS, CASES, CONFIRMED = 8, 200, 20, 3, 6, 3
 THRESHOLD = 0.3
@@ -54,13 +54,13 @@ class Opro:
     ) -> list[Proposal]:
         user = meta_prompt(trial, best, cases)
         calls = [
-            proposing.question(f"step_{step}/{n}", self.name, user, schema=Variant)
+            proposer_calls.question(f"step_{step}/{n}", self.name, user, schema=Variant)
             for n in range(1, samples + 1)
         ]
         replies = await trial.ask_all(self.name, calls)
         texts = [reply.value for reply in replies if reply.value is not None]
         parents = [best[0].proposal]
-        made = [proposing.admitted(trial, text, parents, self.name) for text in texts]
+        made = [proposer_calls.admitted(trial, text, parents, self.name) for text in texts]
         return [one for one in made if one is not None]
 
 
@@ -76,10 +76,10 @@ def meta_prompt(trial: Trial, best: list[Scored], cases: list[Case]) -> str:
     drawn = trial.random.sample(examples, min(EXEMPLARS, len(examples)))
     return "\n\n".join(
         [
-            proposing.aims(trial),
-            json_block("exemplars", [proposing.pair(one, _LONGEST) for one in drawn]),
-            proposing.shown(trial, shown[-1].proposal),
-            proposing.attempts(trial, rows),
+            proposer_calls.aims(trial),
+            json_block("exemplars", [proposer_calls.pair(one, _LONGEST) for one in drawn]),
+            proposer_calls.shown(trial, shown[-1].proposal),
+            proposer_calls.attempts(trial, rows),
             f"The ids are: {', '.join(trial.searched)}.",
         ]
     )

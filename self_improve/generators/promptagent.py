@@ -27,10 +27,10 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, Field
 
 from model_gateway.material import json_block
-from self_improve.generators import proposing
-from self_improve.generators.proposing import Variant
-from self_improve.generators.racing import confirm, has_room, sample
-from self_improve.generators.trial import Case, Outcome, Proposal, Scored, Trial
+from self_improve.search import proposer_calls
+from self_improve.search.proposer_calls import Variant
+from self_improve.search.racing import confirm, has_room, sample
+from self_improve.search.trial import Case, Outcome, Proposal, Scored, Trial
 
 ITERATIONS, WIDTH, DEPTH, LEAST_DEPTH, BATCH, HELD_OUT = 12, 3, 5, 2, 5, 5
 EXPLORATION = 2.5
@@ -165,13 +165,13 @@ class _Tree:
         told = await trial.ask_all(
             "promptagent_error",
             [
-                proposing.question(
+                proposer_calls.question(
                     f"{key}/depth_{node.depth}/error_{n}",
                     "promptagent_error",
-                    proposing.aims(trial),
-                    proposing.shown(trial, node.proposal),
-                    json_block("errors", [proposing.pair(one, _LONGEST) for one in wrong]),
-                    proposing.feedback(wrong),
+                    proposer_calls.aims(trial),
+                    proposer_calls.shown(trial, node.proposal),
+                    json_block("errors", [proposer_calls.pair(one, _LONGEST) for one in wrong]),
+                    proposer_calls.feedback(wrong),
                     schema=ErrorFeedback,
                 )
                 for n, wrong in enumerate(batches, start=1)
@@ -181,13 +181,13 @@ class _Tree:
         replies = await trial.ask_all(
             PromptAgent.name,
             [
-                proposing.question(
+                proposer_calls.question(
                     f"{key}/depth_{node.depth}/rewrite_{n}",
                     "promptagent",
-                    proposing.aims(trial),
-                    proposing.shown(trial, node.proposal),
-                    proposing.feedback(wrong, [one.value.feedback]),
-                    proposing.attempts(trial, way),
+                    proposer_calls.aims(trial),
+                    proposer_calls.shown(trial, node.proposal),
+                    proposer_calls.feedback(wrong, [one.value.feedback]),
+                    proposer_calls.attempts(trial, way),
                     schema=Variant,
                 )
                 for n, (wrong, one) in enumerate(zip(batches, told, strict=True), start=1)
@@ -195,7 +195,7 @@ class _Tree:
             ],
         )
         made = [
-            proposing.admitted(trial, reply.value, [node.proposal], PromptAgent.name)
+            proposer_calls.admitted(trial, reply.value, [node.proposal], PromptAgent.name)
             for reply in replies
             if reply.value is not None
         ]

@@ -22,10 +22,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from self_improve.generators import breeding, population, proposing
-from self_improve.generators.breeding import HYPER, LONGEST_MUTATION, SECOND, Birth, Genes, Unit
-from self_improve.generators.racing import affordable, confirm, sample
-from self_improve.generators.trial import Case, Proposal, Trial
+from self_improve.generators import promptbreeder_operators
+from self_improve.generators.promptbreeder_operators import (
+    HYPER,
+    LONGEST_MUTATION,
+    SECOND,
+    Birth,
+    Genes,
+    Unit,
+)
+from self_improve.search import population, proposer_calls
+from self_improve.search.racing import affordable, confirm, sample
+from self_improve.search.trial import Case, Proposal, Trial
 
 UNITS, GENERATIONS, CASES, CONFIRMED = 50, 25, 3, 3
 CROSSOVER = SHUFFLING = 0.1
@@ -56,7 +64,10 @@ class PromptBreeder:
 
     async def _first(self, trial: Trial, more: int, cases: Sequence[Case]) -> list[Unit]:
         """Return the baseline, and up to `more` units that mutation prompts make of it."""
-        mutations, styles = breeding.listed("mutations"), breeding.listed("styles")
+        mutations, styles = (
+            promptbreeder_operators.listed("mutations"),
+            promptbreeder_operators.listed("styles"),
+        )
         base = Genes(
             texts={surface: trial.baseline.texts[surface] for surface in trial.searched},
             mutation=trial.random.choice(mutations),
@@ -66,7 +77,7 @@ class PromptBreeder:
         firsts = await trial.ask_all(
             self.name,
             [
-                breeding.first_order(
+                promptbreeder_operators.first_order(
                     trial, f"initial/{n}/first", targets[n], base.text(targets[n]),
                     f"{mutation} {style}",
                 )
@@ -77,7 +88,9 @@ class PromptBreeder:
         seconds = await trial.ask_all(
             self.name,
             [
-                breeding.zero_order(trial, f"initial/{n}/second", SECOND, drawn[n][1])
+                promptbreeder_operators.zero_order(
+                    trial, f"initial/{n}/second", SECOND, drawn[n][1]
+                )
                 for n in with_second
             ],
         )
@@ -98,12 +111,12 @@ class PromptBreeder:
         births = []
         for left, right in zip(order[: 2 * pairs : 2], order[1 : 2 * pairs : 2], strict=True):
             if units[left].fitness(cases) >= units[right].fitness(cases):
-                births.append(breeding.birth(trial, units, units[left], right))
+                births.append(promptbreeder_operators.birth(trial, units, units[left], right))
             else:
-                births.append(breeding.birth(trial, units, units[right], left))
+                births.append(promptbreeder_operators.birth(trial, units, units[right], left))
         births = await self._hypermutated(trial, births, number)
         calls = [
-            breeding.question(trial, units, one, cases, f"generation_{number}/{n}")
+            promptbreeder_operators.question(trial, units, one, cases, f"generation_{number}/{n}")
             for n, one in enumerate(births)
         ]
         replies = await trial.ask_all(self.name, calls)
@@ -115,10 +128,10 @@ class PromptBreeder:
             genes = genes.changed(one.target, reply.value.text)
             operator = one.operator
             if trial.random.random() < CROSSOVER:
-                genes = breeding.crossed(trial, genes, units, cases)
+                genes = promptbreeder_operators.crossed(trial, genes, units, cases)
                 operator += ", crossover"
             if trial.random.random() < SHUFFLING:
-                genes = breeding.shuffled(trial, genes, one.winner)
+                genes = promptbreeder_operators.shuffled(trial, genes, one.winner)
                 operator += ", context shuffling"
             parents = [one.winner.scored.proposal]
             proposal = genes.admitted(trial, operator, parents, reply.value.change)
@@ -133,7 +146,9 @@ class PromptBreeder:
         """Return the births with the new mutation prompts of those that are to have one."""
         places = [place for place, one in enumerate(births) if one.operator in HYPER]
         calls = [
-            breeding.hyper(trial, births[place], f"generation_{number}/{place}/hyper")
+            promptbreeder_operators.hyper(
+                trial, births[place], f"generation_{number}/{place}/hyper"
+            )
             for place in places
         ]
         found = list(births)
@@ -162,7 +177,7 @@ def _remember(trial: Trial, units: list[Unit], cases: Sequence[Case]) -> None:
     """Enter the best unit of the moment into its own line of descent, in place."""
     place = max(range(len(units)), key=lambda n: units[n].fitness(cases))
     genes = units[place].genes
-    text = genes.texts[proposing.main_surface(trial)]
+    text = genes.texts[proposer_calls.main_surface(trial)]
     if text not in genes.lineage:
         units[place] = replace(units[place], genes=replace(genes, lineage=(*genes.lineage, text)))
 

@@ -23,12 +23,13 @@ from pydantic import BaseModel, Field
 
 from model_gateway.call import Call
 from model_gateway.material import json_block
-from self_improve import instructions
-from self_improve.generators import operators, proposing
-from self_improve.generators.merging import merged
-from self_improve.generators.proposing import REPLY_TOKENS, Variant, Variants
-from self_improve.generators.racing import race, ranked
-from self_improve.generators.trial import Proposal, Scored, Trial
+from self_improve import prompts
+from self_improve.generators import operators
+from self_improve.search import proposer_calls
+from self_improve.search.merging import merged
+from self_improve.search.proposer_calls import REPLY_TOKENS, Variant, Variants
+from self_improve.search.racing import race, ranked
+from self_improve.search.trial import Proposal, Scored, Trial
 
 VARIANTS, SMALL_VARIANTS, EDITS, BATCH, SURVIVORS = 4, 10, 4, 3, 2
 _SHOWN, _WORST = 6, 6
@@ -94,16 +95,16 @@ class Reflective:
         last = [(one.proposal.texts, one.score) for one in tried[-_SHOWN:]]
         parts = [
             f"Give {count} variants.",
-            proposing.aims(trial),
-            proposing.shown(trial, parent.proposal),
-            proposing.feedback(parent.worst(_WORST)),
-            proposing.attempts(trial, last),
+            proposer_calls.aims(trial),
+            proposer_calls.shown(trial, parent.proposal),
+            proposer_calls.feedback(parent.worst(_WORST)),
+            proposer_calls.attempts(trial, last),
         ]
         schema: type[Variants | PatternedVariants] = Variants
-        system = instructions.read(self.name)
+        system = prompts.read(self.name)
         if trial.patterns:
             schema = PatternedVariants
-            system = f"{system}\n\n{instructions.read('reflective_patterns')}"
+            system = f"{system}\n\n{prompts.read('reflective_patterns')}"
             parts.append(json_block("patterns", list(trial.patterns)))
         call = Call(
             key=f"round_{number}",
@@ -116,7 +117,7 @@ class Reflective:
         if reply.value is None:
             return None
         variants: Sequence[Variant] = reply.value.variants[:count]
-        made = [proposing.admitted(trial, v, [parent.proposal], self.name) for v in variants]
+        made = [proposer_calls.admitted(trial, v, [parent.proposal], self.name) for v in variants]
         return [one for one in made if one is not None]
 
 

@@ -21,10 +21,10 @@ from enum import StrEnum
 from pydantic import BaseModel, Field
 
 from model_gateway.material import block, json_block
-from self_improve.generators import proposing
-from self_improve.generators.proposing import Variant
-from self_improve.generators.racing import has_room, sample
-from self_improve.generators.trial import JUDGE, Case, Proposal, Scored, Trial
+from self_improve.search import proposer_calls
+from self_improve.search.proposer_calls import Variant
+from self_improve.search.racing import has_room, sample
+from self_improve.search.trial import JUDGE, Case, Proposal, Scored, Trial
 
 ROUNDS, SAMPLES, COMPARISONS = 10, 3, 4
 _SMALL_ROUNDS = 30
@@ -80,18 +80,18 @@ class Spo:
     async def _proposed(
         self, trial: Trial, best: Scored, cases: list[Case], number: int
     ) -> Proposal | None:
-        call = proposing.question(
+        call = proposer_calls.question(
             f"round_{number}",
             self.name,
-            proposing.aims(trial),
-            proposing.shown(trial, best.proposal),
+            proposer_calls.aims(trial),
+            proposer_calls.shown(trial, best.proposal),
             outputs("written", best, cases),
             schema=Variant,
         )
         reply = await trial.ask(self.name, call)
         if reply.value is None:
             return None
-        return proposing.admitted(trial, reply.value, [best.proposal], self.name)
+        return proposer_calls.admitted(trial, reply.value, [best.proposal], self.name)
 
 
 async def compared(
@@ -102,7 +102,7 @@ async def compared(
     trial.random.shuffle(swapped)
     plans = "\n\n".join(new.outcomes[case.id].plan[:_LONGEST] for case in cases)
     calls = [
-        proposing.question(
+        proposer_calls.question(
             f"{key}/{n}",
             "spo_judge",
             block("instructions", trial.instructions),
@@ -124,7 +124,7 @@ async def compared(
 def outputs(tag: str, scored: Scored, cases: list[Case]) -> str:
     """Return what the step wrote in some cases; a case that failed has written nothing."""
     rows = [scored.outcomes[case.id].output for case in cases]
-    return json_block(tag, [proposing.fitting(row, _LONGEST) for row in rows])
+    return json_block(tag, [proposer_calls.fitting(row, _LONGEST) for row in rows])
 
 
 GENERATOR = Spo

@@ -23,10 +23,10 @@ from collections.abc import Sequence
 from pydantic import BaseModel, Field
 
 from model_gateway.material import block
-from self_improve.generators import proposing
-from self_improve.generators.proposing import LONGEST_NOTE, Variant
-from self_improve.generators.racing import confirm, has_room, sample
-from self_improve.generators.trial import Case, Outcome, Proposal, Trial
+from self_improve.search import proposer_calls
+from self_improve.search.proposer_calls import LONGEST_NOTE, Variant
+from self_improve.search.racing import confirm, has_room, sample
+from self_improve.search.trial import Case, Outcome, Proposal, Trial
 
 BATCH, EPOCHS, STEPS, VALIDATION, CONFIRMED = 3, 3, 4, 6, 3
 _FRUITLESS = 4
@@ -103,12 +103,12 @@ class TextGrad:
     ) -> list[tuple[Outcome, str]]:
         """Return each output with its critique."""
         calls = [
-            proposing.question(
+            proposer_calls.question(
                 f"{key}/loss_{n}",
                 "textgrad_loss",
-                proposing.aims(trial),
+                proposer_calls.aims(trial),
                 *_case(outcome),
-                proposing.feedback([outcome]),
+                proposer_calls.feedback([outcome]),
                 schema=Critique,
             )
             for n, outcome in enumerate(outcomes, start=1)
@@ -126,10 +126,10 @@ class TextGrad:
         """Return the gradients of each text over the batch."""
         wanted = [(surface, n) for surface in trial.searched for n in range(len(losses))]
         calls = [
-            proposing.question(
+            proposer_calls.question(
                 f"{key}/gradient_{n + 1}/{surface}",
                 "textgrad_gradient",
-                proposing.named(surface, current.texts[surface]),
+                proposer_calls.named(surface, current.texts[surface]),
                 *_case(losses[n][0]),
                 block("critique", losses[n][1]),
                 schema=Gradient,
@@ -153,12 +153,12 @@ class TextGrad:
     ) -> dict[str, Variant]:
         """Return the updated texts for which there are gradients."""
         calls = [
-            proposing.question(
+            proposer_calls.question(
                 f"{key}/update/{surface}",
                 "textgrad",
-                proposing.aims(trial),
-                proposing.named(surface, current.texts[surface]),
-                proposing.feedback(outcomes, notes),
+                proposer_calls.aims(trial),
+                proposer_calls.named(surface, current.texts[surface]),
+                proposer_calls.feedback(outcomes, notes),
                 schema=Variant,
             )
             for surface, notes in gradients.items()
@@ -172,7 +172,7 @@ class TextGrad:
 
 
 def _case(outcome: Outcome) -> tuple[str, str]:
-    written = proposing.plainly(outcome.output)[:_LONGEST]
+    written = proposer_calls.plainly(outcome.output)[:_LONGEST]
     return block("plan", outcome.plan[:_LONGEST]), block("output", outcome.failure or written)
 
 

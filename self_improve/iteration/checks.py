@@ -15,14 +15,14 @@ from prompt_lab.layout import Layout
 from prompt_lab.record import Run
 from rubrics import load
 from rubrics.rubric import Rubric
-from self_improve.fork_server import StepFacts
-from self_improve.host import Host
-from self_improve.iteration.judging import judged
-from self_improve.measured import MeasuredCell
-from self_improve.preparation import Prepared, Wanted
-from self_improve.progress import Display
-from self_improve.relay import Leg, Relay, Relayed, below, readers_of
-from self_improve.sides import measurer_for
+from self_improve.comparison.sides import measurer_for
+from self_improve.host.contract import Host
+from self_improve.host.pipeline import StepFacts
+from self_improve.iteration.judgement import judged
+from self_improve.measures.measured import MeasuredCell
+from self_improve.runs.preparation import Prepared, Wanted
+from self_improve.runs.progress import Display
+from self_improve.runs.relay import Leg, Relay, Relayed, below, readers_of
 from self_improve.verdict import Word
 
 TRIES = 5

@@ -7,7 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from self_improve.candidate import Candidate
+from self_improve.errors import UsageError
+from self_improve.host.candidate import Candidate
+
+
+class NothingProposed(UsageError):  # noqa: N818 - an outcome, which ends an iteration
+    """No candidate came of it; the text says why."""
+
 
 Origin = Literal["human", "generator", "synthesis"]
 _WORD = re.compile(r"[^a-z0-9]+")

@@ -9,14 +9,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prompt_lab.repository import Repository
-from self_improve.iteration import analysing, drafting, implementing, measuring, opinions
-from self_improve.iteration.branching import Branched
+from self_improve.iteration import measurement, opinions
+from self_improve.iteration.branches import Branched
+from self_improve.iteration.context import Ground
 from self_improve.iteration.decision import Check, Decision, decide
 from self_improve.iteration.drafts import Draft
-from self_improve.iteration.ground import Ground
-from self_improve.iteration.place import Facts, Place
-from self_improve.iteration.publishing import Judged
-from self_improve.iteration.wish import Wish
+from self_improve.iteration.folder import Facts, Place
+from self_improve.iteration.implementing import implement
+from self_improve.iteration.proposing import propose
+from self_improve.iteration.publication import Judged
+from self_improve.iteration.request import Wish
 from self_improve.verdict import Word
 
 _CHECKED = ("analyse", "verify", "downstream", "spot_check")
@@ -36,11 +38,11 @@ class Iteration:
             BudgetReached: the same command with a higher cap does the rest.
             UsageError, ForgeError, LabError, AnalysisError: as the message says.
         """
-        proposal = await self._phase("propose", drafting.propose)
+        proposal = await self._phase("propose", propose.propose)
         drafts = [Draft.from_row(row) for row in proposal["drafts"]]
         nothing = proposal.get("nothing", "")
         if proposal.get("directions"):
-            written = await self._phase("implement", implementing.implement, proposal["directions"])
+            written = await self._phase("implement", implement.implement, proposal["directions"])
             drafts += [Draft.from_row(row) for row in written["drafts"]]
             nothing = f"{nothing} {written['nothing']}".strip()
         if not drafts:
@@ -49,18 +51,20 @@ class Iteration:
             return {}
         branched = await self._phase("branch", branch, drafts)
         sides = {row["name"]: Branched(**row) for row in branched["sides"]}
-        await self._phase("run", measuring.run, drafts, sides)
-        evaluated = (await self._phase("evaluate", measuring.evaluate, drafts, sides))["candidates"]
+        await self._phase("run", measurement.run, drafts, sides)
+        evaluated = (await self._phase("evaluate", measurement.evaluate, drafts, sides))[
+            "candidates"
+        ]
         best = _best(evaluated)
-        said = await self._phase("analyse", analysing.analyse, drafts, sides, best)
+        said = await self._phase("analyse", opinions.analyse, drafts, sides, best)
         kept = evaluated[best]["word"] == str(Word.keep)
-        verified = await self._phase("verify", measuring.verify, sides, best) if kept else {}
+        verified = await self._phase("verify", measurement.verify, sides, best) if kept else {}
         harmed = verified.get("word") == str(Word.reject) or bool(verified.get("gates"))
         checks: list[Facts] = [{}, {}]
         if kept and not harmed:
             checks = [
-                await self._phase("downstream", measuring.downstream, sides, best),
-                await self._phase("spot_check", measuring.spot_check, sides, best),
+                await self._phase("downstream", measurement.downstream, sides, best),
+                await self._phase("spot_check", measurement.spot_check, sides, best),
             ]
         decisions = _decisions(evaluated, best, said, verified, checks)
         await self._phase("publish", publish, drafts, sides, evaluated, decisions)

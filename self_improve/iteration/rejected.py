@@ -7,8 +7,8 @@ from typing import Any
 
 from prompt_lab.layout import Layout
 from prompt_lab.scores import Scores
-from self_improve.candidate import Candidate
-from self_improve.fork_server import Pipeline
+from self_improve.host.candidate import Candidate
+from self_improve.host.pipeline import Pipeline
 
 Texts = tuple[tuple[str, str], ...]
 

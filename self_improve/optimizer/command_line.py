@@ -6,8 +6,84 @@ import argparse
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from self_improve.ending import ended
-from self_improve.optimizer.options import PATIENCE, STAGES, parser
+from model_gateway import arguments
+from self_improve.exits import ended
+from self_improve.iteration import command_line
+
+PATIENCE = 3
+
+STAGES = (1, 2, 3)
+
+EXAMPLES = """\
+examples:
+  # one iteration of a step, with one proposed candidate
+  python -m self_improve.optimizer --stages 1 --steps plan_type --models haiku --max-cost 5
+
+  # go on from the best so far until three iterations in a row gain nothing beyond the noise
+  python -m self_improve.optimizer --stages 2 --steps plan_type --models haiku --max-cost 20
+
+  # one step after the other, upstream first, each on what the improved ones before it wrote
+  python -m self_improve.optimizer --stages 3 --steps identify_purpose,plan_type \\
+      --models sim,sim-weak --skip-spot-check
+
+The same command goes on where an interrupted one stopped, and with a higher stage, patience or cap
+where a finished one ended. The caps hold over all iterations of the loop together.
+
+exit codes: 0 nothing more to gain · 2 wrong usage or configuration · 3 budget reached ·
+130 interrupted
+"""
+
+
+def parser(prog: str = "python -m self_improve.optimizer") -> argparse.ArgumentParser:
+    """Return the parser of the loops."""
+    made = argparse.ArgumentParser(
+        prog=prog,
+        description="Improve steps by iterations, each from the best so far.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    loop = made.add_argument_group("the loop")
+    loop.add_argument(
+        "--stages", type=int, choices=STAGES, default=2,
+        help="1: one iteration; 2: iterations of one step until nothing more is gained; "
+        "3: one step after the other (default: %(default)s)",
+    )  # fmt: skip
+    loop.add_argument(
+        "--steps", metavar="A,B",
+        help="the steps, in any order (default for stage 3: all that have a rubric)",
+    )  # fmt: skip
+    loop.add_argument(
+        "--candidates", type=arguments.positive, default=1, metavar="N",
+        help="how many candidates an iteration has proposed (default: %(default)s)",
+    )  # fmt: skip
+    loop.add_argument(
+        "--generator", default="reflective", metavar="NAME",
+        help="what proposes them; `plumbline generators` lists all (default: %(default)s)",
+    )  # fmt: skip
+    command_line.small(loop)
+    loop.add_argument(
+        "--from-synthesis", action="store_true",
+        help="take the directions of the step's latest synthesis as candidates",
+    )  # fmt: skip
+    loop.add_argument(
+        "--patience", type=arguments.positive, default=PATIENCE, metavar="K",
+        help="end when the last K iterations gained nothing beyond the noise "
+        "(default: %(default)s)",
+    )  # fmt: skip
+    loop.add_argument(
+        "--force", action="store_true", help="search also where there is next to nothing to gain"
+    )
+    loop.add_argument(
+        "--full-plan-every", type=arguments.whole, metavar="N",
+        help="after every N steps and after the last one make a whole verify plan with what was "
+        "kept, and compare it; 0 is never (default: once at the end of stage 3)",
+    )  # fmt: skip
+    command_line.where(made.add_argument_group("on what"))
+    command_line.phases(made.add_argument_group("phases"))
+    command_line.limits(made.add_argument_group("limits"))
+    made.set_defaults(max_iterations=None)
+    return made
+
 
 LAST_STAGE = STAGES[-1]
 OK = 0
@@ -25,8 +101,8 @@ def iterate(options: argparse.Namespace) -> int:
 
 
 async def _run(options: argparse.Namespace) -> None:
-    from self_improve.iteration.running import say, tell_cost_of
-    from self_improve.iteration.wish import wish_of
+    from self_improve.iteration.request import wish_of
+    from self_improve.iteration.start import say, tell_cost_of
     from self_improve.optimizer import loop
 
     named = [name.strip() for name in (options.steps or "").split(",") if name.strip()]
@@ -54,8 +130,8 @@ async def _run(options: argparse.Namespace) -> None:
 
 
 async def _iterate(options: argparse.Namespace) -> None:
-    from self_improve.iteration.running import say
-    from self_improve.iteration.wish import wish_of
+    from self_improve.iteration.request import wish_of
+    from self_improve.iteration.start import say
     from self_improve.optimizer import loop
 
     # Somebody who names a step and a number of iterations has looked already.
@@ -70,7 +146,7 @@ def _nobodys() -> dict[str, Any]:
 
 
 def _looped(work: Coroutine[Any, Any, None]) -> int:
-    from self_improve import interruption
+    from self_improve import exits
 
-    interruption.run(work)
+    exits.run(work)
     return OK

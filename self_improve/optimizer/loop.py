@@ -13,23 +13,24 @@ from prompt_lab.claim import claim
 from prompt_lab.layout import Layout
 from prompt_lab.repository import Repository
 from rubrics import load
-from self_improve import calibration
+from self_improve.comparison.sides import measurer_for
 from self_improve.errors import BudgetReached, UsageError
-from self_improve.experiment import experiment
-from self_improve.fitness import ENOUGH, mean
-from self_improve.fork_server import Pipeline
-from self_improve.iteration import place as places
-from self_improve.iteration.branching import Branching
+from self_improve.host.pipeline import Pipeline
+from self_improve.iteration import folder as places
+from self_improve.iteration.branches import Branching
 from self_improve.iteration.iterate import keep
-from self_improve.iteration.judging import rubric_of
-from self_improve.iteration.running import Bench, carry_out, forge_of, gateway_of, say, spent_on
-from self_improve.iteration.wish import Wish, runner_seed
-from self_improve.optimizer import report, whole_plans
+from self_improve.iteration.judgement import rubric_of
+from self_improve.iteration.request import Wish, runner_seed
+from self_improve.iteration.start import Bench, carry_out, forge_of, gateway_of, say, spent_on
+from self_improve.measures.fitness import ENOUGH, mean
+from self_improve.optimizer import rounds as report
+from self_improve.optimizer import whole_plans
 from self_improve.optimizer.rounds import Round, StepEnd, latest_kept, plateau, rounds_of
 from self_improve.optimizer.snapshots import Snapshots, known_steps, need_of
-from self_improve.preparation import Wanted
-from self_improve.progress import display
-from self_improve.sides import measurer_for
+from self_improve.runs.experiment import experiment
+from self_improve.runs.preparation import Wanted
+from self_improve.runs.progress import display
+from self_improve.verdict import noise as calibration
 
 
 @dataclass(frozen=True, kw_only=True)

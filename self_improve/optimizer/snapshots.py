@@ -18,12 +18,12 @@ from prompt_lab import atomic
 from prompt_lab.layout import SPLITS, Layout
 from prompt_lab.record import Run
 from self_improve.errors import UsageError
-from self_improve.fork_server import Pipeline, StepFacts
-from self_improve.host import Host
+from self_improve.host.contract import Host
+from self_improve.host.pipeline import Pipeline, StepFacts
 from self_improve.optimizer.rounds import Round
-from self_improve.preparation import Prepared, Wanted
-from self_improve.progress import Display
-from self_improve.relay import Relay
+from self_improve.runs.preparation import Prepared, Wanted
+from self_improve.runs.progress import Display
+from self_improve.runs.relay import Relay
 
 FACTS = "snapshot.json"
 _PHASES = {"train": "run", "verify": "verify"}

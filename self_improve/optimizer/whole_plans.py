@@ -8,17 +8,17 @@ from typing import Any
 from model_gateway.gateway import Gateway
 from model_gateway.ledger import Spend
 from prompt_lab.layout import SPLITS, Layout
+from self_improve.code.worktree import Worktrees
 from self_improve.full_plan import best_code
-from self_improve.full_plan import place as places
+from self_improve.full_plan import folder as places
 from self_improve.full_plan.best_code import Held
-from self_improve.full_plan.comparing import Say, Sides
-from self_improve.full_plan.place import Place
+from self_improve.full_plan.comparison import Say, Sides
+from self_improve.full_plan.folder import Place
 from self_improve.full_plan.request import Request
-from self_improve.full_plan.running import Found, run
-from self_improve.iteration.wish import Wish
+from self_improve.full_plan.start import Found, run
+from self_improve.iteration.request import Wish
 from self_improve.optimizer.rounds import Kept, Round
-from self_improve.progress import Display
-from self_improve.worktree import Worktrees
+from self_improve.runs.progress import Display
 
 _HOW = "kept by the loop"
 

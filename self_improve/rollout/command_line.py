@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from self_improve.ending import ended
+from self_improve.exits import ended
 from self_improve.rollout.options import parser
 
 if TYPE_CHECKING:
@@ -80,14 +80,14 @@ def _record(options: argparse.Namespace, value: float, by: str) -> int:
 
 def _status(options: argparse.Namespace) -> int:
     from prompt_lab import layout
-    from self_improve.rollout import log, telling
+    from self_improve.rollout import log, pages
     from self_improve.rollout.production import Production
 
     lab = layout.find(options.prompt_lab_dir)
     names = [options.step] if options.step else log.steps(lab)
     found = [Production(lab, name) for name in names]
-    facts = [telling.facts(one.state(), one.settings) for one in found]
-    lines = [line for one in facts for line in telling.lines(one)]
+    facts = [pages.facts(one.state(), one.settings) for one in found]
+    lines = [line for one in facts for line in pages.lines(one)]
     _tell(options, {"steps": facts}, lines or ["No step has a rollout."])
     return OK
 
@@ -171,13 +171,13 @@ def _drift(options: argparse.Namespace) -> int:
     from model_gateway.ledger import Caps
     from prompt_lab import layout
     from prompt_lab.record import Run
-    from self_improve import interruption
-    from self_improve.progress import display
-    from self_improve.rollout import telling
+    from prompt_lab.run_names import find
+    from self_improve import exits
+    from self_improve.rollout import pages
     from self_improve.rollout.drift import Finding
     from self_improve.rollout.drift_run import DriftCheck, DriftOrder
     from self_improve.rollout.production import Production
-    from self_improve.run_names import find
+    from self_improve.runs.progress import display
 
     lab = layout.find(options.prompt_lab_dir)
     catalogue = config.load()
@@ -192,14 +192,14 @@ def _drift(options: argparse.Namespace) -> int:
     production = Production(lab, Run(order.against[0]).step)
     check = DriftCheck(order, production.state())
     if options.dry_run:
-        expected = interruption.run(check.expected())
+        expected = exits.run(check.expected())
         _tell(options, vars(expected), [expected.told(), "Nothing was sent."])
         return OK
-    checked = interruption.run(check.run(display(quiet=options.json)))
+    checked = exits.run(check.run(display(quiet=options.json)))
     production.drifted(checked.to_row(lab))
     _commit(lab, f"drift check of {production.step}: {checked.drift.told}", lab.history)
     facts = checked.to_row(lab)
-    _tell(options, facts, telling.drift_lines(facts))
+    _tell(options, facts, pages.drift_lines(facts))
     codes = {Finding.alike: OK, Finding.changed: AGAINST, Finding.inconclusive: TOO_LITTLE}
     return codes[checked.drift.finding]
 
@@ -233,10 +233,10 @@ def _commit(lab: Layout, message: str, *more: Any) -> None:
 
 
 def _tell_state(options: argparse.Namespace, production: Production) -> int:
-    from self_improve.rollout import telling
+    from self_improve.rollout import pages
 
-    facts = telling.facts(production.state(), production.settings)
-    _tell(options, facts, telling.lines(facts))
+    facts = pages.facts(production.state(), production.settings)
+    _tell(options, facts, pages.lines(facts))
     return OK
 
 

@@ -11,11 +11,11 @@ import numpy as np
 from scipy import stats
 
 from self_improve.rollout.state import Mark
-from self_improve.statistics.flips import COUNT, Floats, rounded
-from self_improve.statistics.intervals import LEVEL, Interval, mean
-from self_improve.statistics.spending import Row
-from self_improve.terms import ERROR, SPENDING
 from self_improve.verdict import Word
+from self_improve.verdict.statistics.flips import COUNT, Floats, rounded
+from self_improve.verdict.statistics.intervals import LEVEL, Interval, mean
+from self_improve.verdict.statistics.spending import Row
+from self_improve.verdict.terms import ERROR, SPENDING
 
 _BLOCK = 256
 

@@ -15,14 +15,15 @@ from model_gateway.attempt import Attempt, digest_of
 from prompt_lab.layout import Layout
 from prompt_lab.record import Run
 from rubrics.rubric import Rubric
-from self_improve import calibration, comparability
-from self_improve.pairing import Pair, Pairing
-from self_improve.sides import measured, measurer_for
-from self_improve.statistics import flips
-from self_improve.statistics.false_discoveries import holm
-from self_improve.statistics.flips import two_sided
-from self_improve.terms import ERROR, Terms
+from self_improve.comparison import comparability
+from self_improve.comparison.sides import measured, measurer_for
 from self_improve.verdict import Verdict, Word, decide
+from self_improve.verdict import noise as calibration
+from self_improve.verdict.pairing import Pair, Pairing
+from self_improve.verdict.statistics import flips
+from self_improve.verdict.statistics.false_discoveries import holm
+from self_improve.verdict.statistics.flips import two_sided
+from self_improve.verdict.terms import ERROR, Terms
 
 _ANSWERED = frozenset({"ok", "partial"})
 _OF_THE_CELL = frozenset({"seed"})

@@ -15,17 +15,19 @@ from model_gateway.ledger import Caps
 from prompt_lab.layout import Layout
 from prompt_lab.record import Run
 from rubrics import load
-from self_improve import calibration, code_tree, host
+from self_improve.code import code_tree
+from self_improve.code.worktree import Worktrees
 from self_improve.errors import BudgetReached, UsageError
-from self_improve.estimate import Estimate
-from self_improve.experiment import Experiment, experiment
-from self_improve.preparation import Wanted
-from self_improve.progress import Display
+from self_improve.host import contract as host
+from self_improve.records.rubric_choice import rubric_for
 from self_improve.rollout.drift import Drift, compared
 from self_improve.rollout.state import State
-from self_improve.rubric_choice import rubric_for
-from self_improve.session import ledger_for
-from self_improve.worktree import Worktrees
+from self_improve.runs.estimate import Estimate
+from self_improve.runs.experiment import Experiment, experiment
+from self_improve.runs.preparation import Wanted
+from self_improve.runs.progress import Display
+from self_improve.runs.session import ledger_for
+from self_improve.verdict import noise
 
 _SIDE = "now"
 
@@ -100,7 +102,7 @@ class DriftCheck:
         rubric = rubric_for(before[0])
         plans = () if self._order.baseline_dir is None else (self._order.baseline_dir,)
         drift = compared(
-            before, after, rubric, calibration.find(rubric, load.FOLDER), lab=self._order.layout,
+            before, after, rubric, noise.find(rubric, load.FOLDER), lab=self._order.layout,
             plans=plans,
         )  # fmt: skip
         return Checked(drift=drift, order=self.digest, before=before, after=after)

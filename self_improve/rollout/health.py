@@ -11,8 +11,8 @@ from typing import Any
 from self_improve.rollout.comparison import lower_by_chance
 from self_improve.rollout.settings import Settings
 from self_improve.rollout.state import Mark, State
-from self_improve.statistics.intervals import mean
-from self_improve.terms import ERROR
+from self_improve.verdict.statistics.intervals import mean
+from self_improve.verdict.terms import ERROR
 
 
 class Finding(StrEnum):

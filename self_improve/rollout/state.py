@@ -9,7 +9,7 @@ from typing import Any
 
 from model_gateway.jsonl import Row
 from self_improve.errors import ImproveError
-from self_improve.rollout import assignment
+from self_improve.rollout import version as assignment
 from self_improve.rollout.log import moment
 from self_improve.rollout.settings import Settings
 from self_improve.rollout.version import Version

@@ -20,10 +20,10 @@ from analysis.program_agent import PROGRAMS, Program, ProgramAgent
 from analysis.record import Opinion, Record
 from analysis.replies import Insight
 from model_gateway import config
+from model_gateway.counsel import ATTEMPTS, Counsel
 from model_gateway.gateway import Gateway
 from model_gateway.ledger import Caps, Ledger, Spend
 from model_gateway.program_journal import ProgramJournal, spent_on_programs
-from self_improve.counsel import ATTEMPTS, Counsel
 from tests.analysis.conftest import OUTPUT, finding
 
 PROGRAMS_ASKED = "programs.jsonl"

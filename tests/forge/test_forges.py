@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from self_improve.forge import markup
+from prompt_lab import markup
 from self_improve.forge.forge import (
     CONTEXT,
     MissingError,

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from rubrics.default import derive
 from rubrics.errors import RubricError
 from rubrics.rubric import Rubric
-from self_improve.metric_catalogue import check
+from self_improve.measures.catalogue import check
 
 LONG = "Wer zuerst einen Liegeplatz mietet, legt die Miete für alle anderen am Kanal fest."
 

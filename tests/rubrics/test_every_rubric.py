@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from prompt_lab.baselines import Baselines
 from rubrics import load
 from rubrics.rubric import Rubric
-from self_improve.baselines import Baselines
-from self_improve.measure import Measurer
-from self_improve.measured import MeasuredCell, MeasuredRun
-from self_improve.metric_catalogue import check
-from tests import unpacked
+from self_improve.measures.catalogue import check
+from self_improve.measures.measured import MeasuredCell, MeasuredRun
+from self_improve.measures.measurer import Measurer
+from tools import unpacked
 from worker_plan import steps
 from worker_plan.step import Step
 

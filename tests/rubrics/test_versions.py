@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rubrics import load
 from rubrics.rubric import Rubric
-from self_improve import calibration
-from tests import rubric_versions
-from tests.rubric_versions import digest, unraised
+from self_improve.verdict import noise
+from tools import rubric_versions
+from tools.rubric_versions import digest, unraised
 
 
 def rubric() -> Rubric:
@@ -17,7 +17,7 @@ def rubric() -> Rubric:
 
 
 def test_every_rubric_is_what_its_version_says() -> None:
-    """Else raise the version of those that differ, and run `python -m tests.rubric_versions`."""
+    """Else raise the version of those that differ, and run `python -m tools.rubric_versions`."""
     assert rubric_versions.current() == rubric_versions.kept()
 
 
@@ -35,9 +35,9 @@ def test_a_change_needs_a_higher_version() -> None:
 
 def test_stored_noise_is_of_the_rubrics_version() -> None:
     """Noise is measured anew when the weights change, because that of the composite does."""
-    stored = sorted(path.stem for path in (load.FOLDER / calibration.FOLDER).glob("*.json"))
+    stored = sorted(path.stem for path in (load.FOLDER / noise.FOLDER).glob("*.json"))
     assert stored
     for name in stored:
         found = load.find(name)
         assert found is not None
-        assert calibration.find(found, load.FOLDER).rubric_version == found.version
+        assert noise.find(found, load.FOLDER).rubric_version == found.version

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from self_improve import command_line, compare, evaluate, noise, store
-from self_improve.comparison_table import HEAD
+from self_improve import command_line, compare, evaluate, noise
+from self_improve.comparison.table import HEAD
+from self_improve.measures import store
 from tests.self_improve import commands
-from tests.self_improve.measuring import (
+from tests.self_improve.subjects import (
     CLEAN,
     STEP,
     attempt,

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from self_improve import command_line, evaluate, store
+from self_improve import command_line, evaluate
+from self_improve.measures import store
 from tests.self_improve import commands
-from tests.self_improve.measuring import (
+from tests.self_improve.subjects import (
     CLEAN,
     STEP,
     attempt,

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from self_improve import interruption
+from self_improve import exits
 
 
 async def _told_often(tidied: list[str]) -> None:
@@ -26,7 +26,7 @@ def test_tidying_up_is_not_interrupted() -> None:
     """The first signal ends the work; those that follow let it finish what it tidies."""
     tidied: list[str] = []
     with pytest.raises(KeyboardInterrupt):
-        interruption.run(_told_often(tidied))
+        exits.run(_told_often(tidied))
     assert tidied == ["all"]
 
 
@@ -36,7 +36,7 @@ def test_result_is_returned() -> None:
     async def work() -> int:
         return 7
 
-    assert interruption.run(work()) == 7
+    assert exits.run(work()) == 7
 
 
 def test_ctrl_c_is_the_process_own_again() -> None:
@@ -45,5 +45,5 @@ def test_ctrl_c_is_the_process_own_again() -> None:
     async def work() -> None:
         return
 
-    interruption.run(work())
+    exits.run(work())
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -7,7 +7,8 @@ import shlex
 import pytest
 
 from model_gateway import config
-from self_improve.options import EXAMPLES, SPEEDS, names_in, parser
+from self_improve.arguments import SPEEDS, names_in
+from self_improve.runner import EXAMPLES, parser
 from worker_plan.pipeline import all_steps
 from worker_plan.step import Detail
 

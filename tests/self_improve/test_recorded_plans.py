@@ -8,7 +8,7 @@ import pytest
 
 from prompt_lab import unzip
 from tests.self_improve import commands
-from tests.self_improve.made import shared
+from tests.self_improve.hosts import shared
 
 STEPS = (
     "redline_gate",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from scipy import stats
 
-from self_improve import comparability
-from self_improve.pairing import Pairing
-from self_improve.sequential import looks
+from self_improve.comparison import comparability
 from self_improve.verdict import Word, decide, word
-from tests import recorded_comparisons as recorded
+from self_improve.verdict.looks import looks
+from self_improve.verdict.pairing import Pairing
+from tools import recorded_comparisons as recorded
 
 RELABELLINGS = 200
 HALVES = 20

@@ -11,7 +11,7 @@ import pytest
 
 from prompt_lab.record import Run, changed_since_done
 from tests.self_improve.commands import only_run, run_apart, runs, sent
-from tests.self_improve.laboratory import (
+from tests.self_improve.lab import (  # fmt: skip
     KEY,
     ONE_CALL,
     PLANS,
@@ -22,7 +22,7 @@ from tests.self_improve.laboratory import (
     levers,
     plan_of,
     purpose,
-)  # fmt: skip
+)
 from tests.wire.script import Hang, Say, Seen, Status, Step
 from tests.wire.server import WireServer
 

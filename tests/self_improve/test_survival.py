@@ -20,7 +20,7 @@ import pytest
 from prompt_lab.record import Run, changed_since_done
 from tests.model_gateway.tiny_disk import fill, tiny_disk
 from tests.self_improve.commands import ROOT, only_run, runs
-from tests.self_improve.laboratory import (
+from tests.self_improve.lab import (  # fmt: skip
     ONE_CALL,
     PLANS,
     STEP,
@@ -29,7 +29,7 @@ from tests.self_improve.laboratory import (
     laboratory,
     levers,
     purpose,
-)  # fmt: skip
+)
 from tests.wire.script import Say, Seen, Step
 from tests.wire.server import WireServer
 

@@ -6,7 +6,7 @@ from itertools import chain
 
 from model_gateway import providers
 from self_improve.benchmark.landscapes import REPORTED, TUNED, Landscape, draw
-from self_improve.benchmark.searching import Bench
+from self_improve.benchmark.searches import Bench
 
 TRAIN, VERIFY = ("a", "b", "c", "d"), ("x", "y")
 

@@ -19,9 +19,9 @@ from model_gateway.jsonl import read_rows
 from prompt_lab.layout import runs
 from prompt_lab.record import Run, file_digest
 from prompt_lab.scores import Scores
-from self_improve.full_plan import place as places
+from self_improve.full_plan import folder as places
 from self_improve.full_plan.command_line import main
-from self_improve.full_plan.place import Place
+from self_improve.full_plan.folder import Place
 from tests.self_improve.full_plan.conftest import BETTER, PLAN, best
 from tests.self_improve.iteration.conftest import GOOD, STEP, SURFACE, Ground, git
 

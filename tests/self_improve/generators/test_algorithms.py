@@ -16,9 +16,9 @@ import pytest
 
 from model_gateway.call import Call, Failure, FailureKind
 from self_improve.generators import catalogue
-from self_improve.generators.search import MOST_FAILURES, Cell, Found, Search, best_of
-from self_improve.generators.trial import Case, Outcome
-from tests.self_improve.generators.conftest import (
+from self_improve.search.search import MOST_FAILURES, Cell, Found, Search, best_of
+from self_improve.search.trial import Case, Outcome
+from tests.self_improve.scripted_search import (
     CASES,
     OTHER,
     PLAN,

@@ -6,8 +6,8 @@ import asyncio
 from collections import Counter
 
 from self_improve.generators.ape import DEMONSTRATIONS, PROMPTS, SUBSAMPLES, Ape
-from self_improve.generators.trial import Case
-from tests.self_improve.generators.conftest import CASES, OTHER, PLAN, SURFACE, helpful
+from self_improve.search.trial import Case
+from tests.self_improve.scripted_search import CASES, OTHER, PLAN, SURFACE, helpful
 
 MANY = tuple(Case(plan=f"p{n}", model="m1") for n in range(20))
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from model_gateway.call import Call, Failure, FailureKind
-from self_improve.generators import population
 from self_improve.generators.evoprompt_de import EvoPromptDe
 from self_improve.generators.evoprompt_ga import MEMBERS, Child, EvoPromptGa
-from self_improve.generators.trial import Outcome, Proposal, Scored
-from tests.self_improve.generators.conftest import CASES, SURFACE, by_marks, helpful, shown
+from self_improve.search import population
+from self_improve.search.trial import Outcome, Proposal, Scored
+from tests.self_improve.scripted_search import CASES, SURFACE, by_marks, helpful, shown
 
 
 def scored(name: str, score: float) -> Scored:

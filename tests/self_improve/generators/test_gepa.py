@@ -9,8 +9,8 @@ from collections import Counter
 from typing import Any
 
 from self_improve.generators.gepa import MINIBATCH, Gepa, chosen, front
-from self_improve.generators.trial import Outcome, Proposal, Scored
-from tests.self_improve.generators.conftest import CASES, OTHER, SURFACE, helpful, shown
+from self_improve.search.trial import Outcome, Proposal, Scored
+from tests.self_improve.scripted_search import CASES, OTHER, SURFACE, helpful, shown
 
 THREE = CASES[:3]
 

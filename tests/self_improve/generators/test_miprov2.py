@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from self_improve.generators import catalogue, miprov2, proposing
+from self_improve.generators import catalogue, miprov2
 from self_improve.generators.miprov2 import AUTO, MiproV2, demonstration_sets
 from self_improve.generators.miprov2_heavy import MiproV2Heavy
-from self_improve.generators.trial import Case
-from tests.self_improve.generators.conftest import CASES, OTHER, START, SURFACE, helpful, shown
+from self_improve.search import proposer_calls
+from self_improve.search.trial import Case
+from tests.self_improve.scripted_search import CASES, OTHER, START, SURFACE, helpful, shown
 
 
 def by_plan(text: str, case: Case) -> float:
@@ -46,12 +47,14 @@ def test_demonstrations_come_from_the_better_half(search) -> None:
     """They are texts of the step, the first set is empty, and all are different."""
     made = search(helpful, by_plan)
     [base] = asyncio.run(made.score([made.baseline], CASES))
-    good = proposing.good(base.outcomes.values())
+    good = proposer_calls.good(base.outcomes.values())
     assert {one.case.plan for one in good} == {"boat", "lock"}
     sets = demonstration_sets(made, base, 6)
     assert sets[0] == ()
     assert len(set(sets)) == len(sets)
-    assert all(text in proposing.demonstrations(base.outcomes.values()) for s in sets for text in s)
+    assert all(
+        text in proposer_calls.demonstrations(base.outcomes.values()) for s in sets for text in s
+    )
 
 
 def test_demonstrations_are_quoted_and_declared(search) -> None:

@@ -20,8 +20,8 @@ from self_improve.generators.operators import (
     swap_example,
     tighten,
 )
-from self_improve.generators.search import best_of
-from tests.self_improve.generators.conftest import CASES, SURFACE
+from self_improve.search.search import best_of
+from tests.self_improve.scripted_search import CASES, SURFACE
 
 TEXT = """\
 Name 5 to 7 moorings. Say why.

@@ -9,7 +9,7 @@ from typing import Any
 
 from model_gateway.call import Call
 from self_improve.generators.opro import SAMPLES, SHOWN, Opro
-from tests.self_improve.generators.conftest import SURFACE, helpful
+from tests.self_improve.scripted_search import SURFACE, helpful
 
 
 def rows(call: Call[Any], tag: str = "attempts") -> list[dict[str, Any]]:

@@ -10,11 +10,12 @@ import pytest
 
 from model_gateway.call import Call, Failure, FailureKind
 from self_improve.errors import UsageError
-from self_improve.generators import bridge, catalogue
-from self_improve.generators.bridge import Bridge, Ended
-from self_improve.generators.search import best_of
-from self_improve.generators.trial import Proposal, Trial
-from tests.self_improve.generators.conftest import CASES, OTHER, START, SURFACE
+from self_improve.generators import catalogue
+from self_improve.search import thread_bridge
+from self_improve.search.search import best_of
+from self_improve.search.thread_bridge import Bridge, Ended
+from self_improve.search.trial import Proposal, Trial
+from tests.self_improve.scripted_search import CASES, OTHER, START, SURFACE
 
 PACKAGES = {"gepa-package": "gepa", "dspy-miprov2": "dspy", "dspy-bootstrap": "dspy"}
 
@@ -54,7 +55,7 @@ class Climbing:
 
 def test_absent_package_is_said_with_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     """All are listed, and making one without its package is refused."""
-    monkeypatch.setattr(bridge, "find_spec", lambda _: None)
+    monkeypatch.setattr(thread_bridge, "find_spec", lambda _: None)
     listed = {one.name: one for one in catalogue.listed()}
     for name, package in PACKAGES.items():
         assert f"plumbline[{package}]" in listed[name].summary

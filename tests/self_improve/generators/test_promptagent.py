@@ -23,8 +23,8 @@ from self_improve.generators.promptagent import (
     select,
     uct,
 )
-from self_improve.generators.trial import Proposal
-from tests.self_improve.generators.conftest import (
+from self_improve.search.trial import Proposal
+from tests.self_improve.scripted_search import (
     CASES,
     START,
     SURFACE,

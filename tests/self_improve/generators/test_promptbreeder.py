@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from model_gateway.call import Call
-from self_improve.generators import breeding
-from self_improve.generators.breeding import (
+from self_improve.generators import promptbreeder_operators
+from self_improve.generators.promptbreeder import PromptBreeder
+from self_improve.generators.promptbreeder_operators import (
     DIRECT,
     DISTRIBUTION,
     HYPER,
@@ -23,9 +24,8 @@ from self_improve.generators.breeding import (
     Mutation,
     Unit,
 )
-from self_improve.generators.promptbreeder import PromptBreeder
-from self_improve.generators.trial import Case
-from tests.self_improve.generators.conftest import CASES, START, SURFACE, filled, helpful, shown
+from self_improve.search.trial import Case
+from tests.self_improve.scripted_search import CASES, START, SURFACE, filled, helpful, shown
 
 
 def population(made: Any, *texts: str, **changes: Any) -> list[Unit]:
@@ -50,7 +50,7 @@ def steep(text: str, case: Case) -> float:
 def asked(made: Any, units: list[Unit], operator: str, target: str = SURFACE) -> Call[Any]:
     """Return the call that an operator makes for the first unit."""
     one = Birth(winner=units[0], place=1, operator=operator, target=target, mutation="Mutate so.")
-    return breeding.question(made, units, one, CASES, "key")
+    return promptbreeder_operators.question(made, units, one, CASES, "key")
 
 
 def listed(call: Call[Any]) -> list[Any]:
@@ -125,9 +125,9 @@ def test_hypermutation_changes_the_mutation_prompt(made) -> None:
     """From a thinking style alone, or from the old mutation prompt."""
     units = population(made, "Name it once.")
     one = Birth(winner=units[0], place=0, operator="hyper_zero", target=SURFACE, mutation="Old.")
-    assert "Old." not in breeding.hyper(made, one, "k").user
-    assert "<style>" in breeding.hyper(made, one, "k").user
-    first = breeding.hyper(made, replace(one, operator="hyper_first"), "k")
+    assert "Old." not in promptbreeder_operators.hyper(made, one, "k").user
+    assert "<style>" in promptbreeder_operators.hyper(made, one, "k").user
+    first = promptbreeder_operators.hyper(made, replace(one, operator="hyper_first"), "k")
     assert "Old." in first.user
 
 
@@ -184,7 +184,7 @@ def test_crossover_takes_a_task_prompt_of_a_fit_unit(made) -> None:
     """Of a unit that scores nothing nothing is taken."""
     units = population(made, "Say it once.", "Nothing.")
     own = Genes(texts={SURFACE: START}, mutation="m")
-    got = [breeding.crossed(made, own, units[:1], CASES) for _ in range(20)]
+    got = [promptbreeder_operators.crossed(made, own, units[:1], CASES) for _ in range(20)]
     assert {g.texts[SURFACE] for g in got} == {START, "Say it once."}
     assert {g.second for g in got} == {"", "Second of Say it once.."}
 
@@ -192,7 +192,7 @@ def test_crossover_takes_a_task_prompt_of_a_fit_unit(made) -> None:
 def test_contexts_are_quoted_and_declared(made) -> None:
     """They are texts that the winner made the step write."""
     [unit] = population(made, "Say it once, once.")
-    genes = breeding.shuffled(made, unit.genes, unit)
+    genes = promptbreeder_operators.shuffled(made, unit.genes, unit)
     assert genes.contexts
     proposal = genes.admitted(made, "by hand", [])
     assert f"\n> {genes.contexts[0]}" in proposal.texts[SURFACE]
@@ -221,5 +221,5 @@ def test_first_units_have_mutations_styles_and_partly_second_prompts(search) -> 
     firsts = [c for c in first if c.key.endswith("/first")]
     assert all("<mutation>" in call.user for call in firsts)
     assert len(first) == len(firsts) + len(firsts) // 2
-    assert len(breeding.listed("mutations")) >= 10
-    assert len(breeding.listed("styles")) >= 10
+    assert len(promptbreeder_operators.listed("mutations")) >= 10
+    assert len(promptbreeder_operators.listed("styles")) >= 10

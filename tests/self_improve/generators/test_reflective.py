@@ -8,8 +8,8 @@ from typing import Any
 from model_gateway.call import Call, Failure, FailureKind
 from self_improve.generators.operators import ALL
 from self_improve.generators.reflective import _FRUITLESS, VARIANTS, Reflective
-from self_improve.generators.search import best_of
-from tests.self_improve.generators.conftest import CASES, PLAN, START, SURFACE
+from self_improve.search.search import best_of
+from tests.self_improve.scripted_search import CASES, PLAN, START, SURFACE
 
 
 def climbing(role: str, call: Call[Any]) -> Any:

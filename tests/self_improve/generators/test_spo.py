@@ -10,8 +10,8 @@ import pytest
 
 from model_gateway.call import Call, Failure, FailureKind
 from self_improve.generators.spo import COMPARISONS, ROUNDS, SAMPLES, Spo
-from self_improve.generators.trial import JUDGE
-from tests.self_improve.generators.conftest import SURFACE, helpful, shown
+from self_improve.search.trial import JUDGE
+from tests.self_improve.scripted_search import SURFACE, helpful, shown
 
 
 def judged(votes: list[str]) -> Any:

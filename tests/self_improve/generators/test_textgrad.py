@@ -7,8 +7,8 @@ from typing import Any
 
 from model_gateway.call import Call
 from self_improve.generators.textgrad import BATCH, EPOCHS, STEPS, TextGrad
-from self_improve.generators.trial import Case
-from tests.self_improve.generators.conftest import CASES, OTHER, SURFACE, filled, helpful, shown
+from self_improve.search.trial import Case
+from tests.self_improve.scripted_search import CASES, OTHER, SURFACE, filled, helpful, shown
 
 
 def roles(made: Any, step: str) -> list[str]:

@@ -19,7 +19,7 @@ from prompt_lab.layout import Layout
 from prompt_lab.populate import populate
 from prompt_lab.progress import Lines
 from prompt_lab.source import Wish, offers, samples
-from self_improve import patch
+from self_improve.code import patch
 from self_improve.demo import weakened
 from self_improve.iteration.command_line import main
 from worker_plan.steps.identify_potential_levers import LEVERS_SYSTEM_PROMPT

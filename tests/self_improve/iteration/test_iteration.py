@@ -16,7 +16,7 @@ from model_gateway.jsonl import read_rows
 from prompt_lab.layout import runs
 from prompt_lab.record import Run
 from prompt_lab.scores import Scores
-from self_improve import patch
+from self_improve.code import patch
 from tests.self_improve.iteration.conftest import GOOD, STEP, SURFACE, WEAK, Ground, git
 
 Make = Callable[[str], Ground]

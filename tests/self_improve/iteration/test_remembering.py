@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from model_gateway.jsonl import read_rows
+from prompt_lab import patterns
 from prompt_lab.init import init
 from prompt_lab.layout import Layout
-from self_improve import patterns
-from self_improve.iteration import place
-from self_improve.iteration.branching import Branched
+from self_improve.iteration import folder
+from self_improve.iteration.branches import Branched
 from self_improve.iteration.command_line import main
 from self_improve.iteration.decision import Decision, End
 from self_improve.iteration.drafts import of_texts
-from self_improve.iteration.publishing import Judged, Publisher
+from self_improve.iteration.publication import Judged, Publisher
 from tests.self_improve.iteration.conftest import STEP, WEAK, Ground
 
 JUDGED = Judged(
@@ -37,7 +37,7 @@ def publisher(tmp_path: Path) -> tuple[Publisher, Layout, list[str]]:
     init(tmp_path / "lab")
     layout, said = Layout(tmp_path / "lab"), []
     wish: Any = argparse.Namespace(layout=layout, models=())
-    own = place.begin(layout, "moor", {"step": "moor"})
+    own = folder.begin(layout, "moor", {"step": "moor"})
     forge: Any = None
     return Publisher(wish, own, forge, said.append), layout, said
 
@@ -88,6 +88,6 @@ def test_search_is_offered_what_worked_elsewhere(ground: Callable[[str], Ground]
         "--prompt-lab-dir", str(made.layout.root), "--max-calls", "20",
     ]  # fmt: skip
     assert main(words) == 3
-    known = place.Place(made.layout, made.layout.iteration(0, STEP)).result("experience")
+    known = folder.Place(made.layout, made.layout.iteration(0, STEP)).result("experience")
     assert known is not None
     assert [one["id"] for one in known["patterns"]] == [name]

@@ -18,7 +18,7 @@ import pytest
 from prompt_lab.layout import runs
 from prompt_lab.record import Run
 from prompt_lab.scores import Scores
-from self_improve.full_plan import place as places
+from self_improve.full_plan import folder as places
 from self_improve.optimizer.command_line import main
 from self_improve.optimizer.rounds import Kept, latest_kept, rounds_of
 from tests.self_improve.iteration.conftest import GOOD, STEP, WEAK, Ground, git

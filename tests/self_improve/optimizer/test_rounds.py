@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from prompt_lab.layout import Layout
-from self_improve import calibration
-from self_improve.calibration import Noise, Spread
-from self_improve.iteration import place as places
-from self_improve.iteration.judging import rubric_of
-from self_improve.iteration.place import Place
+from self_improve.iteration import folder as places
+from self_improve.iteration.folder import Place
+from self_improve.iteration.judgement import rubric_of
 from self_improve.optimizer.rounds import Kept, Round, latest_kept, plateau, read, rounds_of
+from self_improve.verdict import noise
+from self_improve.verdict.noise import Noise, Spread
 
 STEP = "identify_potential_levers"
 RUBRIC = rubric_of(STEP)
-NOISE = calibration.assumed(RUBRIC)
+NOISE = noise.assumed(RUBRIC)
 KEPT = Kept(
     candidate="c", branch="plumbline/c", commit="1" * 40, pull_request=4, told="YES", gain=1.0,
     deviation=1.0, drift=1.4, pairs=16,

@@ -8,8 +8,8 @@ import pytest
 
 from prompt_lab.layout import Layout
 from self_improve.errors import UsageError
-from self_improve.fork_server import Pipeline, StepFacts
-from self_improve.iteration.place import Place
+from self_improve.host.pipeline import Pipeline, StepFacts
+from self_improve.iteration.folder import Place
 from self_improve.optimizer.rounds import Kept, Round
 from self_improve.optimizer.snapshots import known_steps, need_of
 

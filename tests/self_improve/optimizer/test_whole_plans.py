@@ -12,9 +12,9 @@ import pytest
 from model_gateway import config
 from model_gateway.ledger import Spend
 from prompt_lab.layout import Layout
-from self_improve.full_plan.place import placed
-from self_improve.iteration.place import Place
-from self_improve.iteration.wish import Wish
+from self_improve.full_plan.folder import placed
+from self_improve.iteration.folder import Place
+from self_improve.iteration.request import Wish
 from self_improve.optimizer import whole_plans
 from self_improve.optimizer.rounds import Kept, Round
 

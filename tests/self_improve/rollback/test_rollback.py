@@ -13,13 +13,13 @@ from prompt_lab.claim import claim
 from prompt_lab.init import init
 from prompt_lab.layout import Layout
 from prompt_lab.scores import Best, Score, Scores
-from self_improve import patch
+from self_improve.code import patch
 from self_improve.forge.forge import StatusState
 from self_improve.forge.local import LocalForge
-from self_improve.fork_server import Pipeline, StepFacts
-from self_improve.rollback import bests, restoring
+from self_improve.host.pipeline import Pipeline, StepFacts
+from self_improve.host.surfaces import Surface
+from self_improve.rollback import bests, restoration
 from self_improve.rollback.command_line import main
-from self_improve.surfaces import Surface
 from tests.self_improve.iteration.conftest import GOOD, SURFACE, WEAK, git
 
 STEP = "plan_type"
@@ -145,7 +145,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         )  # fmt: skip
         return Pipeline(steps={STEP: facts}, surfaces=surfaces)
 
-    monkeypatch.setattr(restoring.Rollback, "_pipeline", pipeline)
+    monkeypatch.setattr(restoration.Rollback, "_pipeline", pipeline)
 
 
 def test_goes_back_to_the_best_before(ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
@@ -190,7 +190,7 @@ def test_killed_rollback_goes_on(ground: Ground, monkeypatch: pytest.MonkeyPatch
 
     places = [
         (LocalForge, "open_pull"), (LocalForge, "comment"), (Scores, "set_best"),
-        (restoring.Repository, "commit"),
+        (restoration.Repository, "commit"),
     ]  # fmt: skip
     for owner, place in places:
         with monkeypatch.context() as patched:

@@ -7,10 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from prompt_lab.layout import Layout
-from self_improve.rollout.assignment import gets_new, is_shown
 from self_improve.rollout.production import Production
 from self_improve.rollout.state import SCORES
-from self_improve.rollout.version import Version
+from self_improve.rollout.version import Version, gets_new, is_shown
 
 STEP = "identify_purpose"
 OLD = Version(texts={}, commit="abcdef0")

@@ -8,7 +8,7 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from self_improve.rollout.assignment import gets_new, is_shown
+from self_improve.rollout.version import gets_new, is_shown
 
 NAMES = st.text(max_size=30)
 WEIGHTS = st.floats(min_value=0, max_value=100)
@@ -41,7 +41,7 @@ def test_another_process_says_the_same() -> None:
     """Neither Python's hash seed nor the order of questions has a say; these are fixed for good."""
     names = ["plan-1", "Plan ü", "計画", "a b"]
     code = (
-        "from self_improve.rollout.assignment import _place\n"
+        "from self_improve.rollout.version import _place\n"
         f"print([_place('version', name, 'step', 'salt') for name in {names!r}])"
     )
     told = subprocess.run(

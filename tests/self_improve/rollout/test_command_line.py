@@ -12,11 +12,11 @@ from prompt_lab.init import init
 from prompt_lab.layout import Layout
 from prompt_lab.repository import git_of
 from self_improve import runner
-from self_improve.rollout.assignment import gets_new, is_shown
 from self_improve.rollout.command_line import main
 from self_improve.rollout.log import Log
+from self_improve.rollout.version import gets_new, is_shown
 from tests.self_improve.commands import Ran, called
-from tests.self_improve.laboratory import laboratory
+from tests.self_improve.lab import laboratory
 from tests.self_improve.rollout.street import NEW, OLD, STEP
 
 

@@ -10,8 +10,8 @@ from scipy import stats
 
 from self_improve.rollout.comparison import Groups, groups, looked, lower_by_chance, sums
 from self_improve.rollout.state import Mark
-from self_improve.terms import ERROR
 from self_improve.verdict import Word
+from self_improve.verdict.terms import ERROR
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 

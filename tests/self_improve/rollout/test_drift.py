@@ -16,16 +16,16 @@ from model_gateway import config
 from model_gateway.ledger import Caps
 from prompt_lab.layout import Layout
 from prompt_lab.record import Run
-from self_improve import calibration
 from self_improve.errors import BudgetReached, UsageError
-from self_improve.progress import Counts
-from self_improve.rollout import telling
+from self_improve.records.rubric_choice import rubric_for
+from self_improve.rollout import pages
 from self_improve.rollout.drift import Drift, Finding, compared
 from self_improve.rollout.drift_run import Checked, DriftCheck, DriftOrder
 from self_improve.rollout.state import State
-from self_improve.rubric_choice import rubric_for
+from self_improve.runs.progress import Counts
+from self_improve.verdict import noise as calibration
 from tests.self_improve.commands import runs
-from tests.self_improve.laboratory import ONE_CALL, PLANS, Lab, asked, laboratory, purpose
+from tests.self_improve.lab import ONE_CALL, PLANS, Lab, asked, laboratory, purpose
 from tests.wire.server import WireServer
 
 SERVED = "wire-m1-served"
@@ -104,7 +104,7 @@ def test_other_reported_id_is_a_change(baseline: Baseline, tmp_path: Path) -> No
     found = drifted(baseline, tmp_path, reported_model="m1-0826\x1b[2J")
     assert found.finding is Finding.changed
     assert found.models[0].reasons[0].startswith("the provider reports m1-0826")
-    [_, line] = telling.drift_lines(found.to_row())
+    [_, line] = pages.drift_lines(found.to_row())
     assert f"and reported {SERVED}" in line
     assert "\x1b" not in line
 
@@ -137,7 +137,7 @@ def test_model_that_fails_now_is_inconclusive(baseline: Baseline, tmp_path: Path
     found = compared([old.path], [new], rubric, calibration.assumed(rubric))
     [model] = found.models
     assert (found.told, model.effect, model.composite) == ("INCONCLUSIVE", None, None)
-    assert "missing: outputs" in telling.drift_lines(found.to_row())[1]
+    assert "missing: outputs" in pages.drift_lines(found.to_row())[1]
 
 
 def test_killed_or_capped_check_pays_nothing_twice(baseline: Baseline, tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""What the searches of a benchmark were made with, so that rows of another making do not count."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rubrics import load
+from self_improve.benchmark.landscapes import STEP
+from self_improve.code import code_tree
+from self_improve.errors import UsageError
+from self_improve.host.contract import own_code
+from self_improve.measures import store
+
+_PARTS = (
+    "model_gateway/providers/simulated", "prompt_lab/samples", "self_improve/generators",
+    "self_improve/prompts", "self_improve/search", f"worker_plan/steps/{STEP}.py",
+    *(
+        f"self_improve/benchmark/{name}.py"
+        for name in (
+            "direct_cells", "landscapes", "metered_search", "oracle", "random_search",
+            "resume_check", "searches",
+        )
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Making:
+    """The commit, whether code differs from it, the rubric with its version, and a digest.
+
+    The digest is over all that a search's figures depend on: step, rubric, metrics, plans,
+    generators, simulated models, and how they are put together. It decides whether a row counts.
+    """
+
+    commit: str | None
+    dirty: bool
+    rubric: str
+    digest: str
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the facts as plain JSON values."""
+        return asdict(self)
+
+
+@cache
+def today() -> Making:
+    """Return what a search would be made with now.
+
+    Raises:
+        UsageError: the step has no rubric.
+    """
+    rubric = load.find(STEP)
+    if rubric is None:
+        raise UsageError(f"There is no rubric for {STEP}.")
+    total = hashlib.sha256(store.code_digest().encode())
+    total.update(rubric.model_dump_json().encode())
+    for part in _PARTS:
+        for file in _files(part):
+            total.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    # The benchmark's own page and rows lie in the same repository.
+    packages = sorted({part.partition("/")[0] for part in _PARTS} | {"rubrics"})
+    root = own_code()
+    tree = code_tree.read(root, ["self_improve"], paths=packages)
+    return Making(
+        commit=tree.commit, dirty=tree.dirty, rubric=f"{STEP}/{rubric.version}",
+        digest=total.hexdigest(),
+    )  # fmt: skip
+
+
+def _files(part: str) -> list[Path]:
+    package, _, rest = part.partition("/")
+    place = Path(str(importlib.resources.files(package))) / rest
+    if place.is_file():
+        return [place]
+    found = (path for path in place.rglob("*") if path.is_file())
+    return sorted(path for path in found if path.suffix != ".pyc")

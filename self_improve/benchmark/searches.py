@@ -1,0 +1,198 @@
+"""One search on one landscape, and what is measured of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from model_gateway import config
+from model_gateway.gateway import Gateway
+from rubrics import load
+from self_improve.benchmark.direct_cells import DirectCells, DirectStep
+from self_improve.benchmark.landscapes import STEP, SURFACE, Landscape
+from self_improve.benchmark.metered_search import Watched
+from self_improve.benchmark.oracle import Oracle
+from self_improve.benchmark.random_search import RandomSearch
+from self_improve.errors import UsageError
+from self_improve.generators import catalogue
+from self_improve.host import contract
+from self_improve.search.search import Found, Search, Setting, best_of
+from self_improve.search.trial import Generator, Outcome, Proposal, Scored
+
+PROPOSER, JUDGE = "sim-proposer", "sim-judge"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """What a search had spent when its best on all train cases was `score`."""
+
+    cells: int
+    asked: int
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One search. Scores are means of a cell's fitness, 0 to 1; seconds are wall time.
+
+    `by_model` is the winner's gain on the verify plans, model by model. `overshoot` are the step
+    calls beyond the budget. `own_seconds` is what neither step, nor measuring, nor proposer took.
+    """
+
+    generator: str
+    landscape: int
+    budget: int
+    cells: int
+    asked: int
+    candidates: int
+    refused: int
+    stopped: str
+    base: float
+    curve: tuple[Point, ...]
+    train_gain: float
+    verify_gain: float | None
+    by_model: Mapping[str, float] = field(default_factory=dict)
+    overshoot: int
+    seconds: float
+    own_seconds: float
+    winner: str
+    winner_size: int
+    base_size: int
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the result as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Read a result from plain JSON values."""
+        return cls(**{**row, "curve": tuple(Point(**point) for point in row["curve"])})
+
+
+class Bench:
+    """The step with its plans and rubric, loaded once in a process."""
+
+    def __init__(self, plans: Mapping[str, Path]) -> None:
+        rubric = load.find(STEP)
+        if rubric is None:
+            raise UsageError(f"There is no rubric for {STEP}.")
+        self.rubric = rubric
+        self.step = DirectStep(contract.load(contract.EMBEDDED), STEP, plans)
+        self.prompt = self.step.texts[SURFACE]
+        self.material = tuple(
+            (folder / "001-2-plan.txt").read_text(encoding="utf-8") for folder in plans.values()
+        )
+        found = config.load()
+        self.proposer, self.judge = found.find(PROPOSER), found.find(JUDGE)
+        self._before: dict[tuple[int, str], float] = {}
+
+    async def search(
+        self,
+        name: str,
+        landscape: Landscape,
+        folder: Path,
+        *,
+        budget: int,
+        keep: bool = False,
+        die_at: int | None = None,
+    ) -> Result:
+        """Let a generator search a landscape; `folder` keeps what the proposer said.
+
+        With `keep` it keeps the outcomes of cells as well, and a search that was killed goes on
+        from there. `die_at` kills this very process when so many cells have been run.
+        """
+        began = time.monotonic()
+        texts = {**self.step.texts, SURFACE: landscape.start}
+        async with Gateway() as gateway:
+            direct = DirectCells(
+                gateway, self.step, self.rubric, landscape.models, seed=landscape.seed
+            )
+            watched = Watched(
+                gateway, folder, direct, seed=landscape.seed, keep=keep, die_at=die_at
+            )
+            setting = Setting(
+                step=STEP, texts=texts, searched=(SURFACE,), cases=landscape.cases, cells=budget,
+                seed=landscape.seed, proposer=self.proposer, judge=self.judge,
+                instructions=f"Goal: {self.rubric.why}",
+                constraints=tuple(one.text for one in self.rubric.constraints),
+                material=self.material, force=True,
+            )  # fmt: skip
+            search = Search(setting=setting, measure=watched.measure, counsel=watched)
+            async with watched:
+                found = await search.run(self._made(name))
+            searched = time.monotonic() - began
+            gains = await self._held_out(direct, search.baseline, found, landscape)
+        return _result(name, landscape, budget, found, watched, gains, searched)
+
+    def _made(self, name: str) -> Generator:
+        if name == Oracle.name:
+            return Oracle(self.prompt)
+        return RandomSearch() if name == RandomSearch.name else catalogue.make(name)
+
+    async def _held_out(
+        self, direct: DirectCells, baseline: Proposal, found: Found, landscape: Landscape
+    ) -> dict[str, float]:
+        """Return the winner's gain on the verify plans by model."""
+        best = best_of(found, landscape.cases)
+        if best is None:
+            return {}
+        gains: dict[str, float] = {}
+        for model in landscape.models:
+            cases = [case for case in landscape.held_out if case.model == model.name]
+            place = (landscape.number, model.name)
+            if place not in self._before:
+                self._before[place] = _mean(await direct([(baseline, case) for case in cases]))
+            after = _mean(await direct([(best.proposal, case) for case in cases]))
+            gains[model.name] = after - self._before[place]
+        return gains
+
+
+def _mean(outcomes: Sequence[Outcome]) -> float:
+    """Return the mean score; a failed cell counts 0, as in a search."""
+    return sum(one.score or 0.0 for one in outcomes) / len(outcomes)
+
+
+def _result(
+    name: str,
+    landscape: Landscape,
+    budget: int,
+    found: Found,
+    watched: Watched,
+    gains: Mapping[str, float],
+    seconds: float,
+) -> Result:
+    best: Scored | None = best_of(found, landscape.cases)
+    base = found.trace[0][1] if found.trace else 0.0
+    score = best.on(landscape.cases) if best is not None else None
+    winner = best.proposal if best is not None else None
+    curve = [
+        Point(cells=cells, asked=_asked(watched, cells), score=score)
+        for cells, score in found.trace
+    ]
+    return Result(
+        generator=name, landscape=landscape.number, budget=budget, cells=found.cells,
+        asked=found.asked, candidates=len(found.scored) - 1, refused=found.refused,
+        stopped=found.stopped, base=base, curve=tuple(_rising(curve)),
+        train_gain=(score or base) - base,
+        verify_gain=sum(gains.values()) / len(gains) if gains else None, by_model=dict(gains),
+        overshoot=max(0, watched.cells - budget), seconds=round(seconds, 3),
+        own_seconds=round(max(0.0, seconds - watched.seconds), 3),
+        winner=winner.id if winner else "", winner_size=winner.size if winner else 0,
+        base_size=found.scored[0].proposal.size,
+    )  # fmt: skip
+
+
+def _asked(watched: Watched, cells: int) -> int:
+    return next((asked for spent, asked in watched.spent if spent >= cells), watched.asked)
+
+
+def _rising(curve: Sequence[Point]) -> list[Point]:
+    """Return the points at which the best score rose."""
+    kept: list[Point] = []
+    for point in curve:
+        if not kept or point.score > kept[-1].score:
+            kept.append(point)
+    return kept

@@ -1,0 +1,1 @@
+"""One cell, run in a forked child that can be killed."""

@@ -1,0 +1,138 @@
+"""Lets each SDK that a host imported make one call, so that its cells need not load the rest of it.
+
+SDKs put off much of their loading until they are used: OpenAI's takes 0.4 s for its first call.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from model_gateway import door
+from model_gateway.errors import DoorError
+
+
+def warm_door() -> None:
+    """Make the call, against a door that answers by rote."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        path = Path(folder) / "door"
+        listener.bind(str(path))
+        listener.listen(1)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                connection, _ = listener.accept()
+                with connection, connection.makefile("rb") as lines:
+                    for said in _ROTE:
+                        lines.readline()
+                        connection.sendall(json.dumps(said).encode() + b"\n")
+            finally:
+                os._exit(0)
+        with suppress(DoorError):
+            door.Door(path).judged(key="", messages=[], schema=_Anything)
+        os.waitpid(pid, 0)
+
+
+class _Anything(BaseModel):
+    found: list[str] = []
+
+
+_ENDED = {
+    "text": "",
+    "model": "",
+    "failure": None,
+    "finish_reason": None,
+    "input_tokens": None,
+    "output_tokens": None,
+}
+
+_ROTE = ({"text": "{}", "cut_off": False, "last": True}, {"ended": _ENDED})
+
+_SECONDS = 5.0
+_MESSAGES: Any = [{"role": "user", "content": "-"}]
+
+
+def warm_sdks() -> None:
+    """Make the calls, against servers that answer by rote. What fails is left to the cells."""
+    for name, (call, reply) in _CALLS.items():
+        if name in sys.modules:
+            with _answering(reply) as url, suppress(Exception):
+                call(sys.modules[name], url)
+
+
+def _openai(sdk: Any, url: str) -> None:
+    with sdk.OpenAI(base_url=url, api_key="-", max_retries=0, timeout=_SECONDS) as client:
+        client.chat.completions.create(model="-", messages=_MESSAGES)
+
+
+def _anthropic(sdk: Any, url: str) -> None:
+    with sdk.Anthropic(base_url=url, api_key="-", max_retries=0, timeout=_SECONDS) as client:
+        client.messages.create(model="-", messages=_MESSAGES, max_tokens=1)
+
+
+def _ollama(sdk: Any, url: str) -> None:
+    sdk.Client(url, timeout=_SECONDS).chat(model="-", messages=_MESSAGES)
+
+
+_SAID = {"role": "assistant", "content": "-"}
+_CALLS: Mapping[str, tuple[Callable[[Any, str], None], Mapping[str, Any]]] = {
+    "openai": (
+        _openai,
+        {
+            "id": "-", "object": "chat.completion", "created": 0, "model": "-",
+            "choices": [{"index": 0, "finish_reason": "stop", "message": _SAID}],
+            "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+        },
+    ),
+    "anthropic": (
+        _anthropic,
+        {
+            "id": "-", "type": "message", "role": "assistant", "model": "-",
+            "content": [{"type": "text", "text": "-"}], "stop_reason": "end_turn",
+            "stop_sequence": None, "usage": {"input_tokens": 1, "output_tokens": 1},
+        },
+    ),
+    "ollama": (
+        _ollama,
+        {"model": "-", "created_at": "2025-01-01T00:00:00Z", "message": _SAID, "done": True},
+    ),
+}  # fmt: skip
+
+
+@contextmanager
+def _answering(reply: Mapping[str, Any]) -> Iterator[str]:
+    """Give the URL of a forked process that answers one request with `reply`."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                _answer(listener, json.dumps(reply).encode())
+            finally:
+                os._exit(0)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def _answer(listener: socket.socket, body: bytes) -> None:
+    connection, _ = listener.accept()
+    with connection, connection.makefile("rb") as asked:
+        length = 0
+        while (line := asked.readline().strip()) != b"":
+            name, _, value = line.partition(b":")
+            length = int(value) if name.lower() == b"content-length" else length
+        asked.read(length)
+        head = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        connection.sendall(f"HTTP/1.1 200 OK\r\n{head}Connection: close\r\n\r\n".encode() + body)

@@ -1,0 +1,1 @@
+"""The pipeline as source under git: commits, worktrees, and texts put into files."""

@@ -1,0 +1,320 @@
+"""A git worktree and a branch per candidate, beside the user's checkout and without touching it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+import unicodedata
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from self_improve.code import git
+from self_improve.code.checkout import Checkout, alone, identity
+from self_improve.code.git import GitError
+from self_improve.errors import UsageError
+
+PREFIX = "plumbline"
+TRAILER = "Plumbline-Candidate"
+_LONGEST_SLUG = 40
+_TRIES = 4
+_ADDRESS = re.compile(r"branch\.|remote\.[^\n]*\.(url|fetch)\n")
+_UNWANTED = re.compile(r"[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worktree:
+    """A candidate's worktree.
+
+    `path` is its top, `code` the code tree in it. `commit` is the tip of its branch, which is
+    `base` until something is committed.
+    """
+
+    leaf: str
+    path: Path
+    code: Path
+    base: str
+    commit: str
+
+    @property
+    def branch(self) -> str:
+        """The name of its branch."""
+        return f"{PREFIX}/{self.leaf}"
+
+
+def leaf_of(candidate: str) -> str:
+    """Return the last part of a candidate's branch and worktree, made of a-z, 0-9 and dashes.
+
+    Two ids never have the same, on file systems that do not tell case apart either.
+    """
+    plain = unicodedata.normalize("NFKD", candidate).casefold()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain)[:_LONGEST_SLUG].strip("-")
+    digest = hashlib.sha256(candidate.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"{slug}-{digest}" if slug else digest
+
+
+class Worktrees:
+    """The worktrees of a repository's candidates, in the directory `place`.
+
+    `code` is the code tree inside the user's checkout: only the commits of its repository are
+    read, and nothing is written there but branches called `plumbline/…`.
+    """
+
+    def __init__(self, code: Path, place: Path) -> None:
+        self._user = code.resolve()
+        self._place = place.resolve()
+
+    def commit_of(self, revision: str) -> str:
+        """Return the commit that a branch, tag or other revision names now.
+
+        Raises:
+            UsageError: it names none, or the code tree is in no git repository.
+        """
+        try:
+            return self._git(
+                "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
+            )
+        except (GitError, ValueError) as error:
+            raise UsageError(f"{revision!r} names no commit of {self._user}.") from error
+
+    def open(self, candidate: str, base: str) -> Worktree:
+        """Return the candidate's worktree: the one that is there, or a new one at `base`.
+
+        What a killed command left half made is made anew. Uncommitted changes in it are taken
+        away, and kept under `refs/plumbline/left`.
+
+        Raises:
+            UsageError: there is no such base, the candidate was begun from another one, or its
+                branch belongs to somebody else.
+            GitError: git refuses.
+        """
+        leaf, base = leaf_of(candidate), self.commit_of(base)
+        self._place.mkdir(parents=True, exist_ok=True)
+        checkout = self._checkout(leaf)
+        with alone(self._common) as lock:
+            self._unlock_branch(leaf)
+            tip = self._tip(leaf, base)
+            for remaining in reversed(range(_TRIES)):
+                if checkout.is_ready():
+                    break
+                checkout.discard()
+                try:
+                    # Forced, because another data repo may have the same branch checked out.
+                    self._git(
+                        "worktree", "add", "--force", "--quiet", str(checkout.path),
+                        checkout.branch, keep=lock,
+                    )  # fmt: skip
+                except GitError:
+                    # Another program's git may hold a lock for a moment.
+                    if not remaining:
+                        raise
+                    time.sleep(0.1)
+        code = checkout.path / self._prefix
+        if not code.is_dir():
+            raise UsageError(f"There is no {self._prefix} in the commit {base}.")
+        return Worktree(leaf=leaf, path=checkout.path, code=code, base=base, commit=tip)
+
+    def write(self, tree: Worktree, files: Mapping[str, bytes]) -> tuple[str, ...]:
+        """Write files, whose paths are relative to the code tree; return them relative to the top.
+
+        Raises:
+            UsageError: a path leads out of the worktree, or through a link.
+        """
+        places = {name: _inside(tree, tree.code, name) for name in files}
+        for name, content in files.items():
+            places[name].parent.mkdir(parents=True, exist_ok=True)
+            places[name].write_bytes(content)
+        return tuple(path.relative_to(tree.path).as_posix() for path in places.values())
+
+    def take(self, tree: Worktree, commit: str, paths: Iterable[str]) -> None:
+        """Write files (relative to the top) as they are in another commit."""
+        names = [_inside(tree, tree.path, path).relative_to(tree.path) for path in paths]
+        if names:
+            self._checkout(tree.leaf).git(
+                "restore", "--worktree", f"--source={commit}", "--", *map(str, names)
+            )
+
+    def changed(self, tree: Worktree) -> tuple[str, ...]:
+        """Return the files that differ from the worktree's commit, new ones included."""
+        return self._checkout(tree.leaf).changed()
+
+    def settings_digest(self) -> str:
+        """Return the digest of what tells git what to run: the repository's hooks and settings.
+
+        Where its branches and remotes are counts for nothing: people push meanwhile.
+        """
+        total = hashlib.sha256()
+        for place in (self._common / "hooks", self._common / "info"):
+            for path in sorted(place.rglob("*")):
+                if path.is_file():
+                    total.update(f"{path}\0{path.stat().st_mode}\0".encode())
+                    total.update(hashlib.sha256(path.read_bytes()).digest())
+        listed = self._git("config", "--file", str(self._common / "config"), "--list", "-z")
+        kept = (row for row in listed.split("\0") if not _ADDRESS.match(row))
+        total.update("\0".join(kept).encode("utf-8", "surrogateescape"))
+        return total.hexdigest()
+
+    def commit(self, tree: Worktree, paths: Iterable[str], *, message: str) -> Worktree:
+        """Commit those files (relative to the top), and return the worktree at its new commit.
+
+        If they were committed by an earlier call already, the worktree is returned as it is.
+
+        Raises:
+            UsageError: other files were changed too, or nothing was, or somebody else committed.
+            GitError: git refuses.
+        """
+        wanted = {
+            _inside(tree, tree.path, path).relative_to(tree.path).as_posix() for path in paths
+        }
+        checkout = self._checkout(tree.leaf)
+        with alone(tree.path) as lock:
+            if checkout.at() != (tree.branch, tree.commit):
+                raise UsageError(
+                    f"Somebody else committed in {tree.path}, or changed its branch. What is there "
+                    "is no candidate of ours."
+                )
+            changed = set(checkout.changed())
+            if others := sorted(changed - wanted):
+                raise UsageError(
+                    f"More than the candidate's files was changed in {tree.path}, so nothing was "
+                    f"committed: {', '.join(others)}"
+                )
+            if not changed and tree.commit == tree.base:
+                raise UsageError(f"Nothing was changed in {tree.path}, so there is no candidate.")
+            if not changed:
+                return tree
+            told = f"{_UNWANTED.sub('', message).strip()}\n\n{TRAILER}: {tree.leaf}"
+            checkout.git("add", "--", *sorted(changed), keep=lock)
+            checkout.git(
+                "commit", "--quiet", "--message", told, keep=lock,
+                environment=identity(f"Plumbline candidate {tree.leaf}"),
+            )  # fmt: skip
+            return replace(tree, commit=checkout.at()[1])
+
+    def remove(self, tree: Worktree, *, pushed: str | None = None) -> bool:
+        """Remove a worktree; return whether its branch went too.
+
+        The branch goes only if nothing was committed on it, or if its tip is `pushed`, the commit
+        that a forge has. Uncommitted changes are kept under `refs/plumbline/left`.
+
+        Raises:
+            GitError: git refuses.
+        """
+        with alone(self._common) as lock:
+            self._unlock_branch(tree.leaf)
+            self._checkout(tree.leaf).discard()
+            tip = self._branch_tip(tree.leaf)
+            if tip is None or tip not in (pushed, tree.base):
+                return tip is None
+            ref = f"refs/heads/{tree.branch}"
+            self._git("update-ref", "-d", ref, tip, keep=lock)
+            return True
+
+    @cached_property
+    def _facts(self) -> tuple[Path, Path]:
+        """The repository's directory, and where in a checkout the code tree lies."""
+        try:
+            told = git.run(
+                self._user, "rev-parse", "--path-format=absolute", "--git-common-dir",
+                "--show-toplevel",
+            )  # fmt: skip
+        except GitError as error:
+            raise UsageError(
+                f"{self._user} is in no git repository, so no candidate can have a branch: {error}"
+            ) from error
+        common, top = told.split("\n")
+        return Path(common).resolve(), self._user.relative_to(Path(top).resolve())
+
+    @property
+    def _common(self) -> Path:
+        return self._facts[0]
+
+    @property
+    def _prefix(self) -> Path:
+        return self._facts[1]
+
+    def _git(self, *words: str, keep: int | None = None) -> str:
+        """Run git on the repository alone, whatever its checkout holds."""
+        return git.run(
+            self._common, *words, environment={"GIT_DIR": str(self._common)},
+            keep=() if keep is None else (keep,),
+        )  # fmt: skip
+
+    def _checkout(self, leaf: str) -> Checkout:
+        return Checkout(common=self._common, path=self._place / leaf, branch=f"{PREFIX}/{leaf}")
+
+    def _branch_tip(self, leaf: str) -> str | None:
+        ref = f"refs/heads/{PREFIX}/{leaf}"
+        return self._git("for-each-ref", "--format=%(objectname)", ref) or None
+
+    def _tip(self, leaf: str, base: str) -> str:
+        """Return the tip of the candidate's branch, which is made or moved to `base` if it may."""
+        branch = f"{PREFIX}/{leaf}"
+        tip = self._branch_tip(leaf)
+        if tip == base:
+            return base
+        if tip is None or self._is_ancestor(tip, base):
+            # An old base that was never committed on may move on with its branch.
+            if tip is not None:
+                self._checkout(leaf).discard()
+            self._git("update-ref", f"refs/heads/{branch}", base, tip or "0" * len(base))
+            return base
+        began = self._began(tip, leaf)
+        if began == base:
+            return tip
+        if began == tip:
+            raise UsageError(
+                f"The branch {branch} is there and holds commits of somebody else. Give it "
+                f"another name: git branch -m {branch} NAME"
+            )
+        raise UsageError(
+            f"This candidate was begun from {began[:12]}, not from {base[:12]}. Name that base, "
+            f"or drop what was made: git update-ref -d refs/heads/{branch}"
+        )
+
+    def _began(self, tip: str, leaf: str) -> str:
+        """Return the last commit before those that were made here for this candidate."""
+        rows = self._git(
+            "log", "--first-parent", "--max-count=1000",
+            f"--format=%H %(trailers:key={TRAILER},valueonly,separator=%x20)", tip,
+        )  # fmt: skip
+        commit = tip
+        for row in rows.split("\n"):
+            commit, _, trailer = row.partition(" ")
+            if trailer.strip() != leaf:
+                break
+        return commit
+
+    def _is_ancestor(self, one: str, other: str) -> bool:
+        try:
+            self._git("merge-base", "--is-ancestor", one, other)
+        except GitError:
+            return False
+        return True
+
+    def _unlock_branch(self, leaf: str) -> None:
+        """Take away the lock of a killed git on our own branch; nobody else writes that."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            (self._common / "refs/heads" / PREFIX / f"{leaf}.lock").unlink()
+
+
+def _inside(tree: Worktree, folder: Path, name: str) -> Path:
+    """Return the path of a file in a worktree.
+
+    Raises:
+        UsageError: it leads elsewhere, or into git's own files.
+    """
+    path = folder.joinpath(*PurePosixPath(name).parts)
+    if (
+        not name
+        or ".." in PurePosixPath(name).parts
+        or PurePosixPath(name).is_absolute()
+        or path.resolve() != path
+        or not path.is_relative_to(tree.path)
+        or ".git" in path.relative_to(tree.path).parts
+    ):
+        raise UsageError(f"{name!r} is no file of the worktree {tree.path}.")
+    return path

@@ -1,0 +1,1 @@
+"""Two sides of runs: whether they can be compared, measured, judged and shown."""

@@ -1,0 +1,146 @@
+"""A comparison of whole plans as tables, for a terminal and for a page of the data repo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from prompt_lab import markup
+
+Row = Mapping[str, Any]
+_KPIS = ("KPI", "baseline", "new plan")
+_STEPS = ("step", "baseline", "new plan", "composite", "judge", "what to know")
+
+
+def page(result: Row, plans: Mapping[str, Row]) -> str:
+    """Return the page of a comparison; `plans` are its `kpi_comparison.json`."""
+    parts = [
+        f"# Whole plans compared: {markup.line(result['told'])}",
+        "\n".join(f"- {markup.line(line)}" for line in facts(result)),
+    ]
+    for name, kpis in plans.items():
+        parts += [
+            f"## {markup.line(name)}",
+            markup.line(kpis["baseline"]["told"]),
+            markup.table(_KPIS, kpi_rows(kpis)),
+            markup.folded("Every step", markup.table(_STEPS, step_rows(kpis))),
+        ]
+    parts.append(
+        "Quality is the share of its rubric's best that a step's output reaches; the composite is "
+        "the gain over the baseline in scales of the rubric, positive where it got better. One "
+        "plan is one pair: it shows, and proves nothing."
+    )
+    return markup.page(*parts)
+
+
+def shown(result: Row, plans: Mapping[str, Row]) -> str:
+    """Return the same for a terminal, with those steps only that moved or failed."""
+    lines = [str(result["told"]), *facts(result)]
+    for name, kpis in plans.items():
+        lines += ["", name, kpis["baseline"]["told"], *_aligned(_KPIS, list(kpi_rows(kpis)))]
+        moved = list(step_rows(kpis, only=_notable(kpis)))
+        if moved:
+            lines += ["", *_aligned(_STEPS, moved)]
+        rest = len(kpis["kpis"]["steps"]) - len(moved)
+        lines.append(
+            f"{rest} steps moved by less than would be worth a merge, or were not measured"
+        )
+    return "\n".join(lines)
+
+
+def facts(result: Row) -> Iterator[str]:
+    """Yield what should be known of a comparison as a whole."""
+    code = result["code"]
+    yield from code_facts(code["after"])
+    yield (
+        f"baseline: commit {code['before']['commit'][:12]}, made anew"
+        if code["before"] is not None
+        else "baseline: the stored plans"
+    )
+    model = result["model"]
+    yield f"{model['name']} ({model['id']}), mode {result['speed']}, seed {result['seed']}"
+
+
+def code_facts(row: Row) -> Iterator[str]:
+    """Yield which code makes the new plans, and which best prompts it holds."""
+    yield f"new plans: commit {row['commit'][:12]} on {row['branch']}"
+    held = ", ".join(f"{h['step']} ({h['candidate']}, {h['how']})" for h in row["holds"])
+    why = "no best prompt can be used" if row["left_out"] else "no step has a best prompt yet"
+    yield f"best prompts: {held}" if held else f"{why}: this is the code as it is"
+    for step, why in row["left_out"].items():
+        yield f"left out: {step}, because {why}"
+
+
+def kpi_rows(kpis: Row) -> Iterator[tuple[str, ...]]:
+    """Yield the KPIs of a plan, one a row."""
+    found = kpis["kpis"]
+    complete, length, used = found["completeness"], found["length"], found["usage"]
+    yield "artifacts", *(_of(complete[side]) for side in ("before", "after"))
+    yield "steps that failed", "", str(len(found["failed_steps"]))
+    for key, name in (("markdown_chars", "characters of pages"), ("report_chars", "of the report")):
+        yield name, *(_number(length[side][key]) for side in ("before", "after"))
+    for key, name in (
+        ("requests", "requests"), ("input_tokens", "tokens in"), ("output_tokens", "tokens out"),
+        ("cost_usd", "US dollars"), ("seconds", "seconds of requests"),
+    ):  # fmt: skip
+        yield name, *(_number((used[side] or {}).get(key)) for side in ("before", "after"))
+    totals = found["totals"]
+    yield "steps that are better", "", f"{len(totals['better'])} of {totals['measured']}"
+    yield "steps that are worse", "", f"{len(totals['worse'])} of {totals['measured']}"
+    yield "steps that lost a gate", "", str(len(totals["lost_gates"]))
+    yield "median composite", "", _signed(totals["median_composite"])
+    yield "mean quality", *(_number(totals[f"mean_quality_{s}"]) for s in ("before", "after"))
+    judge = found["judge"]
+    if judge is not None:
+        yield "judge prefers", str(judge["losses"]), f"{judge['wins']}, and {judge['ties']} ties"
+
+
+def step_rows(kpis: Row, only: Sequence[str] | None = None) -> Iterator[tuple[str, ...]]:
+    """Yield the steps of a plan, one a row."""
+    judge = (kpis["kpis"]["judge"] or {}).get("steps", {})
+    for step, row in kpis["kpis"]["steps"].items():
+        if only is not None and step not in only:
+            continue
+        told = [*row["lost_gates"], *([row["why_not"]] if row["why_not"] else [])]
+        yield (
+            step, _quality(row["before"]), _quality(row["after"]), _signed(row["composite"]),
+            judge.get(step, {}).get("winner", ""), "; ".join(told),
+        )  # fmt: skip
+
+
+def _notable(kpis: Row) -> list[str]:
+    found = kpis["kpis"]
+    totals = found["totals"]
+    named = {*totals["better"], *totals["worse"], *totals["lost_gates"], *found["failed_steps"]}
+    return [step for step in found["steps"] if step in named]
+
+
+def _of(complete: Row) -> str:
+    return f"{complete['present']} of {complete['expected']}"
+
+
+def _quality(cell: Row | None) -> str:
+    if cell is None:
+        return ""
+    if not cell["succeeded"]:
+        return f"failed ({cell['failure_kind'] or 'the step'})"
+    return _number(cell["quality"])
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    return str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+def _signed(value: float | None) -> str:
+    return "" if value is None else f"{value:+.2f}"
+
+
+def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    every = [tuple(head), *(tuple(markup.plain_line(c, most=90) for c in row) for row in rows)]
+    widths = [max(len(row[column]) for row in every) for column in range(len(head))]
+    return [
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in every
+    ]

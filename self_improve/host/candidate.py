@@ -1,0 +1,108 @@
+"""One proposed set of prompt texts, as data; a candidate as code is a code tree instead."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from self_improve.errors import UsageError
+from self_improve.host.pipeline import Pipeline, StepFacts
+
+_NAMES_SHOWN = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """Texts by surface id; none of them is the baseline."""
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the texts and of where they belong."""
+        plain = json.dumps(dict(self.texts), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether this changes nothing."""
+        return not self.texts
+
+
+def from_files(given: Sequence[str], step: StepFacts, pipeline: Pipeline) -> Candidate:
+    """Return the candidate of `--prompt SURFACE=FILE` arguments.
+
+    A surface may be named by its id, or by what follows the colon if only one surface that
+    `step` reaches, or else only one of all, is called so.
+
+    Raises:
+        UsageError: an argument, a surface or a file is wrong; all problems are named.
+    """
+    texts: dict[str, str] = {}
+    problems: list[str] = []
+    for argument in given:
+        name, equals, file = argument.partition("=")
+        if not equals:
+            problems.append(f"--prompt {argument}: say SURFACE=FILE")
+            continue
+        try:
+            surface_id = surface_named(name, step, pipeline)
+            text = Path(file).expanduser().read_text(encoding="utf-8-sig")
+        except UsageError as error:
+            problems.append(str(error))
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(f"--prompt {argument}: the file cannot be read: {error}")
+            continue
+        if surface_id in texts:
+            problems.append(f"--prompt {argument}: {surface_id} is given twice")
+        if not text.strip():
+            problems.append(f"--prompt {argument}: the file is empty")
+        surface = pipeline.surfaces[surface_id]
+        users = surface.assembled_into
+        if users:
+            problems.append(
+                f"--prompt {argument}: the code puts {surface_id} into {', '.join(users)} when it "
+                "is imported, so a text set later would not be sent; give the candidate as code "
+                "with --code DIR"
+            )
+        texts[surface_id] = _as_meant(text, surface.text)
+    if problems:
+        raise UsageError("\n".join(problems))
+    same = [s for s, text in texts.items() if _is_same(text, pipeline.surfaces[s].text)]
+    if texts and len(same) == len(texts):
+        raise UsageError(f"This candidate is the baseline: {', '.join(same)} would not change.")
+    return Candidate(texts=texts)
+
+
+def _is_same(text: str, old: str) -> bool:
+    return text.removesuffix("\n") == old.removesuffix("\n")
+
+
+def _as_meant(text: str, old: str) -> str:
+    """Return a file's text without the line end that editors put last, if the code has none."""
+    return text if old.endswith("\n") else text.removesuffix("\n")
+
+
+def surface_named(name: str, step: StepFacts, pipeline: Pipeline) -> str:
+    """Return the id of the surface that `name` means.
+
+    Raises:
+        UsageError: none or several are called so; the message names the nearest.
+    """
+    if name in pipeline.surfaces:
+        return name
+    everywhere = [s for s in pipeline.surfaces if s.partition(":")[2] == name]
+    of_step = [s for s in everywhere if s in step.surfaces]
+    fitting = of_step or everywhere
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise UsageError(f"{name} could be any of {', '.join(fitting)}; give the whole id.")
+    known = [s.partition(":")[2] for s in step.surfaces]
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known[:_NAMES_SHOWN]
+    raise UsageError(f"{step.name} has no prompt surface {name}. It has {', '.join(near)}.")

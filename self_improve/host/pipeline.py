@@ -1,0 +1,45 @@
+"""What the pipeline is, as the process that imported it describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from self_improve.host.surfaces import Surface, from_row
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepFacts:
+    """A step as its code declares it: names of artifacts are relative to the plan."""
+
+    name: str
+    task: str
+    way: tuple[int, ...]
+    upstream: tuple[str, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    given: bool
+    calls_model: bool
+    surfaces: tuple[str, ...]
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> StepFacts:
+        """Read a step from plain JSON values."""
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+        return cls(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """The steps of a host, upstream ones first, and all its prompt surfaces by id."""
+
+    steps: Mapping[str, StepFacts]
+    surfaces: Mapping[str, Surface]
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Pipeline:
+        """Read what a zygote says of its code."""
+        steps = [StepFacts.from_row(step) for step in row["steps"]]
+        surfaces = [from_row(surface) for surface in row["surfaces"]]
+        return cls(steps={s.name: s for s in steps}, surfaces={s.id: s for s in surfaces})

@@ -1,0 +1,146 @@
+"""The plans a run works on: where they lie, and which of their artifacts a step needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from prompt_lab.layout import SPLITS, Layout
+from prompt_lab.record import file_digest
+from self_improve.errors import UsageError
+from self_improve.host.contract import Host
+from self_improve.host.pipeline import StepFacts
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselinePlan:
+    """A plan as the pipeline produced it before any change."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanInputs:
+    """The artifacts of one plan that a step reads, with their SHA-256.
+
+    Both mappings go by the names that the step knows.
+    """
+
+    plan: str
+    files: Mapping[str, Path]
+    digests: Mapping[str, str]
+
+
+def choose(
+    layout: Layout | None, *, split: str, baseline_dir: Path | None, plan_dirs: Sequence[Path]
+) -> list[BaselinePlan]:
+    """Return the plans to work on: those named one by one, or all of a split.
+
+    Raises:
+        UsageError: there are none, or two have the same name.
+    """
+    if plan_dirs:
+        paths = [path.expanduser().resolve() for path in plan_dirs]
+        absent = [str(path) for path in paths if not path.is_dir()]
+        if absent:
+            raise UsageError(f"No such plan directory: {', '.join(absent)}.")
+    else:
+        paths = _in_split(layout, split, baseline_dir)
+    plans = [BaselinePlan(name=path.name, path=path) for path in paths]
+    names = [plan.name for plan in plans]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(f"Two plans are called {', '.join(twice)}; a run needs distinct names.")
+    return plans
+
+
+def _in_split(layout: Layout | None, split: str, baseline_dir: Path | None) -> list[Path]:
+    if baseline_dir is not None:
+        base = baseline_dir.expanduser().resolve()
+        folder = base / split if (base / split).is_dir() else base
+    elif layout is not None:
+        folder = layout.split(split)
+    else:
+        raise UsageError("Which plans? Say --prompt-lab-dir, --baseline-dir or --plan-dir.")
+    if not folder.is_dir():
+        raise UsageError(f"There is no directory {folder} of baseline plans.")
+    found = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if [p.name for p in found] and {p.name for p in found} <= set(SPLITS):
+        raise UsageError(f"{folder} holds no split {split!r}.")
+    if not found:
+        zips = len(list(folder.glob("*.zip")))
+        hint = (
+            f"The {zips} zips there must be unzipped: `python -m prompt_lab populate {folder} "
+            f"--split {split}`."
+            if zips
+            else "`python -m prompt_lab populate SOURCE` fills a data repo."
+        )
+        raise UsageError(f"There are no plans in {folder}. {hint}")
+    return found
+
+
+def inputs_of(plans: Sequence[BaselinePlan], step: StepFacts, host: Host) -> dict[str, PlanInputs]:
+    """Return what `step` reads of each plan, by plan.
+
+    Raises:
+        UsageError: an artifact is missing or unreadable; all of them are named.
+    """
+    problems: list[str] = []
+    outside = [name for name in step.inputs if Path(name).is_absolute()]
+    if outside:
+        problems.append(f"{step.name} reads outside the plan: {', '.join(outside)}")
+    found = {plan.name: inputs_of_plan(plan, step, host, problems) for plan in plans}
+    if problems:
+        raise UsageError(
+            f"The step {step.name} cannot run on these plans:\n  "
+            + "\n  ".join(problems)
+            + "\nUpstream steps are never run for you; take plans that have these artifacts."
+        )
+    return found
+
+
+def inputs_of_plan(
+    plan: BaselinePlan, step: StepFacts, host: Host, problems: list[str]
+) -> PlanInputs:
+    """Return what `step` reads of one plan; what is missing or unreadable joins `problems`."""
+    names = {str(p.relative_to(plan.path)) for p in plan.path.rglob("*") if p.is_file()}
+    files: dict[str, Path] = {}
+    for wanted in step.inputs:
+        try:
+            name = host.among(wanted, names)
+        except UsageError as error:
+            problems.append(f"{plan.name}: {error}")
+            continue
+        if name is None:
+            problems.append(f"{plan.name}: {wanted} is missing")
+            continue
+        fault = _fault_in(plan.path / name)
+        if fault is not None:
+            problems.append(f"{plan.name}: {name} {fault}")
+        files[wanted] = plan.path / name
+    digests = {wanted: file_digest(path) for wanted, path in files.items() if path.is_file()}
+    return PlanInputs(plan=plan.name, files=files, digests=digests)
+
+
+def _fault_in(path: Path) -> str | None:
+    """Say why an artifact cannot be read at all, or return None."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if path.suffix not in {".json", ".txt", ".md"}:
+        return None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return f"is not UTF-8 (byte {error.start})"
+    # Some artifacts are plain text under a name in .json.
+    if path.suffix == ".json" and text.lstrip().startswith(("{", "[")):
+        try:
+            json.loads(text)
+        except (ValueError, RecursionError) as error:
+            return f"is no JSON: {error}"
+    return "is empty" if not text.strip() else None

@@ -1,0 +1,259 @@
+"""The texts in the host's code that a model reads: found, and matched with what was sent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import string
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from types import ModuleType
+from typing import Any
+
+from pydantic import BaseModel
+
+from self_improve.host import assembled_texts
+from self_improve.host.contract import Host
+
+SHORTEST = 12
+CONSTANT = "constant"
+DESCRIPTION = "description"
+_PROPERTIES = '"properties"'
+
+# What `%`, string.Template and Jinja fill in.
+_PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[sdrf]|\$\w+|\$\{\w+\}|\{\{\s*[\w.]+\s*\}\}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surface:
+    """One prompt surface. Its id is `module:NAME` or `module:Model.field`.
+
+    `assembled_into` names what was put together from this constant at import, with its module
+    if that is another: setting the constant later changes nothing that is sent, so a candidate
+    for it must come as code. `heirs` are the names of the models that inherit a described field,
+    and send it as theirs.
+    """
+
+    id: str
+    kind: str
+    text: str
+    assembled_into: tuple[str, ...] = ()
+    heirs: tuple[str, ...] = ()
+
+    @property
+    def module(self) -> str:
+        """The module that holds the text."""
+        return self.id.split(":")[0]
+
+    @property
+    def name(self) -> str:
+        """The constant's name, or the model's and the field's with a dot between them."""
+        return self.id.split(":")[1]
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the text."""
+        return digest(self.text)
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the surface as plain JSON values."""
+        return asdict(self) | {"digest": self.digest}
+
+    def with_text(self, texts: Mapping[str, str]) -> Surface:
+        """Return the surface as a candidate's `texts` make it."""
+        return replace(self, text=texts[self.id]) if self.id in texts else self
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 of `text`."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def from_row(row: Mapping[str, Any]) -> Surface:
+    """Read a surface from plain JSON values."""
+    return Surface(
+        id=row["id"],
+        kind=row["kind"],
+        text=row["text"],
+        assembled_into=tuple(row.get("assembled_into", ())),
+        heirs=tuple(row.get("heirs", ())),
+    )
+
+
+def find(host: Host) -> dict[str, Surface]:
+    """Return every text under the host's import roots that may be a prompt surface, by its id.
+
+    Looks at the modules that are loaded now; what the host file ignores is left out.
+    """
+    modules = {name: module for name, module in sorted(sys.modules.items()) if host.is_from(name)}
+    assigned = {name: assembled_texts.assignments(module) for name, module in modules.items()}
+    values = [
+        value
+        for name, module in modules.items()
+        for value in assembled_texts.values(name, module, assigned[name])
+    ]
+    found: dict[str, Surface] = {}
+    for name, module in modules.items():
+        constants = _constants(name, module, assigned[name], values)
+        for surface in (*constants, *_descriptions(name, module)):
+            if not host.surfaces.ignores(surface.id):
+                found[surface.id] = surface
+    return found
+
+
+@dataclass(frozen=True)
+class Description:
+    """A description in a schema that was sent: of which model's which field, and its text.
+
+    The model is None where the schema does not title it, the field where it stands elsewhere.
+    """
+
+    model: str | None
+    field: str | None
+    text: str
+
+
+def holding(surface: Surface, messages: Iterable[str]) -> list[str]:
+    """Return the messages in which a constant's text stands, whole or as a filled-in template."""
+    templates = [[surface.text.strip()], *_templates(surface.text)]
+    return [one for one in messages if any(_in_order(parts, one) for parts in templates)]
+
+
+def describing(surface: Surface, descriptions: Iterable[Description]) -> list[Description]:
+    """Return the descriptions that are this surface: the same field, with the same text."""
+    model, _, field = surface.name.partition(".")
+    return [
+        one
+        for one in descriptions
+        if one.text == surface.text
+        and one.field == field
+        and one.model in (model, *surface.heirs, None)
+    ]
+
+
+def described_in(schema: Any) -> set[Description]:
+    """Return every description in a JSON schema."""
+    found: set[Description] = set()
+    _describe(schema, None, None, found)
+    return found
+
+
+def described_in_text(text: str) -> set[Description]:
+    """Return every description in the JSON schemas that stand in a message.
+
+    Some libraries write the schema into the prompt, with its braces doubled as in a template.
+    """
+    found: set[Description] = set()
+    if _PROPERTIES in text:
+        for written in (text, text.replace("{{", "{").replace("}}", "}")):
+            for value in _objects_in(written):
+                found |= described_in(value)
+    return found
+
+
+def _objects_in(text: str) -> Iterator[Any]:
+    """Yield the JSON objects in `text` that have properties, as schemas do."""
+    decoder = json.JSONDecoder()
+    at = text.find("{")
+    while at >= 0:
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            value, end = None, at + 1
+        if isinstance(value, dict) and isinstance(value.get("properties"), dict):
+            yield value
+        at = text.find("{", end)
+
+
+def _describe(node: Any, model: str | None, field: str | None, found: set[Description]) -> None:
+    if isinstance(node, list):
+        for item in node:
+            _describe(item, model, field, found)
+    if not isinstance(node, dict):
+        return
+    if isinstance(node.get("description"), str):
+        found.add(Description(model, field, node["description"]))
+    properties = node.get("properties")
+    own = node.get("title") if isinstance(properties, dict) else None
+    for key, value in node.items():
+        if key == "properties" and isinstance(value, dict):
+            for name, inner in value.items():
+                _describe(inner, own if isinstance(own, str) else None, name, found)
+        elif key == "$defs" and isinstance(value, dict):
+            for inner in value.values():
+                _describe(inner, None, None, found)
+        else:
+            _describe(value, model, field, found)
+
+
+def _in_order(parts: Iterable[str], message: str) -> bool:
+    at = 0
+    for part in parts:
+        at = message.find(part, at)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
+
+
+def _templates(text: str) -> Iterator[list[str]]:
+    """Yield the fixed parts of `text` as a template: for `str.format`, and of other kinds."""
+    with suppress(ValueError):
+        parsed = list(string.Formatter().parse(text))
+        if any(field is not None for _, field, _, _ in parsed):
+            yield from _enough([literal for literal, _, _, _ in parsed])
+    if _PLACEHOLDER.search(text):
+        yield from _enough(_PLACEHOLDER.split(text.replace("%%", "%")))
+
+
+def _enough(literals: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the parts that stand fast, if they are enough to know a text by."""
+    parts = [literal.strip() for literal in literals if literal.strip()]
+    if sum(map(len, parts)) >= SHORTEST:
+        yield parts
+
+
+def _constants(
+    name: str, module: ModuleType, assigned: Iterable[str], values: Iterable[assembled_texts.Value]
+) -> Iterator[Surface]:
+    """Yield the string constants that this very module assigns at its top level."""
+    for attribute in assigned:
+        text = vars(module).get(attribute)
+        if not isinstance(text, str) or len(text.strip()) < SHORTEST or attribute.startswith("__"):
+            continue
+        if not any(character.isspace() for character in text.strip()) and text.isascii():
+            continue  # A name, a path or a pattern; scripts without spaces are not ASCII.
+        own = f"{name}:{attribute}"
+        users = [value.id for value in values if value.id != own and value.is_made_of(text)]
+        yield Surface(
+            id=own,
+            kind=CONSTANT,
+            text=text,
+            assembled_into=tuple(u.removeprefix(f"{name}:") for u in users),
+        )
+
+
+def _descriptions(name: str, module: ModuleType) -> Iterator[Surface]:
+    """Yield the field descriptions of the pydantic models that this very module defines."""
+    for attribute, value in vars(module).items():
+        if not (isinstance(value, type) and issubclass(value, BaseModel)):
+            continue
+        if value.__module__ != name or value.__name__ != attribute:
+            continue
+        for field, info in value.model_fields.items():
+            if info.description and field in value.__annotations__:
+                yield Surface(
+                    id=f"{name}:{attribute}.{field}",
+                    kind=DESCRIPTION,
+                    text=info.description,
+                    heirs=tuple(heir.__name__ for heir in heirs_of(value, field)),
+                )
+
+
+def heirs_of(model: type[BaseModel], field: str) -> list[type[BaseModel]]:
+    """Return the classes that inherit the field from `model`, each with its own copy of it."""
+    direct = [heir for heir in model.__subclasses__() if field not in heir.__annotations__]
+    return [found for heir in direct for found in (heir, *heirs_of(heir, field))]

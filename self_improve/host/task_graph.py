@@ -1,0 +1,203 @@
+"""The steps of a host pipeline, found by walking `requires()` from its root tasks."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import luigi
+from luigi.task import flatten
+
+from self_improve.errors import UsageError, located
+from self_improve.host.contract import Host
+
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A step: its task, and the way to it as places in the lists that `deps()` gives.
+
+    The first place is that among the roots.
+    """
+
+    name: str
+    task: luigi.Task
+    way: tuple[int, ...]
+    upstream: tuple[str, ...]
+
+
+def step_name(task: luigi.Task) -> str:
+    """Return the name of a step: its class in snake case, without a last `Task`."""
+    name = _WORD.sub("_", type(task).__name__).lower()
+    return name.removesuffix("_task")
+
+
+def roots(host: Host, *, run_dir: str, model: str, speed: str) -> list[luigi.Task]:
+    """Return the root tasks for one plan and one model.
+
+    Raises:
+        UsageError: a task named in the host file is not there or does not take the parameters.
+    """
+    made = []
+    for path in host.tasks:
+        try:
+            made.append(_root(path, host, run_dir=run_dir, model=model, speed=speed))
+        except UsageError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise UsageError(f"The host's task {path} cannot be made: {located(error)}") from error
+    return made
+
+
+def _root(path: str, host: Host, *, run_dir: str, model: str, speed: str) -> luigi.Task:
+    module, name = path.split(":")
+    kind: type[luigi.Task] = getattr(importlib.import_module(module), name)
+    known = dict(kind.get_params())
+    unknown = sorted({host.run_dir, host.model, *host.fixed} - known.keys())
+    if unknown:
+        raise UsageError(
+            f"The host's task {path} cannot be made: it takes no {', '.join(unknown)}; it takes "
+            f"{', '.join(known)}."
+        )
+    fixed = {key: known[key].parse(value.format(speed=speed)) for key, value in host.fixed.items()}
+    given: dict[str, Any] = {
+        host.run_dir: known[host.run_dir].parse(run_dir),
+        host.model: (model,) if host.model_is_list else model,
+    }
+    return kind(**fixed, **given)
+
+
+def walk(tasks: list[luigi.Task]) -> dict[str, Found]:
+    """Return all steps below `tasks` by name, upstream ones first.
+
+    Tasks that only bundle others are no steps. A second task of the same class gets a number.
+    """
+    found: dict[str, Found] = {}
+    names: dict[str, tuple[str, ...]] = {}
+
+    def visit(task: luigi.Task, way: tuple[int, ...]) -> tuple[str, ...]:
+        """Return the name of the step, or the names of all that a bundle holds."""
+        if task.task_id in names:
+            return names[task.task_id]
+        name = base = step_name(task)
+        names[task.task_id] = (name,)
+        inner = [visit(up, (*way, place)) for place, up in enumerate(task.deps())]
+        upstream = tuple(dict.fromkeys(name for several in inner for name in several))
+        if isinstance(task, luigi.WrapperTask):
+            names[task.task_id] = upstream
+            return upstream
+        number = 1
+        while name in found:
+            number += 1
+            name = f"{base}-{number}"
+        names[task.task_id] = (name,)
+        found[name] = Found(name=name, task=task, way=way, upstream=upstream)
+        return (name,)
+
+    for place, task in enumerate(tasks):
+        visit(task, (place,))
+    return found
+
+
+def follow(tasks: list[luigi.Task], way: tuple[int, ...]) -> luigi.Task:
+    """Return the task at the end of `way`, making only the tasks along it."""
+    task = tasks[way[0]]
+    for place in way[1:]:
+        task = task.deps()[place]
+    return task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How to make a step's task without making those on the way to it.
+
+    `constants` are the parameters that are the same for every plan and model; `run_dirs` are
+    those that hold the plan's directory, `models` the names of those that hold the model.
+    """
+
+    kind: type[luigi.Task]
+    constants: Mapping[str, Any]
+    run_dirs: Mapping[str, luigi.Parameter[Any]]
+    models: tuple[str, ...]
+
+    def task(self, host: Host, *, run_dir: str, model: str) -> luigi.Task:
+        """Return the task for one plan and one model."""
+        given = dict(self.constants)
+        given |= {name: parameter.parse(run_dir) for name, parameter in self.run_dirs.items()}
+        given |= dict.fromkeys(self.models, (model,) if host.model_is_list else model)
+        return self.kind(**given)
+
+
+def recipe(host: Host, way: tuple[int, ...], speed: str) -> Recipe | None:
+    """Return how to make the task at the end of `way` directly, or None if that is not certain.
+
+    Certain it is when the task's parameters are the directory, the model and things that depend
+    on neither: then a second pair gives, made either way, the same task.
+    """
+    with tempfile.TemporaryDirectory(prefix="plumbline-plan-") as place:
+        first, second = Path(place) / "first", Path(place) / "second"
+        made = []
+        for plan in (first, second):
+            plan.mkdir()
+            tops = roots(host, run_dir=str(plan), model=f"model-{plan.name}", speed=speed)
+            made.append(follow(tops, way))
+        one, other = made
+        found = _recipe(one, host, run_dir=str(first), model=f"model-{first.name}")
+        again = found.task(host, run_dir=str(second), model=f"model-{second.name}")
+        return found if again.task_id == other.task_id and again == other else None
+
+
+def _recipe(task: luigi.Task, host: Host, *, run_dir: str, model: str) -> Recipe:
+    known = dict(type(task).get_params())
+    run_dirs, models, constants = {}, [], {}
+    for name, value in task.param_kwargs.items():
+        if str(value) == run_dir:
+            run_dirs[name] = known[name]
+        elif value == ((model,) if host.model_is_list else model):
+            models.append(name)
+        else:
+            constants[name] = value
+    return Recipe(kind=type(task), constants=constants, run_dirs=run_dirs, models=tuple(models))
+
+
+def inputs(task: luigi.Task) -> list[Path]:
+    """Return the paths of the artifacts that a task reads.
+
+    A host whose tasks say what they read (by overriding `input()`) is believed; otherwise it is
+    all that the tasks it requires write, those that a wrapper task bundles included.
+    """
+    read = list(_paths(task.input()))
+    if type(task).input is luigi.Task.input:
+        read += [path for up in task.deps() for path in _bundled(up)]
+    return list(dict.fromkeys(read))
+
+
+def outputs(task: luigi.Task) -> list[Path]:
+    """Return the paths of the artifacts that a task declares to write."""
+    return list(_paths(task.output()))
+
+
+def is_given(task: luigi.Task) -> bool:
+    """Whether a task computes nothing: its output is given from outside."""
+    return getattr(task, "run", None) is None
+
+
+def _bundled(task: luigi.Task) -> Iterator[Path]:
+    if isinstance(task, luigi.WrapperTask):
+        for inner in task.deps():
+            yield from outputs(inner)
+            yield from _bundled(inner)
+
+
+def _paths(targets: Any) -> Iterator[Path]:
+    for target in flatten(targets):
+        path = getattr(target, "path", None)
+        if path is not None:
+            yield Path(os.fspath(path))

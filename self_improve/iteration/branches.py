@@ -1,0 +1,238 @@
+"""Giving every candidate a branch, a commit and a pull request, before anything is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from prompt_lab import markup
+from prompt_lab.layout import Layout
+from self_improve.code import git, patch
+from self_improve.code.worktree import Worktree, Worktrees
+from self_improve.errors import UsageError
+from self_improve.forge.forge import Forge, PullRequest, PullState, Status, StatusState
+from self_improve.iteration.drafts import Draft
+
+BASELINE = "baseline"
+LABEL, CODE = "plumbline", "code"
+_LONGEST_DIFF = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branched:
+    """A side of an iteration: the commit that is measured, and the pull request that brings it.
+
+    `is_code` says that people or an agent wrote the commit, which only people merge. `diff` is what
+    changes, empty for the baseline.
+    """
+
+    name: str
+    branch: str
+    commit: str
+    is_code: bool = False
+    pull_request: int | None = None
+    url: str = ""
+    diff: str = ""
+
+    def to_row(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+
+class Branching:
+    """Makes worktrees, commits and pull requests; all of it may be repeated after a kill.
+
+    `code` is the code tree in the user's checkout, of which only commits are read.
+    """
+
+    def __init__(self, layout: Layout, code: Path, forge: Forge) -> None:
+        self._worktrees = Worktrees(code, layout.worktrees)
+        self._code = code
+        self._forge = forge
+
+    def base(self, branch: str) -> str:
+        """Return the commit that candidates start from: the tip of the forge's base branch."""
+        return self._forge.base_commit(self._code, branch)
+
+    def tree(self, side: Branched, base: str) -> Worktree:
+        """Return the worktree of a side at its commit.
+
+        Raises:
+            UsageError: somebody has changed it.
+        """
+        if side.is_code:
+            return self._worktrees.open(side.commit, side.commit)
+        name = f"{BASELINE}-{base[:12]}" if side.name == BASELINE else side.name
+        tree = self._worktrees.open(name, base)
+        if tree.commit != side.commit:
+            raise UsageError(
+                f"{side.branch} is at {tree.commit[:12]}, not at {side.commit[:12]} that "
+                "was measured. Begin a new iteration with --new."
+            )
+        return tree
+
+    def baseline(self, base: str) -> Branched:
+        """Return the side of the code as it is."""
+        tree = self._worktrees.open(f"{BASELINE}-{base[:12]}", base)
+        return Branched(name=BASELINE, branch=tree.branch, commit=tree.commit)
+
+    def of_texts(self, draft: Draft, base: str, branch: str, texts: Mapping[str, str]) -> Branched:
+        """Commit a draft's texts on a branch of its own, push it, and open its pull request.
+
+        Raises:
+            UsageError: a text cannot be put into the source, or the draft changes nothing.
+            ForgeError: the forge does not take it.
+        """
+        tree = self._worktrees.open(draft.id, base)
+        changes = patch.patched(tree.code, texts)
+        if changes:
+            paths = self._worktrees.write(tree, {n: c.after for n, c in changes.items()})
+            told = f"{draft.title}\n\n{draft.rationale}".strip()
+            tree = self._worktrees.commit(tree, paths, message=told)
+        elif tree.commit == base:
+            raise UsageError(f"{draft.id} is the baseline: its texts are those of {base[:12]}.")
+        side = Branched(
+            name=draft.id, branch=tree.branch, commit=tree.commit,
+            diff=self._diff(tree.commit, base),
+        )  # fmt: skip
+        return self._opened(draft, side, branch, [LABEL])
+
+    def written(
+        self, draft: Draft, base: str, files: Mapping[str, str], *, message: str
+    ) -> Branched:
+        """Commit whole files on a branch of the draft's own; nobody else is told of it yet.
+
+        Raises:
+            UsageError: more than these files was changed in its worktree, or none of them.
+        """
+        tree = self._worktrees.open(draft.id, base)
+        paths = self._worktrees.write(tree, {n: t.encode() for n, t in files.items()})
+        tree = self._worktrees.commit(tree, paths, message=message)
+        return Branched(
+            name=draft.id, branch=tree.branch, commit=tree.commit, is_code=True,
+            diff=self._diff(tree.commit, base),
+        )  # fmt: skip
+
+    def of_commit(self, draft: Draft, base: str, branch: str) -> Branched:
+        """Push the commit that was written for a draft, and open its pull request.
+
+        Raises:
+            ForgeError: the forge does not take it.
+        """
+        if draft.branch is None or draft.commit is None:
+            raise UsageError(f"{draft.id} has no commit.")
+        side = Branched(
+            name=draft.id, branch=draft.branch, commit=draft.commit, is_code=True,
+            diff=self._diff(draft.commit, base),
+        )  # fmt: skip
+        return self._opened(draft, side, branch, [LABEL, CODE])
+
+    @contextmanager
+    def as_before(self, side: Branched, base: str, files: Sequence[str]) -> Iterator[Path]:
+        """Yield the code tree of a side in which some files are those of the base.
+
+        Whoever is killed meanwhile leaves a worktree that is made anew.
+        """
+        tree = self.tree(side, base)
+        below = tree.code.relative_to(tree.path)
+        paths = [(below / name).as_posix() for name in files]
+        self._worktrees.take(tree, base, paths)
+        try:
+            yield tree.code
+        finally:
+            self._worktrees.take(tree, side.commit, paths)
+
+    def settings_digest(self) -> str:
+        """Return the digest of the settings and hooks of the code's repository."""
+        return self._worktrees.settings_digest()
+
+    def of_pull(self, draft: Draft, base: str) -> Branched:
+        """Take over a pull request, or a branch, that somebody else has made.
+
+        Raises:
+            UsageError: it is closed, merged or from a fork, or changes nothing.
+            ForgeError: the forge does not have it.
+        """
+        pull = self._pull(draft)
+        commit = self._forge.fetch(self._code, pull) if pull is not None else draft.commit
+        if commit is None or commit == base:
+            raise UsageError(f"{draft.id} changes nothing: its commit is that of the base.")
+        return Branched(
+            name=draft.id, branch=pull.branch if pull else str(draft.branch), commit=commit,
+            is_code=True, pull_request=pull.number if pull else None,
+            url=pull.url if pull else "", diff=self._diff(commit, base),
+        )  # fmt: skip
+
+    def pending(self, side: Branched) -> None:
+        """Say on the commit that it is being judged."""
+        self._forge.set_status(
+            side.commit, Status(state=StatusState.pending, description="is being measured")
+        )
+
+    def require_unmoved(self, side: Branched) -> PullRequest | None:
+        """Return the pull request of a side if it still stands for what was measured.
+
+        Raises:
+            UsageError: it has ended, or its branch holds other commits now.
+        """
+        if side.pull_request is None:
+            return None
+        pull = self._forge.pull(side.pull_request)
+        if pull.state is not PullState.open:
+            raise UsageError(f"{pull.url} is {pull.state}; nothing more is written to it.")
+        if pull.head != side.commit:
+            raise UsageError(
+                f"The branch of {pull.url} moved to {pull.head[:12]} while {side.commit[:12]} was "
+                "measured. What was measured counts for that commit only; begin with --new."
+            )
+        return pull
+
+    def commit_of(self, revision: str) -> str:
+        """Return the commit that a branch names now.
+
+        Raises:
+            UsageError: it names none.
+        """
+        return self._worktrees.commit_of(revision)
+
+    def _opened(self, draft: Draft, side: Branched, branch: str, labels: Sequence[str]) -> Branched:
+        """Push a side's commit and open its pull request, or find the one that is open."""
+        self._forge.push(self._code, side.branch, side.commit)
+        pull = self._forge.open_pull(
+            branch=side.branch, base=branch, title=markup.plain_line(draft.title, most=200),
+            body=body(draft, side.diff), labels=labels,
+        )  # fmt: skip
+        return replace(side, pull_request=pull.number, url=pull.url)
+
+    def _pull(self, draft: Draft) -> PullRequest | None:
+        if draft.pull_request is None:
+            return None
+        pull = self._forge.pull(draft.pull_request)
+        if pull.state is not PullState.open:
+            raise UsageError(f"{pull.url} is {pull.state}; only an open pull request is judged.")
+        if pull.is_fork:
+            raise UsageError(
+                f"{pull.url} comes from a fork, whose code is not run here. Push its branch to "
+                "this repository after you have read it, and name that with --branch."
+            )
+        return pull
+
+    def _diff(self, commit: str, base: str) -> str:
+        return git.run(self._code, "diff", "--no-color", "--no-ext-diff", base, commit)
+
+
+def body(draft: Draft, diff: str) -> str:
+    """Return the text of a pull request: why, what is expected, and the diff."""
+    expected = "\n".join(f"- {markup.code(one)}" for one in draft.expectations)
+    return markup.page(
+        "Made by Plumbline. Nothing is merged before the verdict in the comment below.",
+        "## Why",
+        markup.quoted(draft.rationale or draft.change or "No reason was given.", most=2000),
+        "## What should move" if expected else "",
+        expected,
+        f"Origin: {draft.origin}" + (f", from {markup.code(draft.parent)}" if draft.parent else ""),
+        markup.folded("The change", markup.fenced(diff, "diff", most=_LONGEST_DIFF)),
+    )

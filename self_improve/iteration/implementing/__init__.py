@@ -1,0 +1,1 @@
+"""The phase in which an agent writes code, and checks decide about it."""

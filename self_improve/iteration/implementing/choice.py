@@ -1,0 +1,74 @@
+"""Which agent writes code: the one that was named, or the first that reads."""
+
+from __future__ import annotations
+
+from analysis import choice
+from analysis.errors import AnalysisError
+from model_gateway.counsel import Counsel
+from model_gateway.ledger import Ledger
+from self_improve.iteration.implementing.implementer import Implementer
+from self_improve.iteration.implementing.model_implementer import REPLY_TOKENS, ModelImplementer
+from self_improve.iteration.implementing.program_implementer import WRITERS, ProgramImplementer
+from self_improve.iteration.request import Wish
+
+SIMULATED = "sim-coder"
+
+
+def name_of(wish: Wish) -> str:
+    """Return the name of the implementer of an iteration.
+
+    Raises:
+        AnalysisError: none was named, and nothing that can write is installed.
+    """
+    if wish.implementer is not None:
+        return wish.implementer
+    if wish.simulated and wish.agents is None:
+        return SIMULATED
+    return choice.names(wish.agents, simulated=wish.simulated)[0]
+
+
+def told(wish: Wish, count: int) -> str:
+    """Return who would write code for `count` directions, and what that comes to at most.
+
+    Raises:
+        AnalysisError: none was named, and nothing that can write is installed.
+    """
+    name = name_of(wish)
+    program = WRITERS.get(name)
+    each = f"2 calls with up to {REPLY_TOKENS} tokens of reply"
+    if program is not None:
+        most = program.maximum
+        each = f"at most {most.calls} calls, {most.tokens} tokens and ${most.dollars:.2f}"
+    return f"directions that need code: {count}, written by {name}, {each} for each"
+
+
+def require_one(wish: Wish) -> None:
+    """Check that somebody can write code, before anything is spent.
+
+    Raises:
+        ConfigError: the name is neither a program nor a model.
+        AnalysisError: the program is not installed, or none was named and there is none.
+    """
+    name = name_of(wish)
+    program = WRITERS.get(name)
+    if program is None:
+        wish.catalogue.find(name)
+    elif not program.is_installed:
+        raise AnalysisError(
+            f"The program {name} is not installed; name another --implementer, or say "
+            "--skip-implement."
+        )
+
+
+def chosen(wish: Wish, *, counsel: Counsel, ledger: Ledger) -> Implementer:
+    """Return the implementer of an iteration.
+
+    Raises:
+        ConfigError, AnalysisError: there is none.
+    """
+    require_one(wish)
+    name = name_of(wish)
+    program = WRITERS.get(name)
+    if program is None:
+        return ModelImplementer(wish.catalogue.find(name), counsel)
+    return ProgramImplementer(program, ledger, counsel.programs)

@@ -1,0 +1,227 @@
+"""Directions that no text can express: an agent writes the code, and checks decide about it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from analysis.agent import AgentFailure
+from analysis.replies import Direction
+from model_gateway.ledger import BudgetError
+from prompt_lab.scores import Scores
+from self_improve.errors import BudgetReached, UsageError
+from self_improve.iteration import rejected
+from self_improve.iteration.branches import BASELINE, Branched
+from self_improve.iteration.context import Ground
+from self_improve.iteration.drafts import Draft
+from self_improve.iteration.folder import Facts
+from self_improve.iteration.implementing import acceptance, assignment, choice, confinement
+from self_improve.iteration.implementing.acceptance import Refused, Trials
+from self_improve.iteration.implementing.implementer import Assignment, Implementer, Work
+from self_improve.runs.preparation import Prepared
+
+REFUSED = "REFUSED"
+_LONGEST_DIFF = 20_000
+
+
+async def implement(ground: Ground, wanted: Sequence[Facts]) -> Facts:
+    """Have every direction written as code, one after the other; return the drafts of what passed.
+
+    Raises:
+        BudgetReached: with more room the rest can be done.
+        AnalysisError, ConfigError, UsageError: nobody can write, as the message says.
+    """
+    wish = ground.wish
+    writer = choice.chosen(wish, counsel=ground.counsel, ledger=ground.gateway.ledger)
+    ground.publisher.say(choice.told(wish, len(wanted)))
+    trials = Trials(
+        command=wish.test_command or acceptance.TESTS,
+        key_variables=wish.catalogue.key_variables,
+    )  # fmt: skip
+    async with ground.experiment({BASELINE: ground.base_side()}) as trial:
+        work = trial.works[BASELINE]
+    site = _Site(ground=ground, writer=writer, work=work, trials=trials)
+    await site.require_sound_base()
+    rows = [
+        await ground.place.phase(f"implement_{row['number']}", partial(site.carry_out, row))
+        for row in wanted
+    ]
+    drafts = [row["draft"] for row in rows if row.get("draft") is not None]
+    told = "; ".join(f"{row['id']}: {row['reason']}" for row in rows if row.get("draft") is None)
+    return {"drafts": drafts, "nothing": f"No code came of it. {told}".strip()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Site:
+    """Where one iteration's directions become code."""
+
+    ground: Ground
+    writer: Implementer
+    work: Prepared
+    trials: Trials
+
+    async def require_sound_base(self) -> None:
+        """Raise UsageError if no code could pass: the tests cannot be run, or fail as it is."""
+        tests = assignment.tests_of(self._code, self.work.step)
+        if not tests:
+            return
+        self.trials.require_runnable()
+        try:
+            await acceptance.passed(self._code, tests, self.trials)
+        except Refused as refused:
+            raise UsageError(
+                "No agent is asked for code, because the base does not pass itself. Mend it, name "
+                f"other tests with --test-command, or say --skip-implement: {refused}"
+            ) from refused
+
+    async def carry_out(self, row: Facts) -> Facts:
+        """Return the draft of a direction, or why there is none; a refused one is remembered."""
+        number, direction = int(row["number"]), Direction.model_validate(row["direction"])
+        draft = Draft(
+            # Other iterations may try the same direction, and every branch has one base.
+            id=f"{self.ground.wish.step}-code-{self.ground.place.number}-{number}",
+            step=self.ground.wish.step, origin="synthesis", change=direction.title,
+            expectations=self.ground.wish.expectations,
+        )  # fmt: skip
+        ordered = self._assignment(number, direction)
+        diff = ""
+        try:
+            work = await self._written(ordered)
+            diff = _told(ordered, work)
+            side = self._committed(draft, direction, work)
+            diff = side.diff
+            notes = await self._checked(side, ordered, work)
+        except BudgetError as error:
+            raise BudgetReached(str(error)) from error
+        except AgentFailure as failure:
+            return self._said(draft, f"{self.writer.name} gave no code: {failure}")
+        except Refused as refused:
+            self._remember(draft, self._public(str(refused)), self._public(diff))
+            return self._said(draft, f"refused: {refused}")
+        draft = replace(
+            draft, branch=side.branch, commit=side.commit,
+            rationale=self._rationale(direction, work, notes),
+        )  # fmt: skip
+        self.ground.publisher.say(f"{draft.id}: written and checked")
+        return {"id": draft.id, "draft": draft.to_row()}
+
+    async def _written(self, ordered: Assignment) -> Work:
+        """Have the work done."""
+        branching = self.ground.branching
+        guarded = branching.settings_digest()
+        work = await self.writer.write(ordered)
+        if branching.settings_digest() == guarded:
+            return work
+        changed = "settings or hooks of the code's repository were changed meanwhile"
+        return replace(work, breaches=(*work.breaches, changed))
+
+    def _committed(self, draft: Draft, direction: Direction, work: Work) -> Branched:
+        """Return the commit that holds the work: the one that is there already, or a new one."""
+        ground = self.ground
+        if work.breaches:
+            raise Refused(f"{self.writer.name} went beyond its files: {'; '.join(work.breaches)}")
+        if not work.files:
+            raise Refused(f"{self.writer.name} changed nothing")
+        for name, text in work.files.items():
+            if f"{ground.layout.root}/" in text or confinement.names_machine(text):
+                raise Refused(f"{name} holds a path of this machine")
+        told = f"{draft.title}\n\n{direction.why}"
+        return ground.branching.written(draft, ground.base, work.files, message=told)
+
+    async def _checked(self, side: Branched, ordered: Assignment, work: Work) -> list[str]:
+        """Return what to tell of the checks, all of which the commit has passed.
+
+        What is tested is the commit, so that nothing can differ from what is measured and merged.
+        """
+        ground = self.ground
+        if (earlier := self._known(side.diff)) is not None:
+            raise Refused(f"the same change was rejected before, by {earlier}")
+        known = assignment.tests_of(self._code, self.work.step)
+        tests = [name for name in ordered.writable if name in known]
+        notes = []
+        if set(work.files) & set(tests):
+            # Who must pass tests must not decide what they say.
+            with ground.branching.as_before(side, ground.base, tests) as code:
+                told = await acceptance.passed(code, tests, self.trials)
+                notes.append(f"as they were before the change, {told}")
+        code = ground.branching.tree(side, ground.base).code
+        notes.append(await acceptance.passed(code, tests, self.trials))
+        base = ground.base_side()
+        return notes + await acceptance.runs(ground, side, self.work.pipeline, base)
+
+    def _assignment(self, number: int, direction: Direction) -> Assignment:
+        ground = self.ground
+        # What the search was told of as well, which stays the same however often it is resumed.
+        known = (ground.place.result("experience") or {}).get("failed", [])
+        return assignment.assignment(
+            number, direction, code=self._code, step=self.work.step, host=self.work.host,
+            constraints=[one.text for one in ground.rubric.constraints], failed=known,
+        )  # fmt: skip
+
+    @property
+    def _code(self) -> Path:
+        ground = self.ground
+        return ground.branching.tree(ground.base_side(), ground.base).code
+
+    def _rationale(self, direction: Direction, work: Work, notes: Sequence[str]) -> str:
+        writer = self.writer
+        who = f"{writer.name} ({writer.model_id})"
+        lines = [
+            direction.why,
+            f"Code, written by {who}{', SIMULATED' if writer.simulated else ''}: "
+            f"{self._public(work.told)}",
+            f"Files: {', '.join(sorted(work.files))}",
+            "Checked: " + "; ".join(notes) + ".",
+            "A person must read and merge it; this program never does.",
+        ]
+        return "\n\n".join(line for line in lines if line)
+
+    def _known(self, diff: str) -> str | None:
+        """Return which earlier iteration has rejected the same change."""
+        rows = Scores(self.ground.layout).failed(self.ground.wish.step)
+        own = f"{self.ground.place.id}/"
+        found = [
+            str(row["iteration"])
+            for row in rows
+            # What was only refused was not measured, and may pass another time.
+            if row.get("diff") == diff and str(row.get("verdict", "")).endswith("NO")
+        ]
+        return next((name for name in found if not name.startswith(own)), None)
+
+    def _remember(self, draft: Draft, reason: str, diff: str) -> None:
+        ground = self.ground
+        simulated = ground.wish.simulated or self.writer.simulated
+        base = rejected.base_of(rejected.texts_of(self.work.pipeline, ground.wish.step))
+        Scores(ground.layout).add_failed(
+            f"{ground.place.id}/{draft.id}",
+            {
+                "step": draft.step, "candidate": draft.id, "texts": {}, "diff": diff,
+                "models": [], "plans": [], "reasons": [reason],
+                "verdict": f"SIMULATED {REFUSED}" if simulated else REFUSED,
+                "change": draft.change, "base": ground.base, "base_texts": base,
+            },
+        )  # fmt: skip
+
+    def _said(self, draft: Draft, reason: str) -> Facts:
+        told = self._public(reason)
+        self.ground.publisher.say(f"{draft.id}: {told}")
+        return {"id": draft.id, "reason": told}
+
+    def _public(self, text: str) -> str:
+        return acceptance.without_places(text, self.ground.layout.root)
+
+
+def _told(ordered: Assignment, work: Work) -> str:
+    """Return what the work changes, as a person reads it."""
+    told = [
+        line
+        for name, text in sorted(work.files.items())
+        for line in difflib.unified_diff(
+            ordered.files[name].splitlines(), text.splitlines(), f"a/{name}", f"b/{name}",
+            lineterm="",
+        )
+    ]  # fmt: skip
+    return "\n".join(told)[:_LONGEST_DIFF]

@@ -1,0 +1,1 @@
+"""The phase that settles which candidates an iteration judges."""

@@ -1,0 +1,1 @@
+"""A cell as numbers, by its step's rubric."""

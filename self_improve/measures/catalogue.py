@@ -1,0 +1,72 @@
+"""Every metric by its name, found in the files, and what is wrong with a rubric that names them."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+from rubrics.rubric import MetricUse, Rubric
+from self_improve.errors import UsageError
+from self_improve.measures import metrics
+from self_improve.measures.metric import Metric, RunMetric, parameters
+
+
+@cache
+def catalogue() -> Mapping[str, Metric]:
+    """Return every metric in `metrics/` by its name."""
+    names = sorted(info.name for info in pkgutil.iter_modules(metrics.__path__))
+    return {name: importlib.import_module(f"{metrics.__name__}.{name}") for name in names}
+
+
+def check(rubric: Rubric) -> None:
+    """Refuse a rubric that asks for what cannot be measured.
+
+    Raises:
+        UsageError: metrics or settings are unknown, or a constraint names no measure; all at once.
+    """
+    problems = [problem for use in rubric.metrics for problem in _problems(use)]
+    ids = [use.id for use in rubric.metrics]
+    problems += [
+        f"constraint {c.text!r}: no measure {c.metric!r}.{near(c.metric, ids)}"
+        for c in rubric.constraints
+        if c.metric is not None and c.metric not in ids
+    ]
+    if problems:
+        told = "\n  ".join(problems)
+        raise UsageError(f"The rubric of {rubric.step} cannot be used:\n  {told}")
+
+
+def _problems(use: MetricUse) -> Iterator[str]:
+    metric = catalogue().get(use.metric)
+    if metric is None:
+        yield f"no metric {use.metric!r}.{near(use.metric, list(catalogue()))}"
+        return
+    if isinstance(metric, RunMetric):
+        yield f"{use.metric} is measured of every run anyhow; take it out."
+    known = parameters(metric)
+    for name, value in use.parameters.items():
+        if name not in known:
+            yield f"{use.metric} has no setting {name!r}.{near(name, list(known))}"
+        elif not isinstance(value, _kinds(known[name])):
+            yield f"{use.metric}: {name} is {value!r}, which is no {_kind_name(known[name])}."
+
+
+def _kinds(default: object) -> tuple[type, ...]:
+    if default is None:
+        return (object,)
+    return (int, float) if isinstance(default, float) else (type(default),)
+
+
+def _kind_name(default: object) -> str:
+    return {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}.get(
+        type(default).__name__, type(default).__name__
+    )
+
+
+def near(name: str, known: list[str]) -> str:
+    """Return a question that names what is nearest to `name`, or nothing."""
+    found = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(found)}?" if found else ""

@@ -1,0 +1,105 @@
+"""An evaluation for the terminal, for a page in Markdown, and as a table of all its cells."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+
+from self_improve.measures.evaluation import Evaluation, Row
+
+HEAD = ("measure", "better", "weight", "mean", "spread", "cells", "worst model", "worst plan")
+CSV_HEAD = (
+    "run", "model", "plan", "repeat", "succeeded", "partial", "failure_kind", "measure", "value",
+)  # fmt: skip
+_WIDEST = 34
+_RIGHT = frozenset({2, 3, 4, 5})
+
+
+def text(evaluation: Evaluation) -> str:
+    """Return the evaluation as a table for a terminal."""
+    rows = [_cells(row) for row in evaluation.rows]
+    widths = [max(len(line[place]) for line in (HEAD, *rows)) for place in range(len(HEAD))]
+    lines = [*_title(evaluation), "", _line(HEAD, widths), _line(["─" * w for w in widths], widths)]
+    lines += [_line(row, widths) for row in rows]
+    return "\n".join([*lines, "", *_notes(evaluation)])
+
+
+def markdown(evaluation: Evaluation) -> str:
+    """Return the evaluation as a page in Markdown."""
+    title, *rest = _title(evaluation)
+    marks = ["---:" if place in _RIGHT else "---" for place in range(len(HEAD))]
+    table = [HEAD, marks, *(_cells(row) for row in evaluation.rows)]
+    lines = [f"## {title}", "", *rest, ""]
+    lines += ["| " + " | ".join(map(_escaped, row)) + " |" for row in table]
+    notes = [f"- {_escaped(note.strip())}" for note in _notes(evaluation) if note.strip()]
+    return "\n".join([*lines, "", *notes]) + "\n"
+
+
+def table(evaluation: Evaluation) -> str:
+    """Return every value of every cell as CSV; a cell without values has one row without."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(CSV_HEAD)
+    for run in evaluation.runs:
+        for cell in run.cells:
+            head = [
+                str(run.path), cell.model, cell.plan, cell.repeat, cell.succeeded, cell.partial,
+                cell.failure_kind,
+            ]  # fmt: skip
+            writer.writerows([*head, *pair] for pair in cell.values.items() or [("", "")])
+    return out.getvalue()
+
+
+def number(value: float | None) -> str:
+    """Return a value with as many decimals as tell something; a dash for what is undefined."""
+    if value is None:
+        return "–"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.3f}"
+
+
+def _title(evaluation: Evaluation) -> Iterator[str]:
+    cells, runs = evaluation.cells, evaluation.runs
+    done = sum(cell.succeeded for cell in cells)
+    label = "SIMULATED " if evaluation.evidence == "simulated" else ""
+    told = f"{label}{evaluation.rubric.step} · rubric {evaluation.rubric.version}"
+    plural = "run" if len(runs) == 1 else "runs"
+    yield f"{told} · {len(runs)} {plural} · {done} of {len(cells)} cells succeeded"
+    why = f" ({'; '.join(evaluation.reasons)})" if evaluation.reasons else ""
+    yield f"evidence: {evaluation.evidence}{why}"
+
+
+def _notes(evaluation: Evaluation) -> Iterator[str]:
+    for run in evaluation.runs:
+        parts = [f"{name} {number(value)}" for name, value in sorted(run.summary.items())]
+        yield f"{run.model or run.path.name}: {' · '.join(parts) or 'no cells'}"
+
+
+def _cells(row: Row) -> list[str]:
+    use = row.use
+    return [
+        use.id, use.direction, f"{use.weight:.2f}" if use.weight else "–", number(row.mean),
+        number(row.spread), str(row.cells), _worst(row.worst_model), _worst(row.worst_plan),
+    ]  # fmt: skip
+
+
+def _worst(worst: tuple[str, float] | None) -> str:
+    return "–" if worst is None else f"{_short(worst[0])} {number(worst[1])}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _WIDEST else f"{name[: _WIDEST - 1]}…"
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    parts = [
+        cell.rjust(width) if place in _RIGHT else cell.ljust(width)
+        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return "  ".join(parts).rstrip()
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

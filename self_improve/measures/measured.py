@@ -1,0 +1,72 @@
+"""What was measured of a cell: the record between measuring and deciding.
+
+The contract of both sides. Fields are added with a default, never renamed or taken away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prompt_lab.record import CellKey
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredCell:
+    """One cell's measures, by the id of their use in the rubric.
+
+    A measure that is undefined for the cell is absent, never 0; a failed cell has no `values`,
+    `lengths` or `items` at all. `succeeded` means more than the status in the record: what the step
+    wrote can be read and holds at least one item. `failure_kind` is one of the gateway's kinds, or
+    `no_items`, `unreadable` or `too_large` where the record says ok, or None where the step failed
+    for a reason of its own.
+
+    `items` counts the items of the cleaned form; `lengths` holds the mean number of characters of
+    a text in each of its fields, under "" that of all texts (both for ratios between two sides).
+    `seconds` is wall time of the cell, `cost` in dollars or None; `attempts - calls` are retries;
+    `prompt_chars` counts the characters of prompt that were sent, without the plan's own text (the
+    shorter prompt wins).
+    """
+
+    plan: str
+    model: str
+    repeat: int
+    succeeded: bool
+    partial: bool = False
+    failure_kind: str | None = None
+    items: int | None = None
+    lengths: Mapping[str, float] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
+    calls: int | None = None
+    attempts: int | None = None
+    prompt_chars: int | None = None
+    seconds: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost: float | None = None
+
+    @property
+    def key(self) -> CellKey:
+        """The cell's place in a comparison."""
+        return self.plan, self.model, self.repeat
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredRun:
+    """The cells of one run. What its record says of itself is read from `path`.
+
+    `summary` holds what is measured of the run as a whole (rates of success and recovery, pass@k
+    over repeats, shares of the kinds of failure), by name. `evidence` is real, simulated or
+    historical, with its `reasons`. A baseline plan is measured as a run of its own (see
+    `measurer.baseline`), whose cells carry the keys of the run they stand beside.
+    """
+
+    path: Path
+    step: str
+    model: str
+    rubric_version: int
+    cells: tuple[MeasuredCell, ...]
+    evidence: str = "historical"
+    reasons: tuple[str, ...] = ()
+    summary: Mapping[str, float] = field(default_factory=dict)

@@ -1,0 +1,44 @@
+"""Share of the fields an item must have that are missing, null, blank or an empty list.
+
+Unit: share of required fields over all items. Range: 0 to 1, lower is better. The fields are the
+use's, or the rubric's `quantity.required`. Undefined without items or required fields.
+Source: the reference measurements (contract: empty fields).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rubrics.rubric import MetricUse
+from self_improve.measures.metric import Measured, Span
+from self_improve.measures.subject import Subject
+from self_improve.records import json_places
+
+UNIT, RANGE = "share of required fields", (0.0, 1.0)
+
+
+def measure(subject: Subject, use: MetricUse) -> Measured | None:
+    """Return the share of required fields that are empty."""
+    fields = use.fields or subject.rubric.quantity.required
+    if not fields or not subject.items:
+        return None
+    empty = [
+        (number, name)
+        for number, item in enumerate(subject.items)
+        for name in fields
+        if _is_empty(json_places.lists(item.value, name))
+    ]
+    return Measured(len(empty) / (len(fields) * len(subject.items)), lambda: _shown(empty))
+
+
+def _is_empty(values: Sequence[Any]) -> bool:
+    return all(
+        value is None or value in ([], {}) or (isinstance(value, str) and not value.strip())
+        for value in values
+    )
+
+
+def _shown(empty: Sequence[tuple[int, str]]) -> Iterator[Span]:
+    for number, name in empty:
+        yield Span(where=f"[{number}].{name}", text="", start=0, end=0, note="empty")

@@ -1,0 +1,33 @@
+"""How alike the letters of outputs and plan follow each other, within one script.
+
+Unit: cosine of the profiles of character 3-grams. Range: 0 to 1, higher is better: a plan in
+German that is answered in English scores lower than one that is answered in German. Undefined
+where the main script of the plan is written without spaces (the script alone tells there), where
+the outputs are in another, and for texts under `least` characters.
+Source: after Cavnar and Trenkle 1994, "N-gram-based text categorization".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rubrics.rubric import MetricUse
+from self_improve.measures.metric import Measured, setting
+from self_improve.measures.subject import Subject
+from self_improve.measures.tokens import main_script, writes_spaces
+
+UNIT, RANGE = "cosine", (0.0, 1.0)
+PARAMETERS = {"least": 200}
+
+
+def measure(subject: Subject, use: MetricUse) -> Measured | None:
+    """Return the cosine of the two profiles."""
+    group, given = subject.units(use.fields).group, subject.input
+    least = setting(use, PARAMETERS, "least")
+    main = main_script(given.scripts)
+    if main is None or not writes_spaces(main) or main_script(group.scripts) != main:
+        return None
+    if sum(len(text.string) for text in group.texts) < least or len(given.string) < least:
+        return None
+    value = float(np.dot(group.profile, given.group.profile))
+    return Measured(min(max(value, 0.0), 1.0))

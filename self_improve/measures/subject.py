@@ -1,0 +1,146 @@
+"""What a metric looks at: the items of one cell, their texts, and what the model was told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import chain
+from typing import Any, NamedTuple
+
+from rubrics.rubric import Rubric
+from self_improve.measures.text_groups import Group, Pool, Text, distinct
+from self_improve.measures.tokens import Numbers
+from self_improve.records import json_places
+
+MOST_TEXTS = 20_000
+MOST_CHARACTERS = 2_000_000
+"""What is measured of one source of one cell; the rest is left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One measured item, and the number of the reply that it came in (0 in the cleaned form)."""
+
+    call: int
+    value: Any
+
+
+class Unit(NamedTuple):
+    """One text of an item: the item's place, the field, and the place in a field that is a list."""
+
+    item: int
+    call: int
+    field: str
+    place: int
+    text: Text
+
+    @property
+    def where(self) -> str:
+        """The place in words of a path."""
+        at = f"[{self.item}]"
+        if self.field:
+            at += f".{self.field}"
+        return f"{at}[{self.place}]" if self.place else at
+
+
+@dataclass(frozen=True)
+class Units:
+    """Texts that are measured together."""
+
+    all: tuple[Unit, ...]
+    group: Group
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+
+class Material:
+    """A long text that many cells share: what the model was told."""
+
+    def __init__(self, string: str) -> None:
+        self.string = string
+        self.group = Group((Text(string),))
+        self._grams: dict[int, Numbers] = {}
+
+    @property
+    def folded(self) -> str:
+        """The text without differences of case, width and spacing."""
+        return self.group.texts[0].folded
+
+    @property
+    def scripts(self) -> Mapping[str, float]:
+        """The share of each script among its letters."""
+        return self.group.scripts
+
+    def grams(self, n: int) -> Numbers:
+        """Return the different hashes of its n-grams of tokens, sorted."""
+        if n not in self._grams:
+            self._grams[n] = distinct(self.group.grams(n).hashes)
+        return self._grams[n]
+
+
+@lru_cache(maxsize=24)
+def material(string: str) -> Material:
+    """Return the material of a text; that of a run's plans and prompt is made once."""
+    return Material(string)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """One source of one cell: its cleaned form, its replies, or the cell itself.
+
+    `facts` are the cell's costs as its row tells them (see `MeasuredCell`).
+    """
+
+    plan: str
+    items: Sequence[Item]
+    calls: int
+    rubric: Rubric
+    input: Material
+    prompt: Material
+    pool: Pool
+    facts: Mapping[str, float | None] = field(default_factory=dict)
+    replies: Subject | None = None
+    _units: dict[tuple[str, ...], Units] = field(default_factory=dict, repr=False)
+    _found: dict[str, tuple[tuple[Unit, ...], ...]] = field(default_factory=dict, repr=False)
+
+    def units(self, fields: Sequence[str]) -> Units:
+        """Return the texts in these fields that are not blank, item by item; all without fields."""
+        key = tuple(fields)
+        units = self._units.get(key)
+        if units is None:
+            columns = [self._column(name) for name in key or ("",)]
+            found = tuple(chain.from_iterable(chain.from_iterable(zip(*columns, strict=True))))
+            group = self.pool.group([unit.text for unit in found])
+            units = self._units[key] = Units(found, group)
+        return units
+
+    def _column(self, name: str) -> tuple[tuple[Unit, ...], ...]:
+        """Return the texts of one field, by item."""
+        if name not in self._found:
+            self._found[name] = tuple(self._read(name))
+        return self._found[name]
+
+    def _read(self, name: str) -> Iterator[tuple[Unit, ...]]:
+        texts, characters = MOST_TEXTS, MOST_CHARACTERS
+        for number, item in enumerate(self.items):
+            strings = texts_at(item.value, name)
+            found = []
+            for place, string in enumerate(strings):
+                texts -= 1
+                characters -= len(string)
+                if texts >= 0 and characters >= 0 and string and not string.isspace():
+                    found.append(Unit(number, item.call, name, place, self.pool.text(string)))
+            yield tuple(found)
+
+
+def texts_at(item: Any, name: str) -> list[str]:
+    """Return every text at a field of an item."""
+    if isinstance(item, dict) and name in item:
+        value = item[name]
+        if isinstance(value, str):
+            return [value]
+        if isinstance(value, list) and all(isinstance(one, str) for one in value):
+            return value
+    return [text for value in json_places.found(item, name) for text in json_places.leaves(value)]

@@ -1,0 +1,14 @@
+"""Instructions for proposers and judges: versioned files, part of the evidence."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+
+def read(name: str) -> str:
+    """Return the instructions called `name`.
+
+    Raises:
+        FileNotFoundError: there are none of that name.
+    """
+    return (resources.files(__name__) / f"{name}.md").read_text(encoding="utf-8")

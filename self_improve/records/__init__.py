@@ -1,0 +1,1 @@
+"""What the record of a run says, in today's form and in older ones."""

@@ -1,0 +1,62 @@
+"""The rubric that a run is measured by: the one written for its step, or one derived from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from model_gateway.jsonl import read_rows
+from prompt_lab.record import ATTEMPTS, CELL_ROW, Run
+from rubrics import default, load
+from rubrics.rubric import Rubric
+from self_improve.records.run_reading import MOST_BYTES
+
+_OURS = frozenset({CELL_ROW, "usage_metrics.jsonl", "activity_overview.json", "log.txt"})
+_KINDS = frozenset({".json", ".md", ".txt"})
+
+
+def rubric_for(path: Path, folder: Path = load.FOLDER) -> Rubric:
+    """Return the rubric for the run at `path`.
+
+    Raises:
+        RubricError: it cannot be used, or the run tells too little to derive one.
+    """
+    run = Run(path)
+    written = load.find(run.step, folder)
+    if written is not None:
+        return written
+    return default.derive(run.step, schema=_schema(run), artifacts=dict(_artifacts(run)))
+
+
+def _schema(run: Run) -> dict[str, Any] | None:
+    """Return the schema of the first attempt that asked for one."""
+    rows = read_rows(run.path / ATTEMPTS)[0]
+    return next((row["schema"] for row in rows if isinstance(row.get("schema"), dict)), None)
+
+
+def _artifacts(run: Run) -> Iterator[tuple[str, Any]]:
+    """Yield what the first cell wrote that has artifacts."""
+    for plan, repeat in sorted(run.rows()):
+        folder = run.outputs(plan, repeat)
+        names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+        found = [
+            (name, value)
+            for name in names
+            if name not in _OURS and Path(name).suffix in _KINDS
+            and (value := _value(folder / name)) is not None
+        ]  # fmt: skip
+        if found:
+            yield from found
+            return
+
+
+def _value(path: Path) -> Any:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            return None
+        text = path.read_text(encoding="utf-8", errors="replace")
+        return json.loads(text) if path.suffix == ".json" else text
+    except (OSError, ValueError, RecursionError):
+        return None

@@ -1,0 +1,88 @@
+"""What a run's record says of the run itself: what it sent, recovered, and counts as."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from model_gateway.call import FailureKind
+from model_gateway.jsonl import read_rows
+from prompt_lab.record import EVENTS, Run
+
+# What the clients of model servers call their exceptions; the first that fits names the kind.
+_KINDS = (
+    (FailureKind.configuration,
+     r"Cannot create LLM|AuthenticationError|PermissionDeniedError|NotFoundError|code: 40[134]"),
+    (FailureKind.rate_limit, r"RateLimitError|code: 429"),
+    (FailureKind.timeout, r"Timeout|timed out"),
+    (FailureKind.connection, r"ConnectionError|ConnectError|RemoteProtocolError|ReadError"),
+    (FailureKind.server, r"InternalServerError|APIStatusError|code: 5\d\d"),
+    (FailureKind.truncated, r"EOF while parsing|LengthFinishReasonError|IncompleteOutput"),
+    (FailureKind.refused, r"ContentFilterFinishReasonError"),
+    (FailureKind.schema,
+     r"validation errors? for|json_invalid|JSONDecodeError|Could not extract json|ValueError\("),
+)  # fmt: skip
+
+_PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _KINDS)
+
+_MOST = 20_000
+
+
+def kind_of(error: str) -> str | None:
+    """Return the kind of the last failure that `error` tells of; None if it names none."""
+    # Older records list all attempts; what ended the cell was the last.
+    last = error[-_MOST:].rsplit("\n - Attempt ", 1)[-1]
+    for kind, pattern in _PATTERNS:
+        if pattern.search(last):
+            return str(kind)
+    return None
+
+
+CONSTANT = "constant"
+
+_TOLD = "the record is of an older form: it names no commit, no settings and no attempts"
+
+
+def sent(run: Run, so_far: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Return the surfaces that a run sent, as far as its record names them.
+
+    That is written when a run ends; `so_far` is the same of one that is under way.
+    """
+    listed = (run.surfaces() or so_far or {}).get("surfaces")
+    return [
+        row
+        for row in (listed if isinstance(listed, list) else [])
+        if isinstance(row, dict)
+        and row.get("sent") is True
+        and isinstance(row.get("kind"), str)
+        and isinstance(row.get("text"), str)
+    ]
+
+
+def recovered(path: Path) -> frozenset[str]:
+    """Return the plans of an older run in which a call failed and the step went on."""
+    rows = read_rows(path / EVENTS)[0]
+    return frozenset(
+        str(row["plan_name"]) for row in rows
+        if row.get("event") == "partial_recovery" and "plan_name" in row
+    )  # fmt: skip
+
+
+def evidence(run: Run, *, is_older: bool) -> tuple[str, tuple[str, ...]]:
+    """Return what a run counts as, real, simulated or historical, and why it is no better."""
+    if is_older:
+        return "historical", (_TOLD,)
+    model = run.meta.get("model")
+    simulated = isinstance(model, dict) and model.get("provider") == "simulated"
+    done = run.done()
+    judged = (done or {}).get("evidence")
+    if not isinstance(judged, dict):
+        return "simulated" if simulated else "historical", ("the run is not finished",)
+    told = judged.get("reasons")
+    reasons = tuple(map(str, told)) if isinstance(told, list) else ()
+    kind = judged.get("kind")
+    if simulated:
+        return "simulated", reasons
+    return kind if kind in {"real", "historical"} else "historical", reasons

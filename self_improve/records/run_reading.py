@@ -1,0 +1,325 @@
+"""Reading runs, of today's form and of older ones, as cells with their replies and artifacts.
+
+The record is never trusted: the last row of a cell counts, a torn line is passed over, an artifact
+that is missing, empty, unreadable or too large is a failure of its cell and never an error here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import from_json
+
+from model_gateway.jsonl import Row, read_rows
+from model_gateway.usage import USAGE
+from prompt_lab.record import ATTEMPTS, Run
+from rubrics.rubric import Rubric, Source
+from self_improve.errors import UsageError
+from self_improve.records import json_places, run_facts, sent_texts
+from self_improve.records.attempt_index import AttemptIndex
+from self_improve.records.run_facts import kind_of
+
+NO_ITEMS, UNREADABLE, TOO_LARGE = "no_items", "unreadable", "too_large"
+MOST_BYTES = 12_000_000
+"""Larger artifacts are refused before they are parsed, as are cells with more in all files."""
+
+_UNNUMBERED = re.compile(r"\A\d+(-\d+)*-")
+_N = "<n>"
+
+
+class Refusal(Exception):  # noqa: N818 - it is an outcome of a cell, not an error of ours
+    """What was recorded as ok cannot be measured; `kind` says why."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What is measured of one cell that succeeded.
+
+    `clean` are the items of the cleaned form; `replies` those of each reply, call by call. `input`
+    is what the model was told of the plan, `prompt` what it was told by the step; each is empty
+    where the record does not hold it. `prompt_chars` is the length of all the step's texts that
+    were sent, the descriptions in the schema among them where the record names those.
+    """
+
+    clean: Sequence[Any] = ()
+    replies: Sequence[Sequence[Any]] = ()
+    input: str = ""
+    prompt: str = ""
+    prompt_chars: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellReading:
+    """One cell of a record: its row, and its files when they are asked for."""
+
+    plan: str
+    model: str
+    repeat: int
+    row: Row
+    folder: Path
+    rubric: Rubric
+    attempts: AttemptIndex | None = None
+    prompts: Sequence[str] = ()
+    prompt_chars: int | None = None
+    partial: bool = False
+    tells_tokens: bool = True
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether the record says that the cell succeeded."""
+        return self.row.get("error") is None and self.row.get("status", "ok") == "ok"
+
+    @property
+    def failure_kind(self) -> str | None:
+        """The kind of failure that the record names."""
+        if "failure_kind" in self.row:
+            kind = self.row["failure_kind"]
+            return kind if isinstance(kind, str) else None
+        error = self.row.get("error")
+        return kind_of(error) if isinstance(error, str) else None
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of everything that the cell's measures are made from."""
+        found = hashlib.sha256()
+        told = [self.plan, self.model, self.repeat, self.row, self.partial, self.tells_tokens]
+        told.append(self.prompt_chars)
+        found.update(json.dumps([*told, *self.prompts]).encode())
+        for name, data in self._files.items():
+            found.update(f"\0{name}\0{len(data) if data is not None else 'large'}\0".encode())
+            found.update(data or b"")
+        if self.tells_tokens:
+            found.update(self._read(self.folder / USAGE) or b"")
+        if self.attempts is not None:
+            found.update(self.attempts.digest(self.plan, self.repeat))
+        return found.hexdigest()
+
+    @cached_property
+    def usage(self) -> Mapping[str, Any]:
+        """What the cell's calls used: as the row says, or in older records its usage file.
+
+        Older records with several workers counted the calls of others as well, so that their
+        tokens and costs are unknown; `attempts` is then the number of replies.
+        """
+        if "attempts" in self.row or not self.tells_tokens:
+            return self.row
+        every = read_rows(self.folder / USAGE)[0]
+        # What wraps a client writes a row of its own for the same call, without tokens.
+        rows = [row for row in every if isinstance(row.get("input_tokens"), int)]
+        if not rows:
+            return self.row
+        sums = {
+            name: sum(n for row in rows if isinstance(n := row.get(name), int))
+            for name in ("input_tokens", "output_tokens")
+        }
+        return {**self.row, **sums}
+
+    @property
+    def size(self) -> int:
+        """The bytes of the artifacts."""
+        return sum(len(data or b"") for data in self._files.values())
+
+    def forget(self) -> None:
+        """Let go of the contents of the files; they are read again when they are asked for."""
+        self.__dict__.pop("_files", None)
+
+    def content(self) -> Content:
+        """Return what is measured.
+
+        Raises:
+            Refusal: what should be there cannot be measured.
+        """
+        clean = self._items(self.rubric.clean)
+        if self.rubric.clean is not None and not clean:
+            raise Refusal(NO_ITEMS)
+        source = self.rubric.replies
+        raw = self._documents(source) if source is not None else []
+        if self.attempts is not None:
+            told = self.attempts.told(self.plan, self.repeat)
+            replies: list[Any] = list(told.replies)
+            prompt, given = sent_texts.parted(told.system, told.user, self.prompts)
+        else:
+            replies = []
+        if self.attempts is None or not replies:
+            replies = self._recorded_replies(raw, source)
+            prompt, given = sent_texts.recorded(raw or self._documents(self.rubric.clean))
+        return Content(
+            clean=clean,
+            replies=[_items_in(reply, source) for reply in replies] if source else (),
+            input=given,
+            prompt=prompt,
+            prompt_chars=self.prompt_chars or len(prompt) or None,
+        )
+
+    def _items(self, source: Source | None) -> list[Any]:
+        if source is None:
+            return []
+        documents = self._documents(source)
+        if not documents:
+            raise Refusal(UNREADABLE)
+        return [item for one in documents for item in _items_in(one, source)]
+
+    @staticmethod
+    def _recorded_replies(raw: Sequence[Any], source: Source | None) -> list[Any]:
+        if source is None:
+            return []
+        if source.replies:
+            return [reply for one in raw for reply in json_places.found(one, source.replies)]
+        return [json_places.without_record(one) for one in raw]
+
+    def _documents(self, source: Source | None) -> list[Any]:
+        """Return the values of the artifacts that a source names.
+
+        Raises:
+            Refusal: one of them is too large or is no JSON.
+        """
+        if source is None:
+            return []
+        return [self._parsed(name) for name in self._named(source.artifact)]
+
+    def _parsed(self, name: str) -> Any:
+        data = self._files[name]
+        if data is None:
+            raise Refusal(TOO_LARGE)
+        if not name.endswith(".json"):
+            return data.decode("utf-8", "replace")
+        try:
+            return _json(data)
+        except (ValueError, RecursionError) as error:
+            raise Refusal(UNREADABLE) from error
+
+    @cached_property
+    def _files(self) -> dict[str, bytes | None]:
+        """The contents of the artifacts that are measured; None for one that is too large."""
+        sources = (self.rubric.clean, self.rubric.replies)
+        names = [name for s in sources if s is not None for name in self._named(s.artifact)]
+        found: dict[str, bytes | None] = {}
+        left = MOST_BYTES
+        for name in dict.fromkeys(names):
+            data = self._read(self.folder / name, left)
+            found[name] = data
+            left -= len(data or b"")
+        return found
+
+    def _named(self, artifact: str) -> list[str]:
+        """Return the names under which an artifact lies in the cell's folder."""
+        if _N in artifact:
+            pattern = re.compile(re.escape(artifact).replace(re.escape(_N), r"(\d+)") + r"\Z")
+            names = self._listed
+            matches = sorted((int(m[1]), n) for n in names if (m := pattern.match(n)) is not None)
+            return [name for _, name in matches]
+        for name in (artifact, _UNNUMBERED.sub("", artifact)):
+            if (self.folder / name).is_file():
+                return [name]
+        return []
+
+    @cached_property
+    def _listed(self) -> list[str]:
+        try:
+            return [path.name for path in self.folder.iterdir() if path.is_file()]
+        except OSError:
+            return []
+
+    @staticmethod
+    def _read(path: Path, most: int = MOST_BYTES) -> bytes | None:
+        """Return a file's content, or None if it is larger than `most`."""
+        try:
+            return path.read_bytes() if path.stat().st_size <= most else None
+        except OSError:
+            return b""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunReading:
+    """One run as its record shows it."""
+
+    run: Run
+    rubric: Rubric
+    evidence: str
+    reasons: tuple[str, ...]
+    cells: tuple[CellReading, ...] = field(repr=False)
+
+    def __iter__(self) -> Iterator[CellReading]:
+        return iter(self.cells)
+
+
+def read(path: Path, rubric: Rubric, so_far: Mapping[str, Any] | None = None) -> RunReading:
+    """Return the run that lies at `path`.
+
+    Args:
+        path: its directory.
+        rubric: what is measured of it.
+        so_far: what `surfaces.json` would say by now of a run that is under way. Without it the
+            step's own texts could not be told from the plan's, and its cells would seem other
+            than those of a finished run.
+
+    Raises:
+        UsageError: there is no run, or it is of another step than the rubric.
+    """
+    run = Run(path)
+    if not run.meta:
+        raise UsageError(f"{path} is no run: it has no meta.json that can be read.")
+    if run.step != rubric.step:
+        raise UsageError(
+            f"{path} is a run of {run.step}, and the rubric is for {rubric.step}: "
+            "give the runs of one step only."
+        )
+    is_older = "schema_version" not in run.meta
+    index = None if is_older else AttemptIndex(path / ATTEMPTS)
+    sent = [] if is_older else run_facts.sent(run, so_far)
+    # The longest first, so that none is taken out of another.
+    prompts = sorted(
+        {s["text"] for s in sent if s["kind"] == run_facts.CONSTANT}, key=lambda t: (-len(t), t)
+    )
+    prompt_chars = sum(len(surface["text"]) for surface in sent) or None
+    partial = run_facts.recovered(path) if is_older else frozenset()
+    cells = tuple(
+        CellReading(
+            plan=plan,
+            model=run.model,
+            repeat=repeat,
+            row=row,
+            folder=run.outputs(plan, repeat),
+            rubric=rubric,
+            attempts=index,
+            prompts=prompts,
+            prompt_chars=prompt_chars,
+            partial=plan in partial or row.get("partial") is True,
+            tells_tokens=not is_older or run.meta.get("workers") == 1,
+        )
+        for (plan, repeat), row in sorted(run.rows().items())
+        if plan and Path(plan).name == plan and plan != ".."
+    )
+    evidence, reasons = run_facts.evidence(run, is_older=is_older)
+    return RunReading(run=run, rubric=rubric, evidence=evidence, reasons=reasons, cells=cells)
+
+
+def plan_cell(plan: str, folder: Path, rubric: Rubric) -> CellReading:
+    """Return a baseline plan as if it were a cell of a run."""
+    return CellReading(plan=plan, model="", repeat=0, row={}, folder=folder, rubric=rubric)
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return from_json(data)
+    except ValueError:
+        # It takes half characters, which the faster one does not.
+        return json.loads(data)
+
+
+def _items_in(value: Any, source: Source) -> list[Any]:
+    found = []
+    for place in source.places:
+        found += json_places.found(value if place else json_places.without_record(value), place)
+    return [item for item in found if item is not None]

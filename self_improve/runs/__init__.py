@@ -1,0 +1,1 @@
+"""Many cells become runs in history."""

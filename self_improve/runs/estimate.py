@@ -1,0 +1,137 @@
+"""What a command will cost, measured by running each plan once on the simulated model."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from model_gateway.attempt import Attempt
+from model_gateway.config import Model
+from model_gateway.gateway import Gateway
+from model_gateway.journal import NoJournal
+from prompt_lab import record
+from prompt_lab.layout import Layout
+from self_improve.cells.fork_server import ForkServer
+from self_improve.runs.matrix import Arm, Job, Matrix
+from self_improve.runs.preparation import Prepared, Wanted
+from self_improve.runs.progress import Counts
+from self_improve.runs.session import RunState
+from self_improve.runs.specification import RunSpecification
+
+MODEL = "sim-strong"
+
+SECONDS = 60.0
+
+_SIDE_BY_SIDE = 16
+
+Seen = dict[tuple[str, str], list[Attempt]]
+"""The attempts of each step and plan."""
+
+
+class _Collector(Counts):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: Seen = {}
+
+    def attempted(self, job: Job, attempt: Attempt, *, replayed: bool) -> None:  # noqa: ARG002
+        self.seen.setdefault((job.arm.specification.step.name, job.plan), []).append(attempt)
+
+
+async def probe(
+    server: ForkServer,
+    model: Model,
+    specifications: Sequence[RunSpecification],
+    *,
+    over_http: bool,
+    seconds: float = SECONDS,
+) -> Seen:
+    """Run each specification's step once on each of its plans, with `model` in place of its own.
+
+    Returns:
+        The attempts, by step and plan; a cell that failed has those it made.
+    """
+    collector = _Collector()
+    jobs = []
+    with (
+        tempfile.TemporaryDirectory(prefix="plumbline-probe-") as folder,
+        contextlib.ExitStack() as stack,
+    ):
+        layout = Layout(Path(folder))
+        for given in specifications:
+            specification = replace(given, models=(model,), repeats=1)
+            step = specification.step.name
+            writer = record.begin(layout, step, specification.digest, {})
+            stack.enter_context(contextlib.closing(writer))
+            arm = Arm(
+                specification=specification,
+                writer=writer,
+                journal=NoJournal(),
+                server=server,
+                scratch=layout.scratch / step,
+                over_http=over_http,
+            )
+            jobs += [Job(arm=arm, plan=name, repeat=0) for name in specification.inputs]
+        async with Gateway() as gateway:
+            matrix = Matrix(gateway, collector, seconds=seconds, workers=_SIDE_BY_SIDE, seed=0)
+            await matrix.run(jobs)
+    return collector.seen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """The expected calls, tokens and US dollars; dollars are None where a price is unknown."""
+
+    cells: int
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    dollars: float | None
+
+    def told(self) -> str:
+        """Return the estimate as a line for people."""
+        cost = "at an unknown price" if self.dollars is None else f"about ${self.dollars:.4f}"
+        return (
+            f"{self.cells} cells, about {self.calls} calls, {self.input_tokens} tokens in and "
+            f"{self.output_tokens} out, {cost} (measured on the simulated model, before retries)"
+        )
+
+
+async def estimate(wanted: Wanted, work: Prepared, states: Sequence[RunState]) -> Estimate:
+    """Return what the cells that are left of `states` will probably come to.
+
+    The simulated model is given the real inputs, so the sizes of the requests are right; the
+    number of calls and the lengths of the replies are typical ones.
+    """
+    todo = [(state, plan) for state in states if not state.is_finished for plan, _ in state.jobs()]
+    first = work.specifications[0]
+    names = sorted({plan for _, plan in todo})
+    asked = replace(first, inputs={name: first.inputs[name] for name in names})
+    model, over_http = wanted.catalogue.find(MODEL), work.host.uses_gateway_url
+    seconds = min(SECONDS, wanted.seconds)
+    seen = (
+        await probe(work.server, model, [asked], over_http=over_http, seconds=seconds)
+        if names
+        else {}
+    )
+    total = Estimate(cells=len(todo), calls=0, input_tokens=0, output_tokens=0, dollars=0.0)
+    for state, plan in todo:
+        attempts = seen.get((work.step.name, plan), [])
+        tokens_in = sum(a.input_tokens or 0 for a in attempts)
+        tokens_out = sum(a.output_tokens or 0 for a in attempts)
+        cost = _cost(state.specification.model, tokens_in, tokens_out)
+        total = replace(
+            total,
+            calls=total.calls + len(attempts),
+            input_tokens=total.input_tokens + tokens_in,
+            output_tokens=total.output_tokens + tokens_out,
+            dollars=None if cost is None or total.dollars is None else total.dollars + cost,
+        )
+    return total
+
+
+def _cost(model: Model, tokens_in: int, tokens_out: int) -> float | None:
+    thinking = min(model.thinking_tokens, tokens_out)  # A guess: as much again as is shown.
+    return model.cost(tokens_in, tokens_out + thinking)

@@ -1,0 +1,277 @@
+"""Running many cells: side by side within each model's limits, in random order, killable."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from model_gateway.attempt import Attempt
+from model_gateway.cache import Cache
+from model_gateway.call import FailureKind
+from model_gateway.exchange import Asker
+from model_gateway.gateway import Gateway
+from model_gateway.journal import Journal
+from model_gateway.ledger import Log
+from prompt_lab.record import RunCell, RunWriter
+from self_improve.cells import cell
+from self_improve.cells.account import Account
+from self_improve.cells.fork_server import ForkServer
+from self_improve.cells.scratch import Scratch
+from self_improve.runs.specification import RunSpecification
+
+_TRACE = "trace.txt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One run under way: what it is, where it is recorded, and where its cells are forked.
+
+    `over_http` gives its cells a loopback URL beside the socket. `must_ask` says that a cell that
+    asks no model has measured nothing.
+    """
+
+    specification: RunSpecification
+    writer: RunWriter
+    journal: Journal
+    server: ForkServer
+    scratch: Path
+    over_http: bool = False
+    must_ask: bool = True
+    log: Log | None = None
+    cache: Cache | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A cell that is still to be run."""
+
+    arm: Arm
+    plan: str
+    repeat: int
+
+    @property
+    def key(self) -> RunCell:
+        """The cell inside its run."""
+        return self.plan, self.repeat
+
+    @property
+    def cell(self) -> tuple[str, str, int]:
+        """The cell among those of all models: plan, model and repeat."""
+        return self.plan, self.arm.specification.model.name, self.repeat
+
+
+class Watcher(Protocol):
+    """Sees the cells go by, for the display."""
+
+    def started(self, job: Job) -> None:
+        """A cell begins."""
+        ...
+
+    def attempted(self, job: Job, attempt: Attempt, *, replayed: bool) -> None:
+        """A call of it was answered, or failed."""
+        ...
+
+    def ended(self, job: Job, row: Mapping[str, Any]) -> None:
+        """A cell was recorded."""
+        ...
+
+    def dropped(self, job: Job, reason: str) -> None:
+        """A cell was given up without a result: it stays to be done."""
+        ...
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """How the cells of a command ended; what was `dropped` has no result and stays to be done."""
+
+    ok: int = 0
+    failed: int = 0
+    dropped: int = 0
+    budget: bool = False
+    rows: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+class Matrix:
+    """Runs jobs. `seconds` is the time limit of a cell, waiting for a model's turn not counted."""
+
+    def __init__(
+        self, gateway: Gateway, watcher: Watcher, *, seconds: float, workers: int, seed: int
+    ) -> None:
+        self._gateway = gateway
+        self._watcher = watcher
+        self._seconds = seconds
+        self._slots = asyncio.Semaphore(workers)
+        self._random = random.Random(seed)  # noqa: S311 - an order, not a secret
+        self.tally = Tally()
+
+    async def run(self, jobs: Sequence[Job]) -> Tally:
+        """Run all jobs. Local models take turns; a job that finds no money ends the rest.
+
+        Raises:
+            OSError: the data repo cannot be written any more.
+            ImproveError: a zygote ended.
+        """
+        order = list(jobs)
+        self._random.shuffle(order)
+        queues: defaultdict[str, deque[Job]] = defaultdict(deque)
+        for job in order:
+            queues[job.arm.specification.model.name].append(job)
+        local = [q for q in queues.values() if q[0].arm.specification.model.local]
+        remote = [q for q in queues.values() if not q[0].arm.specification.model.local]
+        async with asyncio.TaskGroup() as group:
+            for queue in remote:
+                group.create_task(self._model(queue))
+            group.create_task(self._one_after_another(local))
+        return self.tally
+
+    async def _one_after_another(self, queues: Sequence[deque[Job]]) -> None:
+        for queue in queues:
+            await self._model(queue)
+
+    async def _model(self, queue: deque[Job]) -> None:
+        side_by_side = min(queue[0].arm.specification.model.workers, len(queue))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(side_by_side):
+                group.create_task(self._work_off(queue))
+
+    async def _work_off(self, queue: deque[Job]) -> None:
+        while queue:
+            job = queue.popleft()
+            async with self._slots:
+                if self.tally.budget:
+                    self._drop(job, "budget")
+                else:
+                    await self._cell(job)
+
+    def _drop(self, job: Job, reason: str) -> None:
+        self.tally.dropped += 1
+        self._watcher.dropped(job, reason)
+
+    async def _cell(self, job: Job) -> None:
+        """Run one cell and record how it ended."""
+        specification = job.arm.specification
+        scratch = Scratch(job.arm.scratch / f"{job.plan}.{job.repeat}")
+        inputs = specification.inputs[job.plan]
+        placed = scratch.prepare(inputs)
+        account = Account(
+            changed=lambda a, replayed: self._watcher.attempted(job, a, replayed=replayed)
+        )
+        self._watcher.started(job)
+        job.arm.writer.event("run_single_plan_start", plan_name=job.plan, repeat=job.repeat)
+        began = time.monotonic()
+        status = await self._run_process(job, scratch, account)
+        seconds = time.monotonic() - began
+        error, kind, trace = _outcome(
+            scratch, account, status=status, limit=self._seconds, must_ask=job.arm.must_ask
+        )
+        if account.budget_reached:
+            self.tally.budget = True
+            job.arm.writer.event("budget_reached", plan_name=job.plan, repeat=job.repeat)
+            self._drop(job, "budget")
+            scratch.remove()
+            return
+        digests = scratch.collect(inputs, account.attempts, placed)
+        row = {
+            "name": job.plan,
+            "status": "ok" if error is None else "error",
+            "duration_seconds": round(seconds, 2),
+            "error": error,
+            **account.row(),
+            "repeat": job.repeat,
+            "seed": specification.cell_seed(job.plan, job.repeat),
+            "failure_kind": kind,
+            "outputs": digests,
+        }
+        self._record(job, scratch, row, trace)
+        scratch.remove()
+
+    def _record(self, job: Job, scratch: Scratch, row: dict[str, Any], trace: str | None) -> None:
+        writer = job.arm.writer
+        facts = {"plan_name": job.plan, "duration_seconds": row["duration_seconds"]}
+        if job.repeat:
+            facts["repeat"] = job.repeat
+        if row["error"] is None:
+            writer.keep(job.key, scratch.kept, row)
+            writer.event("run_single_plan_complete", **facts)
+            self.tally.ok += 1
+        else:
+            if trace:
+                (scratch.kept / _TRACE).write_text(scratch.without_paths(trace), encoding="utf-8")
+            writer.fail(job.key, scratch.kept, row)
+            writer.event("run_single_plan_error", **facts, error=row["error"])
+            self.tally.failed += 1
+        if row["error"] is None and row["partial"]:
+            writer.event(
+                "partial_recovery", plan_name=job.plan,
+                calls_succeeded=row["calls_succeeded"], expected_calls=row["calls"],
+            )  # fmt: skip
+        self.tally.rows.append(row)
+        self._watcher.ended(job, row)
+
+    async def _run_process(self, job: Job, scratch: Scratch, account: Account) -> int | None:
+        """Fork the cell, with a door of its own; return its status, None if it took too long."""
+        specification = job.arm.specification
+        asker = Asker(
+            cell=job.plan, plan=job.plan, repeat=job.repeat,
+            seed=specification.cell_seed(job.plan, job.repeat), models=specification.models,
+            journal=job.arm.journal, observer=account, log=job.arm.log, cache=job.arm.cache,
+        )  # fmt: skip
+        door = await self._gateway.open(asker)
+        http = await self._gateway.open_http(asker) if job.arm.over_http else None
+        try:
+            order = cell.CellOrder(
+                id=f"{scratch.folder.parent.name}/{scratch.folder.name}",
+                step=specification.step.name, way=specification.step.way,
+                model=specification.model.name, speed=specification.speed, seed=asker.seed,
+                folder=str(scratch.folder), door=str(door.path),
+                url=http.url if http is not None else "",
+                texts=dict(specification.candidate.texts),
+            )  # fmt: skip
+            return await self._within_time(job.arm.server, order, account)
+        finally:
+            await self._gateway.close(door)
+            if http is not None:
+                await self._gateway.close(http)
+
+    async def _within_time(
+        self, server: ForkServer, order: cell.CellOrder, account: Account
+    ) -> int | None:
+        running = asyncio.ensure_future(server.run(order))
+        began = time.monotonic()
+        killed = False
+        try:
+            while not running.done():
+                left = self._seconds + account.queued - (time.monotonic() - began)
+                if left <= 0 and not killed:
+                    killed = True
+                    server.kill(order.id)
+                await asyncio.wait({running}, timeout=None if killed else left)
+        finally:
+            running.cancel()
+        status = running.result()
+        return None if killed else status
+
+
+def _outcome(
+    scratch: Scratch, account: Account, *, status: int | None, limit: float, must_ask: bool
+) -> tuple[str | None, FailureKind | None, str | None]:
+    """Return what went wrong with a cell, the kind of failure and the traceback, or Nones."""
+    if status is None:
+        return f"killed after {limit:g} s, the time limit of a cell", FailureKind.timeout, None
+    if status != cell.FINISHED:
+        result = cell.read_result(scratch.folder)
+        if result is None:
+            return "the cell's process died without a word", None, None
+        failed = account.worst_failure
+        kind = failed.failure_kind if failed is not None else None
+        told = scratch.without_paths(f"{result.kind}: {result.error}")
+        return told, kind, result.trace
+    if must_ask and not account.attempts:
+        return "the step ended without asking a model: nothing was measured", None, None
+    return None, None, None

@@ -1,0 +1,127 @@
+"""What a command was asked for, and the checks that cost nothing, before anything is spent."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from model_gateway.cache import Cache
+from model_gateway.config import Catalogue, Model
+from model_gateway.keys import without_keys
+from model_gateway.ledger import Caps
+from prompt_lab import record
+from prompt_lab.layout import Layout
+from self_improve.cells.fork_server import ForkServer
+from self_improve.code import code_tree
+from self_improve.code.code_tree import CodeTree
+from self_improve.errors import UsageError
+from self_improve.host import candidate, plans
+from self_improve.host import contract as host
+from self_improve.host.contract import Host
+from self_improve.host.pipeline import Pipeline, StepFacts
+from self_improve.runs.specification import RunSpecification, choose_step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the user asked the runner for, before anything was looked at.
+
+    An empty `step` is the first one that is computed, for those who then go through several.
+    """
+
+    step: str
+    models: tuple[Model, ...]
+    fallbacks: tuple[Model, ...] = ()
+    catalogue: Catalogue
+    layout: Layout | None
+    output: Layout
+    split: str = "train"
+    baseline_dir: Path | None = None
+    plan_dirs: tuple[Path, ...] = ()
+    repeats: int = 1
+    prompts: tuple[str, ...] = ()
+    code: Path | None = None
+    host_file: Path | None = None
+    speed: str = "ALL_DETAILS_BUT_SLOW"
+    seed: int = 1
+    seconds: float = 1800.0
+    workers: int = 64
+    new: bool = False
+    cache: Cache | None = None
+    caps: Caps = field(default_factory=Caps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """The work after everything that costs nothing was checked."""
+
+    host: Host
+    step: StepFacts
+    server: ForkServer
+    specifications: tuple[RunSpecification, ...]
+    optimizer: CodeTree
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The steps and surfaces of the code tree."""
+        return self.server.pipeline
+
+
+@asynccontextmanager
+async def prepared(wanted: Wanted) -> AsyncIterator[Prepared]:
+    """Load the pipeline, and check step, surfaces, plans and their artifacts.
+
+    Raises:
+        UsageError: something does not fit; nothing was run and nothing spent.
+        ImproveError: the pipeline cannot be loaded.
+    """
+    own = host.own_code()
+    code = (wanted.code or _code_beside(wanted.host_file) or own).expanduser().resolve()
+    file = host.locate(wanted.host_file, code)
+    if not code.is_dir():
+        raise UsageError(f"There is no code directory {code}.")
+    contract = host.load(file)
+    chosen = plans.choose(
+        wanted.layout,
+        split=wanted.split,
+        baseline_dir=wanted.baseline_dir,
+        plan_dirs=wanted.plan_dirs,
+    )
+    environment = without_keys(os.environ, also=wanted.catalogue.key_variables)
+    with tempfile.TemporaryFile() as errors:
+        server = await ForkServer.start(
+            code=code, host_file=file, speed=wanted.speed, environment=environment, errors=errors
+        )
+        try:
+            pipeline = server.pipeline
+            first = [s.name for s in pipeline.steps.values() if s.inputs and not s.given][:1]
+            named = wanted.step or "".join(first)
+            step = pipeline.steps[choose_step(named, list(pipeline.steps))]
+            if step.given:
+                raise UsageError(f"{step.name} is given, not computed: there is nothing to run.")
+            inputs = plans.inputs_of(chosen, step, contract)
+            proposed = candidate.from_files(wanted.prompts, step, pipeline)
+            tree = code_tree.read(code, contract.import_roots)
+            specifications = tuple(
+                RunSpecification(
+                    step=step, pipeline=pipeline, host_digest=record.file_digest(file), code=tree,
+                    candidate=proposed, models=(model, *wanted.fallbacks), speed=wanted.speed,
+                    seed=wanted.seed, repeats=wanted.repeats, inputs=inputs,
+                )
+                for model in wanted.models
+            )  # fmt: skip
+            yield Prepared(
+                host=contract, step=step, server=server, specifications=specifications,
+                optimizer=tree if code == own else code_tree.read(own, ("self_improve",)),
+            )  # fmt: skip
+        finally:
+            await server.close()
+
+
+def _code_beside(host_file: Path | None) -> Path | None:
+    """A host file that was named lies in the code tree it speaks of."""
+    return host_file.expanduser().resolve().parent if host_file is not None else None

@@ -1,0 +1,211 @@
+"""Running several steps one after the other, each on what the ones before it wrote."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import networkx as nx
+
+from model_gateway.config import Model
+from model_gateway.gateway import Gateway
+from prompt_lab.layout import Layout
+from prompt_lab.record import Run
+from self_improve.host import plans
+from self_improve.host.pipeline import Pipeline, StepFacts
+from self_improve.host.plans import BaselinePlan, PlanInputs
+from self_improve.runs import session
+from self_improve.runs.preparation import Prepared, Wanted
+from self_improve.runs.progress import Display
+from self_improve.runs.session import Session, Side
+from self_improve.runs.specification import RunSpecification
+
+_WITHOUT_DOTS = shutil.ignore_patterns(".*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leg:
+    """One step on the way: how it went, by plan. None is a plan for which it ran well."""
+
+    step: str
+    run: Run | None
+    failures: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relayed:
+    """The plans as the steps have left them, and how each step went."""
+
+    plans: Mapping[str, Path]
+    legs: tuple[Leg, ...]
+    stopped: str | None
+
+    def failures(self) -> list[str]:
+        """Return every failure as a line."""
+        return [
+            f"{leg.step}: {plan}: {told}"
+            for leg in self.legs
+            for plan, told in leg.failures.items()
+        ]
+
+
+def readers_of(pipeline: Pipeline, step: str) -> list[StepFacts]:
+    """Return the steps that call a model and directly read what `step` writes, in their order."""
+    written = set(pipeline.steps[step].outputs)
+    return [
+        facts
+        for facts in pipeline.steps.values()
+        if facts.calls_model and written & set(facts.inputs)
+    ]
+
+
+def below(pipeline: Pipeline, step: str) -> list[StepFacts]:
+    """Return the steps between `step` and its readers that only assemble text, in their order."""
+    graph = _graph(pipeline.steps.values())
+    readers = {facts.name for facts in readers_of(pipeline, step)}
+    silent = [f for f in pipeline.steps.values() if not f.calls_model and not f.given]
+    return [f for f in silent if f.name in nx.descendants(graph, step) and f.name not in readers]
+
+
+class Relay:
+    """Runs steps of one code tree on one model, for plans that it puts together in `folder`.
+
+    Each step is a run of its own in `output`. Steps that depend on each other wait; all plans and
+    steps of the same depth go side by side. The same call again goes on where it was stopped.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        work: Prepared,
+        wanted: Wanted,
+        *,
+        output: Layout,
+        folder: Path,
+        display: Display,
+        repeats: int = 1,
+    ) -> None:
+        self._gateway = gateway
+        self._work = work
+        self._wanted = replace(wanted, output=output, new=False)
+        self._folder = folder
+        self._display = display
+        self._repeats = repeats
+
+    async def run(
+        self, model: Model, sources: Mapping[str, Path], steps: Sequence[StepFacts]
+    ) -> Relayed:
+        """Run `steps` on copies of the plans in `sources`, whose own files are the inputs.
+
+        What a step should write is taken out of the copies first, so that nothing old passes for
+        new. A step whose inputs are missing because an earlier one failed fails, too.
+
+        Raises:
+            OSError: the data repo cannot be written.
+        """
+        written = {name for step in steps for name in step.outputs}
+        made = {name: self._copy(name, source, written) for name, source in sources.items()}
+        legs: list[Leg] = []
+        stopped = None
+        for level in nx.topological_generations(_graph(steps)):
+            chosen = [step for step in steps if step.name in level]
+            if not chosen:
+                continue  # Others lie on the ways between those that are run.
+            more, stopped = await self._level(model, made, chosen)
+            legs += more
+            if stopped is not None:
+                break
+        return Relayed(plans=made, legs=tuple(legs), stopped=stopped)
+
+    async def _level(
+        self, model: Model, made: Mapping[str, Path], steps: Sequence[StepFacts]
+    ) -> tuple[list[Leg], str | None]:
+        sides, absent = [], {}
+        for step in steps:
+            inputs, absent[step.name] = self._inputs(made, step)
+            specification = self._specification(model, step, inputs)
+            state = session.state_of(specification, self._wanted.output, new=False)
+            sides.append(
+                Side(
+                    wanted=self._wanted, work=self._work, states=[state] if inputs else [],
+                    must_ask=step.calls_model,
+                )
+            )  # fmt: skip
+        specifications = [s.specification for side in sides for s in side.states]
+        with session.claimed(self._wanted, specifications):
+            # Another process may have worked on the same runs until now.
+            sides = [
+                replace(side, states=[self._again(state) for state in side.states])
+                for side in sides
+            ]
+            summary = await Session(self._gateway, self._display).run(sides, {})
+        legs = []
+        for step, side in zip(steps, sides, strict=True):
+            run = self._again(side.states[0]).run if side.states else None
+            legs.append(self._leg(step, run, absent[step.name], made))
+        return legs, summary.over if summary.tally.budget else None
+
+    def _again(self, state: session.RunState) -> session.RunState:
+        return session.state_of(state.specification, self._wanted.output, new=False)
+
+    def _leg(
+        self, step: StepFacts, run: Run | None, absent: Mapping[str, str], made: Mapping[str, Path]
+    ) -> Leg:
+        failures = dict(absent)
+        for (plan, repeat), row in (run.rows() if run is not None else {}).items():
+            if row.get("error") is not None:
+                failures[plan] = str(row["error"]).splitlines()[0]
+                continue
+            place = run.outputs(plan, repeat) if run is not None else Path()
+            for name in row.get("outputs", {}):
+                target = made[plan] / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(place / name, target)
+        return Leg(step=step.name, run=run, failures=failures)
+
+    def _inputs(
+        self, made: Mapping[str, Path], step: StepFacts
+    ) -> tuple[dict[str, PlanInputs], dict[str, str]]:
+        inputs, absent = {}, {}
+        for name, path in made.items():
+            problems: list[str] = []
+            plan = BaselinePlan(name=name, path=path)
+            found = plans.inputs_of_plan(plan, step, self._work.host, problems)
+            if problems:
+                absent[name] = "; ".join(problems)
+            else:
+                inputs[name] = found
+        return inputs, absent
+
+    def _specification(
+        self, model: Model, step: StepFacts, inputs: Mapping[str, PlanInputs]
+    ) -> RunSpecification:
+        like = self._work.specifications[0]
+        models = (model, *like.models[1:])
+        return replace(like, step=step, models=models, inputs=inputs, repeats=self._repeats)
+
+    def _copy(self, name: str, source: Path, written: Iterable[str]) -> Path:
+        """Put a plan's files together without what the steps are to write."""
+        target = self._folder / name
+        host = self._work.host
+        common = {host.common_name(one) for one in written}
+        if not target.is_dir():
+            partial = self._folder / f".{name}.part"
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.copytree(source, partial, ignore=_WITHOUT_DOTS)
+            for path in [p for p in partial.rglob("*") if p.is_file()]:
+                if host.common_name(path.relative_to(partial).as_posix()) in common:
+                    path.unlink()
+            partial.rename(target)
+        return target
+
+
+def _graph(steps: Iterable[StepFacts]) -> nx.DiGraph[str]:
+    """Return who waits for whom among `steps`, ways through other steps included."""
+    chosen = list(steps)
+    made: nx.DiGraph[str] = nx.DiGraph()
+    made.add_nodes_from(step.name for step in chosen)
+    made.add_edges_from((up, step.name) for step in chosen for up in step.upstream)
+    return made

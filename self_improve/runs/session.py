@@ -1,0 +1,279 @@
+"""The runs of one command: found again or begun, worked off, and finished."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from model_gateway.gateway import Gateway
+from model_gateway.journal import FileJournal
+from model_gateway.jsonl import Appender, read_rows
+from model_gateway.ledger import Ledger, Spend, spent_before
+from prompt_lab import record
+from prompt_lab.claim import claim
+from prompt_lab.layout import Layout
+from prompt_lab.record import ATTEMPTS, RESERVATIONS, Run
+from self_improve.errors import UsageError
+from self_improve.runs.evidence import finish, sent_by_now
+from self_improve.runs.matrix import Arm, Job, Matrix, Tally
+from self_improve.runs.preparation import Prepared, Wanted
+from self_improve.runs.progress import Display
+from self_improve.runs.specification import RunSpecification
+from self_improve.runs.stopping import Stand, Stopping
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunState:
+    """A run of this command: what it is, and its record if there is one already."""
+
+    specification: RunSpecification
+    run: Run | None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.run is not None and self.run.finished
+
+    def cells(self) -> list[record.RunCell]:
+        """Return all cells."""
+        specification = self.specification
+        return [(p, r) for p in specification.inputs for r in range(specification.repeats)]
+
+    def jobs(self) -> list[record.RunCell]:
+        """Return the cells that have no row yet."""
+        done = self.run.rows() if self.run is not None else {}
+        return [cell for cell in self.cells() if cell not in done]
+
+    def spent(self) -> Spend:
+        """Return what earlier sessions spent on this run."""
+        if self.run is None:
+            return Spend()
+        return spent_before(read_rows(self.run.path / RESERVATIONS)[0], self.run.attempts())
+
+
+def state_of(specification: RunSpecification, output: Layout, *, new: bool) -> RunState:
+    """Find the run of a specification: the latest one, unless that is finished and `new` asks."""
+    latest = None
+    for run in record.of_specification(output, specification.digest):
+        latest = run
+    if latest is not None and latest.finished and new:
+        latest = None
+    return RunState(specification=specification, run=latest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What came of a command."""
+
+    tally: Tally
+    runs: tuple[Run, ...]
+    already: tuple[Run, ...]
+    spent: Spend
+    over: str | None
+
+    @property
+    def all_runs(self) -> tuple[Run, ...]:
+        """The runs of the command, those that were finished before included."""
+        return (*self.already, *self.runs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """The runs of one code tree and candidate: what was asked for, and what is there already.
+
+    `must_ask` is False for steps that only assemble text: their cells need not ask a model.
+    """
+
+    wanted: Wanted
+    work: Prepared
+    states: Sequence[RunState]
+    must_ask: bool = True
+
+
+class Session:
+    """The runs of one command that are not finished, while this process is their only writer."""
+
+    def __init__(self, gateway: Gateway, display: Display) -> None:
+        self._gateway = gateway
+        self._display = display
+
+    async def run(
+        self,
+        sides: Sequence[Side],
+        pinged: Mapping[str, Spend],
+        until: Stopping | None = None,
+    ) -> Summary:
+        """Run what is left of `sides`, and finish the runs in which nothing is left then.
+
+        The cells of all sides are run in one random order, so that what changes in the meantime
+        meets all alike; time limit, number of workers and order are those of the first side. With
+        `until` its order and its looks count, and a side that it calls settled is finished with
+        the cells that it has. The caller holds the claims of all runs.
+
+        Raises:
+            OSError: the data repo cannot be written.
+            UsageError: `until` refuses the sides.
+        """
+        todo = [
+            (number, state)
+            for number, side in enumerate(sides)
+            for state in side.states
+            if not state.is_finished
+        ]
+        already = tuple(
+            s.run for side in sides for s in side.states if s.run is not None and s.is_finished
+        )
+        first = sides[0].wanted
+        async with AsyncExitStack() as stack:
+            arms = [
+                (number, await stack.enter_async_context(_arm(sides[number], state, pinged)))
+                for number, state in todo
+            ]
+            jobs = [
+                (number, Job(arm=arm, plan=plan, repeat=repeat))
+                for (number, arm), (_, state) in zip(arms, todo, strict=True)
+                for plan, repeat in state.jobs()
+            ]
+            stands: Mapping[int, Stand] = {}
+            self._display.begin(len(jobs))
+            matrix = Matrix(
+                self._gateway, self._display, seconds=first.seconds, workers=first.workers,
+                seed=first.seed,
+            )  # fmt: skip
+            try:
+                if until is None:
+                    await matrix.run([job for _, job in jobs])
+                else:
+                    stands = await _in_looks(sides, arms, jobs, matrix, until)
+            except asyncio.CancelledError:
+                for _, arm in arms:
+                    arm.writer.event("interrupted")
+                raise
+            finally:
+                self._display.end()
+            for number, arm in arms:
+                run = arm.writer.run
+                left = RunState(specification=arm.specification, run=run).jobs()
+                finish(arm, left, stands.get(number))
+        return Summary(
+            tally=matrix.tally,
+            runs=tuple(arm.writer.run for _, arm in arms),
+            already=already,
+            spent=self._gateway.ledger.spent,
+            over=self._gateway.ledger.reached,
+        )
+
+
+async def _in_looks(
+    sides: Sequence[Side],
+    arms: Sequence[tuple[int, Arm]],
+    jobs: Sequence[tuple[int, Job]],
+    matrix: Matrix,
+    until: Stopping,
+) -> Mapping[int, Stand]:
+    """Run the cells group by group, until every side is settled; return where they stand.
+
+    A side that is judged against nothing goes on as long as any other does. Looks are taken of
+    what is recorded, so those of earlier sessions come out as they did.
+    """
+    paths: list[list[Path]] = [
+        [s.run.path for s in side.states if s.run is not None and s.is_finished] for side in sides
+    ]
+    for number, arm in arms:
+        paths[number].append(arm.writer.run.path)
+    until.begin(paths)
+    cells = {
+        (plan, state.specification.model.name, repeat)
+        for side in sides
+        for state in side.states
+        for plan, repeat in state.cells()
+    }
+    stands: Mapping[int, Stand] = {}
+    for number, group in enumerate(until.groups(cells), start=1):
+        keys = set(group)
+        settled = {side for side, stand in stands.items() if stand.settled}
+        await matrix.run([j for side, j in jobs if side not in settled and j.cell in keys])
+        if matrix.tally.dropped:
+            return {}
+        # In a thread, because it takes seconds in which models' answers must not wait.
+        stands = await asyncio.to_thread(_look, until, number, paths, [arm for _, arm in arms])
+        if all(stand.settled for stand in stands.values()):
+            break
+    # A side without a stand is the one the others are judged against: its rest is not needed.
+    last = next(iter(stands.values()))
+    return {n: stands.get(n, replace(last, settled=True)) for n in range(len(sides))}
+
+
+def _look(
+    until: Stopping, number: int, paths: Sequence[Sequence[Path]], arms: Sequence[Arm]
+) -> Mapping[int, Stand]:
+    return until.look(number, paths, {arm.writer.run.path: sent_by_now(arm) for arm in arms})
+
+
+@asynccontextmanager
+async def _arm(side: Side, state: RunState, pinged: Mapping[str, Spend]) -> AsyncIterator[Arm]:
+    specification, output = state.specification, side.wanted.output
+    if state.run is None:
+        meta = specification.meta(optimizer=side.work.optimizer, workers=side.wanted.workers)
+        writer = record.begin(
+            output, specification.step.name, specification.digest,
+            meta | {"split": side.wanted.split, "cache": side.wanted.cache is not None},
+        )  # fmt: skip
+    else:
+        writer = record.reopen(state.run)
+        writer.event("resumed")
+    path = writer.run.path
+    with contextlib.closing(writer), Appender(path / RESERVATIONS) as reservations:
+        ping = pinged.get(specification.model.name)
+        if ping is not None:
+            # Nothing will match this row, so a later session counts it as spent.
+            identity = {"cell": "preflight", "at": datetime.now(UTC).isoformat()}
+            reservations.append(
+                {"reserved": identity, "tokens": ping.tokens, "dollars": ping.dollars}
+            )
+        journal = FileJournal(path / ATTEMPTS, finished=writer.run.rows())
+        try:
+            yield Arm(
+                specification=specification, writer=writer, journal=journal,
+                server=side.work.server,
+                over_http=side.work.host.uses_gateway_url, must_ask=side.must_ask,
+                log=reservations.append,
+                cache=side.wanted.cache,
+                scratch=output.scratch / writer.run.meta["run_id"],
+            )  # fmt: skip
+        finally:
+            await journal.close()
+
+
+@contextlib.contextmanager
+def claimed(wanted: Wanted, specifications: Sequence[RunSpecification]) -> Any:
+    """Hold the claims of all runs of a command, always in the same order."""
+    with contextlib.ExitStack() as stack:
+        for digest in sorted({s.digest for s in specifications}):
+            stack.enter_context(claim(wanted.output, digest[:32]))
+        yield
+
+
+def ledger_for(wanted: Wanted, states: Sequence[RunState]) -> Ledger:
+    """Return the ledger of a command: its caps hold over all sessions of the same runs.
+
+    Raises:
+        UsageError: a cap in dollars was set and a model has no price.
+    """
+    models = {m.name: m for s in states for m in s.specification.models}
+    unpriced = [name for name, model in models.items() if model.price is None]
+    if wanted.caps.dollars is not None and unpriced:
+        raise UsageError(
+            f"--max-cost cannot be kept for {', '.join(unpriced)}: no price is known. Add "
+            "[price] to the model's file, or cap calls and tokens instead."
+        )
+    spent = Spend()
+    for state in states:
+        spent += state.spent()
+    return Ledger(wanted.caps, spent=spent)

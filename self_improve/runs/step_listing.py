@@ -1,0 +1,224 @@
+"""What `steps` tells: the declared steps, joined with what cells are known to have sent."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.resources
+import os
+import tempfile
+import textwrap
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model_gateway import config
+from model_gateway.attempt import Attempt, Message
+from model_gateway.keys import without_keys
+from prompt_lab import layout, record
+from self_improve.arguments import SPEEDS
+from self_improve.cells.fork_server import ForkServer
+from self_improve.code import code_tree
+from self_improve.errors import UsageError
+from self_improve.host import contract as host
+from self_improve.host import plans
+from self_improve.host.candidate import Candidate
+from self_improve.host.contract import Host
+from self_improve.host.pipeline import Pipeline, StepFacts
+from self_improve.host.plans import BaselinePlan
+from self_improve.host.surfaces import CONSTANT, Surface, from_row, holding
+from self_improve.runs import evidence
+from self_improve.runs.estimate import MODEL, probe
+from self_improve.runs.specification import RunSpecification, choose_step
+
+_SHOWN = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What is known of a step beyond its code: ids of surfaces it sent, and texts of no surface."""
+
+    sent: frozenset[str] = frozenset()
+    unmatched: tuple[str, ...] = ()
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """The steps as plain JSON values, upstream ones first."""
+
+    steps: Sequence[Mapping[str, Any]]
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the listing as plain JSON values."""
+        return {"steps": list(self.steps)}
+
+
+async def make(options: argparse.Namespace) -> Listing:
+    """Load the pipeline and list its steps.
+
+    Raises:
+        UsageError: the step, the plan or the pipeline cannot be used.
+    """
+    beside = options.host.expanduser().resolve().parent if options.host else host.own_code()
+    code = (options.code or beside).expanduser().resolve()
+    file = host.locate(options.host, code)
+    contract = host.load(file)
+    catalogue = config.load()
+    environment = without_keys(os.environ, also=catalogue.key_variables)
+    with tempfile.TemporaryFile() as errors:
+        server = await ForkServer.start(
+            code=code, host_file=file, speed=SPEEDS[0],
+            environment=environment, errors=errors,
+        )  # fmt: skip
+        try:
+            pipeline = server.pipeline
+            names = [choose_step(options.step, list(pipeline.steps))] if options.step else None
+            steps = [s for s in pipeline.steps.values() if names is None or s.name in names]
+            if options.confirm:
+                known = await _probed(options, server, contract, code, file, steps)
+            else:
+                known = _recorded(options, pipeline)
+        finally:
+            await server.close()
+    return Listing(steps=_rows(pipeline, steps, known))
+
+
+def _rows(
+    pipeline: Pipeline, steps: Iterable[StepFacts], known: Mapping[str, Known]
+) -> list[dict[str, Any]]:
+    users: defaultdict[str, list[str]] = defaultdict(list)
+    for step in pipeline.steps.values():
+        for surface_id in {*step.surfaces, *known.get(step.name, Known()).sent}:
+            users[surface_id].append(step.name)
+    return [_row(pipeline, step, known.get(step.name, Known()), users) for step in steps]
+
+
+def _row(
+    pipeline: Pipeline, step: StepFacts, known: Known, users: Mapping[str, list[str]]
+) -> dict[str, Any]:
+    surfaces = [
+        {
+            **pipeline.surfaces[surface_id].to_row(),
+            "found": surface_id in step.surfaces,
+            "confirmed": surface_id in known.sent,
+            "shared_with": [name for name in users[surface_id] if name != step.name],
+        }
+        for surface_id in sorted({*step.surfaces, *known.sent})
+    ]
+    return {
+        "name": step.name,
+        "task": step.task,
+        "given": step.given,
+        "calls_model": step.calls_model,
+        "upstream": list(step.upstream),
+        "inputs": list(step.inputs),
+        "outputs": list(step.outputs),
+        "surfaces": surfaces,
+        "unmatched": list(known.unmatched),
+        "trouble": known.trouble,
+    }
+
+
+def _recorded(options: argparse.Namespace, pipeline: Pipeline) -> dict[str, Known]:
+    """Look into the runs of the data repo for surfaces that were sent with the text of now."""
+    if not (options.prompt_lab_dir or os.environ.get(layout.VARIABLE)):
+        return {}
+    sent: defaultdict[str, set[str]] = defaultdict(set)
+    for path in layout.runs(layout.find(options.prompt_lab_dir)):
+        run = record.Run(path)
+        for row in run.surfaces().get("surfaces", ()):
+            now = pipeline.surfaces.get(row["id"])
+            if row["sent"] and now is not None and now.digest == row["digest"]:
+                sent[run.step].add(row["id"])
+    return {step: Known(sent=frozenset(ids)) for step, ids in sent.items()}
+
+
+async def _probed(
+    options: argparse.Namespace,
+    server: ForkServer,
+    contract: Host,
+    code: Path,
+    host_file: Path,
+    steps: Sequence[StepFacts],
+) -> dict[str, Known]:
+    """Run the steps on the simulated model now."""
+    tree = code_tree.read(code, contract.import_roots)
+    model = config.load().find(MODEL)
+    known: dict[str, Known] = {}
+    specifications = []
+    with ExitStack() as stack:
+        plan = _plan(options, stack)
+        for step in steps:
+            if not step.calls_model:
+                continue
+            try:
+                inputs = plans.inputs_of([plan], step, contract)
+            except UsageError as error:
+                known[step.name] = Known(trouble=str(error).splitlines()[1].strip())
+                continue
+            specifications.append(
+                RunSpecification(
+                    step=step,
+                    pipeline=server.pipeline,
+                    host_digest=record.file_digest(host_file),
+                    code=tree,
+                    candidate=Candidate(),
+                    models=(model,),
+                    speed=SPEEDS[0],
+                    seed=1,
+                    repeats=1,
+                    inputs=inputs,
+                )
+            )
+        seen = await probe(server, model, specifications, over_http=contract.uses_gateway_url)
+    for specification in specifications:
+        attempts = seen.get((specification.step.name, plan.name), [])
+        known[specification.step.name] = _known(specification, attempts)
+    return known
+
+
+def _known(specification: RunSpecification, attempts: Sequence[Attempt]) -> Known:
+    told = evidence.surfaces_as_sent(specification, evidence.sent_by(attempts))
+    sent = [from_row(row) for row in told["surfaces"] if row["sent"]]
+    return Known(
+        sent=frozenset(surface.id for surface in sent),
+        unmatched=(*told["unmatched"]["descriptions"], *_of_no_surface(attempts, sent)),
+        trouble=None if attempts else "nothing was sent",
+    )
+
+
+def _of_no_surface(attempts: Iterable[Attempt], sent: Sequence[Surface]) -> list[str]:
+    """Return system messages that hold none of the surfaces, and calls that hold none at all."""
+    constants = [surface for surface in sent if surface.kind == CONSTANT]
+    told: list[str] = []
+    for attempt in attempts:
+        if attempt.number > 1:
+            continue
+        strange = [
+            m for m in attempt.messages if not any(holding(s, [m["content"]]) for s in constants)
+        ]
+        told += [f"system message: {_begin(m)}" for m in strange if m["role"] == "system"]
+        if strange == attempt.messages:
+            told.append(f"a call without any prompt surface: {_begin(strange[-1])}")
+    return list(dict.fromkeys(told))
+
+
+def _begin(message: Message) -> str:
+    return textwrap.shorten(message["content"], _SHOWN, placeholder=" …")
+
+
+def _plan(options: argparse.Namespace, stack: ExitStack) -> BaselinePlan:
+    """Return the plan that was named, or a bundled sample plan unzipped for now."""
+    if options.plan_dir:
+        return plans.choose(None, split="train", baseline_dir=None, plan_dirs=[options.plan_dir])[0]
+    samples = importlib.resources.files("prompt_lab") / "samples" / "train"
+    zips = sorted(p.name for p in samples.iterdir() if p.name.endswith(".zip"))
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plumbline-sample-")))
+    target = folder / zips[0].removesuffix(".zip")
+    with (samples / zips[0]).open("rb") as file, zipfile.ZipFile(file) as archive:
+        archive.extractall(target)
+    return BaselinePlan(name=target.name, path=target)

@@ -1,0 +1,1 @@
+"""What a generator works with: proposals, trials, admission, budget, and the host's cells."""

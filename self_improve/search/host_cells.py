@@ -1,0 +1,205 @@
+"""How a search tries its proposals: by the runner, on the step's own task, and then measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+from typing import overload
+
+from model_gateway.config import Model
+from model_gateway.gateway import Gateway
+from prompt_lab.baselines import Baselines
+from prompt_lab.record import Run
+from rubrics.rubric import Rubric
+from self_improve.host.candidate import Candidate
+from self_improve.measures.catalogue import catalogue
+from self_improve.measures.fitness import fitness
+from self_improve.measures.measured import MeasuredCell
+from self_improve.measures.measurer import Measurer
+from self_improve.measures.metric import PairMetric
+from self_improve.measures.open_cell import OpenCell, measured_by, opened
+from self_improve.records import run_reading
+from self_improve.records.run_reading import Refusal
+from self_improve.runs.preparation import Prepared, Wanted
+from self_improve.runs.progress import Display
+from self_improve.runs.session import RunState, Session, Side, claimed, state_of
+from self_improve.runs.specification import RunSpecification
+from self_improve.search.search import Cell
+from self_improve.search.trial import Case, Flaw, Outcome, SearchOver, Texts
+
+_FLAWS_A_METRIC = 3
+_LONGEST_PLAN = 6000
+
+Place = tuple[str, str, int]
+"""A proposal's id, a model and a repeat: what one run of a search holds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Group:
+    specification: RunSpecification
+    cases: tuple[Case, ...]
+
+
+class HostCells:
+    """Runs the cells of a search with the proposals' texts set in forked cells.
+
+    `wanted.output` is a place of the search's own, so that history is not filled with tries.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        work: Prepared,
+        wanted: Wanted,
+        rubric: Rubric,
+        display: Display,
+        *,
+        baseline: Texts,
+        baselines: Baselines,
+    ) -> None:
+        self._gateway = gateway
+        self._work = work
+        self._wanted = wanted
+        self._rubric = rubric
+        self._display = display
+        self._baseline = baseline
+        self._measurer = Measurer(rubric, baselines=baselines)
+        self._models: Mapping[str, Model] = {m.name: m for m in wanted.models}
+
+    async def __call__(self, cells: Sequence[Cell]) -> list[Outcome]:
+        """Run and measure cells; the outcomes come in their order.
+
+        Raises:
+            SearchOver: the budget is used up.
+            OSError: the data repo cannot be written.
+        """
+        groups = self._groups(cells)
+        specifications = [group.specification for group in groups.values()]
+        with claimed(self._wanted, specifications):
+            states = [self._state(one) for one in specifications]
+            side = Side(wanted=self._wanted, work=self._work, states=states)
+            summary = await Session(self._gateway, self._display).run([side], {})
+        if summary.tally.budget:
+            raise SearchOver(f"{summary.over} was reached")
+        found: dict[tuple[str, str], Outcome] = {}
+        for (proposal, _, _), group in groups.items():
+            run = self._state(group.specification).run
+            if run is not None:
+                for case, outcome in self._outcomes(run, group.cases):
+                    found[proposal, case.id] = outcome
+        return [
+            found.get((p.id, c.id)) or Outcome(case=c, score=None, failure="it was not run")
+            for p, c in cells
+        ]
+
+    def _state(self, specification: RunSpecification) -> RunState:
+        return state_of(specification, self._wanted.output, new=False)
+
+    def _groups(self, cells: Sequence[Cell]) -> dict[Place, _Group]:
+        texts = {p.id: self._changed(p.texts) for p, _ in cells}
+        cases: dict[Place, list[Case]] = {}
+        for proposal, case in cells:
+            cases.setdefault((proposal.id, case.model, case.repeat), []).append(case)
+        return {
+            place: _Group(
+                specification=self._specification(texts[place[0]], place, own), cases=tuple(own)
+            )
+            for place, own in cases.items()
+        }
+
+    def _changed(self, texts: Texts) -> dict[str, str]:
+        return {s: text for s, text in texts.items() if text != self._baseline[s]}
+
+    def _specification(
+        self, texts: Mapping[str, str], place: Place, cases: Sequence[Case]
+    ) -> RunSpecification:
+        _, model, repeat = place
+        like = self._work.specifications[0]
+        return replace(
+            like,
+            candidate=Candidate(texts=texts),
+            models=(self._models[model],),
+            seed=like.seed + repeat,
+            repeats=1,
+            inputs={case.plan: like.inputs[case.plan] for case in cases},
+        )
+
+    def _outcomes(self, run: Run, cases: Sequence[Case]) -> Iterator[tuple[Case, Outcome]]:
+        measured = {cell.plan: cell for cell in self._measurer.run(run.path).cells}
+        read = {cell.plan: cell for cell in run_reading.read(run.path, self._rubric).cells}
+        rows = run.rows()
+        for case in cases:
+            cell = measured.get(case.plan)
+            if cell is None:
+                continue
+            error = rows.get((case.plan, 0), {}).get("error")
+            yield case, outcome_of(case, cell, read[case.plan], self._rubric, error=error)
+
+
+def outcome_of(
+    case: Case,
+    cell: MeasuredCell,
+    read: run_reading.CellReading,
+    rubric: Rubric,
+    *,
+    error: str | None = None,
+) -> Outcome:
+    """Return an outcome with the spans that made the numbers, as far as they can be shown.
+
+    `error` is what the record says of a cell that failed.
+    """
+    score = fitness(cell, rubric)
+    if score is None:
+        told = error or cell.failure_kind or "no items"
+        return Outcome(case=case, score=None, failure=str(told).splitlines()[0])
+    try:
+        content = opened(read)
+    except Refusal as refusal:
+        return Outcome(case=case, score=None, failure=refusal.kind)
+    return Outcome(
+        case=case, score=score, flaws=LateFlaws(content, cell, rubric),
+        plan=content.content.input[:_LONGEST_PLAN], output=list(content.content.clean),
+    )  # fmt: skip
+
+
+class LateFlaws(Sequence[Flaw]):
+    """The flaws of a cell, found when somebody looks: most of a search's cells are never shown."""
+
+    def __init__(self, content: OpenCell, cell: MeasuredCell, rubric: Rubric) -> None:
+        self._content = content
+        self._cell = cell
+        self._rubric = rubric
+
+    @cached_property
+    def _all(self) -> tuple[Flaw, ...]:
+        # What holds a cell against its baseline plan has no spans.
+        uses = [
+            use
+            for use in self._rubric.metrics
+            if use.weight
+            and use.id in self._cell.values
+            and not isinstance(catalogue()[use.metric], PairMetric)
+        ]
+        return tuple(
+            Flaw(metric=use.metric, field=span.where, quote=span.text[span.start : span.end])
+            for use, _, value in measured_by(uses, [self._content])
+            for span in islice(value.spans(), _FLAWS_A_METRIC)
+        )
+
+    @overload
+    def __getitem__(self, place: int) -> Flaw: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Flaw, ...]: ...
+    def __getitem__(self, place: int | slice) -> Flaw | tuple[Flaw, ...]:
+        return self._all[place]
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._all == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self._all)

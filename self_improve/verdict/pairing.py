@@ -1,0 +1,162 @@
+"""Cells that belong together: the same plan, model and repeat before and after."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from model_gateway.call import FailureKind
+from prompt_lab.record import CellKey
+from self_improve.measures.measured import MeasuredCell, MeasuredRun
+
+_CONFIGURATION = str(FailureKind.configuration)
+OUTSIDE = frozenset(
+    map(str, (FailureKind.configuration, FailureKind.rate_limit, FailureKind.connection,
+              FailureKind.server, FailureKind.budget))
+)  # fmt: skip
+"""Kinds of failure that no prompt causes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """One cell on both sides."""
+
+    before: MeasuredCell
+    after: MeasuredCell
+
+    @property
+    def key(self) -> CellKey:
+        """The place of both cells."""
+        return self.before.key
+
+    @property
+    def plan(self) -> str:
+        """The plan of both cells."""
+        return self.before.plan
+
+    @property
+    def model(self) -> str:
+        """The model of both cells."""
+        return self.before.model
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether there is content on both sides."""
+        return self.before.succeeded and self.after.succeeded
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether one side failed for a reason that lies outside of prompt and code."""
+        return bool({self.before.failure_kind, self.after.failure_kind} & OUTSIDE)
+
+    @property
+    def swapped(self) -> Pair:
+        """The pair with its sides exchanged."""
+        return Pair(before=self.after, after=self.before)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairing:
+    """All pairs of a comparison in the order of their keys, and what was left out and why."""
+
+    pairs: tuple[Pair, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def plans(self) -> tuple[str, ...]:
+        """The plans that are compared."""
+        return tuple(sorted({pair.plan for pair in self.pairs}))
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that are compared."""
+        return tuple(sorted({pair.model for pair in self.pairs}))
+
+    def only(self, keys: Iterable[CellKey]) -> Pairing:
+        """Return the pairs with these keys, in the order of the keys."""
+        known = {pair.key: pair for pair in self.pairs}
+        return replace(self, pairs=tuple(known[key] for key in keys if key in known))
+
+    def relabelled(self, swap: Sequence[bool]) -> Pairing:
+        """Return the pairs with the sides of some exchanged."""
+        pairs = zip(self.pairs, swap, strict=True)
+        return replace(self, pairs=tuple(pair.swapped if s else pair for pair, s in pairs))
+
+    @property
+    def reversed(self) -> Pairing:
+        """The comparison in the other direction."""
+        return self.relabelled([True] * len(self.pairs))
+
+
+def pair(before: Sequence[MeasuredRun], after: Sequence[MeasuredRun]) -> Pairing:
+    """Pair the cells of two sides.
+
+    Dropped and named are: empty runs, models on one side only, models that a wrong configuration
+    let fail on every plan, and cells that the other side has not. Runs of one model on the same
+    side count as repeats of it.
+    """
+    notes: list[str] = []
+    sides = {
+        name: _cells(runs, name, notes) for name, runs in (("before", before), ("after", after))
+    }
+    models = {name: {cell.model for cell in cells} for name, cells in sides.items()}
+    for name, other in (("before", "after"), ("after", "before")):
+        alone = sorted(models[name] - models[other])
+        notes += [f"{model}: only {name}, so it is left out" for model in alone]
+    common = sorted(models["before"] & models["after"])
+    broken = {model for model in common if _is_broken(model, sides, notes)}
+    places = {
+        name: {
+            cell.key: cell for cell in cells if cell.model in common and cell.model not in broken
+        }
+        for name, cells in sides.items()
+    }
+    both = sorted(places["before"].keys() & places["after"].keys())
+    for name, other in (("before", "after"), ("after", "before")):
+        alone_in = Counter(key[1] for key in places[name].keys() - places[other].keys())
+        notes += [
+            f"{model}: {count} cells only {name}, so they are left out"
+            for model, count in sorted(alone_in.items())
+        ]
+    pairs = tuple(Pair(before=places["before"][k], after=places["after"][k]) for k in both)
+    outside = Counter(p.model for p in pairs if p.is_outside)
+    notes += [
+        f"{model}: {count} pairs in which a cell failed for reasons outside of the prompt"
+        for model, count in sorted(outside.items())
+    ]
+    return Pairing(pairs=pairs, notes=tuple(notes))
+
+
+def shifts(runs: Sequence[MeasuredRun]) -> list[int]:
+    """Return what is added to the repeats of each run, so that runs of one model do not collide."""
+    taken: defaultdict[str, int] = defaultdict(int)
+    found = []
+    for run in runs:
+        found.append(taken[run.model])
+        if run.cells:
+            taken[run.model] += max(cell.repeat for cell in run.cells) + 1
+    return found
+
+
+def _cells(runs: Sequence[MeasuredRun], side: str, notes: list[str]) -> list[MeasuredCell]:
+    """Return the cells of a side; later runs of a model get the repeats that follow."""
+    notes += [
+        f"{run.path.parent.name}/{run.path.name}: an empty run {side}, left out"
+        for run in runs
+        if not run.cells
+    ]
+    return [
+        replace(cell, repeat=cell.repeat + shift)
+        for run, shift in zip(runs, shifts(runs), strict=True)
+        for cell in run.cells
+    ]
+
+
+def _is_broken(model: str, sides: Mapping[str, Sequence[MeasuredCell]], notes: list[str]) -> bool:
+    for name, cells in sides.items():
+        own = [cell for cell in cells if cell.model == model]
+        if all(cell.failure_kind == _CONFIGURATION for cell in own):
+            notes.append(f"{model}: wrongly configured on every plan {name}, so it is left out")
+            return True
+    return False

@@ -1,0 +1,131 @@
+"""The store of measurements: whatever happens to its file, nothing wrong comes out of it."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from self_improve.measures import store
+from self_improve.measures.store import Store
+
+
+def test_what_was_put_is_found_by_another(tmp_path: Path) -> None:
+    """The last value of a key counts; an unknown key has none."""
+    with Store(tmp_path / "in" / "store") as one:
+        one.put("a", {"x": 1.5})
+        one.put("a", {"x": 2})
+    with Store(tmp_path / "in" / "store") as other:
+        assert other.get("a") == {"x": 2}
+        assert other.get("b") is None
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"no database at all" * 1000, b"SQLite format 3\0" + b"\xff" * 9000]
+)
+def test_a_file_that_is_broken_is_begun_anew(tmp_path: Path, data: bytes) -> None:
+    """And kept from then on."""
+    path = tmp_path / "store"
+    path.write_bytes(data)
+    with Store(path) as one:
+        assert one.get("a") is None
+        one.put("a", 1)
+    with Store(path) as other:
+        assert other.get("a") == 1
+
+
+def test_a_page_that_was_overwritten_gives_nothing_wrong(tmp_path: Path) -> None:
+    """What does not fit its checksum, or cannot be read, is as good as none."""
+    path = tmp_path / "store"
+    with Store(path) as one:
+        for number in range(200):
+            one.put(f"key{number}", {"n": number, "text": "x" * 100})
+    data = bytearray(path.read_bytes())
+    for start in range(4096 * 2, len(data) - 200, 4096):
+        data[start + 100 : start + 150] = b"y" * 50
+    path.write_bytes(data)
+    with Store(path) as other:
+        found = {n: other.get(f"key{n}") for n in range(200)}
+        other.put("fresh", 7)
+        assert other.get("fresh") == 7
+    assert all(v is None or v == {"n": n, "text": "x" * 100} for n, v in found.items())
+
+
+def test_a_value_that_was_tampered_with_is_none(tmp_path: Path) -> None:
+    """Its checksum tells."""
+    path = tmp_path / "store"
+    with Store(path) as one:
+        one.put("a", [1])
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE measures SET value = '[2]'")
+    db.close()
+    with Store(path) as other:
+        assert other.get("a") is None
+
+
+def test_a_place_that_cannot_be_written_is_gone_without(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a warning that names the file."""
+    (tmp_path / "file").write_text("")
+    with caplog.at_level(logging.WARNING), Store(tmp_path / "file" / "store") as one:
+        one.put("a", 1)
+        assert one.get("a") is None
+    assert "file/store" in caplog.text
+
+
+def test_a_store_that_grew_too_large_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds nothing that cannot be made again."""
+    with Store(tmp_path / "store") as one:
+        one.put("a", 1)
+    monkeypatch.setattr(store, "_MOST_BYTES", 10)
+    with Store(tmp_path / "store") as other:
+        assert other.get("a") is None
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from self_improve.measures.store import Store
+with Store(Path(sys.argv[1])) as one:
+    for number in range(300):
+        one.put(f"{sys.argv[2]}-{number}", number)
+"""
+
+
+def test_several_processes_write_side_by_side(tmp_path: Path) -> None:
+    """Nothing is lost."""
+    path = tmp_path / "store"
+    command = [sys.executable, "-c", WRITER, str(path)]
+    processes = [subprocess.Popen([*command, name], cwd=Path(__file__).parents[3]) for name in "ab"]
+    assert [process.wait() for process in processes] == [0, 0]
+    with Store(path) as one:
+        assert all(one.get(f"{name}-{n}") == n for name in "ab" for n in range(300))
+
+
+def test_a_writer_that_is_killed_leaves_a_sound_store(tmp_path: Path) -> None:
+    """What it wrote is whole or not there."""
+    path = tmp_path / "store"
+    endless = WRITER.replace("range(300)", "__import__('itertools').count()")
+    process = subprocess.Popen(
+        [sys.executable, "-c", endless, str(path), "a"], cwd=Path(__file__).parents[3]
+    )
+    seen = threading.Event()
+    while not seen.wait(0.01):
+        if path.exists() and path.with_name("store-wal").exists():
+            with Store(path) as one:
+                if one.get("a-20") == 20:
+                    seen.set()
+    process.kill()
+    process.wait()
+    with Store(path) as other:
+        assert other.get("a-20") == 20
+        other.put("b", 1)
+        assert other.get("b") == 1

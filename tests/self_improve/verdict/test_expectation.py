@@ -1,0 +1,56 @@
+"""Declared effects as they are written on a command line."""
+
+from __future__ import annotations
+
+import pytest
+
+from self_improve.errors import UsageError
+from self_improve.verdict.expectation import Expectation, parse, scope_of
+from tests.self_improve.measured_runs import METRIC, lost, noisy, rubric
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (f"{METRIC}:lower", Expectation(metric=METRIC, direction="lower")),
+        (
+            f"{METRIC}:higher:model=a:plan=boat:plan=moor",
+            Expectation(metric=METRIC, direction="higher", models=("a",), plans=("boat", "moor")),
+        ),
+        (
+            "success:higher:model=llama3.1:8b",
+            Expectation(metric="success", direction="higher", models=("llama3.1:8b",)),
+        ),
+        ("items:lower:plan=boat", Expectation(metric="items", direction="lower", plans=("boat",))),
+    ],
+)
+def test_an_expectation_names_metric_direction_and_scope(text: str, wanted: Expectation) -> None:
+    """The metric's id may hold colons itself."""
+    assert parse(text, rubric()) == wanted
+    assert wanted.told == text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (METRIC, "says no direction"),
+        (f"{METRIC}:less", "says no direction"),
+        ("duplicate_name:lower", "Did you mean duplicate_names:name"),
+        ("nonsense:lower", "has no measure 'nonsense'"),
+    ],
+)
+def test_what_is_no_expectation_is_refused_with_a_hint(text: str, told: str) -> None:
+    """Before anything is run."""
+    with pytest.raises(UsageError, match=told):
+        parse(text, rubric())
+
+
+def test_the_scope_holds_the_pairs_in_which_the_measure_is_defined() -> None:
+    """Content is undefined in a failed cell, success is not."""
+    pairing = noisy(lost(("boat", "a")))
+    content = Expectation(metric=METRIC, direction="lower", models=("a",))
+    success = Expectation(metric="success", direction="higher", models=("a",))
+    assert len(scope_of(content, pairing.pairs)[0]) == 4
+    numbers, changes = scope_of(success, pairing.pairs)
+    assert len(numbers) == 5
+    assert sorted(changes) == [-1.0, 0.0, 0.0, 0.0, 0.0]

@@ -1,0 +1,149 @@
+"""What rejects a candidate whatever else is better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from rubrics.rubric import Constraint, Gates
+from self_improve.measures.measured import MeasuredCell
+from self_improve.verdict.gates import Gate, gates, losses
+from self_improve.verdict.pairing import Pairing
+from self_improve.verdict.terms import Look, Rows, Terms, seen
+from tests.self_improve.measured_runs import (  # fmt: skip
+    METRIC,
+    MODELS,
+    PLANS,
+    Change,
+    better,
+    lost,
+    noise,
+    noisy,
+    rubric,
+    terms,
+)
+
+
+def gated(pairing: Pairing, by: Terms | None = None) -> dict[str, Gate]:
+    """Return the gates of a comparison by their names."""
+    [one] = seen([Look(pairing=pairing)], by or terms())
+    return {gate.name: gate for gate in gates(one, Rows(one.count))}
+
+
+def shrunk(share: float, keys: Sequence[tuple[str, str]]) -> Change:
+    """Return what leaves some cells a share of their items."""
+
+    def changed(one: MeasuredCell) -> MeasuredCell:
+        if (one.plan, one.model) not in keys:
+            return one
+        return replace(one, items=round(share * (one.items or 0)))
+
+    return changed
+
+
+def test_a_model_that_fails_on_every_plan_is_a_loss_of_success() -> None:
+    """Five of five cells of one model are beyond chance."""
+    found = gated(noisy(lost(*((plan, "c") for plan in PLANS))))
+    assert found["success"].failed
+    assert "5 of c" in found["success"].told
+    assert found["success"].p == pytest.approx(1 / 64)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_a_few_failures_reject_nothing(count: int) -> None:
+    """Three and more keep a KEEP back, because a loss is to be suspected."""
+    found = gated(noisy(lost(*((plan, "c") for plan in PLANS[:count]))))["success"]
+    assert not found.failed
+    assert found.blocks == (count >= 3)
+
+
+def test_failures_that_others_make_up_for_are_chance() -> None:
+    """As many cells gained success as lost it."""
+    gone = lost(*((plan, "c") for plan in PLANS))
+    pairing = noisy(gone)
+    came = noisy(lost(*((plan, "d") for plan in PLANS))).reversed
+    pairs = [
+        other if other.model == "d" else one
+        for one, other in zip(pairing.pairs, came.pairs, strict=True)
+    ]
+    assert not gated(Pairing(pairs=tuple(pairs)))["success"].failed
+
+
+def test_failures_of_a_model_that_often_fails_are_no_evidence() -> None:
+    """Runs of identical prompts lose as many cells of it."""
+    flipping = {m: noise().flips[m].model_copy(update={"flips": 36}) for m in MODELS}
+    pairing = noisy(lost(*((plan, m) for plan, m in zip(PLANS, MODELS[:5], strict=True))))
+    assert not gated(pairing, terms(noise=noise(flips=flipping)))["success"].failed
+
+
+def test_failures_outside_of_the_prompt_are_not_counted() -> None:
+    """A server that was down says nothing of a prompt."""
+    pairing = noisy(lost(*((plan, "c") for plan in PLANS), kind="server"))
+    assert not gated(pairing)["success"].failed
+    [one] = seen([Look(pairing=pairing)], terms())
+    assert losses(one).pairs == 30
+
+
+def test_a_rubric_may_do_without_the_gate_of_success() -> None:
+    """It is then not there."""
+    one = rubric(gates=Gates(success=False))
+    assert "success" not in gated(noisy(), terms(rubric=one))
+
+
+def test_a_collapse_of_items_is_rejected_beyond_chance() -> None:
+    """Six cells with less than two fifths of their items; half of them is none."""
+    keys = [(plan, m) for plan in PLANS[:3] for m in "ab"]
+    assert gated(noisy(shrunk(0.3, keys)))["collapse"].failed
+    assert not gated(noisy(shrunk(0.5, keys)))["collapse"].failed
+    assert not gated(noisy(shrunk(0.3, keys)).reversed)["collapse"].failed
+
+
+def test_a_model_that_falls_further_than_it_may_is_lost() -> None:
+    """Although all others are as they were."""
+    found = gated(noisy(better(-1.0, model="e"), spread=0.03))
+    assert found["model"].failed
+    assert found["model"].told.startswith("e is the worst model")
+    assert not found["plan"].failed
+
+
+def test_a_plan_that_falls_further_than_it_may_is_lost() -> None:
+    """Although all others are as they were."""
+    found = gated(noisy(better(-1.0, plan="tram"), spread=0.03))
+    assert found["plan"].failed
+    assert found["plan"].told.startswith("tram is the worst plan")
+
+
+def test_a_fall_within_what_is_allowed_passes() -> None:
+    """The rubric says how much a model may fall."""
+    pairing = noisy(better(-0.3, model="e"), spread=0.03)
+    strict = terms(rubric=rubric(gates=Gates(model_drop=0.0)))
+    free = terms(rubric=rubric(gates=Gates(model_drop=None, plan_drop=None)))
+    assert not gated(pairing)["model"].failed
+    assert gated(pairing, strict)["model"].failed
+    assert "model" not in gated(pairing, free)
+
+
+def test_a_wish_that_is_newly_broken_rejects() -> None:
+    """The mean lies beyond the bound after, and did not before."""
+    wish = Constraint(text="few duplicates", metric=METRIC, high=0.6)
+    by = terms(rubric=rubric(constraints=(wish,)))
+    found = gated(noisy(better(-0.3)), by)[f"constraint {METRIC}"]
+    assert found.failed
+    assert "at most 0.6" in found.told
+
+
+def test_a_wish_that_was_broken_before_only_keeps_a_keep_back() -> None:
+    """A candidate is not rejected for what it did not do."""
+    wish = Constraint(text="few duplicates", metric=METRIC, high=0.2)
+    found = gated(noisy(), terms(rubric=rubric(constraints=(wish,))))[f"constraint {METRIC}"]
+    assert (found.failed, found.blocks) == (False, True)
+
+
+def test_a_wish_about_what_nobody_measured_is_said_to_be_unknown() -> None:
+    """It neither rejects nor keeps back."""
+    wish = Constraint(text="kind words", metric="tone", low=1)
+    found = gated(noisy(), terms(rubric=rubric(constraints=(wish,))))["constraint tone"]
+    assert (found.failed, found.blocks) == (False, False)
+    assert "nobody knows" in found.told

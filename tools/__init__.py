@@ -1,0 +1,1 @@
+"""Commands for developers: they regenerate pages, tables and samples, and measure speed."""

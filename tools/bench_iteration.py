@@ -1,0 +1,177 @@
+"""Measures what an iteration takes beyond its model calls, which cost the simulated models nothing.
+
+Two candidates, seven simulated models, the five bundled train plans, the local forge, without the
+steps downstream and a whole plan. The proposal is given, because what a search costs is measured by
+`python -m self_improve.benchmark`. It writes docs/benchmarks_iteration.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import worker_plan
+from prompt_lab import dataset
+from prompt_lab.init import init
+from prompt_lab.layout import Layout
+from prompt_lab.populate import populate
+from prompt_lab.progress import Lines
+from prompt_lab.source import Wish as Zips
+from prompt_lab.source import offers, samples
+from self_improve.code import patch
+from self_improve.demo import reworded, weakened
+from self_improve.iteration import command_line
+from self_improve.iteration import folder as place
+from self_improve.iteration.branches import BASELINE, Branching
+from self_improve.iteration.drafts import Draft, of_texts
+from self_improve.iteration.request import Wish, wish_of
+from self_improve.iteration.start import forge_of
+from self_improve.runs.experiment import experiment
+from worker_plan.steps.identify_potential_levers import LEVERS_SYSTEM_PROMPT
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "benchmarks_iteration.md"
+STEP = "identify_potential_levers"
+SURFACE = f"worker_plan.steps.{STEP}:LEVERS_SYSTEM_PROMPT"
+MODELS = "sim-strong,sim-weak,sim-verbose,sim-terse,sim-eager,sim-inventive,sim-parrot"
+MOST_SECONDS, MOST_TO_START = 15.0, 4.0
+RUNS = 3
+
+
+def git(where: Path, *words: str) -> None:
+    """Run git as somebody."""
+    identity = ("-c", "user.name=n", "-c", "user.email=e@example.org")
+    subprocess.run(["git", "-C", str(where), *identity, *words], check=True, capture_output=True)
+
+
+def grounds(home: Path) -> list[str]:
+    """Make the pipeline's repository and a data repo; return the words of the command."""
+    code, lab = home / "code", home / "lab"
+    source = Path(worker_plan.__file__).parent
+    shutil.copytree(source, code / "worker_plan", ignore=shutil.ignore_patterns("__pycache__"))
+    weak = {SURFACE: weakened(LEVERS_SYSTEM_PROMPT)}
+    for name, change in patch.patched(code, weak).items():
+        (code / name).write_bytes(change.after)
+    git(home, "init", "--quiet", "--initial-branch=main", str(code))
+    git(code, "add", ".")
+    git(code, "commit", "--quiet", "-m", "The pipeline")
+    with contextlib.redirect_stdout(io.StringIO()):
+        init(lab)
+        layout = Layout(lab)
+        found = offers(samples(), Zips(split=None, plans=()), layout, dataset.load(layout))
+        populate(layout, found, most_bytes=100_000_000, listener=Lines())
+    return [
+        "--step", STEP, "--models", MODELS, "--candidates", "2", "--repo", str(code),
+        "--prompt-lab-dir", str(lab), "--skip-analysis", "--skip-downstream", "--skip-spot-check",
+        "--no-early-stop",
+    ]  # fmt: skip
+
+
+def drafts() -> list[Draft]:
+    """Return the two candidates: a better prompt, and one that says the same."""
+    texts = (LEVERS_SYSTEM_PROMPT, reworded(weakened(LEVERS_SYSTEM_PROMPT)))
+    return [of_texts(STEP, {SURFACE: text}, origin="generator", change="Bench") for text in texts]
+
+
+def proposed(wish: Wish, base: str) -> None:
+    """Begin the iteration with its proposal made, as a killed one would have left it."""
+    begun = place.begin(wish.layout, STEP, wish.order(base))
+    marker = begun.path / place.PHASES / "propose.json"
+    marker.parent.mkdir(parents=True)
+    marker.write_text(json.dumps({"drafts": [draft.to_row() for draft in drafts()]}))
+
+
+def whole(environment: Mapping[str, str]) -> tuple[float, int]:
+    """Return the wall time of an iteration in seconds, and the cells that it ran."""
+    with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
+        words = grounds(Path(folder))
+        wish = wish_of(command_line.parser().parse_args(words))
+        proposed(wish, Branching(wish.layout, wish.code, forge_of(wish)).base(wish.base))
+        began = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", "self_improve.iteration", *words],
+            env=environment, capture_output=True, text=True, check=False, cwd=ROOT,
+        )  # fmt: skip
+        seconds = time.monotonic() - began
+        if done.returncode not in {0, 1}:
+            raise SystemExit(done.stderr)
+        cells = sum(line.startswith("[") for line in done.stderr.splitlines())
+    return seconds, cells
+
+
+async def started() -> tuple[float, float]:
+    """Return the seconds until three worktrees are ready to run cells, alone and side by side."""
+    with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
+        wish = wish_of(command_line.parser().parse_args(grounds(Path(folder))))
+        branching = Branching(wish.layout, wish.code, forge_of(wish))
+        base = branching.base(wish.base)
+        seconds = []
+        began = time.monotonic()
+        sides = [branching.baseline(base)]
+        sides += [branching.of_texts(d, base, wish.base, d.texts) for d in drafts()]
+        made = time.monotonic() - began
+        trees = {side.name: branching.tree(side, base).code for side in sides}
+        for names in ([BASELINE], list(trees)):
+            began = time.monotonic()
+            async with experiment({n: wish.wanted(trees[n], number=0) for n in names}):
+                seconds.append(time.monotonic() - began)
+    return made / len(sides) + seconds[0], made + seconds[1]
+
+
+def main() -> None:
+    """Measure, print, and write the page."""
+    with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as cache:
+        environment = {**os.environ, "XDG_CACHE_HOME": cache, "PLUMBLINE_CACHE": "off"}
+        runs = [whole(environment) for _ in range(RUNS)]
+    starts = [asyncio.run(started()) for _ in range(RUNS)]
+    text = page(runs, starts)
+    print(text)
+    PAGE.write_text(text, encoding="utf-8")
+
+
+def page(runs: Sequence[tuple[float, int]], starts: Sequence[tuple[float, float]]) -> str:
+    """Return the page with the figures."""
+    wall = statistics.median(seconds for seconds, _ in runs)
+    alone, together = (statistics.median(s[n] for s in starts) for n in (0, 1))
+    return "\n".join(
+        [
+            "# Benchmarks of an iteration",
+            "",
+            f"Made by `make bench`: medians of {RUNS} runs on {os.cpu_count()} cores "
+            f"({platform.machine()}, Python {platform.python_version()}). Two candidates and the "
+            "baseline, 7 simulated models, 5 train plans, then the verify plans; no early "
+            "stopping, local forge, without analysis, the steps downstream and a whole plan. The "
+            "models answer at once, so that all of it is overhead.",
+            "",
+            "| case | measured | at most | kept |",
+            "|---|---|---|---|",
+            f"| an iteration of {runs[0][1]} cells, from its branches to its last commit: wall "
+            f"time | {wall:.1f} s | {MOST_SECONDS:g} s | {_kept(wall, MOST_SECONDS)} |",
+            f"| a worktree, until it can run cells: wall time | {alone:.1f} s "
+            f"| {MOST_TO_START:g} s | {_kept(alone, MOST_TO_START)} |",
+            "",
+            f"Three worktrees, with their commits and pull requests, are ready side by side after "
+            f"{together:.1f} s.",
+            "",
+        ]
+    )
+
+
+def _kept(measured: float, most: float) -> str:
+    return "yes" if measured <= most else "**no**"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""Effects of a known size: a share of the recorded items is damaged, and the verdict is asked.
+
+The sides are runs between which nothing was changed, so what is planted stands in the noise that
+real runs have. Damage on the side after should be REJECT; the same read backwards is a repair, and
+should be KEEP.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prompt_lab.baselines import Baselines
+from self_improve.comparison.sides import measured
+from self_improve.measures.measurer import Measurer
+from self_improve.verdict import Word, word
+from self_improve.verdict.looks import order
+from self_improve.verdict.pairing import Pairing
+from tools import recorded_comparisons as recorded
+from tools import unpacked
+
+SHARES = (0.1, 0.2, 0.4, 0.8)
+COUNTS = (10, 20, 35, 70)
+DRAWS, FLIPS, PROCESSES = 30, 2000, 2
+_REVIEWS = ("review", "review_lever")
+_GREEK = str.maketrans(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "αβψδεφγηιξκλμνοπχρστθωςτυζΑΒΨΔΕΦΓΗΙΞΚΛΜΝΟΠΧΡΣΤΘΩΣΤΥΖ",
+)
+Item = dict[str, Any]
+
+
+def _duplicate(item: Item, number: float) -> None:
+    """Give an item one of three names."""
+    item["name"] = f"Phase {'ABC'[int(number * 3)]} of the undertaking"
+
+
+def _opener(item: Item, number: float) -> None:
+    """Let the review begin as all the others."""
+    for key in _REVIEWS:
+        if isinstance(item.get(key), str):
+            item[key] = f"Weighing pace against care and cost, {item[key]}"
+
+
+def _drop(item: Item, number: float) -> None:
+    """Leave an item one of its options."""
+    if isinstance(item.get("options"), list):
+        item["options"] = item["options"][:1]
+
+
+def _invent(item: Item, number: float) -> None:
+    """Add two percentages that no plan holds."""
+    made = round(number * 70 + 13.37, 2)
+    item["consequences"] = f"{item.get('consequences')} +{made} %, -{made / 3:.2f} %."
+
+
+def _shorten(item: Item, number: float) -> None:
+    """Leave a fifth of each long text."""
+    for key in ("consequences", *_REVIEWS):
+        if isinstance(item.get(key), str):
+            item[key] = item[key][: max(1, len(item[key]) // 5)]
+
+
+def _script(item: Item, number: float) -> None:
+    """Write an item in another script."""
+    for key, value in item.items():
+        if isinstance(value, str):
+            item[key] = value.translate(_GREEK)
+        elif isinstance(value, list):
+            item[key] = [one.translate(_GREEK) if isinstance(one, str) else one for one in value]
+
+
+DAMAGES: dict[str, Callable[[Item, float], None]] = {
+    "duplicate names": _duplicate,
+    "a copied opener": _opener,
+    "dropped options": _drop,
+    "invented numbers": _invent,
+    "shortened texts": _shorten,
+    "another script": _script,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Power:
+    """How often a planted effect was seen: the shares of REJECT, and of KEEP read backwards."""
+
+    damage: str
+    share: float
+    pairs: int
+    rejected: float
+    kept: float
+    wrong: float
+
+
+def planted(damage: str, share: float) -> Pairing:
+    """Return the pairs of both comparisons without a change, with the side after damaged."""
+    with tempfile.TemporaryDirectory(prefix="plumbline-planted-") as folder:
+        place = Path(folder)
+        before, after = [], []
+        for number in recorded.ALIKE:
+            one = recorded.iterations()[number]
+            before += one.before
+            after += [_damaged(path, place / number, damage, share) for path in one.after]
+        measurer = Measurer(recorded.rubric(), baselines=Baselines((unpacked.plans("train"),)))
+        return measured(before, after, measurer).pairing
+
+
+def _damaged(path: Path, place: Path, damage: str, share: float) -> Path:
+    """Copy a run with a share of its items damaged, in replies and cleaned form alike."""
+    target = place / path.parent.name / path.name
+    shutil.copytree(path, target)
+    for file in sorted(target.glob("outputs/*/*potential_levers*.json")):
+        try:
+            value = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError:
+            continue
+        for item in _items(value):
+            _damage(item, f"{file.parent.name}/{path.name}", damage, share)
+        file.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+    return target
+
+
+def _items(value: Any) -> Iterable[Item]:
+    lists = value if isinstance(value, list) else value.get("levers")
+    yield from (item for item in lists or () if isinstance(item, dict))
+    if isinstance(value, dict):
+        for reply in value.get("responses") or ():
+            levers = reply.get("levers") if isinstance(reply, dict) else None
+            yield from (item for item in levers or () if isinstance(item, dict))
+
+
+def _damage(item: Item, where: str, damage: str, share: float) -> None:
+    """Damage an item if its lot says so; a reply's item and its cleaned form draw the same lot."""
+    text = f"{where}/{item.get('consequences')}".encode("utf-8", "replace")
+    lot = hashlib.sha256(text).digest()
+    if int.from_bytes(lot[:4], "big") / 2**32 < share:
+        DAMAGES[damage](item, int.from_bytes(lot[4:8], "big") / 2**32)
+
+
+def powers(damage: str, share: float) -> list[Power]:
+    """Return how often a planted effect is seen with each number of pairs."""
+    pairing = planted(damage, share)
+    by = recorded.terms(flips=FLIPS)
+    keys = [pair.key for pair in pairing.pairs]
+    found = []
+    for count in COUNTS:
+        said: Counter[tuple[str, Word]] = Counter()
+        draws = 1 if count >= len(keys) else DRAWS
+        for draw in range(draws):
+            part = pairing.only(order(keys, seed=draw)[:count])
+            said["damage", word(part, by)] += 1
+            said["repair", word(part.reversed, by)] += 1
+        wrong = said["damage", Word.keep] + said["repair", Word.reject]
+        found.append(
+            Power(
+                damage=damage, share=share, pairs=count,
+                rejected=said["damage", Word.reject] / draws,
+                kept=said["repair", Word.keep] / draws, wrong=wrong / 2 / draws,
+            )
+        )  # fmt: skip
+    return found
+
+
+def table() -> list[Power]:
+    """Return the power for every damage, share and number of pairs."""
+    recorded.iterations()
+    for number in recorded.ALIKE:
+        recorded.pairing(number)
+    cases = [(damage, share) for damage in DAMAGES for share in SHARES]
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        return [one for found in pool.map(powers, *zip(*cases, strict=True)) for one in found]
+
+
+if __name__ == "__main__":
+    for one in table():
+        print(one)
