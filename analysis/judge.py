@@ -72,7 +72,7 @@ class QuestionResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class Preferences:
     """What the judge found over all pairs.
 
     A pair is won by a side that it prefers in both orders; else it is a tie. `agreement` is the
@@ -118,7 +118,7 @@ class Judged:
 
 async def judge(
     counsel: Counsel, model: Model, questions: Sequence[Question], pairs: Sequence[Pair]
-) -> Judged:
+) -> Preferences:
     """Have `model` compare every pair in both orders.
 
     A reply that fails makes its pair fail, which is counted and is neither win nor tie.
@@ -135,7 +135,7 @@ async def judge(
     whole = [(one, two) for one, two in both if one is not None and two is not None]
     results = [_preferred(one, two) for one, two in whole]
     wins, losses = results.count(1), results.count(-1)
-    return Judged(
+    return Preferences(
         model=model.name,
         model_id=model.model_id,
         prompt_digest=hashlib.sha256(told.encode()).hexdigest(),

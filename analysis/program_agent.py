@@ -205,7 +205,7 @@ async def run(program: Program, room: Path, answer: Path, task: str) -> str:
         raise AgentFailure(
             Redactor(program.key_variables)(f"{program.name} ended with {ended.status}: {told}")
         )
-    return ended.said
+    return ended.output
 
 
 def _lay_out(materials: Materials, room: Path) -> None:

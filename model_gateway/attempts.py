@@ -12,7 +12,7 @@ from typing import Any
 from model_gateway.attempt import Attempt, Message
 from model_gateway.call import Failure, FailureKind
 from model_gateway.config import Model
-from model_gateway.exchange import Asker, Desk, attempt_of, completed, exchange
+from model_gateway.exchange import Asker, CallDesk, attempt_of, completed, exchange
 from model_gateway.provider import Origin, Request
 
 FEEDBACK = (
@@ -81,14 +81,14 @@ Judge = Callable[[Offer], Awaitable[Verdict]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class CallOutcome:
     """How a call ended: its last attempt, and why it failed if it did."""
 
     attempt: Attempt
     failure: Failure | None
 
 
-async def converse(question: Question, asker: Asker, desk: Desk, judge: Judge) -> Outcome:
+async def converse(question: Question, asker: Asker, desk: CallDesk, judge: Judge) -> CallOutcome:
     """Put `question` to the asker's models until a reply is good, or the bound is reached.
 
     The bound on attempts is the first model's and holds over all models and all kinds of
@@ -118,7 +118,7 @@ class _Talk:
         self,
         question: Question,
         asker: Asker,
-        desk: Desk,
+        desk: CallDesk,
         model: Model,
         *,
         fallback: bool,
@@ -134,13 +134,13 @@ class _Talk:
         self._base = _with_schema(question, model)
         self._feedback: list[Message] = []
 
-    async def attempts(self, judge: Judge, *, after: int, most: int) -> Outcome:
+    async def attempts(self, judge: Judge, *, after: int, most: int) -> CallOutcome:
         """Make at most `most` attempts, numbered from `after` + 1."""
         for number in range(after + 1, after + most + 1):
             last = number == after + most
             attempt, retry_after = await self._attempt(number, judge, last=last)
             if attempt.failure_kind is None:
-                return Outcome(attempt=attempt, failure=None)
+                return CallOutcome(attempt=attempt, failure=None)
             failure = Failure(kind=attempt.failure_kind, message=attempt.failure_message or "")
             if (
                 last
@@ -150,7 +150,7 @@ class _Talk:
                 break
             if failure.kind not in _TRANSIENT:
                 self._feedback = _feedback_on(failure, attempt.text)
-        return Outcome(attempt=attempt, failure=failure)
+        return CallOutcome(attempt=attempt, failure=failure)
 
     async def _attempt(
         self, number: int, judge: Judge, *, last: bool

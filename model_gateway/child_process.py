@@ -30,7 +30,7 @@ class Ended:
     """
 
     status: int | None
-    said: str
+    output: str
     complaint: str
 
 
@@ -79,7 +79,7 @@ async def run(
             await process.wait()
             _kill_marked(mark)
         await asyncio.wait([said, complaint], timeout=_LAST_WORDS)
-        return Ended(status=status, said=_heard(said), complaint=_heard(complaint))
+        return Ended(status=status, output=_heard(said), complaint=_heard(complaint))
 
 
 async def _listening(stack: AsyncExitStack, most: int) -> tuple[asyncio.Task[str], int]:

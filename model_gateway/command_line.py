@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from model_gateway.attempts import Outcome
+    from model_gateway.attempts import CallOutcome
     from model_gateway.config import Catalogue, Model
 
 # What the commands call is imported when they are called, so that --help answers at once.
@@ -147,7 +147,7 @@ def _ping(name: str) -> int:
     return _told(model, outcome)
 
 
-async def _asked(model: Model, catalogue: Catalogue) -> Outcome:
+async def _asked(model: Model, catalogue: Catalogue) -> CallOutcome:
     from model_gateway.gateway import Gateway
     from model_gateway.ping import ping
 
@@ -155,7 +155,7 @@ async def _asked(model: Model, catalogue: Catalogue) -> Outcome:
         return await ping(gateway, model)
 
 
-def _told(model: Model, outcome: Outcome) -> int:
+def _told(model: Model, outcome: CallOutcome) -> int:
     """Say what came of a ping; a reply with nothing in it is one, for it had one token."""
     from model_gateway.call import FailureKind
 

@@ -24,7 +24,7 @@ VARIABLE = "MODEL_GATEWAY"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class ExchangeEnd:
     """What the gateway said in the end of an exchange that nobody judged."""
 
     text: str
@@ -36,12 +36,12 @@ class Told:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged(Generic[R]):
+class DoorReply(Generic[R]):
     """How an exchange ended that was judged here; `value` is None exactly when it failed."""
 
     value: R | None
     partial: bool
-    told: Told
+    told: ExchangeEnd
 
 
 class Door:
@@ -84,7 +84,7 @@ class Door:
         max_output_tokens: int = 8192,
         arguments: dict[str, Any] | None = None,
         place: int | None = None,
-    ) -> Judged[R]:
+    ) -> DoorReply[R]:
         """Put messages of any number; every reply is read as a `schema` and told back if it fails.
 
         `place` is the call's number in the cell, for code whose keys are made of the content.
@@ -112,7 +112,7 @@ class Door:
                 wire.say({"partial": judgement.partial, "failure": _row(judgement.failure)})
         ended = _told(told["ended"])
         good = ended.failure is None
-        return Judged(
+        return DoorReply(
             value=judgement.value if good else None,
             partial=judgement.partial and good,
             told=ended,
@@ -128,7 +128,7 @@ class Door:
         max_output_tokens: int = 8192,
         arguments: dict[str, Any] | None = None,
         place: int | None = None,
-    ) -> Told:
+    ) -> ExchangeEnd:
         """Put plain messages and return the text as it came, for code that reads it itself.
 
         Raises:
@@ -193,8 +193,8 @@ def _row(failure: Failure | None) -> dict[str, str] | None:
     return None if failure is None else {"kind": failure.kind, "message": failure.message}
 
 
-def _told(ended: dict[str, Any]) -> Told:
+def _told(ended: dict[str, Any]) -> ExchangeEnd:
     failure = ended["failure"]
     if failure is not None:
         failure = Failure(kind=FailureKind(failure["kind"]), message=failure["message"])
-    return Told(**{**ended, "failure": failure})
+    return ExchangeEnd(**{**ended, "failure": failure})

@@ -52,7 +52,7 @@ class Asker:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desk:
+class CallDesk:
     """What all calls of a gateway share."""
 
     ledger: Ledger
@@ -89,7 +89,7 @@ async def exchange(
     *,
     model: Model,
     asker: Asker,
-    desk: Desk,
+    desk: CallDesk,
     seconds_left: float,
     sent: asyncio.Event,
 ) -> Exchanged:
@@ -156,7 +156,7 @@ def spend_of(done: Exchanged, worst: Spend) -> Spend | None:
 
 
 async def _send(
-    request: Request, provider: Provider, model: Model, desk: Desk, seconds_left: float
+    request: Request, provider: Provider, model: Model, desk: CallDesk, seconds_left: float
 ) -> Exchanged:
     limit = max(0.001, min(model.attempt_seconds, seconds_left))
     blank = Exchanged(source=provider.source, started=now())

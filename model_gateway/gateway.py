@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from model_gateway import providers
 from model_gateway.attempt import Attempt
-from model_gateway.attempts import Judge, Offer, Outcome, Question, Verdict, converse
+from model_gateway.attempts import CallOutcome, Judge, Offer, Question, Verdict, converse
 from model_gateway.call import Call, Failure, FailureKind, R, Reply
 from model_gateway.config import Model
 from model_gateway.door import schema_of
-from model_gateway.exchange import Asker, Desk
+from model_gateway.exchange import Asker, CallDesk
 from model_gateway.keys import Redactor
 from model_gateway.ledger import Ledger
 from model_gateway.limits import Limits, Turn
@@ -130,13 +130,13 @@ class Gateway:
         await asyncio.gather(*calls, return_exceptions=True)
 
     @property
-    def desk(self) -> Desk:
+    def desk(self) -> CallDesk:
         """What all calls share."""
-        return Desk(
+        return CallDesk(
             ledger=self.ledger, redact=self.redact, provider=self._provider, limits=self._limits_of
         )
 
-    async def answer(self, question: Question, asker: Asker) -> Outcome:
+    async def answer(self, question: Question, asker: Asker) -> CallOutcome:
         """Answer a question of this very process, whose text nobody judges here."""
         return await converse(question, asker, self.desk, _accept)
 
@@ -174,7 +174,7 @@ class Gateway:
 
     async def _put(
         self, question: Question, asker: Asker, judge: Judge | None = None
-    ) -> Outcome | Failure:
+    ) -> CallOutcome | Failure:
         """Answer a question; what breaks inside the gateway is a failure of this call alone."""
         try:
             return await converse(question, asker, self.desk, judge or _accept)
@@ -290,7 +290,7 @@ def _question(message: dict[str, Any]) -> tuple[Question, bool]:
     )
 
 
-def _ended(outcome: Outcome | Failure) -> dict[str, Any]:
+def _ended(outcome: CallOutcome | Failure) -> dict[str, Any]:
     if isinstance(outcome, Failure):
         return _end(None, outcome)
     return _end(outcome.attempt, outcome.failure)

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from model_gateway.attempts import Outcome, Question
+from model_gateway.attempts import CallOutcome, Question
 from model_gateway.call import Failure, FailureKind
 from model_gateway.exchange import Asker
 from model_gateway.occurrences import Occurrences
@@ -48,7 +48,7 @@ _SHAPES: Mapping[str, Shape] = {
     "api/generate": OllamaGenerate(),
 }
 
-Answer = Callable[[Question, Asker], Coroutine[Any, Any, Outcome | Failure]]
+Answer = Callable[[Question, Asker], Coroutine[Any, Any, CallOutcome | Failure]]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -59,7 +59,7 @@ class ForeignCall:
     """
 
     key: str
-    talk: asyncio.Task[Outcome | Failure]
+    talk: asyncio.Task[CallOutcome | Failure]
     client: web.Request
     heard: bool = False
     began: float = field(default_factory=time.monotonic)
@@ -81,7 +81,7 @@ class HttpDoor:
     asker: Asker
     url: str
     token: str
-    calls: set[asyncio.Task[Outcome | Failure]] = field(default_factory=set)
+    calls: set[asyncio.Task[CallOutcome | Failure]] = field(default_factory=set)
     asked: Occurrences[ForeignCall] = field(default_factory=Occurrences)
 
 
@@ -188,11 +188,11 @@ def _gone(request: web.Request) -> bool:
     return request.transport is None or request.transport.is_closing()
 
 
-def _failure(outcome: Outcome | Failure) -> Failure | None:
+def _failure(outcome: CallOutcome | Failure) -> Failure | None:
     return outcome if isinstance(outcome, Failure) else outcome.failure
 
 
-def _finish(outcome: Outcome) -> str:
+def _finish(outcome: CallOutcome) -> str:
     if outcome.failure is not None and outcome.failure.kind is FailureKind.refused:
         return "refusal"
     return "length" if outcome.attempt.finish_reason == "length" else "stop"

@@ -27,7 +27,7 @@ from llama_index.core.tools import BaseTool
 from llama_index.core.tools.calling import call_tool
 from pydantic import BaseModel, Field, PrivateAttr
 
-from model_gateway.door import Told
+from model_gateway.door import ExchangeEnd
 from model_gateway.errors import GatewayError
 from model_gateway.llama_messages import fields, plain, raw, usage, with_native_schema
 from model_gateway.unnamed_calls import CallFailedError, Unnamed, UnnamedCalls
@@ -233,7 +233,7 @@ class GatewayLLM(CustomLLM):
 
     def judged(
         self, messages: Sequence[ChatMessage], schema: type[M], keywords: Keywords
-    ) -> tuple[M, Told]:
+    ) -> tuple[M, ExchangeEnd]:
         """Return the reply as a `schema`, and how the exchange ended.
 
         Raises:

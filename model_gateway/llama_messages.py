@@ -11,7 +11,7 @@ from llama_index.core.output_parsers.pydantic import PYDANTIC_FORMAT_TMPL
 from pydantic import BaseModel
 
 from model_gateway.attempt import Message
-from model_gateway.door import Told
+from model_gateway.door import ExchangeEnd
 from model_gateway.errors import GatewayError
 from model_gateway.unnamed_calls import Unnamed
 
@@ -66,7 +66,7 @@ def fields(value: BaseModel) -> dict[str, Any]:
     return named
 
 
-def usage(told: Told) -> dict[str, int]:
+def usage(told: ExchangeEnd) -> dict[str, int]:
     """Return the token counts under the names that llama-index's own counter reads."""
     prompt, completion = told.input_tokens or 0, told.output_tokens or 0
     return {
@@ -76,6 +76,6 @@ def usage(told: Told) -> dict[str, int]:
     }
 
 
-def raw(told: Told) -> dict[str, Any]:
+def raw(told: ExchangeEnd) -> dict[str, Any]:
     """Return what a response of llama-index shows as the server's own reply."""
     return {"model": told.model, "finish_reason": told.finish_reason, "usage": usage(told)}

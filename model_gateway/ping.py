@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_gateway.attempts import Outcome, Question
+from model_gateway.attempts import CallOutcome, Question
 from model_gateway.config import Model
 from model_gateway.exchange import Asker, Observer
 from model_gateway.gateway import Gateway
@@ -12,7 +12,7 @@ from model_gateway.unwatched import Unwatched
 SECONDS = 60.0
 
 
-async def ping(gateway: Gateway, model: Model, *, observer: Observer | None = None) -> Outcome:
+async def ping(gateway: Gateway, model: Model, *, observer: Observer | None = None) -> CallOutcome:
     """Ask `model` for one token, once; an empty or declined answer fails and is an answer."""
     once = {"max_attempts": 1, "attempt_seconds": min(SECONDS, model.attempt_seconds)}
     asker = Asker(

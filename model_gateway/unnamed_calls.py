@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from model_gateway.attempt import Message
 from model_gateway.call import Failure, R
-from model_gateway.door import VARIABLE, Door, Judged, Told, from_environment
+from model_gateway.door import VARIABLE, Door, DoorReply, ExchangeEnd, from_environment
 from model_gateway.errors import DoorError, GatewayError
 from model_gateway.occurrences import Occurrences
 
@@ -60,7 +60,7 @@ class UnnamedCalls:
         # A copy, such as one for another process, keeps account of its own calls.
         return UnnamedCalls, (self._path,)
 
-    def text(self, asked: Unnamed, schema: dict[str, Any] | None = None) -> Told:
+    def text(self, asked: Unnamed, schema: dict[str, Any] | None = None) -> ExchangeEnd:
         """Return the reply's text as it came.
 
         Raises:
@@ -69,7 +69,7 @@ class UnnamedCalls:
         """
         door = self._door()
 
-        def exchange(call: _Begun) -> tuple[Told, Told]:
+        def exchange(call: _Begun) -> tuple[ExchangeEnd, ExchangeEnd]:
             told = door.exchange(
                 key=call.key, place=call.place, messages=asked.messages, schema=schema,
                 arguments=asked.arguments,
@@ -79,7 +79,7 @@ class UnnamedCalls:
 
         return self._named(asked, schema, exchange)
 
-    def value(self, asked: Unnamed, schema: type[R]) -> tuple[R, Told]:
+    def value(self, asked: Unnamed, schema: type[R]) -> tuple[R, ExchangeEnd]:
         """Return the reply as a `schema`, and how the exchange ended.
 
         Raises:
@@ -88,7 +88,7 @@ class UnnamedCalls:
         """
         door = self._door()
 
-        def exchange(call: _Begun) -> tuple[Judged[R], Told]:
+        def exchange(call: _Begun) -> tuple[DoorReply[R], ExchangeEnd]:
             judged = door.judged(
                 key=call.key, place=call.place, messages=asked.messages, schema=schema,
                 arguments=asked.arguments,
@@ -103,7 +103,7 @@ class UnnamedCalls:
         self,
         asked: Unnamed,
         schema: dict[str, Any] | None,
-        exchange: Callable[[_Begun], tuple[E, Told]],
+        exchange: Callable[[_Begun], tuple[E, ExchangeEnd]],
     ) -> E:
         if asked.key is not None:
             call = _Begun(key=asked.key)

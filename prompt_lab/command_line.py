@@ -187,12 +187,12 @@ def _populate(given: Namespace) -> int:
     from prompt_lab import dataset
     from prompt_lab.populate import Kind, populate
     from prompt_lab.progress import on_terminal
-    from prompt_lab.source import Wish, offers, samples
+    from prompt_lab.source import SourceRequest, offers, samples
 
     layout = find(given.prompt_lab_dir)
     found = offers(
         samples() if given.samples else given.source,
-        Wish(split=given.split, plans=tuple(given.plans)),
+        SourceRequest(split=given.split, plans=tuple(given.plans)),
         layout,
         dataset.load(layout),
     )

@@ -27,7 +27,7 @@ _NO_CONTENT = {".git", ".dataset.json.part"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
+class InitResult:
     """What `init` did: the files it added, those it left alone, and whether it committed."""
 
     added: tuple[str, ...]
@@ -35,7 +35,7 @@ class Made:
     committed: bool
 
 
-def init(root: Path) -> Made:
+def init(root: Path) -> InitResult:
     """Make `root` a data repo with a first commit, or complete the one that is there.
 
     Killed at any moment, the same call finishes the work.
@@ -58,7 +58,7 @@ def init(root: Path) -> Made:
     for name in added:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         atomic.write(root / name, files[name])
-    return Made(added=added, left=left, committed=_commit(root, git, [*files]))
+    return InitResult(added=added, left=left, committed=_commit(root, git, [*files]))
 
 
 def _has_content(root: Path) -> bool:

@@ -42,7 +42,7 @@ class PatternError(LabError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class CandidateOutcome:
     """How one candidate of an iteration ended, as `remember` takes it.
 
     `change` tells the kind of change in words; `before` and `after` are the changed texts by
@@ -105,7 +105,7 @@ class Pattern:
         }  # fmt: skip
 
 
-def remember(layout: Layout, outcome: Outcome) -> str:
+def remember(layout: Layout, outcome: CandidateOutcome) -> str:
     """Append how a candidate ended, once however often it is called; return the pattern's id.
 
     What was tried as a pattern keeps that one's id; else the words of the change, or where there

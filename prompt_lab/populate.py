@@ -34,7 +34,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class PlanOutcome:
     """What became of one plan, with what a person should know about it."""
 
     plan: str
@@ -46,7 +46,7 @@ class Outcome:
 
 def populate(
     layout: Layout, offers: Sequence[Offer], *, most_bytes: int, listener: Listener
-) -> list[Outcome]:
+) -> list[PlanOutcome]:
     """Take the offered plans in, one after the other; one that fails does not stop the others.
 
     A second process waits for the first. Killed at any moment, the same call finishes the work.
@@ -70,11 +70,11 @@ def populate(
     return outcomes
 
 
-def _failed(offer: Offer, cause: str) -> Outcome:
-    return Outcome(plan=offer.plan, split=offer.split, kind=Kind.FAILED, notes=(cause,))
+def _failed(offer: Offer, cause: str) -> PlanOutcome:
+    return PlanOutcome(plan=offer.plan, split=offer.split, kind=Kind.FAILED, notes=(cause,))
 
 
-def line(outcome: Outcome) -> str:
+def line(outcome: PlanOutcome) -> str:
     """Say what became of a plan."""
     files = f", {outcome.files} files" if outcome.files else ""
     notes = "".join(f"\n  {note}" for note in outcome.notes)
@@ -107,7 +107,7 @@ def _empty(folder: Path) -> None:
             path.unlink()
 
 
-def _take(layout: Layout, offer: Offer, most_bytes: int, listener: Listener) -> Outcome:
+def _take(layout: Layout, offer: Offer, most_bytes: int, listener: Listener) -> PlanOutcome:
     held = _held(layout, offer)
     place, archive = layout.plan(offer.split, offer.plan), layout.archive(offer.split, offer.plan)
     is_whole = held.sha256 is not None and place.is_dir() and archive.is_file()
@@ -123,7 +123,7 @@ def _take(layout: Layout, offer: Offer, most_bytes: int, listener: Listener) -> 
         part,
         layout.incoming / offer.plan,
         called=offer.called,
-        limits=unzip.Limits(total_bytes=_MOST_UNPACKED * most_bytes),
+        limits=unzip.UnzipLimits(total_bytes=_MOST_UNPACKED * most_bytes),
     )
     # The record of the plan comes last: until it stands there, all of this is done again.
     _place(layout.incoming / offer.plan, place)
@@ -133,7 +133,7 @@ def _take(layout: Layout, offer: Offer, most_bytes: int, listener: Listener) -> 
     facts = {"url": arrival.url, "etag": arrival.etag} if arrival.url else {}
     entry = held.model_copy(update={"sha256": arrival.sha256, "files": unpacked.files, **facts})
     dataset.save(layout, dataset.load(layout).with_plan(offer.split, entry))
-    return Outcome(
+    return PlanOutcome(
         plan=offer.plan,
         split=offer.split,
         kind=Kind.ADDED,
@@ -185,7 +185,7 @@ def _refuse_another(offer: Offer, arrival: Arrival, held: Plan, archive: Path) -
         )
 
 
-def _already_there(offer: Offer, held: Plan, place: Path) -> Outcome:
+def _already_there(offer: Offer, held: Plan, place: Path) -> PlanOutcome:
     files = len(_files(place))
     notes = []
     if held.files is not None and files != held.files:
@@ -193,7 +193,7 @@ def _already_there(offer: Offer, held: Plan, place: Path) -> Outcome:
             f"warning: it has {files} files now and had {held.files}; somebody changed it. To have "
             f"it anew, move {place} away and repeat the command."
         )
-    return Outcome(
+    return PlanOutcome(
         plan=offer.plan,
         split=offer.split,
         kind=Kind.ALREADY_THERE,

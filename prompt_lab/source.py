@@ -19,7 +19,7 @@ _SUFFIX = ".zip"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class SourceRequest:
     """What of a source is wanted: only this split, only these plans; None and () mean all."""
 
     split: str | None = None
@@ -42,7 +42,7 @@ def samples() -> Traversable:
 
 
 def offers(
-    source: str | Traversable | None, wish: Wish, layout: Layout, dataset: Dataset
+    source: str | Traversable | None, wish: SourceRequest, layout: Layout, dataset: Dataset
 ) -> list[Offer]:
     """Return the zips to bring in, in the order train, verify; None is the dataset's own source.
 
@@ -78,7 +78,7 @@ def _is_address(source: str) -> bool:
     return bool(there)
 
 
-def _in(place: Traversable, wish: Wish, dataset: Dataset) -> list[Offer]:
+def _in(place: Traversable, wish: SourceRequest, dataset: Dataset) -> list[Offer]:
     if place.is_file():
         pairs: list[tuple[str | None, Traversable]] = [(None, place)]
     elif not place.is_dir():
@@ -103,7 +103,7 @@ def _in(place: Traversable, wish: Wish, dataset: Dataset) -> list[Offer]:
     ]
 
 
-def _behind(address: str, wish: Wish, dataset: Dataset) -> list[Offer]:
+def _behind(address: str, wish: SourceRequest, dataset: Dataset) -> list[Offer]:
     # Imported here because it takes longer than all that a local source needs.
     from prompt_lab.download import RemoteZip, public
 
@@ -146,7 +146,7 @@ def _is_prefix(address: str) -> bool:
     return bool(parts.hostname) and not (parts.query or parts.fragment)
 
 
-def _split_of(names: Iterable[str], wish: Wish, dataset: Dataset) -> dict[str, str]:
+def _split_of(names: Iterable[str], wish: SourceRequest, dataset: Dataset) -> dict[str, str]:
     """Say for which split each plan is: the wished one, or the one that lists it."""
     listed = {name: found[0] for name in names if (found := dataset.find(name))}
     splits = {name: wish.split or listed.get(name) for name in names}

@@ -34,7 +34,7 @@ _BROKEN = (BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplem
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class UnzipLimits:
     """What an honest zip of a plan stays below; recorded ones unpack to four times their size."""
 
     total_bytes: int = 1_000_000_000
@@ -52,7 +52,7 @@ class Unpacked:
     damaged: tuple[str, ...]
 
 
-def unpack(archive: Path, into: Path, *, called: str, limits: Limits) -> Unpacked:
+def unpack(archive: Path, into: Path, *, called: str, limits: UnzipLimits) -> Unpacked:
     """Unpack `archive` into the new directory `into`; messages name the zip as `called`.
 
     A single folder around everything is taken off. Nothing is left behind on failure.
@@ -75,7 +75,7 @@ def unpack(archive: Path, into: Path, *, called: str, limits: Limits) -> Unpacke
     return Unpacked(files=len(files), size=size, ignored=ignored, damaged=damaged)
 
 
-def _refuse_crowd(archive: Path, called: str, limits: Limits) -> None:
+def _refuse_crowd(archive: Path, called: str, limits: UnzipLimits) -> None:
     # Counted before zipfile reads the directory, because it keeps every entry in memory.
     count, tail = 0, b""
     with archive.open("rb") as file:
@@ -108,7 +108,7 @@ def _opened(archive: Path, called: str) -> ZipFile:
         raise LabError(f"{called} is not a readable zip: {cause}.") from error
 
 
-def _room(archive: Path, limits: Limits) -> int:
+def _room(archive: Path, limits: UnzipLimits) -> int:
     """Return how many bytes may come out; what the zip says of itself plays no part."""
     return min(limits.total_bytes, max(_RATIO_COUNTS_FROM, limits.ratio * archive.stat().st_size))
 

@@ -169,7 +169,7 @@ def _explain(name: str, paths: Sequence[Path], rubric: Rubric, *, as_json: bool)
         print(f"{use.id}  ({use.direction} is better)")
         for path in paths:
             for explained in explanation.explain(path, rubric, use):
-                print("\n".join(explanation.told(explained)))
+                print("\n".join(explanation.lines(explained)))
         print()
     return OK
 

@@ -110,7 +110,7 @@ def _execute(options: argparse.Namespace) -> int:
     path = options.output or calibration.path_of(options.step, load.FOLDER)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(path, text.encode())
-    for line in calibration.told(noise):
+    for line in calibration.text(noise):
         print(line)
     print(f"Stored in {path}.")
     return OK

@@ -13,7 +13,7 @@ from model_gateway import arguments
 from self_improve.arguments import SPEEDS, names_in
 
 if TYPE_CHECKING:
-    from self_improve.runs.preparation import Wanted
+    from self_improve.runs.preparation import RunRequest
     from self_improve.runs.stopping import Stopping
 
 EXAMPLES = """\
@@ -167,7 +167,7 @@ def _say(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def wanted_by(options: argparse.Namespace) -> Wanted:
+def wanted_by(options: argparse.Namespace) -> RunRequest:
     """Return what the command line asks for.
 
     Raises:
@@ -179,7 +179,7 @@ def wanted_by(options: argparse.Namespace) -> Wanted:
     from prompt_lab import layout
     from prompt_lab.layout import Layout
     from self_improve.errors import UsageError
-    from self_improve.runs.preparation import Wanted
+    from self_improve.runs.preparation import RunRequest
 
     catalogue = config.load()
     if options.until_decided != bool(options.against):
@@ -197,7 +197,7 @@ def wanted_by(options: argparse.Namespace) -> Wanted:
     output = Layout(options.output_dir.expanduser().resolve()) if options.output_dir else lab
     if output is None:
         raise AssertionError("Without --output-dir a data repo was looked for.")
-    return Wanted(
+    return RunRequest(
         step=options.step,
         models=catalogue.choose(names_in(options)),
         fallbacks=catalogue.choose(options.fallback) if options.fallback else (),
@@ -221,7 +221,7 @@ def wanted_by(options: argparse.Namespace) -> Wanted:
     )
 
 
-def _stopping(options: argparse.Namespace, wanted: Wanted) -> Stopping | None:
+def _stopping(options: argparse.Namespace, wanted: RunRequest) -> Stopping | None:
     """Return what stops the command early, if that was asked for.
 
     Raises:

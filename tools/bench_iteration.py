@@ -28,7 +28,7 @@ from prompt_lab.init import init
 from prompt_lab.layout import Layout
 from prompt_lab.populate import populate
 from prompt_lab.progress import Lines
-from prompt_lab.source import Wish as Zips
+from prompt_lab.source import SourceRequest as Zips
 from prompt_lab.source import offers, samples
 from self_improve.code import patch
 from self_improve.demo import reworded, weakened
@@ -36,7 +36,7 @@ from self_improve.iteration import command_line
 from self_improve.iteration import folder as place
 from self_improve.iteration.branches import BASELINE, Branching
 from self_improve.iteration.drafts import Draft, of_texts
-from self_improve.iteration.request import Wish, wish_of
+from self_improve.iteration.request import IterationRequest, request_of
 from self_improve.iteration.start import forge_of
 from self_improve.runs.experiment import experiment
 from worker_plan.steps.identify_potential_levers import LEVERS_SYSTEM_PROMPT
@@ -85,9 +85,9 @@ def drafts() -> list[Draft]:
     return [of_texts(STEP, {SURFACE: text}, origin="generator", change="Bench") for text in texts]
 
 
-def proposed(wish: Wish, base: str) -> None:
+def proposed(request: IterationRequest, base: str) -> None:
     """Begin the iteration with its proposal made, as a killed one would have left it."""
-    begun = place.begin(wish.layout, STEP, wish.order(base))
+    begun = place.begin(request.layout, STEP, request.order(base))
     marker = begun.path / place.PHASES / "propose.json"
     marker.parent.mkdir(parents=True)
     marker.write_text(json.dumps({"drafts": [draft.to_row() for draft in drafts()]}))
@@ -97,8 +97,10 @@ def whole(environment: Mapping[str, str]) -> tuple[float, int]:
     """Return the wall time of an iteration in seconds, and the cells that it ran."""
     with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
         words = grounds(Path(folder))
-        wish = wish_of(command_line.parser().parse_args(words))
-        proposed(wish, Branching(wish.layout, wish.code, forge_of(wish)).base(wish.base))
+        request = request_of(command_line.parser().parse_args(words))
+        proposed(
+            request, Branching(request.layout, request.code, forge_of(request)).base(request.base)
+        )
         began = time.monotonic()
         done = subprocess.run(
             [sys.executable, "-m", "self_improve.iteration", *words],
@@ -114,18 +116,18 @@ def whole(environment: Mapping[str, str]) -> tuple[float, int]:
 async def started() -> tuple[float, float]:
     """Return the seconds until three worktrees are ready to run cells, alone and side by side."""
     with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
-        wish = wish_of(command_line.parser().parse_args(grounds(Path(folder))))
-        branching = Branching(wish.layout, wish.code, forge_of(wish))
-        base = branching.base(wish.base)
+        request = request_of(command_line.parser().parse_args(grounds(Path(folder))))
+        branching = Branching(request.layout, request.code, forge_of(request))
+        base = branching.base(request.base)
         seconds = []
         began = time.monotonic()
         sides = [branching.baseline(base)]
-        sides += [branching.of_texts(d, base, wish.base, d.texts) for d in drafts()]
+        sides += [branching.of_texts(d, base, request.base, d.texts) for d in drafts()]
         made = time.monotonic() - began
         trees = {side.name: branching.tree(side, base).code for side in sides}
         for names in ([BASELINE], list(trees)):
             began = time.monotonic()
-            async with experiment({n: wish.wanted(trees[n], number=0) for n in names}):
+            async with experiment({n: request.wanted(trees[n], number=0) for n in names}):
                 seconds.append(time.monotonic() - began)
     return made / len(sides) + seconds[0], made + seconds[1]
 

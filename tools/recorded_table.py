@@ -61,7 +61,7 @@ def unpack(into: Path) -> tuple[Path, Path]:
     plans = into / "plans"
     plans.mkdir()
     for zipped in sorted((RECORDED / "baseline" / "train").glob("*.zip")):
-        unzip.unpack(zipped, plans / zipped.stem, called=zipped.name, limits=unzip.Limits())
+        unzip.unpack(zipped, plans / zipped.stem, called=zipped.name, limits=unzip.UnzipLimits())
     return into, plans
 
 

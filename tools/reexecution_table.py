@@ -28,7 +28,7 @@ def unpack(into: Path) -> list[Path]:
     plans = []
     for zipped in sorted(BASELINE.glob("*/*.zip")):
         plan = into / zipped.stem
-        unzip.unpack(zipped, plan, called=zipped.name, limits=unzip.Limits())
+        unzip.unpack(zipped, plan, called=zipped.name, limits=unzip.UnzipLimits())
         plans.append(plan)
     return plans
 

@@ -47,7 +47,7 @@ of single calls, so some measures are only defined in runs.
 def bundled(into: Path) -> list[Path]:
     """Unpack the bundled plans and return their directories."""
     for path in sorted(SAMPLES.glob("*/*.zip")):
-        unzip.unpack(path, into / path.stem, called=path.name, limits=unzip.Limits())
+        unzip.unpack(path, into / path.stem, called=path.name, limits=unzip.UnzipLimits())
     return [into]
 
 

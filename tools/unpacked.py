@@ -32,7 +32,7 @@ def plans(split: str) -> Path:
 
     def fill(folder: Path) -> None:
         for path in sorted(_there("baseline", split).glob("*.zip")):
-            unzip.unpack(path, folder / path.stem, called=path.name, limits=unzip.Limits())
+            unzip.unpack(path, folder / path.stem, called=path.name, limits=unzip.UnzipLimits())
 
     return _once(f"plans-{split}", _there("baseline", split), fill)
 

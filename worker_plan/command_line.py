@@ -143,7 +143,7 @@ def _run(options: argparse.Namespace, head_start: HeadStart | None) -> int:
     models = config.load().choose(names)
     expected = typical.expected(models[0], speed)
     if options.dry_run:
-        print(expected.told())
+        print(expected.text())
         return OK
     again = f"Go on with: python -m worker_plan resume {run_dir}"
     caps = Caps(calls=options.max_calls, tokens=options.max_tokens, dollars=options.max_cost)
@@ -155,7 +155,7 @@ def _run(options: argparse.Namespace, head_start: HeadStart | None) -> int:
             plan_run.begin(run_dir, options.plan)
         done = plan_run.carry_on(
             run_dir, models=names, speed=speed, workers=options.workers,
-            caps=caps, display=progress.display(expected.told()), head_start=head_start,
+            caps=caps, display=progress.display(expected.text()), head_start=head_start,
         )  # fmt: skip
     except KeyboardInterrupt:
         sys.stderr.write(f"Interrupted. {again}\n")

@@ -20,7 +20,7 @@ _DAYS = {"years": 365, "months": 30, "weeks": 7, "days": 1, "hours": 1 / 24}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class DurationEstimate:
     """How many days a task takes: at least, most likely, and at most; None where not told."""
 
     low: float | None = None
@@ -58,7 +58,7 @@ def days_of(value: Any) -> float | None:
     return days if math.isfinite(days) else None
 
 
-def settled(estimates: Mapping[str, Estimate | None]) -> dict[str, Duration]:
+def settled(estimates: Mapping[str, DurationEstimate | None]) -> dict[str, Duration]:
     """Return a duration for each task.
 
     It is the mean that PERT takes of a three-point estimate, (low + 4 likely + high) / 6 (Malcolm,
@@ -70,16 +70,16 @@ def settled(estimates: Mapping[str, Estimate | None]) -> dict[str, Duration]:
     known = [duration.days for duration in found.values() if duration is not None]
     days = round(median(known)) if known else DEFAULT_DAYS
     source = "the median of the other estimates" if known else "the default without any estimate"
-    default = Duration(days=days, notes=(f"No usable estimate: {told(days)} taken, {source}.",))
+    default = Duration(days=days, notes=(f"No usable estimate: {text(days)} taken, {source}.",))
     return {key: duration or default for key, duration in found.items()}
 
 
-def told(days: int) -> str:
+def text(days: int) -> str:
     """Return a number of days as a person says it."""
     return f"{days:,} {'day' if days == 1 else 'days'}"
 
 
-def _duration(estimate: Estimate | None) -> Duration | None:
+def _duration(estimate: DurationEstimate | None) -> Duration | None:
     if estimate is None:
         return None
     low, likely, high = (_usable(v) for v in (estimate.low, estimate.likely, estimate.high))

@@ -29,7 +29,7 @@ class Used:
     tokens: int = 0
     dollars: float = 0.0
 
-    def told(self) -> str:
+    def text(self) -> str:
         """Return the figures on one line."""
         failed = f", {self.failed} failed" if self.failed else ""
         return f"{self.calls} calls{failed} · {self.tokens} tokens · ${self.dollars:.4f}"
@@ -71,7 +71,7 @@ class Lines:
             self._done += 1
             seconds = time.monotonic() - self._began
             self._stream.write(
-                f"[{self._done}/{self._steps}] {name} · {used.told()} · {seconds:.0f} s\n"
+                f"[{self._done}/{self._steps}] {name} · {used.text()} · {seconds:.0f} s\n"
             )
         self._stream.flush()
 
@@ -112,7 +112,7 @@ class Bar:
 
     def update(self, finished: Sequence[str], used: Used) -> None:
         """Move the bar, and name the step that was finished last."""
-        told = used.told() + (f" · {finished[-1]}" if finished else "")
+        told = used.text() + (f" · {finished[-1]}" if finished else "")
         self._progress.update(self._task, advance=len(finished), told=told)
 
     def end(self) -> None:

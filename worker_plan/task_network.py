@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from worker_plan.duration import DEFAULT_DAYS, Duration, told
+from worker_plan.duration import DEFAULT_DAYS, Duration, text
 from worker_plan.errors import PlanError
 from worker_plan.markdown import line
 from worker_plan.schedule import Schedule, ScheduledTask
@@ -140,14 +140,14 @@ class _Plan:
                 sharing.setdefault(owner[place], []).append(place)
             else:
                 node.days = DEFAULT_DAYS
-                node.notes.append(f"No estimate: {told(DEFAULT_DAYS)} taken, the default.")
+                node.notes.append(f"No estimate: {text(DEFAULT_DAYS)} taken, the default.")
         for place, parts in sharing.items():
             self._share(self._nodes[place], parts)
 
     def _share(self, node: _Node, parts: Sequence[int]) -> None:
         days = node.task.duration.days if node.task.duration else 0
         if days < len(parts):
-            node.notes.append(f"{told(days)} made {len(parts)}: each part takes at least 1.")
+            node.notes.append(f"{text(days)} made {len(parts)}: each part takes at least 1.")
             days = len(parts)
         for number, part in enumerate(parts):
             self._nodes[part].days = days * (number + 1) // len(parts) - days * number // len(parts)

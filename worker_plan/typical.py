@@ -27,7 +27,7 @@ class Expected:
     output_tokens: int
     dollars: float | None
 
-    def told(self) -> str:
+    def text(self) -> str:
         """Return the figures as a line for people."""
         cost = "at an unknown price" if self.dollars is None else f"about ${self.dollars:.2f}"
         return (

@@ -13,7 +13,7 @@ from model_gateway.call import Source
 from model_gateway.config import Model
 from model_gateway.entry_settings import free, options_of, server_url
 from model_gateway.provider import Answer, Request
-from model_gateway.providers.http_errors import Place, failure_of
+from model_gateway.providers.http_errors import ErrorSource, failure_of
 from model_gateway.strict_schema import strict
 from model_gateway.wire_replies import AnthropicMessage, read, sendable
 
@@ -43,7 +43,7 @@ class AnthropicProvider:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._options = options_of(model, Options, ours=_OURS)
-        self._place = Place(model=model, url=server_url(model, _URL))
+        self._place = ErrorSource(model=model, url=server_url(model, _URL))
         self._client = anthropic.AsyncAnthropic(
             # Never None: the SDK would look for a key of its own.
             api_key=model.key or _NO_KEY,

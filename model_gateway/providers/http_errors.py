@@ -48,7 +48,7 @@ _UNREADABLE = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class ErrorSource:
     """What a message about a model names: its entry, and where its server is."""
 
     model: Model
@@ -60,7 +60,7 @@ class Place:
         parts = urlsplit(self.url)
         return parts.netloc.rpartition("@")[2] or self.url
 
-    def told(self, text: str) -> str:
+    def text(self, text: str) -> str:
         """Return `text` on one short line, without the key."""
         key = self.model.key
         if key:
@@ -69,7 +69,7 @@ class Place:
         return _short("".join(c if c.isprintable() else " " for c in text), _LONGEST)
 
 
-def failure_of(error: Exception, place: Place) -> ProviderError:
+def failure_of(error: Exception, place: ErrorSource) -> ProviderError:
     """Return what `error` means, however deep in its causes that stands."""
     chain = list(_chain(error))
     for link in chain:
@@ -77,12 +77,12 @@ def failure_of(error: Exception, place: Place) -> ProviderError:
         if status is not None:
             return failure_of_status(status, place, text=_text(link), headers=_headers(chain))
     kind, billed, what = _of_kinds(chain, place)
-    return ProviderError(kind, place.told(what), billed=billed)
+    return ProviderError(kind, place.text(what), billed=billed)
 
 
 def failure_of_status(
     status: int,
-    place: Place,
+    place: ErrorSource,
     *,
     text: str,
     headers: Mapping[str, str] | None = None,
@@ -91,11 +91,11 @@ def failure_of_status(
     """Return what an error status means, with what the server said about it."""
     said = _Said.of(text)
     kind = _kind_of(status, said)
-    words = place.told(said.message)
+    words = place.text(said.message)
     told = f"the server answered {status}: {_short(words, _LONGEST_SAID) or _phrase(status)}"
     remedy = _remedy(status, place.model) if kind is FailureKind.configuration else ""
     wait = _retry_after(headers or {})
-    return ProviderError(kind, place.told(told + remedy), retry_after=wait, billed=billed)
+    return ProviderError(kind, place.text(told + remedy), retry_after=wait, billed=billed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +169,7 @@ def _remedy(status: int, model: Model) -> str:
     return ""
 
 
-def _of_kinds(chain: list[BaseException], place: Place) -> tuple[FailureKind, bool, str]:
+def _of_kinds(chain: list[BaseException], place: ErrorSource) -> tuple[FailureKind, bool, str]:
     names = {c.__name__ for link in chain for c in type(link).__mro__}
     last = _last_words(chain)
     if names & _UNUSABLE:

@@ -21,7 +21,7 @@ from model_gateway.config import Model
 from model_gateway.entry_settings import wrong_in
 from model_gateway.errors import ConfigError
 from model_gateway.provider import Answer, ProviderError, Request
-from model_gateway.providers.http_errors import Place, failure_of
+from model_gateway.providers.http_errors import ErrorSource, failure_of
 from model_gateway.wire_replies import (
     AnthropicMessage,
     Completion,
@@ -52,7 +52,7 @@ class LlamaIndexProvider:
         self._model = model
         self._kind = kind
         self._takes = set(kind.model_fields) | set(inspect.signature(kind.__init__).parameters)
-        self._place = Place(model=model, url=model.class_path or "")
+        self._place = ErrorSource(model=model, url=model.class_path or "")
         self._made: dict[str, LLM] = {}
         self._llm(self._settings(model.arguments))
 
@@ -116,7 +116,7 @@ def build(model: Model) -> LlamaIndexProvider:
     except ValidationError as error:
         raise _unmade(model, wrong_in(error)) from error
     except Exception as error:
-        told = Place(model=model, url="").told(f"{type(error).__name__}: {error}")
+        told = ErrorSource(model=model, url="").text(f"{type(error).__name__}: {error}")
         raise _unmade(model, told) from error
 
 

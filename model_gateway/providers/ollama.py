@@ -12,7 +12,7 @@ from model_gateway.call import FailureKind, Source
 from model_gateway.config import Model
 from model_gateway.entry_settings import address, free, options_of
 from model_gateway.provider import Answer, ProviderError, Request
-from model_gateway.providers.http_errors import Place, failure_of
+from model_gateway.providers.http_errors import ErrorSource, failure_of
 from model_gateway.wire_replies import OllamaChat, sendable, undecodable
 
 _URL = "http://127.0.0.1:11434"
@@ -47,7 +47,7 @@ class OllamaProvider:
         self._options = options_of(model, Options, ours=_OURS)
         # OLLAMA_HOST often holds where the server listens, which is nowhere one can connect to.
         url = _ANY_HOST.sub(r"\g<1>127.0.0.1", address(model, _URL))
-        self._place = Place(model=model, url=url)
+        self._place = ErrorSource(model=model, url=url)
         headers = {"authorization": f"Bearer {model.key}"} if model.key else None
         self._client = ollama.AsyncClient(url, headers=headers, timeout=None)
 

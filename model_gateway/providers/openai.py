@@ -15,7 +15,7 @@ from model_gateway.call import Source
 from model_gateway.config import Model
 from model_gateway.entry_settings import free, options_of, server_url
 from model_gateway.provider import Answer, ProviderError, Request
-from model_gateway.providers.http_errors import Place, failure_of, failure_of_status
+from model_gateway.providers.http_errors import ErrorSource, failure_of, failure_of_status
 from model_gateway.strict_schema import strict
 from model_gateway.wire_replies import Completion, read, sendable
 
@@ -51,7 +51,7 @@ class OpenAIProvider:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._options = options_of(model, Options, ours=_OURS)
-        self._place = Place(model=model, url=server_url(model, _URL))
+        self._place = ErrorSource(model=model, url=server_url(model, _URL))
         # Never None: the SDK would send OPENAI_API_KEY to a server that is to have no key.
         key = model.key or _NO_KEY
         self._client = openai.AsyncOpenAI(

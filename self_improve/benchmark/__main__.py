@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
     # Everything else is imported now, so that --help answers at once.
     from self_improve.benchmark import campaign, figures, report
     from self_improve.benchmark.landscapes import REPORTED, TUNED
-    from self_improve.benchmark.ranking import standings
+    from self_improve.benchmark.ranking import ranking
     from self_improve.errors import ImproveError, UsageError
 
     try:
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
             kept.unlink(missing_ok=True)
         told = (lambda _: None) if options.json else _progress
         results, resumed = campaign.run(plan, place, told)
-        found = standings(results)
+        found = ranking(results)
         drawn = figures.draw(found, resumed, place)
         page = report.page(found, resumed, results, drawn, command=_command(arguments))
         (options.out / "generators.md").write_text(page, encoding="utf-8")

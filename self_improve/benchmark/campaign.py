@@ -171,7 +171,7 @@ def unpacked(place: Path) -> dict[str, Path]:
     found = {}
     for split in ("train", "verify"):
         for name, file in _zips(split).items():
-            unzip.unpack(file, place / name, called=file.name, limits=unzip.Limits())
+            unzip.unpack(file, place / name, called=file.name, limits=unzip.UnzipLimits())
             found[name] = place / name
     return found
 

@@ -36,13 +36,13 @@ from self_improve.records.attempt_index import AttemptIndex
 from self_improve.records.run_reading import CellReading
 from self_improve.search.host_cells import outcome_of
 from self_improve.search.search import Cell
-from self_improve.search.trial import Case, Outcome, Texts
+from self_improve.search.trial import Case, CellOutcome, Texts
 
 SPEED = "ALL_DETAILS_BUT_SLOW"
 _NOWHERE = Path()
 
 
-class Kept:
+class KeptCell:
     """A journal in memory: what one cell was told. Nothing is replayed from it."""
 
     def __init__(self) -> None:
@@ -189,13 +189,13 @@ class DirectCells:
         self.run = 0
         """The cells that were run."""
 
-    async def __call__(self, cells: Sequence[Cell]) -> list[Outcome]:
+    async def __call__(self, cells: Sequence[Cell]) -> list[CellOutcome]:
         """Run and measure cells; the outcomes come in their order."""
         groups: dict[tuple[str, str, int], tuple[Texts, list[Case]]] = {}
         for proposal, case in cells:
             place = (proposal.id, case.model, case.repeat)
             groups.setdefault(place, (proposal.texts, []))[1].append(case)
-        found: dict[tuple[str, str], Outcome] = {}
+        found: dict[tuple[str, str], CellOutcome] = {}
         loop = asyncio.get_running_loop()
         async with self._lock:
             for (name, _, _), (texts, cases) in groups.items():
@@ -205,7 +205,7 @@ class DirectCells:
 
     def _group(
         self, texts: Texts, cases: Sequence[Case], loop: asyncio.AbstractEventLoop
-    ) -> list[Outcome]:
+    ) -> list[CellOutcome]:
         self._step.use(texts)
         # The runner goes through the plans of a run by name.
         order = sorted(cases, key=lambda case: case.plan)
@@ -219,7 +219,7 @@ class DirectCells:
     def _cell(self, case: Case, loop: asyncio.AbstractEventLoop) -> _Reading:
         self.run += 1
         model = self._models[case.model]
-        kept = Kept()
+        kept = KeptCell()
         asker = Asker(
             cell=case.plan, plan=case.plan, repeat=0, seed=self._seed_of(case), models=(model,),
             journal=kept, observer=Unwatched(),

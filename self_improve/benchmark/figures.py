@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from self_improve.benchmark.ranking import SHARES, Estimate, Standing, Standings
+from self_improve.benchmark.ranking import SHARES, Rank, RankEstimate, Ranking
 from self_improve.benchmark.resume_check import Resumed
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _SETTINGS: dict[Any, Any] = {
 }  # fmt: skip
 
 
-def draw(found: Standings, resumed: Sequence[Resumed], folder: Path) -> list[tuple[str, str]]:
+def draw(found: Ranking, resumed: Sequence[Resumed], folder: Path) -> list[tuple[str, str]]:
     """Write all figures to `folder`; return the name and the question of each.
 
     Raises:
@@ -35,9 +35,9 @@ def draw(found: Standings, resumed: Sequence[Resumed], folder: Path) -> list[tup
 
 
 def _figures(
-    found: Standings, resumed: Sequence[Resumed]
+    found: Ranking, resumed: Sequence[Resumed]
 ) -> list[tuple[str, str, Callable[[], Any]]]:
-    def of(pick: Callable[[Standing], Estimate], label: str) -> Callable[[], Any]:
+    def of(pick: Callable[[Rank], RankEstimate], label: str) -> Callable[[], Any]:
         return lambda: _dots([(row.generator, pick(row)) for row in found.rows], label)
 
     def to(attribute: str, label: str, most: float) -> Callable[[], Any]:
@@ -69,7 +69,7 @@ def _figures(
     ]  # fmt: skip
 
 
-def _in_order(found: Standings, resumed: Sequence[Resumed]) -> list[Resumed]:
+def _in_order(found: Ranking, resumed: Sequence[Resumed]) -> list[Resumed]:
     order = {row.generator: place for place, row in enumerate(found.rows)}
     return sorted(resumed, key=lambda one: order.get(one.generator, len(order)))
 
@@ -97,7 +97,7 @@ def _names(axes: Axes, names: Sequence[str]) -> None:
     axes.set_axisbelow(True)
 
 
-def _dots(rows: Sequence[tuple[str, Estimate]], label: str) -> Any:
+def _dots(rows: Sequence[tuple[str, RankEstimate]], label: str) -> Any:
     figure, axes = _axes(len(rows))
     for place, (_, one) in enumerate(rows):
         axes.plot([one.low, one.high], [place, place], color=_LINE, linewidth=3)
@@ -117,7 +117,7 @@ def _bars(rows: Sequence[tuple[str, float]], label: str) -> Any:
     return figure
 
 
-def _reaching(rows: Sequence[Standing], attribute: str, label: str, most: float) -> Any:
+def _reaching(rows: Sequence[Rank], attribute: str, label: str, most: float) -> Any:
     figure, axes = _axes(len(rows) * 2)
     for place, row in enumerate(rows):
         estimates = getattr(row, attribute)
@@ -134,7 +134,7 @@ def _reaching(rows: Sequence[Standing], attribute: str, label: str, most: float)
     return figure
 
 
-def _curves(found: Standings) -> Any:
+def _curves(found: Ranking) -> Any:
     from matplotlib import colormaps
 
     figure, axes = _axes(14)

@@ -20,12 +20,12 @@ from model_gateway.gateway import Gateway
 from model_gateway.jsonl import Appender, read_rows
 from self_improve.benchmark.direct_cells import DirectCells
 from self_improve.search.search import Cell
-from self_improve.search.trial import Case, Flaw, Outcome
+from self_improve.search.trial import Case, CellOutcome, Flaw
 
 CELLS = "cells.jsonl"
 
 
-class Watched(Counsel):
+class MeteredCounsel(Counsel):
     """Stands between a search and what it costs: counts, keeps the outcomes, and may die."""
 
     def __init__(
@@ -66,13 +66,13 @@ class Watched(Counsel):
                 if not self._under_way:
                     self.seconds += time.monotonic() - self._since
 
-    async def measure(self, cells: Sequence[Cell]) -> list[Outcome]:
+    async def measure(self, cells: Sequence[Cell]) -> list[CellOutcome]:
         """Run cells, or take their outcomes from an earlier life of the same search."""
         with self.counted():
             outcomes = await self._measured(cells)
         return [replace(one, flaws=_CountedFlaws(one.flaws, self)) for one in outcomes]
 
-    async def _measured(self, cells: Sequence[Cell]) -> list[Outcome]:
+    async def _measured(self, cells: Sequence[Cell]) -> list[CellOutcome]:
         new = [cell for cell in cells if self._key(cell) not in self._known]
         if self._die_at is not None and len(self._known) + len(new) >= self._die_at:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -113,7 +113,7 @@ class Watched(Counsel):
 class _CountedFlaws(Sequence[Flaw]):
     """Flaws are found when somebody looks, by measuring once more: its time is not the search's."""
 
-    def __init__(self, flaws: Sequence[Flaw], watched: Watched) -> None:
+    def __init__(self, flaws: Sequence[Flaw], watched: MeteredCounsel) -> None:
         self._flaws = flaws
         self._watched = watched
 
@@ -130,7 +130,7 @@ class _CountedFlaws(Sequence[Flaw]):
             return len(self._flaws)
 
 
-def _row(cell: Cell, outcome: Outcome) -> dict[str, Any]:
+def _row(cell: Cell, outcome: CellOutcome) -> dict[str, Any]:
     proposal, case = cell
     return {
         "proposal": proposal.id, "case": case.id, "score": outcome.score,
@@ -139,8 +139,8 @@ def _row(cell: Cell, outcome: Outcome) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _outcome(row: Mapping[str, Any], case: Case) -> Outcome:
-    return Outcome(
+def _outcome(row: Mapping[str, Any], case: Case) -> CellOutcome:
+    return CellOutcome(
         case=case, score=row["score"], failure=row["failure"],
         flaws=tuple(Flaw(**flaw) for flaw in row["flaws"]), plan=row["plan"], output=row["output"],
     )  # fmt: skip

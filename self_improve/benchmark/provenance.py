@@ -30,7 +30,7 @@ _PARTS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Making:
+class Provenance:
     """The commit, whether code differs from it, the rubric with its version, and a digest.
 
     The digest is over all that a search's figures depend on: step, rubric, metrics, plans,
@@ -48,7 +48,7 @@ class Making:
 
 
 @cache
-def today() -> Making:
+def today() -> Provenance:
     """Return what a search would be made with now.
 
     Raises:
@@ -66,7 +66,7 @@ def today() -> Making:
     packages = sorted({part.partition("/")[0] for part in _PARTS} | {"rubrics"})
     root = own_code()
     tree = code_tree.read(root, ["self_improve"], paths=packages)
-    return Making(
+    return Provenance(
         commit=tree.commit, dirty=tree.dirty, rubric=f"{STEP}/{rubric.version}",
         digest=total.hexdigest(),
     )  # fmt: skip

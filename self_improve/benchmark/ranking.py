@@ -25,7 +25,7 @@ _GRID = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class RankEstimate:
     """A value over landscapes with its interval; infinite is what was not reached.
 
     `reached` of `of` searches count where something can be missed.
@@ -39,7 +39,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class Rank:
     """One generator over all landscapes. Shares are of what can be gained on each.
 
     `cells_to` and `asked_to` go by share. `curve` are the median shares on the grid of step calls.
@@ -47,13 +47,13 @@ class Standing:
     """
 
     generator: str
-    cells_to: Mapping[float, Estimate]
-    asked_to: Mapping[float, Estimate]
-    area: Estimate
-    final: Estimate
-    verify_gain: Estimate
-    regression: Estimate
-    gap: Estimate
+    cells_to: Mapping[float, RankEstimate]
+    asked_to: Mapping[float, RankEstimate]
+    area: RankEstimate
+    final: RankEstimate
+    verify_gain: RankEstimate
+    regression: RankEstimate
+    gap: RankEstimate
     overshoot: int
     asked: float
     cells: float
@@ -63,10 +63,10 @@ class Standing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standings:
+class Ranking:
     """All generators, the best first, and what the searches ran on."""
 
-    rows: tuple[Standing, ...]
+    rows: tuple[Rank, ...]
     grid: tuple[int, ...]
     budget: int
     landscapes: tuple[int, ...]
@@ -76,7 +76,7 @@ class Standings:
     oracle_was_beaten: int
 
 
-def standings(results: Sequence[Result]) -> Standings:
+def ranking(results: Sequence[Result]) -> Ranking:
     """Return the standings of all generators but the oracle.
 
     What can be gained on a landscape is the most that the oracle or any search has found there.
@@ -95,7 +95,7 @@ def standings(results: Sequence[Result]) -> Standings:
         rows.append(_standing(name, [own[n] for n in used if n in own], best, grid))
     rows.sort(key=lambda row: (row.cells_to[0.8].value, -row.area.value, row.generator))
     bases = {one.landscape: one.base for one in results}
-    return Standings(
+    return Ranking(
         rows=tuple(rows), grid=grid, budget=budget, landscapes=tuple(used),
         left_out=tuple(sorted(set(best) - set(used))), reachable={n: best[n] for n in used},
         base=float(np.mean([bases[n] for n in used])) if used else 0.0,
@@ -105,11 +105,11 @@ def standings(results: Sequence[Result]) -> Standings:
 
 def _standing(
     name: str, own: Sequence[Result], best: Mapping[int, float], grid: Sequence[int]
-) -> Standing:
+) -> Rank:
     shares = np.array([[_share(one, cells, best) for cells in grid] for one in own])
     verify = [one.verify_gain or 0.0 for one in own]
     milliseconds = [1000 * one.own_seconds / max(1, one.candidates + one.refused) for one in own]
-    return Standing(
+    return Rank(
         generator=name,
         cells_to={s: median([_reached(one, s, best)[0] for one in own]) for s in SHARES},
         asked_to={s: median([_reached(one, s, best)[1] for one in own]) for s in SHARES},
@@ -142,31 +142,31 @@ def _reached(one: Result, share: float, best: Mapping[int, float]) -> tuple[floa
     return math.inf, math.inf
 
 
-def median(values: Sequence[float]) -> Estimate:
+def median(values: Sequence[float]) -> RankEstimate:
     """Return the median with its interval; infinite values are those that were not reached."""
     return _estimate(values, lambda rows: np.quantile(rows, 0.5, axis=1, method="higher"))
 
 
-def mean(values: Sequence[float]) -> Estimate:
+def mean(values: Sequence[float]) -> RankEstimate:
     """Return the mean with its interval."""
     return _estimate(values, lambda rows: rows.mean(axis=1))
 
 
-def _estimate(values: Sequence[float], over: Callable[[np.ndarray], np.ndarray]) -> Estimate:
+def _estimate(values: Sequence[float], over: Callable[[np.ndarray], np.ndarray]) -> RankEstimate:
     data = np.array(values, dtype=float)
     if not len(data):
-        return Estimate(value=math.nan, low=math.nan, high=math.nan, of=0, reached=0)
+        return RankEstimate(value=math.nan, low=math.nan, high=math.nan, of=0, reached=0)
     places = np.random.default_rng(_SEED).integers(0, len(data), (_RESAMPLES, len(data)))
     drawn = np.sort(over(data[places]))
     low, high = drawn[int(0.025 * _RESAMPLES)], drawn[int(0.975 * _RESAMPLES) - 1]
-    return Estimate(
+    return RankEstimate(
         value=float(over(data[None, :])[0]), low=float(low), high=float(high), of=len(data),
         reached=int(np.isfinite(data).sum()),
     )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contest:
+class Duel:
     """On how many landscapes one generator was earlier or later than another, or neither got there.
 
     Where only one of them got there, that one was earlier.
@@ -178,9 +178,9 @@ class Contest:
     neither: int
 
 
-def contest(
+def duel(
     results: Sequence[Result], first: str, second: str, share: float, best: Mapping[int, float]
-) -> Contest:
+) -> Duel:
     """Return who was earlier, landscape by landscape, with the censored pairs counted apart."""
     own = {(one.generator, one.landscape): one for one in results}
     counts = {"earlier": 0, "later": 0, "equal": 0, "neither": 0}
@@ -191,12 +191,12 @@ def contest(
         a, b = (_reached(one, share, best)[0] for one in pair)
         alike = "neither" if math.isinf(a) else "equal"
         counts["earlier" if a < b else "later" if a > b else alike] += 1
-    return Contest(**counts)
+    return Duel(**counts)
 
 
 def difference(
     results: Sequence[Result], first: str, second: str, share: float, best: Mapping[int, float]
-) -> Estimate:
+) -> RankEstimate:
     """Return by how many step calls `first` is later than `second`, paired by landscape.
 
     A search that did not get there counts as its budget and one more.

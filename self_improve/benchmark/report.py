@@ -9,12 +9,12 @@ from self_improve.benchmark import page_text, provenance
 from self_improve.benchmark.landscapes import REPORTED, TUNED
 from self_improve.benchmark.ranking import (
     SHARES,
-    Contest,
-    Estimate,
-    Standing,
-    Standings,
-    contest,
+    Duel,
+    Rank,
+    RankEstimate,
+    Ranking,
     difference,
+    duel,
 )
 from self_improve.benchmark.resume_check import Resumed
 from self_improve.benchmark.searches import Result
@@ -25,7 +25,7 @@ PACKAGES = ("gepa-package", "dspy-miprov2")
 
 
 def page(
-    found: Standings,
+    found: Ranking,
     resumed: Sequence[Resumed],
     results: Sequence[Result],
     drawn: Sequence[tuple[str, str]],
@@ -68,7 +68,7 @@ def page(
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
-def table(found: Standings) -> str:
+def table(found: Ranking) -> str:
     """Return the main table: who gets how far with how many step calls."""
     head = ["generator", *(f"step calls to {s:.0%}" for s in SHARES), "area", "share at the end"]
     rows = [
@@ -92,7 +92,7 @@ def _listed() -> str:
     return "\n".join(["| generator | what it is | needs | costs |", "| --- " * 4 + "|", *lines])
 
 
-def _second(found: Standings) -> str:
+def _second(found: Ranking) -> str:
     calls = [f"proposer calls to {s:.0%}" for s in SHARES]
     most = max((row.asked for row in found.rows), default=0.0)
     first = _markdown(
@@ -136,7 +136,7 @@ def _resumed(resumed: Sequence[Resumed]) -> str:
     return page_text.RESUME + "\n\n" + _markdown(head, rows)
 
 
-def _house(found: Standings, results: Sequence[Result]) -> str:
+def _house(found: Ranking, results: Sequence[Result]) -> str:
     rows = {row.generator: row for row in found.rows}
     house = rows.get(HOUSE)
     others = [rows[name] for name in PACKAGES if name in rows]
@@ -153,7 +153,7 @@ def _house(found: Standings, results: Sequence[Result]) -> str:
         told = "the house default **reaches the goal**"
     else:
         told = "the house default **misses the goal**"
-    pairs = contest(results, HOUSE, better.generator, 0.8, found.reachable)
+    pairs = duel(results, HOUSE, better.generator, 0.8, found.reachable)
     later = difference(results, HOUSE, better.generator, 0.8, found.reachable)
     by_area = "more" if house.area.value > better.area.value else "less"
     return page_text.HOUSE.format(
@@ -168,7 +168,7 @@ def _house(found: Standings, results: Sequence[Result]) -> str:
     )  # fmt: skip
 
 
-def _paired(pairs: Contest, later: Estimate, other: str) -> str:
+def _paired(pairs: Duel, later: RankEstimate, other: str) -> str:
     """Return how the two stand landscape by landscape, and what censored pairs leave open."""
     of = pairs.earlier + pairs.later + pairs.equal + pairs.neither
     told = (
@@ -189,10 +189,10 @@ def _paired(pairs: Contest, later: Estimate, other: str) -> str:
     )
 
 
-def _advice(found: Standings) -> str:
+def _advice(found: Ranking) -> str:
     """Return advice that follows from the numbers, each sentence with its number."""
 
-    def first(pick: Callable[[Standing], float]) -> Standing:
+    def first(pick: Callable[[Rank], float]) -> Rank:
         return max(found.rows, key=pick)
 
     far = first(lambda row: row.final.value)
@@ -235,7 +235,7 @@ def _advice(found: Standings) -> str:
     return "\n".join(told) + "\n\n" + page_text.ADVICE
 
 
-def _reached(one: Estimate, most: float) -> str:
+def _reached(one: RankEstimate, most: float) -> str:
     """Return a median of what it took, or that fewer than half got there; and how many did."""
     if not one.of:
         return "-"
@@ -246,7 +246,7 @@ def _reached(one: Estimate, most: float) -> str:
     return f"{value}{interval}; {one.reached}/{one.of}"
 
 
-def _with_interval(one: Estimate, form: str) -> str:
+def _with_interval(one: RankEstimate, form: str) -> str:
     if not one.of:
         return "-"
     low, high = form.format(one.low), form.format(one.high)

@@ -13,14 +13,14 @@ from model_gateway.gateway import Gateway
 from rubrics import load
 from self_improve.benchmark.direct_cells import DirectCells, DirectStep
 from self_improve.benchmark.landscapes import STEP, SURFACE, Landscape
-from self_improve.benchmark.metered_search import Watched
+from self_improve.benchmark.metered_search import MeteredCounsel
 from self_improve.benchmark.oracle import Oracle
 from self_improve.benchmark.random_search import RandomSearch
 from self_improve.errors import UsageError
 from self_improve.generators import catalogue
 from self_improve.host import contract
-from self_improve.search.search import Found, Search, Setting, best_of
-from self_improve.search.trial import Generator, Outcome, Proposal, Scored
+from self_improve.search.search import Search, SearchRequest, SearchResult, best_of
+from self_improve.search.trial import CellOutcome, Generator, Proposal, Scored
 
 PROPOSER, JUDGE = "sim-proposer", "sim-judge"
 
@@ -110,10 +110,10 @@ class Bench:
             direct = DirectCells(
                 gateway, self.step, self.rubric, landscape.models, seed=landscape.seed
             )
-            watched = Watched(
+            watched = MeteredCounsel(
                 gateway, folder, direct, seed=landscape.seed, keep=keep, die_at=die_at
             )
-            setting = Setting(
+            setting = SearchRequest(
                 step=STEP, texts=texts, searched=(SURFACE,), cases=landscape.cases, cells=budget,
                 seed=landscape.seed, proposer=self.proposer, judge=self.judge,
                 instructions=f"Goal: {self.rubric.why}",
@@ -133,7 +133,7 @@ class Bench:
         return RandomSearch() if name == RandomSearch.name else catalogue.make(name)
 
     async def _held_out(
-        self, direct: DirectCells, baseline: Proposal, found: Found, landscape: Landscape
+        self, direct: DirectCells, baseline: Proposal, found: SearchResult, landscape: Landscape
     ) -> dict[str, float]:
         """Return the winner's gain on the verify plans by model."""
         best = best_of(found, landscape.cases)
@@ -150,7 +150,7 @@ class Bench:
         return gains
 
 
-def _mean(outcomes: Sequence[Outcome]) -> float:
+def _mean(outcomes: Sequence[CellOutcome]) -> float:
     """Return the mean score; a failed cell counts 0, as in a search."""
     return sum(one.score or 0.0 for one in outcomes) / len(outcomes)
 
@@ -159,8 +159,8 @@ def _result(
     name: str,
     landscape: Landscape,
     budget: int,
-    found: Found,
-    watched: Watched,
+    found: SearchResult,
+    watched: MeteredCounsel,
     gains: Mapping[str, float],
     seconds: float,
 ) -> Result:
@@ -185,7 +185,7 @@ def _result(
     )  # fmt: skip
 
 
-def _asked(watched: Watched, cells: int) -> int:
+def _asked(watched: MeteredCounsel, cells: int) -> int:
     return next((asked for spent, asked in watched.spent if spent >= cells), watched.asked)
 
 

@@ -46,7 +46,7 @@ def describe(host: Host, speed: str) -> dict[str, Any]:
         }
 
 
-def _walked(host: Host, speed: str, plan: str) -> dict[str, task_graph.Found]:
+def _walked(host: Host, speed: str, plan: str) -> dict[str, task_graph.HostTask]:
     """Make all tasks of the host for the directory `plan`, which imports what they need."""
     return task_graph.walk(task_graph.roots(host, run_dir=plan, model="none", speed=speed))
 
@@ -96,7 +96,7 @@ def _told(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def _step(
-    step: task_graph.Found, host: Host, found: dict[str, surfaces.Surface], plan: Path
+    step: task_graph.HostTask, host: Host, found: dict[str, surfaces.Surface], plan: Path
 ) -> dict[str, Any]:
     kind = type(step.task)
     reached = reachable_surfaces.from_step(kind, host, found)

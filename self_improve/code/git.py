@@ -31,9 +31,9 @@ _SECONDS = 120.0
 class GitError(ImproveError):
     """Git refused; `told` is what it said."""
 
-    def __init__(self, message: str, told: str) -> None:
+    def __init__(self, message: str, output: str) -> None:
         super().__init__(message)
-        self.told = told
+        self.output = output
 
 
 def run(

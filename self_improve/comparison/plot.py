@@ -50,7 +50,7 @@ def svg(found: Comparison, rubric: Rubric) -> str:
         above, below = figure.subplots(2, 1, height_ratios=heights)
         _draw(above, known, "gain in scales of the rubric")
         _draw(below, [*parts, *whole], "composite")
-        figure.suptitle(f"{found.verdict.told} · {found.verdict.step}")
+        figure.suptitle(f"{found.verdict.summary} · {found.verdict.step}")
         figure.tight_layout()
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})

@@ -26,7 +26,7 @@ def table(found: Comparison) -> str:
     writer.writeheader()
     for row in _rows(found):
         known = {key: value for key, value in row.items() if value is not None}
-        writer.writerow({"verdict": found.verdict.told, **known})
+        writer.writerow({"verdict": found.verdict.summary, **known})
     return out.getvalue()
 
 

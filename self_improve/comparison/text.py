@@ -11,7 +11,7 @@ from self_improve.comparison.comparison import Comparison
 from self_improve.comparison.examples import Example
 from self_improve.verdict import Verdict
 from self_improve.verdict.effects import Effect, Part
-from self_improve.verdict.expectation_outcomes import Declared
+from self_improve.verdict.expectation_outcomes import ExpectationOutcome
 from self_improve.verdict.statistics.intervals import Interval
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def success_line(verdict: Verdict) -> str:
     """Return one line on success, which is judged apart from content."""
     found = verdict.losses
     return (
-        f"success {found.told}: {found.lost} lost, {found.gained} gained, p {chance(found.p)}; "
+        f"success {found.text}: {found.lost} lost, {found.gained} gained, p {chance(found.p)}; "
         f"{found.collapsed} collapsed, {found.recovered} recovered"
     )
 
@@ -123,7 +123,7 @@ def show(found: Comparison) -> None:
         console.print(Text(indent + _flat(text), style=style))
 
     style = {"KEEP": "bold green", "REJECT": "bold red"}.get(str(verdict.word), "bold yellow")
-    say(verdict.told, style)
+    say(verdict.summary, style)
     for reason in verdict.reasons:
         say(reason, indent="  ")
     for line in (headline(verdict), composite_line(verdict), success_line(verdict)):
@@ -162,7 +162,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     return table
 
 
-def _declared(one: Declared) -> str:
+def _declared(one: ExpectationOutcome) -> str:
     if one.change is None:
         return f"expected {one.told}: {one.outcome} · no pair of cells tells of it"
     way = "the other" if one.change < 0 else "the declared"
@@ -189,7 +189,7 @@ def page(found: Comparison) -> str:
     parts = verdict.composite
     worst = [min(own, key=lambda part: part.effect) for own in (parts.models, parts.plans) if own]
     sections = [
-        f"## {markup.line(verdict.told)}",
+        f"## {markup.line(verdict.summary)}",
         _bullets(verdict.reasons),
         _bullets([headline(verdict), composite_line(verdict), success_line(verdict)]),
         markup.table(

@@ -12,7 +12,7 @@ from rubrics.rubric import Rubric
 from self_improve.comparison import comparability
 from self_improve.comparison.sides import measured, measurer_for
 from self_improve.measures.measurer import Measurer
-from self_improve.runs.stopping import Paths, Stand, UnderWay
+from self_improve.runs.stopping import LookResult, Paths, UnderWay
 from self_improve.verdict import decide, noise
 from self_improve.verdict import looks as sequential
 from self_improve.verdict.expectation import Expectation
@@ -62,7 +62,9 @@ class UntilDecided:
         self._order = sequential.order(cells, seed=self._terms.seed)
         return sequential.groups(self._order)
 
-    def look(self, number: int, sides: Sequence[Paths], under_way: UnderWay) -> Mapping[int, Stand]:
+    def look(
+        self, number: int, sides: Sequence[Paths], under_way: UnderWay
+    ) -> Mapping[int, LookResult]:
         """Judge every side on the first `number` groups of cells.
 
         Raises:
@@ -80,7 +82,7 @@ class UntilDecided:
             return {n: (self._against, after) for n, after in enumerate(sides)}
         return {n: (sides[0], after) for n, after in enumerate(sides) if n}
 
-    def _stand(self, number: int, before: Paths, after: Paths, measurer: Measurer) -> Stand:
+    def _stand(self, number: int, before: Paths, after: Paths, measurer: Measurer) -> LookResult:
         looks = looks_of(before, after, measurer, self._order, upto=number)
         verdict = decide(looks, self._terms, evidence="historical")
         facts = {
@@ -89,10 +91,10 @@ class UntilDecided:
             "look": verdict.look,
             "share": verdict.share,
             "seed": self._terms.seed,
-            "expectations": [one.told for one in self._terms.expectations],
+            "expectations": [one.text for one in self._terms.expectations],
             "order": [list(key) for key in self._order],
         }
-        return Stand(settled=verdict.is_decided, facts=facts)
+        return LookResult(settled=verdict.is_decided, facts=facts)
 
 
 def looks_of(

@@ -111,7 +111,7 @@ class Remote:
                 repository, *words, settings=[*_SETTINGS, *self.settings], seconds=self.seconds
             )
         except GitError as error:
-            raise self._error(words[0], self.clean(error.told)) from None
+            raise self._error(words[0], self.clean(error.output)) from None
 
     def _error(self, word: str, told: str) -> ForgeError:
         lines = [line for line in told.strip().splitlines() if not line.startswith("hint:")]

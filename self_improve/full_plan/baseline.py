@@ -12,7 +12,7 @@ from typing import Any
 from model_gateway.config import Model
 from model_gateway.jsonl import read_rows
 from model_gateway.usage import USAGE
-from self_improve.full_plan.request import Request
+from self_improve.full_plan.request import PlanRequest
 
 STORED, REGENERATED = "stored", "regenerated"
 
@@ -28,20 +28,21 @@ class Baseline:
     made_by: Mapping[str, int]
     same_model: bool | None
     same_speed: bool | None
-    told: str
+    note: str
 
     def to_row(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {**asdict(self), "made_by": dict(self.made_by)}
+        row = {**asdict(self), "made_by": dict(self.made_by)}
+        return {**row, "told": row.pop("note")}  # As records have called it from the beginning.
 
 
-def baseline_of(plan: Path, request: Request) -> Baseline:
+def baseline_of(plan: Path, request: PlanRequest) -> Baseline:
     """Return what a plan is compared with, and how fair that is."""
     model, speed = request.model, request.speed
     if request.regenerate_baseline:
         return Baseline(
             kind=REGENERATED, made_by={model.name: 0}, same_model=True, same_speed=True,
-            told=f"Like with like: both sides were made at the same time, by {model.name} in the "
+            note=f"Like with like: both sides were made at the same time, by {model.name} in the "
             f"mode {speed}; only the code differs.",
         )  # fmt: skip
     makers = makers_of(plan)
@@ -61,7 +62,7 @@ def baseline_of(plan: Path, request: Request) -> Baseline:
         )
     return Baseline(
         kind=STORED, made_by=makers, same_model=same, same_speed=None,
-        told=f"{told} --regenerate-baseline compares like with like.",
+        note=f"{told} --regenerate-baseline compares like with like.",
     )  # fmt: skip
 
 

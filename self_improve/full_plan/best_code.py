@@ -19,7 +19,7 @@ PUT_IN, IN_BASE = "put in", "in the base already"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class HeldCode:
     """A step's best candidate in the code; `how` says whether it was put in or was there."""
 
     step: str
@@ -44,7 +44,7 @@ class Code:
     commit: str
     branch: str
     path: Path
-    holds: tuple[Held, ...] = ()
+    holds: tuple[HeldCode, ...] = ()
     left_out: Mapping[str, str] | None = None
 
     def to_row(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class Code:
         return {**row, "left_out": dict(self.left_out or {})}
 
 
-def as_it_is(worktrees: Worktrees, commit: str, holds: Sequence[Held] = ()) -> Code:
+def as_it_is(worktrees: Worktrees, commit: str, holds: Sequence[HeldCode] = ()) -> Code:
     """Return the code of a commit.
 
     Raises:
@@ -155,8 +155,8 @@ def _blob(folder: Path, commit: str, name: str) -> str | None:
     return row.split("\t")[0] or None
 
 
-def _held(best: Best, how: str) -> Held:
-    return Held(
+def _held(best: Best, how: str) -> HeldCode:
+    return HeldCode(
         step=best.step, candidate=best.candidate, commit=best.commit,
         pull_request=best.pull_request, iteration=best.iteration, simulated=best.simulated,
         surfaces=tuple(best.texts), how=how,

@@ -141,7 +141,7 @@ async def _run(options: argparse.Namespace) -> int:
         else:
             for line in pages.code_facts(after.to_row()):
                 print(line)
-            print(f"{expected.told()}\nNothing was sent.")
+            print(f"{expected.text()}\nNothing was sent.")
         return OK
     found = await run(
         request, sides, new=options.new, display=display(quiet=options.json),

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from analysis.judge import Judged
+from analysis.judge import Preferences
 from model_gateway.gateway import Gateway
 from model_gateway.jsonl import Appender
 from model_gateway.usage import OVERVIEW, USAGE, overview, usage_rows
@@ -21,10 +21,19 @@ from self_improve.errors import UsageError
 from self_improve.full_plan import baseline, judgement, kpis, pages
 from self_improve.full_plan.baseline import baseline_of
 from self_improve.full_plan.best_code import Code
-from self_improve.full_plan.folder import BASELINE, KPIS, PAGE, PLAN, REPORT, RESULT, Place, to_json
+from self_improve.full_plan.folder import (
+    BASELINE,
+    KPIS,
+    PAGE,
+    PLAN,
+    REPORT,
+    RESULT,
+    ComparisonFolder,
+    to_json,
+)
 from self_improve.full_plan.kpis import StepKpis
 from self_improve.full_plan.regeneration import AFTER, BEFORE, Regenerated, digests_of, regenerate
-from self_improve.full_plan.request import Request
+from self_improve.full_plan.request import PlanRequest
 from self_improve.runs.progress import Display
 
 SCHEMA_VERSION = 1
@@ -63,7 +72,7 @@ class Sides:
 
 
 async def compare(
-    request: Request, sides: Sides, place: Place, gateway: Gateway, display: Display
+    request: PlanRequest, sides: Sides, place: ComparisonFolder, gateway: Gateway, display: Display
 ) -> dict[str, Any]:
     """Do what is left of a comparison that this process holds, and return what it came to.
 
@@ -82,7 +91,7 @@ async def compare(
     return known
 
 
-def plans_of(place: Place) -> dict[str, dict[str, Any]]:
+def plans_of(place: ComparisonFolder) -> dict[str, dict[str, Any]]:
     """Return the `kpi_comparison.json` of every plan of a comparison that is whole."""
     return {
         name: json.loads((place.path / name / KPIS).read_text(encoding="utf-8"))
@@ -91,13 +100,13 @@ def plans_of(place: Place) -> dict[str, dict[str, Any]]:
 
 
 async def _made(
-    request: Request, sides: Sides, place: Place, gateway: Gateway, display: Display
+    request: PlanRequest, sides: Sides, place: ComparisonFolder, gateway: Gateway, display: Display
 ) -> dict[str, Any]:
     made = await regenerate(sides.by_name(), request, place, gateway, display)
     after, before = made[AFTER], made.get(BEFORE)
     judged = None
     if request.judge is not None:
-        judged = await judgement.judged(
+        judged = await judgement.judge_plans(
             after, before, request.plans, request.judge, place, gateway, request.seed
         )
     steps = kpis.of_steps(after, before, request.layout, request.seed)
@@ -129,12 +138,12 @@ async def _made(
 
 
 def _shared(
-    request: Request,
+    request: PlanRequest,
     after: Regenerated,
     before: Regenerated | None,
     steps: list[StepKpis],
-    judged: Mapping[str, Mapping[str, Judged]] | None,
-    place: Place,
+    judged: Mapping[str, Mapping[str, Preferences]] | None,
+    place: ComparisonFolder,
 ) -> dict[str, Any]:
     """Return what all plans of a comparison have in common."""
     meta = next(iter(after.runs.values())).meta
@@ -165,7 +174,7 @@ def _shared(
     }
 
 
-def _judge(judged: Mapping[str, Mapping[str, Judged]] | None) -> dict[str, Any] | None:
+def _judge(judged: Mapping[str, Mapping[str, Preferences]] | None) -> dict[str, Any] | None:
     one = next((j for own in (judged or {}).values() for j in own.values()), None)
     if one is None:
         return None
@@ -175,8 +184,8 @@ def _judge(judged: Mapping[str, Mapping[str, Judged]] | None) -> dict[str, Any] 
 def _plan(
     name: str,
     folder: Path,
-    request: Request,
-    place: Place,
+    request: PlanRequest,
+    place: ComparisonFolder,
     made: Mapping[str, Regenerated],
     steps: list[StepKpis],
     shared: Mapping[str, Any],

@@ -24,7 +24,7 @@ KPIS, REPORT, PLAN, BASELINE = "kpi_comparison.json", "030-report.html", "plan",
 
 
 @dataclass(frozen=True)
-class Place:
+class ComparisonFolder:
     """The directory of one comparison, `full_plan_comparisons/<date>/` or `<date>-<n>/`."""
 
     layout: Layout
@@ -90,15 +90,15 @@ class Place:
         return spent
 
 
-def places(layout: Layout) -> list[Place]:
+def places(layout: Layout) -> list[ComparisonFolder]:
     """Return all comparisons, in the order in which they were begun."""
     folder = layout.full_plan_comparisons
-    found = [Place(layout, p) for p in (folder.iterdir() if folder.is_dir() else ())]
+    found = [ComparisonFolder(layout, p) for p in (folder.iterdir() if folder.is_dir() else ())]
     begun = [place for place in found if (place.path / ORDER).is_file()]
     return sorted(begun, key=lambda place: place.order["begun"])
 
 
-def placed(layout: Layout, order: Mapping[str, Any], *, new: bool) -> Place:
+def placed(layout: Layout, order: Mapping[str, Any], *, new: bool) -> ComparisonFolder:
     """Return the latest comparison with this order, or a new one that has just that order in it.
 
     With `new` one that is whole does not count.
@@ -114,7 +114,7 @@ def placed(layout: Layout, order: Mapping[str, Any], *, new: bool) -> Place:
         return _begun(layout, {**order, "digest": digest})
 
 
-def _begun(layout: Layout, order: Mapping[str, Any]) -> Place:
+def _begun(layout: Layout, order: Mapping[str, Any]) -> ComparisonFolder:
     now, number = datetime.now(UTC), 1
     day, folder = now.date().isoformat(), layout.full_plan_comparisons
     while (path := folder / (day if number == 1 else f"{day}-{number}")).exists():
@@ -124,11 +124,11 @@ def _begun(layout: Layout, order: Mapping[str, Any]) -> Place:
     atomic.write(fresh / ORDER, to_json({**order, "begun": now.isoformat()}))
     folder.mkdir(parents=True, exist_ok=True)
     fresh.rename(path)
-    return Place(layout, path)
+    return ComparisonFolder(layout, path)
 
 
 @contextlib.contextmanager
-def held(place: Place) -> Iterator[None]:
+def held(place: ComparisonFolder) -> Iterator[None]:
     """Be the only process that works on a comparison.
 
     Raises:

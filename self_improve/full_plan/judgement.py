@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.judge import Judged, Pair, judge
+from analysis.judge import Pair, Preferences, judge
 from model_gateway.config import Model
 from model_gateway.counsel import Counsel
 from model_gateway.gateway import Gateway
@@ -15,21 +15,21 @@ from prompt_lab.record import CellKey, Run
 from rubrics import load
 from rubrics.rubric import Rubric
 from self_improve.errors import BudgetReached
-from self_improve.full_plan.folder import Place
+from self_improve.full_plan.folder import ComparisonFolder
 from self_improve.full_plan.regeneration import Regenerated
 from self_improve.records import run_reading
 from self_improve.records.run_reading import CellReading, Content, Refusal
 
 
-async def judged(
+async def judge_plans(
     after: Regenerated,
     before: Regenerated | None,
     plans: Mapping[str, Path],
     model: Model,
-    place: Place,
+    place: ComparisonFolder,
     gateway: Gateway,
     seed: int,
-) -> dict[str, dict[str, Judged]]:
+) -> dict[str, dict[str, Preferences]]:
     """Return what the judge finds for each plan of each step whose rubric asks anything.
 
     Without a side before, the stored plans stand there.
@@ -49,22 +49,22 @@ async def judged(
     )
     if gateway.ledger.reached is not None:
         raise BudgetReached(gateway.ledger.reached)
-    told: dict[str, dict[str, Judged]] = {}
+    told: dict[str, dict[str, Preferences]] = {}
     for (step, plan, _, _), one in zip(asked, found, strict=True):
         told.setdefault(plan, {})[step] = one
     return told
 
 
 async def _one(
-    rubric: Rubric, pair: Pair, model: Model, place: Place, gateway: Gateway, seed: int
-) -> Judged:
+    rubric: Rubric, pair: Pair, model: Model, place: ComparisonFolder, gateway: Gateway, seed: int
+) -> Preferences:
     # A journal of its own for each step: a key says which plan, and not which step.
     folder = place.counsel / f"{rubric.step}_{pair.key[0]}"
     async with Counsel(gateway, folder, seed=seed) as counsel:
         return await judge(counsel, model, rubric.questions, [pair])
 
 
-def to_row(found: Mapping[str, Judged]) -> dict[str, Any]:
+def to_row(found: Mapping[str, Preferences]) -> dict[str, Any]:
     """Return what the judge says of one plan: each step, and all together."""
     every = list(found.values())
     whole = sum(one.pairs for one in every)

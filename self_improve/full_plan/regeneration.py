@@ -15,13 +15,13 @@ from model_gateway.gateway import Gateway
 from prompt_lab.record import Run, file_digest
 from self_improve.errors import BudgetReached, UsageError
 from self_improve.full_plan.best_code import Code
-from self_improve.full_plan.folder import Place
-from self_improve.full_plan.request import Request
+from self_improve.full_plan.folder import ComparisonFolder
+from self_improve.full_plan.request import PlanRequest
 from self_improve.host.contract import Host
 from self_improve.host.pipeline import Pipeline, StepFacts
 from self_improve.runs.experiment import Experiment, experiment
 from self_improve.runs.preflight import look
-from self_improve.runs.preparation import Prepared, Wanted
+from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
 from self_improve.runs.relay import Relay, Relayed
 
@@ -64,7 +64,7 @@ class Regenerated:
 
 
 def experiment_of(
-    sides: Mapping[str, Code], request: Request, place: Place
+    sides: Mapping[str, Code], request: PlanRequest, place: ComparisonFolder
 ) -> AbstractAsyncContextManager[Experiment]:
     """Return the code trees of the sides, ready to run cells."""
     return experiment({n: request.wanted(code.path, place.runs(n)) for n, code in sides.items()})
@@ -72,8 +72,8 @@ def experiment_of(
 
 async def regenerate(
     sides: Mapping[str, Code],
-    request: Request,
-    place: Place,
+    request: PlanRequest,
+    place: ComparisonFolder,
     gateway: Gateway,
     display: Display,
 ) -> dict[str, Regenerated]:
@@ -107,9 +107,9 @@ async def _made(
     name: str,
     code: Code,
     work: Prepared,
-    wanted: Wanted,
-    request: Request,
-    place: Place,
+    wanted: RunRequest,
+    request: PlanRequest,
+    place: ComparisonFolder,
     gateway: Gateway,
     display: Display,
 ) -> Regenerated:

@@ -17,13 +17,13 @@ from prompt_lab.layout import SPLITS, Layout
 from prompt_lab.record import file_digest
 from self_improve.errors import UsageError
 from self_improve.host import contract, plans
-from self_improve.runs.preparation import Wanted
+from self_improve.runs.preparation import RunRequest
 
 _JUDGE, _SIM_JUDGE = "haiku", "sim-judge"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class PlanRequest:
     """The settings of one comparison; see the options of the command for what each means.
 
     `code` is the code tree in the user's checkout, of which only commits are read. `plans` are the
@@ -76,11 +76,11 @@ class Request:
             "loop": self.loop,
         }
 
-    def wanted(self, code: Path, output: Layout) -> Wanted:
+    def wanted(self, code: Path, output: Layout) -> RunRequest:
         """Return what the runner is asked for in a side's code tree."""
         splits = {self.layout.split(split): split for split in SPLITS}
         found = {splits.get(path.parent, "") for path in self.plans.values()}
-        return Wanted(
+        return RunRequest(
             step="",
             models=(self.model,),
             catalogue=self.catalogue,
@@ -98,7 +98,7 @@ class Request:
         )
 
 
-def request_of(options: argparse.Namespace) -> Request:
+def request_of(options: argparse.Namespace) -> PlanRequest:
     """Return what the command line asks for.
 
     Raises:
@@ -109,7 +109,7 @@ def request_of(options: argparse.Namespace) -> Request:
     model = catalogue.choose([options.model] if options.model else [])[0]
     lab = layout.find(options.prompt_lab_dir)
     named = [name.strip() for group in options.plans for name in group.split(",")]
-    made = Request(
+    made = PlanRequest(
         layout=lab,
         catalogue=catalogue,
         model=model,
@@ -166,7 +166,7 @@ def plans_named(names: Iterable[str], lab: Layout, split: str) -> dict[str, Path
     return {name: known[name] for name in chosen}
 
 
-def _require_prices(request: Request) -> None:
+def _require_prices(request: PlanRequest) -> None:
     unpriced = [model.name for model in request.models if model.price is None]
     if request.caps.dollars is not None and unpriced:
         raise UsageError(

@@ -17,9 +17,9 @@ from self_improve.full_plan import folder as places
 from self_improve.full_plan import pages
 from self_improve.full_plan.baseline import STORED
 from self_improve.full_plan.comparison import Say, Sides, compare, plans_of
-from self_improve.full_plan.folder import Place
+from self_improve.full_plan.folder import ComparisonFolder
 from self_improve.full_plan.regeneration import AFTER, computed
-from self_improve.full_plan.request import Request
+from self_improve.full_plan.request import PlanRequest
 from self_improve.host import contract, plans
 from self_improve.host.plans import BaselinePlan
 from self_improve.runs.estimate import MODEL, SECONDS, probe
@@ -46,7 +46,7 @@ class Expected:
     output_tokens: int
     dollars: float | None
 
-    def told(self) -> str:
+    def text(self) -> str:
         """Return the estimate as a line for people."""
         cost = "at an unknown price" if self.dollars is None else f"about ${self.dollars:.4f}"
         judge = f", {self.judge_calls} of them the judge's" if self.judge_calls else ""
@@ -57,7 +57,7 @@ class Expected:
         )
 
 
-async def expected(request: Request, work: Prepared) -> Expected:
+async def expected(request: PlanRequest, work: Prepared) -> Expected:
     """Return what the whole comparison will probably come to; nothing is sent.
 
     The simulated model runs every step on what the stored plans hold, so the sizes of the
@@ -117,23 +117,23 @@ def _chars(folder: Path, names: Iterable[str]) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class FinishedComparison:
     """A comparison that is whole; `plans` are its files `kpi_comparison.json`."""
 
-    place: Place
+    place: ComparisonFolder
     result: Mapping[str, Any]
     plans: Mapping[str, Mapping[str, Any]]
 
 
 async def run(
-    request: Request,
+    request: PlanRequest,
     sides: Sides,
     *,
     new: bool,
     display: Display,
     say: Say,
     gateway: Gateway | None = None,
-) -> Found:
+) -> FinishedComparison:
     """Compare, or go on with the comparison that was begun, or return it if it is whole.
 
     Without a `gateway` a new one is opened, whose ledger holds what earlier sessions spent.
@@ -160,10 +160,10 @@ async def run(
             ledger = Ledger(request.caps, spent=place.spent())
             async with Gateway(ledger=ledger, key_variables=keys) as own:
                 result = await compare(request, sides, place, own, display)
-    return Found(place=place, result=result, plans=plans_of(place))
+    return FinishedComparison(place=place, result=result, plans=plans_of(place))
 
 
-def order(request: Request, sides: Sides) -> dict[str, Any]:
+def order(request: PlanRequest, sides: Sides) -> dict[str, Any]:
     """Return what makes a comparison the one it is."""
     before = sides.before.id if sides.before is not None else STORED
     return request.order(
@@ -171,7 +171,7 @@ def order(request: Request, sides: Sides) -> dict[str, Any]:
     )
 
 
-async def estimated(request: Request, sides: Sides) -> Expected:
+async def estimated(request: PlanRequest, sides: Sides) -> Expected:
     """Return what a comparison will probably come to; nothing is sent.
 
     Raises:

@@ -24,7 +24,7 @@ from self_improve.search import proposer_calls
 from self_improve.search.population import in_turn
 from self_improve.search.proposer_calls import Variant
 from self_improve.search.racing import affordable, confirm, sample
-from self_improve.search.trial import Outcome, Proposal, Trial
+from self_improve.search.trial import CellOutcome, Proposal, Trial
 
 SUBSAMPLES, DEMONSTRATIONS, PROMPTS, CASES, CONFIRMED = 5, 5, 50, 3, 5
 _SMALL_PROMPTS = 20
@@ -52,7 +52,9 @@ class Ape:
         made = await self._induced(trial, pairs, room)
         await confirm(trial, await trial.score(made, cases), cases, CONFIRMED)
 
-    async def _induced(self, trial: Trial, pairs: Sequence[Outcome], count: int) -> list[Proposal]:
+    async def _induced(
+        self, trial: Trial, pairs: Sequence[CellOutcome], count: int
+    ) -> list[Proposal]:
         """Return what was induced, each text once."""
         shown = [
             trial.random.sample(pairs, min(DEMONSTRATIONS, len(pairs))) for _ in range(SUBSAMPLES)

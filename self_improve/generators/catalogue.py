@@ -24,7 +24,7 @@ class Listed:
 
     name: str
     summary: str
-    told: str
+    docstring: str
 
     @property
     def facts(self) -> dict[str, str]:
@@ -32,7 +32,7 @@ class Listed:
 
         `source`, `defaults`, `needs` and `costs` are there.
         """
-        paragraphs = (" ".join(part.split()) for part in self.told.split("\n\n")[1:])
+        paragraphs = (" ".join(part.split()) for part in self.docstring.split("\n\n")[1:])
         found = (_PARAGRAPH.match(part) for part in paragraphs)
         return {match[1].lower(): match[2] for match in found if match is not None}
 
@@ -51,7 +51,7 @@ def listed(names: Sequence[str] = ()) -> list[Listed]:
     for name in names:
         _check(name, list(found))
     docs = {n: _docstring(source) for n, source in found.items() if n in names or not names}
-    return [Listed(name=n, summary=doc.splitlines()[0], told=doc) for n, doc in docs.items()]
+    return [Listed(name=n, summary=doc.splitlines()[0], docstring=doc) for n, doc in docs.items()]
 
 
 def make(name: str) -> Generator:

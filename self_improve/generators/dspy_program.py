@@ -16,7 +16,7 @@ from model_gateway.material import block
 from self_improve.search import proposer_calls
 from self_improve.search.proposer_calls import REPLY_TOKENS
 from self_improve.search.thread_bridge import Bridge
-from self_improve.search.trial import Case, Outcome, Proposal, Trial
+from self_improve.search.trial import Case, CellOutcome, Proposal, Trial
 
 TRAIN, VALIDATION = "train", "validation"
 DEMONSTRATIONS = 4
@@ -32,7 +32,7 @@ class DspyTask:
     for one validation example, it is scored on all of them side by side.
     """
 
-    def __init__(self, trial: Trial, bridge: Bridge, base: Sequence[Outcome]) -> None:
+    def __init__(self, trial: Trial, bridge: Bridge, base: Sequence[CellOutcome]) -> None:
         self._trial = trial
         self._bridge = bridge
         self._cases = {case.id: case for case in trial.cases}

@@ -25,7 +25,7 @@ from model_gateway.material import json_block
 from self_improve.search import proposer_calls
 from self_improve.search.proposer_calls import Variant
 from self_improve.search.racing import affordable
-from self_improve.search.trial import Case, Outcome, Proposal, Scored, Trial
+from self_improve.search.trial import Case, CellOutcome, Proposal, Scored, Trial
 
 MINIBATCH, SIDE_BY_SIDE = 3, 3
 PERFECT = 0.999
@@ -143,7 +143,7 @@ def chosen(trial: Trial, pool: Sequence[Scored]) -> Scored:
     return next(one for one in pool if one.proposal.id == name)
 
 
-def traces(outcomes: Sequence[Outcome]) -> str:
+def traces(outcomes: Sequence[CellOutcome]) -> str:
     """Return what was given and written in some cases, for reflection."""
     rows = [
         proposer_calls.pair(outcome, _LONGEST)

@@ -28,7 +28,7 @@ from model_gateway.material import json_block
 from self_improve.search import proposer_calls
 from self_improve.search.proposer_calls import Variant
 from self_improve.search.thread_bridge import Bridge, needs
-from self_improve.search.trial import Case, Outcome, Proposal, Trial
+from self_improve.search.trial import Case, CellOutcome, Proposal, Trial
 
 NAME = "gepa-package"
 MINIBATCH = 3
@@ -98,7 +98,7 @@ class _Adapter:
         self._bridge = bridge
         self._made: dict[tuple[str, ...], Proposal] = {}
         self._asked = self._fruitless = self._perfect = 0
-        self._shown: list[Outcome] = []
+        self._shown: list[CellOutcome] = []
 
     def evaluate(
         self,
@@ -177,7 +177,7 @@ class _Adapter:
         return tuple(texts[surface] for surface in self._trial.searched)
 
 
-def _record(outcome: Outcome) -> dict[str, Any]:
+def _record(outcome: CellOutcome) -> dict[str, Any]:
     told = proposer_calls.pair(outcome, _LONGEST)
     found = [f"{flaw.metric} in {flaw.field}: {flaw.quote}" for flaw in outcome.flaws]
     return {

@@ -30,7 +30,7 @@ from model_gateway.material import json_block
 from self_improve.search import proposer_calls
 from self_improve.search.proposer_calls import Variant
 from self_improve.search.racing import confirm, has_room, sample
-from self_improve.search.trial import Case, Outcome, Proposal, Scored, Trial
+from self_improve.search.trial import Case, CellOutcome, Proposal, Scored, Trial
 
 ITERATIONS, WIDTH, DEPTH, LEAST_DEPTH, BATCH, HELD_OUT = 12, 3, 5, 2, 5, 5
 EXPLORATION = 2.5
@@ -158,7 +158,7 @@ class _Tree:
             path.append(node)
 
     async def _rewritten(
-        self, node: Node, batches: Sequence[Sequence[Outcome]], key: str
+        self, node: Node, batches: Sequence[Sequence[CellOutcome]], key: str
     ) -> list[Proposal]:
         """Return what the errors of each batch make of the node's prompt, side by side."""
         trial = self._trial
@@ -240,7 +240,7 @@ def chosen(paths: Sequence[Sequence[Node]]) -> Node:
     return max(best, key=lambda node: node.reward)
 
 
-def _errors(tried: Scored, batch: Sequence[Case]) -> list[Outcome]:
+def _errors(tried: Scored, batch: Sequence[Case]) -> list[CellOutcome]:
     outcomes = [tried.outcomes[case.id] for case in batch]
     return [one for one in outcomes if one.score is None or one.score < PERFECT]
 

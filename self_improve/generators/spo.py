@@ -32,7 +32,7 @@ _FRUITLESS = 5
 _LONGEST = 6000
 
 
-class Side(StrEnum):
+class Contestant(StrEnum):
     """Which side a comparison went to."""
 
     a = "a"
@@ -44,7 +44,7 @@ class Comparison(BaseModel):
     """What the judge says of two sides."""
 
     reason: str = Field(default="", description="1 sentence.")
-    winner: Side = Field(description="One side, or a tie.")
+    winner: Contestant = Field(description="One side, or a tie.")
 
 
 class Spo:
@@ -115,7 +115,7 @@ async def compared(
     ]
     replies = await trial.ask_all(JUDGE, calls)
     return [
-        reply.value.winner is (Side.a if turned else Side.b)
+        reply.value.winner is (Contestant.a if turned else Contestant.b)
         for reply, turned in zip(replies, swapped, strict=True)
         if reply.value is not None
     ]

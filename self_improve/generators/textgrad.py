@@ -26,7 +26,7 @@ from model_gateway.material import block
 from self_improve.search import proposer_calls
 from self_improve.search.proposer_calls import LONGEST_NOTE, Variant
 from self_improve.search.racing import confirm, has_room, sample
-from self_improve.search.trial import Case, Outcome, Proposal, Trial
+from self_improve.search.trial import Case, CellOutcome, Proposal, Trial
 
 BATCH, EPOCHS, STEPS, VALIDATION, CONFIRMED = 3, 3, 4, 6, 3
 _FRUITLESS = 4
@@ -99,8 +99,8 @@ class TextGrad:
         )
 
     async def _losses(
-        self, trial: Trial, outcomes: Sequence[Outcome], key: str
-    ) -> list[tuple[Outcome, str]]:
+        self, trial: Trial, outcomes: Sequence[CellOutcome], key: str
+    ) -> list[tuple[CellOutcome, str]]:
         """Return each output with its critique."""
         calls = [
             proposer_calls.question(
@@ -121,7 +121,7 @@ class TextGrad:
         ]
 
     async def _gradients(
-        self, trial: Trial, current: Proposal, losses: Sequence[tuple[Outcome, str]], key: str
+        self, trial: Trial, current: Proposal, losses: Sequence[tuple[CellOutcome, str]], key: str
     ) -> dict[str, list[str]]:
         """Return the gradients of each text over the batch."""
         wanted = [(surface, n) for surface in trial.searched for n in range(len(losses))]
@@ -148,7 +148,7 @@ class TextGrad:
         trial: Trial,
         current: Proposal,
         gradients: dict[str, list[str]],
-        outcomes: Sequence[Outcome],
+        outcomes: Sequence[CellOutcome],
         key: str,
     ) -> dict[str, Variant]:
         """Return the updated texts for which there are gradients."""
@@ -171,7 +171,7 @@ class TextGrad:
         }
 
 
-def _case(outcome: Outcome) -> tuple[str, str]:
+def _case(outcome: CellOutcome) -> tuple[str, str]:
     written = proposer_calls.plainly(outcome.output)[:_LONGEST]
     return block("plan", outcome.plan[:_LONGEST]), block("output", outcome.failure or written)
 

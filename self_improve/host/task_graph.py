@@ -21,7 +21,7 @@ _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class HostTask:
     """A step: its task, and the way to it as places in the lists that `deps()` gives.
 
     The first place is that among the roots.
@@ -74,12 +74,12 @@ def _root(path: str, host: Host, *, run_dir: str, model: str, speed: str) -> lui
     return kind(**fixed, **given)
 
 
-def walk(tasks: list[luigi.Task]) -> dict[str, Found]:
+def walk(tasks: list[luigi.Task]) -> dict[str, HostTask]:
     """Return all steps below `tasks` by name, upstream ones first.
 
     Tasks that only bundle others are no steps. A second task of the same class gets a number.
     """
-    found: dict[str, Found] = {}
+    found: dict[str, HostTask] = {}
     names: dict[str, tuple[str, ...]] = {}
 
     def visit(task: luigi.Task, way: tuple[int, ...]) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ def walk(tasks: list[luigi.Task]) -> dict[str, Found]:
             number += 1
             name = f"{base}-{number}"
         names[task.task_id] = (name,)
-        found[name] = Found(name=name, task=task, way=way, upstream=upstream)
+        found[name] = HostTask(name=name, task=task, way=way, upstream=upstream)
         return (name,)
 
     for place, task in enumerate(tasks):

@@ -18,11 +18,11 @@ from rubrics.rubric import Rubric
 from self_improve.comparison.sides import measurer_for
 from self_improve.host.contract import Host
 from self_improve.host.pipeline import StepFacts
-from self_improve.iteration.judgement import judged
+from self_improve.iteration.judgement import judge_runs
 from self_improve.measures.measured import MeasuredCell
-from self_improve.runs.preparation import Prepared, Wanted
+from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
-from self_improve.runs.relay import Leg, Relay, Relayed, below, readers_of
+from self_improve.runs.relay import Relay, Relayed, RelayRun, below, readers_of
 from self_improve.verdict import Word
 
 TRIES = 5
@@ -40,7 +40,7 @@ class Tree:
     """One side's code tree, ready to run cells, and what the runner would be asked for there."""
 
     work: Prepared
-    wanted: Wanted
+    wanted: RunRequest
 
 
 class Checks:
@@ -130,7 +130,7 @@ class Checks:
                     again[step] = (counts[0], counts[1])
                     continue
                 break
-        harm, as_before = told_apart(failed, again)
+        harm, as_before = split_by_blame(failed, again)
         waiting = [leg for leg in relayed.legs if leg.run is None or not leg.run.rows()]
         found: dict[str, Any] = {
             "plan": plan.name,
@@ -179,7 +179,7 @@ class Checks:
     def _name(self, run: Run) -> str:
         return run.path.resolve().relative_to(self._layout.root.resolve()).as_posix()
 
-    def _failed(self, leg: Leg, plan: Path) -> dict[str, str]:
+    def _failed(self, leg: RelayRun, plan: Path) -> dict[str, str]:
         """Return what a step fails, in words, by what it is: the run itself, or a hard gate.
 
         A step that could not be run, because another one failed, fails nothing itself.
@@ -230,7 +230,7 @@ class Checks:
         if rubric is None or not before or not after:
             why = "has no rubric" if rubric is None else "was not run on both sides"
             return {"word": str(Word.inconclusive), "told": f"{step} {why}"}
-        verdict = judged(
+        verdict = judge_runs(
             before, after, rubric, self._layout, seed=self._seed, same_inputs=False
         ).verdict
         return {
@@ -249,7 +249,7 @@ class Checks:
         return [told for cell in new.cells for told in lost_gates(stored.cells[0], cell, rubric)]
 
 
-def told_apart(
+def split_by_blame(
     failed: Mapping[str, Mapping[str, str]], again: Mapping[str, Tries]
 ) -> tuple[list[str], list[str]]:
     """Return what only the change fails, and what else was failed once, in lines.

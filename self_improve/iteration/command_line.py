@@ -204,8 +204,8 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
 def _run(options: argparse.Namespace) -> int:
     # Imported now, so that --help answers at once.
     from self_improve import exits
-    from self_improve.iteration.request import wish_of
+    from self_improve.iteration.request import request_of
     from self_improve.iteration.start import run
 
-    ends = exits.run(run(wish_of(options), new=options.new, dry_run=options.dry_run))
+    ends = exits.run(run(request_of(options), new=options.new, dry_run=options.dry_run))
     return REJECTED if ends and set(ends) == {"NO"} else OK

@@ -13,23 +13,23 @@ from prompt_lab.layout import Layout
 from prompt_lab.record import Run
 from rubrics.rubric import Rubric
 from self_improve.iteration.branches import Branched, Branching
-from self_improve.iteration.folder import Place
+from self_improve.iteration.folder import IterationFolder
 from self_improve.iteration.publication import Publisher
-from self_improve.iteration.request import Wish
+from self_improve.iteration.request import IterationRequest
 from self_improve.runs.experiment import Experiment, experiment
 from self_improve.runs.progress import Display
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class IterationContext:
     """What was asked for, where it is kept, and whom the phases call.
 
     `base` is the commit that candidates start from. `elsewhere` is what the gateway's ledger holds
     of other iterations of the same loop.
     """
 
-    wish: Wish
-    place: Place
+    request: IterationRequest
+    place: IterationFolder
     base: str
     rubric: Rubric
     gateway: Gateway
@@ -42,7 +42,7 @@ class Ground:
     @property
     def layout(self) -> Layout:
         """The data repo."""
-        return self.wish.layout
+        return self.request.layout
 
     def base_side(self) -> Branched:
         """Return the side of the code as it is."""
@@ -53,7 +53,7 @@ class Ground:
     ) -> AbstractAsyncContextManager[Experiment]:
         """Return the experiment of some sides, each in its worktree."""
         wanted = {
-            name: self.wish.wanted(
+            name: self.request.wanted(
                 self.branching.tree(side, self.base).code, number=self.place.number, split=split
             )
             for name, side in sides.items()

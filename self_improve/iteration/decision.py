@@ -53,7 +53,7 @@ class Decision:
     simulated: bool
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """The end in words; what simulated models did is always labelled so."""
         return f"SIMULATED {self.end}" if self.simulated else str(self.end)
 

@@ -27,7 +27,7 @@ Facts = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Place:
+class IterationFolder:
     """The directory of one iteration: `analysis/<n>_<step>/`."""
 
     layout: Layout
@@ -92,7 +92,7 @@ class Place:
         return path.resolve().relative_to(self.layout.root.resolve()).as_posix()
 
 
-def find(layout: Layout, order: Mapping[str, Any]) -> Place | None:
+def find(layout: Layout, order: Mapping[str, Any]) -> IterationFolder | None:
     """Return the latest iteration with this order, finished or not."""
     digest = digest_of(order)
     found = None
@@ -102,7 +102,7 @@ def find(layout: Layout, order: Mapping[str, Any]) -> Place | None:
     return found
 
 
-def begin(layout: Layout, step: str, order: Mapping[str, Any]) -> Place:
+def begin(layout: Layout, step: str, order: Mapping[str, Any]) -> IterationFolder:
     """Make the directory of a new iteration, with its order in it.
 
     Raises:
@@ -110,7 +110,7 @@ def begin(layout: Layout, step: str, order: Mapping[str, Any]) -> Place:
     """
     with claim(layout, "iterations", wait_seconds=30.0):
         number = max(_numbers(layout), default=-1) + 1
-        place = Place(layout, layout.iteration(number, step))
+        place = IterationFolder(layout, layout.iteration(number, step))
         fresh = layout.scratch / f"iteration-{number}"
         fresh.mkdir(parents=True, exist_ok=True)
         atomic.write(fresh / ORDER, _json({**order, "digest": digest_of(order)}))
@@ -120,7 +120,7 @@ def begin(layout: Layout, step: str, order: Mapping[str, Any]) -> Place:
 
 
 @contextlib.contextmanager
-def held(place: Place) -> Iterator[None]:
+def held(place: IterationFolder) -> Iterator[None]:
     """Be the only process that works on an iteration.
 
     Raises:
@@ -130,12 +130,12 @@ def held(place: Place) -> Iterator[None]:
         yield
 
 
-def places(layout: Layout) -> list[Place]:
+def places(layout: Layout) -> list[IterationFolder]:
     """Return all iterations that this program began, in the order of their numbers."""
     if not layout.analysis.is_dir():
         return []
     found = [
-        Place(layout, path)
+        IterationFolder(layout, path)
         for path in layout.analysis.iterdir()
         if _FOLDER.match(path.name) and (path / ORDER).is_file()
     ]
@@ -150,7 +150,7 @@ def _numbers(layout: Layout) -> Iterator[int]:
             yield int(match[1])
 
 
-def numbered(layout: Layout, number: int) -> Place:
+def numbered(layout: Layout, number: int) -> IterationFolder:
     """Return the iteration with this number.
 
     Raises:

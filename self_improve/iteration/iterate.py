@@ -11,14 +11,14 @@ from typing import Any
 from prompt_lab.repository import Repository
 from self_improve.iteration import measurement, opinions
 from self_improve.iteration.branches import Branched
-from self_improve.iteration.context import Ground
+from self_improve.iteration.context import IterationContext
 from self_improve.iteration.decision import Check, Decision, decide
 from self_improve.iteration.drafts import Draft
-from self_improve.iteration.folder import Facts, Place
+from self_improve.iteration.folder import Facts, IterationFolder
 from self_improve.iteration.implementing import implement
 from self_improve.iteration.proposing import propose
-from self_improve.iteration.publication import Judged
-from self_improve.iteration.request import Wish
+from self_improve.iteration.publication import JudgedCandidate
+from self_improve.iteration.request import IterationRequest
 from self_improve.verdict import Word
 
 _CHECKED = ("analyse", "verify", "downstream", "spot_check")
@@ -27,9 +27,9 @@ _CHECKED = ("analyse", "verify", "downstream", "spot_check")
 class Iteration:
     """The phases of one iteration; `run` does what is left of them."""
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
-        self._place = ground.place
+    def __init__(self, context: IterationContext) -> None:
+        self._ground = context
+        self._place = context.place
 
     async def run(self) -> dict[str, Decision]:
         """Do what is left, and return how each candidate ended: none if nothing was proposed.
@@ -77,58 +77,60 @@ class Iteration:
         if known is not None:
             return known
         found = await self._place.phase(name, lambda: work(self._ground, *given))
-        keep(self._ground.wish, self._place, name)
+        keep(self._ground.request, self._place, name)
         return found
 
 
-def keep(wish: Wish, place: Place, phase: str) -> None:
+def keep(request: IterationRequest, place: IterationFolder, phase: str) -> None:
     """Commit what a phase has left in the data repo, unless it is committed.
 
     Raises:
         LabError: a file holds a key or a path of this machine, or git refuses.
     """
-    layout = wish.layout
-    Repository(layout, secrets=[*wish.catalogue.key_variables, "GITHUB_TOKEN"]).commit(
+    layout = request.layout
+    Repository(layout, secrets=[*request.catalogue.key_variables, "GITHUB_TOKEN"]).commit(
         [place.path, layout.history, layout.scores, layout.forge, layout.patterns],
         f"{place.id}: {phase.replace('_', ' ')}",
     )
 
 
-async def branch(ground: Ground, drafts: Sequence[Draft]) -> Facts:
+async def branch(context: IterationContext, drafts: Sequence[Draft]) -> Facts:
     """Give every draft a branch, a commit and a pull request."""
-    made = [ground.base_side()]
+    made = [context.base_side()]
     for draft in drafts:
         if draft.is_code and draft.origin == "synthesis":
-            side = ground.branching.of_commit(draft, ground.base, ground.wish.base)
+            side = context.branching.of_commit(draft, context.base, context.request.base)
         elif draft.is_code:
-            side = ground.branching.of_pull(draft, ground.base)
+            side = context.branching.of_pull(draft, context.base)
         else:
-            side = ground.branching.of_texts(draft, ground.base, ground.wish.base, draft.texts)
-        ground.branching.pending(side)
+            side = context.branching.of_texts(
+                draft, context.base, context.request.base, draft.texts
+            )
+        context.branching.pending(side)
         made.append(side)
     return {"sides": [side.to_row() for side in made]}
 
 
 async def publish(
-    ground: Ground,
+    context: IterationContext,
     drafts: Sequence[Draft],
     sides: Mapping[str, Branched],
     evaluated: Mapping[str, Any],
     decisions: Mapping[str, Decision],
 ) -> Facts:
     """Write down how each candidate ended, in the data repo and on the forge."""
-    results = {name: ground.place.result(name) or {} for name in _CHECKED}
-    before = (ground.place.result("run") or {}).get("before", {})
+    results = {name: context.place.result(name) or {} for name in _CHECKED}
+    before = (context.place.result("run") or {}).get("before", {})
     rows = {}
     for draft in drafts:
-        rows[draft.id] = ground.publisher.publish(
-            Judged(
+        rows[draft.id] = context.publisher.publish(
+            JudgedCandidate(
                 draft=draft, side=sides[draft.id], row=evaluated[draft.id],
                 decision=decisions[draft.id], checks=results,
-                cost=(ground.gateway.ledger.spent - ground.elsewhere).dollars,
+                cost=(context.gateway.ledger.spent - context.elsewhere).dollars,
                 before={s: before[s] for s in draft.texts if s in before},
             ),
-            base=ground.base, branching=ground.branching,
+            base=context.base, branching=context.branching,
         )  # fmt: skip
     return {"candidates": rows, "date": datetime.now(UTC).date().isoformat()}
 

@@ -54,7 +54,7 @@ def rubric_of(step: str) -> Rubric:
     return found
 
 
-def judged(
+def judge_runs(
     before: Sequence[Run],
     after: Sequence[Run],
     rubric: Rubric,

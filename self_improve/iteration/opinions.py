@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from analysis import choice, phases, prepare_iteration
-from analysis.judge import Judged, Pair, judge
+from analysis.judge import Pair, Preferences, judge
 from analysis.record import Opinion, Record
 from model_gateway.config import Catalogue, Model
 from model_gateway.counsel import Counsel
@@ -19,7 +19,7 @@ from prompt_lab.scores import Scores
 from rubrics.rubric import Rubric
 from self_improve.iteration import judgement
 from self_improve.iteration.branches import BASELINE, Branched
-from self_improve.iteration.context import Ground
+from self_improve.iteration.context import IterationContext
 from self_improve.iteration.decision import Opinions
 from self_improve.iteration.drafts import Draft
 from self_improve.iteration.folder import Facts
@@ -27,38 +27,40 @@ from self_improve.verdict import Word
 
 
 async def analyse(
-    ground: Ground, drafts: Sequence[Draft], sides: Mapping[str, Branched], best: str
+    context: IterationContext, drafts: Sequence[Draft], sides: Mapping[str, Branched], best: str
 ) -> Facts:
     """Have agents and judge look at the best candidate, if they are to."""
-    wish, row = ground.wish, (ground.place.result("evaluate") or {})["candidates"][best]
-    asked = wish.analyse == "always" or (
-        wish.analyse == "auto" and row["word"] == str(Word.inconclusive)
+    request, row = context.request, (context.place.result("evaluate") or {})["candidates"][best]
+    asked = request.analyse == "always" or (
+        request.analyse == "auto" and row["word"] == str(Word.inconclusive)
     )
     if not asked:
-        return {"skipped": f"--analyse {wish.analyse}: the numbers say {row['word']}"}
+        return {"skipped": f"--analyse {request.analyse}: the numbers say {row['word']}"}
     draft = next(draft for draft in drafts if draft.id == best)
-    record = _prepared(ground, draft, sides[best], row)
+    record = _prepared(context, draft, sides[best], row)
     said = await agents_say(
-        record, named=wish.agents, simulated=wish.simulated, is_first=_is_first(ground),
-        catalogue=wish.catalogue, counsel=ground.counsel, ledger=ground.gateway.ledger,
+        record, named=request.agents, simulated=request.simulated, is_first=_is_first(context),
+        catalogue=request.catalogue, counsel=context.counsel, ledger=context.gateway.ledger,
     )  # fmt: skip
-    runs = ground.runs("run")
-    found = judgement.judged(
-        runs[BASELINE], runs[best], ground.rubric, ground.layout, seed=wish.seed
+    runs = context.runs("run")
+    found = judgement.judge_runs(
+        runs[BASELINE], runs[best], context.rubric, context.layout, seed=request.seed
     )
-    pairs = list(judgement.outputs(found, ground.rubric, runs[BASELINE], runs[best]))
-    judged = await judge_says(ground.counsel, wish.judge, ground.rubric, pairs)
+    pairs = list(judgement.outputs(found, context.rubric, runs[BASELINE], runs[best]))
+    judged = await judge_says(context.counsel, request.judge, context.rubric, pairs)
     return to_row(together(said, judged), judged)
 
 
-def _prepared(ground: Ground, draft: Draft, side: Branched, row: Mapping[str, Any]) -> Record:
-    runs = ground.runs("run")
+def _prepared(
+    context: IterationContext, draft: Draft, side: Branched, row: Mapping[str, Any]
+) -> Record:
+    runs = context.runs("run")
     facts = facts_of(
-        draft, side, row, ground.rubric, before=runs[BASELINE], after=runs[draft.id],
-        code=ground.branching.tree(side, ground.base).code,
-        measures=(ground.place.path / f"verdict_{draft.id}.md").read_text(encoding="utf-8"),
+        draft, side, row, context.rubric, before=runs[BASELINE], after=runs[draft.id],
+        code=context.branching.tree(side, context.base).code,
+        measures=(context.place.path / f"verdict_{draft.id}.md").read_text(encoding="utf-8"),
     )  # fmt: skip
-    return prepare_iteration.prepare(ground.layout, ground.place.path, facts)
+    return prepare_iteration.prepare(context.layout, context.place.path, facts)
 
 
 def facts_of(
@@ -102,8 +104,8 @@ def facts_of(
     )  # fmt: skip
 
 
-def _is_first(ground: Ground) -> bool:
-    return not Scores(ground.layout).rows(ground.wish.step)
+def _is_first(context: IterationContext) -> bool:
+    return not Scores(context.layout).rows(context.request.step)
 
 
 def _artifacts(run: Run, plan: str, repeat: int) -> list[Path]:
@@ -155,14 +157,14 @@ async def agents_say(
 
 async def judge_says(
     counsel: Counsel, model: Model, rubric: Rubric, pairs: Sequence[Pair]
-) -> Judged | None:
+) -> Preferences | None:
     """Return what the judge finds, or None if the rubric asks nothing or there is nothing."""
     if not rubric.questions or not pairs:
         return None
     return await judge(counsel, model, rubric.questions, list(pairs)[:MOST_PAIRS])
 
 
-def together(said: Sequence[Opinion], judged: Judged | None) -> Opinions:
+def together(said: Sequence[Opinion], judged: Preferences | None) -> Opinions:
     """Return what opinions come to: only claims on quotes that hold count.
 
     A change is supported if every agent supports it in one phase at least, and none objects.
@@ -185,7 +187,7 @@ def _told(opinion: Opinion) -> str:
     return f"{opinion.agent} objects ({opinion.phase}): {opinion.reason} [{where}]"
 
 
-def to_row(opinions: Opinions, judged: Judged | None) -> dict[str, Any]:
+def to_row(opinions: Opinions, judged: Preferences | None) -> dict[str, Any]:
     """Return plain JSON values for a phase's marker."""
     return {
         "supported": opinions.supported,

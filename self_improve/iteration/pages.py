@@ -20,7 +20,7 @@ _SHOWN = 12
 def measures(verdict: Verdict, found: Judgement, draft: Draft, side: Branched) -> str:
     """Return what the evaluator measured of one candidate, as a page."""
     return markup.page(
-        f"# {verdict.told}: {markup.line(draft.title)}",
+        f"# {verdict.summary}: {markup.line(draft.title)}",
         f"Commit {markup.code(side.commit[:12])} · {verdict.pairs} pairs of cells · "
         f"{len(verdict.models)} models · {len(verdict.plans)} plans · rubric version "
         f"{verdict.rubric_version}",
@@ -47,7 +47,7 @@ def comment(
 ) -> str:
     """Return the one comment on a pull request: the end, why, and the numbers folded below."""
     return markup.page(
-        f"## {decision.told}",
+        f"## {decision.summary}",
         _list(decision.reasons),
         f"The evaluator says **{row['verdict']}** on the train plans.",
         *(_check(name, found) for name, found in checks.items() if found),

@@ -145,7 +145,7 @@ def prepared(options: argparse.Namespace) -> Record:
     forge = forge_named(options.forge, lab, repository)
     branching = Branching(lab, code, forge)
     sides = _sides(options, lab, code, forge, branching)
-    found = judgement.judged(
+    found = judgement.judge_runs(
         sides.before, sides.after, rubric, lab, expectations=options.expect, seed=options.seed
     )
     facts = facts_of(

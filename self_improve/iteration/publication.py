@@ -15,15 +15,15 @@ from self_improve.iteration import pages as telling
 from self_improve.iteration.branches import CODE, Branched, Branching
 from self_improve.iteration.decision import Decision, End
 from self_improve.iteration.drafts import Draft
-from self_improve.iteration.folder import Place, places
-from self_improve.iteration.request import Wish
+from self_improve.iteration.folder import IterationFolder, places
+from self_improve.iteration.request import IterationRequest
 
 BASELINE_ROW = "BASELINE"
 _PAGES = ("assessment", "insight")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class JudgedCandidate:
     """One candidate at the end: what the evaluator found, what else was checked, how it ended.
 
     `before` are the baseline's texts of the surfaces that it changes.
@@ -41,12 +41,18 @@ class Judged:
 class Publisher:
     """Writes the end down, in the data repo and on the forge; all of it may be repeated."""
 
-    def __init__(self, wish: Wish, place: Place, forge: Forge, say: Callable[[str], None]) -> None:
-        self._wish = wish
+    def __init__(
+        self,
+        request: IterationRequest,
+        place: IterationFolder,
+        forge: Forge,
+        say: Callable[[str], None],
+    ) -> None:
+        self._wish = request
         self._place = place
         self._forge = forge
-        self._layout: Layout = wish.layout
-        self._scores = Scores(wish.layout)
+        self._layout: Layout = request.layout
+        self._scores = Scores(request.layout)
         self.say = say
 
     def verify_uses(self, step: str) -> int:
@@ -55,7 +61,9 @@ class Publisher:
         results = [p.result("verify") for p in done if p.path != self._place.path]
         return sum(1 for found in results if found is not None and "word" in found)
 
-    def publish(self, judged: Judged, *, base: str, branching: Branching) -> dict[str, Any]:
+    def publish(
+        self, judged: JudgedCandidate, *, base: str, branching: Branching
+    ) -> dict[str, Any]:
         """Write down how one candidate ended, and return what is told of it.
 
         Raises:
@@ -65,18 +73,18 @@ class Publisher:
         self._write_scores(judged, base)
         self._remember(judged)
         merged = self._write_pull(judged, branching)
-        self.say(f"{judged.decision.told}: {judged.draft.id}")
+        self.say(f"{judged.decision.summary}: {judged.draft.id}")
         for reason in judged.decision.reasons:
             self.say(f"  {reason}")
         return {
             "end": str(judged.decision.end),
-            "told": judged.decision.told,
+            "told": judged.decision.summary,
             "reasons": list(judged.decision.reasons),
             "url": judged.side.url,
             "merged": merged,
         }
 
-    def _write_scores(self, judged: Judged, base: str) -> None:
+    def _write_scores(self, judged: JudgedCandidate, base: str) -> None:
         draft, row, decision = judged.draft, judged.row, judged.decision
         known = self._scores.rows(draft.step)
         if all(score.iteration == self._place.id for score in known):
@@ -90,7 +98,8 @@ class Publisher:
             candidate_score=None if effect is None else start + effect, best_score=None,
             delta=effect,
             interval=None if interval is None else (interval["low"], interval["high"]),
-            verdict=decision.told, split="train", models=tuple(m.name for m in self._wish.models),
+            verdict=decision.summary, split="train",
+            models=tuple(m.name for m in self._wish.models),
             cost=judged.cost, commit=judged.side.commit, iteration=self._place.id,
         )  # fmt: skip
         self._scores.add(
@@ -108,7 +117,7 @@ class Publisher:
                     "step": draft.step, "candidate": draft.id, "texts": dict(draft.texts),
                     "diff": judged.side.diff, "models": list(row["models"]),
                     "plans": list(row["plans"]), "reasons": list(decision.reasons),
-                    "verdict": decision.told, "base": base, **self._base_texts(),
+                    "verdict": decision.summary, "base": base, **self._base_texts(),
                 },
             )  # fmt: skip
         if decision.end is End.yes:
@@ -121,13 +130,13 @@ class Publisher:
                 )
             )  # fmt: skip
 
-    def _remember(self, judged: Judged) -> None:
+    def _remember(self, judged: JudgedCandidate) -> None:
         """Add a change of texts to the patterns; code is no pattern that another step could try."""
         draft, row, decision = judged.draft, judged.row, judged.decision
         # An iteration that was begun before patterns were kept has no texts to tell them from.
         if draft.is_code or not judged.before:
             return
-        outcome = patterns.Outcome(
+        outcome = patterns.CandidateOutcome(
             step=draft.step, iteration=self._place.id, candidate=draft.id,
             change=draft.change or draft.rationale, before=judged.before, after=draft.texts,
             word=str(row["word"]), end=str(decision.end), effect=row["composite"]["effect"],
@@ -154,7 +163,7 @@ class Publisher:
             return scores[-1]
         return best.score if best is not None and best.score is not None else 0.0
 
-    def _baseline(self, judged: Judged, base: str) -> Score:
+    def _baseline(self, judged: JudgedCandidate, base: str) -> Score:
         return Score(
             step=judged.draft.step, date=_today(), candidate="baseline", baseline_score=0.0,
             candidate_score=0.0, best_score=0.0, delta=None, interval=None, verdict=BASELINE_ROW,
@@ -162,7 +171,7 @@ class Publisher:
             iteration=self._place.id,
         )  # fmt: skip
 
-    def _write_pull(self, judged: Judged, branching: Branching) -> bool:
+    def _write_pull(self, judged: JudgedCandidate, branching: Branching) -> bool:
         side, decision = judged.side, judged.decision
         if side.pull_request is None:
             self._forge.set_status(side.commit, _status(decision))
@@ -184,7 +193,7 @@ class Publisher:
             return True
         return False
 
-    def _comment(self, judged: Judged) -> str:
+    def _comment(self, judged: JudgedCandidate) -> str:
         page = (self._place.path / f"verdict_{judged.draft.id}.md").read_text(encoding="utf-8")
         told = telling.comment(
             judged.decision, judged.row, page, judged.checks,
@@ -201,12 +210,12 @@ class Publisher:
 def _status(decision: Decision) -> Status:
     """Return the commit status: success for a real YES alone."""
     state = StatusState.success if decision.may_merge else StatusState.failure
-    told = f"{decision.told}: {decision.reasons[0]}" if decision.reasons else decision.told
+    told = f"{decision.summary}: {decision.reasons[0]}" if decision.reasons else decision.summary
     return Status(state=state, description=markup.plain_line(told, most=140))
 
 
-def _labels(judged: Judged) -> Sequence[str]:
-    words = [judged.decision.told.lower().replace(" ", "-")]
+def _labels(judged: JudgedCandidate) -> Sequence[str]:
+    words = [judged.decision.summary.lower().replace(" ", "-")]
     return [*words, CODE] if judged.side.is_code else words
 
 

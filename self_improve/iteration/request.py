@@ -19,7 +19,7 @@ from self_improve.code import git
 from self_improve.code.git import GitError
 from self_improve.errors import UsageError
 from self_improve.host import contract
-from self_improve.runs.preparation import Wanted
+from self_improve.runs.preparation import RunRequest
 
 _SEEDS_APART = 1000
 _JUDGE, _PROPOSER = "haiku", "haiku"
@@ -27,7 +27,7 @@ _SIM_JUDGE, _SIM_PROPOSER = "sim-judge", "sim-proposer"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class IterationRequest:
     """An iteration's settings; see the options of the command for what each means.
 
     `start` is the commit that candidates start from instead of the tip of `base`, and `plans` the
@@ -122,12 +122,12 @@ class Wish:
         split: str = "train",
         models: Sequence[Model] | None = None,
         step: str | None = None,
-    ) -> Wanted:
+    ) -> RunRequest:
         """Return what the runner is asked for on one side of iteration `number`.
 
         Its seed is the iteration's own, so that no run of an earlier one is taken for it.
         """
-        return Wanted(
+        return RunRequest(
             step=step or self.step,
             models=tuple(models or self.models),
             catalogue=self.catalogue,
@@ -151,7 +151,7 @@ def runner_seed(seed: int, number: int) -> int:
     return seed + _SEEDS_APART * (number + 1)
 
 
-def wish_of(options: argparse.Namespace) -> Wish:
+def request_of(options: argparse.Namespace) -> IterationRequest:
     """Return what the command line asks for.
 
     Raises:
@@ -171,7 +171,7 @@ def wish_of(options: argparse.Namespace) -> Wish:
             "--from-synthesis."
         )
     code = (options.repo or contract.own_code()).expanduser().resolve()
-    return Wish(
+    return IterationRequest(
         step=options.step,
         models=models,
         catalogue=catalogue,

@@ -89,7 +89,7 @@ def _spans(measured: Measured) -> list[Span]:
     return merged
 
 
-def told(explained: Explained) -> Iterator[str]:
+def lines(explained: Explained) -> Iterator[str]:
     """Yield the lines that show one cell."""
     cell = explained.cell
     repeat = f" · repeat {cell.repeat}" if cell.repeat else ""

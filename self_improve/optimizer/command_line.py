@@ -101,7 +101,7 @@ def iterate(options: argparse.Namespace) -> int:
 
 
 async def _run(options: argparse.Namespace) -> None:
-    from self_improve.iteration.request import wish_of
+    from self_improve.iteration.request import request_of
     from self_improve.iteration.start import say, tell_cost_of
     from self_improve.optimizer import loop
 
@@ -109,34 +109,34 @@ async def _run(options: argparse.Namespace) -> None:
     steps = loop.checked(named, options.stages)
     if options.from_synthesis:
         options.candidates = 0
-    wish = wish_of(argparse.Namespace(**vars(options), **_nobodys(), step=steps[0]))
+    request = request_of(argparse.Namespace(**vars(options), **_nobodys(), step=steps[0]))
     every = options.full_plan_every
     if every is None:
         every = len(steps) if options.stages == LAST_STAGE else 0
     if options.dry_run:
         for step in steps:
             say(step)
-            await tell_cost_of(wish, step)
+            await tell_cost_of(request, step)
         if every:
             say("What is kept then makes whole plans: `plumbline full-plan --dry-run` tells more.")
         return
-    limits = loop.Limits(
+    limits = loop.LoopLimits(
         patience=options.patience,
         iterations=1 if options.stages == 1 else options.max_iterations,
         force=options.force,
         full_plan_every=every,
     )
-    say(f"Recorded in {await loop.run(wish, steps, limits, new=options.new)}")
+    say(f"Recorded in {await loop.run(request, steps, limits, new=options.new)}")
 
 
 async def _iterate(options: argparse.Namespace) -> None:
-    from self_improve.iteration.request import wish_of
+    from self_improve.iteration.request import request_of
     from self_improve.iteration.start import say
     from self_improve.optimizer import loop
 
     # Somebody who names a step and a number of iterations has looked already.
-    limits = loop.Limits(patience=PATIENCE, iterations=options.max_iterations, force=True)
-    page = await loop.run(wish_of(options), [options.step], limits, new=options.new)
+    limits = loop.LoopLimits(patience=PATIENCE, iterations=options.max_iterations, force=True)
+    page = await loop.run(request_of(options), [options.step], limits, new=options.new)
     say(f"Recorded in {page}")
 
 

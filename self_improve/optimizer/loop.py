@@ -20,7 +20,7 @@ from self_improve.iteration import folder as places
 from self_improve.iteration.branches import Branching
 from self_improve.iteration.iterate import keep
 from self_improve.iteration.judgement import rubric_of
-from self_improve.iteration.request import Wish, runner_seed
+from self_improve.iteration.request import IterationRequest, runner_seed
 from self_improve.iteration.start import Bench, carry_out, forge_of, gateway_of, say, spent_on
 from self_improve.measures.fitness import ENOUGH, mean
 from self_improve.optimizer import rounds as report
@@ -28,13 +28,13 @@ from self_improve.optimizer import whole_plans
 from self_improve.optimizer.rounds import Round, StepEnd, latest_kept, plateau, rounds_of
 from self_improve.optimizer.snapshots import Snapshots, known_steps, need_of
 from self_improve.runs.experiment import experiment
-from self_improve.runs.preparation import Wanted
+from self_improve.runs.preparation import RunRequest
 from self_improve.runs.progress import display
 from self_improve.verdict import noise as calibration
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class LoopLimits:
     """When a step's iterations end; none of it makes another loop of a loop.
 
     `iterations` bounds those of one step, None does not. After so many steps as `full_plan_every`
@@ -47,7 +47,9 @@ class Limits:
     full_plan_every: int = 0
 
 
-async def run(wish: Wish, steps: Sequence[str], limits: Limits, *, new: bool = False) -> Path:
+async def run(
+    request: IterationRequest, steps: Sequence[str], limits: LoopLimits, *, new: bool = False
+) -> Path:
     """Run a loop, or go on with the one that was begun; return the page that tells of it.
 
     `wish` says how an iteration is made; its sources of candidates are those of the first one, and
@@ -59,28 +61,30 @@ async def run(wish: Wish, steps: Sequence[str], limits: Limits, *, new: bool = F
     """
     for step in steps:
         rubric_of(step)
-    forge = forge_of(wish)
-    branching = Branching(wish.layout, wish.code, forge)
-    loop = named(wish, steps, branching.base(wish.base), new=new)
-    with claim(wish.layout, f"loop-{loop['name']}"):
-        own = [one.place for one in rounds_of(wish.layout, loop["name"])]
-        spent = spent_on(wish.layout, own, seeds=[look_seed(loop)])
-        spent += whole_plans.spent_on(wish.layout, loop["name"])
-        async with gateway_of(wish, spent) as gateway:
+    forge = forge_of(request)
+    branching = Branching(request.layout, request.code, forge)
+    loop = named(request, steps, branching.base(request.base), new=new)
+    with claim(request.layout, f"loop-{loop['name']}"):
+        own = [one.place for one in rounds_of(request.layout, loop["name"])]
+        spent = spent_on(request.layout, own, seeds=[look_seed(loop)])
+        spent += whole_plans.spent_on(request.layout, loop["name"])
+        async with gateway_of(request, spent) as gateway:
             bench = Bench(gateway=gateway, forge=forge, branching=branching)
-            return await Loop(wish, loop, limits, bench).run(steps)
+            return await Loop(request, loop, limits, bench).run(steps)
 
 
-def named(wish: Wish, steps: Sequence[str], base: str, *, new: bool) -> dict[str, Any]:
+def named(
+    request: IterationRequest, steps: Sequence[str], base: str, *, new: bool
+) -> dict[str, Any]:
     """Return what the orders of a loop's iterations say of it: the latest one like it, or a new.
 
     What may be changed between two sessions (limits, caps) is no part of what it is.
     """
-    order = replace(wish, step="", loop=None, start=None, plans=None, force=False).order("")
+    order = replace(request, step="", loop=None, start=None, plans=None, force=False).order("")
     digest = digest_of({**order, "steps": sorted(steps)})
     like = [
         place.order["loop"]
-        for place in places.places(wish.layout)
+        for place in places.places(request.layout)
         if place.order.get("loop", {}).get("digest") == digest
     ]
     number = max((loop["number"] for loop in like), default=-1)
@@ -102,14 +106,16 @@ def look_seed(loop: dict[str, Any]) -> int:
 class Loop:
     """The iterations of one loop; all it knows lies in the data repo."""
 
-    def __init__(self, wish: Wish, loop: dict[str, Any], limits: Limits, bench: Bench) -> None:
-        self._wish = wish
+    def __init__(
+        self, request: IterationRequest, loop: dict[str, Any], limits: LoopLimits, bench: Bench
+    ) -> None:
+        self._wish = request
         self._loop = loop
         self._limits = limits
         self._bench = bench
         self._display = display(quiet=False)
-        self._layout: Layout = wish.layout
-        self._snapshots = Snapshots(wish.layout, loop["name"], bench.gateway, self._display)
+        self._layout: Layout = request.layout
+        self._snapshots = Snapshots(request.layout, loop["name"], bench.gateway, self._display)
 
     async def run(self, steps: Sequence[str]) -> Path:
         """Go through the steps in the order of the pipeline, and tell how each ended."""
@@ -160,18 +166,18 @@ class Loop:
             rounds = self._rounds(step)
             unfinished = next((one for one in rounds if not one.finished), None)
             index = len(rounds) - (unfinished is not None)
-            wish = self._next(step, index, plans, is_first=is_first and not index)
-            base = wish.start or self._loop["start"]
+            request = self._next(step, index, plans, is_first=is_first and not index)
+            base = request.start or self._loop["start"]
             if unfinished is not None:
-                wish, base = self._again(wish, unfinished), unfinished.base
+                request, base = self._again(request, unfinished), unfinished.base
             place = (
                 unfinished.place
                 if unfinished is not None
-                else places.begin(self._layout, step, wish.order(base))
+                else places.begin(self._layout, step, request.order(base))
             )
             say(f"{step}: iteration {index + 1} of the loop, from {base[:12]}: {place.id}")
             with places.held(place):
-                await carry_out(wish, place, base, self._bench)
+                await carry_out(request, place, base, self._bench)
         return reason
 
     def _over(self, step: str) -> str | None:
@@ -186,27 +192,29 @@ class Loop:
             return f"{most} iterations were asked for" if most > 1 else "one was asked for"
         return None
 
-    def _next(self, step: str, index: int, plans: Path | None, *, is_first: bool) -> Wish:
+    def _next(
+        self, step: str, index: int, plans: Path | None, *, is_first: bool
+    ) -> IterationRequest:
         """Return the settings of a step's next iteration: from the best so far, another seed."""
         best = latest_kept(rounds_of(self._layout, self._loop["name"]))
-        wish = replace(
+        request = replace(
             self._wish, step=step, plans=plans, seed=self._wish.seed + index,
             start=best.commit if best is not None else self._loop["start"],
             loop={**self._loop, "stands_on": best.named if best is not None else None},
         )  # fmt: skip
         if is_first or self._wish.from_synthesis:
-            return wish
+            return request
         return replace(
-            wish, prompts=(), branch=None, pull_request=None, expectations=(), rationale="",
+            request, prompts=(), branch=None, pull_request=None, expectations=(), rationale="",
             candidates=max(1, self._wish.candidates),
         )  # fmt: skip
 
-    def _again(self, wish: Wish, unfinished: Round) -> Wish:
+    def _again(self, request: IterationRequest, unfinished: Round) -> IterationRequest:
         """Return the settings with which an iteration was begun."""
         order = unfinished.place.order
         plans = order.get("plans")
         return replace(
-            wish, seed=order["seed"], start=order["base"], loop=order["loop"],
+            request, seed=order["seed"], start=order["base"], loop=order["loop"],
             plans=self._layout.root / plans if plans is not None else None,
         )  # fmt: skip
 
@@ -261,14 +269,14 @@ class Loop:
         say(f"{step}: on the outputs of {', '.join(need.improved)}, in {target}")
         return target
 
-    def _wanted(self, step: str, plans: Path | None) -> Wanted:
+    def _wanted(self, step: str, plans: Path | None) -> RunRequest:
         """Return what the runner is asked for on the best code so far."""
         best = latest_kept(rounds_of(self._layout, self._loop["name"]))
         commit = best.commit if best is not None else self._loop["start"]
         branching = self._bench.branching
         tree = branching.tree(branching.baseline(commit), commit)
-        wish = replace(self._wish, step=step, plans=plans)
-        return replace(wish.wanted(tree.code, number=-1), seed=look_seed(self._loop))
+        request = replace(self._wish, step=step, plans=plans)
+        return replace(request.wanted(tree.code, number=-1), seed=look_seed(self._loop))
 
     def _commit(self, paths: Sequence[Path], told: str) -> None:
         secrets = [*self._wish.catalogue.key_variables, "GITHUB_TOKEN"]

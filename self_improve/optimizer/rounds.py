@@ -11,10 +11,10 @@ from typing import Any
 from prompt_lab import atomic, markup
 from prompt_lab.layout import Layout
 from rubrics.rubric import Rubric
-from self_improve.full_plan.folder import Place as Comparison
+from self_improve.full_plan.folder import ComparisonFolder as Comparison
 from self_improve.iteration import folder as places
 from self_improve.iteration.decision import End
-from self_improve.iteration.folder import Place
+from self_improve.iteration.folder import IterationFolder
 from self_improve.verdict import Word
 from self_improve.verdict.noise import Noise
 
@@ -79,7 +79,7 @@ _TWO_SIDED = 1.96
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
+class KeptCandidate:
     """The candidate of an iteration that the next one starts from.
 
     `gain` is its composite over the best before it, in scales of the rubric, with the standard
@@ -116,12 +116,12 @@ class Kept:
 class Round:
     """One iteration of a loop; `ends` are those of its candidates, none if nothing was proposed."""
 
-    place: Place
+    place: IterationFolder
     step: str
     base: str
     finished: bool
     ends: tuple[str, ...] = ()
-    kept: Kept | None = None
+    kept: KeptCandidate | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +142,7 @@ def rounds_of(layout: Layout, loop: str) -> list[Round]:
     ]
 
 
-def read(place: Place) -> Round:
+def read(place: IterationFolder) -> Round:
     """Return what an iteration came to."""
     order = place.order
     published = place.result(places.LAST_PHASE)
@@ -157,7 +157,7 @@ def read(place: Place) -> Round:
     )
 
 
-def _kept(place: Place, rows: Mapping[str, Any]) -> Kept | None:
+def _kept(place: IterationFolder, rows: Mapping[str, Any]) -> KeptCandidate | None:
     evaluated = (place.result("evaluate") or {})["candidates"]
     sides = {side["name"]: side for side in (place.result("branch") or {})["sides"]}
     opinions = place.result("analyse") or {}
@@ -166,7 +166,7 @@ def _kept(place: Place, rows: Mapping[str, Any]) -> Kept | None:
         if not _goes_on(row["end"], measured["word"], opinions):
             continue
         composite = measured["composite"]
-        return Kept(
+        return KeptCandidate(
             candidate=name, branch=sides[name]["branch"], commit=sides[name]["commit"],
             pull_request=sides[name]["pull_request"], told=row["told"], gain=composite["effect"],
             deviation=composite["deviation"], drift=composite["drift"], pairs=composite["pairs"],
@@ -186,7 +186,7 @@ def _goes_on(end: str, word: str, opinions: Mapping[str, Any]) -> bool:
     return end == End.conditional and word == Word.keep and not doubted
 
 
-def latest_kept(rounds: Sequence[Round]) -> Kept | None:
+def latest_kept(rounds: Sequence[Round]) -> KeptCandidate | None:
     """Return the best so far: every candidate that was kept was better than the one before."""
     return next((one.kept for one in reversed(rounds) if one.kept is not None), None)
 

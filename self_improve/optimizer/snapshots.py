@@ -21,7 +21,7 @@ from self_improve.errors import UsageError
 from self_improve.host.contract import Host
 from self_improve.host.pipeline import Pipeline, StepFacts
 from self_improve.optimizer.rounds import Round
-from self_improve.runs.preparation import Prepared, Wanted
+from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
 from self_improve.runs.relay import Relay
 
@@ -80,7 +80,7 @@ class Snapshots:
         return self._layout.snapshots / self._loop / need.name
 
     async def make(
-        self, need: Need, work: Prepared, wanted: Wanted, model: Model
+        self, need: Need, work: Prepared, wanted: RunRequest, model: Model
     ) -> tuple[Path, str | None]:
         """Return the snapshot, made unless it is there, and why it could not be ended if a cap was.
 

@@ -24,7 +24,7 @@ _HEAD = re.compile(rb'\{"cell": ("(?:[^"\\]|\\.)*"), "key": "(?:[^"\\]|\\.)*", "
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class SentTexts:
     """What a cell's first attempts sent, and its replies in the order of the calls.
 
     A reply is the JSON value in it, or its text where no schema asked for JSON.
@@ -62,7 +62,7 @@ class AttemptIndex:
         """Return a digest of a cell's attempts."""
         return b"".join(digest for _, _, digest in self._lines.get((plan, repeat), ()))
 
-    def told(self, plan: str, repeat: int) -> Told:
+    def sent(self, plan: str, repeat: int) -> SentTexts:
         """Return what a cell's attempts tell; of several successful ones of a call the last."""
         system: dict[str, None] = {}
         user: dict[str, None] = {}
@@ -78,7 +78,7 @@ class AttemptIndex:
             if succeeded and isinstance(text, str):
                 value = json_in(text) if row.get("schema") is not None else text
                 replies[key] = value if value is not None else text
-        return Told(
+        return SentTexts(
             system=tuple(system),
             user=tuple(user),
             replies=tuple(reply for reply in replies.values() if reply is not None),

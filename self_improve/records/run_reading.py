@@ -146,7 +146,7 @@ class CellReading:
         source = self.rubric.replies
         raw = self._documents(source) if source is not None else []
         if self.attempts is not None:
-            told = self.attempts.told(self.plan, self.repeat)
+            told = self.attempts.sent(self.plan, self.repeat)
             replies: list[Any] = list(told.replies)
             prompt, given = sent_texts.parted(told.system, told.user, self.prompts)
         else:

@@ -33,7 +33,7 @@ class Entry:
         return self.score.verdict == BASELINE
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """Its name in a line."""
         labelled = "SIMULATED " if self.simulated else ""
         return f"{labelled}{self.score.candidate} of {self.score.iteration}"
@@ -76,7 +76,7 @@ class Bests:
         earlier = [e for e in self.entries[: self.at] if self.current.simulated or not e.simulated]
         if not earlier:
             raise UsageError(
-                f"{self.step} has no earlier best than {self.current.told}. See them all with "
+                f"{self.step} has no earlier best than {self.current.summary}. See them all with "
                 f"--list, and name one with --to."
             )
         return earlier[-1]
@@ -90,7 +90,7 @@ class Bests:
         kept = [e for e in self.entries if not e.is_baseline and _means(name, e.score)]
         found = kept or [e for e in self.entries if e.is_baseline and _means(name, e.score)]
         if len({(e.score.candidate, e.score.commit) for e in found}) > 1:
-            told = "\n  ".join(e.told for e in found)
+            told = "\n  ".join(e.summary for e in found)
             raise UsageError(f"{name} may mean several bests of {self.step}:\n  {told}")
         if found:
             return found[-1]

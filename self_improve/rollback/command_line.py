@@ -102,7 +102,7 @@ async def _run(options: argparse.Namespace) -> None:
     from self_improve.iteration.request import branch_of
     from self_improve.iteration.start import forge_named
     from self_improve.rollback import bests, pages
-    from self_improve.rollback.restoration import Order, Rollback
+    from self_improve.rollback.restoration import RestorationRequest, Rollback
 
     lab = layout.find(options.prompt_lab_dir)
     if options.list:
@@ -110,7 +110,7 @@ async def _run(options: argparse.Namespace) -> None:
         return
     bests.read(lab, options.step)  # Before a forge is asked for anything.
     code = (options.repo or contract.own_code()).expanduser().resolve()
-    order = Order(
+    order = RestorationRequest(
         step=options.step, to=options.to, reason=options.reason, layout=lab, code=code,
         base=options.base or branch_of(code), host_file=options.host, catalogue=config.load(),
     )  # fmt: skip

@@ -29,12 +29,12 @@ def instead(target: Entry, replaced: Entry) -> str:
     """Return the end of a sentence that says what a best takes the place of."""
     if target.score == replaced.score:
         return ", the best on record, where the code says something else"
-    return f", instead of {replaced.told}"
+    return f", instead of {replaced.summary}"
 
 
 def why(target: Entry, replaced: Entry, reason: str) -> str:
     """Return why, for the text of the pull request."""
-    told = f"It restores {target.told}{instead(target, replaced)}."
+    told = f"It restores {target.summary}{instead(target, replaced)}."
     return f"{reason}\n\n{told}".strip()
 
 

@@ -33,7 +33,7 @@ from self_improve.runs.specification import choose_step
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class RestorationRequest:
     """What was asked for: a step, and which best of it, or None for the one before the current.
 
     `code` is the code tree in the user's checkout, `base` the branch that is to be mended.
@@ -63,7 +63,7 @@ class _Plan:
 class Rollback:
     """Carries out one order. It never merges anything."""
 
-    def __init__(self, order: Order, forge: Forge, say: Callable[[str], None]) -> None:
+    def __init__(self, order: RestorationRequest, forge: Forge, say: Callable[[str], None]) -> None:
         self._order = order
         self._forge = forge
         self._branching = Branching(order.layout, order.code, forge)
@@ -79,13 +79,13 @@ class Rollback:
         known = bests.read(self._order.layout, self._order.step)
         waiting = self._waiting(known)
         if waiting is not None:
-            done = waiting.details["pull_request"] or f"The way back to {waiting.told}"
+            done = waiting.details["pull_request"] or f"The way back to {waiting.summary}"
             self._say(f"{done} is there already.")
             return
         plan = await self._planned(known, known.current)
         tree = self._branching.tree(self._branching.baseline(plan.base), plan.base)
         instead = pages.instead(plan.target, plan.replaced)
-        self._say(f"It would restore {plan.target.told}{instead}.")
+        self._say(f"It would restore {plan.target.summary}{instead}.")
         self._say(patch.diff(patch.patched(tree.code, plan.found.changed)) or "Nothing differs.")
 
     async def run(self) -> None:
@@ -110,7 +110,7 @@ class Rollback:
                     plan.draft, plan.base, order.base, plan.found.changed
                 )
             else:
-                self._say(f"{order.base} says already what {plan.target.told} said.")
+                self._say(f"{order.base} says already what {plan.target.summary} said.")
                 if plan.target is plan.replaced:
                     return
             self._finish(self._details(plan, side), self._score(plan, side))
@@ -172,7 +172,7 @@ class Rollback:
             if self._fetched(score):
                 return score.commit
             raise UsageError(
-                f"The commit {score.commit[:12]} of {target.told} is gone: neither "
+                f"The commit {score.commit[:12]} of {target.summary} is gone: neither "
                 f"{self._order.code.name} nor {self._forge.name} has it. If another clone has it, "
                 f"fetch it from there (git fetch CLONE {score.commit}) and repeat the command; or "
                 "name another best with --to."
@@ -250,7 +250,7 @@ class Rollback:
             [order.layout.scores, order.layout.forge],
             f"{order.step}: {score.verdict} to {target.score.candidate}",
         )
-        self._say(f"{score.verdict}: {target.told}{pages.instead(target, replaced)}")
+        self._say(f"{score.verdict}: {target.summary}{pages.instead(target, replaced)}")
         self._say(
             f"{details['pull_request']} is open; nothing was merged, nothing was measured."
             if details["pull_request"]

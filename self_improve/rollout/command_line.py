@@ -175,14 +175,14 @@ def _drift(options: argparse.Namespace) -> int:
     from self_improve import exits
     from self_improve.rollout import pages
     from self_improve.rollout.drift import Finding
-    from self_improve.rollout.drift_run import DriftCheck, DriftOrder
+    from self_improve.rollout.drift_run import DriftCheck, DriftRequest
     from self_improve.rollout.production import Production
     from self_improve.runs.progress import display
 
     lab = layout.find(options.prompt_lab_dir)
     catalogue = config.load()
     named = [name.strip() for name in options.models.split(",") if name.strip()]
-    order = DriftOrder(
+    order = DriftRequest(
         layout=lab, against=tuple(find(name, lab) for name in options.against),
         catalogue=catalogue, models=catalogue.choose(named) if named else (),
         split=options.split, baseline_dir=options.baseline_dir, code=options.code,
@@ -193,11 +193,11 @@ def _drift(options: argparse.Namespace) -> int:
     check = DriftCheck(order, production.state())
     if options.dry_run:
         expected = exits.run(check.expected())
-        _tell(options, vars(expected), [expected.told(), "Nothing was sent."])
+        _tell(options, vars(expected), [expected.text(), "Nothing was sent."])
         return OK
     checked = exits.run(check.run(display(quiet=options.json)))
     production.drifted(checked.to_row(lab))
-    _commit(lab, f"drift check of {production.step}: {checked.drift.told}", lab.history)
+    _commit(lab, f"drift check of {production.step}: {checked.drift.summary}", lab.history)
     facts = checked.to_row(lab)
     _tell(options, facts, pages.drift_lines(facts))
     codes = {Finding.alike: OK, Finding.changed: AGAINST, Finding.inconclusive: TOO_LITTLE}
@@ -211,7 +211,7 @@ def _settings(options: argparse.Namespace) -> int:
     found = settings.Settings()
     if not options.defaults:
         found = settings.load(layout.find(options.prompt_lab_dir))
-    _tell(options, found.model_dump(mode="json"), [found.told().rstrip()])
+    _tell(options, found.model_dump(mode="json"), [found.text().rstrip()])
     return OK
 
 

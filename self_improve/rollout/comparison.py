@@ -34,7 +34,7 @@ class Groups:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class RolloutLook:
     """What is known when somebody looks.
 
     `effect` is the mean of the new version less that of the old one, `gain` its share of the old
@@ -75,7 +75,7 @@ def groups(marks: Sequence[Mark], new: str, stages: int) -> list[Groups]:
     return [Groups(new=tuple(one), old=tuple(other)) for one, other in found]
 
 
-def looked(stages: Sequence[Groups], *, looks: int, least: float, seed: int) -> Outcome:
+def looked(stages: Sequence[Groups], *, looks: int, least: float, seed: int) -> RolloutLook:
     """Judge a rollout by what its stages so far have brought; each stage ends with a look.
 
     If the version made no difference, every choice of as many plans of a stage was as likely to
@@ -110,7 +110,7 @@ def looked(stages: Sequence[Groups], *, looks: int, least: float, seed: int) -> 
         word = Word.reject
     elif is_good and effect is not None and old_mean is not None and effect >= least * old_mean:
         word = Word.keep
-    return Outcome(
+    return RolloutLook(
         word=word, new=sum(len(one.new) for one in stages),
         old=sum(len(one.old) for one in stages), old_mean=old_mean, effect=effect,
         gain=effect / old_mean if effect is not None and old_mean else None,

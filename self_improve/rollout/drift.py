@@ -78,7 +78,7 @@ class Drift:
         return Finding.alike if found == {Finding.alike} else Finding.inconclusive
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """The finding in words; what simulated models did is always labelled so."""
         simulated = self.verdict.evidence == "simulated"
         return f"SIMULATED {self.finding}" if simulated else str(self.finding)
@@ -86,8 +86,8 @@ class Drift:
     def to_row(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return {
-            "told": self.told, "evidence": self.verdict.evidence,
-            "verdict": self.verdict.told, "reasons": list(self.verdict.reasons),
+            "told": self.summary, "evidence": self.verdict.evidence,
+            "verdict": self.verdict.summary, "reasons": list(self.verdict.reasons),
             "models": [{**asdict(m), "finding": str(m.finding)} for m in self.models],
         }  # fmt: skip
 

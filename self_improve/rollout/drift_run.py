@@ -22,9 +22,9 @@ from self_improve.host import contract as host
 from self_improve.records.rubric_choice import rubric_for
 from self_improve.rollout.drift import Drift, compared
 from self_improve.rollout.state import State
-from self_improve.runs.estimate import Estimate
+from self_improve.runs.estimate import RunEstimate
 from self_improve.runs.experiment import Experiment, experiment
-from self_improve.runs.preparation import Wanted
+from self_improve.runs.preparation import RunRequest
 from self_improve.runs.progress import Display
 from self_improve.runs.session import ledger_for
 from self_improve.verdict import noise
@@ -33,7 +33,7 @@ _SIDE = "now"
 
 
 @dataclass(frozen=True, kw_only=True)
-class DriftOrder:
+class DriftRequest:
     """What a drift check was asked for. `models` are those to ask; none means all of the runs."""
 
     layout: Layout
@@ -69,7 +69,7 @@ class Checked:
 class DriftCheck:
     """One drift check. The same one goes on where a killed one stopped, and pays nothing twice."""
 
-    def __init__(self, order: DriftOrder, state: State) -> None:
+    def __init__(self, order: DriftRequest, state: State) -> None:
         self._order = order
         self.runs = _fitting(order)
         self._models = order.models or order.catalogue.choose(_models(self.runs))
@@ -78,7 +78,7 @@ class DriftCheck:
         )
         self._number = sum(row.get("order") == self.digest for row in state.drifts)
 
-    async def expected(self) -> Estimate:
+    async def expected(self) -> RunEstimate:
         """Return what is left to run will probably come to; nothing is sent."""
         async with self._experiment() as trial:
             return (await trial.expected())[_SIDE]
@@ -110,13 +110,13 @@ class DriftCheck:
     def _experiment(self) -> AbstractAsyncContextManager[Experiment]:
         return experiment({_SIDE: self._wanted()})
 
-    def _wanted(self) -> Wanted:
+    def _wanted(self) -> RunRequest:
         order, first = self._order, self.runs[0]
         plans = sorted({plan for run in self.runs for plan in run.meta["inputs"]})
         folder = order.baseline_dir or order.layout.split(order.split)
         if (folder / order.split).is_dir():
             folder /= order.split
-        return Wanted(
+        return RunRequest(
             step=first.step, models=self._models, catalogue=order.catalogue, layout=order.layout,
             output=order.layout, split=order.split, plan_dirs=tuple(folder / p for p in plans),
             repeats=_repeats(self.runs), code=self._code(), host_file=order.host_file,
@@ -148,7 +148,7 @@ class DriftCheck:
         return worktrees.open(f"baseline-{commit[:12]}", commit).code
 
 
-def _fitting(order: DriftOrder) -> tuple[Run, ...]:
+def _fitting(order: DriftRequest) -> tuple[Run, ...]:
     """Return the recorded runs of the models that are asked.
 
     Raises:

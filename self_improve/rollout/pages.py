@@ -8,7 +8,7 @@ from typing import Any
 from prompt_lab.markup import plain_line
 from self_improve.rollout import comparison
 from self_improve.rollout.settings import Settings
-from self_improve.rollout.state import State, Trial
+from self_improve.rollout.state import Rollout, State
 
 _LONGEST = 160
 
@@ -35,7 +35,7 @@ def facts(state: State, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _trial(state: State, trial: Trial) -> dict[str, Any]:
+def _trial(state: State, trial: Rollout) -> dict[str, Any]:
     groups = comparison.groups(state.marks_of(trial), trial.new, trial.stage + 1)
     return {
         "new": trial.new, "old": trial.old, "by": trial.by, "weight": trial.weight,

@@ -16,7 +16,7 @@ from self_improve.rollout import comparison, settings
 from self_improve.rollout import state as states
 from self_improve.rollout.health import Finding, Health, health
 from self_improve.rollout.log import Clock, Log, moment, now
-from self_improve.rollout.state import SCORES, VOTES, State, Trial
+from self_improve.rollout.state import SCORES, VOTES, Rollout, State
 from self_improve.rollout.version import Version, step_named
 from self_improve.verdict import Word
 
@@ -32,11 +32,11 @@ class Move:
     told: str
     state: State
     simulated: bool
-    outcome: comparison.Outcome | None = None
+    outcome: comparison.RolloutLook | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watched:
+class CheckResult:
     """What a check found; `fresh` says that it was made now. `search` is why one is due, if so."""
 
     row: Mapping[str, Any]
@@ -165,7 +165,7 @@ class Production:
                 raise UsageError(f"{target} is what {self.step} has already.")
             return self._taken_back(state, str(served), target, reason).state
 
-    def watch(self, *, at_once: bool = False) -> Watched:
+    def watch(self, *, at_once: bool = False) -> CheckResult:
         """Check the version in production, unless the last check is younger than a check should be.
 
         A version far below the best is taken back; where a search is due, it is called for once.
@@ -183,7 +183,7 @@ class Production:
             last = state.checks[-1] if state.checks else None
             age = _age(last, self._clock())
             if last is not None and not at_once and age < self.settings.check_hours * 3600:
-                return Watched(row=last, fresh=False, state=state, search=self._called(state))
+                return CheckResult(row=last, fresh=False, state=state, search=self._called(state))
             served = state.trial.new if state.trial is not None else state.current
             found = self._health(state, served, state.last)
             row = {"kind": states.CHECK, **found.to_row()}
@@ -193,7 +193,7 @@ class Production:
             if found.finding in {Finding.search, Finding.rollback}:
                 self._call_for_search(found.told)
             state = self.state()
-            return Watched(
+            return CheckResult(
                 row=state.checks[-1], fresh=True, state=state, search=self._called(state)
             )
 
@@ -209,7 +209,7 @@ class Production:
         with self.log.held():
             self.log.append({"kind": states.DRIFT, **facts})
 
-    def _moved(self, state: State, trial: Trial) -> Move:
+    def _moved(self, state: State, trial: Rollout) -> Move:
         terms, marks = trial.settings, state.marks_of(trial)
         stages = comparison.groups(marks, trial.new, trial.stage + 1)
         age = self._clock() - trial.stage_began
@@ -233,7 +233,7 @@ class Production:
             action=action, told=told, state=self.state(), simulated=state.simulated, outcome=outcome
         )
 
-    def _health(self, state: State, version: str, trial: Trial) -> Health:
+    def _health(self, state: State, version: str, trial: Rollout) -> Health:
         return health(state, version, self.settings, self._clock(), by=trial.by)
 
     def _taken_back(self, state: State, served: str, to: str, reason: str) -> Move:
@@ -271,7 +271,9 @@ class Production:
             )
 
 
-def _decided(trial: Trial, outcome: comparison.Outcome, last: comparison.Groups) -> tuple[str, str]:
+def _decided(
+    trial: Rollout, outcome: comparison.RolloutLook, last: comparison.Groups
+) -> tuple[str, str]:
     """Return what a look does, and why: REJECT goes back, KEEP at the last look is promoted."""
     terms = trial.settings
     is_last = trial.stage == len(terms.stages) - 2

@@ -54,7 +54,7 @@ class Settings(BaseModel):
         """How many plans a side a stage needs, so that anything can be concluded from it."""
         return min(self.marks, self.least_marks)
 
-    def told(self) -> str:
+    def text(self) -> str:
         """Return the settings as the file would hold them."""
         values = self.model_dump(mode="json")
         return "".join(f"{name} = {value}\n" for name, value in values.items())

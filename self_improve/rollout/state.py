@@ -39,7 +39,7 @@ class Mark:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
+class Rollout:
     """A rollout: the new version against the old one, at a weight that grows with its stages."""
 
     number: int
@@ -76,8 +76,8 @@ class State:
     versions: Mapping[str, Version] = field(default_factory=dict)
     current: str | None = None
     proven: tuple[str, ...] = ()
-    trial: Trial | None = None
-    last: Trial | None = None
+    trial: Rollout | None = None
+    last: Rollout | None = None
     marks: Sequence[Mark] = ()
     rollbacks: tuple[Row, ...] = ()
     checks: tuple[Row, ...] = ()
@@ -120,7 +120,7 @@ class State:
         first = trial.settings.stages[0]
         return version == trial.old and not assignment.gets_new(plan, self.step, trial.salt, first)
 
-    def marks_of(self, trial: Trial) -> list[Mark]:
+    def marks_of(self, trial: Rollout) -> list[Mark]:
         """Return the marks that count for a rollout."""
         return [m for m in self.marks if m.trial == trial.number and m.by == trial.by]
 
@@ -162,7 +162,7 @@ def _with_version(state: State, row: Row) -> State:
 
 def _started(state: State, row: Row) -> State:
     at = moment(row)
-    trial = Trial(
+    trial = Rollout(
         number=state.last.number + 1 if state.last is not None else 1,
         old=_known(state, row["old"]), new=_known(state, row["new"]), by=row["by"],
         salt=row["salt"], settings=Settings.model_validate(row["settings"]), began=at, stage=0,

@@ -16,7 +16,7 @@ from prompt_lab import record
 from prompt_lab.layout import Layout
 from self_improve.cells.fork_server import ForkServer
 from self_improve.runs.matrix import Arm, Job, Matrix
-from self_improve.runs.preparation import Prepared, Wanted
+from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Counts
 from self_improve.runs.session import RunState
 from self_improve.runs.specification import RunSpecification
@@ -27,14 +27,14 @@ SECONDS = 60.0
 
 _SIDE_BY_SIDE = 16
 
-Seen = dict[tuple[str, str], list[Attempt]]
+SeenAttempts = dict[tuple[str, str], list[Attempt]]
 """The attempts of each step and plan."""
 
 
 class _Collector(Counts):
     def __init__(self) -> None:
         super().__init__()
-        self.seen: Seen = {}
+        self.seen: SeenAttempts = {}
 
     def attempted(self, job: Job, attempt: Attempt, *, replayed: bool) -> None:  # noqa: ARG002
         self.seen.setdefault((job.arm.specification.step.name, job.plan), []).append(attempt)
@@ -47,7 +47,7 @@ async def probe(
     *,
     over_http: bool,
     seconds: float = SECONDS,
-) -> Seen:
+) -> SeenAttempts:
     """Run each specification's step once on each of its plans, with `model` in place of its own.
 
     Returns:
@@ -81,7 +81,7 @@ async def probe(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class RunEstimate:
     """The expected calls, tokens and US dollars; dollars are None where a price is unknown."""
 
     cells: int
@@ -90,7 +90,7 @@ class Estimate:
     output_tokens: int
     dollars: float | None
 
-    def told(self) -> str:
+    def text(self) -> str:
         """Return the estimate as a line for people."""
         cost = "at an unknown price" if self.dollars is None else f"about ${self.dollars:.4f}"
         return (
@@ -99,7 +99,7 @@ class Estimate:
         )
 
 
-async def estimate(wanted: Wanted, work: Prepared, states: Sequence[RunState]) -> Estimate:
+async def estimate(wanted: RunRequest, work: Prepared, states: Sequence[RunState]) -> RunEstimate:
     """Return what the cells that are left of `states` will probably come to.
 
     The simulated model is given the real inputs, so the sizes of the requests are right; the
@@ -116,7 +116,7 @@ async def estimate(wanted: Wanted, work: Prepared, states: Sequence[RunState]) -
         if names
         else {}
     )
-    total = Estimate(cells=len(todo), calls=0, input_tokens=0, output_tokens=0, dollars=0.0)
+    total = RunEstimate(cells=len(todo), calls=0, input_tokens=0, output_tokens=0, dollars=0.0)
     for state, plan in todo:
         attempts = seen.get((work.step.name, plan), [])
         tokens_in = sum(a.input_tokens or 0 for a in attempts)

@@ -25,7 +25,7 @@ from self_improve.host.surfaces import (  # fmt: skip
 )
 from self_improve.runs.matrix import Arm
 from self_improve.runs.specification import RunSpecification
-from self_improve.runs.stopping import Stand
+from self_improve.runs.stopping import LookResult
 
 
 def sent_by_now(arm: Arm) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def sent_by_now(arm: Arm) -> dict[str, Any]:
     return surfaces_as_sent(arm.specification, sent)
 
 
-def finish(arm: Arm, left: Sequence[RunCell], stand: Stand | None = None) -> None:
+def finish(arm: Arm, left: Sequence[RunCell], stand: LookResult | None = None) -> None:
     """Write what the record ends with, if no cell is left or those that are are not needed.
 
     Raises:

@@ -11,14 +11,14 @@ from typing import Any
 from model_gateway.gateway import Gateway
 from prompt_lab.record import DONE, Run
 from self_improve.errors import UsageError
-from self_improve.runs.estimate import Estimate, estimate
+from self_improve.runs.estimate import RunEstimate, estimate
 from self_improve.runs.preflight import look
-from self_improve.runs.preparation import Prepared, Wanted, prepared
+from self_improve.runs.preparation import Prepared, RunRequest, prepared
 from self_improve.runs.progress import display
 from self_improve.runs.session import (
+    RunsOfOneTree,
     RunState,
     Session,
-    Side,
     Summary,
     claimed,
     ledger_for,
@@ -29,7 +29,9 @@ from self_improve.runs.stopping import Stopping
 OK, SOME_FAILED, BUDGET = 0, 1, 3
 
 
-async def execute(wanted: Wanted, until: Stopping | None, *, dry_run: bool, as_json: bool) -> int:
+async def execute(
+    wanted: RunRequest, until: Stopping | None, *, dry_run: bool, as_json: bool
+) -> int:
     """Run what is wanted, or only say what it would cost, and return the exit code.
 
     Raises:
@@ -56,12 +58,12 @@ async def execute(wanted: Wanted, until: Stopping | None, *, dry_run: bool, as_j
     return SOME_FAILED if any(_failed(run) for run in summary.all_runs) else OK
 
 
-def _states(wanted: Wanted, work: Prepared) -> list[RunState]:
+def _states(wanted: RunRequest, work: Prepared) -> list[RunState]:
     return [state_of(s, wanted.output, new=wanted.new) for s in work.specifications]
 
 
 async def _run(
-    wanted: Wanted,
+    wanted: RunRequest,
     work: Prepared,
     states: Sequence[RunState],
     gateway: Gateway,
@@ -77,13 +79,13 @@ async def _run(
         _expected(wanted, work, states), look(gateway, models.values())
     )
     if todo and not as_json:
-        _say(f"{work.step.name}: {expected.told()}")
+        _say(f"{work.step.name}: {expected.text()}")
     session = Session(gateway, display(quiet=as_json))
-    side = Side(wanted=wanted, work=work, states=states)
+    side = RunsOfOneTree(wanted=wanted, work=work, states=states)
     return await session.run([side], pinged, until)
 
 
-async def _expected(wanted: Wanted, work: Prepared, states: Sequence[RunState]) -> Estimate:
+async def _expected(wanted: RunRequest, work: Prepared, states: Sequence[RunState]) -> RunEstimate:
     """Return the estimate, unless it shows that there is nothing to measure.
 
     That the code of a step seems to call no model is a guess; that it did not is none.
@@ -97,7 +99,7 @@ async def _expected(wanted: Wanted, work: Prepared, states: Sequence[RunState]) 
     return expected
 
 
-def _tell_estimate(states: Sequence[RunState], expected: Estimate, *, as_json: bool) -> None:
+def _tell_estimate(states: Sequence[RunState], expected: RunEstimate, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(vars(expected)))
         return
@@ -106,7 +108,7 @@ def _tell_estimate(states: Sequence[RunState], expected: Estimate, *, as_json: b
         known = f"run {state.run.number}" if state.run is not None else "a new run"
         todo = "finished already" if state.is_finished else f"{len(state.jobs())} cells to run"
         print(f"{name}: {known}, {todo}")
-    print(expected.told())
+    print(expected.text())
     print("Nothing was sent.")
 
 

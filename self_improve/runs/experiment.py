@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from model_gateway.gateway import Gateway
 from model_gateway.ledger import Spend
 from prompt_lab.record import Run
-from self_improve.runs.estimate import Estimate, estimate
+from self_improve.runs.estimate import RunEstimate, estimate
 from self_improve.runs.preflight import look
-from self_improve.runs.preparation import Prepared, Wanted, prepared
+from self_improve.runs.preparation import Prepared, RunRequest, prepared
 from self_improve.runs.progress import Display
-from self_improve.runs.session import RunState, Session, Side, claimed, state_of
+from self_improve.runs.session import RunsOfOneTree, RunState, Session, claimed, state_of
 from self_improve.runs.stopping import Stopping
 
 
@@ -29,7 +29,7 @@ class Ran:
 class Experiment:
     """Code trees that are ready to run cells, by the names of their sides."""
 
-    def __init__(self, wanted: Mapping[str, Wanted], works: Mapping[str, Prepared]) -> None:
+    def __init__(self, wanted: Mapping[str, RunRequest], works: Mapping[str, Prepared]) -> None:
         self.wanted = wanted
         self.works = works
 
@@ -43,7 +43,7 @@ class Experiment:
             for name, work in self.works.items()
         }
 
-    async def expected(self) -> Mapping[str, Estimate]:
+    async def expected(self) -> Mapping[str, RunEstimate]:
         """Return what is left to run on each side will probably come to."""
         states = self.states()
         found = await asyncio.gather(
@@ -67,7 +67,7 @@ class Experiment:
             models = {m.name: m for state in left for m in state.specification.models}
             pinged: Mapping[str, Spend] = await look(gateway, models.values())
             sides = [
-                Side(wanted=self.wanted[name], work=work, states=states[name])
+                RunsOfOneTree(wanted=self.wanted[name], work=work, states=states[name])
                 for name, work in self.works.items()
             ]
             summary = await Session(gateway, display).run(sides, pinged, until)
@@ -81,7 +81,7 @@ class Experiment:
 
 
 @asynccontextmanager
-async def experiment(wanted: Mapping[str, Wanted]) -> AsyncIterator[Experiment]:
+async def experiment(wanted: Mapping[str, RunRequest]) -> AsyncIterator[Experiment]:
     """Start a zygote in the code tree of every side, all at once.
 
     Raises:

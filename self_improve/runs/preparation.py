@@ -27,7 +27,7 @@ from self_improve.runs.specification import RunSpecification, choose_step
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class RunRequest:
     """What the user asked the runner for, before anything was looked at.
 
     An empty `step` is the first one that is computed, for those who then go through several.
@@ -72,7 +72,7 @@ class Prepared:
 
 
 @asynccontextmanager
-async def prepared(wanted: Wanted) -> AsyncIterator[Prepared]:
+async def prepared(wanted: RunRequest) -> AsyncIterator[Prepared]:
     """Load the pipeline, and check step, surfaces, plans and their artifacts.
 
     Raises:

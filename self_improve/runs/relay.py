@@ -17,16 +17,16 @@ from self_improve.host import plans
 from self_improve.host.pipeline import Pipeline, StepFacts
 from self_improve.host.plans import BaselinePlan, PlanInputs
 from self_improve.runs import session
-from self_improve.runs.preparation import Prepared, Wanted
+from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
-from self_improve.runs.session import Session, Side
+from self_improve.runs.session import RunsOfOneTree, Session
 from self_improve.runs.specification import RunSpecification
 
 _WITHOUT_DOTS = shutil.ignore_patterns(".*")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Leg:
+class RelayRun:
     """One step on the way: how it went, by plan. None is a plan for which it ran well."""
 
     step: str
@@ -39,7 +39,7 @@ class Relayed:
     """The plans as the steps have left them, and how each step went."""
 
     plans: Mapping[str, Path]
-    legs: tuple[Leg, ...]
+    legs: tuple[RelayRun, ...]
     stopped: str | None
 
     def failures(self) -> list[str]:
@@ -80,7 +80,7 @@ class Relay:
         self,
         gateway: Gateway,
         work: Prepared,
-        wanted: Wanted,
+        wanted: RunRequest,
         *,
         output: Layout,
         folder: Path,
@@ -107,7 +107,7 @@ class Relay:
         """
         written = {name for step in steps for name in step.outputs}
         made = {name: self._copy(name, source, written) for name, source in sources.items()}
-        legs: list[Leg] = []
+        legs: list[RelayRun] = []
         stopped = None
         for level in nx.topological_generations(_graph(steps)):
             chosen = [step for step in steps if step.name in level]
@@ -121,14 +121,14 @@ class Relay:
 
     async def _level(
         self, model: Model, made: Mapping[str, Path], steps: Sequence[StepFacts]
-    ) -> tuple[list[Leg], str | None]:
+    ) -> tuple[list[RelayRun], str | None]:
         sides, absent = [], {}
         for step in steps:
             inputs, absent[step.name] = self._inputs(made, step)
             specification = self._specification(model, step, inputs)
             state = session.state_of(specification, self._wanted.output, new=False)
             sides.append(
-                Side(
+                RunsOfOneTree(
                     wanted=self._wanted, work=self._work, states=[state] if inputs else [],
                     must_ask=step.calls_model,
                 )
@@ -152,7 +152,7 @@ class Relay:
 
     def _leg(
         self, step: StepFacts, run: Run | None, absent: Mapping[str, str], made: Mapping[str, Path]
-    ) -> Leg:
+    ) -> RelayRun:
         failures = dict(absent)
         for (plan, repeat), row in (run.rows() if run is not None else {}).items():
             if row.get("error") is not None:
@@ -163,7 +163,7 @@ class Relay:
                 target = made[plan] / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(place / name, target)
-        return Leg(step=step.name, run=run, failures=failures)
+        return RelayRun(step=step.name, run=run, failures=failures)
 
     def _inputs(
         self, made: Mapping[str, Path], step: StepFacts

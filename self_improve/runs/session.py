@@ -22,10 +22,10 @@ from prompt_lab.record import ATTEMPTS, RESERVATIONS, Run
 from self_improve.errors import UsageError
 from self_improve.runs.evidence import finish, sent_by_now
 from self_improve.runs.matrix import Arm, Job, Matrix, Tally
-from self_improve.runs.preparation import Prepared, Wanted
+from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
 from self_improve.runs.specification import RunSpecification
-from self_improve.runs.stopping import Stand, Stopping
+from self_improve.runs.stopping import LookResult, Stopping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,13 +84,13 @@ class Summary:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Side:
+class RunsOfOneTree:
     """The runs of one code tree and candidate: what was asked for, and what is there already.
 
     `must_ask` is False for steps that only assemble text: their cells need not ask a model.
     """
 
-    wanted: Wanted
+    wanted: RunRequest
     work: Prepared
     states: Sequence[RunState]
     must_ask: bool = True
@@ -105,7 +105,7 @@ class Session:
 
     async def run(
         self,
-        sides: Sequence[Side],
+        sides: Sequence[RunsOfOneTree],
         pinged: Mapping[str, Spend],
         until: Stopping | None = None,
     ) -> Summary:
@@ -140,7 +140,7 @@ class Session:
                 for (number, arm), (_, state) in zip(arms, todo, strict=True)
                 for plan, repeat in state.jobs()
             ]
-            stands: Mapping[int, Stand] = {}
+            stands: Mapping[int, LookResult] = {}
             self._display.begin(len(jobs))
             matrix = Matrix(
                 self._gateway, self._display, seconds=first.seconds, workers=first.workers,
@@ -171,12 +171,12 @@ class Session:
 
 
 async def _in_looks(
-    sides: Sequence[Side],
+    sides: Sequence[RunsOfOneTree],
     arms: Sequence[tuple[int, Arm]],
     jobs: Sequence[tuple[int, Job]],
     matrix: Matrix,
     until: Stopping,
-) -> Mapping[int, Stand]:
+) -> Mapping[int, LookResult]:
     """Run the cells group by group, until every side is settled; return where they stand.
 
     A side that is judged against nothing goes on as long as any other does. Looks are taken of
@@ -194,7 +194,7 @@ async def _in_looks(
         for state in side.states
         for plan, repeat in state.cells()
     }
-    stands: Mapping[int, Stand] = {}
+    stands: Mapping[int, LookResult] = {}
     for number, group in enumerate(until.groups(cells), start=1):
         keys = set(group)
         settled = {side for side, stand in stands.items() if stand.settled}
@@ -212,12 +212,14 @@ async def _in_looks(
 
 def _look(
     until: Stopping, number: int, paths: Sequence[Sequence[Path]], arms: Sequence[Arm]
-) -> Mapping[int, Stand]:
+) -> Mapping[int, LookResult]:
     return until.look(number, paths, {arm.writer.run.path: sent_by_now(arm) for arm in arms})
 
 
 @asynccontextmanager
-async def _arm(side: Side, state: RunState, pinged: Mapping[str, Spend]) -> AsyncIterator[Arm]:
+async def _arm(
+    side: RunsOfOneTree, state: RunState, pinged: Mapping[str, Spend]
+) -> AsyncIterator[Arm]:
     specification, output = state.specification, side.wanted.output
     if state.run is None:
         meta = specification.meta(optimizer=side.work.optimizer, workers=side.wanted.workers)
@@ -252,7 +254,7 @@ async def _arm(side: Side, state: RunState, pinged: Mapping[str, Spend]) -> Asyn
 
 
 @contextlib.contextmanager
-def claimed(wanted: Wanted, specifications: Sequence[RunSpecification]) -> Any:
+def claimed(wanted: RunRequest, specifications: Sequence[RunSpecification]) -> Any:
     """Hold the claims of all runs of a command, always in the same order."""
     with contextlib.ExitStack() as stack:
         for digest in sorted({s.digest for s in specifications}):
@@ -260,7 +262,7 @@ def claimed(wanted: Wanted, specifications: Sequence[RunSpecification]) -> Any:
         yield
 
 
-def ledger_for(wanted: Wanted, states: Sequence[RunState]) -> Ledger:
+def ledger_for(wanted: RunRequest, states: Sequence[RunState]) -> Ledger:
     """Return the ledger of a command: its caps hold over all sessions of the same runs.
 
     Raises:

@@ -15,7 +15,7 @@ UnderWay = Mapping[Path, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stand:
+class LookResult:
     """What a look has come to: whether a side needs no more cells, and facts for its record."""
 
     settled: bool
@@ -33,6 +33,8 @@ class Stopping(Protocol):
         """Return the cells in the order in which they are run, with a look after each group."""
         ...
 
-    def look(self, number: int, sides: Sequence[Paths], under_way: UnderWay) -> Mapping[int, Stand]:
+    def look(
+        self, number: int, sides: Sequence[Paths], under_way: UnderWay
+    ) -> Mapping[int, LookResult]:
         """Return where each judged side stands when the first `number` groups have been run."""
         ...

@@ -22,17 +22,17 @@ from self_improve.measures.metric import PairMetric
 from self_improve.measures.open_cell import OpenCell, measured_by, opened
 from self_improve.records import run_reading
 from self_improve.records.run_reading import Refusal
-from self_improve.runs.preparation import Prepared, Wanted
+from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
-from self_improve.runs.session import RunState, Session, Side, claimed, state_of
+from self_improve.runs.session import RunsOfOneTree, RunState, Session, claimed, state_of
 from self_improve.runs.specification import RunSpecification
 from self_improve.search.search import Cell
-from self_improve.search.trial import Case, Flaw, Outcome, SearchOver, Texts
+from self_improve.search.trial import Case, CellOutcome, Flaw, SearchOver, Texts
 
 _FLAWS_A_METRIC = 3
 _LONGEST_PLAN = 6000
 
-Place = tuple[str, str, int]
+CellFolder = tuple[str, str, int]
 """A proposal's id, a model and a repeat: what one run of a search holds."""
 
 
@@ -52,7 +52,7 @@ class HostCells:
         self,
         gateway: Gateway,
         work: Prepared,
-        wanted: Wanted,
+        wanted: RunRequest,
         rubric: Rubric,
         display: Display,
         *,
@@ -68,7 +68,7 @@ class HostCells:
         self._measurer = Measurer(rubric, baselines=baselines)
         self._models: Mapping[str, Model] = {m.name: m for m in wanted.models}
 
-    async def __call__(self, cells: Sequence[Cell]) -> list[Outcome]:
+    async def __call__(self, cells: Sequence[Cell]) -> list[CellOutcome]:
         """Run and measure cells; the outcomes come in their order.
 
         Raises:
@@ -79,27 +79,27 @@ class HostCells:
         specifications = [group.specification for group in groups.values()]
         with claimed(self._wanted, specifications):
             states = [self._state(one) for one in specifications]
-            side = Side(wanted=self._wanted, work=self._work, states=states)
+            side = RunsOfOneTree(wanted=self._wanted, work=self._work, states=states)
             summary = await Session(self._gateway, self._display).run([side], {})
         if summary.tally.budget:
             raise SearchOver(f"{summary.over} was reached")
-        found: dict[tuple[str, str], Outcome] = {}
+        found: dict[tuple[str, str], CellOutcome] = {}
         for (proposal, _, _), group in groups.items():
             run = self._state(group.specification).run
             if run is not None:
                 for case, outcome in self._outcomes(run, group.cases):
                     found[proposal, case.id] = outcome
         return [
-            found.get((p.id, c.id)) or Outcome(case=c, score=None, failure="it was not run")
+            found.get((p.id, c.id)) or CellOutcome(case=c, score=None, failure="it was not run")
             for p, c in cells
         ]
 
     def _state(self, specification: RunSpecification) -> RunState:
         return state_of(specification, self._wanted.output, new=False)
 
-    def _groups(self, cells: Sequence[Cell]) -> dict[Place, _Group]:
+    def _groups(self, cells: Sequence[Cell]) -> dict[CellFolder, _Group]:
         texts = {p.id: self._changed(p.texts) for p, _ in cells}
-        cases: dict[Place, list[Case]] = {}
+        cases: dict[CellFolder, list[Case]] = {}
         for proposal, case in cells:
             cases.setdefault((proposal.id, case.model, case.repeat), []).append(case)
         return {
@@ -113,7 +113,7 @@ class HostCells:
         return {s: text for s, text in texts.items() if text != self._baseline[s]}
 
     def _specification(
-        self, texts: Mapping[str, str], place: Place, cases: Sequence[Case]
+        self, texts: Mapping[str, str], place: CellFolder, cases: Sequence[Case]
     ) -> RunSpecification:
         _, model, repeat = place
         like = self._work.specifications[0]
@@ -126,7 +126,7 @@ class HostCells:
             inputs={case.plan: like.inputs[case.plan] for case in cases},
         )
 
-    def _outcomes(self, run: Run, cases: Sequence[Case]) -> Iterator[tuple[Case, Outcome]]:
+    def _outcomes(self, run: Run, cases: Sequence[Case]) -> Iterator[tuple[Case, CellOutcome]]:
         measured = {cell.plan: cell for cell in self._measurer.run(run.path).cells}
         read = {cell.plan: cell for cell in run_reading.read(run.path, self._rubric).cells}
         rows = run.rows()
@@ -145,7 +145,7 @@ def outcome_of(
     rubric: Rubric,
     *,
     error: str | None = None,
-) -> Outcome:
+) -> CellOutcome:
     """Return an outcome with the spans that made the numbers, as far as they can be shown.
 
     `error` is what the record says of a cell that failed.
@@ -153,12 +153,12 @@ def outcome_of(
     score = fitness(cell, rubric)
     if score is None:
         told = error or cell.failure_kind or "no items"
-        return Outcome(case=case, score=None, failure=str(told).splitlines()[0])
+        return CellOutcome(case=case, score=None, failure=str(told).splitlines()[0])
     try:
         content = opened(read)
     except Refusal as refusal:
-        return Outcome(case=case, score=None, failure=refusal.kind)
-    return Outcome(
+        return CellOutcome(case=case, score=None, failure=refusal.kind)
+    return CellOutcome(
         case=case, score=score, flaws=LateFlaws(content, cell, rubric),
         plan=content.content.input[:_LONGEST_PLAN], output=list(content.content.clean),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from model_gateway.call import Call, R
 from model_gateway.material import block, json_block
 from self_improve import prompts
-from self_improve.search.trial import Outcome, Proposal, Trial
+from self_improve.search.trial import CellOutcome, Proposal, Trial
 
 MOST_FLAWS = 24
 _A_METRIC = 4
@@ -61,7 +61,7 @@ def aims(trial: Trial) -> str:
     return "\n\n".join([block("instructions", trial.instructions), block("constraints", wishes)])
 
 
-def feedback(outcomes: Iterable[Outcome], notes: Iterable[str] = ()) -> str:
+def feedback(outcomes: Iterable[CellOutcome], notes: Iterable[str] = ()) -> str:
     """Return the faults of some outcomes, spread over metrics, as JSON in a block.
 
     Failed cells are told with their reason. `notes` are what a proposer said of the faults.
@@ -115,7 +115,7 @@ def admitted(
     )  # fmt: skip
 
 
-def pair(outcome: Outcome, longest: int) -> dict[str, Any]:
+def pair(outcome: CellOutcome, longest: int) -> dict[str, Any]:
     """Return what the step was given and wrote in one case, each cut to `longest` characters."""
     return {"plan": outcome.plan[:longest], "output": plainly(outcome.output)[:longest]}
 
@@ -136,7 +136,7 @@ def _first(value: Any, count: int) -> Any:
     return value
 
 
-def good(outcomes: Iterable[Outcome]) -> list[Outcome]:
+def good(outcomes: Iterable[CellOutcome]) -> list[CellOutcome]:
     """Return the better half of some outcomes, the best first; those worth nothing are none.
 
     It is counted from what was reached, since a step that needs a search seldom does well.
@@ -145,14 +145,14 @@ def good(outcomes: Iterable[Outcome]) -> list[Outcome]:
     return [outcome for outcome in order[: (len(order) + 1) // 2] if outcome.score]
 
 
-def demonstrations(outcomes: Iterable[Outcome]) -> list[str]:
+def demonstrations(outcomes: Iterable[CellOutcome]) -> list[str]:
     """Return single texts that the step wrote in the better half of some cases, each in a line."""
     least, most = _DEMONSTRATION
     lines = [" ".join(text.split()) for one in good(outcomes) for text in leaves(one.output)]
     return [line for line in dict.fromkeys(lines) if least <= len(line) <= most]
 
 
-def demonstrated(pairs: Iterable[Outcome], longest: int) -> str:
+def demonstrated(pairs: Iterable[CellOutcome], longest: int) -> str:
     """Return what the step was given and wrote in some cases, pair by pair, to infer from."""
     return "\n\n".join(
         text

@@ -19,8 +19,8 @@ from self_improve.search.admission import Admission, Refused
 from self_improve.search.trial import (
     JUDGE,
     Case,
+    CellOutcome,
     Generator,
-    Outcome,
     Proposal,
     Scored,
     SearchOver,
@@ -28,7 +28,7 @@ from self_improve.search.trial import (
 )
 
 Cell = tuple[Proposal, Case]
-Measure = Callable[[Sequence[Cell]], Awaitable[Sequence[Outcome]]]
+Measure = Callable[[Sequence[Cell]], Awaitable[Sequence[CellOutcome]]]
 """Runs cells and returns their outcomes in the same order."""
 Log = Callable[[dict[str, Any]], None]
 
@@ -39,7 +39,7 @@ _ROOM = 3000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class SearchRequest:
     """What a search is about; see `Trial` for the fields.
 
     `cells` bounds the step calls, counted in cells; the proposer's calls are bounded by the
@@ -67,7 +67,7 @@ class Setting:
 
 
 @dataclass(kw_only=True)
-class Found:
+class SearchResult:
     """What came of a search. `stopped` says why it ended; `trace` is the best score by cells."""
 
     generator: str
@@ -83,7 +83,7 @@ class Found:
 class Search:
     """The driver's side of one search: a `Trial` for a generator."""
 
-    setting: Setting
+    setting: SearchRequest
     measure: Measure
     counsel: Counsel
     log: Log = field(default=lambda _: None)
@@ -110,7 +110,7 @@ class Search:
             material=setting.material,
         )
         self._proposals = {self.baseline.id: self.baseline}
-        self._outcomes: defaultdict[str, dict[str, Outcome]] = defaultdict(dict)
+        self._outcomes: defaultdict[str, dict[str, CellOutcome]] = defaultdict(dict)
         self._cells = self._asked = self._refused = 0
         self._all_failed = True
         self._trace: list[tuple[int, float]] = []
@@ -213,7 +213,7 @@ class Search:
         """Write a line into the log of the search."""
         self.log({"event": "note", "text": text})
 
-    async def run(self, generator: Generator) -> Found:
+    async def run(self, generator: Generator) -> SearchResult:
         """Let `generator` search until it is over, and return all that was found.
 
         The baseline is scored on all cases first, because everything is compared with it.
@@ -232,7 +232,7 @@ class Search:
                 "admitted": len(self._proposals) - 1, "baseline": base, "best": best,
             }
         )  # fmt: skip
-        return Found(
+        return SearchResult(
             generator=generator.name,
             scored=tuple(self.known(p) for p in self._proposals.values()),
             cells=self._cells,
@@ -276,7 +276,7 @@ class Search:
             self._trace.append((self._cells, best))
 
 
-def best_of(found: Found, cases: Sequence[Case]) -> Scored | None:
+def best_of(found: SearchResult, cases: Sequence[Case]) -> Scored | None:
     """Return the best proposal that was scored on all of `cases`; of equals, the shorter text."""
     whole = [(s.on(cases), -s.proposal.size, s) for s in found.scored]
     scored = [(score, size, s) for score, size, s in whole if score is not None]

@@ -65,7 +65,7 @@ class Flaw:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class CellOutcome:
     """One scored cell: `score` from 0 to 1, higher is better; None if the cell failed.
 
     `plan` is the input text, `output` what the step wrote, as JSON values.
@@ -84,7 +84,7 @@ class Scored:
     """A proposal and how it did on the cases it was tried on."""
 
     proposal: Proposal
-    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    outcomes: Mapping[str, CellOutcome] = field(default_factory=dict)
 
     @property
     def score(self) -> float | None:
@@ -100,7 +100,7 @@ class Scored:
             return None
         return sum((o.score or 0.0) for o in found if o is not None) / len(found)
 
-    def worst(self, count: int) -> list[Outcome]:
+    def worst(self, count: int) -> list[CellOutcome]:
         """Return the worst outcomes, failed ones first."""
         order = sorted(self.outcomes.values(), key=lambda o: (o.score is not None, o.score or 0.0))
         return order[:count]

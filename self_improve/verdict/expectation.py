@@ -34,7 +34,7 @@ class Expectation:
     plans: tuple[str, ...] = ()
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """The expectation as it is written on a command line."""
         scope = [*(f"model={m}" for m in self.models), *(f"plan={p}" for p in self.plans)]
         return ":".join((self.metric, self.direction, *scope))
@@ -106,7 +106,7 @@ def check_scope(
         UsageError: names such models and plans, and those that there are.
     """
     problems = [
-        f"{one.told}: no pair of cells is of {kind} {name!r}. There are: {', '.join(sorted(known))}"
+        f"{one.text}: no pair of cells is of {kind} {name!r}. There are: {', '.join(sorted(known))}"
         for one in expectations
         for kind, named, known in (("model", one.models, models), ("plan", one.plans, plans))
         for name in named

@@ -11,13 +11,13 @@ import numpy as np
 from self_improve.verdict.expectation import Expectation, scales, scope_of
 from self_improve.verdict.statistics import intervals
 from self_improve.verdict.statistics.sample_size import pairs_needed, visible
-from self_improve.verdict.terms import FEW, Rows, Seen
+from self_improve.verdict.terms import FEW, PermutedLook, Rows
 
 _FEW_PAIRS = 8
 """With fewer pairs the flips are so few that widening them would let nothing be shown at all."""
 
 
-class Met(StrEnum):
+class Fulfilment(StrEnum):
     """What came of a declared expectation."""
 
     met = "met"
@@ -26,7 +26,7 @@ class Met(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Declared:
+class ExpectationOutcome:
     """How a declared expectation came out; numbers count the expected direction as positive.
 
     `change` and `visible` are in the measure's unit: what happened, and what so many pairs show in
@@ -34,7 +34,7 @@ class Declared:
     """
 
     told: str
-    outcome: Met
+    outcome: Fulfilment
     pairs: int
     change: float | None = None
     p: float | None = None
@@ -42,16 +42,16 @@ class Declared:
     needed: int | None = None
 
 
-def declared(seen: Seen, rows: Rows) -> tuple[Declared, ...]:
+def outcomes_of(seen: PermutedLook, rows: Rows) -> tuple[ExpectationOutcome, ...]:
     """Return how each declared expectation comes out at this look."""
     return tuple(_tested(expectation, seen, rows) for expectation in seen.terms.expectations)
 
 
-def _tested(expectation: Expectation, seen: Seen, rows: Rows) -> Declared:
-    terms, told = seen.terms, expectation.told
+def _tested(expectation: Expectation, seen: PermutedLook, rows: Rows) -> ExpectationOutcome:
+    terms, told = seen.terms, expectation.text
     numbers, changes = scope_of(expectation, seen.pairs)
     if not numbers:
-        return Declared(told=told, outcome=Met.unmet, pairs=0)
+        return ExpectationOutcome(told=told, outcome=Fulfilment.unmet, pairs=0)
     sums = seen.flips([seen.pairs[n] for n in numbers]).sums(np.array(changes)[:, None])[0]
     # Several expectations share the error (C. E. Bonferroni, 1936).
     limit = seen.limit(FEW / len(terms.expectations))
@@ -62,15 +62,15 @@ def _tested(expectation: Expectation, seen: Seen, rows: Rows) -> Declared:
         for name, sign in (("met", 1), ("contradicted", -1))
     )
     change, least = math.fsum(changes) / len(changes), scales(terms.rubric)[expectation.metric]
-    outcome = Met.unmet
+    outcome = Fulfilment.unmet
     if there.fires and change >= least:
-        outcome = Met.met
+        outcome = Fulfilment.met
     elif back.fires and -change >= least:
-        outcome = Met.contradicted
+        outcome = Fulfilment.contradicted
     error = intervals.standard_error(changes)
     deviation = 0.0 if error is None else error * math.sqrt(len(changes)) * drift
     needed = pairs_needed(least, deviation, alpha=FEW) if deviation else None
-    return Declared(
+    return ExpectationOutcome(
         told=told, outcome=outcome, pairs=len(changes), change=change, p=there.p,
         visible=visible(len(changes), deviation, alpha=FEW) if deviation else None,
         needed=None if needed is None else max(needed, 5),

@@ -12,7 +12,7 @@ from rubrics.rubric import Constraint
 from self_improve.verdict.pairing import Pair
 from self_improve.verdict.statistics import exact, intervals
 from self_improve.verdict.statistics.flips import Bools, Floats
-from self_improve.verdict.terms import FEW, Rows, Seen
+from self_improve.verdict.terms import FEW, PermutedLook, Rows
 
 Nets = NDArray[np.intp]
 
@@ -47,12 +47,12 @@ class Losses:
     p: float | None
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """The counts in words."""
         return f"{self.before} of {self.pairs} cells succeeded before, {self.after} after"
 
 
-def losses(seen: Seen) -> Losses:
+def losses(seen: PermutedLook) -> Losses:
     """Return the counts of a look; cells that failed for outside reasons are left out."""
     pairs = _fair(seen)
     went = [_went(pair) for pair in pairs]
@@ -70,7 +70,7 @@ def losses(seen: Seen) -> Losses:
     )
 
 
-def gates(seen: Seen, rows: Rows) -> tuple[Gate, ...]:
+def gates(seen: PermutedLook, rows: Rows) -> tuple[Gate, ...]:
     """Return how every gate of the rubric came out at this look."""
     rubric = seen.terms.rubric
     found = list(_lost_cells(seen, rows))
@@ -83,7 +83,7 @@ def gates(seen: Seen, rows: Rows) -> tuple[Gate, ...]:
     return tuple(found)
 
 
-def _lost_cells(seen: Seen, rows: Rows) -> Sequence[Gate]:
+def _lost_cells(seen: PermutedLook, rows: Rows) -> Sequence[Gate]:
     """Test whether success, or most items of cells that succeeded, were lost."""
     rubric, noise, pairs = seen.terms.rubric, seen.terms.noise, _fair(seen)
     went = np.array([_went(pair) for pair in pairs], dtype=np.float64)
@@ -133,7 +133,7 @@ def _beyond_noise(nets: Nets, groups: Floats, rates: Floats) -> Bools:
     return found
 
 
-def _worst(seen: Seen, rows: Rows) -> list[Gate]:
+def _worst(seen: PermutedLook, rows: Rows) -> list[Gate]:
     """Test whether any model or plan fell further than it may; the furthest is tested for all."""
     allowed = seen.terms.rubric.gates
     drops = {"model": allowed.model_drop, "plan": allowed.plan_drop}
@@ -169,7 +169,7 @@ def _worst(seen: Seen, rows: Rows) -> list[Gate]:
     ]  # fmt: skip
 
 
-def _constraint(seen: Seen, rows: Rows, constraint: Constraint) -> Gate:
+def _constraint(seen: PermutedLook, rows: Rows, constraint: Constraint) -> Gate:
     """Test whether a wish that held before, or held better, is now broken.
 
     A wish that is not met keeps a KEEP back in any case.
@@ -215,7 +215,7 @@ def _chance(fall: Floats) -> float:
                  / len(fall))  # fmt: skip
 
 
-def _fair(seen: Seen) -> list[Pair]:
+def _fair(seen: PermutedLook) -> list[Pair]:
     return [pair for pair in seen.pairs if not pair.is_outside]
 
 
@@ -224,7 +224,7 @@ def _went(pair: Pair) -> int:
     return int(pair.before.succeeded) - int(pair.after.succeeded)
 
 
-def _shrank(pair: Pair, seen: Seen) -> int:
+def _shrank(pair: Pair, seen: PermutedLook) -> int:
     """Return 1 if most items were lost between two successes, -1 the other way round."""
     old, new = pair.before.items, pair.after.items
     if not pair.succeeded or old is None or new is None:

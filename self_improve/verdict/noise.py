@@ -161,7 +161,7 @@ def flipping(hits: Mapping[str, Sequence[bool]]) -> dict[str, Flipping]:
     return {model: Flipping(flips=sum(own), pairs=len(own)) for model, own in sorted(hits.items())}
 
 
-def told(noise: Noise) -> list[str]:
+def text(noise: Noise) -> list[str]:
     """Return the noise as lines for people."""
     batches = "batch" if noise.batches == 1 else "batches"
     lines = [f"{noise.step}: {noise.pairs} pairs of cells in {noise.batches} {batches}"]

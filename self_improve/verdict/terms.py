@@ -58,7 +58,7 @@ class Look:
     share: float = 1.0
 
 
-class Seen:
+class PermutedLook:
     """A look with the flips of its pairs."""
 
     def __init__(self, look: Look, terms: Terms, every: Flips, places: dict[CellKey, int]) -> None:
@@ -108,7 +108,7 @@ class Rows:
         return sum(row.spent for name, row in self._rows.items() if name.startswith(prefix))
 
 
-def seen(looks: Sequence[Look], terms: Terms) -> list[Seen]:
+def permuted(looks: Sequence[Look], terms: Terms) -> list[PermutedLook]:
     """Return the looks with flips that are the same for a pair in all of them."""
     places: dict[CellKey, int] = {}
     for look in looks:
@@ -119,4 +119,4 @@ def seen(looks: Sequence[Look], terms: Terms) -> list[Seen]:
     else:
         # Drawn, so that what was decided at a look stays the same when more cells have come.
         every = flips.drawn(len(places), seed=terms.seed, count=terms.flips)
-    return [Seen(look, terms, every, places) for look in looks]
+    return [PermutedLook(look, terms, every, places) for look in looks]

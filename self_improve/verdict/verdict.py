@@ -11,11 +11,11 @@ import numpy as np
 
 from self_improve.verdict import effects, gates
 from self_improve.verdict.effects import Composite, Effect
-from self_improve.verdict.expectation_outcomes import Declared, Met, declared
+from self_improve.verdict.expectation_outcomes import ExpectationOutcome, Fulfilment, outcomes_of
 from self_improve.verdict.gates import Gate, Losses
 from self_improve.verdict.outlook import further_cells, is_futile
 from self_improve.verdict.pairing import Pairing
-from self_improve.verdict.terms import ERROR, LEAST, Look, Rows, Seen, Terms, seen
+from self_improve.verdict.terms import ERROR, LEAST, Look, PermutedLook, Rows, Terms, permuted
 
 SCHEMA_VERSION = 1
 PLANS = 5
@@ -50,7 +50,7 @@ class Verdict:
     losses: Losses
     composite: Composite
     effects: tuple[Effect, ...]
-    expectations: tuple[Declared, ...]
+    expectations: tuple[ExpectationOutcome, ...]
     models: tuple[str, ...]
     plans: tuple[str, ...]
     pairs: int
@@ -66,7 +66,7 @@ class Verdict:
     flips: int
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """The verdict in words; what simulated models did is always labelled so."""
         return f"SIMULATED {self.word}" if self.evidence == "simulated" else str(self.word)
 
@@ -82,7 +82,7 @@ class Verdict:
 
     def to_row(self) -> dict[str, Any]:
         """Return plain JSON values in a stable form; what is not known is None."""
-        row = {"schema_version": SCHEMA_VERSION, "verdict": self.told, **asdict(self)}
+        row = {"schema_version": SCHEMA_VERSION, "verdict": self.summary, **asdict(self)}
         row["word"] = str(self.word)
         return row
 
@@ -121,7 +121,7 @@ def _last(looks: Sequence[Look], terms: Terms) -> tuple[int, _Judgement]:
     """Return the look that decides, or the last one."""
     if not looks:
         raise ValueError("A decision needs at least one look.")
-    taken = seen(looks, terms)
+    taken = permuted(looks, terms)
     rows = Rows(taken[0].count)
     number = 1
     judgement = _Judgement(taken[0], rows)
@@ -134,14 +134,14 @@ def _last(looks: Sequence[Look], terms: Terms) -> tuple[int, _Judgement]:
 class _Judgement:
     """The tests of one look, and what they come to."""
 
-    def __init__(self, seen: Seen, rows: Rows) -> None:
+    def __init__(self, seen: PermutedLook, rows: Rows) -> None:
         self._seen = seen
         self._terms = seen.terms
         self._minimal = seen.terms.rubric.minimal_effect
         self._flips = seen.flips(seen.gains.pairs)
         self._composite = effects.composite(seen.gains, self._flips, seen.terms.drift)
         self._gates = gates.gates(seen, rows)
-        self._declared = declared(seen, rows)
+        self._declared = outcomes_of(seen, rows)
         self._harm = self._moved(rows, -1, max(ERROR - rows.spent("gate "), LEAST))
         self._good = self._moved(rows, 1, LEAST if self._declared else ERROR)
         self.word, self._reasons = self._word()
@@ -190,10 +190,16 @@ class _Judgement:
             return Word.reject, tuple(failed)
         good = [f"the composite rose by {effect:.2f}, beyond chance"] if self._good is True else []
         if self._does_no_harm():
-            good += [f"expected and met: {d.told}" for d in self._declared if d.outcome is Met.met]
+            good += [
+                f"expected and met: {d.told}" for d in self._declared if d.outcome is Fulfilment.met
+            ]
         held = [f"held back by {gate.name}: {gate.told}" for gate in self._gates if gate.blocks]
-        held += [f"contradicted: {d.told}" for d in self._declared if d.outcome is Met.contradicted]
-        unmet = [f"unmet: {d.told}" for d in self._declared if d.outcome is Met.unmet]
+        held += [
+            f"contradicted: {d.told}"
+            for d in self._declared
+            if d.outcome is Fulfilment.contradicted
+        ]
+        unmet = [f"unmet: {d.told}" for d in self._declared if d.outcome is Fulfilment.unmet]
         if good and not held:
             return Word.keep, (*good, *unmet)
         return Word.inconclusive, (*(good or self._open()), *held, *unmet)

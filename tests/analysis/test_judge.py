@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from analysis.judge import Judged, Pair, judge
+from analysis.judge import Pair, Preferences, judge
 from model_gateway import config
 from model_gateway.call import Call, Failure, FailureKind, R, Reply
 from model_gateway.config import Model
@@ -45,7 +45,7 @@ def marks(a: int, b: int) -> dict[str, Any]:
     return {"marks": [{"score_a": a, "score_b": b, "winner": winner, "reason": "r"}] * 2}
 
 
-def judged(answer: Callable[[str, str], Any], pairs: int = 8) -> Judged:
+def judged(answer: Callable[[str, str], Any], pairs: int = 8) -> Preferences:
     """Judge pairs of "old" before and "new" after."""
     made = [Pair(key=(f"p{n}", "m", 0), plan="P.", before="old", after="new") for n in range(pairs)]
     model = config.load().find("sim-judge")
@@ -100,7 +100,7 @@ def test_reply_with_too_few_marks_is_no_opinion() -> None:
 def test_simulated_judge_sees_planted_faults(tmp_path: Path) -> None:
     """Through the gateway, placeholders and repeated texts lose against whole ones."""
 
-    async def session() -> Judged:
+    async def session() -> Preferences:
         pairs = [
             Pair(key=(f"p{n}", "m", 0), plan="A lock.", before=BAD, after=GOOD) for n in range(8)
         ]

@@ -9,9 +9,9 @@ import pytest
 
 from analysis import prepare_iteration, run_insight
 from self_improve.forge.local import LocalForge
-from tests.self_improve.iteration.conftest import GOOD, STEP, Ground, ground, lab_template
+from tests.self_improve.iteration.conftest import GOOD, STEP, Ground, context, lab_template
 
-__all__ = ["ground", "lab_template"]
+__all__ = ["context", "lab_template"]
 
 Make = Callable[[str], Ground]
 REWORDED = GOOD.replace("You advise people", "You counsel people", 1)
@@ -24,10 +24,10 @@ def prepare(made: Ground, *words: str) -> int:
 
 
 def test_facts_of_a_pull_request_are_written_once(
-    ground: Make, capsys: pytest.CaptureFixture[str]
+    context: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its runs are found by their commits; the agents go on from there; a second run finds them."""
-    made = ground(GOOD)
+    made = context(GOOD)
     skip = ("--skip-downstream", "--skip-spot-check", "--analyse", "never")
     made.run(REWORDED, "--rationale", "Plainer", *skip, models="sim-strong")
     assert prepare(made) == 0
@@ -72,10 +72,10 @@ def test_facts_of_a_pull_request_are_written_once(
 
 
 def test_pull_request_that_is_not_there_ends_with_2(
-    ground: Make, capsys: pytest.CaptureFixture[str]
+    context: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """So does a step without a rubric."""
-    made = ground(GOOD)
+    made = context(GOOD)
     assert prepare(made) == 2
     assert "error: " in capsys.readouterr().err
     assert prepare(made, "--step", "no_such_step") == 2

@@ -14,9 +14,9 @@ from self_improve.iteration.command_line import main
 from tests.forge.conftest import CHECK
 from tests.forge.harness import git
 from tests.forge.server import TOKEN, Repo, Server
-from tests.self_improve.iteration.conftest import GOOD, WEAK, Ground, ground, lab_template
+from tests.self_improve.iteration.conftest import GOOD, WEAK, Ground, context, lab_template
 
-__all__ = ["ground", "lab_template"]
+__all__ = ["context", "lab_template"]
 
 NAME = "owner/pipeline"
 FAST = ("--skip-downstream", "--skip-spot-check")
@@ -29,13 +29,13 @@ needs_time = pytest.mark.skipif(not os.environ.get(CHECK), reason="only in `make
 def on_github(
     tmp_path: Path,
     server: Server,
-    ground: Callable[[str], Ground],
+    context: Callable[[str], Ground],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[str], Ground]:
     """Return what makes the ground for a pipeline whose remote is on GitHub."""
 
     def make(prompt: str) -> Ground:
-        found = ground(prompt)
+        found = context(prompt)
         bare = tmp_path / "remote.git"
         git(tmp_path, "clone", "-q", "--bare", str(found.code), str(bare))
         git(bare, "config", "http.receivepack", "true")
@@ -59,9 +59,9 @@ def test_better_prompt_is_open_and_not_merged(
     on_github: Callable[[str], Ground], server: Server
 ) -> None:
     """YES of simulated models is told on the pull request, and is no success."""
-    ground = on_github(WEAK)
+    context = on_github(WEAK)
     before = git(server.repos[NAME].bare, "rev-parse", "main")
-    assert ground.run(GOOD, "--forge", "github", "--merge-on-yes") == 0
+    assert context.run(GOOD, "--forge", "github", "--merge-on-yes") == 0
     forge = GitHubForge.from_environment(NAME)
     pull = forge.pull(1)
     assert pull.state is PullState.open

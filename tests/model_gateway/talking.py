@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_gateway.attempts import Judge, Offer, Outcome, Question, Verdict, converse
+from model_gateway.attempts import CallOutcome, Judge, Offer, Question, Verdict, converse
 from model_gateway.config import Model
 from model_gateway.exchange import Asker
 from model_gateway.gateway import Gateway
@@ -45,7 +45,7 @@ async def talk(
     ledger: Ledger | None = None,
     key_variables: tuple[str, ...] = (),
     **question: Any,
-) -> Outcome:
+) -> CallOutcome:
     """Put one call to `provider`, or to one of several by the models' names."""
 
     def build(model: Model) -> Provider:

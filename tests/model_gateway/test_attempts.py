@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_gateway.attempts import Offer, Outcome, Verdict
+from model_gateway.attempts import CallOutcome, Offer, Verdict
 from model_gateway.call import Failure, FailureKind
 from model_gateway.exchange import Asker
 from model_gateway.journal import FileJournal, read_attempts
@@ -28,7 +28,7 @@ def fault(kind: FailureKind, **changes: Any) -> ProviderError:
     return ProviderError(kind, f"it was {kind}", **changes)
 
 
-def run(provider: Any, asker: Asker, **how: Any) -> Outcome:
+def run(provider: Any, asker: Asker, **how: Any) -> CallOutcome:
     """Put one call on the jumping clock."""
     return virtual_time.run(talk(provider, asker, **how))
 
@@ -75,7 +75,7 @@ def test_whatever_goes_wrong_the_bounds_hold(
         journal=FileJournal(path), observer=heard,
     )  # fmt: skip
 
-    async def scenario() -> tuple[Outcome, float]:
+    async def scenario() -> tuple[CallOutcome, float]:
         outcome = await talk(dict(providers), asker, ledger=ledger)
         return outcome, virtual_time.now()
 
@@ -163,7 +163,7 @@ def test_wait_that_the_deadline_forbids_ends_the_call_at_once(make_asker: MakeAs
     provider = Clocked(fault(K.rate_limit, retry_after=300.0), GOOD)
     asker = make_asker(a_model(deadline_seconds=300))
 
-    async def scenario() -> tuple[Outcome, float]:
+    async def scenario() -> tuple[CallOutcome, float]:
         return await talk(provider, asker), virtual_time.now()
 
     outcome, seconds = virtual_time.run(scenario())
@@ -196,7 +196,7 @@ def test_deadline_cuts_the_attempt_that_is_under_way(make_asker: MakeAsker) -> N
     model = a_model(max_attempts=9, attempt_seconds=4, deadline_seconds=10)
     asker = make_asker(model)
 
-    async def scenario() -> tuple[Outcome, float]:
+    async def scenario() -> tuple[CallOutcome, float]:
         return await talk(provider, asker), virtual_time.now()
 
     outcome, seconds = virtual_time.run(scenario())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from model_gateway.attempt import Attempt
-from model_gateway.attempts import Offer, Outcome, Verdict
+from model_gateway.attempts import CallOutcome, Offer, Verdict
 from model_gateway.call import FailureKind
 from model_gateway.exchange import Asker
 from model_gateway.gateway import Gateway
@@ -27,7 +27,7 @@ async def never(_: Offer) -> Verdict:
     raise AssertionError
 
 
-async def given_up(call: asyncio.Task[Outcome], *, after: float) -> None:
+async def given_up(call: asyncio.Task[CallOutcome], *, after: float) -> None:
     """Cancel a call after some seconds."""
     await asyncio.sleep(after)
     call.cancel()
@@ -69,7 +69,7 @@ def test_call_that_was_never_sent_leaves_nothing(
     assert ledger.spent.calls == 1
 
 
-async def _put(gateway: Gateway, asker: Asker) -> Outcome:
+async def _put(gateway: Gateway, asker: Asker) -> CallOutcome:
     return await gateway.answer(a_question(), asker)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from model_gateway.attempts import Offer, Outcome, Verdict
+from model_gateway.attempts import CallOutcome, Offer, Verdict
 from model_gateway.call import Failure, FailureKind
 from model_gateway.journal import FileJournal, read_attempts
 from model_gateway.jsonl import Appender
@@ -30,7 +30,7 @@ class Cell:
         self.heard = Heard()
         self.asked = 0
 
-    def run(self, *script: Step, ledger: Ledger | None = None, **changes: Any) -> Outcome:
+    def run(self, *script: Step, ledger: Ledger | None = None, **changes: Any) -> CallOutcome:
         """Run a session, in which without a script nothing may be asked."""
         provider = Scripted(*(script or ["nobody was to ask"]))
         self.heard = Heard()

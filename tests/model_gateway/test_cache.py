@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from model_gateway.attempts import Outcome, Question
+from model_gateway.attempts import CallOutcome, Question
 from model_gateway.cache import Cache, default_path
 from model_gateway.call import FailureKind, Source
 from model_gateway.exchange import Asker
@@ -43,12 +43,12 @@ def asker(cache: Cache | None, **changes: Any) -> Asker:
     return replace(plain, **changes)
 
 
-def ask(provider: Scripted, *askers: Asker, **changes: Any) -> list[Outcome]:
+def ask(provider: Scripted, *askers: Asker, **changes: Any) -> list[CallOutcome]:
     """Let cells ask the same thing one after the other."""
     values: dict[str, Any] = {"key": "fruit", "messages": [{"role": "user", "content": "Any?"}]}
     question = Question(**{**values, **changes})
 
-    async def scenario() -> list[Outcome]:
+    async def scenario() -> list[CallOutcome]:
         async with Gateway(build=built_from(provider)) as gateway:
             return [await gateway.answer(question, asker) for asker in askers]
 

@@ -36,7 +36,7 @@ def test_it_hears_and_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("SOME_API_KEY", "secret")
     ended = ran(tmp_path, 'cat; pwd; echo "x$SOME_API_KEY" >&2; exit 4', given="hello\n")
     assert (ended.status, ended.complaint) == (4, "x\n")
-    assert ended.said.splitlines() == ["hello", str(tmp_path.resolve())]
+    assert ended.output.splitlines() == ["hello", str(tmp_path.resolve())]
 
 
 def test_it_is_killed_at_its_limit_with_what_left_its_session(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_grandchild_that_holds_the_streams_delays_nothing(tmp_path: Path) -> Non
     """What the child said is there as soon as it has ended."""
     began = time.monotonic()
     ended = ran(tmp_path, "sleep 60 & echo done")
-    assert (ended.status, ended.said) == (0, "done\n")
+    assert (ended.status, ended.output) == (0, "done\n")
     assert time.monotonic() - began < 5
 
 
@@ -67,8 +67,8 @@ def test_only_the_last_of_a_flood_is_kept(tmp_path: Path) -> None:
     ended = asyncio.run(
         run(flood, folder=tmp_path, environment=dict(os.environ), seconds=20.0, most=1000)
     )
-    assert len(ended.said) == 1000
-    assert ended.said.endswith("end\n")
+    assert len(ended.output) == 1000
+    assert ended.output.endswith("end\n")
 
 
 def test_it_dies_with_us(tmp_path: Path) -> None:

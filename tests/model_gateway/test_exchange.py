@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_gateway.attempt import Message
-from model_gateway.attempts import Outcome
+from model_gateway.attempts import CallOutcome
 from model_gateway.call import FailureKind, Source
 from model_gateway.config import Model
 from model_gateway.errors import ConfigError
@@ -87,7 +87,7 @@ def test_spend_is_what_is_known(exchanged: Exchanged, spend: Spend | None) -> No
     assert spend_of(exchanged, WORST) == spend
 
 
-def run(provider: Provider, make_asker: MakeAsker, *models: Model, **how: Any) -> Outcome:
+def run(provider: Provider, make_asker: MakeAsker, *models: Model, **how: Any) -> CallOutcome:
     """Put one call on the jumping clock, with a single attempt unless the models say otherwise."""
     models = models or (a_model(max_attempts=1),)
     return virtual_time.run(talk(provider, make_asker(*models), **how))

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from model_gateway.attempts import Outcome
+from model_gateway.attempts import CallOutcome
 from model_gateway.call import FailureKind
 from model_gateway.config import Model
 from model_gateway.gateway import Gateway
@@ -17,10 +17,12 @@ from tests.model_gateway import virtual_time
 from tests.model_gateway.conftest import Heard, Scripted, Step, a_model, built_from
 
 
-def pinged(provider: Scripted, model: Model, ledger: Ledger | None = None) -> tuple[Outcome, Heard]:
+def pinged(
+    provider: Scripted, model: Model, ledger: Ledger | None = None
+) -> tuple[CallOutcome, Heard]:
     """Ping a model; return what came of it and what an observer heard."""
 
-    async def scenario() -> tuple[Outcome, Heard]:
+    async def scenario() -> tuple[CallOutcome, Heard]:
         heard = Heard()
         async with Gateway(build=built_from(provider), ledger=ledger) as gateway:
             return await ping(gateway, model, observer=heard), heard
@@ -78,7 +80,7 @@ def test_ping_counts_against_the_caps() -> None:
 def test_nobody_has_to_watch() -> None:
     """Without an observer a ping is as good."""
 
-    async def scenario() -> Outcome:
+    async def scenario() -> CallOutcome:
         async with Gateway(build=built_from(Scripted("1"))) as gateway:
             return await ping(gateway, a_model())
 

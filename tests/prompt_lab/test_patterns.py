@@ -11,12 +11,22 @@ import pytest
 from prompt_lab.errors import LabError
 from prompt_lab.init import init
 from prompt_lab.layout import Layout
-from prompt_lab.patterns import FAILED, OPEN, TRY, Outcome, known, main, material, offered, remember
+from prompt_lab.patterns import (
+    FAILED,
+    OPEN,
+    TRY,
+    CandidateOutcome,
+    known,
+    main,
+    material,
+    offered,
+    remember,
+)
 from tests.self_improve.commands import Ran, called
 
 BEFORE = {"a:SYSTEM": "Nenne Hebel.\nGib 5 Beispiele.\nSei knapp."}
 AFTER = {"a:SYSTEM": "Nenne Hebel.\nSei knapp."}
-GOOD = Outcome(
+GOOD = CandidateOutcome(
     step="one", iteration="0_one", candidate="c", change="Drop the list of examples",
     before=BEFORE, after=AFTER, word="KEEP", end="YES", effect=1.5, models=("m",),
 )  # fmt: skip

@@ -12,8 +12,8 @@ import pytest
 from prompt_lab import dataset
 from prompt_lab.layout import Layout
 from prompt_lab.offer import LocalZip, Offer
-from prompt_lab.populate import Kind, Outcome, populate
-from prompt_lab.source import Wish, offers
+from prompt_lab.populate import Kind, PlanOutcome, populate
+from prompt_lab.source import SourceRequest, offers
 from tests.prompt_lab.conftest import PLAN, RECORDED, Heard, make_zip, tree
 from tests.prompt_lab.server import content, serving
 
@@ -22,11 +22,11 @@ def _offer(file: Path, split: str = "train") -> Offer:
     return LocalZip(plan=file.stem, split=split, file=file)
 
 
-def _take(lab: Layout, *given: Offer, most: int = 1_000_000) -> list[Outcome]:
+def _take(lab: Layout, *given: Offer, most: int = 1_000_000) -> list[PlanOutcome]:
     return populate(lab, given, most_bytes=most, listener=Heard())
 
 
-def _told(outcomes: Sequence[Outcome]) -> str:
+def _told(outcomes: Sequence[PlanOutcome]) -> str:
     """Return why the only outcome is a failure."""
     [outcome] = outcomes
     assert outcome.kind is Kind.FAILED
@@ -182,7 +182,7 @@ def test_download_is_recorded_with_its_address(tmp_path: Path, lab: Layout) -> N
     data = make_zip(tmp_path / "silo.zip").read_bytes()
     with serving() as server:
         server.paths["/silo.zip"] = content(data, etag='"v1"')
-        wish = Wish(split="train", plans=("silo", "gone"))
+        wish = SourceRequest(split="train", plans=("silo", "gone"))
         found = offers(server.address, wish, lab, dataset.load(lab))
         kinds = [outcome.kind for outcome in _take(lab, *found)]
         assert kinds == [Kind.ADDED, Kind.FAILED]
@@ -198,7 +198,7 @@ def test_download_is_recorded_with_its_address(tmp_path: Path, lab: Layout) -> N
 @pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded plans are not beside this checkout")
 def test_recorded_plans_are_taken(lab: Layout) -> None:
     """All nine, without a warning."""
-    found = offers(str(RECORDED), Wish(), lab, dataset.load(lab))
+    found = offers(str(RECORDED), SourceRequest(), lab, dataset.load(lab))
     outcomes = _take(lab, *found, most=100_000_000)
     assert [outcome.kind for outcome in outcomes] == [Kind.ADDED] * 9
     assert [outcome.notes for outcome in outcomes] == [()] * 9

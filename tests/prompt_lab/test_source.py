@@ -11,7 +11,7 @@ from prompt_lab.dataset import Dataset
 from prompt_lab.errors import LabError
 from prompt_lab.layout import Layout
 from prompt_lab.offer import Offer
-from prompt_lab.source import Wish, offers, samples
+from prompt_lab.source import SourceRequest, offers, samples
 from tests.prompt_lab.conftest import make_zip
 
 LISTED = Dataset.model_validate({"splits": {"train": ["silo", "farm"], "verify": ["port"]}})
@@ -25,7 +25,7 @@ def _offers(
     source: str | Path | None, lab: Layout, dataset: Dataset | None = None, **wish: object
 ) -> list[Offer]:
     given = str(source) if source is not None else None
-    return offers(given, Wish(**wish), lab, dataset or Dataset())  # type: ignore[arg-type]
+    return offers(given, SourceRequest(**wish), lab, dataset or Dataset())  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -146,4 +146,4 @@ def test_bundled_samples_are_offered(
     """The folder in the package has the same shape as any other."""
     make_zip(tmp_path / "samples" / "train" / "mill.zip")
     monkeypatch.setattr(importlib.resources, "files", lambda _: tmp_path)
-    assert _pairs(offers(samples(), Wish(), lab, Dataset())) == [("train", "mill")]
+    assert _pairs(offers(samples(), SourceRequest(), lab, Dataset())) == [("train", "mill")]

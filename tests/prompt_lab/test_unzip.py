@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from prompt_lab.errors import LabError
-from prompt_lab.unzip import Limits, Unpacked, unpack
+from prompt_lab.unzip import Unpacked, UnzipLimits, unpack
 from tests.prompt_lab.conftest import PLAN, make_zip, tree
 
 
 def _unpack(archive: Path, **limits: int) -> Unpacked:
-    return unpack(archive, archive.parent / "out", called="silo.zip", limits=Limits(**limits))
+    return unpack(archive, archive.parent / "out", called="silo.zip", limits=UnzipLimits(**limits))
 
 
 def _refused(archive: Path, **limits: int) -> str:

@@ -14,8 +14,8 @@ import pytest
 from model_gateway import config
 from model_gateway.call import Call, Failure, FailureKind, R, Reply
 from model_gateway.config import Model
-from self_improve.search.search import Cell, Search, Setting
-from self_improve.search.trial import Case, Flaw, Outcome
+from self_improve.search.search import Cell, Search, SearchRequest
+from self_improve.search.trial import Case, CellOutcome, Flaw
 
 SURFACE, OTHER = "steps.moor:MOOR_SYSTEM_PROMPT", "steps.moor:Reply.name"
 START = "Name the moorings.\n\nGive a reason for each.\n"
@@ -60,15 +60,15 @@ class Landscape:
         self._rule = rule
         self.cells: list[tuple[str, Case]] = []
 
-    async def __call__(self, cells: Sequence[Cell]) -> list[Outcome]:
+    async def __call__(self, cells: Sequence[Cell]) -> list[CellOutcome]:
         """Score cells."""
         self.cells += [(p.texts[SURFACE], c) for p, c in cells]
         return [self._outcome(" ".join(p.texts.values()), c) for p, c in cells]
 
-    def _outcome(self, text: str, case: Case) -> Outcome:
+    def _outcome(self, text: str, case: Case) -> CellOutcome:
         score = self._rule(text, case)
         flaws = (Flaw(metric="near_duplicates", field="reason", quote="It is by the water."),)
-        return Outcome(
+        return CellOutcome(
             case=case, score=score, failure=None if score is not None else "timeout: late",
             flaws=flaws if score is not None and score < 1 else (), plan=PLAN,
             output=None if score is None else written(text),
@@ -118,9 +118,9 @@ def helpful(role: str, call: Call[Any]) -> dict[str, Any]:
     return said
 
 
-def setting(**changes: Any) -> Setting:
+def setting(**changes: Any) -> SearchRequest:
     """Return the setting of a search with a budget of 400 cells."""
-    made = Setting(
+    made = SearchRequest(
         step="moor", texts={SURFACE: START, OTHER: "A short phrase."}, searched=(SURFACE,),
         cases=CASES, cells=400, seed=3, proposer=PROPOSER,
         instructions="Goal: good moorings.", constraints=("Never more than nine.",),

@@ -30,7 +30,7 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Path:
     zips = sorted(shared("recorded", "baseline").glob("*/*.zip"))
     folder = tmp_path_factory.mktemp("recorded")
     for path in zips:
-        unzip.unpack(path, folder / path.stem, called=path.name, limits=unzip.Limits())
+        unzip.unpack(path, folder / path.stem, called=path.name, limits=unzip.UnzipLimits())
     assert len(zips) == 9
     return folder
 

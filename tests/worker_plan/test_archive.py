@@ -20,7 +20,7 @@ def test_zip_holds_the_plan_and_can_be_populated(finished: Path, tmp_path: Path)
     visible = [name for name in names_in(finished) if not name.startswith(".")]
     assert sorted(ZipFile(packed).namelist()) == visible
     (tmp_path / "out").mkdir()
-    unzip.unpack(packed, tmp_path / "out" / "boat", called="boat.zip", limits=unzip.Limits())
+    unzip.unpack(packed, tmp_path / "out" / "boat", called="boat.zip", limits=unzip.UnzipLimits())
     assert names_in(tmp_path / "out" / "boat") == visible
     assert names_in(tmp_path / "zips") == ["boat.zip"]
 

@@ -9,12 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker_plan.duration import DEFAULT_DAYS, LONGEST_DAYS, Duration, Estimate, days_of, settled
+from worker_plan.duration import (
+    DEFAULT_DAYS,
+    LONGEST_DAYS,
+    Duration,
+    DurationEstimate,
+    days_of,
+    settled,
+)
 
 
 def one(low: float | None, likely: float | None, high: float | None) -> Duration:
     """Return the duration of the only task of a plan."""
-    return settled({"a": Estimate(low=low, likely=likely, high=high)})["a"]
+    return settled({"a": DurationEstimate(low=low, likely=likely, high=high)})["a"]
 
 
 @pytest.mark.parametrize(
@@ -58,9 +65,10 @@ def test_likely_point_counts_alone_if_another_cannot_be_used(low: float | None) 
 def test_missing_estimate_becomes_the_median_of_the_others() -> None:
     """Of tasks with none at all, and of those whose likely point cannot be used."""
     points = {
-        key: Estimate(low=n, likely=n, high=n) for key, n in {"a": 2, "b": 9, "c": 40}.items()
+        key: DurationEstimate(low=n, likely=n, high=n)
+        for key, n in {"a": 2, "b": 9, "c": 40}.items()
     }
-    found = settled(points | {"d": None, "e": Estimate(low=1, likely=-3, high=9)})
+    found = settled(points | {"d": None, "e": DurationEstimate(low=1, likely=-3, high=9)})
     assert [one.days for one in found.values()] == [2, 9, 40, 9, 9]
     note = "No usable estimate: 9 days taken, the median of the other estimates."
     assert found["d"].notes == found["e"].notes == (note,)
@@ -76,10 +84,11 @@ def test_without_any_estimate_the_default_is_taken() -> None:
 @given(
     st.dictionaries(
         st.text(),
-        st.none() | st.builds(Estimate, low=st.floats(), likely=st.floats(), high=st.floats()),
+        st.none()
+        | st.builds(DurationEstimate, low=st.floats(), likely=st.floats(), high=st.floats()),
     )
 )
-def test_every_task_gets_a_usable_duration(estimates: dict[str, Estimate | None]) -> None:
+def test_every_task_gets_a_usable_duration(estimates: dict[str, DurationEstimate | None]) -> None:
     """At least a day, at most the longest."""
     found = settled(estimates)
     assert found.keys() == estimates.keys()

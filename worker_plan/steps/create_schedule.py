@@ -8,7 +8,7 @@ from datetime import datetime
 from model_gateway.call import Ask
 from worker_plan import gantt
 from worker_plan.artifact import text
-from worker_plan.duration import Estimate, settled
+from worker_plan.duration import DurationEstimate, settled
 from worker_plan.errors import StepError
 from worker_plan.page import page
 from worker_plan.schedule import Schedule, write_csv
@@ -73,7 +73,9 @@ class CreateSchedule(Step):
             raise StepError(f"The plan's start time {told!r} is no date.") from error
         work = self.work_breakdown
         estimates = {
-            one.task_id: Estimate(low=one.days_min, likely=one.days_realistic, high=one.days_max)
+            one.task_id: DurationEstimate(
+                low=one.days_min, likely=one.days_realistic, high=one.days_max
+            )
             for one in self.durations
         }
         given = settled({one.item.id: estimates.get(one.item.id) for one in work.units()})

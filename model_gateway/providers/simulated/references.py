@@ -26,7 +26,7 @@ class Binding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class Reference:
     """The values that a field may take, each with the object that it stands for."""
 
     values: tuple[Any, ...] = ()
@@ -46,7 +46,7 @@ class References:
     def __init__(self, records: Records, named: Iterable[str] = ()) -> None:
         self._records = records
         self._named = frozenset(named)
-        self._known: dict[tuple[str, str], Found] = {}
+        self._known: dict[tuple[str, str], Reference] = {}
 
     def binding(self, array: Shape) -> Binding | None:
         """Return what the items of `array` answer to, or None when they are new things."""
@@ -61,28 +61,28 @@ class References:
                 return Binding(property=place.name, values=found.values, records=found.records)
         return None
 
-    def _binding_values(self, place: Shape, item: Shape, array: Shape) -> Found:
+    def _binding_values(self, place: Shape, item: Shape, array: Shape) -> Reference:
         parts = kinds.parts_of(place.name)
         found = self.find(place.name, place.kind)
         if not found or kinds.is_id(place.name):
             bare = parts == ("id",)
             return self._annotated(found, item, array) if bare else found
         if parts[-1] in _REFERS and len(parts) > 1:
-            return found if _tells_of(item, found.records) else Found()
+            return found if _tells_of(item, found.records) else Reference()
         if kinds.is_number(place.name) and place.kind == "integer":
-            return found if _tells_of(item, found.records) else Found()
-        return Found()
+            return found if _tells_of(item, found.records) else Reference()
+        return Reference()
 
-    def _annotated(self, found: Found, item: Shape, array: Shape) -> Found:
+    def _annotated(self, found: Reference, item: Shape, array: Shape) -> Reference:
         """A bare `id` refers only where the list is called like its group, or makes nothing new."""
         akin = [r for part in kinds.parts_of(array.name) for r in self._records.in_group(part)]
         names = {id(r) for r in akin}
         near = [(v, r) for v, r in zip(found.values, found.records, strict=True) if id(r) in names]
         if near:
-            return Found(values=tuple(v for v, _ in near), records=tuple(r for _, r in near))
-        return Found() if any(kinds.is_name(p.name) for p in item.properties) else found
+            return Reference(values=tuple(v for v, _ in near), records=tuple(r for _, r in near))
+        return Reference() if any(kinds.is_name(p.name) for p in item.properties) else found
 
-    def find(self, name: str, kind: str) -> Found:
+    def find(self, name: str, kind: str) -> Reference:
         """Return the values that a field called `name` may take.
 
         The same key comes first, then a key that `name` ends with, then the `id` or `name` of the
@@ -93,7 +93,7 @@ class References:
             self._known[name, kind] = self._find(name, kind)
         return self._known[name, kind]
 
-    def _find(self, name: str, kind: str) -> Found:
+    def _find(self, name: str, kind: str) -> Reference:
         wanted = _TYPES[kind]
         parts = kinds.parts_of(name)
         keys = [name, *("_".join(parts[i:]) for i in range(1, len(parts) - 1))]
@@ -102,7 +102,7 @@ class References:
             if records and (key == name or parts[-1] in _REFERS):
                 return self._distinct(records, key)
         if len(parts) < 2 or parts[-1] not in _REFERS:
-            return Found()
+            return Reference()
         for stem in reversed(parts[:-1]):
             near = [
                 r for r in self._records.in_group(stem) if type(r.values.get(parts[-1])) is wanted
@@ -111,14 +111,14 @@ class References:
                 return self._distinct(near, parts[-1])
         if len(parts) >= _QUALIFIED and parts[-1] == "id":
             return self._distinct(self._records.with_key("id", wanted), "id")
-        return Found()
+        return Reference()
 
-    def _distinct(self, records: Sequence[Record], key: str) -> Found:
+    def _distinct(self, records: Sequence[Record], key: str) -> Reference:
         first: dict[Any, Record] = {}
         for record in records:
             first.setdefault(record.values[key], record)
         meant = {v: r for v, r in first.items() if v in self._named} or first
-        return Found(values=tuple(meant), records=tuple(meant.values()))
+        return Reference(values=tuple(meant), records=tuple(meant.values()))
 
     @property
     def first_date(self) -> date | None:

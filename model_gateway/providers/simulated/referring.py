@@ -10,7 +10,7 @@ from typing import Any
 from model_gateway.providers.simulated import kinds
 from model_gateway.providers.simulated.draw import Draw, Part
 from model_gateway.providers.simulated.records import Record
-from model_gateway.providers.simulated.references import Binding, Found, References
+from model_gateway.providers.simulated.references import Binding, Reference, References
 from model_gateway.providers.simulated.shape import Shape
 
 Path = tuple[Part, ...]
@@ -78,7 +78,7 @@ class Referrer:
         told = kinds.is_number(name) or kinds.is_id(name)
         if told and scope.record is not None and type(scope.record.values.get(name)) is int:
             return int(scope.record.values[name])
-        found = self._found(place, name, scope, listed=False) if kinds.is_id(name) else Found()
+        found = self._found(place, name, scope, listed=False) if kinds.is_id(name) else Reference()
         return int(found.values[scope.index % len(found.values)]) if found else None
 
     def several(
@@ -121,23 +121,23 @@ class Referrer:
         made.append(new)
         return new
 
-    def _found(self, place: Shape, name: str, scope: Scope, *, listed: bool) -> Found:
+    def _found(self, place: Shape, name: str, scope: Scope, *, listed: bool) -> Reference:
         parts = kinds.parts_of(name)
         if place.kind not in {"string", "integer"} or not parts:
-            return Found()
+            return Reference()
         is_id = kinds.is_id(name)
         for start in range(1, len(parts) - 1):
             made = self._made.get("_".join(parts[start:]))
             if made and is_id:
-                return Found(values=tuple(made))
+                return Reference(values=tuple(made))
         if not is_id and not (kinds.is_name(name) and len(parts) > 1):
-            return Found()
+            return Reference()
         # A list of new things gives its own things names; only a qualified name refers to others.
         new = bool(scope.indices) and scope.binding is None and not listed
         if new and not is_id and len(parts) < _QUALIFIED:
-            return Found()
+            return Reference()
         if scope.record is not None and name in scope.record.values:
-            return Found()
+            return Reference()
         return self._references.find(name, place.kind)
 
     def _said_of(self, record: Record, name: str, path: Path) -> str | None:
@@ -153,7 +153,7 @@ class Referrer:
                 return self._draw.at(path).pick(options)
         return None
 
-    def _earlier(self, found: Found, scope: Scope) -> Sequence[Any]:
+    def _earlier(self, found: Reference, scope: Scope) -> Sequence[Any]:
         """Return the values before the object's own one; all, if it is not among them."""
         if scope.binding is None or scope.own not in found.values:
             return found.values

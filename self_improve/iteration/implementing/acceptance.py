@@ -24,7 +24,7 @@ from prompt_lab.layout import Layout
 from self_improve.errors import BudgetReached, ImproveError, UsageError
 from self_improve.host.pipeline import Pipeline
 from self_improve.iteration.branches import Branched
-from self_improve.iteration.context import Ground
+from self_improve.iteration.context import IterationContext
 from self_improve.runs.experiment import Experiment
 from self_improve.runs.preparation import prepared
 
@@ -87,8 +87,8 @@ async def passed(code: Path, files: Sequence[str], trials: Trials) -> str:
     if ended.status is None:
         raise Refused(f"the tests were killed after {trials.seconds:g} s")
     if ended.status != 0:
-        said = f"{ended.complaint}\n{ended.said}".strip()[-_LONGEST_TAIL:]
-        told = without_places(Redactor(trials.key_variables)(said), code)
+        said = f"{ended.complaint}\n{ended.output}".strip()[-_LONGEST_TAIL:]
+        told = without_paths(Redactor(trials.key_variables)(said), code)
         raise Refused(f"the tests ended with {ended.status}: {told}")
     return f"the tests in {', '.join(files)} pass"
 
@@ -121,36 +121,38 @@ def others_touched(before: Pipeline, after: Pipeline, step: str) -> list[str]:
     ]
 
 
-async def runs(ground: Ground, side: Branched, before: Pipeline, base: Branched) -> list[str]:
+async def runs(
+    context: IterationContext, side: Branched, before: Pipeline, base: Branched
+) -> list[str]:
     """Load the code and run its step on one plan with a simulated model; return what to tell.
 
     Raises:
         Refused: the code cannot be loaded, declares other things, or fails where the base does not.
         BudgetReached: a cap ended it.
     """
-    after, failure, plan = await _cell(ground, side)
+    after, failure, plan = await _cell(context, side)
     problems = undeclared(before, after)
     if problems:
         raise Refused("; ".join(problems))
     told = f"the step runs on {plan} with the simulated model"
     if failure is not None:
-        known = (await _cell(ground, base))[1]
+        known = (await _cell(context, base))[1]
         if known is None:
             raise Refused(f"the step fails on {plan} with the simulated model: {failure}")
         told = f"on {plan} the simulated model gets no reply through, before and after the change"
-    touched = others_touched(before, after, ground.wish.step)
+    touched = others_touched(before, after, context.request.step)
     return [told, *([f"it also changes what these steps send: {_listed(touched)}"] * bool(touched))]
 
 
-async def _cell(ground: Ground, side: Branched) -> tuple[Pipeline, str | None, str]:
+async def _cell(context: IterationContext, side: Branched) -> tuple[Pipeline, str | None, str]:
     """Run one cell; return the pipeline, why the cell failed if it did, and the plan's name."""
-    wish, place = ground.wish, ground.place
-    code = ground.branching.tree(side, ground.base).code
-    plain = wish.wanted(code, number=place.number, models=[wish.catalogue.find(SMOKE_MODEL)])
-    folder = wish.plans / "train" if wish.plans is not None else wish.layout.split("train")
+    request, place = context.request, context.place
+    code = context.branching.tree(side, context.base).code
+    plain = request.wanted(code, number=place.number, models=[request.catalogue.find(SMOKE_MODEL)])
+    folder = request.plans / "train" if request.plans is not None else request.layout.split("train")
     plan = next(p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith("."))
     # Kept when the iteration's scratch is taken away: what was spent here is counted later, too.
-    output = Layout(wish.layout.scratch / SMOKES / place.id)
+    output = Layout(request.layout.scratch / SMOKES / place.id)
     wanted = replace(plain, plan_dirs=(plan,), output=output, repeats=1)
     async with AsyncExitStack() as stack:
         try:
@@ -161,7 +163,7 @@ async def _cell(ground: Ground, side: Branched) -> tuple[Pipeline, str | None, s
         except ImproveError as error:
             raise Refused(str(error)) from error
         trial = Experiment({side.name: wanted}, {side.name: work})
-        ran = await trial.run(ground.gateway, ground.display)
+        ran = await trial.run(context.gateway, context.display)
         if ran.stopped is not None:
             raise BudgetReached(ran.stopped)
         [run] = ran.runs[side.name]
@@ -178,7 +180,7 @@ def _words(command: str, files: Sequence[str]) -> Iterator[str]:
             yield word.replace("{python}", sys.executable)
 
 
-def without_places(text: str, *more: Path) -> str:
+def without_paths(text: str, *more: Path) -> str:
     """Return a text without the paths of this machine, which no record may hold."""
     for place in (*more, *(path.resolve() for path in more), Path(sys.prefix), Path.home()):
         text = re.sub(rf"{re.escape(str(place))}(?:/|(?![\w.-]))", "", text)

@@ -44,14 +44,14 @@ def assignment(
     if texts[own] is None:
         raise UsageError(f"{own} is too large or no text, so that no agent can change it.")
     files = {name: text for name, text in texts.items() if text is not None}
-    wishes = "\n".join(f"- {wish}" for wish in constraints) or "-"
+    wishes = "\n".join(f"- {request}" for request in constraints) or "-"
     told = [
         json_block("direction", direction),
         block("constraints", wishes),
         json_block("failed_before", [_told(row) for row in failed[-_FAILED:]]),
     ]
     return Assignment(
-        key=f"implement_{number}", told="\n\n".join(told), files=files,
+        key=f"implement_{number}", instructions="\n\n".join(told), files=files,
         writable=tuple(name for name in [own, *tests] if name in files),
     )  # fmt: skip
 

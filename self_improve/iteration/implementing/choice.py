@@ -9,31 +9,31 @@ from model_gateway.ledger import Ledger
 from self_improve.iteration.implementing.implementer import Implementer
 from self_improve.iteration.implementing.model_implementer import REPLY_TOKENS, ModelImplementer
 from self_improve.iteration.implementing.program_implementer import WRITERS, ProgramImplementer
-from self_improve.iteration.request import Wish
+from self_improve.iteration.request import IterationRequest
 
 SIMULATED = "sim-coder"
 
 
-def name_of(wish: Wish) -> str:
+def name_of(request: IterationRequest) -> str:
     """Return the name of the implementer of an iteration.
 
     Raises:
         AnalysisError: none was named, and nothing that can write is installed.
     """
-    if wish.implementer is not None:
-        return wish.implementer
-    if wish.simulated and wish.agents is None:
+    if request.implementer is not None:
+        return request.implementer
+    if request.simulated and request.agents is None:
         return SIMULATED
-    return choice.names(wish.agents, simulated=wish.simulated)[0]
+    return choice.names(request.agents, simulated=request.simulated)[0]
 
 
-def told(wish: Wish, count: int) -> str:
+def summary(request: IterationRequest, count: int) -> str:
     """Return who would write code for `count` directions, and what that comes to at most.
 
     Raises:
         AnalysisError: none was named, and nothing that can write is installed.
     """
-    name = name_of(wish)
+    name = name_of(request)
     program = WRITERS.get(name)
     each = f"2 calls with up to {REPLY_TOKENS} tokens of reply"
     if program is not None:
@@ -42,17 +42,17 @@ def told(wish: Wish, count: int) -> str:
     return f"directions that need code: {count}, written by {name}, {each} for each"
 
 
-def require_one(wish: Wish) -> None:
+def require_one(request: IterationRequest) -> None:
     """Check that somebody can write code, before anything is spent.
 
     Raises:
         ConfigError: the name is neither a program nor a model.
         AnalysisError: the program is not installed, or none was named and there is none.
     """
-    name = name_of(wish)
+    name = name_of(request)
     program = WRITERS.get(name)
     if program is None:
-        wish.catalogue.find(name)
+        request.catalogue.find(name)
     elif not program.is_installed:
         raise AnalysisError(
             f"The program {name} is not installed; name another --implementer, or say "
@@ -60,15 +60,15 @@ def require_one(wish: Wish) -> None:
         )
 
 
-def chosen(wish: Wish, *, counsel: Counsel, ledger: Ledger) -> Implementer:
+def chosen(request: IterationRequest, *, counsel: Counsel, ledger: Ledger) -> Implementer:
     """Return the implementer of an iteration.
 
     Raises:
         ConfigError, AnalysisError: there is none.
     """
-    require_one(wish)
-    name = name_of(wish)
+    require_one(request)
+    name = name_of(request)
     program = WRITERS.get(name)
     if program is None:
-        return ModelImplementer(wish.catalogue.find(name), counsel)
+        return ModelImplementer(request.catalogue.find(name), counsel)
     return ProgramImplementer(program, ledger, counsel.programs)

@@ -15,7 +15,7 @@ from prompt_lab.scores import Scores
 from self_improve.errors import BudgetReached, UsageError
 from self_improve.iteration import rejected
 from self_improve.iteration.branches import BASELINE, Branched
-from self_improve.iteration.context import Ground
+from self_improve.iteration.context import IterationContext
 from self_improve.iteration.drafts import Draft
 from self_improve.iteration.folder import Facts
 from self_improve.iteration.implementing import acceptance, assignment, choice, confinement
@@ -27,26 +27,26 @@ REFUSED = "REFUSED"
 _LONGEST_DIFF = 20_000
 
 
-async def implement(ground: Ground, wanted: Sequence[Facts]) -> Facts:
+async def implement(context: IterationContext, wanted: Sequence[Facts]) -> Facts:
     """Have every direction written as code, one after the other; return the drafts of what passed.
 
     Raises:
         BudgetReached: with more room the rest can be done.
         AnalysisError, ConfigError, UsageError: nobody can write, as the message says.
     """
-    wish = ground.wish
-    writer = choice.chosen(wish, counsel=ground.counsel, ledger=ground.gateway.ledger)
-    ground.publisher.say(choice.told(wish, len(wanted)))
+    request = context.request
+    writer = choice.chosen(request, counsel=context.counsel, ledger=context.gateway.ledger)
+    context.publisher.say(choice.summary(request, len(wanted)))
     trials = Trials(
-        command=wish.test_command or acceptance.TESTS,
-        key_variables=wish.catalogue.key_variables,
+        command=request.test_command or acceptance.TESTS,
+        key_variables=request.catalogue.key_variables,
     )  # fmt: skip
-    async with ground.experiment({BASELINE: ground.base_side()}) as trial:
+    async with context.experiment({BASELINE: context.base_side()}) as trial:
         work = trial.works[BASELINE]
-    site = _Site(ground=ground, writer=writer, work=work, trials=trials)
+    site = _Site(context=context, writer=writer, work=work, trials=trials)
     await site.require_sound_base()
     rows = [
-        await ground.place.phase(f"implement_{row['number']}", partial(site.carry_out, row))
+        await context.place.phase(f"implement_{row['number']}", partial(site.carry_out, row))
         for row in wanted
     ]
     drafts = [row["draft"] for row in rows if row.get("draft") is not None]
@@ -58,7 +58,7 @@ async def implement(ground: Ground, wanted: Sequence[Facts]) -> Facts:
 class _Site:
     """Where one iteration's directions become code."""
 
-    ground: Ground
+    context: IterationContext
     writer: Implementer
     work: Prepared
     trials: Trials
@@ -82,9 +82,9 @@ class _Site:
         number, direction = int(row["number"]), Direction.model_validate(row["direction"])
         draft = Draft(
             # Other iterations may try the same direction, and every branch has one base.
-            id=f"{self.ground.wish.step}-code-{self.ground.place.number}-{number}",
-            step=self.ground.wish.step, origin="synthesis", change=direction.title,
-            expectations=self.ground.wish.expectations,
+            id=f"{self.context.request.step}-code-{self.context.place.number}-{number}",
+            step=self.context.request.step, origin="synthesis", change=direction.title,
+            expectations=self.context.request.expectations,
         )  # fmt: skip
         ordered = self._assignment(number, direction)
         diff = ""
@@ -105,12 +105,12 @@ class _Site:
             draft, branch=side.branch, commit=side.commit,
             rationale=self._rationale(direction, work, notes),
         )  # fmt: skip
-        self.ground.publisher.say(f"{draft.id}: written and checked")
+        self.context.publisher.say(f"{draft.id}: written and checked")
         return {"id": draft.id, "draft": draft.to_row()}
 
     async def _written(self, ordered: Assignment) -> Work:
         """Have the work done."""
-        branching = self.ground.branching
+        branching = self.context.branching
         guarded = branching.settings_digest()
         work = await self.writer.write(ordered)
         if branching.settings_digest() == guarded:
@@ -120,23 +120,23 @@ class _Site:
 
     def _committed(self, draft: Draft, direction: Direction, work: Work) -> Branched:
         """Return the commit that holds the work: the one that is there already, or a new one."""
-        ground = self.ground
+        context = self.context
         if work.breaches:
             raise Refused(f"{self.writer.name} went beyond its files: {'; '.join(work.breaches)}")
         if not work.files:
             raise Refused(f"{self.writer.name} changed nothing")
         for name, text in work.files.items():
-            if f"{ground.layout.root}/" in text or confinement.names_machine(text):
+            if f"{context.layout.root}/" in text or confinement.names_machine(text):
                 raise Refused(f"{name} holds a path of this machine")
         told = f"{draft.title}\n\n{direction.why}"
-        return ground.branching.written(draft, ground.base, work.files, message=told)
+        return context.branching.written(draft, context.base, work.files, message=told)
 
     async def _checked(self, side: Branched, ordered: Assignment, work: Work) -> list[str]:
         """Return what to tell of the checks, all of which the commit has passed.
 
         What is tested is the commit, so that nothing can differ from what is measured and merged.
         """
-        ground = self.ground
+        context = self.context
         if (earlier := self._known(side.diff)) is not None:
             raise Refused(f"the same change was rejected before, by {earlier}")
         known = assignment.tests_of(self._code, self.work.step)
@@ -144,27 +144,27 @@ class _Site:
         notes = []
         if set(work.files) & set(tests):
             # Who must pass tests must not decide what they say.
-            with ground.branching.as_before(side, ground.base, tests) as code:
+            with context.branching.as_before(side, context.base, tests) as code:
                 told = await acceptance.passed(code, tests, self.trials)
                 notes.append(f"as they were before the change, {told}")
-        code = ground.branching.tree(side, ground.base).code
+        code = context.branching.tree(side, context.base).code
         notes.append(await acceptance.passed(code, tests, self.trials))
-        base = ground.base_side()
-        return notes + await acceptance.runs(ground, side, self.work.pipeline, base)
+        base = context.base_side()
+        return notes + await acceptance.runs(context, side, self.work.pipeline, base)
 
     def _assignment(self, number: int, direction: Direction) -> Assignment:
-        ground = self.ground
+        context = self.context
         # What the search was told of as well, which stays the same however often it is resumed.
-        known = (ground.place.result("experience") or {}).get("failed", [])
+        known = (context.place.result("experience") or {}).get("failed", [])
         return assignment.assignment(
             number, direction, code=self._code, step=self.work.step, host=self.work.host,
-            constraints=[one.text for one in ground.rubric.constraints], failed=known,
+            constraints=[one.text for one in context.rubric.constraints], failed=known,
         )  # fmt: skip
 
     @property
     def _code(self) -> Path:
-        ground = self.ground
-        return ground.branching.tree(ground.base_side(), ground.base).code
+        context = self.context
+        return context.branching.tree(context.base_side(), context.base).code
 
     def _rationale(self, direction: Direction, work: Work, notes: Sequence[str]) -> str:
         writer = self.writer
@@ -172,7 +172,7 @@ class _Site:
         lines = [
             direction.why,
             f"Code, written by {who}{', SIMULATED' if writer.simulated else ''}: "
-            f"{self._public(work.told)}",
+            f"{self._public(work.summary)}",
             f"Files: {', '.join(sorted(work.files))}",
             "Checked: " + "; ".join(notes) + ".",
             "A person must read and merge it; this program never does.",
@@ -181,8 +181,8 @@ class _Site:
 
     def _known(self, diff: str) -> str | None:
         """Return which earlier iteration has rejected the same change."""
-        rows = Scores(self.ground.layout).failed(self.ground.wish.step)
-        own = f"{self.ground.place.id}/"
+        rows = Scores(self.context.layout).failed(self.context.request.step)
+        own = f"{self.context.place.id}/"
         found = [
             str(row["iteration"])
             for row in rows
@@ -192,26 +192,26 @@ class _Site:
         return next((name for name in found if not name.startswith(own)), None)
 
     def _remember(self, draft: Draft, reason: str, diff: str) -> None:
-        ground = self.ground
-        simulated = ground.wish.simulated or self.writer.simulated
-        base = rejected.base_of(rejected.texts_of(self.work.pipeline, ground.wish.step))
-        Scores(ground.layout).add_failed(
-            f"{ground.place.id}/{draft.id}",
+        context = self.context
+        simulated = context.request.simulated or self.writer.simulated
+        base = rejected.base_of(rejected.texts_of(self.work.pipeline, context.request.step))
+        Scores(context.layout).add_failed(
+            f"{context.place.id}/{draft.id}",
             {
                 "step": draft.step, "candidate": draft.id, "texts": {}, "diff": diff,
                 "models": [], "plans": [], "reasons": [reason],
                 "verdict": f"SIMULATED {REFUSED}" if simulated else REFUSED,
-                "change": draft.change, "base": ground.base, "base_texts": base,
+                "change": draft.change, "base": context.base, "base_texts": base,
             },
         )  # fmt: skip
 
     def _said(self, draft: Draft, reason: str) -> Facts:
         told = self._public(reason)
-        self.ground.publisher.say(f"{draft.id}: {told}")
+        self.context.publisher.say(f"{draft.id}: {told}")
         return {"id": draft.id, "reason": told}
 
     def _public(self, text: str) -> str:
-        return acceptance.without_places(text, self.ground.layout.root)
+        return acceptance.without_paths(text, self.context.layout.root)
 
 
 def _told(ordered: Assignment, work: Work) -> str:

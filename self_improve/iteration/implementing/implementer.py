@@ -19,7 +19,7 @@ class Assignment:
     """
 
     key: str
-    told: str
+    instructions: str
     files: Mapping[str, str]
     writable: tuple[str, ...]
 
@@ -30,7 +30,7 @@ class Work:
 
     files: Mapping[str, str]
     breaches: tuple[str, ...]
-    told: str
+    summary: str
 
 
 class Implementer(Protocol):

@@ -71,14 +71,14 @@ class ModelImplementer:
             listed = block("files", "\n".join(others))
             wanted = await self._ask(
                 f"{assignment.key}/files", WISHES_SYSTEM_PROMPT,
-                "\n\n".join([assignment.told, listed, *first]), Wishes,
+                "\n\n".join([assignment.instructions, listed, *first]), Wishes,
             )  # fmt: skip
             named = [name for name in dict.fromkeys(wanted.paths) if name in others]
             more = [_shown(assignment, name, _LONGEST_READ) for name in named[:MOST_FILES]]
         free = block("may_be_changed", "\n".join(assignment.writable))
         edits = await self._ask(
             f"{assignment.key}/edits", prompts.read("implement") + _HOW,
-            "\n\n".join([assignment.told, free, *first, *more]), Edits,
+            "\n\n".join([assignment.instructions, free, *first, *more]), Edits,
         )  # fmt: skip
         return applied(edits, assignment)
 
@@ -111,7 +111,7 @@ def applied(edits: Edits, assignment: Assignment) -> Work:
             )
         texts[edit.path] = texts[edit.path].replace(edit.old, edit.new)
     changed = {n: texts[n] for n in assignment.writable if texts[n] != assignment.files[n]}
-    return Work(files=changed, breaches=tuple(breaches), told=edits.summary)
+    return Work(files=changed, breaches=tuple(breaches), summary=edits.summary)
 
 
 def _shown(assignment: Assignment, name: str, longest: int) -> str:

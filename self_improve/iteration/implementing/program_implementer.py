@@ -123,7 +123,7 @@ def _task(assignment: Assignment) -> str:
         instructions=prompts.read("implement"),
         writable="\n".join(assignment.writable),
         readable="\n".join(n for n in sorted(assignment.files) if n not in assignment.writable),
-        told=assignment.told,
+        told=assignment.instructions,
     )
 
 
@@ -140,4 +140,4 @@ def _identity(program: Program, assignment: Assignment, task: str) -> dict[str, 
 
 def _work(kept: str) -> Work:
     row = json.loads(kept)
-    return Work(files=row["files"], breaches=tuple(row["breaches"]), told=row["told"])
+    return Work(files=row["files"], breaches=tuple(row["breaches"]), summary=row["told"])

@@ -20,13 +20,13 @@ from self_improve.generators import catalogue
 from self_improve.host.plans import PlanInputs
 from self_improve.iteration import rejected
 from self_improve.iteration.drafts import Draft, NothingProposed, of_texts
-from self_improve.iteration.folder import Place
+from self_improve.iteration.folder import IterationFolder
 from self_improve.iteration.proposing.from_synthesis import _from_synthesis
-from self_improve.iteration.request import Wish
-from self_improve.runs.preparation import Prepared, Wanted
+from self_improve.iteration.request import IterationRequest
+from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
 from self_improve.search.host_cells import HostCells
-from self_improve.search.search import Found, Search, Setting
+from self_improve.search.search import Search, SearchRequest, SearchResult
 from self_improve.search.trial import Case, Proposal, Scored
 
 INSTRUCTIONS = "OPTIMIZE_INSTRUCTIONS"
@@ -39,10 +39,10 @@ _LONGEST_CHANGE = 600
 
 
 async def proposed(
-    wish: Wish,
-    place: Place,
+    request: IterationRequest,
+    place: IterationFolder,
     work: Prepared,
-    wanted: Wanted,
+    wanted: RunRequest,
     rubric: Rubric,
     *,
     gateway: Gateway,
@@ -55,11 +55,11 @@ async def proposed(
         NothingProposed: nothing was; the message says why.
         UsageError: nothing can be, because the step has no text or no synthesis.
     """
-    texts, searched = _texts(work, wish.step)
+    texts, searched = _texts(work, request.step)
 
     async def experience() -> dict[str, Any]:
-        offered = patterns.offered(wish.layout, wish.step, simulated=wish.simulated)
-        failed = rejected.rows(wish.layout, wish.step, rejected.base_of(texts))
+        offered = patterns.offered(request.layout, request.step, simulated=request.simulated)
+        failed = rejected.rows(request.layout, request.step, rejected.base_of(texts))
         return {"failed": failed, "patterns": patterns.material(offered)}
 
     # Kept, because others may end meanwhile: a search that goes on must ask what it asked before.
@@ -67,14 +67,14 @@ async def proposed(
     cells = _Cells(
         work=work, wanted=wanted, place=place, rubric=rubric, texts=texts, experience=known
     )
-    search = cells.search(wish, searched, gateway=gateway, counsel=counsel, display=display)
-    if wish.from_synthesis:
-        return await _from_synthesis(wish, search)
-    found = await search.run(catalogue.make(wish.generator))
-    drafts = _winners(wish, found, search)
+    search = cells.search(request, searched, gateway=gateway, counsel=counsel, display=display)
+    if request.from_synthesis:
+        return await _from_synthesis(request, search)
+    found = await search.run(catalogue.make(request.generator))
+    drafts = _winners(request, found, search)
     if not drafts:
         raise NothingProposed(
-            f"{wish.generator} found nothing better than the baseline in {found.cells} cells "
+            f"{request.generator} found nothing better than the baseline in {found.cells} cells "
             f"({found.stopped}); {found.refused} proposals were refused. The log is in "
             f"{place.relative(place.path / 'search.jsonl')}."
         )
@@ -102,8 +102,8 @@ class _Cells:
         self,
         *,
         work: Prepared,
-        wanted: Wanted,
-        place: Place,
+        wanted: RunRequest,
+        place: IterationFolder,
         rubric: Rubric,
         texts: dict[str, str],
         experience: Mapping[str, Any],
@@ -117,7 +117,7 @@ class _Cells:
 
     def search(
         self,
-        wish: Wish,
+        request: IterationRequest,
         searched: Sequence[str],
         *,
         gateway: Gateway,
@@ -126,7 +126,7 @@ class _Cells:
     ) -> Search:
         """Return a search whose tries and log lie in the iteration's directory."""
         plans = list(self._work.specifications[0].inputs)[:_MOST_PLANS]
-        layout = wish.layout
+        layout = request.layout
         wanted = replace(
             self._wanted, output=Layout(layout.scratch / "searches" / self._place.id), new=False
         )
@@ -134,22 +134,22 @@ class _Cells:
             gateway, self._work, wanted, self._rubric, display, baseline=self._texts,
             baselines=Baselines((layout.split("train"),)),
         )  # fmt: skip
-        cases = tuple(Case(plan=p, model=m.name) for p in plans for m in wish.models)
-        setting = Setting(
-            step=wish.step,
+        cases = tuple(Case(plan=p, model=m.name) for p in plans for m in request.models)
+        setting = SearchRequest(
+            step=request.step,
             texts=self._texts,
             searched=searched,
             cases=cases,
-            cells=max(1, wish.candidates) * CELLS_A_CANDIDATE + len(cases),
-            seed=wish.seed,
-            proposer=wish.proposer,
-            judge=wish.judge,
-            instructions=_instructions(self._source(wish.step)),
+            cells=max(1, request.candidates) * CELLS_A_CANDIDATE + len(cases),
+            seed=request.seed,
+            proposer=request.proposer,
+            judge=request.judge,
+            instructions=_instructions(self._source(request.step)),
             constraints=tuple(one.text for one in self._rubric.constraints),
             failed=self._experience["failed"],
             patterns=self._experience["patterns"],
-            small=wish.small,
-            force=wish.force,
+            small=request.small,
+            force=request.force,
             material=[_read(self._work.specifications[0].inputs[plan]) for plan in plans],
         )
         path = self._place.path / "search.jsonl"
@@ -165,7 +165,7 @@ class _Cells:
         return (self._wanted.code or Path()).joinpath(*module.split(".")).with_suffix(".py")
 
 
-def _winners(wish: Wish, found: Found, search: Search) -> list[Draft]:
+def _winners(request: IterationRequest, found: SearchResult, search: Search) -> list[Draft]:
     """Return the best proposals that did better than the baseline on all cases."""
     cases = search.cases
     base = search.known(search.baseline).on(cases)
@@ -174,8 +174,8 @@ def _winners(wish: Wish, found: Found, search: Search) -> list[Draft]:
     better.sort(key=lambda pair: (-pair[0], pair[1].proposal.size))
     by_id = {scored.proposal.id: scored.proposal for scored in found.scored}
     return [
-        _draft(wish, one, search, _changes(one.proposal, by_id))
-        for _, one in better[: wish.candidates]
+        _draft(request, one, search, _changes(one.proposal, by_id))
+        for _, one in better[: request.candidates]
     ]
 
 
@@ -189,13 +189,13 @@ def _changes(last: Proposal, by_id: Mapping[str, Proposal]) -> str:
     return "; ".join(dict.fromkeys(filter(None, reversed(told))))[:_LONGEST_CHANGE]
 
 
-def _draft(wish: Wish, one: Scored, search: Search, change: str) -> Draft:
+def _draft(request: IterationRequest, one: Scored, search: Search, change: str) -> Draft:
     base = search.baseline.texts
     texts = {s: text for s, text in one.proposal.texts.items() if text != base[s]}
     return of_texts(
-        wish.step, texts, origin="generator", change=change,
-        rationale=wish.rationale or f"{wish.generator}: {change}",
-        expectations=wish.expectations, parent=next(iter(one.proposal.parents), None),
+        request.step, texts, origin="generator", change=change,
+        rationale=request.rationale or f"{request.generator}: {change}",
+        expectations=request.expectations, parent=next(iter(one.proposal.parents), None),
         pattern=one.proposal.pattern,
     )  # fmt: skip
 

@@ -16,38 +16,38 @@ from self_improve.errors import UsageError
 from self_improve.iteration.drafts import Draft, NothingProposed, of_texts
 from self_improve.iteration.folder import Facts
 from self_improve.iteration.implementing import choice
-from self_improve.iteration.request import Wish
+from self_improve.iteration.request import IterationRequest
 from self_improve.search import proposer_calls
 from self_improve.search.proposer_calls import REPLY_TOKENS, Variant
 from self_improve.search.search import Search
 
 
-def needed(wish: Wish) -> list[Facts]:
+def needed(request: IterationRequest) -> list[Facts]:
     """Return the directions of the latest synthesis that need code, if they are to be tried.
 
     Raises:
         UsageError: there is no synthesis.
         ConfigError, AnalysisError: nobody can write it.
     """
-    if not wish.from_synthesis or wish.skip_implement:
+    if not request.from_synthesis or request.skip_implement:
         return []
-    _, found = latest(wish.layout, wish.step)
+    _, found = latest(request.layout, request.step)
     wanted = [
         {"number": one.number, "direction": one.direction.model_dump(mode="json")}
         for one in found
         if one.needs_code
     ]
     if wanted:
-        choice.require_one(wish)
+        choice.require_one(request)
     return wanted
 
 
-async def _from_synthesis(wish: Wish, search: Search) -> list[Draft]:
+async def _from_synthesis(request: IterationRequest, search: Search) -> list[Draft]:
     """Have each direction of the latest synthesis written as a text.
 
     Directions that need code are left to the phase that has an agent write it; they are named here.
     """
-    page, found = latest(wish.layout, wish.step)
+    page, found = latest(request.layout, request.step)
     drafts = []
     for one in found:
         number, direction = one.number, one.direction
@@ -77,8 +77,8 @@ async def _from_synthesis(wish: Wish, search: Search) -> list[Draft]:
             texts = {s: t for s, t in made.texts.items() if t != search.baseline.texts[s]}
             drafts.append(
                 of_texts(
-                    wish.step, texts, origin="synthesis", change=direction.title,
-                    rationale=direction.why, expectations=wish.expectations,
+                    request.step, texts, origin="synthesis", change=direction.title,
+                    rationale=direction.why, expectations=request.expectations,
                 )
             )  # fmt: skip
     if not drafts:

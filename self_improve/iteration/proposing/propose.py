@@ -9,7 +9,7 @@ from self_improve.errors import BudgetReached, UsageError
 from self_improve.host import candidate
 from self_improve.iteration import rejected
 from self_improve.iteration.branches import BASELINE
-from self_improve.iteration.context import Ground
+from self_improve.iteration.context import IterationContext
 from self_improve.iteration.drafts import Draft, NothingProposed, of_texts
 from self_improve.iteration.folder import Facts
 from self_improve.iteration.proposing import from_synthesis
@@ -17,67 +17,68 @@ from self_improve.iteration.proposing.from_search import proposed
 from self_improve.runs.experiment import Experiment
 
 
-async def propose(ground: Ground) -> Facts:
+async def propose(context: IterationContext) -> Facts:
     """Return the drafts of an iteration, as its marker holds them.
 
     Raises:
         UsageError: a candidate was rejected before, or none can be made.
         BudgetReached: with more room there may be some.
     """
-    wish = ground.wish
-    if wish.branch is not None or wish.pull_request is not None:
-        name = f"pr-{wish.pull_request}" if wish.branch is None else wish.branch
-        commit = ground.branching.commit_of(wish.branch) if wish.branch is not None else None
+    request = context.request
+    if request.branch is not None or request.pull_request is not None:
+        name = f"pr-{request.pull_request}" if request.branch is None else request.branch
+        commit = context.branching.commit_of(request.branch) if request.branch is not None else None
         draft = Draft(
-            id=f"{wish.step}-{name}", step=wish.step, origin="human", branch=wish.branch,
-            pull_request=wish.pull_request, commit=commit, rationale=wish.rationale,
-            expectations=wish.expectations,
+            id=f"{request.step}-{name}", step=request.step, origin="human", branch=request.branch,
+            pull_request=request.pull_request, commit=commit, rationale=request.rationale,
+            expectations=request.expectations,
         )  # fmt: skip
         return {"drafts": [draft.to_row()]}
-    async with ground.experiment({BASELINE: ground.base_side()}) as trial:
+    async with context.experiment({BASELINE: context.base_side()}) as trial:
         work = trial.works[BASELINE]
-        base = rejected.base_of(rejected.texts_of(work.pipeline, wish.step))
-        if not wish.prompts:
-            wanted = from_synthesis.needed(wish)
+        base = rejected.base_of(rejected.texts_of(work.pipeline, request.step))
+        if not request.prompts:
+            wanted = from_synthesis.needed(request)
             return {
-                "base_texts": base, **await _proposed(ground, trial, base), "directions": wanted,
+                "base_texts": base, **await _proposed(context, trial, base), "directions": wanted,
             }  # fmt: skip
-        texts = candidate.from_files(wish.prompts, work.specifications[0].step, work.pipeline)
+        texts = candidate.from_files(request.prompts, work.specifications[0].step, work.pipeline)
     draft = of_texts(
-        wish.step, texts.texts, origin="human", rationale=wish.rationale,
-        expectations=wish.expectations,
+        request.step, texts.texts, origin="human", rationale=request.rationale,
+        expectations=request.expectations,
     )  # fmt: skip
-    _refuse_known(ground, draft, base)
-    return {"drafts": [_named(ground, draft).to_row()], "base_texts": base}
+    _refuse_known(context, draft, base)
+    return {"drafts": [_named(context, draft).to_row()], "base_texts": base}
 
 
-async def _proposed(ground: Ground, trial: Experiment, base: str) -> Facts:
+async def _proposed(context: IterationContext, trial: Experiment, base: str) -> Facts:
     try:
         drafts = await proposed(
-            ground.wish, ground.place, trial.works[BASELINE], trial.wanted[BASELINE],
-            ground.rubric, gateway=ground.gateway, counsel=ground.counsel, display=ground.display,
+            context.request, context.place, trial.works[BASELINE], trial.wanted[BASELINE],
+            context.rubric, gateway=context.gateway, counsel=context.counsel,
+            display=context.display,
         )  # fmt: skip
-        drafts = _untried(ground, drafts, base)
+        drafts = _untried(context, drafts, base)
     except NothingProposed as nothing:
-        if ground.gateway.ledger.reached is not None:
+        if context.gateway.ledger.reached is not None:
             # With more room there may be something.
-            raise BudgetReached(ground.gateway.ledger.reached) from nothing
+            raise BudgetReached(context.gateway.ledger.reached) from nothing
         return {"drafts": [], "nothing": str(nothing)}
-    return {"drafts": [_named(ground, draft).to_row() for draft in drafts]}
+    return {"drafts": [_named(context, draft).to_row() for draft in drafts]}
 
 
-def _named(ground: Ground, draft: Draft) -> Draft:
+def _named(context: IterationContext, draft: Draft) -> Draft:
     """Return a draft as it is on this base; in a loop it may stand on an earlier one."""
-    told, below = draft.rationale, (ground.wish.loop or {}).get("stands_on")
+    told, below = draft.rationale, (context.request.loop or {}).get("stands_on")
     if below:
         told = f"{told}\n\nIt stands on {below}: merging it brings that change, too.".strip()
     # The same texts may have been tried on another base, under their own name.
-    return replace(draft, id=f"{draft.id}-{ground.base[:8]}", rationale=told)
+    return replace(draft, id=f"{draft.id}-{context.base[:8]}", rationale=told)
 
 
-def _refuse_known(ground: Ground, draft: Draft, base: str) -> None:
+def _refuse_known(context: IterationContext, draft: Draft, base: str) -> None:
     """Refuse what was rejected before on the same base."""
-    known = rejected.texts(ground.layout, ground.wish.step, base)
+    known = rejected.texts(context.layout, context.request.step, base)
     earlier = known.get(rejected.key(draft.texts))
     if earlier is not None:
         raise UsageError(
@@ -86,13 +87,13 @@ def _refuse_known(ground: Ground, draft: Draft, base: str) -> None:
         )
 
 
-def _untried(ground: Ground, drafts: Sequence[Draft], base: str) -> list[Draft]:
+def _untried(context: IterationContext, drafts: Sequence[Draft], base: str) -> list[Draft]:
     """Leave out what was rejected before on the same base.
 
     Raises:
         NothingProposed: all of it was.
     """
-    known = rejected.texts(ground.layout, ground.wish.step, base)
+    known = rejected.texts(context.layout, context.request.step, base)
     fresh = [draft for draft in drafts if rejected.key(draft.texts) not in known]
     if not fresh:
         raise NothingProposed("All that was proposed was rejected before.")

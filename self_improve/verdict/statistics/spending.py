@@ -10,7 +10,7 @@ from self_improve.verdict.statistics.flips import Bools, Floats
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class TestOutcome:
     """How a test came out: `p` counts the error that was spent before it."""
 
     p: float
@@ -29,7 +29,7 @@ class Row:
 
     def __init__(self, flips: int) -> None:
         self._spent: Bools = np.zeros(flips, dtype=np.bool_)
-        self._fired: Outcome | None = None
+        self._fired: TestOutcome | None = None
 
     @property
     def spent(self) -> float:
@@ -45,7 +45,7 @@ class Row:
         middle: bool = False,
         widened: float = 1.0,
         known: Floats | None = None,
-    ) -> Outcome:
+    ) -> TestOutcome:
         """Test whether the observed statistic, the first one, is among the largest.
 
         Once it has fired it stays so at later looks.
@@ -68,9 +68,9 @@ class Row:
         shares = self.spent + known
         firing = fresh & (shares <= limit)
         if self._fired is None and firing[0]:
-            self._fired = Outcome(p=float(shares[0]), fires=True)
+            self._fired = TestOutcome(p=float(shares[0]), fires=True)
         self._spent |= firing
-        return self._fired or Outcome(p=float(shares[0]) if fresh[0] else 1.0, fires=False)
+        return self._fired or TestOutcome(p=float(shares[0]) if fresh[0] else 1.0, fires=False)
 
 
 def _places(statistic: Floats, others: Floats, *, middle: bool) -> Floats:

@@ -14,16 +14,16 @@ import pytest
 from model_gateway.call import FailureKind
 from model_gateway.config import Model
 from model_gateway.provider import ProviderError
-from model_gateway.providers.http_errors import Place, failure_of
+from model_gateway.providers.http_errors import ErrorSource, failure_of
 from tests.model_gateway.providers.conftest import KEY, KEY_VARIABLE
 
 URL = "https://user:secret@models.example/v1"
 
 
-def place(**changes: Any) -> Place:
+def place(**changes: Any) -> ErrorSource:
     """Return where the errors of these tests come from."""
     values = {"name": "m", "provider": "openai", "model_id": "m-1", "key_env": KEY_VARIABLE}
-    return Place(model=Model.model_validate({**values, **changes}), url=URL)
+    return ErrorSource(model=Model.model_validate({**values, **changes}), url=URL)
 
 
 def of_status(code: int, body: Any = None, **headers: str) -> ProviderError:

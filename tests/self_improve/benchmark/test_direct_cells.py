@@ -14,10 +14,10 @@ from prompt_lab.layout import Layout
 from self_improve.benchmark.direct_cells import DirectCells
 from self_improve.benchmark.landscapes import STEP, SURFACE
 from self_improve.benchmark.searches import Bench
-from self_improve.runs.preparation import Wanted, prepared
+from self_improve.runs.preparation import RunRequest, prepared
 from self_improve.runs.progress import display
 from self_improve.search.host_cells import HostCells
-from self_improve.search.trial import Case, Outcome, Proposal
+from self_improve.search.trial import Case, CellOutcome, Proposal
 
 SEED = 7
 
@@ -45,12 +45,12 @@ def test_outcomes_equal_those_of_the_runner(bench: Bench, tmp_path: Path) -> Non
         for model in models
     ]
 
-    async def direct() -> list[Outcome]:
+    async def direct() -> list[CellOutcome]:
         async with Gateway() as gateway:
             return await DirectCells(gateway, bench.step, bench.rubric, models, seed=SEED)(cells)
 
-    async def by_runner() -> list[Outcome]:
-        wanted = Wanted(
+    async def by_runner() -> list[CellOutcome]:
+        wanted = RunRequest(
             step=STEP, models=tuple(models), catalogue=known, layout=None,
             output=Layout(tmp_path / "out"), seed=SEED,
             plan_dirs=tuple(bench.step.plans[plan] for plan in plans),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from self_improve.benchmark import figures, report
-from self_improve.benchmark.ranking import Contest, contest, difference, mean, median, standings
+from self_improve.benchmark.ranking import Duel, difference, duel, mean, median, ranking
 from self_improve.benchmark.resume_check import Resumed
 from self_improve.benchmark.searches import Point, Result
 
@@ -48,7 +48,7 @@ def field() -> list[Result]:
 
 def test_step_calls_to_a_share_are_counted() -> None:
     """They are those at which the best on all cases first had it; the quickest stands first."""
-    found = standings(field())
+    found = ranking(field())
     rows = {row.generator: row for row in found.rows}
     assert [rows["reflective"].cells_to[s].value for s in (0.5, 0.8)] == [20, 40]
     assert math.isinf(rows["reflective"].cells_to[0.95].value)
@@ -62,26 +62,26 @@ def test_searches_that_do_not_get_there_are_shown() -> None:
     one = median([10.0, math.inf, math.inf])
     assert (math.isinf(one.value), one.reached, one.of) == (True, 1, 3)
     assert median([10.0, 12.0, math.inf]).value == 12
-    assert standings(field()).rows[-1].cells_to[0.5].reached == 0
+    assert ranking(field()).rows[-1].cells_to[0.5].reached == 0
 
 
 def test_search_that_beats_the_oracle_moves_the_bar() -> None:
     """What can be gained is the most that anybody found."""
     better = [*field(), result("opro", 1, [(30, 0.2)])]
-    found = standings(better)
+    found = ranking(better)
     assert found.reachable[1] == pytest.approx(0.2)
     assert found.oracle_was_beaten == 1
 
 
 def test_flat_landscapes_are_left_out_and_named() -> None:
     """Where nothing can be gained nobody can be first."""
-    found = standings([*field(), result("oracle", 9, [(9, 0.001)]), result("random", 9, [])])
+    found = ranking([*field(), result("oracle", 9, [(9, 0.001)]), result("random", 9, [])])
     assert found.left_out == (9,)
 
 
 def test_losses_of_the_worst_model_are_kept() -> None:
     """Gains of other models do not hide them; train and verify gains stand apart."""
-    rows = {row.generator: row for row in standings(field()).rows}
+    rows = {row.generator: row for row in ranking(field()).rows}
     assert rows["reflective"].regression.value == pytest.approx(-0.02)
     assert rows["reflective"].gap.value == pytest.approx(0.04)
 
@@ -96,7 +96,7 @@ def test_intervals_hold_the_value_and_are_the_same_again() -> None:
 def test_difference_is_paired_by_landscape() -> None:
     """Whoever does not get there counts one call beyond the budget."""
     results = field()
-    best = standings(results).reachable
+    best = ranking(results).reachable
     assert difference(results, "reflective", "gepa-package", 0.8, best).value == -10
     assert difference(results, "random", "reflective", 0.8, best).value == BUDGET + 1 - 40
 
@@ -104,20 +104,20 @@ def test_difference_is_paired_by_landscape() -> None:
 def test_pairs_in_which_neither_gets_there_are_counted_apart() -> None:
     """They are censored and no tie; where one gets there, it was earlier."""
     results = field()
-    best = standings(results).reachable
-    assert contest(results, "reflective", "gepa-package", 0.8, best) == Contest(
+    best = ranking(results).reachable
+    assert duel(results, "reflective", "gepa-package", 0.8, best) == Duel(
         earlier=3, later=0, equal=0, neither=0
     )
-    assert contest(results, "reflective", "random", 0.95, best) == Contest(
+    assert duel(results, "reflective", "random", 0.95, best) == Duel(
         earlier=0, later=0, equal=0, neither=3
     )
-    assert contest(results, "random", "gepa-package", 0.95, best).later == 3
+    assert duel(results, "random", "gepa-package", 0.95, best).later == 3
 
 
 def test_page_tells_all_and_figures_are_the_same_bytes(tmp_path: Path) -> None:
     """Who wins is said with numbers; drawing again changes no byte."""
     results = field()
-    found = standings(results)
+    found = ranking(results)
     killed = [Resumed(generator="random", landscape=1, killed=True, repeated=0, more=0, same=True)]
     first = figures.draw(found, killed, tmp_path / "1")
     again = figures.draw(found, killed, tmp_path / "2")
@@ -139,5 +139,5 @@ def test_missed_goal_is_said() -> None:
         result("reflective", one.landscape, [(95, 0.09)]) if one.generator == "reflective" else one
         for one in field()
     ]
-    page = report.page(standings(late), [], late, [], command="c")
+    page = report.page(ranking(late), [], late, [], command="c")
     assert "**misses the goal**" in page

@@ -12,12 +12,12 @@ from tests.self_improve.iteration.conftest import (
     STEP,
     SURFACE,
     Ground,
+    context,
     git,
-    ground,
     lab_template,
 )
 
-__all__ = ["BETTER", "PLAN", "best", "ground", "judged_ground", "lab_template", "shortened"]
+__all__ = ["BETTER", "PLAN", "best", "context", "judged_ground", "lab_template", "shortened"]
 
 PLAN = "20260502_island_radio"
 BETTER = f"{GOOD}\nName what each lever costs, in one of its options.\n"
@@ -68,8 +68,8 @@ def shortened(made: Ground) -> Ground:
 
 
 @pytest.fixture
-def judged_ground(ground: Callable[[str], Ground]) -> Ground:
+def judged_ground(context: Callable[[str], Ground]) -> Ground:
     """Return the ground with a best prompt of one step that the code does not hold yet."""
-    made = shortened(ground(GOOD))
+    made = shortened(context(GOOD))
     Scores(made.layout).set_best(best())
     return made

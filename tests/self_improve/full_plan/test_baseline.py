@@ -11,14 +11,14 @@ import pytest
 from model_gateway import config
 from prompt_lab.layout import Layout
 from self_improve.full_plan.baseline import baseline_of, usage_in, usage_of
-from self_improve.full_plan.request import Request
+from self_improve.full_plan.request import PlanRequest
 
 
 @pytest.fixture
-def request_of(tmp_path: Path) -> Request:
+def request_of(tmp_path: Path) -> PlanRequest:
     """Return what is asked for on the simulated model."""
     catalogue = config.load()
-    return Request(
+    return PlanRequest(
         layout=Layout(tmp_path), catalogue=catalogue, model=catalogue.find("sim-strong"),
         plans={}, code=tmp_path, base="HEAD",
     )  # fmt: skip
@@ -43,21 +43,21 @@ def made_by(plan: Path, *names: str) -> Path:
     ],
 )
 def test_a_plan_of_another_model_is_called_so(
-    tmp_path: Path, request_of: Request, names: list[str], same: object, told: str
+    tmp_path: Path, request_of: PlanRequest, names: list[str], same: object, told: str
 ) -> None:
     """Whoever reads the comparison must know what differs beside the prompts."""
     found = baseline_of(made_by(tmp_path / "plan", *names), request_of)
     assert (found.kind, found.same_model, found.same_speed) == ("stored", same, None)
-    assert told in found.told
-    assert "--regenerate-baseline compares like with like" in found.told
+    assert told in found.note
+    assert "--regenerate-baseline compares like with like" in found.note
 
 
-def test_regenerated_sides_are_like_with_like(tmp_path: Path, request_of: Request) -> None:
+def test_regenerated_sides_are_like_with_like(tmp_path: Path, request_of: PlanRequest) -> None:
     """Whatever the stored plan was made by."""
     plan = made_by(tmp_path / "plan", "big")
     found = baseline_of(plan, replace(request_of, regenerate_baseline=True))
     assert (found.kind, found.same_model, found.same_speed) == ("regenerated", True, True)
-    assert found.told.startswith("Like with like")
+    assert found.note.startswith("Like with like")
 
 
 def test_usage_is_summed_and_what_is_unknown_stays_so(tmp_path: Path) -> None:

@@ -21,22 +21,22 @@ from prompt_lab.record import Run, file_digest
 from prompt_lab.scores import Scores
 from self_improve.full_plan import folder as places
 from self_improve.full_plan.command_line import main
-from self_improve.full_plan.folder import Place
+from self_improve.full_plan.folder import ComparisonFolder
 from tests.self_improve.full_plan.conftest import BETTER, PLAN, best
 from tests.self_improve.iteration.conftest import GOOD, STEP, SURFACE, Ground, git
 
 SIDES = ("baseline", "best")
 
 
-def words(ground: Ground, *more: str, model: str = "sim") -> list[str]:
+def words(context: Ground, *more: str, model: str = "sim") -> list[str]:
     """Return the words of a command on one plan."""
     return [
-        "--model", model, "--plan", PLAN, "--repo", str(ground.code),
-        "--prompt-lab-dir", str(ground.layout.root), *more,
+        "--model", model, "--plan", PLAN, "--repo", str(context.code),
+        "--prompt-lab-dir", str(context.layout.root), *more,
     ]  # fmt: skip
 
 
-def sent(place: Place) -> Counter[tuple[str, str, str, int]]:
+def sent(place: ComparisonFolder) -> Counter[tuple[str, str, str, int]]:
     """Return how often each request was sent, of every run and of the judge."""
     folders = [(side, p) for side in SIDES for p in runs(place.runs(side))]
     folders += [("judge", p) for p in place.counsel.iterdir()] if place.counsel.is_dir() else []
@@ -52,7 +52,7 @@ def sent(place: Place) -> Counter[tuple[str, str, str, int]]:
     )
 
 
-def kpis(place: Place) -> dict[str, Any]:
+def kpis(place: ComparisonFolder) -> dict[str, Any]:
     """Return the file of KPIs of the plan."""
     found: dict[str, Any] = json.loads((place.path / PLAN / "kpi_comparison.json").read_text())
     return found
@@ -171,8 +171,8 @@ def test_killed_comparison_of_like_with_like_goes_on(judged_ground: Ground) -> N
     assert before == after
 
 
-def _sent_so_far(ground: Ground) -> int:
-    begun = places.places(ground.layout)
+def _sent_so_far(context: Ground) -> int:
+    begun = places.places(context.layout)
     return sent(begun[0]).total() if begun else 0
 
 

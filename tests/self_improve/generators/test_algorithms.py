@@ -16,8 +16,8 @@ import pytest
 
 from model_gateway.call import Call, Failure, FailureKind
 from self_improve.generators import catalogue
-from self_improve.search.search import MOST_FAILURES, Cell, Found, Search, best_of
-from self_improve.search.trial import Case, Outcome
+from self_improve.search.search import MOST_FAILURES, Cell, Search, SearchResult, best_of
+from self_improve.search.trial import Case, CellOutcome
 from tests.self_improve.scripted_search import (
     CASES,
     OTHER,
@@ -50,7 +50,7 @@ def searched(
     answer: Answer = helpful,
     rule: Callable[[str, Case], float | None] = by_marks,
     **changes: Any,
-) -> tuple[Found, Search]:
+) -> tuple[SearchResult, Search]:
     """Let a generator search, and return what it found and the search."""
     made = Search(
         setting=setting(**{"texts": TEXTS, **changes}), measure=Landscape(rule),
@@ -59,7 +59,7 @@ def searched(
     return asyncio.run(made.run(catalogue.make(name))), made
 
 
-def told(found: Found) -> Any:
+def told(found: SearchResult) -> Any:
     """Return everything about a search that must be the same again."""
     proposals = [
         (s.proposal.id, s.proposal.parents, s.proposal.operator, sorted(s.outcomes))
@@ -156,7 +156,7 @@ class Kept(Landscape):
         super().__init__(by_marks)
         self._journal = journal
 
-    async def __call__(self, cells: Sequence[Cell]) -> list[Outcome]:
+    async def __call__(self, cells: Sequence[Cell]) -> list[CellOutcome]:
         """Score what was not scored before."""
         return [
             self._journal.once((p.id, c.id), lambda p=p, c=c: self._outcome(_all(p), c))
@@ -172,7 +172,7 @@ def _all(proposal: Any) -> str:
 def test_killed_search_goes_on_where_it_was(name: str) -> None:
     """Killed anywhere, at a cell or a call, it repeats nothing and ends as if it had lived."""
 
-    def run(journal: Journal) -> Found:
+    def run(journal: Journal) -> SearchResult:
         made = Search(
             setting=setting(texts=TEXTS, cells=150), measure=Kept(journal),
             counsel=Proposer(journal.answer),

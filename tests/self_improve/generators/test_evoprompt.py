@@ -12,13 +12,13 @@ from model_gateway.call import Call, Failure, FailureKind
 from self_improve.generators.evoprompt_de import EvoPromptDe
 from self_improve.generators.evoprompt_ga import MEMBERS, Child, EvoPromptGa
 from self_improve.search import population
-from self_improve.search.trial import Outcome, Proposal, Scored
+from self_improve.search.trial import CellOutcome, Proposal, Scored
 from tests.self_improve.scripted_search import CASES, SURFACE, by_marks, helpful, shown
 
 
 def scored(name: str, score: float) -> Scored:
     """Return a member with this score on every case."""
-    outcomes = {case.id: Outcome(case=case, score=score) for case in CASES}
+    outcomes = {case.id: CellOutcome(case=case, score=score) for case in CASES}
     return Scored(proposal=Proposal(id=name, texts={SURFACE: name}), outcomes=outcomes)
 
 

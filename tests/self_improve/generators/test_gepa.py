@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 from self_improve.generators.gepa import MINIBATCH, Gepa, chosen, front
-from self_improve.search.trial import Outcome, Proposal, Scored
+from self_improve.search.trial import CellOutcome, Proposal, Scored
 from tests.self_improve.scripted_search import CASES, OTHER, SURFACE, helpful, shown
 
 THREE = CASES[:3]
@@ -17,7 +17,7 @@ THREE = CASES[:3]
 
 def member(name: str, *scores: float) -> Scored:
     """Return a candidate with these scores on three cases."""
-    outcomes = {c.id: Outcome(case=c, score=s) for c, s in zip(THREE, scores, strict=True)}
+    outcomes = {c.id: CellOutcome(case=c, score=s) for c, s in zip(THREE, scores, strict=True)}
     return Scored(proposal=Proposal(id=name, texts={SURFACE: name}), outcomes=outcomes)
 
 
@@ -104,6 +104,6 @@ def test_failed_cells_count_nothing() -> None:
     """A candidate that fails where another scores does not win there."""
     failing = Scored(
         proposal=Proposal(id="f", texts={}),
-        outcomes={c.id: Outcome(case=c, score=None, failure="late") for c in THREE},
+        outcomes={c.id: CellOutcome(case=c, score=None, failure="late") for c in THREE},
     )
     assert front([failing, member("a", 0.1, 0.1, 0.1)], THREE) == {"a": 3}

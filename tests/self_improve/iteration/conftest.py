@@ -18,7 +18,7 @@ from prompt_lab.init import init
 from prompt_lab.layout import Layout
 from prompt_lab.populate import populate
 from prompt_lab.progress import Lines
-from prompt_lab.source import Wish, offers, samples
+from prompt_lab.source import SourceRequest, offers, samples
 from self_improve.code import patch
 from self_improve.demo import weakened
 from self_improve.iteration.command_line import main
@@ -84,13 +84,13 @@ def lab_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("template") / "lab"
     init(root)
     layout = Layout(root)
-    found = offers(samples(), Wish(split=None, plans=()), layout, dataset.load(layout))
+    found = offers(samples(), SourceRequest(split=None, plans=()), layout, dataset.load(layout))
     populate(layout, found, most_bytes=100_000_000, listener=Lines())
     return root
 
 
 @pytest.fixture
-def ground(
+def context(
     tmp_path: Path, lab_template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], Ground]:
     """Return what makes the ground for a pipeline whose code holds a given prompt."""

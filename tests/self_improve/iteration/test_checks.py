@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from self_improve.iteration.checks import TRIES, told_apart
+from self_improve.iteration.checks import TRIES, split_by_blame
 
 WISH = "5 to 7 berths"
 
@@ -21,7 +21,7 @@ def test_harm_is_what_the_change_nearly_always_fails(
 ) -> None:
     """And clearly more often than the step as it was."""
     again = {"moor": (Counter({WISH: before}), Counter({WISH: after, "another": TRIES}))}
-    harm, as_before = told_apart({"moor": {WISH: WISH}, "dock": {}}, again)
+    harm, as_before = split_by_blame({"moor": {WISH: WISH}, "dock": {}}, again)
     assert (harm, as_before) == (([f"moor: {WISH}"], []) if is_harm else ([], [f"moor: {WISH}"]))
 
 
@@ -29,4 +29,4 @@ def test_step_that_never_ran_as_it_was_blames_nobody() -> None:
     """Nothing can be said of it: neither where one side is missing nor where both are."""
     failed = {"moor": {WISH: WISH}}
     for again in ({}, {"moor": (None, Counter({WISH: TRIES}))}):
-        assert told_apart(failed, again)[0] == []
+        assert split_by_blame(failed, again)[0] == []

@@ -62,7 +62,7 @@ def test_historical_evidence_never_gets_far() -> None:
 def test_simulated_yes_is_labelled_and_cannot_merge() -> None:
     """It is the same word with a prefix."""
     decision = decide(Word.keep, evidence="simulated", verify=Word.keep, checks=[FINE])
-    assert decision.told == "SIMULATED YES"
+    assert decision.summary == "SIMULATED YES"
     assert not decision.may_merge
 
 

@@ -13,7 +13,7 @@ from self_improve.errors import ImproveError
 from self_improve.iteration.folder import (
     LAST_PHASE,
     Facts,
-    Place,
+    IterationFolder,
     begin,
     find,
     held,
@@ -72,6 +72,6 @@ def test_other_folders_are_no_iterations(layout: Layout) -> None:
     (layout.analysis / "7_old").mkdir(parents=True)
     place = begin(layout, "plan_type", ORDER)
     assert places(layout) == [place]
-    assert numbered(layout, 8) == Place(layout, place.path)
+    assert numbered(layout, 8) == IterationFolder(layout, place.path)
     with pytest.raises(ImproveError, match="There is no iteration 7"):
         numbered(layout, 7)

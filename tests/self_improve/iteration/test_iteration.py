@@ -23,21 +23,21 @@ Make = Callable[[str], Ground]
 FAST = ("--skip-downstream", "--skip-spot-check")
 
 
-def told(ground: Ground, name: str = "0001.verdict.md") -> str:
+def told(context: Ground, name: str = "0001.verdict.md") -> str:
     """Return the comment on a pull request."""
-    return (ground.layout.forge / "pulls" / name).read_text()
+    return (context.layout.forge / "pulls" / name).read_text()
 
 
-def commit(ground: Ground, prompt: str) -> None:
+def commit(context: Ground, prompt: str) -> None:
     """Commit another prompt to the code."""
-    for name, change in patch.patched(ground.code, {SURFACE: prompt}).items():
-        (ground.code / name).write_bytes(change.after)
-    git(ground.code, "commit", "--quiet", "-a", "-m", "Another prompt")
+    for name, change in patch.patched(context.code, {SURFACE: prompt}).items():
+        (context.code / name).write_bytes(change.after)
+    git(context.code, "commit", "--quiet", "-a", "-m", "Another prompt")
 
 
-def test_better_prompt_ends_in_yes(ground: Make, capsys: pytest.CaptureFixture[str]) -> None:
+def test_better_prompt_ends_in_yes(context: Make, capsys: pytest.CaptureFixture[str]) -> None:
     """Through every check, with pull request, scoreboard and best; and it is never merged."""
-    made = ground(WEAK)
+    made = context(WEAK)
     before = git(made.code, "rev-parse", "main")
     expected = "ungrounded_percentages:name+consequences+options+review:lower"
     assert made.run(GOOD, "--merge-on-yes", "--expect", expected) == 0
@@ -68,9 +68,9 @@ def test_better_prompt_ends_in_yes(ground: Make, capsys: pytest.CaptureFixture[s
     assert git(made.layout.root, "status", "--porcelain", "--", "patterns.jsonl") == ""
 
 
-def test_worse_prompt_ends_in_no(ground: Make, capsys: pytest.CaptureFixture[str]) -> None:
+def test_worse_prompt_ends_in_no(context: Make, capsys: pytest.CaptureFixture[str]) -> None:
     """Its diff is in the log of failed attempts, its pull request is closed, and it stays known."""
-    made = ground(GOOD)
+    made = context(GOOD)
     assert made.run(WEAK) == 1
     [failed] = Scores(made.layout).failed(STEP)
     assert failed["verdict"] == "SIMULATED NO"
@@ -86,10 +86,10 @@ def test_worse_prompt_ends_in_no(ground: Make, capsys: pytest.CaptureFixture[str
 
 
 def test_reworded_prompt_stays_open_and_is_analysed(
-    ground: Make, capsys: pytest.CaptureFixture[str]
+    context: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Agents write their pages, the judge compares, and a second run does nothing."""
-    made = ground(GOOD)
+    made = context(GOOD)
     reworded = GOOD.replace("You advise people", "You counsel people", 1)
     assert made.run(reworded) == 0
     folder = made.layout.iteration(0, STEP)
@@ -112,9 +112,9 @@ def test_reworded_prompt_stays_open_and_is_analysed(
     assert len(runs(made.layout)) == count
 
 
-def test_both_sides_are_evidence_of_commits(ground: Make) -> None:
+def test_both_sides_are_evidence_of_commits(context: Make) -> None:
     """Every run names its commit, is clean, and was made in this iteration."""
-    made = ground(GOOD)
+    made = context(GOOD)
     made.run(WEAK, models="sim-strong")
     sides = {row["name"]: row["commit"] for row in made.phase("branch")["sides"]}
     for name, paths in made.phase("run")["runs"].items():
@@ -123,9 +123,9 @@ def test_both_sides_are_evidence_of_commits(ground: Make) -> None:
             assert (code["commit"], code["dirty"]) == (sides[name], False)
 
 
-def test_killed_iteration_goes_on_without_repeating_a_call(ground: Make) -> None:
+def test_killed_iteration_goes_on_without_repeating_a_call(context: Make) -> None:
     """After kill -9 in the middle of the cells the same command ends it."""
-    made = ground(GOOD)
+    made = context(GOOD)
     config = made.home / "llm_config"
     config.mkdir()
     (config / "slow.toml").write_text(
@@ -158,10 +158,10 @@ def test_killed_iteration_goes_on_without_repeating_a_call(ground: Make) -> None
 
 
 def test_budget_ends_it_with_3_and_a_higher_cap_goes_on(
-    ground: Make, capsys: pytest.CaptureFixture[str]
+    context: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No call is made beyond the cap, over both sessions."""
-    made = ground(GOOD)
+    made = context(GOOD)
     assert made.run(WEAK, *FAST, "--max-calls", "9", models="sim-strong") == 3
     assert "9 calls" in capsys.readouterr().err
     assert sum(_answered(made).values()) <= 9
@@ -170,10 +170,10 @@ def test_budget_ends_it_with_3_and_a_higher_cap_goes_on(
 
 
 def test_dry_run_tells_the_cost_and_leaves_nothing(
-    ground: Make, capsys: pytest.CaptureFixture[str]
+    context: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No iteration is begun."""
-    made = ground(GOOD)
+    made = context(GOOD)
     assert made.run(WEAK, "--dry-run") == 0
     assert "Nothing was sent." in capsys.readouterr().err
     assert not list(made.layout.analysis.glob("*_*"))
@@ -191,10 +191,10 @@ def test_dry_run_tells_the_cost_and_leaves_nothing(
     ],
 )
 def test_wrong_usage_ends_with_2(
-    ground: Make, capsys: pytest.CaptureFixture[str], more: list[str], said: str
+    context: Make, capsys: pytest.CaptureFixture[str], more: list[str], said: str
 ) -> None:
     """One message says what is wrong, and nothing was begun: no folder, no pull request."""
-    made = ground(GOOD)
+    made = context(GOOD)
     assert made.run(WEAK, *more) == 2
     assert said in capsys.readouterr().err
     assert not list(made.layout.analysis.glob("*_*"))
@@ -202,18 +202,18 @@ def test_wrong_usage_ends_with_2(
 
 
 def test_candidate_that_is_the_baseline_is_refused(
-    ground: Make, capsys: pytest.CaptureFixture[str]
+    context: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """There is nothing to judge."""
-    made = ground(GOOD)
+    made = context(GOOD)
     assert made.run(GOOD) == 2
     assert "This candidate is the baseline" in capsys.readouterr().err
 
 
-def _answered(ground: Ground) -> Counter[tuple[str, ...]]:
+def _answered(context: Ground) -> Counter[tuple[str, ...]]:
     """Return how often each call of the runs was answered."""
     found: Counter[tuple[str, ...]] = Counter()
-    for path in runs(ground.layout):
+    for path in runs(context.layout):
         for attempt in Run(path).attempts():
             if attempt.status == "ok":
                 found[path.name, attempt.cell, attempt.key, str(attempt.repeat)] += 1

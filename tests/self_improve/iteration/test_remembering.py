@@ -19,10 +19,10 @@ from self_improve.iteration.branches import Branched
 from self_improve.iteration.command_line import main
 from self_improve.iteration.decision import Decision, End
 from self_improve.iteration.drafts import of_texts
-from self_improve.iteration.publication import Judged, Publisher
+from self_improve.iteration.publication import JudgedCandidate, Publisher
 from tests.self_improve.iteration.conftest import STEP, WEAK, Ground
 
-JUDGED = Judged(
+JUDGED = JudgedCandidate(
     draft=of_texts("moor", {"a:B": "new"}, origin="generator", change="Say it anew"),
     side=Branched(name="c", branch="b", commit="1" * 40),
     row={"word": "KEEP", "composite": {"effect": 1.5}},
@@ -36,10 +36,10 @@ def publisher(tmp_path: Path) -> tuple[Publisher, Layout, list[str]]:
     """Return a publisher, its data repo, and what it says."""
     init(tmp_path / "lab")
     layout, said = Layout(tmp_path / "lab"), []
-    wish: Any = argparse.Namespace(layout=layout, models=())
+    request: Any = argparse.Namespace(layout=layout, models=())
     own = folder.begin(layout, "moor", {"step": "moor"})
     forge: Any = None
-    return Publisher(wish, own, forge, said.append), layout, said
+    return Publisher(request, own, forge, said.append), layout, said
 
 
 def test_end_is_remembered_once_however_often_it_is_published(publisher) -> None:
@@ -67,7 +67,7 @@ def test_code_and_older_iterations_are_no_patterns(publisher) -> None:
         replace(JUDGED, before={"a:B": "new\n"}),
     ],
 )
-def test_what_cannot_be_remembered_ends_no_iteration(publisher, judged: Judged) -> None:
+def test_what_cannot_be_remembered_ends_no_iteration(publisher, judged: JudgedCandidate) -> None:
     """It is said, and the iteration is published all the same."""
     made, layout, said = publisher
     made._remember(judged)
@@ -75,10 +75,10 @@ def test_what_cannot_be_remembered_ends_no_iteration(publisher, judged: Judged) 
     assert not layout.patterns.exists()
 
 
-def test_search_is_offered_what_worked_elsewhere(ground: Callable[[str], Ground]) -> None:
+def test_search_is_offered_what_worked_elsewhere(context: Callable[[str], Ground]) -> None:
     """What it was offered is kept, so that it is the same when a killed search goes on."""
-    made = ground(WEAK)
-    outcome = patterns.Outcome(
+    made = context(WEAK)
+    outcome = patterns.CandidateOutcome(
         step="another", iteration="0_another", candidate="c", change="Ask for fewer figures",
         before={"a:B": "x"}, after={"a:B": "y"}, word="KEEP", end="YES", simulated=True,
     )  # fmt: skip
@@ -88,6 +88,6 @@ def test_search_is_offered_what_worked_elsewhere(ground: Callable[[str], Ground]
         "--prompt-lab-dir", str(made.layout.root), "--max-calls", "20",
     ]  # fmt: skip
     assert main(words) == 3
-    known = folder.Place(made.layout, made.layout.iteration(0, STEP)).result("experience")
+    known = folder.IterationFolder(made.layout, made.layout.iteration(0, STEP)).result("experience")
     assert known is not None
     assert [one["id"] for one in known["patterns"]] == [name]

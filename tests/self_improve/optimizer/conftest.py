@@ -8,17 +8,17 @@ from collections.abc import Callable
 import pytest
 
 from tests.self_improve.full_plan.conftest import shortened
-from tests.self_improve.iteration.conftest import Ground, ground, lab_template
+from tests.self_improve.iteration.conftest import Ground, context, lab_template
 
-__all__ = ["ground", "lab_template", "small_ground"]
+__all__ = ["context", "lab_template", "small_ground"]
 
 
 @pytest.fixture
-def small_ground(ground: Callable[[str], Ground]) -> Callable[[str], Ground]:
+def small_ground(context: Callable[[str], Ground]) -> Callable[[str], Ground]:
     """Return what makes the ground with two train plans and one verify plan."""
 
     def make(prompt: str) -> Ground:
-        made = shortened(ground(prompt))
+        made = shortened(context(prompt))
         for split, kept in (("train", 2), ("verify", 1)):
             plans = sorted(p for p in made.layout.split(split).iterdir() if p.is_dir())
             for plan in plans[kept:]:

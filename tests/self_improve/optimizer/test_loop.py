@@ -20,7 +20,7 @@ from prompt_lab.record import Run
 from prompt_lab.scores import Scores
 from self_improve.full_plan import folder as places
 from self_improve.optimizer.command_line import main
-from self_improve.optimizer.rounds import Kept, latest_kept, rounds_of
+from self_improve.optimizer.rounds import KeptCandidate, latest_kept, rounds_of
 from tests.self_improve.iteration.conftest import GOOD, STEP, WEAK, Ground, git
 
 Make = Callable[[str], Ground]
@@ -28,25 +28,25 @@ FAST = ("--skip-downstream", "--skip-spot-check", "--analyse", "never")
 MODELS = "sim-weak,sim-verbose,sim-parrot"
 
 
-def words(ground: Ground, *more: str, models: str = MODELS) -> list[str]:
+def words(context: Ground, *more: str, models: str = MODELS) -> list[str]:
     """Return the words of a loop's command."""
     return [
-        "--models", models, "--repo", str(ground.code), "--prompt-lab-dir",
-        str(ground.layout.root), *FAST, *more,
+        "--models", models, "--repo", str(context.code), "--prompt-lab-dir",
+        str(context.layout.root), *FAST, *more,
     ]  # fmt: skip
 
 
-def requests(ground: Ground) -> int:
+def requests(context: Ground) -> int:
     """Return how many attempts were sent, by everything that lies in the data repo."""
     return sum(
         len(path.read_bytes().splitlines())
-        for path in ground.layout.root.rglob("reservations.jsonl")
+        for path in context.layout.root.rglob("reservations.jsonl")
     )
 
 
-def order(ground: Ground, number: int, step: str = STEP) -> dict[str, Any]:
+def order(context: Ground, number: int, step: str = STEP) -> dict[str, Any]:
     """Return the order of an iteration."""
-    path = ground.layout.iteration(number, step) / "order.json"
+    path = context.layout.iteration(number, step) / "order.json"
     found: dict[str, Any] = json.loads(path.read_text())
     return found
 
@@ -119,10 +119,10 @@ def test_next_step_is_improved_on_the_new_outputs(
     assert places.places(made.layout) == [compared]
 
 
-def latest(ground: Ground) -> Kept:
+def latest(context: Ground) -> KeptCandidate:
     """Return what the ground's only loop has kept last."""
-    loop = order(ground, 0)["loop"]["name"]
-    kept = latest_kept(rounds_of(ground.layout, loop))
+    loop = order(context, 0)["loop"]["name"]
+    kept = latest_kept(rounds_of(context.layout, loop))
     assert kept is not None
     return kept
 

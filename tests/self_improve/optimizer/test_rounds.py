@@ -11,16 +11,23 @@ import pytest
 
 from prompt_lab.layout import Layout
 from self_improve.iteration import folder as places
-from self_improve.iteration.folder import Place
+from self_improve.iteration.folder import IterationFolder
 from self_improve.iteration.judgement import rubric_of
-from self_improve.optimizer.rounds import Kept, Round, latest_kept, plateau, read, rounds_of
+from self_improve.optimizer.rounds import (
+    KeptCandidate,
+    Round,
+    latest_kept,
+    plateau,
+    read,
+    rounds_of,
+)
 from self_improve.verdict import noise
 from self_improve.verdict.noise import Noise, Spread
 
 STEP = "identify_potential_levers"
 RUBRIC = rubric_of(STEP)
 NOISE = noise.assumed(RUBRIC)
-KEPT = Kept(
+KEPT = KeptCandidate(
     candidate="c", branch="plumbline/c", commit="1" * 40, pull_request=4, told="YES", gain=1.0,
     deviation=1.0, drift=1.4, pairs=16,
 )  # fmt: skip
@@ -28,7 +35,7 @@ KEPT = Kept(
 
 def rounds(*gains: float | None) -> list[Round]:
     """Return iterations that gained so much; None kept nothing."""
-    place = Place(Layout(Path("lab")), Path("lab/analysis/0_x"))
+    place = IterationFolder(Layout(Path("lab")), Path("lab/analysis/0_x"))
     return [
         Round(
             place=place, step=STEP, base="0" * 40, finished=True,
@@ -81,13 +88,13 @@ def test_last_that_was_kept_is_the_best() -> None:
     assert latest_kept(rounds(None)) is None
 
 
-def begun(root: Path, loop: str) -> Place:
+def begun(root: Path, loop: str) -> IterationFolder:
     """Return an iteration that was begun for a loop."""
     layout = Layout(root)
     return places.begin(layout, STEP, {"step": STEP, "base": "0" * 40, "loop": {"name": loop}})
 
 
-def end(place: Place, ended: str, word: str = "KEEP", **said: Any) -> None:
+def end(place: IterationFolder, ended: str, word: str = "KEEP", **said: Any) -> None:
     """Write the markers of an iteration that ended so."""
     composite = {"effect": 1.5, "deviation": 1.0, "drift": 1.4, "pairs": 9}
     side = {"name": "c", "branch": "plumbline/c", "commit": "2" * 40, "pull_request": 3}

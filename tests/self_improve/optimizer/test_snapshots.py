@@ -9,8 +9,8 @@ import pytest
 from prompt_lab.layout import Layout
 from self_improve.errors import UsageError
 from self_improve.host.pipeline import Pipeline, StepFacts
-from self_improve.iteration.folder import Place
-from self_improve.optimizer.rounds import Kept, Round
+from self_improve.iteration.folder import IterationFolder
+from self_improve.optimizer.rounds import KeptCandidate, Round
 from self_improve.optimizer.snapshots import known_steps, need_of
 
 
@@ -33,11 +33,11 @@ PIPELINE = Pipeline(steps={one.name: one for one in STEPS}, surfaces={})
 
 def improved(name: str, number: int = 0) -> Round:
     """Return an iteration that improved a step."""
-    kept = Kept(
+    kept = KeptCandidate(
         candidate="c", branch="b", commit="1" * 40, pull_request=None, told="YES", gain=1.0,
         deviation=1.0, drift=1.0, pairs=5,
     )  # fmt: skip
-    place = Place(Layout(Path("lab")), Path(f"lab/analysis/{number}_{name}"))
+    place = IterationFolder(Layout(Path("lab")), Path(f"lab/analysis/{number}_{name}"))
     return Round(place=place, step=name, base="0" * 40, finished=True, kept=kept)
 
 

@@ -13,10 +13,10 @@ from model_gateway import config
 from model_gateway.ledger import Spend
 from prompt_lab.layout import Layout
 from self_improve.full_plan.folder import placed
-from self_improve.iteration.folder import Place
-from self_improve.iteration.request import Wish
+from self_improve.iteration.folder import IterationFolder
+from self_improve.iteration.request import IterationRequest
 from self_improve.optimizer import whole_plans
-from self_improve.optimizer.rounds import Kept, Round
+from self_improve.optimizer.rounds import KeptCandidate, Round
 
 LOOP = {"name": "abc-0", "start": "0" * 40}
 
@@ -30,19 +30,21 @@ def test_without_anything_to_compare_nothing_is_begun(
     """And that is said."""
     catalogue = config.load()
     sim = catalogue.find("sim")
-    wish = Wish(
+    request = IterationRequest(
         step="a", models=(sim,), catalogue=catalogue, layout=Layout(tmp_path), code=tmp_path,
         base="main", judge=sim, proposer=sim,
     )  # fmt: skip
-    one = Round(place=Place(wish.layout, tmp_path), step="a", base="0" * 40, finished=True)
-    best = Kept(
+    one = Round(
+        place=IterationFolder(request.layout, tmp_path), step="a", base="0" * 40, finished=True
+    )
+    best = KeptCandidate(
         candidate="c", branch="b", commit="1" * 40, pull_request=None, told="YES", gain=1.0,
         deviation=None, drift=1.0, pairs=5,
     )  # fmt: skip
     rounds = [replace(one, kept=best if kept else None)]
     said: list[str] = []
     nobody = cast("Any", None)
-    found = asyncio.run(whole_plans.compare(wish, LOOP, rounds, nobody, nobody, said.append))
+    found = asyncio.run(whole_plans.compare(request, LOOP, rounds, nobody, nobody, said.append))
     assert found is None
     assert why in said[0]
     assert list(tmp_path.iterdir()) == []

@@ -120,7 +120,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Ground:
 
 
 @pytest.fixture
-def ground(template: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
+def context(template: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
     """Return a copy of the ground."""
     monkeypatch.delenv("PROMPT_LAB_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -148,38 +148,38 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restoration.Rollback, "_pipeline", pipeline)
 
 
-def test_goes_back_to_the_best_before(ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+def test_goes_back_to_the_best_before(context: Ground, capsys: pytest.CaptureFixture[str]) -> None:
     """Its texts stand on a branch of their own; nothing is merged or called a success."""
-    before = git(ground.code, "rev-parse", "main")
-    assert ground.run("--reason", "The third one says too much @everybody") == 0
+    before = git(context.code, "rev-parse", "main")
+    assert context.run("--reason", "The third one says too much @everybody") == 0
     assert "ROLLBACK: second of 2_plan_type, instead of third" in capsys.readouterr().err
-    pull = ground.forge.pull(1)
+    pull = context.forge.pull(1)
     assert (pull.state, pull.base, pull.title) == ("open", "main", "plan_type: go back to second")
-    assert ground.said(pull.head, FIELD) == TEXTS["first"][FIELD]
-    assert ground.said(pull.head, PROMPT) == TEXTS["second"][PROMPT]
-    assert ground.said(pull.head, SURFACE) == WEAK
-    assert git(ground.code, "rev-parse", "main") == before
-    assert git(ground.code, "status", "--porcelain") == ""
-    status = ground.forge.status_of(pull.head)
+    assert context.said(pull.head, FIELD) == TEXTS["first"][FIELD]
+    assert context.said(pull.head, PROMPT) == TEXTS["second"][PROMPT]
+    assert context.said(pull.head, SURFACE) == WEAK
+    assert git(context.code, "rev-parse", "main") == before
+    assert git(context.code, "status", "--porcelain") == ""
+    status = context.forge.status_of(pull.head)
     assert status is not None
     assert (status.state, status.description[:19]) == (StatusState.failure, "ROLLBACK to second:")
-    told = ground.forge.comments(1)["rollback"]
+    told = context.forge.comments(1)["rollback"]
     assert "This commit was not measured" in told
     assert r"second was \*better\*" in told
     assert "@everybody" not in pull.body
-    row = Scores(ground.layout).rows(STEP)[-1]
+    row = Scores(context.layout).rows(STEP)[-1]
     assert (row.verdict, row.candidate, row.delta, row.best_score) == (
         "ROLLBACK", "second", -1.0, 2.0,
     )  # fmt: skip
-    best = Scores(ground.layout).best(STEP)
+    best = Scores(context.layout).best(STEP)
     assert best is not None
     assert (best.candidate, best.iteration, best.commit) == ("second", f"2_{STEP}", pull.head)
     assert best.texts.items() >= {**TEXTS["second"], FIELD: TEXTS["first"][FIELD]}.items()
-    assert git(ground.layout.root, "status", "--porcelain", "--", "scores", "forge") == ""
+    assert git(context.layout.root, "status", "--porcelain", "--", "scores", "forge") == ""
 
 
 @pytest.mark.usefixtures("quick")
-def test_killed_rollback_goes_on(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_rollback_goes_on(context: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever it was stopped, the same command ends with the one pull request and one row."""
 
     class Killed(BaseException):
@@ -196,91 +196,91 @@ def test_killed_rollback_goes_on(ground: Ground, monkeypatch: pytest.MonkeyPatch
         with monkeypatch.context() as patched:
             patched.setattr(owner, place, killed)
             with pytest.raises(Killed):
-                ground.run()
+                context.run()
     for _ in range(2):
-        assert ground.run() == 0
-    best = Scores(ground.layout).best(STEP)
+        assert context.run() == 0
+    best = Scores(context.layout).best(STEP)
     assert best is not None
     assert best.candidate == "second"
-    assert [p.name for p in (ground.layout.forge / "pulls").glob("000?.md")] == ["0001.md"]
-    rows = [row for row in Scores(ground.layout).rows(STEP) if row.goes_back]
+    assert [p.name for p in (context.layout.forge / "pulls").glob("000?.md")] == ["0001.md"]
+    rows = [row for row in Scores(context.layout).rows(STEP) if row.goes_back]
     assert len(rows) == 1
-    assert git(ground.layout.root, "status", "--porcelain", "--", "scores", "forge") == ""
+    assert git(context.layout.root, "status", "--porcelain", "--", "scores", "forge") == ""
 
 
 @pytest.mark.usefixtures("quick")
-def test_after_a_merge_it_goes_one_further(ground: Ground) -> None:
+def test_after_a_merge_it_goes_one_further(context: Ground) -> None:
     """While the pull request is open it is found, though the base moves; merged, it is the past."""
-    ground.run()
-    commit(ground.code, {SURFACE: GOOD}, "Meanwhile")
-    assert ground.run() == 0
-    assert len(list((ground.layout.forge / "pulls").glob("000?.md"))) == 1
-    first = ground.forge.pull(1)
-    ground.forge.merge(1, head=first.head)
-    assert ground.run() == 0
-    second = ground.forge.pull(2)
+    context.run()
+    commit(context.code, {SURFACE: GOOD}, "Meanwhile")
+    assert context.run() == 0
+    assert len(list((context.layout.forge / "pulls").glob("000?.md"))) == 1
+    first = context.forge.pull(1)
+    context.forge.merge(1, head=first.head)
+    assert context.run() == 0
+    second = context.forge.pull(2)
     assert second.title == "plan_type: go back to first"
-    assert ground.said(second.head, PROMPT) == TEXTS["first"][PROMPT]
+    assert context.said(second.head, PROMPT) == TEXTS["first"][PROMPT]
 
 
 @pytest.mark.usefixtures("quick")
 def test_closed_rollback_is_not_opened_again_unasked(
-    ground: Ground, capsys: pytest.CaptureFixture[str]
+    context: Ground, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A person said no to it; the record can be set right, which changes no code."""
-    ground.run()
-    ground.forge.close(1)
+    context.run()
+    context.forge.close(1)
     capsys.readouterr()
-    assert ground.run() == 2
+    assert context.run() == 2
     assert "was closed and not merged" in capsys.readouterr().err
-    assert ground.run("--to", "third") == 0
+    assert context.run("--to", "third") == 0
     assert "No pull request is needed" in capsys.readouterr().err
-    best = Scores(ground.layout).best(STEP)
+    best = Scores(context.layout).best(STEP)
     assert best is not None
     assert best.candidate == "third"
-    assert [row.verdict for row in Scores(ground.layout).rows(STEP)][-2:] == ["ROLLBACK"] * 2
-    assert ground.run() == 0  # Not asked for anything else, it does not go further back.
-    assert len(Scores(ground.layout).rows(STEP)) == 7
-    assert ground.run("--to", "second") == 0
-    assert ground.forge.pull(2).state == "open"
+    assert [row.verdict for row in Scores(context.layout).rows(STEP)][-2:] == ["ROLLBACK"] * 2
+    assert context.run() == 0  # Not asked for anything else, it does not go further back.
+    assert len(Scores(context.layout).rows(STEP)) == 7
+    assert context.run("--to", "second") == 0
+    assert context.forge.pull(2).state == "open"
 
 
 @pytest.mark.parametrize("name", ["first", f"1_{STEP}", "1", "COMMIT"])
-def test_best_is_named_in_several_ways(ground: Ground, name: str) -> None:
+def test_best_is_named_in_several_ways(context: Ground, name: str) -> None:
     """By candidate, iteration, its number, or the start of its commit."""
-    given = ground.commits["first"][:10] if name == "COMMIT" else name
-    assert bests.read(ground.layout, STEP).named(given).score.candidate == "first"
+    given = context.commits["first"][:10] if name == "COMMIT" else name
+    assert bests.read(context.layout, STEP).named(given).score.candidate == "first"
 
 
 @pytest.mark.usefixtures("quick")
-def test_baseline_is_the_first_best(ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+def test_baseline_is_the_first_best(context: Ground, capsys: pytest.CaptureFixture[str]) -> None:
     """What the iterations began with can be restored, and nothing is before it."""
-    assert ground.run("--to", "baseline") == 0
-    head = ground.forge.pull(1).head
+    assert context.run("--to", "baseline") == 0
+    head = context.forge.pull(1).head
     for surface in (PROMPT, FIELD):
-        assert ground.said(head, surface) == ground.said(ground.commits["baseline"], surface)
-    ground.forge.merge(1, head=head)
+        assert context.said(head, surface) == context.said(context.commits["baseline"], surface)
+    context.forge.merge(1, head=head)
     capsys.readouterr()
-    assert ground.run() == 2
+    assert context.run() == 2
     assert "no earlier best" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("quick")
 def test_dry_run_shows_the_change_and_leaves_nothing(
-    ground: Ground, capsys: pytest.CaptureFixture[str]
+    context: Ground, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No branch, no pull request, no row."""
-    rows = Scores(ground.layout).rows()
-    assert ground.run("--dry-run") == 0
+    rows = Scores(context.layout).rows()
+    assert context.run("--dry-run") == 0
     assert "+    explanation: str" in capsys.readouterr().err
-    assert Scores(ground.layout).rows() == rows
-    assert not list((ground.layout.forge / "pulls").glob("*.md"))
-    assert "rollback" not in git(ground.code, "branch", "--list")
+    assert Scores(context.layout).rows() == rows
+    assert not list((context.layout.forge / "pulls").glob("*.md"))
+    assert "rollback" not in git(context.code, "branch", "--list")
 
 
-def test_list_marks_the_current_best(ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_marks_the_current_best(context: Ground, capsys: pytest.CaptureFixture[str]) -> None:
     """All bests in their order; what was refused is none."""
-    assert ground.run("--list") == 0
+    assert context.run("--list") == 0
     _, *lines = capsys.readouterr().out.splitlines()
     assert [line.startswith("*") for line in lines] == [False, False, False, True]
     assert "refused" not in "".join(lines)
@@ -295,73 +295,73 @@ def test_list_marks_the_current_best(ground: Ground, capsys: pytest.CaptureFixtu
     ],
 )
 def test_wrong_usage_ends_with_2(
-    ground: Ground, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+    context: Ground, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
 ) -> None:
     """The message says what there is."""
-    assert ground.run(*words) == 2
+    assert context.run(*words) == 2
     assert said in capsys.readouterr().err
 
 
-def test_unknown_step_ends_with_2(ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_step_ends_with_2(context: Ground, capsys: pytest.CaptureFixture[str]) -> None:
     """It names the steps that have scores."""
-    assert ground.run(step="plan_typ") == 2
+    assert context.run(step="plan_typ") == 2
     assert "There are scores of: plan_type." in capsys.readouterr().err
 
 
-def test_vanished_commit_is_said(ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+def test_vanished_commit_is_said(context: Ground, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither the repository nor the forge has it; no pull request is opened on half the texts."""
     gone = replace(score("gone", 5, "0" * 39 + "1"), verdict="YES")
-    Scores(ground.layout).add(gone, {"texts": {PROMPT: "Gone."}})
-    assert ground.run("--to", "gone") == 2
+    Scores(context.layout).add(gone, {"texts": {PROMPT: "Gone."}})
+    assert context.run("--to", "gone") == 2
     assert "The commit 000000000000 of gone of 5_plan_type is gone" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("quick")
 def test_commit_that_holds_another_text_is_refused(
-    ground: Ground, capsys: pytest.CaptureFixture[str]
+    context: Ground, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What would be restored must be what was judged."""
-    moved = score("moved", 5, ground.commits["first"])
-    Scores(ground.layout).add(moved, {"texts": {PROMPT: "Never committed."}})
-    assert ground.run("--to", "moved") == 2
+    moved = score("moved", 5, context.commits["first"])
+    Scores(context.layout).add(moved, {"texts": {PROMPT: "Never committed."}})
+    assert context.run("--to", "moved") == 2
     assert "does not hold the text" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("quick")
-def test_simulated_best_is_no_default_for_a_real_one(ground: Ground) -> None:
+def test_simulated_best_is_no_default_for_a_real_one(context: Ground) -> None:
     """Named, it is restored and labelled; it is never evidence."""
-    row = score("sim", 5, ground.commits["first"], "SIMULATED YES")
-    Scores(ground.layout).add(row, {"texts": TEXTS["first"]})
-    real = score("real", 6, ground.commits["third"])
-    Scores(ground.layout).add(real, {"texts": TEXTS["third"]})
-    best = Scores(ground.layout).best(STEP)
+    row = score("sim", 5, context.commits["first"], "SIMULATED YES")
+    Scores(context.layout).add(row, {"texts": TEXTS["first"]})
+    real = score("real", 6, context.commits["third"])
+    Scores(context.layout).add(real, {"texts": TEXTS["third"]})
+    best = Scores(context.layout).best(STEP)
     assert best is not None
-    Scores(ground.layout).set_best(replace(best, candidate="real", iteration=f"6_{STEP}"))
-    assert bests.read(ground.layout, STEP).before_current().score.candidate == "third"
-    assert ground.run("--to", "sim") == 0
-    assert "simulated" in ground.forge.pull(1).labels
-    assert "## SIMULATED ROLLBACK" in ground.forge.comments(1)["rollback"]
-    assert Scores(ground.layout).rows(STEP)[-1].verdict == "SIMULATED ROLLBACK"
+    Scores(context.layout).set_best(replace(best, candidate="real", iteration=f"6_{STEP}"))
+    assert bests.read(context.layout, STEP).before_current().score.candidate == "third"
+    assert context.run("--to", "sim") == 0
+    assert "simulated" in context.forge.pull(1).labels
+    assert "## SIMULATED ROLLBACK" in context.forge.comments(1)["rollback"]
+    assert Scores(context.layout).rows(STEP)[-1].verdict == "SIMULATED ROLLBACK"
 
 
 @pytest.mark.usefixtures("quick")
 def test_pull_request_that_was_pushed_to_is_left_alone(
-    ground: Ground, capsys: pytest.CaptureFixture[str]
+    context: Ground, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What somebody else put on the branch is not what was recorded."""
-    ground.run()
-    pull = ground.forge.pull(1)
-    git(ground.code, "checkout", "--quiet", "--detach", pull.head)
-    head = commit(ground.code, {PROMPT: "Something else entirely."}, "Mine")
-    git(ground.code, "checkout", "--quiet", "main")
-    ground.forge.push(ground.code, pull.branch, head)
+    context.run()
+    pull = context.forge.pull(1)
+    git(context.code, "checkout", "--quiet", "--detach", pull.head)
+    head = commit(context.code, {PROMPT: "Something else entirely."}, "Mine")
+    git(context.code, "checkout", "--quiet", "main")
+    context.forge.push(context.code, pull.branch, head)
     capsys.readouterr()
-    assert ground.run() == 2
+    assert context.run() == 2
     assert "moved to" in capsys.readouterr().err
 
 
-def test_two_rollbacks_do_not_collide(ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_rollbacks_do_not_collide(context: Ground, capsys: pytest.CaptureFixture[str]) -> None:
     """The second says so."""
-    with claim(ground.layout, f"rollback-{STEP}"):
-        assert ground.run() == 2
+    with claim(context.layout, f"rollback-{STEP}"):
+        assert context.run() == 2
     assert "Another process" in capsys.readouterr().err

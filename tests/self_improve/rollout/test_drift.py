@@ -20,7 +20,7 @@ from self_improve.errors import BudgetReached, UsageError
 from self_improve.records.rubric_choice import rubric_for
 from self_improve.rollout import pages
 from self_improve.rollout.drift import Drift, Finding, compared
-from self_improve.rollout.drift_run import Checked, DriftCheck, DriftOrder
+from self_improve.rollout.drift_run import Checked, DriftCheck, DriftRequest
 from self_improve.rollout.state import State
 from self_improve.runs.progress import Counts
 from self_improve.verdict import noise as calibration
@@ -57,15 +57,15 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Baseline]:
             yield Baseline(lab, server)
 
 
-def order(baseline: Baseline, output: Path, *against: Path, **changes: Any) -> DriftOrder:
+def order(baseline: Baseline, output: Path, *against: Path, **changes: Any) -> DriftRequest:
     """Return the order of a check that records its runs under `output`."""
-    return DriftOrder(
+    return DriftRequest(
         layout=Layout(output), against=against or (baseline.run.path,), catalogue=config.load(),
         baseline_dir=baseline.lab.plans, **changes,
     )  # fmt: skip
 
 
-def checked(wanted: DriftOrder, state: State | None = None) -> Checked:
+def checked(wanted: DriftRequest, state: State | None = None) -> Checked:
     """Run a check."""
     check = DriftCheck(wanted, state or State(step=ONE_CALL))
     return asyncio.run(check.run(Counts()))
@@ -136,7 +136,7 @@ def test_model_that_fails_now_is_inconclusive(baseline: Baseline, tmp_path: Path
     rubric = rubric_for(old.path)
     found = compared([old.path], [new], rubric, calibration.assumed(rubric))
     [model] = found.models
-    assert (found.told, model.effect, model.composite) == ("INCONCLUSIVE", None, None)
+    assert (found.summary, model.effect, model.composite) == ("INCONCLUSIVE", None, None)
     assert "missing: outputs" in pages.drift_lines(found.to_row())[1]
 
 
@@ -147,7 +147,7 @@ def test_killed_or_capped_check_pays_nothing_twice(baseline: Baseline, tmp_path:
         checked(order(baseline, tmp_path, caps=Caps(calls=2)))
     assert len(baseline.server.requests) - sent <= 2 + 1  # A ping is paid for apart.
     first = checked(order(baseline, tmp_path, caps=Caps(calls=12)))
-    assert first.drift.told == "ALIKE"
+    assert first.drift.summary == "ALIKE"
     asked_for = len(asked(baseline.server))
     assert asked_for == 2 * len(PLANS)
     assert checked(order(baseline, tmp_path)).after == first.after

@@ -26,9 +26,9 @@ def test_what_is_told_can_be_the_file(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     layout.rollouts.mkdir()
     own = Settings(stages=(1, 100), marks=5)
-    (layout.rollouts / "settings.toml").write_text(own.told())
+    (layout.rollouts / "settings.toml").write_text(own.text())
     assert load(layout) == own
-    assert tomllib.loads(own.told())["marks"] == 5
+    assert tomllib.loads(own.text())["marks"] == 5
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from tests.self_improve.measured_runs import METRIC, lost, noisy, rubric
 def test_an_expectation_names_metric_direction_and_scope(text: str, wanted: Expectation) -> None:
     """The metric's id may hold colons itself."""
     assert parse(text, rubric()) == wanted
-    assert wanted.told == text
+    assert wanted.text == text
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from rubrics.rubric import Constraint, Gates
 from self_improve.measures.measured import MeasuredCell
 from self_improve.verdict.gates import Gate, gates, losses
 from self_improve.verdict.pairing import Pairing
-from self_improve.verdict.terms import Look, Rows, Terms, seen
+from self_improve.verdict.terms import Look, Rows, Terms, permuted
 from tests.self_improve.measured_runs import (  # fmt: skip
     METRIC,
     MODELS,
@@ -28,7 +28,7 @@ from tests.self_improve.measured_runs import (  # fmt: skip
 
 def gated(pairing: Pairing, by: Terms | None = None) -> dict[str, Gate]:
     """Return the gates of a comparison by their names."""
-    [one] = seen([Look(pairing=pairing)], by or terms())
+    [one] = permuted([Look(pairing=pairing)], by or terms())
     return {gate.name: gate for gate in gates(one, Rows(one.count))}
 
 
@@ -82,7 +82,7 @@ def test_failures_outside_of_the_prompt_are_not_counted() -> None:
     """A server that was down says nothing of a prompt."""
     pairing = noisy(lost(*((plan, "c") for plan in PLANS), kind="server"))
     assert not gated(pairing)["success"].failed
-    [one] = seen([Look(pairing=pairing)], terms())
+    [one] = permuted([Look(pairing=pairing)], terms())
     assert losses(one).pairs == 30
 
 

@@ -121,7 +121,7 @@ def test_a_drift_of_the_outputs_is_found_in_the_composite() -> None:
 def test_noise_is_told_in_lines() -> None:
     """Every model and every metric has one."""
     measured = repeated_runs.measured([noisy(seed=n) for n in range(2)], rubric())
-    lines = calibration.told(measured)
+    lines = calibration.text(measured)
     assert lines[0] == "find: 70 pairs of cells in 2 batches"
     assert len(lines) == 1 + len(MODELS) + 1 + 2
     assert Noise.model_validate_json(measured.model_dump_json()) == measured

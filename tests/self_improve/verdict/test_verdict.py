@@ -13,7 +13,7 @@ from rubrics.rubric import Gates
 from self_improve.preference import Contender, preferred
 from self_improve.verdict import Verdict, Word, decide, word
 from self_improve.verdict.expectation import Expectation
-from self_improve.verdict.expectation_outcomes import Met
+from self_improve.verdict.expectation_outcomes import Fulfilment
 from self_improve.verdict.looks import looks
 from self_improve.verdict.pairing import Pairing
 from self_improve.verdict.terms import Look
@@ -40,7 +40,7 @@ def judged(pairing: Pairing, **more: object) -> Verdict:
 def test_a_real_improvement_is_kept() -> None:
     """With the reason in words."""
     found = judged(noisy(better(0.2)))
-    assert (found.word, found.told, found.further_cells) == (Word.keep, "KEEP", None)
+    assert (found.word, found.summary, found.further_cells) == (Word.keep, "KEEP", None)
     assert found.reasons[0].startswith("the composite rose by 1.")
 
 
@@ -102,7 +102,7 @@ def test_below_five_plans_a_verdict_does_not_generalise() -> None:
 def test_simulated_evidence_is_labelled() -> None:
     """The word is the same, with a prefix."""
     found = decide(noisy(better(0.3)), terms(), evidence="simulated")
-    assert (found.told, found.word) == ("SIMULATED KEEP", Word.keep)
+    assert (found.summary, found.word) == ("SIMULATED KEEP", Word.keep)
 
 
 def test_drift_between_batches_takes_more_evidence() -> None:
@@ -203,14 +203,14 @@ def test_an_effect_in_one_model_is_met_where_it_was_declared() -> None:
     found = declared("lower", pairing, models=("c",))
     assert found.word is Word.keep
     [one] = found.expectations
-    assert (one.outcome, one.pairs) == (Met.met, 5)
+    assert (one.outcome, one.pairs) == (Fulfilment.met, 5)
     assert one.change == pytest.approx(0.25, abs=0.1)
 
 
 def test_an_effect_that_did_not_come_is_unmet_with_the_power_it_had() -> None:
     """And with the pairs that would show what is worth having."""
     [one] = declared("lower", noisy(), models=("c",)).expectations
-    assert one.outcome is Met.unmet
+    assert one.outcome is Fulfilment.unmet
     assert one.visible is not None
     assert one.needed is not None
 
@@ -227,7 +227,7 @@ def test_the_opposite_of_what_was_declared_contradicts() -> None:
         return replace(found, pairs=tuple(pairs))
 
     found = declared("lower", swapped(noisy()))
-    assert found.expectations[0].outcome is Met.contradicted
+    assert found.expectations[0].outcome is Fulfilment.contradicted
     assert found.word is Word.inconclusive
     assert any(reason.startswith("contradicted") for reason in found.reasons)
 
@@ -235,7 +235,7 @@ def test_the_opposite_of_what_was_declared_contradicts() -> None:
 def test_an_expectation_without_cells_is_unmet() -> None:
     """Nothing was measured where it was to show."""
     [one] = declared("lower", noisy(), models=("z",)).expectations
-    assert (one.outcome, one.pairs, one.p) == (Met.unmet, 0, None)
+    assert (one.outcome, one.pairs, one.p) == (Fulfilment.unmet, 0, None)
 
 
 def test_expectations_do_not_make_false_keeps_frequent() -> None:

@@ -30,7 +30,7 @@ class Observation:
     quote: str
     kind: str
 
-    def told(self) -> str:
+    def text(self) -> str:
         """Return the observation as a statement that can be checked."""
         return f'{self.kind}: "{self.quote}" ({self.path}:{self.line})'
 
@@ -53,7 +53,7 @@ class Analyst(PlainVoice):
         """Return an observation for an object in a list, and several told for one that is alone."""
         index = next((part for part in reversed(path) if isinstance(part, int)), None)
         if index is None:
-            told = "; ".join(one.told() for one in self._seen[:3])
+            told = "; ".join(one.text() for one in self._seen[:3])
             return {
                 place.name: told
                 for place in shape.properties
@@ -74,11 +74,11 @@ class Analyst(PlainVoice):
         """Return an observation told in words, for a field of its own or a string in a list."""
         if not self._seen:
             return super().text(shape, path, topic)
-        return self.draw.at(path).pick(self._seen).told()
+        return self.draw.at(path).pick(self._seen).text()
 
     def document(self, path: Path) -> str:  # noqa: ARG002
         """Return the observations as a list."""
-        return "\n".join(f"- {one.told()}" for one in self._seen[:_MOST])
+        return "\n".join(f"- {one.text()}" for one in self._seen[:_MOST])
 
 
 def _said(shape: Shape, seen: Observation) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _said(shape: Shape, seen: Observation) -> dict[str, Any]:
         elif "kind" in parts:
             known[place.name] = seen.kind
         elif plain_voice.is_statement(place.name):
-            known[place.name] = seen.told()
+            known[place.name] = seen.text()
     return known
 
 

@@ -40,7 +40,7 @@ class Critic(PlainVoice):
         """Return a finding for an object in a list, and all in sum for one that stands alone."""
         index = next((part for part in reversed(path) if isinstance(part, int)), None)
         if index is None:
-            told = "; ".join(defect.told() for defect in self._findings[:_SUMMED_UP])
+            told = "; ".join(defect.text() for defect in self._findings[:_SUMMED_UP])
             return {
                 place.name: told or "no_defect"
                 for place in shape.properties
@@ -60,12 +60,12 @@ class Critic(PlainVoice):
         """Return a finding for a string in a list."""
         index = path[-1] if path else None
         if isinstance(index, int) and index < len(self._findings):
-            return self._findings[index].told()
+            return self._findings[index].text()
         return super().text(shape, path, topic)
 
     def document(self, path: Path) -> str:  # noqa: ARG002
         """Return all findings as a list."""
-        return "\n".join(f"- {defect.told()}" for defect in self._findings) or "- no_defect"
+        return "\n".join(f"- {defect.text()}" for defect in self._findings) or "- no_defect"
 
 
 def _said(shape: Shape, defect: Defect) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _said(shape: Shape, defect: Defect) -> dict[str, Any]:
         elif "kind" in parts or "metric" in parts:
             known[place.name] = defect.kind
         elif plain_voice.is_statement(place.name):
-            known[place.name] = defect.told()
+            known[place.name] = defect.text()
     return known
 
 

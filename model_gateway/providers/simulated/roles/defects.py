@@ -43,7 +43,7 @@ class Defect:
     count: int = 1
     in_prompt: bool = False
 
-    def told(self) -> str:
+    def text(self) -> str:
         """Return the defect as a short statement with the span in quotes."""
         where = f" `{self.field}`" if self.field else ""
         traced = " (in_prompt)" if self.in_prompt else ""

@@ -28,7 +28,7 @@ class Edit:
     touched: str
     text: str
 
-    def told(self) -> str:
+    def statement(self) -> str:
         """Return the change as a short statement."""
         touched = " ".join(self.touched.split())
         cut = touched if len(touched) <= _MOST_QUOTED else touched[:_MOST_QUOTED] + "\u2026"

@@ -90,7 +90,7 @@ def _read(block: Block | None, plan: str) -> tuple[float, str]:
     lost = sum(_PENALTIES.get(kind, 0.0) * rate for kind, rate in rates.items())
     short, long = _COMFORTABLE
     lost += max(0.0, short - rates["length"]) + _TOO_LONG * max(0.0, rates["length"] - long)
-    return max(0.0, _TOP - lost), ", ".join(defect.told() for defect in seen[:2])
+    return max(0.0, _TOP - lost), ", ".join(defect.text() for defect in seen[:2])
 
 
 def _winner(one: float, two: float) -> list[str]:

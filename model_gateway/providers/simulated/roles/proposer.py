@@ -54,7 +54,7 @@ class Proposer(PlainVoice):
                     else surface
                 )
             elif plain_voice.is_statement(other.name) and other.kind == "string":
-                known[other.name] = edit.told()
+                known[other.name] = edit.statement()
         return known
 
     def propose(self, path: Path) -> tuple[str, Edit]:

@@ -28,7 +28,7 @@ from self_improve.iteration.implementing.program_implementer import WRITERS, Pro
 
 OWN = 'A = Field(description="A name.")\nB = 2\nB = 2\n'
 ORDERED = Assignment(
-    key="implement_1", told="<direction>\nShorter\n</direction>",
+    key="implement_1", instructions="<direction>\nShorter\n</direction>",
     files={"own.py": OWN, "read.py": "C = 3\n"}, writable=("own.py",),
 )  # fmt: skip
 MOST = Spend(calls=2, tokens=1000, dollars=1.0)
@@ -67,7 +67,7 @@ def test_program_works_on_copies_and_is_not_asked_twice(tmp_path: Path) -> None:
     ledger = Ledger()
     made = program(tmp_path, script)
     found = write(tmp_path, made, ledger)
-    assert found == Work(files={"own.py": "A = 1"}, breaches=(), told="Done.")
+    assert found == Work(files={"own.py": "A = 1"}, breaches=(), summary="Done.")
     assert ledger.spent == Spend(calls=1, tokens=7, dollars=0.25)
     assert write(tmp_path, made, ledger) == found
     assert (tmp_path / "calls").read_text() == "x"

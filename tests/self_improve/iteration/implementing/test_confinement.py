@@ -11,7 +11,7 @@ from self_improve.iteration.implementing import confinement
 from self_improve.iteration.implementing.implementer import Assignment
 
 FILES = {"p/own.py": "A = 1\n", "p/other.py": "B = 2\n"}
-ORDERED = Assignment(key="k", told="", files=FILES, writable=("p/own.py",))
+ORDERED = Assignment(key="k", instructions="", files=FILES, writable=("p/own.py",))
 Do = Callable[[Path], object]
 
 

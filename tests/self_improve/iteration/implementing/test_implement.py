@@ -44,16 +44,16 @@ if __name__ == "__main__":
 PLAINLY = ("--test-command", "{python} {files}")
 
 
-def begun(ground: Ground, *titles: str) -> None:
+def begun(context: Ground, *titles: str) -> None:
     """Give the code a test, and the data repo a synthesis with directions of these titles."""
-    path = ground.code / TESTS
+    path = context.code / TESTS
     path.parent.mkdir()
     path.write_text(STEP_TEST)
-    git(ground.code, "add", ".")
-    git(ground.code, "commit", "--quiet", "-m", "A test of the step")
-    for plan in sorted(p for p in ground.layout.split("train").iterdir() if p.is_dir())[1:]:
+    git(context.code, "add", ".")
+    git(context.code, "commit", "--quiet", "-m", "A test of the step")
+    for plan in sorted(p for p in context.layout.split("train").iterdir() if p.is_dir())[1:]:
         shutil.rmtree(plan)
-    folder = ground.layout.iteration(0, STEP)
+    folder = context.layout.iteration(0, STEP)
     folder.mkdir(parents=True)
     (folder / "synthesis_a.md").write_text("# Synthesis\n")
     rows = [{"title": title, "why": "Because.", "kind": "code"} for title in titles]
@@ -61,11 +61,11 @@ def begun(ground: Ground, *titles: str) -> None:
     (folder / "synthesis_a.json").write_text(json.dumps(told))
 
 
-def words(ground: Ground, *more: str) -> list[str]:
+def words(context: Ground, *more: str) -> list[str]:
     """Return the words of a command that tries the directions."""
     return [
-        "--step", STEP, "--models", "sim-strong", "--from-synthesis", "--repo", str(ground.code),
-        "--prompt-lab-dir", str(ground.layout.root), *FAST, *more,
+        "--step", STEP, "--models", "sim-strong", "--from-synthesis", "--repo", str(context.code),
+        "--prompt-lab-dir", str(context.layout.root), *FAST, *more,
     ]  # fmt: skip
 
 
@@ -121,23 +121,23 @@ elif 'Dies' in task:
 """
 
 
-def pulls(ground: Ground) -> list[str]:
+def pulls(context: Ground) -> list[str]:
     """Return the pull requests on the local forge."""
-    found = sorted((ground.layout.forge / "pulls").glob("[0-9]*.md"))
+    found = sorted((context.layout.forge / "pulls").glob("[0-9]*.md"))
     return [path.read_text() for path in found if "verdict" not in path.name]
 
 
-def calls(ground: Ground) -> list[str]:
+def calls(context: Ground) -> list[str]:
     """Return how the program was called, each time."""
-    path = ground.home / "calls"
+    path = context.home / "calls"
     return path.read_text().splitlines() if path.exists() else []
 
 
 def test_simulated_agent_writes_code_that_is_measured(
-    ground: Make, capsys: pytest.CaptureFixture[str]
+    context: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It ends with a word, on a pull request with the label `code`, and nobody merges it."""
-    made = ground(GOOD)
+    made = context(GOOD)
     begun(made, "Narrower descriptions")
     before = git(made.code, "rev-parse", "main")
     assert main(words(made, "--merge-on-yes")) in {0, 1}
@@ -164,13 +164,13 @@ def test_simulated_agent_writes_code_that_is_measured(
 
 
 def test_killed_phase_goes_on_and_only_what_passes_every_check_gets_a_pull_request(
-    ground: Make, claude: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+    context: Make, claude: Callable[[str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A program that was killed counts in full and is asked again, one that has answered is not.
 
     Why code was refused is in the log of failed attempts.
     """
-    made = ground(GOOD)
+    made = context(GOOD)
     refused = [
         "Links", "Breaks a test", "Alters the test", "Cannot be loaded", "Fails when it runs",
     ]  # fmt: skip
@@ -210,20 +210,20 @@ def test_killed_phase_goes_on_and_only_what_passes_every_check_gets_a_pull_reque
     assert "Bash" in calls(made)[0].partition("--disallowedTools")[2]
 
 
-def test_skip_implement_wants_no_code(ground: Make) -> None:
+def test_skip_implement_wants_no_code(context: Make) -> None:
     """Otherwise every direction that needs it is wanted, by its number, if somebody can write."""
-    made = ground(GOOD)
+    made = context(GOOD)
     begun(made, "One", "Two")
-    wish = SimpleNamespace(
+    request = SimpleNamespace(
         from_synthesis=True, skip_implement=False, layout=made.layout, step=STEP,
         implementer="sim-coder", catalogue=config.load(),
     )  # fmt: skip
-    assert [row["number"] for row in needed(wish)] == [1, 2]
-    wish.implementer = "nobody"
+    assert [row["number"] for row in needed(request)] == [1, 2]
+    request.implementer = "nobody"
     with pytest.raises(ConfigError, match="There is no model 'nobody'"):
-        needed(wish)
-    wish.skip_implement = True
-    assert needed(wish) == []
+        needed(request)
+    request.skip_implement = True
+    assert needed(request) == []
 
 
 def killed_at(wanted: list[str], sign: Path) -> None:
