@@ -18,12 +18,12 @@ from typing import Any
 
 from model_gateway import beside
 from model_gateway.usage import OVERVIEW, USAGE
-from worker_plan import archive, plan_run, typical
+from worker_plan import archive, plan_run, typical_plan
 from worker_plan.command_line import SPEEDS
 from worker_plan.steps.start_time import StartTime, StartTimeFacts
 
 SAMPLES = Path(__file__).resolve().parent.parent / "prompt_lab" / "samples"
-TYPICAL = Path(typical.__file__).with_name(typical.FILE)
+TYPICAL = Path(typical_plan.__file__).with_name(typical_plan.FILE)
 MODEL = "sim-strong"
 START = StartTimeFacts(
     server_iso_utc="2026-04-01T08:00:00Z",
@@ -44,7 +44,7 @@ def make(split: str, text: Path, into: Path) -> Path:
         plan = Path(folder) / text.stem
         plan_run.begin(plan, str(text))
         StartTime.start_time.save(plan, START)
-        done = plan_run.carry_on(plan, models=[MODEL], speed="ALL_DETAILS_BUT_SLOW", workers=2)
+        done = plan_run.resume(plan, models=[MODEL], speed="ALL_DETAILS_BUT_SLOW", workers=2)
         beside.stop(plan)
         if not done:
             raise SystemExit(f"{text.stem}: a step failed")
@@ -57,7 +57,7 @@ def measure(text: Path) -> dict[str, dict[str, int]]:
     for speed in SPEEDS:
         with tempfile.TemporaryDirectory(prefix="plumbline-sample-") as folder:
             plan_run.begin(Path(folder), str(text))
-            plan_run.carry_on(Path(folder), models=[MODEL], speed=speed, workers=2)
+            plan_run.resume(Path(folder), models=[MODEL], speed=speed, workers=2)
             beside.stop(Path(folder))
             told = json.loads((Path(folder) / OVERVIEW).read_text())
             found[speed] = {

@@ -1,1 +1,1 @@
-"""The host: a Luigi pipeline of steps that turns a plan text into a plan."""
+"""The embedded host: a Luigi pipeline of steps that turns a plan text into a plan."""

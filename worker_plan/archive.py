@@ -1,4 +1,4 @@
-"""The zip of a plan, as `prompt_lab populate` takes it."""
+"""The zip of a plan, as `prompt_lab populate` reads it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from worker_plan.pipeline import FullPlan
 
 
 def pack(run_dir: Path, into: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> Path:
-    """Write the files of a complete plan into the zip `into`; what begins with a dot stays out.
+    """Write the files of a complete plan into the zip `into`, without names that begin with a dot.
 
-    Dates are fixed, so that the same artifacts give the same zip. `read` gives a file's bytes.
+    Dates are fixed, so that the same artifacts give the same zip. `read` returns a file's bytes.
 
     Raises:
         PlanError: the plan is not complete.
@@ -21,7 +21,7 @@ def pack(run_dir: Path, into: Path, read: Callable[[Path], bytes] = Path.read_by
     """
     if not FullPlan(run_dir=str(run_dir.resolve())).complete():  # type: ignore[no-untyped-call]
         raise PlanError(
-            f"{run_dir} holds no complete plan. Finish it: python -m worker_plan resume {run_dir}"
+            f"{run_dir} is not a complete plan. Finish it: python -m worker_plan resume {run_dir}"
         )
     into.parent.mkdir(parents=True, exist_ok=True)
     part = into.with_name(f".{into.name}.part")

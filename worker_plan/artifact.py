@@ -19,7 +19,7 @@ _NUMBER = "<n>"
 
 
 class Reader(Protocol):
-    """What reads artifacts: a step, which knows the directory of its plan."""
+    """A step, as far as artifacts need to know it: only where its plan is."""
 
     run_dir: str
 
@@ -28,15 +28,23 @@ class Artifact(Generic[T]):
     """A file that one step writes and others read.
 
     It is declared as a class attribute of the step that writes it, and remembers that step as
-    its `owner`. `load` and `dump` turn text into a value and back. A name with `<n>` in it stands
-    for one file per item; `at` gives the single ones, and they are written, not read: the file
-    that lists all items comes after them.
+    its `owner`. `load` and `dump` turn text into a value and back; `show` gives a value as a
+    model reads it, or is None where each reader shows it in its own way. A name with `<n>` in it
+    means one file per item; `at` returns the single ones, which are written but never read: the
+    file that lists all items comes after them.
     """
 
     owner: type[Any]
 
-    def __init__(self, name: str, load: Callable[[str], T], dump: Callable[[T], str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        load: Callable[[str], T],
+        dump: Callable[[T], str],
+        show: Callable[[T], str] | None = None,
+    ) -> None:
         self.name = name
+        self.show = show
         self._load = load
         self._dump = dump
 
@@ -45,18 +53,19 @@ class Artifact(Generic[T]):
 
     @property
     def per_item(self) -> bool:
-        """Whether this stands for one file per item."""
+        """Whether this is one file per item."""
         return _NUMBER in self.name
 
     def at(self, number: int) -> Artifact[T]:
         """Return the artifact of item `number`, counted from 1."""
-        one = Artifact(self.name.replace(_NUMBER, str(number)), self._load, self._dump)
-        one.owner = self.owner
-        return one
+        name = self.name.replace(_NUMBER, str(number))
+        single = Artifact(name, self._load, self._dump, self.show)
+        single.owner = self.owner
+        return single
 
     @property
     def input(self) -> Input[T]:
-        """The same artifact as a reader declares it."""
+        """The artifact as a step that reads it declares it."""
         return Input(self)
 
     def load(self, run_dir: Path) -> T:
@@ -74,7 +83,7 @@ class Artifact(Generic[T]):
             ) from error
         except (OSError, ValueError, RecursionError) as error:
             raise ArtifactError(
-                f"{path} cannot be used: {_told(error)}. The step {self.owner.__name__} writes it."
+                f"{path} cannot be used: {_cause(error)}. The step {self.owner.__name__} writes it."
             ) from error
 
     def save(self, run_dir: Path, value: T) -> None:
@@ -83,7 +92,7 @@ class Artifact(Generic[T]):
         Raises:
             OSError: the directory cannot be written, or the disk is full.
         """
-        # A model may write lone surrogates, which no file can hold.
+        # A model may write lone surrogates, which UTF-8 cannot encode.
         data = self._dump(value).encode("utf-8", "replace")
         handle, name = tempfile.mkstemp(dir=run_dir, prefix=f".{self.name}.")
         try:
@@ -99,7 +108,7 @@ class Artifact(Generic[T]):
 
 
 class Input(Generic[T]):
-    """An artifact as its reader sees it: reading the attribute reads the file."""
+    """An artifact as its reader declares it: reading the attribute reads the file."""
 
     def __init__(self, artifact: Artifact[T]) -> None:
         self.artifact = artifact
@@ -116,12 +125,12 @@ class Input(Generic[T]):
         return self.artifact.load(Path(step.run_dir))
 
 
-def text(name: str) -> Artifact[str]:
-    """Return an artifact that is plain text or Markdown."""
-    return Artifact(name, str, str)
+def text(name: str, show: Callable[[str], str] = str) -> Artifact[str]:
+    """Return an artifact that is plain text, Markdown or a table."""
+    return Artifact(name, str, str, show)
 
 
-def data(name: str, shape: type[T]) -> Artifact[T]:
+def data(name: str, shape: type[T], show: Callable[[T], str] | None = None) -> Artifact[T]:
     """Return an artifact that is JSON of the given shape: any type that pydantic can read."""
     adapter = TypeAdapter(shape)
 
@@ -129,14 +138,14 @@ def data(name: str, shape: type[T]) -> Artifact[T]:
         plain = adapter.dump_python(value, mode="json")
         return json.dumps(plain, ensure_ascii=False, indent=2)
 
-    return Artifact(name, adapter.validate_json, dump)
+    return Artifact(name, adapter.validate_json, dump, show)
 
 
-def _told(error: Exception) -> str:
-    """Say what is wrong where, without repeating the artifact's content."""
+def _cause(error: Exception) -> str:
+    """Return what is wrong and where, without the artifact's content."""
     if not isinstance(error, ValidationError):
         return str(error)
     errors = error.errors(include_url=False, include_input=False, include_context=False)
-    told = [f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in errors]
-    more = f"; and {len(told) - _MOST_ERRORS} more" if len(told) > _MOST_ERRORS else ""
-    return "; ".join(told[:_MOST_ERRORS]) + more
+    lines = [f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in errors]
+    more = f"; and {len(lines) - _MOST_ERRORS} more" if len(lines) > _MOST_ERRORS else ""
+    return "; ".join(lines[:_MOST_ERRORS]) + more

@@ -134,14 +134,14 @@ def _head_start(options: argparse.Namespace) -> AbstractContextManager[HeadStart
 def _run(options: argparse.Namespace, head_start: HeadStart | None) -> int:
     from model_gateway import config
     from model_gateway.ledger import Caps
-    from worker_plan import plan_record, plan_run, progress, typical
+    from worker_plan import plan_record, plan_run, progress, typical_plan
 
-    run_dir = options.run_dir or plan_run.place_of(options.plan)
-    before = plan_record.order(run_dir) if options.command == "resume" else ([], None)
+    run_dir = options.run_dir or plan_run.default_folder(options.plan)
+    before = plan_record.saved_options(run_dir) if options.command == "resume" else ([], None)
     names = options.model or before[0]
     speed = options.speed or before[1] or SPEEDS[0]
     models = config.load().choose(names)
-    expected = typical.expected(models[0], speed)
+    expected = typical_plan.expected(models[0], speed)
     if options.dry_run:
         print(expected.text())
         return OK
@@ -153,7 +153,7 @@ def _run(options: argparse.Namespace, head_start: HeadStart | None) -> int:
     try:
         if options.command == "run":
             plan_run.begin(run_dir, options.plan)
-        done = plan_run.carry_on(
+        done = plan_run.resume(
             run_dir, models=names, speed=speed, workers=options.workers,
             caps=caps, display=progress.display(expected.text()), head_start=head_start,
         )  # fmt: skip

@@ -1,12 +1,12 @@
-"""The currencies of ISO 4217, and which one is meant by what a model wrote."""
+"""The currencies of ISO 4217, and which of them a text means."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-# Funds, metals and test codes are left out: nobody keeps a budget in them. The last line holds
-# codes that were replaced lately and that models still write.
+# Funds, metals and test codes are left out: nobody keeps a budget in them. The last line has
+# codes that were replaced recently and that models still write.
 _CODES = """
 AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD
 CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP
@@ -18,7 +18,7 @@ VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG
 ANG SLL ZWL
 """
 CODES = frozenset(_CODES.split())
-# Signs of more than one currency, such as the dollar's, say too little.
+# Signs of several currencies, such as the dollar's, are ambiguous and left out.
 _SIGNS = {
     "€": "EUR", "₹": "INR", "₽": "RUB", "₺": "TRY", "₴": "UAH", "₪": "ILS", "₫": "VND",
     "₦": "NGN", "฿": "THB", "₸": "KZT", "₾": "GEL", "₼": "AZN",
@@ -26,15 +26,15 @@ _SIGNS = {
 _CODE = re.compile(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])")
 
 
-def currency_code(written: str) -> str | None:
-    """Return the one code that is meant: any case or width will do, as will some signs.
+def currency_code(name: str) -> str | None:
+    """Return the one code that `name` means, in any case or width, or by a currency's sign.
 
     Inside a longer text, such as a name with the code in brackets, only capitals count, as many
     codes are words in some language. None if there is no known code, or more than one.
     """
-    text = unicodedata.normalize("NFKC", written).strip()
+    text = unicodedata.normalize("NFKC", name).strip()
     if text.upper() in CODES:
         return text.upper()
-    found = {code for code in _CODE.findall(text) if code in CODES}
-    found |= {_SIGNS[sign] for sign in text if sign in _SIGNS}
-    return found.pop() if len(found) == 1 else None
+    codes = {code for code in _CODE.findall(text) if code in CODES}
+    codes |= {_SIGNS[sign] for sign in text if sign in _SIGNS}
+    return codes.pop() if len(codes) == 1 else None

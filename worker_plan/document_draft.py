@@ -1,4 +1,4 @@
-"""Draft documents, one call each, side by side: written once, for both kinds of them."""
+"""Drafts of documents, one call each, for both kinds of documents."""
 
 from __future__ import annotations
 
@@ -15,43 +15,38 @@ from worker_plan.shapes import each
 from worker_plan.step import Detail
 
 MOST = {Detail.FAST_BUT_SKIP_DETAILS: 3, Detail.PING_LLM: 1}
-"""How many documents are drafted at less than full detail; the others stay as they are."""
+"""How many documents are drafted at less than full detail; the others stay without a draft."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drafting:
-    """One document's call and what came of it."""
+class DraftResult:
+    """One document's call and its reply."""
 
     call: Call[Draft]
     reply: Reply[Draft]
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The content of the document's raw artifact; a draft that failed is empty in it."""
+        """The content of the document's raw artifact; a failed draft is empty."""
         empty = Draft.model_construct(essential_information=[])
         return record(self.reply, self.call, self.reply.value or empty)
 
     @property
     def outcome(self) -> dict[str, Any]:
-        """What the draft adds to what is known of the document."""
+        """The fields that the draft adds to the document."""
         if self.reply.value is None:
             return {"draft_failure": str(self.reply.failure)}
         failure = "the reply broke off" if self.reply.partial else None
         return self.reply.value.model_dump() | {"draft_failure": failure}
 
 
-def drafted(
-    ask: Ask,
-    documents: Sequence[Document],
-    *,
-    system: str,
-    context: str,
-    detail: Detail,
-) -> list[Drafting]:
-    """Draft the documents, or at less detail the first of them; they come in their order.
+def draft_documents(
+    ask: Ask, documents: Sequence[Document], *, system: str, context: str, detail: Detail
+) -> list[DraftResult]:
+    """Draft the documents in their order; at less than full detail only the first of them.
 
     Raises:
-        StepError: not one draft came, although there were documents.
+        StepError: every draft failed.
     """
     calls = [
         Call(
@@ -66,11 +61,13 @@ def drafted(
     replies = each(ask, calls)
     if replies and all(reply.value is None for reply in replies):
         raise StepError(f"none of {len(calls)} documents was drafted: {replies[0].failure}")
-    return [Drafting(call=call, reply=reply) for call, reply in zip(calls, replies, strict=True)]
+    return [DraftResult(call=call, reply=reply) for call, reply in zip(calls, replies, strict=True)]
 
 
-def with_drafts(documents: Sequence[Document], drafts: Sequence[Drafting]) -> list[dict[str, Any]]:
-    """Return all documents as JSON values, each with its draft, or with why there is none."""
+def with_drafts(
+    documents: Sequence[Document], drafts: Sequence[DraftResult]
+) -> list[dict[str, Any]]:
+    """Return all documents as JSON values, each with its draft or the reason why it has none."""
     outcomes = [draft.outcome for draft in drafts] + [{}] * (len(documents) - len(drafts))
     return [
         document.model_dump() | outcome

@@ -1,16 +1,17 @@
-"""What is known of a document that a plan needs, from its first mention to the finished draft."""
+"""A document that a plan needs, from its first mention to the finished draft.
+
+The docstrings of the schemas are sent to the model, too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
 
 from pydantic import BaseModel, Field
 
 from worker_plan.entry import entry
-from worker_plan.tolerant import NullIsEmpty
+from worker_plan.reply_fields import Text
 
-Text = Annotated[str, NullIsEmpty]
 _LABELS = {
     "description": "Description",
     "recency_requirement": "How recent",
@@ -56,7 +57,7 @@ class ProposedToCreate(Proposed):
 
 
 class Document(Proposed):
-    """A document with the id that it keeps through all later steps."""
+    """A document with its id, which is the same in all later steps."""
 
     id: str
 
@@ -80,7 +81,7 @@ class Draft(BaseModel):
 
 
 class Drafted(Draft, Document):
-    """A document with its draft, if one was asked for; `draft_failure` says why it is not whole."""
+    """A document with its draft, if one was asked for; `draft_failure` says what is wrong with it."""
 
     essential_information: list[str] = []
     draft_failure: str | None = None
@@ -95,7 +96,7 @@ class DraftedToCreate(Drafted, DocumentToCreate):
 
 
 def section(heading: str, documents: Sequence[Proposed]) -> list[str]:
-    """Return the lines of a section with one numbered part for each document."""
+    """Return the lines of a section with a numbered entry for each document."""
     lines = [f"# {heading}", ""]
     for number, document in enumerate(documents, start=1):
         facts = {_LABELS[name]: value for name, value in document if name in _LABELS}

@@ -1,4 +1,4 @@
-"""How many days a task is given, whatever was estimated for it."""
+"""The duration of a task in whole days, from estimates of any quality."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DAYS = {"years": 365, "months": 30, "weeks": 7, "days": 1, "hours": 1 / 24}
 
 @dataclass(frozen=True, kw_only=True)
 class DurationEstimate:
-    """How many days a task takes: at least, most likely, and at most; None where not told."""
+    """How many days a task takes: at least, most likely, and at most; None where unknown."""
 
     low: float | None = None
     likely: float | None = None
@@ -30,17 +30,17 @@ class DurationEstimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Duration:
-    """The whole days that a task is given, at least 1, and what was done to get them."""
+    """The whole days of a task, at least 1, and notes on how they were calculated."""
 
     days: int
     notes: tuple[str, ...] = ()
 
 
 def days_of(value: Any) -> float | None:
-    """Return how many days `value` means, or None if that cannot be told.
+    """Return how many days `value` means, or None if it is not a duration.
 
-    It may be a number of days, also as text, or a period as ISO 8601 writes it (`P3W`, `PT12H`),
-    with years of 365 and months of 30 days.
+    It may be a number of days, also as text, or a period of ISO 8601 (`P3W`, `PT12H`) with years
+    of 365 and months of 30 days.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
@@ -58,24 +58,24 @@ def days_of(value: Any) -> float | None:
     return days if math.isfinite(days) else None
 
 
-def settled(estimates: Mapping[str, DurationEstimate | None]) -> dict[str, Duration]:
+def final_durations(estimates: Mapping[str, DurationEstimate | None]) -> dict[str, Duration]:
     """Return a duration for each task.
 
-    It is the mean that PERT takes of a three-point estimate, (low + 4 likely + high) / 6 (Malcolm,
+    It is the PERT mean of a three-point estimate, (low + 4 likely + high) / 6 (Malcolm,
     Roseboom, Clark and Fazar, Application of a Technique for Research and Development Program
-    Evaluation, Operations Research 7, 1959), rounded. Where that cannot be had, the duration is
+    Evaluation, Operations Research 7, 1959), rounded. Without a usable estimate the duration is
     the median of the others, or `DEFAULT_DAYS` if there are none, and a note says so.
     """
-    found = {key: _duration(estimate) for key, estimate in estimates.items()}
-    known = [duration.days for duration in found.values() if duration is not None]
-    days = round(median(known)) if known else DEFAULT_DAYS
-    source = "the median of the other estimates" if known else "the default without any estimate"
+    durations = {key: _duration(estimate) for key, estimate in estimates.items()}
+    usable = [duration.days for duration in durations.values() if duration is not None]
+    days = round(median(usable)) if usable else DEFAULT_DAYS
+    source = "the median of the other estimates" if usable else "the default without any estimate"
     default = Duration(days=days, notes=(f"No usable estimate: {text(days)} taken, {source}.",))
-    return {key: duration or default for key, duration in found.items()}
+    return {key: duration or default for key, duration in durations.items()}
 
 
 def text(days: int) -> str:
-    """Return a number of days as a person says it."""
+    """Return a number of days with its unit."""
     return f"{days:,} {'day' if days == 1 else 'days'}"
 
 

@@ -1,4 +1,4 @@
-"""Parts of a Markdown text that tell one thing each, under a heading of their own."""
+"""Entries of a Markdown text: labelled facts under a heading, and sections."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from worker_plan.markdown import bullets, document, gaps, line
 
 
 def entry(heading: str, facts: Mapping[str, str | Sequence[str]], *, level: int = 2) -> list[str]:
-    """Return the lines of one part; facts of which nothing is known are left out.
+    """Return the lines of one entry, without empty facts.
 
-    A text stands beside its label, several ones are listed below it.
+    A single text follows its label on the same line; several texts are a list below it.
     """
     lines = [f"{'#' * level} {line(heading)}", ""]
-    for label, told in facts.items():
-        if isinstance(told, str):
-            lines += [f"**{label}:** {line(told)}", ""] if told.strip() else []
-        elif listed := bullets(told):
+    for label, fact in facts.items():
+        if isinstance(fact, str):
+            lines += [f"**{label}:** {line(fact)}", ""] if fact.strip() else []
+        elif listed := bullets(fact):
             lines += [f"**{label}:**", "", *listed, ""]
     return lines
 
 
 def sections(reply: Reply[Any], contents: Mapping[str, str | Sequence[str]]) -> str:
-    """Return a text with a section for each heading; those of which nothing came are marked.
+    """Return a text with a section for each heading, and a note on the empty ones.
 
     Raises:
-        StepError: nothing came of any of them.
+        StepError: all of them are empty.
     """
-    told = {
+    parts = {
         heading: [line(content)] if isinstance(content, str) else bullets(content)
         for heading, content in contents.items()
     }
-    missing = [heading for heading, lines in told.items() if not any(lines)]
-    if len(missing) == len(told):
-        raise StepError(f"{reply.model} gave a reply with nothing in it")
+    missing = [heading for heading, lines in parts.items() if not any(lines)]
+    if len(missing) == len(parts):
+        raise StepError(f"{reply.model} gave a reply without content")
     lines = gaps(missing + cut_off(reply))
-    for heading, listed in told.items():
+    for heading, listed in parts.items():
         lines += [f"## {heading}", "", *listed, ""] if heading not in missing else []
     return document(lines)
 
 
 def cut_off(reply: Reply[Any]) -> list[str]:
-    """Return what `markdown.gaps` has to name because the reply broke off; usually nothing."""
+    """Return the gap to name if the reply was cut off, for `markdown.gaps`; usually none."""
     return ["what would have followed, as the reply broke off"] if reply.partial else []

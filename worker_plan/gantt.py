@@ -1,4 +1,4 @@
-"""A schedule as a chart with bars, for a page of its own or as a part of another page."""
+"""A schedule as a Gantt chart, on a page of its own or as part of another page."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from markupsafe import Markup
 
 from worker_plan import page
+from worker_plan.language import Direction
 from worker_plan.schedule import Schedule, ScheduledTask
-from worker_plan.writing import Direction
 
 _LIBRARY = "vendor/frappe_gantt"
-# The library draws nothing for a task that takes longer.
+# The library does not draw longer tasks.
 _LONGEST_BAR_DAYS = 3650
 
 
@@ -22,9 +22,9 @@ _LONGEST_BAR_DAYS = 3650
 class Gantt:
     """What a page needs to show the chart.
 
-    `css` belongs into a `style` element, `script` into a `script` element after `html`; both are
-    the same for every schedule. `html` is escaped. The library makes its elements from text: a
-    page whose policy requires trusted types must allow the policy `default`, which `script` makes.
+    `css` belongs in a `style` element, `script` in a `script` element after `html`; both are
+    the same for every schedule. `html` is escaped. The library creates elements from text: a
+    page that requires trusted types must allow the policy `default`, which `script` creates.
     """
 
     css: str
@@ -34,7 +34,7 @@ class Gantt:
 
 @dataclass(frozen=True, kw_only=True)
 class _Row:
-    """A task as the table shows it. `last` is its last day."""
+    """A task as a row of the table. `last` is its last day."""
 
     task: ScheduledTask
     depth: int
@@ -43,7 +43,7 @@ class _Row:
 
 
 def fragment(schedule: Schedule, language_direction: Direction = "ltr") -> Gantt:
-    """Return the chart of `schedule`; below it stands a table that needs no script."""
+    """Return the chart of `schedule`, with a table below it that needs no script."""
     rows = _rows(schedule)
     drawn = [row for row in rows if row.task.days <= _LONGEST_BAR_DAYS]
     html = page.fragment(
@@ -83,8 +83,8 @@ def _rows(schedule: Schedule) -> list[_Row]:
 
 
 def _bars(rows: list[_Row]) -> list[dict[str, Any]]:
-    """Return the tasks as the script in `gantt.js` reads them; numbers stand for their ids."""
-    number = {row.task.task_id: f"t{place}" for place, row in enumerate(rows)}
+    """Return the tasks as `gantt.js` reads them, with numbers in place of their ids."""
+    number = {row.task.task_id: f"t{index}" for index, row in enumerate(rows)}
     return [
         {
             "id": number[row.task.task_id],

@@ -1,20 +1,20 @@
-"""Pieces of Markdown that several steps write: lists, tables, and the note on what is missing."""
+"""Markdown that several steps write: lists, tables, and the note on what is missing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 INCOMPLETE = "**Incomplete.**"
-"""What a note on gaps begins with, so that the report can count and show them."""
+"""The beginning of a note on gaps, by which the report finds them."""
 
 
 def bullets(texts: Iterable[str]) -> list[str]:
-    """Return one line of a list for each text that is not empty."""
+    """Return a list item for each text that is not empty."""
     return [f"- {line(text)}" for text in texts if text.strip()]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Return the lines of a table; line ends and bars in cells are made harmless."""
+    """Return the lines of a table, with line breaks and bars in cells escaped."""
     lines = [_row(head), _row(["---"] * len(head))]
     return lines + [_row(row) for row in rows]
 
@@ -25,10 +25,10 @@ def line(text: object) -> str:
 
 
 def gaps(missing: Sequence[str]) -> list[str]:
-    """Return the lines that mark a text as incomplete, naming what is missing; or none.
+    """Return the lines of a note that names what is missing, or none if nothing is.
 
-    Every step with several calls puts them in front of what it renders, so that a plan with holes
-    never looks whole.
+    Every step with several calls puts them before its output, so that an incomplete plan never
+    looks complete.
     """
     if not missing:
         return []
@@ -39,7 +39,7 @@ def gaps(missing: Sequence[str]) -> list[str]:
 
 
 def document(lines: Iterable[str]) -> str:
-    """Return the lines as a text that ends with one line end."""
+    """Return the lines as a text that ends with one line break."""
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The work breakdown as its readers want it: names and how deep they stand, read off its table."""
+"""The outline of the work: names and depths, from the table of the work breakdown."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class Entry:
 def entries(table: str) -> list[Entry]:
     """Return the rows of the work breakdown, in their order.
 
-    `table` has a head, one column for each level, and the ids of the tasks in the last column.
-    Rows that name nothing are left out.
+    `table` has a header, one column for each level, and the ids of the tasks in the last column.
+    Rows without a name are left out.
     """
-    found = []
+    rows = []
     for row in islice(csv.reader(io.StringIO(table), delimiter=_DELIMITER), 1, None):
         named = [(depth, cell.strip()) for depth, cell in enumerate(row[:-1]) if cell.strip()]
-        found += [Entry(depth=depth, name=text_of(name)) for depth, name in named[:1]]
-    return found
+        rows += [Entry(depth=depth, name=text_of(name)) for depth, name in named[:1]]
+    return rows
 
 
 def outline(table: str) -> str:
-    """Return the work breakdown as a list in Markdown; ids would cost a model more than names."""
+    """Return the work breakdown as a Markdown list, without ids, which cost many tokens."""
     return "\n".join(f"{'  ' * entry.depth}- {entry.name}" for entry in entries(table))

@@ -1,4 +1,4 @@
-"""One HTML page that needs nothing else: its style and script are in it, and nothing more runs."""
+"""A self-contained HTML page: style and scripts are in it, and nothing else may run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from worker_plan.errors import PlanError
-from worker_plan.writing import direction, language
+from worker_plan.language import direction, language
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -28,11 +28,11 @@ def page(
     scripts: Sequence[str] = (),
     **values: Any,
 ) -> str:
-    """Return the page that `template` makes of `values`; all of these are escaped but `Markup`.
+    """Return the page from `template` and `values`, which are escaped except `Markup`.
 
-    Direction and language are those of the text `written_like`. `styles` and `scripts` are texts
-    of our own, after the style that all pages have. The page's Content-Security-Policy names
-    their digests, so a browser runs nothing else and fetches nothing.
+    Direction and language are those of the text `written_like`. `styles` and `scripts` are our
+    own texts; the common style of all pages comes first. The page's Content-Security-Policy
+    names their digests, so that a browser runs nothing else and fetches nothing.
 
     Raises:
         PlanError: a style or script would end its element early.
@@ -40,7 +40,7 @@ def page(
     style = "\n".join([text_of("page.css"), *styles])
     for inline in (style, *scripts):
         if any(end in inline.lower() for end in _ENDS):
-            raise PlanError("A style or script of the page holds the end of its own element.")
+            raise PlanError("A style or script of the page contains the end of its own element.")
     return _template(template).render(
         values,
         direction=direction(written_like),
@@ -52,35 +52,35 @@ def page(
 
 
 def fragment(template: str, **values: Any) -> Markup:
-    """Return a piece of a page that `template` makes of `values`, which are escaped."""
+    """Return part of a page from `template` and `values`, which are escaped."""
     return Markup(_template(template).render(values))  # noqa: S704
 
 
 def standalone(markdown: str, title: str) -> str:
     """Return `markdown` as a page of its own."""
-    from worker_plan.prose import prose  # for the same reason as in `_template`
+    from worker_plan.prose import prose  # As in `_template`.
 
     body = prose(markdown, title=title, heading=2, anchor="text").html
     return page("text.html", written_like=markdown, title=title, body=body)
 
 
 def text_of(name: str) -> str:
-    """Return a style or script that stands beside the templates."""
+    """Return the text of a style or script beside the templates."""
     return resources.files(__package__).joinpath(_TEMPLATES, name).read_text(encoding="utf-8")
 
 
 def _template(name: str) -> Template:
-    # Imported here because few steps make pages, and every cell of all others would carry it.
+    # Imported here because few steps make pages, and the processes of all others would load it.
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    surroundings = Environment(
+    environment = Environment(
         loader=PackageLoader(__package__, _TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return surroundings.get_template(name)
+    return environment.get_template(name)
 
 
 def _policy(style: str, scripts: Sequence[str]) -> str:
@@ -92,7 +92,7 @@ def _policy(style: str, scripts: Sequence[str]) -> str:
         "base-uri": "'none'",
         "form-action": "'none'",
         "require-trusted-types-for": "'script'",
-        # Only the first policy of this name counts, and it is made by one of these scripts.
+        # Only the first policy of this name counts, and one of these scripts creates it.
         "trusted-types": "default" if scripts else "'none'",
     }
     return "; ".join(f"{name} {value}" for name, value in parts.items())

@@ -1,4 +1,4 @@
-"""What lies in a plan's directory beside its artifacts: what is expected, what it used, its end."""
+"""Files of a plan beside its artifacts: expected names, options, usage, mark of completeness."""
 
 from __future__ import annotations
 
@@ -22,55 +22,55 @@ EXPECTED = "expected_filenames1.json"
 COMPLETE = "999-pipeline_complete.txt"
 PIPELINE_VERSION = 1
 ATTEMPTS = "attempts.jsonl"
-ORDER = ".order.json"
+OPTIONS = ".order.json"
 _INCOMPLETE = "incomplete: "
 
 
 def begin(run_dir: Path, artifacts: Sequence[str]) -> None:
-    """Write what can be said before the first step: the version, and the names to expect."""
+    """Write the files that exist before the first step: the version and the expected names."""
     _write(run_dir / METADATA, {"pipeline_version": PIPELINE_VERSION})
     _write(run_dir / EXPECTED, [*artifacts, COMPLETE])
 
 
-def ordered(run_dir: Path, models: Sequence[str], speed: str) -> None:
-    """Write by which models and how fast the plan is made, so that `resume` need not be told."""
-    _write(run_dir / ORDER, {"models": list(models), "speed": speed})
+def save_options(run_dir: Path, models: Sequence[str], speed: str) -> None:
+    """Write the models and the speed of the plan, the defaults of a later `resume`."""
+    _write(run_dir / OPTIONS, {"models": list(models), "speed": speed})
 
 
-def order(run_dir: Path) -> tuple[list[str], str | None]:
-    """Return the models and the speed of the session before; nothing if none is on record."""
+def saved_options(run_dir: Path) -> tuple[list[str], str | None]:
+    """Return the models and the speed of the previous session, or nothing if there was none."""
     try:
-        told = json.loads((run_dir / ORDER).read_bytes())
-        return [str(name) for name in told["models"]], str(told["speed"])
+        options = json.loads((run_dir / OPTIONS).read_bytes())
+        return [str(name) for name in options["models"]], str(options["speed"])
     except (OSError, ValueError, KeyError, TypeError):
         return [], None
 
 
 def end(run_dir: Path, incomplete: Sequence[str]) -> None:
-    """Write what the calls used, and last that all is there; `incomplete` names marked gaps."""
+    """Write what the calls used, then the mark of completeness, which lists the known gaps."""
     attempts = read_attempts(run_dir / beside.FOLDER / ATTEMPTS)
-    if attempts or not (run_dir / USAGE).exists():  # A copy of a plan has left its journal behind.
+    if attempts or not (run_dir / USAGE).exists():  # A copied plan has no journal.
         rows = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in usage_rows(attempts))
         text(USAGE).save(run_dir, rows)
         _write(run_dir / OVERVIEW, overview(attempts))
-    told = "".join(f"{_INCOMPLETE}{one}\n" for one in incomplete)
-    text(COMPLETE).save(run_dir, f"Every artifact is there.\n{told}")
+    lines = "".join(f"{_INCOMPLETE}{gap}\n" for gap in incomplete)
+    text(COMPLETE).save(run_dir, f"Every artifact is there.\n{lines}")
 
 
 def incomplete(run_dir: Path) -> list[str]:
-    """Return the marked gaps that the mark of a complete plan names."""
+    """Return the gaps that the mark of a complete plan lists."""
     lines = text(COMPLETE).load(run_dir).splitlines()
     return [line.removeprefix(_INCOMPLETE) for line in lines if line.startswith(_INCOMPLETE)]
 
 
-def not_complete(run_dir: Path) -> None:
-    """Take away the mark of a complete plan, because an artifact is about to change."""
+def remove_mark(run_dir: Path) -> None:
+    """Remove the mark of a complete plan, because an artifact is about to change."""
     (run_dir / COMPLETE).unlink(missing_ok=True)
 
 
 @contextmanager
-def only_pipeline(run_dir: Path) -> Iterator[None]:
-    """Hold the lock of the one pipeline that works on a plan.
+def locked(run_dir: Path) -> Iterator[None]:
+    """Hold the lock of a plan: only one pipeline may work on it.
 
     Raises:
         PlanError: another process holds it.
@@ -80,7 +80,9 @@ def only_pipeline(run_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise PlanError(f"Another pipeline works on {run_dir}; wait for it.") from error
+            raise PlanError(
+                f"Another pipeline is working on {run_dir}. Wait until it ends."
+            ) from error
         yield
     finally:
         os.close(lock)
@@ -89,10 +91,10 @@ def only_pipeline(run_dir: Path) -> Iterator[None]:
 def shortcomings(run_dir: Path, artifacts: Iterable[str]) -> dict[str, int]:
     """Return how many calls failed or were recovered in part, by the name of the raw artifact.
 
-    They are read off the metadata that every raw artifact holds for each call.
+    The source is the metadata of each call in the raw artifacts.
     """
     patterns = [re.compile(re.escape(name).replace(re.escape("<n>"), r"\d+")) for name in artifacts]
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for path in sorted(run_dir.glob("*.json")):
         if not any(pattern.fullmatch(path.name) for pattern in patterns):
             continue
@@ -101,8 +103,8 @@ def shortcomings(run_dir: Path, artifacts: Iterable[str]) -> dict[str, int]:
         except (OSError, ValueError, RecursionError):
             continue
         if count:
-            found[path.name] = count
-    return found
+            counts[path.name] = count
+    return counts
 
 
 def _failures(value: Any) -> int:
@@ -110,8 +112,8 @@ def _failures(value: Any) -> int:
         return sum(map(_failures, value))
     if not isinstance(value, dict):
         return 0
-    own = "model_name" in value and bool(value.get("failure") or value.get("partial"))
-    return own + sum(map(_failures, value.values()))
+    failed = "model_name" in value and bool(value.get("failure") or value.get("partial"))
+    return failed + sum(map(_failures, value.values()))
 
 
 def _write(path: Path, value: Any) -> None:

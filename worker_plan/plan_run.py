@@ -1,4 +1,4 @@
-"""One plan's way through the pipeline: put its text in place, and let Luigi do what is left."""
+"""A plan's run through the pipeline: write its text, then let Luigi run the unfinished steps."""
 
 from __future__ import annotations
 
@@ -22,37 +22,36 @@ from worker_plan.step import Detail
 from worker_plan.steps.setup import Setup
 
 _LUIGI = {
-    # A worker that has nothing to do looks again after so many seconds; a second is Luigi's way.
+    # An idle worker looks for work after this many seconds; Luigi's default is one second.
     "worker": {"wait_interval": "0.02", "wait_jitter": "0", "max_reschedules": "0"},
     "scheduler": {"retry_count": "1"},
 }
 
 
-def place_of(plan: str) -> Path:
-    """Return the directory that a plan gets when none is named: the same text, the same place."""
+def default_folder(plan: str) -> Path:
+    """Return the default directory of a plan, which depends only on its text."""
     digest = hashlib.sha256(_text(plan).encode()).hexdigest()
     return Path("plans") / f"plan_{digest[:10]}"
 
 
 def begin(run_dir: Path, plan: str) -> None:
-    """Put the plan text, given as text or as the name of a file, into `run_dir`.
+    """Write the plan text, given as text or as the name of a file, into `run_dir`.
 
     Raises:
-        PlanError: the text is empty or not UTF-8, the file is not there, or the directory holds
-            another plan.
+        PlanError: the text is empty or not UTF-8, the file does not exist, or the directory
+            contains another plan.
     """
     text = _text(plan)
     if not text.strip():
         raise PlanError("The plan text is empty.")
     run_dir.mkdir(parents=True, exist_ok=True)
-    there = run_dir / Setup.plan.name
-    if there.exists() and Setup.plan.load(run_dir) != text:
-        raise PlanError(f"{run_dir} holds another plan; take another directory.")
+    if (run_dir / Setup.plan.name).exists() and Setup.plan.load(run_dir) != text:
+        raise PlanError(f"{run_dir} contains another plan. Name another one with --run-dir.")
     Setup.plan.save(run_dir, text)
     plan_record.begin(run_dir, artifact_names())
 
 
-def carry_on(
+def resume(
     run_dir: Path,
     *,
     models: Sequence[str],
@@ -62,25 +61,28 @@ def carry_on(
     display: Display | None = None,
     head_start: HeadStart | None = None,
 ) -> bool:
-    """Run every step that is not done; return whether all are done then.
+    """Run every unfinished step; return whether all are finished then.
 
-    `caps` hold over all sessions of the plan. `display` is told how the steps go. A `head_start`
-    becomes the plan's gateway; without one the first step that needs a gateway starts it.
+    `caps` apply to all sessions of the plan together. `display` shows the progress. `head_start`
+    becomes the plan's gateway; without it the first step that needs a gateway starts one.
 
     Raises:
         ConfigError: a model is unknown, or none was named and no default is set.
-        PlanError: the directory holds no plan text, or another pipeline works on it.
+        PlanError: the directory contains no plan text, or another pipeline is working on it.
     """
     if not (run_dir / Setup.plan.name).is_file():
-        raise PlanError(f"{run_dir} holds no {Setup.plan.name}; begin with `run`.")
+        raise PlanError(
+            f"{run_dir} contains no {Setup.plan.name}. Start with: python -m worker_plan run "
+            f"--plan FILE --run-dir {run_dir}"
+        )
     names = [model.name for model in config.load().choose(models)]
     root = FullPlan(run_dir=str(run_dir.resolve()), models=names, detail=Detail[speed])  # type: ignore[no-untyped-call]
     if root.complete():
         return True
-    _set(caps or Caps())
-    with plan_record.only_pipeline(run_dir):
-        plan_record.not_complete(run_dir)
-        plan_record.ordered(run_dir, names, speed)
+    _export(caps or Caps())
+    with plan_record.locked(run_dir):
+        plan_record.remove_mark(run_dir)
+        plan_record.save_options(run_dir, names, speed)
         if head_start is not None:
             beside.begin(run_dir, head_start)
         with Watch(run_dir, root.requires(), display):
@@ -88,8 +90,8 @@ def carry_on(
             for section, values in _LUIGI.items():
                 for key, value in values.items():
                     settings.set(section, key, value)
-            # Every step's process is a fork of this one: its collector need not look at what is
-            # here already, nor copy the pages on which that lies.
+            # Every step's process is a fork of this one: frozen objects keep its collector from
+            # visiting them and copying their memory pages.
             gc.freeze()
             try:
                 luigi.build([root], local_scheduler=True, workers=workers, log_level="WARNING")
@@ -98,8 +100,8 @@ def carry_on(
     return root.complete()
 
 
-def _set(caps: Caps) -> None:
-    """Hand the caps to the gateway beside the plan, which reads them from its environment."""
+def _export(caps: Caps) -> None:
+    """Set the environment variables from which the plan's gateway reads its caps."""
     for name, variable in CAP_VARIABLES.items():
         value = getattr(caps, name)
         if value is not None:
@@ -107,18 +109,20 @@ def _set(caps: Caps) -> None:
 
 
 def _text(plan: str) -> str:
-    """Return the content of the file called `plan`, or `plan` itself if there is none."""
+    """Return the content of the file named `plan`, or `plan` itself if there is no such file."""
     try:
         path = Path(plan).expanduser()
         if path.is_file():
             return path.read_bytes().decode("utf-8-sig")
         plan.encode()
     except UnicodeEncodeError as error:
-        raise PlanError("The plan text is not UTF-8; put it into a file and name that.") from error
+        raise PlanError(
+            "The plan text is not UTF-8. Save it as UTF-8 and pass --plan FILE."
+        ) from error
     except UnicodeDecodeError as error:
-        raise PlanError(f"{plan} is not UTF-8 (byte {error.start}).") from error
+        raise PlanError(f"{plan} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
     except (OSError, ValueError, RuntimeError):
-        # A text can be too long, have marks, or begin with a tilde, as no name can.
+        # Texts may be too long, contain NUL or begin with a tilde: then they are not file names.
         return plan.removeprefix("\ufeff")
     if path.suffix.lower() in {".txt", ".md"} and not any(map(str.isspace, plan)):
         raise PlanError(f"There is no file {plan}.")

@@ -1,4 +1,4 @@
-"""Showing the steps of a plan go by: a bar on a terminal, a plain line a step anywhere else."""
+"""The progress of a plan: a bar on a terminal, elsewhere a plain line for each step."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.2
 
 @dataclass(kw_only=True)
 class Used:
-    """What the model calls of this session came to so far."""
+    """What the model calls of this session used so far."""
 
     calls: int = 0
     failed: int = 0
@@ -36,23 +36,23 @@ class Used:
 
 
 class Display(Protocol):
-    """What shows the progress of a plan."""
+    """Shows the progress of a plan."""
 
     def begin(self, steps: int, done: int) -> None:
-        """Show that `done` of `steps` steps were done before."""
+        """Show that `done` of `steps` steps are already finished."""
         ...
 
     def update(self, finished: Sequence[str], used: Used) -> None:
-        """Show that these steps are done now, and what the calls came to."""
+        """Show newly finished steps, and what the calls used so far."""
         ...
 
     def end(self) -> None:
-        """Show no more."""
+        """Stop the display."""
         ...
 
 
 class Lines:
-    """One plain line for each step."""
+    """A plain line for each step."""
 
     def __init__(self, stream: TextIO, expected: str) -> None:
         self._stream = stream
@@ -61,12 +61,12 @@ class Lines:
         self._began = time.monotonic()
 
     def begin(self, steps: int, done: int) -> None:
-        """Print what is expected, and take note of the numbers."""
+        """Print the expected cost, and store the numbers."""
         self._stream.write(self._expected + "\n")
         self._steps, self._done = steps, done
 
     def update(self, finished: Sequence[str], used: Used) -> None:
-        """Print each step that is done."""
+        """Print a line for each finished step."""
         for name in finished:
             self._done += 1
             seconds = time.monotonic() - self._began
@@ -76,7 +76,7 @@ class Lines:
         self._stream.flush()
 
     def end(self) -> None:
-        """Nothing to show."""
+        """Do nothing."""
 
 
 class Bar:
@@ -84,7 +84,7 @@ class Bar:
 
     def __init__(self, expected: str) -> None:
         self._expected = expected
-        # Imported here because only a terminal needs it.
+        # Imported here because only terminals need it.
         from rich.console import Console
         from rich.progress import (
             BarColumn,
@@ -98,37 +98,37 @@ class Bar:
             TextColumn("steps"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[summary]}"),
             TimeElapsedColumn(),
             console=Console(stderr=True),
         )
-        self._task = self._progress.add_task("steps", total=None, told="")
+        self._task = self._progress.add_task("steps", total=None, summary="")
 
     def begin(self, steps: int, done: int) -> None:
-        """Print what is expected, and show the bar."""
+        """Print the expected cost, and show the bar."""
         self._progress.console.print(self._expected, markup=False, highlight=False)
         self._progress.update(self._task, total=steps, completed=done)
         self._progress.start()
 
     def update(self, finished: Sequence[str], used: Used) -> None:
-        """Move the bar, and name the step that was finished last."""
-        told = used.text() + (f" · {finished[-1]}" if finished else "")
-        self._progress.update(self._task, advance=len(finished), told=told)
+        """Advance the bar, and show the last finished step."""
+        summary = used.text() + (f" · {finished[-1]}" if finished else "")
+        self._progress.update(self._task, advance=len(finished), summary=summary)
 
     def end(self) -> None:
-        """Leave the bar as it is."""
+        """Stop the bar."""
         self._progress.stop()
 
 
 def display(expected: str) -> Display:
-    """Return the display that fits where the output goes; `expected` tells the cost of a plan."""
+    """Return a bar for a terminal, else lines; `expected` describes the cost of a plan."""
     return Bar(expected) if sys.stderr.isatty() else Lines(sys.stdout, expected)
 
 
 class Watch:
-    """Looks at the plan's files from time to time and tells a display; a context manager.
+    """A context manager that polls the plan's files and updates a display.
 
-    Steps run in processes of their own, so their files are the one thing that tells of all.
+    Steps run in processes of their own, so only their files show the progress of all.
     """
 
     def __init__(self, run_dir: Path, tasks: Sequence[luigi.Task], display: Display | None) -> None:
@@ -136,13 +136,13 @@ class Watch:
         self._waiting = [task for task in tasks if not task.complete()]
         self._total = len(tasks)
         self._attempts = run_dir / beside.FOLDER / ATTEMPTS
-        self._place = self._attempts.stat().st_size if self._attempts.exists() else 0
+        self._offset = self._attempts.stat().st_size if self._attempts.exists() else 0
         self._used = Used()
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look_on, daemon=True)
+        self._thread = threading.Thread(target=self._poll, daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin to look."""
+        """Start polling."""
         if self._display is not None:
             self._display.begin(self._total, self._total - len(self._waiting))
             self._thread.start()
@@ -154,34 +154,34 @@ class Watch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Look a last time."""
+        """Poll a last time."""
         if self._display is not None:
             self._ended.set()
             self._thread.join()
-            self._look(self._display)
+            self._update(self._display)
             self._display.end()
 
-    def _look_on(self) -> None:
+    def _poll(self) -> None:
         while self._display is not None and not self._ended.wait(_POLL_SECONDS):
-            self._look(self._display)
+            self._update(self._display)
 
-    def _look(self, display: Display) -> None:
+    def _update(self, display: Display) -> None:
         finished = [task for task in self._waiting if task.complete()]
         self._waiting = [task for task in self._waiting if task not in finished]
         self._count()
         display.update([_name(task) for task in finished], self._used)
 
     def _count(self) -> None:
-        """Add the attempts that were written since the last look; a torn line waits."""
+        """Add the attempts written since the last poll; an unfinished line is left for the next."""
         try:
             with self._attempts.open("rb") as file:
-                file.seek(self._place)
+                file.seek(self._offset)
                 new = file.read()
         except FileNotFoundError:
             return
-        whole = new[: new.rfind(b"\n") + 1]
-        self._place += len(whole)
-        for line in whole.splitlines():
+        complete = new[: new.rfind(b"\n") + 1]
+        self._offset += len(complete)
+        for line in complete.splitlines():
             row: dict[str, Any] = json.loads(line)
             self._used.calls += 1
             self._used.failed += row.get("failure_kind") is not None

@@ -1,4 +1,4 @@
-"""A list of questions about a plan, put to a model a few at a time and answered by number."""
+"""A list of questions about a plan that a model answers by number, a few in each call."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BATCH = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """A question with the number that the model answers by and a title for readers."""
+    """A question with its number for the model and a title for readers."""
 
     number: int
     title: str
@@ -26,7 +26,7 @@ class Question:
 
 
 class Answer(BaseModel):
-    """What every answer has; a step adds its own fields."""
+    """The common part of answers; a step adds its own fields."""
 
     question_id: int = Field(description="The id of the question.")
 
@@ -36,15 +36,15 @@ A = TypeVar("A", bound=Answer)
 
 @dataclass(kw_only=True)
 class Answers(Generic[A]):
-    """The answers by number, and what was asked and said beside them."""
+    """The answers by number, the refused ones, and the calls with their replies."""
 
     by_number: dict[int, A] = field(default_factory=dict)
     refused: list[dict[str, Any]] = field(default_factory=list)
     exchanges: list[tuple[Call[Any], Reply[Any]]] = field(default_factory=list)
 
-    def take(self, call_key: str, numbers: set[int], given: Sequence[A]) -> None:
-        """Keep the answers to `numbers`, the first for each; refuse the others with a reason."""
-        for answer in given:
+    def add(self, call_key: str, numbers: set[int], answers: Sequence[A]) -> None:
+        """Accept the first answer to each of `numbers`; refuse the others with a reason."""
+        for answer in answers:
             reason = "not asked in this call"
             if answer.question_id in numbers:
                 if self.by_number.setdefault(answer.question_id, answer) is answer:
@@ -60,14 +60,14 @@ class Answers(Generic[A]):
 
 
 def numbered(questions: dict[str, str]) -> list[Question]:
-    """Return the questions, given as titles and texts, with numbers from 1."""
+    """Return questions with numbers from 1, from texts by title."""
     return [
         Question(number=number, title=title, text=text.strip())
         for number, (title, text) in enumerate(questions.items(), start=1)
     ]
 
 
-def put(
+def ask_all(
     ask: Ask,
     questions: Sequence[Question],
     *,
@@ -77,13 +77,13 @@ def put(
     answers: Callable[[R], Sequence[A]],
     max_output_tokens: int,
 ) -> Answers[A]:
-    """Ask all questions, in calls of `BATCH` side by side; `answers` finds the list in a reply.
+    """Ask all questions, `BATCH` in each of several concurrent calls.
 
-    An answer to something else than its call asked, or to a question that has one, is refused
-    and kept with the reason.
+    `answers` returns the list of answers in a reply. An answer to a question that its call did
+    not ask, or that has an answer already, is refused with a reason.
 
     Raises:
-        StepError: no question at all was answered.
+        StepError: no question was answered.
     """
     asked = list(batches(questions, BATCH))
     calls = [
@@ -96,22 +96,22 @@ def put(
         )
         for batch in asked
     ]
-    found: Answers[A] = Answers(exchanges=list(zip(calls, each(ask, calls), strict=True)))
-    for batch, (call, reply) in zip(asked, found.exchanges, strict=True):
+    result: Answers[A] = Answers(exchanges=list(zip(calls, each(ask, calls), strict=True)))
+    for batch, (call, reply) in zip(asked, result.exchanges, strict=True):
         if reply.value is not None:
             numbers = {question.number for question in batch}
-            found.take(call.key, numbers, answers(reply.value))
-    if not found.by_number:
-        failure = found.exchanges[0][1].failure
+            result.add(call.key, numbers, answers(reply.value))
+    if not result.by_number:
+        failure = result.exchanges[0][1].failure
         raise StepError(
             f"none of {len(questions)} questions was answered: "
             f"{failure or 'no usable answer had the id of a question'}"
         )
-    return found
+    return result
 
 
 def _listed(questions: Sequence[Question]) -> str:
-    """Return the ids for the reply to refer to, then the questions themselves, as a prompt."""
+    """Return the questions as a prompt: first the ids that the reply refers to, then the texts."""
     ids = [{"question_id": question.number, "title": question.title} for question in questions]
     texts = "\n\n".join(f"Question {question.number}: {question.text}" for question in questions)
     return f"{json_block('questions', ids)}\n\n{texts}\n"

@@ -1,7 +1,8 @@
-"""What a `_raw` artifact keeps beside the model's answer: who answered, and what was asked."""
+"""The content of a `_raw` artifact: the model's answer, who answered, and what was asked."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
@@ -24,12 +25,26 @@ def metadata(reply: Reply[Any]) -> dict[str, Any]:
 
 
 def record(
-    reply: Reply[Any], call: Call[Any], answer: BaseModel | dict[str, Any]
+    reply: Reply[Any],
+    call: Call[Any],
+    answer: BaseModel | dict[str, Any],
+    *,
+    prompt_key: str = "user_prompt",
 ) -> dict[str, Any]:
     """Return the content of a `_raw` artifact for a step with one call."""
-    plain = answer.model_dump(mode="json") if isinstance(answer, BaseModel) else answer
-    return plain | {
+    return _values(answer) | {
         "metadata": metadata(reply),
         "system_prompt": call.system,
-        "user_prompt": call.user,
+        prompt_key: call.user,
     }
+
+
+def numbered(
+    items: Iterable[BaseModel | dict[str, Any]], key: str = "item_index"
+) -> list[dict[str, Any]]:
+    """Return the items as JSON values, each with its number, from 1, under `key`."""
+    return [{key: number} | _values(item) for number, item in enumerate(items, start=1)]
+
+
+def _values(item: BaseModel | dict[str, Any]) -> dict[str, Any]:
+    return item.model_dump(mode="json") if isinstance(item, BaseModel) else item

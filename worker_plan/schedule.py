@@ -1,4 +1,4 @@
-"""When each task of a plan begins and ends, and the table that keeps it."""
+"""The schedule of a plan, and its table in CSV."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _CRITICAL = {"yes": True, "no": False}
 class ScheduledTask:
     """A task with its days. `end` is the first day after it.
 
-    `critical` says whether any delay of it delays the end of the plan; None: not known. `notes`
-    say what was put right to make a schedule of it.
+    `critical` says whether any delay of the task delays the end of the plan; None if unknown.
+    `notes` say what was corrected to schedule it.
     """
 
     task_id: str
@@ -45,7 +45,7 @@ class ScheduledTask:
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """The tasks in the order of the plan, parents before their children."""
+    """The tasks in the plan's sequence, parents before their children."""
 
     tasks: tuple[ScheduledTask, ...] = ()
 
@@ -61,15 +61,15 @@ class Schedule:
 
     @property
     def days(self) -> int:
-        """How many days all of it spans."""
+        """How many days the whole schedule spans."""
         return 0 if self.start is None or self.end is None else (self.end - self.start).days
 
 
 def write_csv(schedule: Schedule) -> str:
     """Return the table that project tools import, with three columns of our own at its end.
 
-    They hold the ids of the tasks to wait for, with spaces between them, whether the task is
-    critical (yes, no, or nothing where that is not known), and one note a line.
+    They contain the ids of the tasks to wait for, separated by spaces, whether the task is
+    critical (yes, no, or empty if unknown), and the notes, one on each line.
     """
     out = io.StringIO()
     writer = csv.writer(out)
@@ -77,24 +77,24 @@ def write_csv(schedule: Schedule) -> str:
     for task in schedule.tasks:
         critical = "" if task.critical is None else "yes" if task.critical else "no"
         writer.writerow([
-            task.task_id, cell(task.name), cell(task.description), _shown(task.start),
-            _shown(task.end), 0, task.parent_id or "", _DEPARTMENT,
+            task.task_id, cell(task.name), cell(task.description), _format_day(task.start),
+            _format_day(task.end), 0, task.parent_id or "", _DEPARTMENT,
             " ".join(task.depends_on), critical, cell("\n".join(task.notes)),
         ])  # fmt: skip
     return out.getvalue()
 
 
 def read_csv(table: str) -> Schedule:
-    """Return the schedule that a table holds, also one without our own columns.
+    """Return the schedule in a table, also one without our own columns.
 
-    There a task has the first one it waits for in the place of its parent, where it waits for any;
-    a parent spans its children, so one that has ended when the task begins is none. Whether a
-    task is critical cannot be told from it.
+    In such a table, the parent of a task that waits for others is the first of them; a real
+    parent spans its children, so one that ends before the task begins is not its parent. Which
+    tasks are critical is then unknown.
 
     Raises:
         PlanError: a column is missing, or a date cannot be read.
     """
-    known: dict[str, ScheduledTask] = {}
+    tasks: dict[str, ScheduledTask] = {}
     try:
         rows = csv.DictReader(io.StringIO(table, newline=""), restval="")
         missing = [name for name in COLUMNS[:5] if name not in (rows.fieldnames or ())]
@@ -102,10 +102,10 @@ def read_csv(table: str) -> Schedule:
             raise PlanError(f"The table of the schedule lacks {', '.join(missing)}.")
         for row in rows:
             task = _task(row)
-            known.setdefault(task.task_id, task if "depends_on" in row else _resolved(task, known))
+            tasks.setdefault(task.task_id, task if "depends_on" in row else _resolved(task, tasks))
     except (csv.Error, ValueError) as error:
         raise PlanError(f"The table of the schedule cannot be read: {error}.") from error
-    return Schedule(tasks=tuple(known.values()))
+    return Schedule(tasks=tuple(tasks.values()))
 
 
 def _task(row: dict[str, str]) -> ScheduledTask:
@@ -115,16 +115,16 @@ def _task(row: dict[str, str]) -> ScheduledTask:
         name=text_of(row["project_name"]),
         description=text_of(row["project_description"]),
         parent_id=row.get("project_parent") or None,
-        start=_read(row["project_start_date"]),
-        end=_read(row["project_end_date"]),
+        start=_parse_day(row["project_start_date"]),
+        end=_parse_day(row["project_end_date"]),
         depends_on=tuple(row.get("depends_on", "").split()),
         critical=_CRITICAL.get(row.get("critical", "")),
         notes=tuple(notes.split("\n")) if notes else (),
     )
 
 
-def _resolved(task: ScheduledTask, known: dict[str, ScheduledTask]) -> ScheduledTask:
-    other = known.get(task.parent_id or "")
+def _resolved(task: ScheduledTask, earlier: dict[str, ScheduledTask]) -> ScheduledTask:
+    other = earlier.get(task.parent_id or "")
     if other is None or other.end > task.start or _within(task, other):
         return task
     return replace(task, parent_id=other.parent_id, depends_on=(other.task_id,))
@@ -134,10 +134,10 @@ def _within(task: ScheduledTask, other: ScheduledTask) -> bool:
     return other.start <= task.start and task.end <= other.end
 
 
-def _shown(day: date) -> str:
+def _format_day(day: date) -> str:
     return f"{day.month}/{day.day}/{day.year:04d}"
 
 
-def _read(day: str) -> date:
+def _parse_day(day: str) -> date:
     month, date_, year = map(int, day.split("/"))
     return date(year, month, date_)

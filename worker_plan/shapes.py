@@ -1,4 +1,4 @@
-"""The shapes in which a step calls a model more than once, each written here and nowhere else."""
+"""The shapes in which a step makes several calls to a model."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ SIDE_BY_SIDE = 8
 
 
 def each(ask: Ask, calls: Sequence[Call[R]]) -> list[Reply[R]]:
-    """Put independent calls side by side; the replies come in the order of the calls.
+    """Make independent calls concurrently; the replies are in the sequence of the calls.
 
-    A call that fails costs only itself: its reply holds the failure.
+    A failed call does not affect the others: its reply contains the failure.
     """
     if len(calls) < 2:
         return [ask(call) for call in calls]
@@ -40,9 +40,8 @@ def until_enough(
 ) -> list[Reply[R]]:
     """Make calls one after the other until there is enough, at most `most` of them.
 
-    `next_call` is given the number of the call, from 1; `take` is given the number and the reply,
-    and returns whether there is enough now. A failed call costs only itself: the next one is
-    made all the same.
+    `next_call` receives the number of the call, from 1; `take` receives the number and the reply,
+    and returns whether there is enough. After a failed call, the next one is made all the same.
     """
     replies: list[Reply[R]] = []
     for number in range(1, most + 1):

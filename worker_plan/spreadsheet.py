@@ -1,4 +1,4 @@
-"""Texts as cells of a CSV file: no text that a model wrote may open as a formula."""
+"""Texts as cells of a CSV file, so that no text of a model is opened as a formula."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 def cell(text: str) -> str:
-    """Return `text` with an apostrophe before it where a spreadsheet would calculate it.
+    """Return `text`, with an apostrophe before it if a spreadsheet would take it as a formula.
 
-    The signs are those that OWASP lists under CSV injection.
+    The characters are those that OWASP lists under CSV injection.
     """
     return f"'{text}" if _FORMULA.match(text) else text
 
 
 def text_of(cell: str) -> str:
-    """Return the text that the function `cell` was given."""
+    """Return the text of a cell: the inverse of the function `cell`."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

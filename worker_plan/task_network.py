@@ -1,4 +1,4 @@
-"""Tasks and what each must wait for, arranged so that every one starts as early as it can."""
+"""Tasks and their dependencies, scheduled so that each task starts as early as it can."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 class Task:
     """A task to be scheduled.
 
-    One with a duration of its own hands it down: the tasks at the lowest level below it follow
-    one another and share it. A task at the lowest level with no duration of its own or from
-    above takes `DEFAULT_DAYS`.
+    The tasks at the lowest level below a task with a duration follow one another and share it.
+    A task at the lowest level without a duration, of its own or from above, takes `DEFAULT_DAYS`.
     """
 
     task_id: str
@@ -44,20 +43,20 @@ class Link:
 def arrange(tasks: Sequence[Task], links: Iterable[Link], start: date) -> Schedule:
     """Return the schedule in which every task starts as early as it can, from `start` on.
 
-    Parents stand before their children in `tasks`. A task with children spans them; a link to or
-    from it counts for all of them. Links to tasks that are not there are dropped, and of links
-    in a circle those that point against the order of the plan; notes say which. Dates that no
-    calendar has become the last one. The time taken grows with the number of tasks and links.
+    Parents come before their children in `tasks`. A task with children spans them; a link to or
+    from it applies to all of them. Links to unknown tasks are dropped, and in a circle of links
+    those that point against the sequence of the plan; notes say which. Dates after the last one
+    of the calendar become that one. The running time is linear in the tasks and links.
 
     Raises:
-        PlanError: an id occurs twice, or a parent is not there before its child.
+        PlanError: an id occurs twice, or a parent does not come before its child.
     """
     return _Plan(tasks, links).schedule(start)
 
 
 @dataclass(kw_only=True)
 class _Node:
-    """A task in the tree: its place, the places around it, and what is found out about it."""
+    """A task in the tree: the indices of its relatives, and its computed times."""
 
     task: Task
     parent: int | None
@@ -73,19 +72,19 @@ class _Node:
 
 
 class _Plan:
-    """The tasks as a network of events: each begins, and each ends.
+    """The tasks as a network of events: the beginning and the end of each.
 
-    Node 2 i of the graph is the beginning of task i, node 2 i + 1 its end; an edge says that what
-    it leads to comes at least `days` later.
+    Node 2 i of the graph is the beginning of task i, node 2 i + 1 its end; an edge means that its
+    target comes at least `days` after its source.
     """
 
     def __init__(self, tasks: Sequence[Task], links: Iterable[Link]) -> None:
         self._nodes: list[_Node] = []
-        self._place: dict[str, int] = {}
-        for place, task in enumerate(tasks):
-            self._add(place, task)
+        self._index: dict[str, int] = {}
+        for index, task in enumerate(tasks):
+            self._add(index, task)
         self._order = list(self._walk())
-        self._lowest = [place for place in self._order if not self._nodes[place].children]
+        self._lowest = [index for index in self._order if not self._nodes[index].children]
         self._links: dict[tuple[int, int], None] = {}
         self._hand_down()
         for link in links:
@@ -93,56 +92,56 @@ class _Plan:
 
     def schedule(self, start: date) -> Schedule:
         self._time(self._graph())
-        nodes = (self._nodes[place] for place in self._order)
+        nodes = (self._nodes[index] for index in self._order)
         return Schedule(tasks=tuple(self._scheduled(node, start) for node in nodes))
 
-    def _add(self, place: int, task: Task) -> None:
-        if task.task_id in self._place:
+    def _add(self, index: int, task: Task) -> None:
+        if task.task_id in self._index:
             raise PlanError(f"The task {line(task.name)!r} has the id of an earlier one.")
-        parent = None if task.parent_id is None else self._place.get(task.parent_id)
+        parent = None if task.parent_id is None else self._index.get(task.parent_id)
         if parent is not None:
-            self._nodes[parent].children.append(place)
+            self._nodes[parent].children.append(index)
         elif task.parent_id is not None:
-            raise PlanError(f"The task {line(task.name)!r} stands before the one it is part of.")
-        self._place[task.task_id] = place
+            raise PlanError(f"The task {line(task.name)!r} comes before its parent.")
+        self._index[task.task_id] = index
         notes = list(task.duration.notes) if task.duration else []
         self._nodes.append(_Node(task=task, parent=parent, notes=notes))
 
     def _walk(self) -> Iterator[int]:
-        """Yield the places of the tasks, parents first; note when each is entered and left."""
+        """Yield the indices of the tasks, parents first; record when each is entered and left."""
         clock = 0
-        stack = [(place, False) for place, n in enumerate(self._nodes) if n.parent is None][::-1]
+        stack = [(index, False) for index, n in enumerate(self._nodes) if n.parent is None][::-1]
         while stack:
-            place, done = stack.pop()
-            node = self._nodes[place]
+            index, done = stack.pop()
+            node = self._nodes[index]
             clock += 1
             if done:
                 node.leaves = clock
                 continue
             node.enters = clock
-            yield place
-            stack.append((place, True))
+            yield index
+            stack.append((index, True))
             stack += [(child, False) for child in reversed(node.children)]
 
     def _hand_down(self) -> None:
-        """Give every task at the lowest level its days, and let those that share follow."""
+        """Set the days of every task at the lowest level, and link those that share a duration."""
         owner: dict[int, int] = {}
         sharing: dict[int, list[int]] = {}
-        for place in self._order:
-            node = self._nodes[place]
+        for index in self._order:
+            node = self._nodes[index]
             if node.parent in owner:
-                owner[place] = owner[node.parent]
+                owner[index] = owner[node.parent]
             elif node.task.duration is not None:
-                owner[place] = place
+                owner[index] = index
             if node.children:
                 continue
-            if place in owner:
-                sharing.setdefault(owner[place], []).append(place)
+            if index in owner:
+                sharing.setdefault(owner[index], []).append(index)
             else:
                 node.days = DEFAULT_DAYS
                 node.notes.append(f"No estimate: {text(DEFAULT_DAYS)} taken, the default.")
-        for place, parts in sharing.items():
-            self._share(self._nodes[place], parts)
+        for index, parts in sharing.items():
+            self._share(self._nodes[index], parts)
 
     def _share(self, node: _Node, parts: Sequence[int]) -> None:
         days = node.task.duration.days if node.task.duration else 0
@@ -154,40 +153,40 @@ class _Plan:
         self._links |= dict.fromkeys(pairwise(parts))
 
     def _link(self, link: Link) -> None:
-        place, after = self._place.get(link.task_id), self._place.get(link.after_id)
-        if place is not None and after is not None:
-            self._links[after, place] = None
+        index, after = self._index.get(link.task_id), self._index.get(link.after_id)
+        if index is not None and after is not None:
+            self._links[after, index] = None
             return
         if self._nodes:
-            known = place if place is not None else after if after is not None else 0
-            unknown = link.after_id if place is not None else link.task_id
-            self._nodes[known].notes.append(
+            noted = index if index is not None else after if after is not None else 0
+            unknown = link.after_id if index is not None else link.task_id
+            self._nodes[noted].notes.append(
                 f"A dependency is dropped: there is no task {line(unknown)!r}."
             )
 
     def _graph(self) -> nx.DiGraph[int]:
-        # It takes a sixth of a second, which only this step should spend.
+        # Imported here because only this step needs it, and it takes a sixth of a second.
         import networkx as nx
 
         graph: nx.DiGraph[int] = nx.DiGraph()
-        for place, node in enumerate(self._nodes):
+        for index, node in enumerate(self._nodes):
             if not node.children:
-                graph.add_edge(2 * place, 2 * place + 1, days=node.days)
+                graph.add_edge(2 * index, 2 * index + 1, days=node.days)
             for child in node.children:
-                graph.add_edge(2 * place, 2 * child, days=0)
-                graph.add_edge(2 * child + 1, 2 * place + 1, days=0)
+                graph.add_edge(2 * index, 2 * child, days=0)
+                graph.add_edge(2 * child + 1, 2 * index + 1, days=0)
         graph.add_edges_from(((2 * a + 1, 2 * b) for a, b in self._links), days=0)
         circle = {
             event: number
             for number, events in enumerate(nx.strongly_connected_components(graph))
             for event in events
         }
-        for after, place in self._links:
-            first, then = self._nodes[after], self._nodes[place]
-            # What remains of a circle points forwards only, and so is none: a task is left
-            # before the next one is entered, and the edges of the tree go the same way.
-            if circle[2 * after + 1] == circle[2 * place] and first.leaves > then.enters:
-                graph.remove_edge(2 * after + 1, 2 * place)
+        for after, index in self._links:
+            first, then = self._nodes[after], self._nodes[index]
+            # The remaining links of a circle point forwards only, so they form none: a task is
+            # left before the next one is entered, and the edges of the tree go the same way.
+            if circle[2 * after + 1] == circle[2 * index] and first.leaves > then.enters:
+                graph.remove_edge(2 * after + 1, 2 * index)
                 then.notes.append(
                     f"The dependency on {line(first.task.name)!r} is dropped: it closes a circle."
                 )
@@ -211,10 +210,10 @@ class _Plan:
         for event in reversed(order):
             for later, edge in graph.adj[event].items():
                 latest[event] = min(latest[event], latest[later] - edge["days"])
-        for place in self._lowest:
-            node = self._nodes[place]
-            node.start, node.end = earliest[2 * place], earliest[2 * place] + node.days
-            node.critical = latest[2 * place] == node.start
+        for index in self._lowest:
+            node = self._nodes[index]
+            node.start, node.end = earliest[2 * index], earliest[2 * index] + node.days
+            node.critical = latest[2 * index] == node.start
         for node in reversed(self._nodes):
             if node.children:
                 inside = [self._nodes[child] for child in node.children]
@@ -233,7 +232,7 @@ class _Plan:
             parent_id=node.task.parent_id,
             start=start + timedelta(days=min(node.start, room)),
             end=start + timedelta(days=min(node.end, room)),
-            depends_on=tuple(self._nodes[place].task.task_id for place in node.after),
+            depends_on=tuple(self._nodes[index].task.task_id for index in node.after),
             critical=node.critical,
             notes=tuple(node.notes),
         )

@@ -1,4 +1,4 @@
-"""The members of a plan's team, and how a step adds what a model knows of each of them."""
+"""The members of a plan's team, and how a step adds facts about each of them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from worker_plan.shapes import until_enough
 from worker_plan.step import Detail
 
 MOST_CALLS = 2
-"""Members that the model forgot are asked for once more; that costs nothing if there are none."""
+"""A second call asks only for members that the first one left out."""
 
 
 class TeamMember(BaseModel):
-    """One member. What no step has found out is None, and then not written at all."""
+    """One member. Fields that no step has set are None, and are not written."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
@@ -37,22 +37,22 @@ class TeamMember(BaseModel):
     facility_needs: str | None = None
 
     @model_serializer(mode="wrap")
-    def _known(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in plain(self).items() if value is not None}
+    def _without_none(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in serialize(self).items() if value is not None}
 
 
 class MemberEntry(BaseModel):
-    """What a model says of one member; a step adds its own fields."""
+    """What a model says about one member; a step adds its own fields."""
 
     id: int = Field(description="The id of the member.")
 
     def facts(self) -> dict[str, str]:
-        """Return what this adds to a member, by the member's fields."""
+        """Return the values to add to a member, by field."""
         raise NotImplementedError
 
 
 class MemberEntries(BaseModel):
-    """What a model says of the members; a step narrows the entries to its own."""
+    """What a model says about the members; a step narrows the type of the entries."""
 
     team_members: Sequence[MemberEntry]
 
@@ -62,7 +62,7 @@ R = TypeVar("R", bound=MemberEntries)
 
 @dataclass(kw_only=True)
 class Enrichment:
-    """A team, and what was said of its members; an entry that cannot be used is refused."""
+    """A team and the entries about its members; an entry that cannot be used is refused."""
 
     team: Sequence[TeamMember]
     entries: dict[int, MemberEntry] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Enrichment:
     exchanges: list[tuple[Call[Any], Reply[Any]]] = field(default_factory=list)
 
     def add(self, call: Call[R], reply: Reply[R]) -> None:
-        """Take what `reply` says; the first entry about a member counts."""
+        """Add the entries of `reply`; the first one about a member counts."""
         self.exchanges.append((call, reply))
         for entry in reply.value.team_members if reply.value is not None else ():
             reason = self._refusal(entry)
@@ -90,12 +90,12 @@ class Enrichment:
 
     @property
     def missing(self) -> list[TeamMember]:
-        """The members of whom nothing usable was said."""
+        """The members without a usable entry."""
         return [member for member in self.team if member.id not in self.entries]
 
     @property
     def members(self) -> list[TeamMember]:
-        """All members in their order; those that are missing as they were before."""
+        """All members in their sequence, the missing ones unchanged."""
         return [
             member.model_copy(update=self.entries[member.id].facts())
             if member.id in self.entries
@@ -106,10 +106,10 @@ class Enrichment:
     @property
     def raw(self) -> dict[str, Any]:
         """The content of the step's raw artifact."""
-        listed = [self.entries[one.id] for one in self.team if one.id in self.entries]
+        entries = [self.entries[one.id] for one in self.team if one.id in self.entries]
         first, _ = self.exchanges[0]
         return {
-            "team_members": [entry.model_dump(mode="json") for entry in listed],
+            "team_members": [entry.model_dump(mode="json") for entry in entries],
             "refused": self.refused,
             "missing": [member.id for member in self.missing],
             "metadata": {call.key: metadata(reply) for call, reply in self.exchanges},
@@ -118,7 +118,7 @@ class Enrichment:
         }
 
 
-def enriched(
+def enrich(
     ask: Ask,
     team: Sequence[TeamMember],
     *,
@@ -127,19 +127,19 @@ def enriched(
     schema: type[R],
     detail: Detail,
 ) -> Enrichment:
-    """Have every member of `team` described by `schema`, each as far as it is known.
+    """Ask for an entry about every member of `team`, by `schema`.
 
     Raises:
-        StepError: nothing usable was said of any member.
+        StepError: there is no usable entry about any member.
     """
-    found = Enrichment(team=team)
+    enrichment = Enrichment(team=team)
     calls: list[Call[R]] = []
 
     def next_call(number: int) -> Call[R]:
         call = Call(
             key=f"members_{number}",
             system=system,
-            user=f"{context}\n\n{json_block('team_members', found.missing)}",
+            user=f"{context}\n\n{json_block('team_members', enrichment.missing)}",
             schema=schema,
             max_output_tokens=8000,
         )
@@ -147,12 +147,12 @@ def enriched(
         return call
 
     def take(number: int, reply: Reply[R]) -> bool:
-        found.add(calls[number - 1], reply)
-        return not found.missing
+        enrichment.add(calls[number - 1], reply)
+        return not enrichment.missing
 
     most = MOST_CALLS if detail is Detail.ALL_DETAILS_BUT_SLOW else 1
     until_enough(ask, next_call, take=take, most=most)
-    if not found.entries:
-        failure = found.exchanges[0][1].failure or "no entry could be used"
+    if not enrichment.entries:
+        failure = enrichment.exchanges[0][1].failure or "no entry could be used"
         raise StepError(f"none of {len(team)} members was described: {failure}")
-    return found
+    return enrichment

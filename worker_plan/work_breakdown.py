@@ -1,4 +1,4 @@
-"""The work of a plan taken apart: a tree of tasks, and how models and steps name them."""
+"""The work breakdown of a plan: a tree of tasks, and the names that models and steps use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEVEL_OF_ESTIMATES = 2
 
 
 class WorkItem(BaseModel):
-    """A task with the tasks that it consists of; what is empty is not written."""
+    """A task with the tasks that it consists of; empty fields are not written."""
 
     id: str
     description: str
@@ -29,31 +29,31 @@ class WorkItem(BaseModel):
 
 
 class WorkBreakdown(BaseModel):
-    """All of the work, under the one task that is the plan."""
+    """All work, under the one task that is the plan."""
 
     wbs_project: WorkItem
 
-    def walk(self) -> Iterator[Placed]:
-        """Yield every task with its place, parents before their children."""
-        stack = [Placed(item=self.wbs_project)]
+    def walk(self) -> Iterator[WorkNode]:
+        """Yield every task with its position, parents before their children."""
+        stack = [WorkNode(item=self.wbs_project)]
         while stack:
-            placed = stack.pop()
-            yield placed
-            children = enumerate(placed.item.task_children, start=1)
+            node = stack.pop()
+            yield node
+            children = enumerate(node.item.task_children, start=1)
             stack += [
-                Placed(item=child, parent=placed.item, numbers=(*placed.numbers, n))
+                WorkNode(item=child, parent=node.item, numbers=(*node.numbers, n))
                 for n, child in children
             ][::-1]
 
-    def units(self) -> list[Placed]:
-        """Return the tasks that are estimated and scheduled as a whole: those of the second level.
+    def units(self) -> list[WorkNode]:
+        """Return the tasks that are estimated and scheduled as a whole.
 
-        A task above it that is not taken apart is one, too.
+        They are those of the second level, and higher ones that are not broken down.
         """
         return [one for one in self.walk() if one.is_unit]
 
     def outline(self) -> str:
-        """Return all tasks as an indented list in Markdown, each with its number."""
+        """Return all tasks as an indented Markdown list, each with its number."""
         return "\n".join(
             f"{'  ' * one.depth}- {f'{one.number} {line(one.item.description)}'.strip()}"
             for one in self.walk()
@@ -61,8 +61,8 @@ class WorkBreakdown(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placed:
-    """A task at its place in the tree. `numbers` are the places from the top, counted from 1."""
+class WorkNode:
+    """A task in the tree. `numbers` are its positions from the top down, counted from 1."""
 
     item: WorkItem
     parent: WorkItem | None = None
@@ -70,12 +70,12 @@ class Placed:
 
     @property
     def depth(self) -> int:
-        """How many tasks it is a part of."""
+        """How many tasks it is part of."""
         return len(self.numbers)
 
     @property
     def number(self) -> str:
-        """The short name that models are given for the task, such as 2.3."""
+        """The short name of the task for models, such as 2.3."""
         return ".".join(map(str, self.numbers))
 
     @property
@@ -86,6 +86,6 @@ class Placed:
         return self.depth == LEVEL_OF_ESTIMATES
 
 
-def task_id(*place: object) -> str:
-    """Return the id of a task: the same for the same names at the same places."""
-    return str(uuid5(NAMESPACE_URL, "/".join(["task", *map(str, place)])))
+def task_id(*path: object) -> str:
+    """Return the id of a task, which depends only on its path in the tree."""
+    return str(uuid5(NAMESPACE_URL, "/".join(["task", *map(str, path)])))

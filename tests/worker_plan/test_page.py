@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.worker_plan.test_writing import ARABIC, JAPANESE
+from tests.worker_plan.test_language import ARABIC, JAPANESE
 from worker_plan.errors import PlanError
 from worker_plan.page import page, standalone
 

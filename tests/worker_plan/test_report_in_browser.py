@@ -17,7 +17,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from tests.worker_plan.conftest import Scripted, carry_out
-from tests.worker_plan.test_writing import ARABIC
+from tests.worker_plan.test_language import ARABIC
 from tests.worker_plan.whole_plan import put_what_is_read
 from worker_plan.markdown import document, gaps, table
 from worker_plan.steps.report import Report

@@ -12,9 +12,9 @@ from pydantic import Field, TypeAdapter
 from model_gateway.call import Call
 from tests.worker_plan.conftest import FAILED, Scripted
 from worker_plan.errors import StepError
+from worker_plan.reply_fields import whole_items
 from worker_plan.step import Detail
 from worker_plan.team import Enrichment, MemberEntries, MemberEntry, TeamMember, enriched
-from worker_plan.tolerant import whole_items
 
 TEAM = [TeamMember(id=n, category=name) for n, name in enumerate(["Baker", "Skipper", "Cook"], 1)]
 

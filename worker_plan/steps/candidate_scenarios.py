@@ -1,4 +1,4 @@
-"""Combine options of the vital levers into a few coherent ways to carry the plan out."""
+"""Combine options of the vital levers into a few coherent ways to carry out the plan."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call
-from model_gateway.material import blocks, json_block
+from model_gateway.material import json_block
 from worker_plan.artifact import data
 from worker_plan.raw import record
+from worker_plan.reply_fields import Text, whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.focus_on_vital_few_levers import FocusOnVitalFewLevers
 from worker_plan.steps.identify_purpose import IdentifyPurpose
 from worker_plan.steps.plan_type import PlanType
 from worker_plan.steps.setup import Setup
-from worker_plan.tolerant import NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: three scenarios a decision maker would really hesitate between, each a consistent choice of
@@ -55,8 +55,8 @@ class Scenario(BaseModel):
 
 
 class Scenarios(BaseModel):
-    analysis_title: Annotated[str, NullIsEmpty] = Field(default="", description="A short heading.")
-    core_tension: Annotated[str, NullIsEmpty] = Field(default="", description="1 or 2 sentences.")
+    analysis_title: Text = Field(default="", description="A short heading.")
+    core_tension: Text = Field(default="", description="1 or 2 sentences.")
     scenarios: Annotated[list[Scenario], whole_items(Scenario)] = Field(
         min_length=2, description="3 scenarios."
     )
@@ -72,7 +72,7 @@ class CandidateScenarios(Step):
     scenarios = data("002-16-candidate_scenarios.json", Scenarios)
 
     def work(self, ask: Ask) -> Iterator[Written]:
-        context = blocks(plan=self.plan, purpose=self.purpose, plan_type=self.plan_type)
+        context = self.briefing()
         shown = [
             lever.model_dump(include={"name", "description", "options", "conflict_text"})
             for lever in self.vital.levers

@@ -1,10 +1,9 @@
-"""Join the notes on a plan so far, in full for its readers and shortened for the steps to come."""
+"""Join the notes on a plan so far, in full for readers and shortened for later steps."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated
 
 from pydantic import BaseModel, Field
 
@@ -13,6 +12,7 @@ from model_gateway.material import blocks
 from worker_plan.artifact import text
 from worker_plan.errors import StepError
 from worker_plan.markdown import INCOMPLETE, bullets, document, gaps
+from worker_plan.reply_fields import Texts
 from worker_plan.shapes import each
 from worker_plan.step import Detail, Step, Written
 from worker_plan.steps.currency_strategy import CurrencyStrategy
@@ -23,7 +23,6 @@ from worker_plan.steps.make_assumptions import MakeAssumptions
 from worker_plan.steps.physical_locations import PhysicalLocations
 from worker_plan.steps.plan_type import PlanType
 from worker_plan.steps.review_assumptions import ReviewAssumptions
-from worker_plan.tolerant import Texts
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: each part of the notes at half its length or less, with every figure, date, name, condition
@@ -52,16 +51,16 @@ Write in the language in which the notes are written.
 """
 
 FEWER = {Detail.FAST_BUT_SKIP_DETAILS: 4, Detail.PING_LLM: 1}
-"""How many of the parts, the longest ones, are shortened at less than full detail."""
+"""How many parts, the longest first, are shortened at less than full detail."""
 
 
 class ShortNotes(BaseModel):
-    points: Annotated[list[str], Texts] = Field(min_length=1, description="1 or 2 sentences each.")
+    points: Texts = Field(min_length=1, description="1 or 2 sentences each.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One part of the notes; `key` is also the key of its call."""
+    """One part of the notes; `key` identifies its call, too."""
 
     key: str
     title: str
@@ -69,7 +68,7 @@ class Part:
 
 
 def joined(parts: list[Part], texts: Mapping[str, str]) -> list[str]:
-    """Return the lines of all parts under their titles; `texts` replaces those of some."""
+    """Return the lines of all parts under their titles; `texts` replaces the texts of some."""
     lines: list[str] = []
     for part in parts:
         lines += [f"# {part.title}", "", texts.get(part.key, part.text).strip(), ""]
@@ -77,9 +76,9 @@ def joined(parts: list[Part], texts: Mapping[str, str]) -> list[str]:
 
 
 def shortened(part: Part, points: list[str]) -> str:
-    """Return the part as a list of points, or as it is where that is no longer than the list.
+    """Return the part as a list of points, or unchanged if the list is not shorter.
 
-    Notes on what is missing stay: a part with holes must not look whole.
+    Notes on what is missing stay: an incomplete part must not look complete.
     """
     notes = [f"{line}\n" for line in part.text.splitlines() if INCOMPLETE in line]
     short = "\n".join([*notes, *bullets(points)])
@@ -123,8 +122,8 @@ class ConsolidateAssumptionsMarkdown(Step):
             else:
                 missing.append(f"a short form of {part.title}, which therefore stands here in full")
         if not texts:
-            why = replies[0].failure if replies else "there are none"
-            raise StepError(f"none of {len(asked)} parts was shortened: {why}")
+            reason = replies[0].failure if replies else "there are none"
+            raise StepError(f"none of {len(asked)} parts was shortened: {reason}")
         yield self.short, document([*gaps(missing), *joined(parts, texts)])
 
     def _parts(self) -> list[Part]:
@@ -138,9 +137,9 @@ class ConsolidateAssumptionsMarkdown(Step):
             "distill_assumptions": ("Assumptions in brief", self.distill_assumptions),
             "review_assumptions": ("Review of the assumptions", self.review_assumptions),
         }
-        return [Part(key=key, title=title, text=told) for key, (title, told) in texts.items()]
+        return [Part(key=key, title=title, text=content) for key, (title, content) in texts.items()]
 
 
 def _points(reply: Reply[ShortNotes]) -> list[str]:
-    """Return the points; none of a reply that broke off, as the part itself says more."""
+    """Return the points; none of a reply that was cut off, as the part itself says more."""
     return [] if reply.value is None or reply.partial else reply.value.points

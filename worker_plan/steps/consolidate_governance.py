@@ -1,4 +1,4 @@
-"""Put the parts of the governance into one text, because later steps and readers want the whole."""
+"""Join the parts of the governance into one text for later steps and readers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ConsolidateGovernance(Step):
 
     markdown = text("006-13-consolidate_governance.md")
 
-    def work(self, ask: Ask) -> Iterator[Written]:  # noqa: ARG002 - it calls no model
+    def work(self, ask: Ask) -> Iterator[Written]:  # noqa: ARG002
         parts = {
             "Audit": self.governance_phase1_audit,
             "Bodies": self.governance_phase2_bodies,

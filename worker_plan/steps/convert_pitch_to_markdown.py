@@ -1,4 +1,4 @@
-"""Set the pitch as a text that can be read from top to bottom, losing nothing of it."""
+"""Write the parts of the pitch as one text that can be read from top to bottom."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class PitchMarkdown(BaseModel):
 
 
 def unfenced(markdown: str) -> str:
-    """Return a text without the code fence that some models put around all of it."""
-    found = _FENCED.fullmatch(markdown.strip())
-    return (markdown if found is None else found["whole"] or found["plain"] or "").strip()
+    """Return a text without the code fence that some models put around it."""
+    match = _FENCED.fullmatch(markdown.strip())
+    return (markdown if match is None else match["whole"] or match["plain"] or "").strip()
 
 
 class ConvertPitchToMarkdown(Step):

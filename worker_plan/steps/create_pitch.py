@@ -1,24 +1,22 @@
-"""Win people for the project: a pitch, and what stands behind each of its promises."""
+"""Write the pitch of a project, and what supports each of its promises."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from model_gateway.call import Ask, Call
 from model_gateway.material import block
 from worker_plan.artifact import data
-from worker_plan.briefing import briefing
-from worker_plan.raw import metadata
+from worker_plan.raw import record
+from worker_plan.reply_fields import Text
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.project_plan import ProjectPlan
 from worker_plan.steps.related_resources import RelatedResources
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
 from worker_plan.steps.wbs_project_level1_and_level2 import WbsProjectLevel1AndLevel2
-from worker_plan.tolerant import NullIsEmpty
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: a pitch that the people whom this project needs would listen to the end, honest enough that
@@ -59,31 +57,15 @@ Write in the language in which the plan is written.
 
 class ProposedPitch(BaseModel):
     pitch: str = Field(description="5 to 8 sentences.")
-    why_this_pitch_works: Annotated[str, NullIsEmpty] = Field(
-        default="", description="2 to 4 sentences."
-    )
-    target_audience: Annotated[str, NullIsEmpty] = Field(
-        default="", description="1 to 3 sentences."
-    )
-    call_to_action: Annotated[str, NullIsEmpty] = Field(default="", description="1 or 2 sentences.")
-    risks_and_mitigation: Annotated[str, NullIsEmpty] = Field(
-        default="", description="3 to 6 sentences."
-    )
-    metrics_for_success: Annotated[str, NullIsEmpty] = Field(
-        default="", description="3 to 5 sentences."
-    )
-    stakeholder_benefits: Annotated[str, NullIsEmpty] = Field(
-        default="", description="2 to 5 sentences."
-    )
-    ethical_considerations: Annotated[str, NullIsEmpty] = Field(
-        default="", description="2 to 4 sentences."
-    )
-    collaboration_opportunities: Annotated[str, NullIsEmpty] = Field(
-        default="", description="2 to 4 sentences."
-    )
-    long_term_vision: Annotated[str, NullIsEmpty] = Field(
-        default="", description="2 to 4 sentences."
-    )
+    why_this_pitch_works: Text = Field(default="", description="2 to 4 sentences.")
+    target_audience: Text = Field(default="", description="1 to 3 sentences.")
+    call_to_action: Text = Field(default="", description="1 or 2 sentences.")
+    risks_and_mitigation: Text = Field(default="", description="3 to 6 sentences.")
+    metrics_for_success: Text = Field(default="", description="3 to 5 sentences.")
+    stakeholder_benefits: Text = Field(default="", description="2 to 5 sentences.")
+    ethical_considerations: Text = Field(default="", description="2 to 4 sentences.")
+    collaboration_opportunities: Text = Field(default="", description="2 to 4 sentences.")
+    long_term_vision: Text = Field(default="", description="2 to 4 sentences.")
 
 
 class Pitch(ProposedPitch):
@@ -103,15 +85,9 @@ class CreatePitch(Step):
         call = Call(
             key="pitch",
             system=PITCH_SYSTEM_PROMPT,
-            user=f"{briefing(self)}\n\n{block('work', self.work_breakdown.outline())}",
+            user=f"{self.briefing()}\n\n{block('work', self.work_breakdown.outline())}",
             schema=ProposedPitch,
             max_output_tokens=4000,
         )
         reply = ask(call)
-        answer = needed(reply)
-        facts = {
-            "metadata": metadata(reply),
-            "system_prompt": call.system,
-            "query": call.user,
-        }
-        yield self.raw, Pitch(**answer.model_dump(), **facts)
+        yield self.raw, Pitch.model_validate(record(reply, call, needed(reply), prompt_key="query"))

@@ -1,4 +1,4 @@
-"""Give every task its days: as early as its dependencies let it, with the longest chain marked."""
+"""Schedule every task as early as its dependencies allow, and mark the longest chain."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from datetime import datetime
 from model_gateway.call import Ask
 from worker_plan import gantt
 from worker_plan.artifact import text
-from worker_plan.duration import DurationEstimate, settled
+from worker_plan.duration import DurationEstimate, final_durations
 from worker_plan.errors import StepError
+from worker_plan.language import direction
 from worker_plan.page import page
 from worker_plan.schedule import Schedule, write_csv
 from worker_plan.step import Step, Written
@@ -22,19 +23,18 @@ from worker_plan.steps.wbs_project_level1_and_level2_and_level3 import (
 )
 from worker_plan.task_network import Link, Task, arrange
 from worker_plan.work_breakdown import WorkItem
-from worker_plan.writing import direction
 
 
 def described(item: WorkItem) -> str:
-    """Return what is known of a task beside its name, a resource a line."""
+    """Return the description of a task, with one line for each resource."""
     fields = item.extra_fields
     resources = fields.get("resources_needed")
     texts = [
         str(fields.get("final_deliverable") or ""),
         str(fields.get("detailed_description") or ""),
-        "\n".join(f"• {one}" for one in resources) if isinstance(resources, list) else "",
+        "\n".join(f"• {name}" for name in resources) if isinstance(resources, list) else "",
     ]
-    return "\n\n".join(one for one in texts if one)
+    return "\n\n".join(filter(None, texts))
 
 
 class CreateSchedule(Step):
@@ -66,11 +66,11 @@ class CreateSchedule(Step):
         yield self.table, write_csv(schedule)
 
     def _schedule(self) -> Schedule:
-        told = self.start_time.server_iso_local
+        moment = self.start_time.server_iso_local
         try:
-            start = datetime.fromisoformat(told).date()
+            start = datetime.fromisoformat(moment).date()
         except ValueError as error:
-            raise StepError(f"The plan's start time {told!r} is no date.") from error
+            raise StepError(f"The plan's start time {moment!r} is not a date.") from error
         work = self.work_breakdown
         estimates = {
             one.task_id: DurationEstimate(
@@ -78,14 +78,16 @@ class CreateSchedule(Step):
             )
             for one in self.durations
         }
-        given = settled({one.item.id: estimates.get(one.item.id) for one in work.units()})
+        durations = final_durations(
+            {one.item.id: estimates.get(one.item.id) for one in work.units()}
+        )
         tasks = [
             Task(
                 task_id=one.item.id,
                 name=one.item.description,
                 description=described(one.item),
                 parent_id=one.parent.id if one.parent is not None else None,
-                duration=given.get(one.item.id),
+                duration=durations.get(one.item.id),
             )
             for one in work.walk()
         ]

@@ -1,4 +1,4 @@
-"""Name the project and the one thing that it must have brought about in the end."""
+"""Name the project and its final deliverable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call
 from worker_plan.artifact import data, text
-from worker_plan.briefing import briefing
 from worker_plan.errors import StepError
 from worker_plan.markdown import line
 from worker_plan.raw import record
@@ -62,7 +61,7 @@ class CreateWbsLevel1(Step):
         call = Call(
             key="level_1",
             system=WBS_LEVEL1_SYSTEM_PROMPT,
-            user=briefing(self),
+            user=self.briefing(),
             schema=TopOfWork,
             max_output_tokens=2000,
         )

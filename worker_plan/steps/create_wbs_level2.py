@@ -1,4 +1,4 @@
-"""Take the project apart into phases, and each phase into the tasks that it consists of."""
+"""Break the project down into phases, and each phase into tasks."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call
 from worker_plan.artifact import data
-from worker_plan.briefing import briefing
 from worker_plan.errors import StepError
 from worker_plan.markdown import line
-from worker_plan.raw import metadata
+from worker_plan.raw import record
+from worker_plan.reply_fields import Text, whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.create_wbs_level1 import CreateWbsLevel1
 from worker_plan.steps.data_collection import DataCollection
 from worker_plan.steps.project_plan import ProjectPlan
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.tolerant import NullIsEmpty, whole_items
 from worker_plan.work_breakdown import task_id
 
 OPTIMIZE_INSTRUCTIONS = """\
@@ -61,12 +60,12 @@ Write in the language in which the plan is written.
 
 
 class ProposedSubtask(BaseModel):
-    subtask_wbs_number: Annotated[str, NullIsEmpty] = Field(default="", description="A number.")
+    subtask_wbs_number: Text = Field(default="", description="A number.")
     subtask_title: str = Field(description="A short phrase.")
 
 
 class ProposedPhase(BaseModel):
-    major_phase_wbs_number: Annotated[str, NullIsEmpty] = Field(default="", description="A number.")
+    major_phase_wbs_number: Text = Field(default="", description="A number.")
     major_phase_title: str = Field(description="A short phrase.")
     subtasks: Annotated[list[ProposedSubtask], whole_items(ProposedSubtask)] = Field(
         description="3 to 7 tasks."
@@ -91,19 +90,19 @@ class Phase(BaseModel):
 
 
 def usable(project: str, proposed: list[ProposedPhase]) -> tuple[list[Phase], list[dict[str, str]]]:
-    """Return the phases with their tasks, and what cannot be one with the reason."""
+    """Return the phases with their tasks, and the refused phases and tasks with the reason."""
     phases: list[Phase] = []
     refused: list[dict[str, str]] = []
     for number, one in enumerate(proposed, start=1):
         title = line(one.major_phase_title)
         tasks: dict[str, Subtask] = {}
-        for place, subtask in enumerate(one.subtasks, start=1):
+        for index, subtask in enumerate(one.subtasks, start=1):
             name = line(subtask.subtask_title)
             if not name or name.casefold() in tasks:
                 reason = "already in this phase" if name else "no title"
                 refused.append({"phase": title, "title": name, "reason": reason})
                 continue
-            task = Subtask(id=task_id(project, number, place, name), description=name)
+            task = Subtask(id=task_id(project, number, index, name), description=name)
             tasks[name.casefold()] = task
         if not title or not tasks:
             reason = "no task" if title else "no title"
@@ -133,7 +132,7 @@ class CreateWbsLevel2(Step):
         call = Call(
             key="level_2",
             system=WBS_LEVEL2_SYSTEM_PROMPT,
-            user=briefing(self),
+            user=self.briefing(),
             schema=ProposedPhases,
             max_output_tokens=6000,
         )
@@ -144,14 +143,6 @@ class CreateWbsLevel2(Step):
             raise StepError(
                 f"none of {len(answer.major_phase_details)} phases has a title and a task"
             )
-        yield (
-            self.raw,
-            answer.model_dump(mode="json")
-            | {
-                "refused": refused,
-                "metadata": metadata(reply),
-                "system_prompt": call.system,
-                "query": call.user,
-            },
-        )
+        facts = answer.model_dump(mode="json") | {"refused": refused}
+        yield self.raw, record(reply, call, facts, prompt_key="query")
         yield self.tasks, phases

@@ -1,4 +1,4 @@
-"""Take each task apart into the pieces of work that somebody can be asked to do."""
+"""Break each task down into pieces of work that can be given to somebody."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from pydantic import BaseModel, Field
 from model_gateway.call import Ask, Call, Reply
 from model_gateway.material import block, json_block
 from worker_plan.artifact import data
-from worker_plan.briefing import briefing
 from worker_plan.errors import StepError
 from worker_plan.markdown import line
-from worker_plan.raw import metadata
+from worker_plan.raw import record
+from worker_plan.reply_fields import Text, whole_items
 from worker_plan.shapes import each
 from worker_plan.step import Detail, Step, Written
 from worker_plan.steps.data_collection import DataCollection
 from worker_plan.steps.estimate_task_durations import EstimateTaskDurations, TaskDuration
 from worker_plan.steps.project_plan import ProjectPlan
 from worker_plan.steps.wbs_project_level1_and_level2 import WbsProjectLevel1AndLevel2
-from worker_plan.tolerant import NullIsEmpty, whole_items
-from worker_plan.work_breakdown import Placed, WorkBreakdown, task_id
+from worker_plan.work_breakdown import WorkBreakdown, WorkNode, task_id
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: for each task 3 to 5 pieces of work in the order in which they are done, together the whole
@@ -52,7 +51,7 @@ Write in the language in which the plan is written.
 
 class ProposedPart(BaseModel):
     name: str = Field(description="A short phrase.")
-    description: Annotated[str, NullIsEmpty] = Field(default="", description="2 or 3 sentences.")
+    description: Text = Field(default="", description="2 or 3 sentences.")
     resources_needed: list[str] = Field(default_factory=list, description="1 to 5 short names.")
 
 
@@ -73,12 +72,12 @@ class TaskPart(BaseModel):
 def usable(parent: str, proposed: Sequence[ProposedPart]) -> list[TaskPart]:
     """Return the pieces that have a name of their own."""
     parts: dict[str, TaskPart] = {}
-    for place, one in enumerate(proposed, start=1):
+    for index, one in enumerate(proposed, start=1):
         name = line(one.name)
         if not name or name.casefold() in parts:
             continue
         parts[name.casefold()] = TaskPart(
-            id=task_id(parent, place, name),
+            id=task_id(parent, index, name),
             name=name,
             description=one.description.strip(),
             resources_needed=[
@@ -102,7 +101,7 @@ class CreateWbsLevel3(Step):
         work = self.work_breakdown
         chosen = self._chosen(work)
         estimates = {one.task_id: one for one in self.durations}
-        context = f"{briefing(self)}\n\n{block('work', work.outline())}"
+        context = f"{self.briefing()}\n\n{block('work', work.outline())}"
         calls = [
             Call(
                 key=f"task_{one.number}",
@@ -117,24 +116,19 @@ class CreateWbsLevel3(Step):
         parts: list[TaskPart] = []
         for number, (one, call, reply) in enumerate(zip(chosen, calls, replies, strict=True), 1):
             proposed = reply.value.subtasks if reply.value is not None else []
-            found = usable(one.item.id, proposed)
-            parts += found
-            yield (
-                self.task_raw.at(number),
-                {
-                    "subtasks": [part.model_dump(mode="json") for part in proposed],
-                    "task_id": one.item.id,
-                    "kept": len(found),
-                    "metadata": metadata(reply),
-                    "system_prompt": call.system,
-                    "query": call.user,
-                },
-            )
+            accepted = usable(one.item.id, proposed)
+            parts += accepted
+            facts = {
+                "subtasks": [part.model_dump(mode="json") for part in proposed],
+                "task_id": one.item.id,
+                "kept": len(accepted),
+            }
+            yield self.task_raw.at(number), record(reply, call, facts, prompt_key="query")
         if not parts:
             raise StepError(f"none of {len(chosen)} tasks was broken down: {replies[0].failure}")
         yield self.tasks, parts
 
-    def _chosen(self, work: WorkBreakdown) -> list[Placed]:
+    def _chosen(self, work: WorkBreakdown) -> list[WorkNode]:
         """Return the tasks to break down: all, the first of each phase, or one."""
         units = work.units()
         if self.detail is Detail.ALL_DETAILS_BUT_SLOW:
@@ -144,7 +138,7 @@ class CreateWbsLevel3(Step):
         return [one for one in units if one.numbers[1:] in {(), (1,)}]
 
 
-def _shown(one: Placed, estimate: TaskDuration | None) -> dict[str, Any]:
+def _shown(one: WorkNode, estimate: TaskDuration | None) -> dict[str, Any]:
     shown: dict[str, Any] = {"number": one.number, "task": one.item.description}
     if one.parent is not None:
         shown["phase"] = one.parent.description

@@ -1,4 +1,4 @@
-"""Settle in which currencies a plan is budgeted and paid, so that all later sums agree."""
+"""Choose the currencies in which a plan is budgeted and paid, so that later sums agree."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call
-from model_gateway.material import blocks
 from worker_plan.artifact import data, text
 from worker_plan.currency import currency_code
 from worker_plan.entry import cut_off
 from worker_plan.markdown import bullets, document, gaps
 from worker_plan.raw import record
+from worker_plan.reply_fields import Text, whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.identify_purpose import IdentifyPurpose
 from worker_plan.steps.physical_locations import PhysicalLocations
@@ -22,7 +22,6 @@ from worker_plan.steps.plan_type import PlanType
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.setup import Setup
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.tolerant import NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: the few currencies in which this plan really pays, earns and reports, as codes, with the one
@@ -56,7 +55,7 @@ plan is written.
 
 class Currency(BaseModel):
     currency: str = Field(description="A code.")
-    consideration: Annotated[str, NullIsEmpty] = Field(default="", description="1 sentence.")
+    consideration: Text = Field(default="", description="1 sentence.")
 
 
 class CurrencyReply(BaseModel):
@@ -64,17 +63,15 @@ class CurrencyReply(BaseModel):
     currency_list: Annotated[list[Currency], whole_items(Currency)] = Field(
         default=[], description="1 to 3 currencies."
     )
-    primary_currency: Annotated[str, NullIsEmpty] = Field(default="", description="A code.")
-    currency_strategy: Annotated[str, NullIsEmpty] = Field(
-        default="", description="1 to 3 sentences."
-    )
+    primary_currency: Text = Field(default="", description="A code.")
+    currency_strategy: Text = Field(default="", description="1 to 3 sentences.")
 
 
 @dataclass(kw_only=True)
-class Purse:
-    """The currencies of a reply by their codes, in its order, and what was none that is known.
+class UsableCurrencies:
+    """The currencies of a reply by code, in its order, and those refused as unknown.
 
-    `primary` is the empty text if the reply names none that can be read.
+    `primary` is empty if the reply names no known one.
     """
 
     considerations: dict[str, str] = field(default_factory=dict)
@@ -82,39 +79,41 @@ class Purse:
     refused: list[dict[str, str]] = field(default_factory=list)
 
 
-def purse(reply: CurrencyReply) -> Purse:
-    """Return what can be used of the reply's currencies."""
-    found = Purse()
+def usable(reply: CurrencyReply) -> UsableCurrencies:
+    """Return the reply's currencies as far as they can be used."""
+    currencies = UsableCurrencies()
     for one in reply.currency_list:
         code = currency_code(one.currency)
         if code is None:
-            found.refused.append({"currency": one.currency, "reason": "not one code of ISO 4217"})
+            currencies.refused.append(
+                {"currency": one.currency, "reason": "not one code of ISO 4217"}
+            )
         else:
-            found.considerations.setdefault(code, one.consideration)
+            currencies.considerations.setdefault(code, one.consideration)
     primary = currency_code(reply.primary_currency)
     if primary is not None:
-        found.primary = primary
-        found.considerations.setdefault(primary, "")
+        currencies.primary = primary
+        currencies.considerations.setdefault(primary, "")
     elif reply.money_involved:
         reason = "primary currency: not one code of ISO 4217"
-        found.refused.append({"currency": reply.primary_currency, "reason": reason})
-    return found
+        currencies.refused.append({"currency": reply.primary_currency, "reason": reason})
+    return currencies
 
 
-def render(reply: CurrencyReply, found: Purse, missing: list[str]) -> str:
+def render(reply: CurrencyReply, currencies: UsableCurrencies, missing: list[str]) -> str:
     strategy = reply.currency_strategy.strip()
     if not reply.money_involved:
         return document([*gaps(missing), "The plan goes without money.", "", strategy])
-    if not found.considerations:
+    if not currencies.considerations:
         missing = ["the currencies", *missing]
-    elif not found.primary:
+    elif not currencies.primary:
         missing = ["the currency of the budget", *missing]
     lines = [*gaps(missing), "The plan involves money.", ""]
-    if found.considerations:
-        told = [f"**{code}:** {why}" for code, why in found.considerations.items()]
-        lines += ["## Currencies", "", *bullets(told), ""]
-    if found.primary:
-        lines += [f"**The budget is kept in:** {found.primary}", ""]
+    if currencies.considerations:
+        entries = [f"**{code}:** {why}" for code, why in currencies.considerations.items()]
+        lines += ["## Currencies", "", *bullets(entries), ""]
+    if currencies.primary:
+        lines += [f"**The budget is kept in:** {currencies.primary}", ""]
     if strategy:
         lines += ["## Strategy", "", strategy]
     return document(lines)
@@ -135,25 +134,18 @@ class CurrencyStrategy(Step):
         call = Call(
             key="currencies",
             system=CURRENCY_STRATEGY_SYSTEM_PROMPT,
-            user=blocks(
-                plan=self.plan,
-                purpose=self.purpose,
-                plan_type=self.plan_type,
-                decisions=self.decisions,
-                scenarios=self.scenarios,
-                physical_locations=self.physical_locations,
-            ),
+            user=self.briefing(),
             schema=CurrencyReply,
             max_output_tokens=2000,
         )
         reply = ask(call)
         answer = needed(reply)
-        found = purse(answer)
-        listed = [{"currency": c, "consideration": w} for c, w in found.considerations.items()]
+        currencies = usable(answer)
+        listed = [{"currency": c, "consideration": w} for c, w in currencies.considerations.items()]
         facts = record(reply, call, answer) | {
             "currency_list": listed,
-            "primary_currency": found.primary,
-            "refused": found.refused,
+            "primary_currency": currencies.primary,
+            "refused": currencies.refused,
         }
         yield self.raw, facts
-        yield self.markdown, render(answer, found, cut_off(reply))
+        yield self.markdown, render(answer, currencies, cut_off(reply))

@@ -1,4 +1,4 @@
-"""Say which facts a plan still takes for granted, and how they would be collected and checked."""
+"""Say which facts a plan takes for granted, and how to collect and check them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call
 from worker_plan.artifact import data, text
-from worker_plan.briefing import briefing
 from worker_plan.entry import cut_off, entry
 from worker_plan.markdown import document, gaps
 from worker_plan.raw import record
+from worker_plan.reply_fields import AnyCase, Text, whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
 from worker_plan.steps.expert_review import ExpertReview
@@ -23,7 +23,6 @@ from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
 from worker_plan.steps.swot_analysis import SwotAnalysis
 from worker_plan.steps.team_markdown import TeamMarkdown
-from worker_plan.tolerant import AnyCase, NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: the five or six fields in which wrong data would hurt this plan most, each with data that can
@@ -82,14 +81,12 @@ class DataItem(BaseModel):
     data_to_collect: list[str] = Field(min_length=1, description="3 to 6 phrases.")
     simulation_steps: list[str] = Field(default=[], description="2 to 4 sentences.")
     expert_validation_steps: list[str] = Field(default=[], description="2 or 3 sentences.")
-    rationale: Annotated[str, NullIsEmpty] = Field(default="", description="1 or 2 sentences.")
+    rationale: Text = Field(default="", description="1 or 2 sentences.")
     responsible_parties: list[str] = Field(default=[], description="2 or 3 roles.")
     assumptions: Annotated[list[DataAssumption], whole_items(DataAssumption)] = Field(
         default=[], description="1 to 3 entries."
     )
-    smart_validation_objective: Annotated[str, NullIsEmpty] = Field(
-        default="", description="1 or 2 sentences."
-    )
+    smart_validation_objective: Text = Field(default="", description="1 or 2 sentences.")
     notes: list[str] = Field(default=[], description="1 to 3 sentences.")
 
 
@@ -97,17 +94,17 @@ class DataCollectionReply(BaseModel):
     data_collection_list: Annotated[list[DataItem], whole_items(DataItem)] = Field(
         min_length=1, description="5 or 6 entries."
     )
-    summary: Annotated[str, NullIsEmpty] = Field(default="", description="2 to 4 sentences.")
+    summary: Text = Field(default="", description="2 to 4 sentences.")
 
 
-def numbered(reply: DataCollectionReply) -> dict[str, Any]:
-    """Return the reply with running numbers, which later readers of the raw artifact expect."""
-    told = reply.model_dump(mode="json")
-    for number, item in enumerate(told["data_collection_list"], start=1):
+def with_numbers(reply: DataCollectionReply) -> dict[str, Any]:
+    """Return the reply with running numbers, which readers of the raw artifact expect."""
+    values = reply.model_dump(mode="json")
+    for number, item in enumerate(values["data_collection_list"], start=1):
         item["item_index"] = number
-        for place, assumption in enumerate(item["assumptions"], start=1):
-            assumption["item_index"] = place
-    return told
+        for index, assumption in enumerate(item["assumptions"], start=1):
+            assumption["item_index"] = index
+    return values
 
 
 def render(reply: DataCollectionReply, missing: Sequence[str] = ()) -> str:
@@ -146,11 +143,11 @@ class DataCollection(Step):
         call = Call(
             key="data_collection",
             system=DATA_COLLECTION_SYSTEM_PROMPT,
-            user=briefing(self),
+            user=self.briefing(),
             schema=DataCollectionReply,
             max_output_tokens=8000,
         )
         reply = ask(call)
         answer = needed(reply)
-        yield self.raw, record(reply, call, numbered(answer))
+        yield self.raw, record(reply, call, with_numbers(answer))
         yield self.markdown, render(answer, cut_off(reply))

@@ -1,4 +1,4 @@
-"""Keep one lever of each kind: what says the same twice would count twice in all later steps."""
+"""Keep one lever of each kind: duplicates would count twice in all later steps."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from model_gateway.call import Ask, Call
-from model_gateway.material import blocks, json_block
+from model_gateway.material import json_block
 from worker_plan.artifact import data
 from worker_plan.errors import StepError
 from worker_plan.raw import record
+from worker_plan.reply_fields import AnyCase, whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.identify_potential_levers import IdentifyPotentialLevers, Lever
 from worker_plan.steps.identify_purpose import IdentifyPurpose
 from worker_plan.steps.plan_type import PlanType
 from worker_plan.steps.setup import Setup
-from worker_plan.tolerant import AnyCase, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: of about fifteen levers the 5 to 11 that decide different things; every decision justified by
@@ -83,17 +83,17 @@ class DeduplicatedLevers(BaseModel):
     deduplicated_levers: list[DeduplicatedLever] = Field(min_length=1)
 
 
-def kept(levers: list[Lever], decisions: list[LeverDecision]) -> list[DeduplicatedLever]:
-    """Return the levers to keep; one about which nothing was decided is kept."""
+def levers_to_keep(levers: list[Lever], decisions: list[LeverDecision]) -> list[DeduplicatedLever]:
+    """Return the levers to keep; a lever without a decision is kept."""
     by_id = {decision.lever_id: decision for decision in decisions}
-    found = []
+    remaining = []
     for lever in levers:
         decision = by_id.get(lever.lever_id)
         if decision is None or decision.classification is Keeping.keep:
             reason = decision.justification if decision is not None else ""
             values = lever.model_dump()
-            found.append(DeduplicatedLever(**values, deduplication_justification=reason))
-    return found
+            remaining.append(DeduplicatedLever(**values, deduplication_justification=reason))
+    return remaining
 
 
 class DeduplicateLevers(Step):
@@ -106,7 +106,7 @@ class DeduplicateLevers(Step):
 
     def work(self, ask: Ask) -> Iterator[Written]:
         levers = self.levers
-        context = blocks(plan=self.plan, purpose=self.purpose, plan_type=self.plan_type)
+        context = self.briefing()
         call = Call(
             key="decisions",
             system=DEDUPLICATE_LEVERS_SYSTEM_PROMPT,
@@ -115,14 +115,14 @@ class DeduplicateLevers(Step):
             max_output_tokens=8000,
         )
         reply = ask(call)
-        remaining = kept(levers, needed(reply).decisions)
+        remaining = levers_to_keep(levers, needed(reply).decisions)
         if not remaining:
             again = f"{call.user}\n\n{NONE_KEPT_FOLLOW_UP_PROMPT}"
             call = replace(call, key="decisions_again", user=again)
             reply = ask(call)
-            remaining = kept(levers, needed(reply).decisions)
+            remaining = levers_to_keep(levers, needed(reply).decisions)
         if not remaining:
-            raise StepError(f"of {len(levers)} levers none was kept, twice")
+            raise StepError(f"the model kept none of {len(levers)} levers, twice")
         answer = needed(reply)
         facts: dict[str, Any] = record(reply, call, {"response": answer.model_dump(mode="json")})
         yield self.raw, DeduplicatedLevers(deduplicated_levers=remaining, **facts)

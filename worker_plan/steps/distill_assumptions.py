@@ -1,25 +1,24 @@
-"""Reduce the assumptions to single sentences, as later steps need what was settled and not why."""
+"""Reduce the assumptions to single sentences: later steps need them without the reasons."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call
-from model_gateway.material import blocks
 from worker_plan.artifact import data, text
 from worker_plan.entry import cut_off
 from worker_plan.markdown import bullets, document, gaps, line
 from worker_plan.raw import record
+from worker_plan.reply_fields import Texts
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.identify_purpose import IdentifyPurpose
 from worker_plan.steps.make_assumptions import MakeAssumptions
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.setup import Setup
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.tolerant import Texts
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: every assumption in one sentence that stands alone, with its figures, dates and names
@@ -48,9 +47,7 @@ Write in the language in which the plan is written.
 
 
 class DistilledAssumptions(BaseModel):
-    assumption_list: Annotated[list[str], Texts] = Field(
-        min_length=1, description="8 to 20 sentences."
-    )
+    assumption_list: Texts = Field(min_length=1, description="8 to 20 sentences.")
 
 
 def distilled(assumptions: Sequence[str]) -> list[str]:
@@ -72,17 +69,11 @@ class DistillAssumptions(Step):
         call = Call(
             key="distilled",
             system=DISTILL_ASSUMPTIONS_SYSTEM_PROMPT,
-            user=blocks(
-                plan=self.plan,
-                purpose=self.purpose,
-                decisions=self.decisions,
-                scenarios=self.scenarios,
-                make_assumptions=self.make_assumptions,
-            ),
+            user=self.briefing(),
             schema=DistilledAssumptions,
             max_output_tokens=3000,
         )
         reply = ask(call)
-        found = distilled(needed(reply).assumption_list)
-        yield self.raw, record(reply, call, {"assumption_list": found})
-        yield self.markdown, document([*gaps(cut_off(reply)), *bullets(found)])
+        assumptions = distilled(needed(reply).assumption_list)
+        yield self.raw, record(reply, call, {"assumption_list": assumptions})
+        yield self.markdown, document([*gaps(cut_off(reply)), *bullets(assumptions)])

@@ -1,4 +1,4 @@
-"""Say of each document to find what to look up in it, and what to do if it cannot be had."""
+"""Say for each document to find what to look up in it, and what to do if it is unavailable."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 
 from model_gateway.call import Ask
 from worker_plan.artifact import data
-from worker_plan.briefing import briefing
-from worker_plan.document_draft import drafted, with_drafts
+from worker_plan.document_draft import draft_documents, with_drafts
 from worker_plan.documents import DraftedToFind
 from worker_plan.step import Step, Written
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
@@ -61,11 +60,11 @@ class DraftDocumentsToFind(Step):
 
     def work(self, ask: Ask) -> Iterator[Written]:
         documents = self.filter_documents_to_find
-        drafts = drafted(
+        drafts = draft_documents(
             ask,
             documents,
             system=DRAFT_DOCUMENTS_TO_FIND_SYSTEM_PROMPT,
-            context=briefing(self),
+            context=self.briefing(),
             detail=self.detail,
         )
         for number, draft in enumerate(drafts, start=1):

@@ -1,4 +1,4 @@
-"""Describe each remaining lever and how it works together with, or against, the others."""
+"""Describe each remaining lever, and which others it supports or conflicts with."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from model_gateway.call import Ask, Call
-from model_gateway.material import blocks, json_block
+from model_gateway.material import json_block
 from worker_plan.artifact import data
 from worker_plan.errors import StepError
 from worker_plan.raw import metadata
+from worker_plan.reply_fields import whole_items
 from worker_plan.shapes import batches, each
 from worker_plan.step import Step, Written
 from worker_plan.steps.deduplicate_levers import DeduplicatedLever, DeduplicateLevers
 from worker_plan.steps.identify_purpose import IdentifyPurpose
 from worker_plan.steps.plan_type import PlanType
 from worker_plan.steps.setup import Setup
-from worker_plan.tolerant import whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: for each lever a description that somebody new to the plan can work with, and the one or two
@@ -97,7 +97,7 @@ class EnrichLevers(Step):
 
     def work(self, ask: Ask) -> Iterator[Written]:
         levers = self.deduplicated.deduplicated_levers
-        context = blocks(plan=self.plan, purpose=self.purpose, plan_type=self.plan_type)
+        context = self.briefing()
         names = json_block("all_levers", [lever.name for lever in levers])
         calls = [
             Call(

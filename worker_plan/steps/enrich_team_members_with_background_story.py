@@ -1,4 +1,4 @@
-"""Give each role of the team a person as an example, so that readers know whom to look for."""
+"""Describe an example person for each role of the team, so that readers know whom to look for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field
 
 from model_gateway.call import Ask
 from worker_plan.artifact import data
-from worker_plan.briefing import briefing
+from worker_plan.reply_fields import Text, whole_items
 from worker_plan.step import Step, Written
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
 from worker_plan.steps.enrich_team_members_with_contract_type import (
@@ -21,8 +21,7 @@ from worker_plan.steps.related_resources import RelatedResources
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.setup import Setup
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.team import MemberEntries, MemberEntry, TeamMember, enriched
-from worker_plan.tolerant import NullIsEmpty, whole_items
+from worker_plan.team import MemberEntries, MemberEntry, TeamMember, enrich
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: for each role an invented person who could be met where the plan is carried out, with a past
@@ -56,9 +55,7 @@ Write in the language in which the plan is written.
 
 class MemberStory(MemberEntry):
     job_background_story_of_employee: str = Field(description="4 to 6 sentences.")
-    typical_job_activities: Annotated[str, NullIsEmpty] = Field(
-        default="", description="2 or 3 sentences."
-    )
+    typical_job_activities: Text = Field(default="", description="2 or 3 sentences.")
 
     def facts(self) -> dict[str, str]:
         return {
@@ -87,13 +84,13 @@ class EnrichTeamMembersWithBackgroundStory(Step):
     members = data("010-2-enrich_team_members_background_story.json", list[TeamMember])
 
     def work(self, ask: Ask) -> Iterator[Written]:
-        found = enriched(
+        enrichment = enrich(
             ask,
             self.enrich_team_members_with_contract_type,
             system=ENRICH_TEAM_MEMBERS_BACKGROUND_STORY_SYSTEM_PROMPT,
-            context=briefing(self),
+            context=self.briefing(),
             schema=MemberStories,
             detail=self.detail,
         )
-        yield self.raw, found.raw
-        yield self.members, found.members
+        yield self.raw, enrichment.raw
+        yield self.members, enrichment.members

@@ -1,4 +1,4 @@
-"""Say on which terms each member of the team would work, since cost and loyalty hang on it."""
+"""Say on which terms each member of the team works, since cost and loyalty depend on it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field
 
 from model_gateway.call import Ask
 from worker_plan.artifact import data
-from worker_plan.briefing import briefing
+from worker_plan.reply_fields import AnyCase, Text, whole_items
 from worker_plan.step import Step, Written
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
 from worker_plan.steps.find_team_members import FindTeamMembers
@@ -20,8 +20,7 @@ from worker_plan.steps.related_resources import RelatedResources
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.setup import Setup
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.team import MemberEntries, MemberEntry, TeamMember, enriched
-from worker_plan.tolerant import AnyCase, NullIsEmpty, whole_items
+from worker_plan.team import MemberEntries, MemberEntry, TeamMember, enrich
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: for each role the terms that fit how long, how much and how exclusively this plan needs it,
@@ -65,7 +64,7 @@ class ContractType(StrEnum):
 
 class MemberContract(MemberEntry):
     contract_type: Annotated[ContractType, AnyCase] = Field(description="One type.")
-    justification: Annotated[str, NullIsEmpty] = Field(default="", description="1 or 2 sentences.")
+    justification: Text = Field(default="", description="1 or 2 sentences.")
 
     def facts(self) -> dict[str, str]:
         return {
@@ -94,13 +93,13 @@ class EnrichTeamMembersWithContractType(Step):
     members = data("009-2-enrich_team_members_contract_type.json", list[TeamMember])
 
     def work(self, ask: Ask) -> Iterator[Written]:
-        found = enriched(
+        enrichment = enrich(
             ask,
             self.find_team_members,
             system=ENRICH_TEAM_MEMBERS_CONTRACT_TYPE_SYSTEM_PROMPT,
-            context=briefing(self),
+            context=self.briefing(),
             schema=MemberContracts,
             detail=self.detail,
         )
-        yield self.raw, found.raw
-        yield self.members, found.members
+        yield self.raw, enrichment.raw
+        yield self.members, enrichment.members

@@ -1,4 +1,4 @@
-"""Say which things and rooms each member of the team needs, before somebody has to wait for them."""
+"""Say which equipment and rooms each member of the team needs, before anyone waits for them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field
 
 from model_gateway.call import Ask
 from worker_plan.artifact import data
-from worker_plan.briefing import briefing
+from worker_plan.reply_fields import Text, whole_items
 from worker_plan.step import Step, Written
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
 from worker_plan.steps.enrich_team_members_with_background_story import (
@@ -21,8 +21,7 @@ from worker_plan.steps.related_resources import RelatedResources
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.setup import Setup
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.team import MemberEntries, MemberEntry, TeamMember, enriched
-from worker_plan.tolerant import NullIsEmpty, whole_items
+from worker_plan.team import MemberEntries, MemberEntry, TeamMember, enrich
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: for each member the equipment and the rooms that would stop this work if they were missing,
@@ -53,8 +52,8 @@ Write in the language in which the plan is written.
 
 
 class MemberEnvironment(MemberEntry):
-    equipment_needs: Annotated[str, NullIsEmpty] = Field(description="1 or 2 sentences.")
-    facility_needs: Annotated[str, NullIsEmpty] = Field(default="", description="1 or 2 sentences.")
+    equipment_needs: Text = Field(description="1 or 2 sentences.")
+    facility_needs: Text = Field(default="", description="1 or 2 sentences.")
 
     def facts(self) -> dict[str, str]:
         return {"equipment_needs": self.equipment_needs, "facility_needs": self.facility_needs}
@@ -80,13 +79,13 @@ class EnrichTeamMembersWithEnvironmentInfo(Step):
     members = data("011-2-enrich_team_members_environment_info.json", list[TeamMember])
 
     def work(self, ask: Ask) -> Iterator[Written]:
-        found = enriched(
+        enrichment = enrich(
             ask,
             self.enrich_team_members_with_background_story,
             system=ENRICH_TEAM_MEMBERS_ENVIRONMENT_INFO_SYSTEM_PROMPT,
-            context=briefing(self),
+            context=self.briefing(),
             schema=MemberEnvironments,
             detail=self.detail,
         )
-        yield self.raw, found.raw
-        yield self.members, found.members
+        yield self.raw, enrichment.raw
+        yield self.members, enrichment.members

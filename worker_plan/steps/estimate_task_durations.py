@@ -1,4 +1,4 @@
-"""Estimate how many days each task takes at least, most likely and at most, and what delays it."""
+"""Estimate the minimal, likely and maximal days of each task, and what could delay it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from pydantic import BaseModel, BeforeValidator, Field
 from model_gateway.call import Ask, Call, Reply
 from model_gateway.material import block, json_block
 from worker_plan.artifact import data
-from worker_plan.briefing import briefing
 from worker_plan.duration import days_of
 from worker_plan.errors import StepError
-from worker_plan.raw import metadata
+from worker_plan.raw import record
+from worker_plan.reply_fields import Text, whole_items
 from worker_plan.shapes import batches, each
 from worker_plan.step import Detail, Step, Written
 from worker_plan.steps.project_plan import ProjectPlan
 from worker_plan.steps.wbs_project_level1_and_level2 import WbsProjectLevel1AndLevel2
-from worker_plan.tolerant import NullIsEmpty, whole_items
-from worker_plan.work_breakdown import Placed
+from worker_plan.work_breakdown import WorkNode
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: three numbers of days for each task that people who do such work would not laugh at, with the
@@ -66,10 +65,8 @@ WholeDays = Annotated[int, BeforeValidator(_whole_days)]
 
 class ProposedDuration(BaseModel):
     task_id: str = Field(description="The id of the task.")
-    delay_risks: Annotated[str, NullIsEmpty] = Field(default="", description="1 or 2 sentences.")
-    mitigation_strategy: Annotated[str, NullIsEmpty] = Field(
-        default="", description="1 or 2 sentences."
-    )
+    delay_risks: Text = Field(default="", description="1 or 2 sentences.")
+    mitigation_strategy: Text = Field(default="", description="1 or 2 sentences.")
     days_min: WholeDays = Field(description="Whole days.")
     days_max: WholeDays = Field(description="Whole days.")
     days_realistic: WholeDays = Field(description="Whole days.")
@@ -82,7 +79,7 @@ class ProposedDurations(BaseModel):
 
 
 class TaskDuration(BaseModel):
-    """An estimate; numbers are as they came, also those that a schedule cannot use."""
+    """An estimate, also with numbers that a schedule cannot use."""
 
     task_id: str
     delay_risks: str = ""
@@ -93,20 +90,20 @@ class TaskDuration(BaseModel):
 
 
 def resolved(
-    batch: Sequence[Placed], reply: Reply[ProposedDurations]
+    batch: Sequence[WorkNode], reply: Reply[ProposedDurations]
 ) -> tuple[list[TaskDuration], list[str]]:
-    """Return the estimates for tasks of the batch, in its order, and the ids that are none of it."""
+    """Return the estimates for tasks of the batch, in its order, and the ids outside it."""
     proposed = reply.value.task_details if reply.value is not None else []
     ids = {one.number: one.item.id for one in batch}
-    found: dict[str, TaskDuration] = {}
+    estimates: dict[str, TaskDuration] = {}
     unknown = []
     for one in proposed:
         task = ids.get(one.task_id.strip())
         if task is None:
             unknown.append(one.task_id)
         else:
-            found.setdefault(task, TaskDuration(**one.model_dump() | {"task_id": task}))
-    return [found[task] for task in ids.values() if task in found], unknown
+            estimates.setdefault(task, TaskDuration(**one.model_dump() | {"task_id": task}))
+    return [estimates[task] for task in ids.values() if task in estimates], unknown
 
 
 class EstimateTaskDurations(Step):
@@ -122,7 +119,7 @@ class EstimateTaskDurations(Step):
         groups = list(batches(work.units(), size))
         if self.detail is Detail.PING_LLM:
             groups = groups[:1]
-        context = f"{briefing(self)}\n\n{block('work', work.outline())}"
+        context = f"{self.briefing()}\n\n{block('work', work.outline())}"
         calls = [
             Call(
                 key=f"batch_{number}",
@@ -136,20 +133,15 @@ class EstimateTaskDurations(Step):
         replies: list[Reply[ProposedDurations]] = each(ask, calls)
         estimates: list[TaskDuration] = []
         for number, (group, call, reply) in enumerate(zip(groups, calls, replies, strict=True), 1):
-            found, unknown = resolved(group, reply)
-            estimates += found
-            told = {one.task_id for one in found}
-            yield (
-                self.batch_raw.at(number),
-                {
-                    "task_details": [one.model_dump() for one in found],
-                    "unknown": unknown,
-                    "not_estimated": [o.item.id for o in group if o.item.id not in told],
-                    "metadata": metadata(reply),
-                    "system_prompt": call.system,
-                    "query": call.user,
-                },
-            )
+            batch, unknown = resolved(group, reply)
+            estimates += batch
+            estimated = {one.task_id for one in batch}
+            facts = {
+                "task_details": [one.model_dump() for one in batch],
+                "unknown": unknown,
+                "not_estimated": [n.item.id for n in group if n.item.id not in estimated],
+            }
+            yield self.batch_raw.at(number), record(reply, call, facts, prompt_key="query")
         if not estimates:
             raise StepError(
                 f"none of {sum(map(len, groups))} tasks was estimated: {replies[0].failure}"
@@ -157,6 +149,6 @@ class EstimateTaskDurations(Step):
         yield self.durations, estimates
 
 
-def _shown(one: Placed) -> dict[str, str]:
+def _shown(one: WorkNode) -> dict[str, str]:
     phase = one.parent.description if one.parent is not None else ""
     return {"task_id": one.number, "phase": phase, "task": one.item.description}

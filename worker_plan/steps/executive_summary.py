@@ -1,4 +1,4 @@
-"""Tell the whole plan on one page, for people who decide on it and read nothing else."""
+"""Summarize the whole plan on one page, for people who decide on it and read nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call
 from worker_plan.artifact import data, text
-from worker_plan.briefing import briefing
 from worker_plan.markdown import document, line
 from worker_plan.raw import record
 from worker_plan.step import Step, Written, needed
@@ -120,7 +119,7 @@ class ExecutiveSummary(Step):
         call = Call(
             key="summary",
             system=EXECUTIVE_SUMMARY_SYSTEM_PROMPT,
-            user=briefing(self),
+            user=self.briefing(),
             schema=ExecutiveSummaryReply,
             max_output_tokens=5000,
         )

@@ -1,4 +1,4 @@
-"""Have a plan criticised by experts of different fields, each of whom sees what others overlook."""
+"""Ask experts of different fields to criticise a plan, since each sees what others overlook."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from pydantic import BaseModel, Field
 from model_gateway.call import Ask, Call, Reply
 from model_gateway.material import json_block
 from worker_plan.artifact import data, text
-from worker_plan.briefing import briefing
 from worker_plan.entry import cut_off, entry
 from worker_plan.errors import StepError
 from worker_plan.markdown import document, gaps, line
-from worker_plan.raw import metadata, record
+from worker_plan.names import normalized
+from worker_plan.raw import metadata, numbered, record
+from worker_plan.reply_fields import Text, whole_items
 from worker_plan.shapes import each, until_enough
 from worker_plan.step import Detail, Step, Written
-from worker_plan.steps.identify_potential_levers import plain
 from worker_plan.steps.pre_project_assessment import PreProjectAssessment
 from worker_plan.steps.project_plan import ProjectPlan
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.setup import Setup
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
 from worker_plan.steps.swot_analysis import SwotAnalysis
-from worker_plan.tolerant import NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: about eight experts whose fields differ, found in two calls, and from each of them three
@@ -103,7 +102,7 @@ Write in the language in which the plan is written.
 ENOUGH = 8
 MOST_CALLS = 4
 REVIEWERS = {Detail.FAST_BUT_SKIP_DETAILS: 2, Detail.PING_LLM: 1}
-"""How many of the experts are asked at less than full detail."""
+"""How many experts are asked at less than full detail."""
 
 
 class ProposedExpert(BaseModel):
@@ -111,12 +110,10 @@ class ProposedExpert(BaseModel):
     expert_knowledge: str = Field(description="A list with commas, at most 15 words.")
     expert_why: str = Field(description="1 sentence.")
     expert_what: str = Field(description="1 sentence.")
-    expert_relevant_skills: Annotated[str, NullIsEmpty] = Field(
+    expert_relevant_skills: Text = Field(
         default="", description="A list with commas, at most 12 words."
     )
-    expert_search_query: Annotated[str, NullIsEmpty] = Field(
-        default="", description="At most 10 words."
-    )
+    expert_search_query: Text = Field(default="", description="At most 10 words.")
 
 
 class ProposedExperts(BaseModel):
@@ -140,10 +137,8 @@ class Feedback(BaseModel):
     feedback_verbose: str = Field(description="2 to 4 sentences.")
     feedback_problem_tags: list[str] = Field(default=[], description="3 to 5 catchwords.")
     feedback_mitigation: str = Field(description="2 to 4 sentences.")
-    feedback_consequence: Annotated[str, NullIsEmpty] = Field(
-        default="", description="1 or 2 sentences."
-    )
-    feedback_root_cause: Annotated[str, NullIsEmpty] = Field(default="", description="1 sentence.")
+    feedback_consequence: Text = Field(default="", description="1 or 2 sentences.")
+    feedback_root_cause: Text = Field(default="", description="1 sentence.")
 
 
 class Criticism(BaseModel):
@@ -152,26 +147,24 @@ class Criticism(BaseModel):
     )
     user_primary_actions: list[str] = Field(default=[], description="3 to 5 sentences.")
     user_secondary_actions: list[str] = Field(default=[], description="2 or 3 sentences.")
-    follow_up_consultation: Annotated[str, NullIsEmpty] = Field(
-        default="", description="2 or 3 sentences."
-    )
+    follow_up_consultation: Text = Field(default="", description="2 or 3 sentences.")
 
 
 @dataclass(kw_only=True)
 class Panel:
-    """The experts found so far; one with a title that is there already, or none, is refused."""
+    """The experts so far; one without a title, or with a title already there, is refused."""
 
     experts: list[Expert] = field(default_factory=list)
     refused: list[dict[str, str]] = field(default_factory=list)
 
     def add(self, call_key: str, proposed: Sequence[ProposedExpert]) -> None:
-        for place, one in enumerate(proposed):
-            title = plain(one.expert_title)
-            if not title or title in {plain(known.title) for known in self.experts}:
+        for index, one in enumerate(proposed):
+            title = normalized(one.expert_title)
+            if not title or title in {normalized(expert.title) for expert in self.experts}:
                 reason = "title already there" if title else "no title"
                 self.refused.append({"call": call_key, "title": one.expert_title, "reason": reason})
                 continue
-            identity = f"expert/{call_key}/{place}/{one.expert_title}"
+            identity = f"expert/{call_key}/{index}/{one.expert_title}"
             self.experts.append(
                 Expert(
                     id=str(uuid5(NAMESPACE_URL, identity)),
@@ -186,21 +179,20 @@ class Panel:
 
 
 def criticism_record(call: Call[Criticism], reply: Reply[Criticism]) -> dict[str, Any]:
-    """Return the content of one expert's raw artifact; it is empty where the call failed."""
+    """Return the content of one expert's raw artifact, without criticism if the call failed."""
     answer = reply.value or Criticism.model_construct(negative_feedback_list=[])
-    facts = record(reply, call, answer)
-    listed = enumerate(facts["negative_feedback_list"], start=1)
-    facts["negative_feedback_list"] = [{"feedback_index": n, **one} for n, one in listed]
-    return facts | {"query": facts.pop("user_prompt")}
+    feedback = numbered(answer.negative_feedback_list, "feedback_index")
+    facts = answer.model_dump(mode="json") | {"negative_feedback_list": feedback}
+    return record(reply, call, facts, prompt_key="query")
 
 
 def render(experts: Sequence[Expert], replies: Sequence[Reply[Criticism]]) -> str:
     pairs = list(zip(experts, replies, strict=True))
     missing = [expert.title for expert, reply in pairs if reply.value is None]
-    missing += [f"{expert.title}: {rest}" for expert, reply in pairs for rest in cut_off(reply)]
+    missing += [f"{expert.title}: {gap}" for expert, reply in pairs for gap in cut_off(reply)]
     lines = gaps(missing)
-    heard = [(expert, reply.value) for expert, reply in pairs if reply.value is not None]
-    for number, (expert, criticism) in enumerate(heard, start=1):
+    answers = [(expert, reply.value) for expert, reply in pairs if reply.value is not None]
+    for number, (expert, criticism) in enumerate(answers, start=1):
         about = {
             "Why": expert.why,
             "Knows": expert.knowledge,
@@ -209,14 +201,14 @@ def render(experts: Sequence[Expert], replies: Sequence[Reply[Criticism]]) -> st
             "Next consultation": criticism.follow_up_consultation,
         }
         lines += entry(f"{number}. {expert.title}", about, level=1)
-        for place, fault in enumerate(criticism.negative_feedback_list, start=1):
+        for index, fault in enumerate(criticism.negative_feedback_list, start=1):
             facts = {
                 "Fault": fault.feedback_verbose,
                 "What to do": fault.feedback_mitigation,
                 "Otherwise": fault.feedback_consequence,
                 "Cause": fault.feedback_root_cause,
             }
-            lines += entry(f"{number}.{place}. {fault.feedback_title}", facts)
+            lines += entry(f"{number}.{index}. {fault.feedback_title}", facts)
     return document(lines)
 
 
@@ -234,11 +226,11 @@ class ExpertReview(Step):
     markdown = text("016-2-expert_criticism.md")
 
     def work(self, ask: Ask) -> Iterator[Written]:
-        context = briefing(self)
+        context = self.briefing()
         panel = Panel()
         replies = self._find(ask, context, panel)
         if not panel.experts:
-            raise StepError(f"no expert was found in {len(replies)} calls: {replies[-1].failure}")
+            raise StepError(f"no usable expert in {len(replies)} replies: {replies[-1].failure}")
         yield self.experts_raw, self._raw(replies, panel, context)
         yield self.experts, panel.experts
         asked = panel.experts[: REVIEWERS.get(self.detail, ENOUGH)]
@@ -263,8 +255,8 @@ class ExpertReview(Step):
         def next_call(number: int) -> Call[ProposedExperts]:
             user = context
             if panel.experts:
-                found = json_block("found", [expert.title for expert in panel.experts])
-                user = f"{context}\n\n{found}\n\n{EXPERTS_FOLLOW_UP_PROMPT}"
+                titles = json_block("found", [expert.title for expert in panel.experts])
+                user = f"{context}\n\n{titles}\n\n{EXPERTS_FOLLOW_UP_PROMPT}"
             return Call(
                 key=f"experts_{number}",
                 system=EXPERTS_SYSTEM_PROMPT,
@@ -284,9 +276,9 @@ class ExpertReview(Step):
     def _raw(
         self, replies: Sequence[Reply[ProposedExperts]], panel: Panel, context: str
     ) -> dict[str, Any]:
-        given = [reply.value.experts for reply in replies if reply.value is not None]
+        proposed = [reply.value.experts for reply in replies if reply.value is not None]
         return {
-            "experts": [one.model_dump(mode="json") for experts in given for one in experts],
+            "experts": [one.model_dump(mode="json") for experts in proposed for one in experts],
             "refused": panel.refused,
             "metadata": {f"metadata_{n}": metadata(r) for n, r in enumerate(replies, start=1)},
             "system_prompt": EXPERTS_SYSTEM_PROMPT,

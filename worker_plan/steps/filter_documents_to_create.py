@@ -1,4 +1,4 @@
-"""Keep the documents to create that the work waits for, because writing the others delays it."""
+"""Keep the documents to create that the work needs, because writing the others delays it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 
 from model_gateway.call import Ask
 from worker_plan.artifact import data
-from worker_plan.briefing import briefing
-from worker_plan.document_filter import filtered
+from worker_plan.document_filter import filter_documents
 from worker_plan.documents import DocumentToCreate
 from worker_plan.step import Step, Written
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
@@ -64,11 +63,11 @@ class FilterDocumentsToCreate(Step):
     documents = data("017-10-filter_documents_to_create_clean.json", list[DocumentToCreate])
 
     def work(self, ask: Ask) -> Iterator[Written]:
-        raw, documents = filtered(
+        raw, documents = filter_documents(
             ask,
             self.identify_documents,
             system=FILTER_DOCUMENTS_TO_CREATE_SYSTEM_PROMPT,
-            context=briefing(self),
+            context=self.briefing(),
         )
         yield self.raw, raw
         yield self.documents, documents

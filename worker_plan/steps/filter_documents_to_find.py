@@ -7,8 +7,7 @@ from typing import Any
 
 from model_gateway.call import Ask
 from worker_plan.artifact import data
-from worker_plan.briefing import briefing
-from worker_plan.document_filter import filtered
+from worker_plan.document_filter import filter_documents
 from worker_plan.documents import DocumentToFind
 from worker_plan.step import Step, Written
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
@@ -63,11 +62,11 @@ class FilterDocumentsToFind(Step):
     documents = data("017-8-filter_documents_to_find_clean.json", list[DocumentToFind])
 
     def work(self, ask: Ask) -> Iterator[Written]:
-        raw, documents = filtered(
+        raw, documents = filter_documents(
             ask,
             self.identify_documents,
             system=FILTER_DOCUMENTS_TO_FIND_SYSTEM_PROMPT,
-            context=briefing(self),
+            context=self.briefing(),
         )
         yield self.raw, raw
         yield self.documents, documents

@@ -1,4 +1,4 @@
-"""Find the roles without which the plan would not be carried out; later steps describe them."""
+"""List the roles that the plan cannot be carried out without; later steps describe them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call
 from worker_plan.artifact import data
-from worker_plan.briefing import briefing
 from worker_plan.errors import StepError
 from worker_plan.markdown import line
+from worker_plan.names import distinct
 from worker_plan.raw import record
+from worker_plan.reply_fields import Text, whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
-from worker_plan.steps.identify_potential_levers import plain
 from worker_plan.steps.pre_project_assessment import PreProjectAssessment
 from worker_plan.steps.project_plan import ProjectPlan
 from worker_plan.steps.related_resources import RelatedResources
@@ -23,7 +23,6 @@ from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.setup import Setup
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
 from worker_plan.team import TeamMember
-from worker_plan.tolerant import NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: about eight roles that together carry out this plan from its first day to its last, none of
@@ -56,9 +55,7 @@ Write in the language in which the plan is written.
 """
 
 MOST = 12
-"""Every role is described in three later calls, so a reply with hundreds must not go on."""
-
-Text = Annotated[str, NullIsEmpty]
+"""How many roles are used: each of them is described in three later calls."""
 
 
 class NeededMember(BaseModel):
@@ -74,29 +71,22 @@ class NeededMembers(BaseModel):
     )
 
 
-def told_apart(needed_members: Sequence[NeededMember]) -> tuple[list[TeamMember], list[Any]]:
-    """Return the members to describe, numbered from 1, and why the others are left out."""
-    kept: dict[str, TeamMember] = {}
-    refused = []
-    for one in needed_members:
-        title = plain(one.job_category_title)
-        reason = (
-            "no title" if not title
-            else "title already there" if title in kept
-            else f"more than {MOST} roles" if len(kept) == MOST
-            else None
-        )  # fmt: skip
-        if reason is not None:
-            refused.append({"title": one.job_category_title, "reason": reason})
-            continue
-        kept[title] = TeamMember(
-            id=len(kept) + 1,
-            category=line(one.job_category_title),
-            explanation=one.short_explanation,
-            consequences=one.consequences_of_not_having_this_role,
-            count=one.people_needed,
+def members(proposed: Sequence[NeededMember]) -> tuple[list[TeamMember], list[dict[str, str]]]:
+    """Return the members to describe, numbered from 1, and the refused ones with the reason."""
+    roles, refused = distinct(
+        proposed, lambda role: role.job_category_title, key="title", most=MOST, kind="roles"
+    )
+    team = [
+        TeamMember(
+            id=number,
+            category=line(role.job_category_title),
+            explanation=role.short_explanation,
+            consequences=role.consequences_of_not_having_this_role,
+            count=role.people_needed,
         )
-    return list(kept.values()), refused
+        for number, role in enumerate(roles, start=1)
+    ]
+    return team, refused
 
 
 class FindTeamMembers(Step):
@@ -115,15 +105,15 @@ class FindTeamMembers(Step):
         call = Call(
             key="members",
             system=FIND_TEAM_MEMBERS_SYSTEM_PROMPT,
-            user=briefing(self),
+            user=self.briefing(),
             schema=NeededMembers,
             max_output_tokens=4000,
         )
         reply = ask(call)
         answer = needed(reply)
-        members, refused = told_apart(answer.brainstorm_of_needed_team_members)
-        if not members:
+        team, refused = members(answer.brainstorm_of_needed_team_members)
+        if not team:
             raise StepError(f"none of {len(refused)} roles has a title")
         facts = answer.model_dump(mode="json") | {"refused": refused}
         yield self.raw, record(reply, call, facts)
-        yield self.members, members
+        yield self.members, team

@@ -1,4 +1,4 @@
-"""Choose the handful of levers that matter most, because nobody can weigh fifteen at once."""
+"""Choose the few levers that matter most, because nobody can weigh fifteen at once."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from model_gateway.call import Ask, Call
-from model_gateway.material import blocks, json_block
+from model_gateway.material import json_block
 from worker_plan.artifact import data
 from worker_plan.raw import record
+from worker_plan.reply_fields import Capitalized, Text, whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.enrich_levers import EnrichedLever, EnrichLevers
 from worker_plan.steps.identify_purpose import IdentifyPurpose
 from worker_plan.steps.plan_type import PlanType
 from worker_plan.steps.setup import Setup
-from worker_plan.tolerant import Capitalized, NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: an importance for every lever that spreads over the scale, so that the five that remain are
@@ -59,9 +59,7 @@ class Importance(StrEnum):
 
 class LeverAssessment(BaseModel):
     lever_id: str = Field(description="The id of the lever.")
-    lever_name: Annotated[str, NullIsEmpty] = Field(
-        default="", description="The name of the lever."
-    )
+    lever_name: Text = Field(default="", description="The name of the lever.")
     strategic_importance: Annotated[Importance, Capitalized] = Field(description="One degree.")
     justification: str = Field(description="1 to 3 sentences.")
 
@@ -70,7 +68,7 @@ class LeverAssessments(BaseModel):
     lever_assessments: Annotated[list[LeverAssessment], whole_items(LeverAssessment)] = Field(
         min_length=1, description="One entry for each lever."
     )
-    summary: Annotated[str, NullIsEmpty] = Field(default="", description="2 to 4 sentences.")
+    summary: Text = Field(default="", description="2 to 4 sentences.")
 
 
 class VitalLever(BaseModel):
@@ -92,7 +90,7 @@ class VitalFewLevers(BaseModel):
 
 
 def vital(levers: list[EnrichedLever], assessments: list[LeverAssessment]) -> list[VitalLever]:
-    """Return the most important levers, in the order of importance, then of the list."""
+    """Return the most important levers, by importance; equal ones in the order of the list."""
     degrees = list(Importance)
     rank = {a.lever_id: degrees.index(a.strategic_importance) for a in assessments}
     ordered = sorted(levers, key=lambda lever: rank.get(lever.lever_id, len(degrees)))
@@ -109,7 +107,7 @@ class FocusOnVitalFewLevers(Step):
 
     def work(self, ask: Ask) -> Iterator[Written]:
         levers = self.enriched.characterized_levers
-        context = blocks(plan=self.plan, purpose=self.purpose, plan_type=self.plan_type)
+        context = self.briefing()
         shown = [lever.model_dump(exclude={"deduplication_justification"}) for lever in levers]
         call = Call(
             key="assessments",

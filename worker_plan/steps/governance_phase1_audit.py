@@ -1,4 +1,4 @@
-"""Say how an undertaking could be robbed or wasted, and by which checks somebody would notice."""
+"""Say how an undertaking could lose money to corruption or waste, and which checks reveal it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call, Reply
 from worker_plan.artifact import data, text
-from worker_plan.briefing import briefing
 from worker_plan.entry import sections
 from worker_plan.raw import record
 from worker_plan.step import Step, Written, needed
@@ -85,7 +84,7 @@ class GovernancePhase1Audit(Step):
         call = Call(
             key="audit",
             system=GOVERNANCE_PHASE1_AUDIT_SYSTEM_PROMPT,
-            user=briefing(self),
+            user=self.briefing(),
             schema=GovernanceAudit,
             max_output_tokens=4000,
         )

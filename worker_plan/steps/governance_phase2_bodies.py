@@ -1,4 +1,4 @@
-"""Set up who decides what in an undertaking; later governance steps call these bodies by name."""
+"""Define who decides what in an undertaking; later governance steps name these bodies."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from model_gateway.call import Ask, Call, Reply
 from worker_plan.artifact import data, text
-from worker_plan.briefing import briefing
 from worker_plan.entry import cut_off, entry
 from worker_plan.errors import StepError
 from worker_plan.markdown import document, gaps
+from worker_plan.names import distinct, normalized
 from worker_plan.raw import record
+from worker_plan.reply_fields import Text, whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
 from worker_plan.steps.governance_phase1_audit import GovernancePhase1Audit
-from worker_plan.steps.identify_potential_levers import plain
 from worker_plan.steps.project_plan import ProjectPlan
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.setup import Setup
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.tolerant import NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: as few bodies as this plan can live with, who decide, carry out, advise and watch, with rights
@@ -61,8 +60,6 @@ for the one with the last word, somebody outside.
 Write in the language in which the plan is written.
 """
 
-Text = Annotated[str, NullIsEmpty]
-
 
 class GovernanceBody(BaseModel):
     name: str = Field(description="A short name.")
@@ -94,31 +91,15 @@ class GovernanceBodies(BaseModel):
 
     internal_governance_bodies: list[GovernanceBody] = Field(min_length=1)
 
-    def called(self, name: str) -> GovernanceBody | None:
-        """Return the body of that name, however it is written, or None."""
+    def find(self, name: str) -> GovernanceBody | None:
+        """Return the body with this name, in any spelling, or None."""
         bodies = self.internal_governance_bodies
-        return next((body for body in bodies if plain(body.name) == plain(name)), None)
+        return next((body for body in bodies if normalized(body.name) == normalized(name)), None)
 
-    def in_their_words(self, said: str) -> str:
-        """Return the name of the body that is meant by `said`; else `said` as it stands."""
-        body = self.called(said)
-        return said.strip() if body is None else body.name
-
-
-def told_apart(
-    proposed: Sequence[GovernanceBody],
-) -> tuple[list[GovernanceBody], list[dict[str, str]]]:
-    """Return the bodies that can be called by their names, and why the others cannot."""
-    kept: dict[str, GovernanceBody] = {}
-    refused = []
-    for body in proposed:
-        name = plain(body.name)
-        if not name or name in kept:
-            reason = "name already there" if name else "no name"
-            refused.append({"name": body.name, "reason": reason})
-        else:
-            kept[name] = body.model_copy(update={"name": body.name.strip()})
-    return list(kept.values()), refused
+    def spelled(self, name: str) -> str:
+        """Return `name` as the body of this name spells it, or unchanged if there is none."""
+        body = self.find(name)
+        return name.strip() if body is None else body.name
 
 
 def render(reply: Reply[ProposedBodies], bodies: Sequence[GovernanceBody]) -> str:
@@ -154,14 +135,16 @@ class GovernancePhase2Bodies(Step):
         call = Call(
             key="bodies",
             system=GOVERNANCE_PHASE2_BODIES_SYSTEM_PROMPT,
-            user=briefing(self),
+            user=self.briefing(),
             schema=ProposedBodies,
             max_output_tokens=6000,
         )
         reply = ask(call)
-        bodies, refused = told_apart(needed(reply).internal_governance_bodies)
-        if not bodies:
+        proposed = needed(reply).internal_governance_bodies
+        accepted, refused = distinct(proposed, lambda body: body.name)
+        if not accepted:
             raise StepError(f"none of {len(refused)} bodies has a name")
+        bodies = [body.model_copy(update={"name": body.name.strip()}) for body in accepted]
         facts: dict[str, Any] = record(reply, call, {"refused": refused})
         yield self.raw, GovernanceBodies(internal_governance_bodies=bodies, **facts)
         yield self.markdown, render(reply, bodies)

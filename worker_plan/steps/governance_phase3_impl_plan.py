@@ -1,4 +1,4 @@
-"""Put into an order what has to be done until every body of the governance can work."""
+"""Order the actions after which every body of the governance can work."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pydantic import BaseModel, Field
 from model_gateway.call import Ask, Call
 from model_gateway.material import json_block
 from worker_plan.artifact import data, text
-from worker_plan.briefing import briefing
 from worker_plan.entry import cut_off, entry
 from worker_plan.errors import StepError
 from worker_plan.markdown import document, gaps, line
 from worker_plan.raw import record
+from worker_plan.reply_fields import Text, whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
 from worker_plan.steps.governance_phase2_bodies import GovernanceBodies, GovernancePhase2Bodies
@@ -23,7 +23,6 @@ from worker_plan.steps.project_plan import ProjectPlan
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.setup import Setup
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.tolerant import NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: for every body the few steps after which it can really work, in an order in which nothing is
@@ -59,8 +58,6 @@ Leave out steps that change nothing, and use the plan's own dates where it has s
 Write in the language in which the plan is written.
 """
 
-Text = Annotated[str, NullIsEmpty]
-
 
 class SetupStep(BaseModel):
     step_id: Text = Field(default="", description="A letter with a number.")
@@ -87,61 +84,60 @@ class BodySetups(BaseModel):
 
 
 @dataclass(kw_only=True)
-class Order:
-    """The steps in an order in which nothing comes before what it needs.
+class SetupPlan:
+    """The setup steps, each after those that it needs.
 
-    Steps for bodies that do not exist, needs that do not, and needs that would close a circle are
-    refused.
+    Refused are steps for unknown bodies, unknown needs, and needs that would close a circle.
     """
 
     bodies: GovernanceBodies
     steps: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, str]] = field(default_factory=list)
-    _known: dict[str, tuple[str, SetupStep]] = field(default_factory=dict)
-    _places: dict[str, int | None] = field(default_factory=dict)
+    _proposed: dict[str, tuple[str, SetupStep]] = field(default_factory=dict)
+    _positions: dict[str, int | None] = field(default_factory=dict)
 
     def add(self, setups: Sequence[BodySetup]) -> None:
         for setup in setups:
-            body = self.bodies.called(setup.body_name)
+            body = self.bodies.find(setup.body_name)
             if body is None:
                 self._refuse(setup.body_name, "no such body")
                 continue
             for step in setup.setup_steps:
-                step_id = step.step_id.strip() or f"no id, {len(self._known) + 1}"
+                step_id = step.step_id.strip() or f"no id, {len(self._proposed) + 1}"
                 if not step.step_description.strip():
                     self._refuse(step_id, "no description")
-                elif step_id in self._known:
+                elif step_id in self._proposed:
                     self._refuse(step_id, "id already there")
                 else:
-                    self._known[step_id] = (body.name, step)
-        for step_id in self._known:
-            self._place(step_id)
+                    self._proposed[step_id] = (body.name, step)
+        for step_id in self._proposed:
+            self._append(step_id)
 
-    def _place(self, step_id: str) -> None:
-        """Put a step behind those that it needs; its place is None as long as these are looked at."""
-        if step_id in self._places:
+    def _append(self, step_id: str) -> None:
+        """Append a step after those that it needs; its position is None until these are done."""
+        if step_id in self._positions:
             return
-        self._places[step_id] = None
-        body, step = self._known[step_id]
+        self._positions[step_id] = None
+        body, step = self._proposed[step_id]
         needs = []
         for need in dict.fromkeys(one.strip() for one in step.depends_on_step_ids):
-            if need not in self._known:
+            if need not in self._proposed:
                 self._refuse(step_id, f"needs {need}, which is not there")
                 continue
-            self._place(need)
-            place = self._places[need]
-            if place is None:
+            self._append(need)
+            position = self._positions[need]
+            if position is None:
                 self._refuse(step_id, f"needs {need}, which closes a circle")
             else:
-                needs.append(place)
-        self._places[step_id] = len(self.steps) + 1
-        self.steps.append(self._told(body, step, sorted(needs)))
+                needs.append(position)
+        self._positions[step_id] = len(self.steps) + 1
+        self.steps.append(self._row(body, step, sorted(needs)))
 
-    def _told(self, body: str, step: SetupStep, needs: Sequence[int]) -> dict[str, Any]:
+    def _row(self, body: str, step: SetupStep, needs: Sequence[int]) -> dict[str, Any]:
         return {
             "body_name": body,
             "step_description": line(step.step_description),
-            "responsible_body_or_role": self.bodies.in_their_words(step.responsible_body_or_role),
+            "responsible_body_or_role": self.bodies.spelled(step.responsible_body_or_role),
             "suggested_timeframe": step.suggested_timeframe,
             "key_outputs_deliverables": step.key_outputs_deliverables,
             "dependencies": [f"{n}. {self.steps[n - 1]['step_description']}" for n in needs],
@@ -152,15 +148,15 @@ class Order:
 
     @property
     def without_steps(self) -> list[str]:
-        """The names of the bodies that nobody would set up."""
+        """The names of the bodies that no step sets up."""
         served = {step["body_name"] for step in self.steps}
         names = [body.name for body in self.bodies.internal_governance_bodies]
         return [name for name in names if name not in served]
 
 
-def render(order: Order, missing: Sequence[str]) -> str:
+def render(setup: SetupPlan, missing: Sequence[str]) -> str:
     lines = gaps(missing)
-    for number, step in enumerate(order.steps, start=1):
+    for number, step in enumerate(setup.steps, start=1):
         facts = {
             "For": step["body_name"],
             "Responsible": step["responsible_body_or_role"],
@@ -188,20 +184,20 @@ class GovernancePhase3ImplPlan(Step):
         call = Call(
             key="setups",
             system=GOVERNANCE_PHASE3_IMPL_PLAN_SYSTEM_PROMPT,
-            user=f"{briefing(self)}\n\n{json_block('bodies', bodies.internal_governance_bodies)}",
+            user=f"{self.briefing()}\n\n{json_block('bodies', bodies.internal_governance_bodies)}",
             schema=BodySetups,
             max_output_tokens=8000,
         )
         reply = ask(call)
-        order = Order(bodies=bodies)
-        order.add(needed(reply).body_setups)
-        if not order.steps:
+        setup = SetupPlan(bodies=bodies)
+        setup.add(needed(reply).body_setups)
+        if not setup.steps:
             raise StepError(f"{reply.model} gave no step for any of the bodies")
         facts = {
-            "governance_implementation_plan": order.steps,
-            "refused": order.refused,
-            "missing": order.without_steps,
+            "governance_implementation_plan": setup.steps,
+            "refused": setup.refused,
+            "missing": setup.without_steps,
         }
-        missing = [f"the setting up of {name}" for name in order.without_steps] + cut_off(reply)
+        missing = [f"the setting up of {name}" for name in setup.without_steps] + cut_off(reply)
         yield self.raw, record(reply, call, facts)
-        yield self.markdown, render(order, missing)
+        yield self.markdown, render(setup, missing)

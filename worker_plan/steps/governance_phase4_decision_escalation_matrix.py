@@ -1,4 +1,4 @@
-"""Say which quarrels and surprises go up to whom, so that nobody has to find out in the middle."""
+"""Say in advance which disputes and surprises are escalated to whom."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 from model_gateway.call import Ask, Call
 from model_gateway.material import json_block
 from worker_plan.artifact import data, text
-from worker_plan.briefing import briefing
 from worker_plan.entry import cut_off, entry
 from worker_plan.markdown import document, gaps
 from worker_plan.raw import record
+from worker_plan.reply_fields import Text, whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
 from worker_plan.steps.governance_phase2_bodies import GovernanceBodies, GovernancePhase2Bodies
@@ -22,7 +22,6 @@ from worker_plan.steps.project_plan import ProjectPlan
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.setup import Setup
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.tolerant import NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: the situations in which this plan will most likely get stuck, each recognisable by whoever is
@@ -55,8 +54,6 @@ Limits of money and time come from the plan or from the rights of the bodies.
 Write in the language in which the plan is written.
 """
 
-Text = Annotated[str, NullIsEmpty]
-
 
 class Escalation(BaseModel):
     issue_type: str = Field(description="At most 12 words.")
@@ -73,11 +70,11 @@ class Escalations(BaseModel):
 
 
 def recorded(escalation: Escalation, bodies: GovernanceBodies) -> dict[str, Any]:
-    """Return the entry as it is kept; whether its body is one of `bodies` is told with it."""
+    """Return the entry of the raw artifact, with whether its body is one of `bodies`."""
     facts = escalation.model_dump(mode="json")
-    said = facts.pop("escalation_body_name")
-    known = bodies.called(said) is not None
-    return facts | {"escalation_level": bodies.in_their_words(said), "known_body": known}
+    name = facts.pop("escalation_body_name")
+    is_known = bodies.find(name) is not None
+    return facts | {"escalation_level": bodies.spelled(name), "known_body": is_known}
 
 
 def render(matrix: Sequence[dict[str, Any]], missing: Sequence[str]) -> str:
@@ -110,7 +107,7 @@ class GovernancePhase4DecisionEscalationMatrix(Step):
         call = Call(
             key="escalations",
             system=GOVERNANCE_PHASE4_DECISION_ESCALATION_MATRIX_SYSTEM_PROMPT,
-            user=f"{briefing(self)}\n\n{json_block('bodies', bodies.internal_governance_bodies)}",
+            user=f"{self.briefing()}\n\n{json_block('bodies', bodies.internal_governance_bodies)}",
             schema=Escalations,
             max_output_tokens=5000,
         )

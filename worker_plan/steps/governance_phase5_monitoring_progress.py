@@ -1,4 +1,4 @@
-"""Say what is watched while the plan is carried out, and at which sign somebody has to act."""
+"""Say what is monitored while the plan is carried out, and which sign calls for action."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 from model_gateway.call import Ask, Call
 from model_gateway.material import json_block
 from worker_plan.artifact import data, text
-from worker_plan.briefing import briefing
 from worker_plan.entry import cut_off, entry
 from worker_plan.markdown import document, gaps
 from worker_plan.raw import record
+from worker_plan.reply_fields import Text, whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
 from worker_plan.steps.governance_phase2_bodies import GovernanceBodies, GovernancePhase2Bodies
@@ -25,7 +25,6 @@ from worker_plan.steps.project_plan import ProjectPlan
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.setup import Setup
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.tolerant import NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: the few things whose change would show first that this plan goes wrong, each with somebody who
@@ -59,8 +58,6 @@ is seen.
 Write in the language in which the plan is written.
 """
 
-Text = Annotated[str, NullIsEmpty]
-
 
 class Watched(BaseModel):
     approach: str = Field(description="At most 10 words.")
@@ -81,11 +78,11 @@ class Monitoring(BaseModel):
 
 
 def recorded(watched: Watched, bodies: GovernanceBodies) -> dict[str, Any]:
-    """Return the entry as it is kept; whether its body is one of `bodies` is told with it."""
-    said = watched.responsible_body_name
+    """Return the entry of the raw artifact, with whether its body is one of `bodies`."""
+    name = watched.responsible_body_name
     return watched.model_dump(mode="json") | {
-        "responsible_body_name": bodies.in_their_words(said),
-        "known_body": bodies.called(said) is not None,
+        "responsible_body_name": bodies.spelled(name),
+        "known_body": bodies.find(name) is not None,
     }
 
 
@@ -124,7 +121,7 @@ class GovernancePhase5MonitoringProgress(Step):
         call = Call(
             key="monitoring",
             system=GOVERNANCE_PHASE5_MONITORING_PROGRESS_SYSTEM_PROMPT,
-            user=f"{briefing(self)}\n\n{json_block('bodies', bodies.internal_governance_bodies)}",
+            user=f"{self.briefing()}\n\n{json_block('bodies', bodies.internal_governance_bodies)}",
             schema=Monitoring,
             max_output_tokens=5000,
         )

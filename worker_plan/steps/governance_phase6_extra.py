@@ -1,17 +1,17 @@
-"""Read the whole governance once more for holes, and ask what its bodies would rather not hear."""
+"""Review the whole governance for gaps, and ask its bodies uncomfortable questions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call, Reply
 from worker_plan.artifact import data, text
-from worker_plan.briefing import briefing
 from worker_plan.entry import sections
 from worker_plan.raw import record
+from worker_plan.reply_fields import Text
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
 from worker_plan.steps.governance_phase1_audit import GovernancePhase1Audit
@@ -27,7 +27,6 @@ from worker_plan.steps.project_plan import ProjectPlan
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.setup import Setup
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.tolerant import NullIsEmpty
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: the places where the five parts of the governance contradict each other or leave somebody
@@ -62,7 +61,7 @@ Write in the language in which the plan is written.
 class GovernanceExtra(BaseModel):
     governance_validation_checks: list[str] = Field(description="4 to 7 texts of 2 or 3 sentences.")
     tough_questions: list[str] = Field(default=[], description="7 questions.")
-    summary: Annotated[str, NullIsEmpty] = Field(default="", description="3 to 5 sentences.")
+    summary: Text = Field(default="", description="3 to 5 sentences.")
 
 
 def render(reply: Reply[GovernanceExtra], extra: GovernanceExtra) -> str:
@@ -97,7 +96,7 @@ class GovernancePhase6Extra(Step):
         call = Call(
             key="extra",
             system=GOVERNANCE_PHASE6_EXTRA_SYSTEM_PROMPT,
-            user=briefing(self),
+            user=self.briefing(),
             schema=GovernanceExtra,
             max_output_tokens=4000,
         )

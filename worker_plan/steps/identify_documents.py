@@ -1,17 +1,15 @@
-"""List the documents a plan needs: those that exist and must be found, and those to be written."""
+"""List the documents that a plan needs: existing ones to find and new ones to create."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call, R, Reply
 from worker_plan.artifact import data, text
-from worker_plan.briefing import briefing
 from worker_plan.documents import (
     Document,
     DocumentToCreate,
@@ -24,12 +22,13 @@ from worker_plan.documents import (
 from worker_plan.entry import cut_off
 from worker_plan.errors import StepError
 from worker_plan.markdown import document, gaps
+from worker_plan.names import distinct
 from worker_plan.raw import metadata
+from worker_plan.reply_fields import whole_items
 from worker_plan.shapes import each
 from worker_plan.step import Step, Written
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
 from worker_plan.steps.expert_review import ExpertReview
-from worker_plan.steps.identify_potential_levers import plain
 from worker_plan.steps.identify_purpose import IdentifyPurpose
 from worker_plan.steps.project_plan import ProjectPlan
 from worker_plan.steps.related_resources import RelatedResources
@@ -37,7 +36,6 @@ from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
 from worker_plan.steps.swot_analysis import SwotAnalysis
 from worker_plan.steps.team_markdown import TeamMarkdown
-from worker_plan.tolerant import whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: of each kind about ten documents that this plan, and hardly another one, needs, named so that
@@ -104,9 +102,9 @@ Then think of the person who will have to prove that the plan is allowed and can
 """
 
 MOST = 40
-"""Documents of one kind that are kept: each of them may cost a call in a later step."""
+"""How many documents of one kind are used: each of them may cost a call in a later step."""
 
-Found = TypeVar("Found", bound=Document)
+D = TypeVar("D", bound=Document)
 
 
 class DocumentsToCreate(BaseModel):
@@ -127,31 +125,19 @@ class DocumentsToFind(BaseModel):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shelf(Generic[Found]):
-    """The documents of one kind, each with its id, and those that were refused with the reason."""
-
-    documents: list[Found]
-    refused: list[dict[str, str]]
-
-
-def shelved(shape: type[Found], proposed: Sequence[Proposed]) -> Shelf[Found]:
-    """Give every document an id, and refuse those that cannot be told from an earlier one."""
-    shelf: Shelf[Found] = Shelf(documents=[], refused=[])
-    names: set[str] = set()
-    for place, one in enumerate(proposed):
-        name = plain(one.document_name)
-        reason = "no name" if not name else "name already there" if name in names else None
-        if reason is None and len(names) == MOST:
-            reason = f"more than {MOST} documents"
-        if reason is not None:
-            shelf.refused.append({"name": one.document_name, "reason": reason})
-            continue
-        names.add(name)
-        identity = f"{shape.__name__}/{place}/{one.document_name}"
-        known = one.model_dump() | {"document_name": one.document_name.strip()}
-        shelf.documents.append(shape(id=str(uuid5(NAMESPACE_URL, identity)), **known))
-    return shelf
+def identified(
+    shape: type[D], proposed: Sequence[Proposed]
+) -> tuple[list[D], list[dict[str, str]]]:
+    """Return the documents, each with an id, and the refused ones with the reason."""
+    accepted, refused = distinct(
+        enumerate(proposed), lambda pair: pair[1].document_name, most=MOST, kind="documents"
+    )
+    documents = []
+    for index, one in accepted:
+        identity = f"{shape.__name__}/{index}/{one.document_name}"
+        values = one.model_dump() | {"document_name": one.document_name.strip()}
+        documents.append(shape(id=str(uuid5(NAMESPACE_URL, identity)), **values))
+    return documents, refused
 
 
 def render(
@@ -180,17 +166,17 @@ class IdentifyDocuments(Step):
     to_create = data("017-6-identified_documents_to_create.json", list[DocumentToCreate])
 
     def work(self, ask: Ask) -> Iterator[Written]:
-        context = briefing(self)
+        context = self.briefing()
         calls: list[Call[Any]] = [
             _call("to_create", context, DOCUMENTS_TO_CREATE_PROMPT, DocumentsToCreate),
             _call("to_find", context, DOCUMENTS_TO_FIND_PROMPT, DocumentsToFind),
         ]
         replies = each(ask, calls)
-        create, missed_create = _given(replies[0])
-        find, missed_find = _given(replies[1])
-        to_create = shelved(DocumentToCreate, [*create, *missed_create])
-        to_find = shelved(DocumentToFind, [*find, *missed_find])
-        if not to_create.documents and not to_find.documents:
+        create, missed_create = _proposed(replies[0])
+        find, missed_find = _proposed(replies[1])
+        to_create, refused_create = identified(DocumentToCreate, [*create, *missed_create])
+        to_find, refused_find = identified(DocumentToFind, [*find, *missed_find])
+        if not to_create and not to_find:
             raise StepError(f"no usable document in {len(replies)} replies: {replies[0].failure}")
         yield (
             self.raw,
@@ -199,7 +185,7 @@ class IdentifyDocuments(Step):
                 "documents_to_find": find,
                 "documents_to_create_part2": missed_create,
                 "documents_to_find_part2": missed_find,
-                "refused": to_create.refused + to_find.refused,
+                "refused": refused_create + refused_find,
                 "metadata": {
                     call.key: metadata(reply) for call, reply in zip(calls, replies, strict=True)
                 },
@@ -207,24 +193,24 @@ class IdentifyDocuments(Step):
                 "user_prompt": context,
             },
         )
-        missing = _missing("documents to create", to_create.documents, replies[0])
-        missing += _missing("documents to find", to_find.documents, replies[1])
-        yield self.markdown, render(to_create.documents, to_find.documents, missing)
-        yield self.to_find, to_find.documents
-        yield self.to_create, to_create.documents
+        missing = _missing("documents to create", to_create, replies[0])
+        missing += _missing("documents to find", to_find, replies[1])
+        yield self.markdown, render(to_create, to_find, missing)
+        yield self.to_find, to_find
+        yield self.to_create, to_create
 
 
-def _given(
+def _proposed(
     reply: Reply[DocumentsToCreate] | Reply[DocumentsToFind],
 ) -> tuple[Sequence[Proposed], Sequence[Proposed]]:
-    """Return the documents of a reply and those it had missed at first."""
+    """Return the documents of a reply and those that it added as missed."""
     if reply.value is None:
         return [], []
     return reply.value.documents, reply.value.missed_documents
 
 
-def _missing(what: str, documents: Sequence[Document], reply: Reply[Any]) -> list[str]:
-    return [f"{what}: {rest}" for rest in cut_off(reply)] if documents else [what]
+def _missing(kind: str, documents: Sequence[Document], reply: Reply[Any]) -> list[str]:
+    return [f"{kind}: {gap}" for gap in cut_off(reply)] if documents else [kind]
 
 
 def _call(key: str, context: str, task: str, schema: type[R]) -> Call[R]:

@@ -1,4 +1,4 @@
-"""Find the decisions that pull the rest of a plan with them: about fifteen levers to choose from."""
+"""Find the decisions that determine the rest of a plan: about fifteen levers to choose from."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from uuid import NAMESPACE_URL, uuid5
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call, Reply
-from model_gateway.material import blocks, json_block
+from model_gateway.material import json_block
 from worker_plan.artifact import data
 from worker_plan.errors import StepError
+from worker_plan.names import normalized
 from worker_plan.raw import metadata
+from worker_plan.reply_fields import RunningNumber, Text, whole_items
 from worker_plan.shapes import until_enough
 from worker_plan.step import Detail, Step, Written
 from worker_plan.steps.identify_purpose import IdentifyPurpose
 from worker_plan.steps.plan_type import PlanType
 from worker_plan.steps.setup import Setup
-from worker_plan.tolerant import NullIsEmpty, RunningNumber, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: about fifteen levers, each a decision that this plan really has to take and on which
@@ -102,7 +103,7 @@ _PLACEHOLDER = re.compile(r"[\[【〔〖〘〚⟦][^\[\]【】〔〕〖〗〘〙
 
 
 class ProposedLever(BaseModel):
-    lever_index: Annotated[int, RunningNumber] = Field(default=0, description="A running number.")
+    lever_index: RunningNumber = Field(default=0, description="A running number.")
     name: str = Field(description="A short phrase.")
     consequences: str = Field(description="2 to 4 sentences.")
     options: list[str] = Field(description="3 whole sentences.")
@@ -110,13 +111,11 @@ class ProposedLever(BaseModel):
 
 
 class ProposedLevers(BaseModel):
-    strategic_rationale: Annotated[str, NullIsEmpty] = Field(
-        default="", description="2 to 4 sentences."
-    )
+    strategic_rationale: Text = Field(default="", description="2 to 4 sentences.")
     levers: Annotated[list[ProposedLever], whole_items(ProposedLever)] = Field(
         min_length=5, description="5 to 7 levers."
     )
-    summary: Annotated[str, NullIsEmpty] = Field(default="", description="1 to 3 sentences.")
+    summary: Text = Field(default="", description="1 to 3 sentences.")
 
 
 class Lever(BaseModel):
@@ -128,21 +127,21 @@ class Lever(BaseModel):
 
 
 @dataclass(kw_only=True)
-class Sieve:
-    """Keeps the levers that can be used, and says of every other one why it cannot."""
+class UsableLevers:
+    """The levers that can be used, and the refused others with the reason."""
 
     levers: list[Lever] = field(default_factory=list)
     refused: list[dict[str, str]] = field(default_factory=list)
     _names: set[str] = field(default_factory=set)
 
     def add(self, call_key: str, proposed: Sequence[ProposedLever]) -> None:
-        for place, lever in enumerate(proposed):
+        for index, lever in enumerate(proposed):
             reason = self._refusal(lever)
             if reason is not None:
                 self.refused.append({"call": call_key, "name": lever.name, "reason": reason})
                 continue
-            self._names.add(plain(lever.name))
-            identity = f"lever/{call_key}/{place}/{lever.name}"
+            self._names.add(normalized(lever.name))
+            identity = f"lever/{call_key}/{index}/{lever.name}"
             self.levers.append(
                 Lever(
                     lever_id=str(uuid5(NAMESPACE_URL, identity)),
@@ -155,31 +154,15 @@ class Sieve:
 
     def _refusal(self, lever: ProposedLever) -> str | None:
         texts = (lever.name, lever.consequences, *lever.options, lever.review_lever)
-        if not plain(lever.name):
+        if not normalized(lever.name):
             return "no name"
         if len(_filled(lever.options)) < OPTIONS:
             return "fewer than three options"
-        if any(_PLACEHOLDER.search(unicodedata.normalize("NFKC", one)) for one in texts):
+        if any(_PLACEHOLDER.search(unicodedata.normalize("NFKC", text)) for text in texts):
             return "placeholder in square brackets"
-        if plain(lever.name) in self._names:
+        if normalized(lever.name) in self._names:
             return "name already there"
         return None
-
-
-def plain(name: str) -> str:
-    """Return a name without what does not tell two names apart: case, width, signs, spaces.
-
-    Letters and digits stay, and the combining marks on them, which in many scripts are vowels.
-    Case and width go as in a compatibility caseless match (Unicode, definition D146).
-    """
-    folded = name
-    for form in ("NFD", "NFKD"):
-        folded = unicodedata.normalize(form, folded).casefold()
-    kept = ""
-    for sign in unicodedata.normalize("NFKC", folded):
-        is_mark = unicodedata.category(sign).startswith("M") and kept[-1:].strip() != ""
-        kept += sign if is_mark or sign.isalnum() else " "
-    return " ".join(kept.split())
 
 
 def _filled(options: Sequence[str]) -> list[str]:
@@ -195,14 +178,14 @@ class IdentifyPotentialLevers(Step):
     levers = data("002-10-potential_levers.json", list[Lever])
 
     def work(self, ask: Ask) -> Iterator[Written]:
-        context = blocks(plan=self.plan, purpose=self.purpose, plan_type=self.plan_type)
-        sieve = Sieve()
+        context = self.briefing()
+        usable = UsableLevers()
 
         def next_call(number: int) -> Call[ProposedLevers]:
             user = context
-            if sieve.levers:
-                found = [lever.name for lever in sieve.levers]
-                user = f"{context}\n\n{json_block('found', found)}\n\n{LEVERS_FOLLOW_UP_PROMPT}"
+            if usable.levers:
+                names = json_block("found", [lever.name for lever in usable.levers])
+                user = f"{context}\n\n{names}\n\n{LEVERS_FOLLOW_UP_PROMPT}"
             return Call(
                 key=f"levers_{number}",
                 system=LEVERS_SYSTEM_PROMPT,
@@ -213,23 +196,23 @@ class IdentifyPotentialLevers(Step):
 
         def take(number: int, reply: Reply[ProposedLevers]) -> bool:
             if reply.value is not None:
-                sieve.add(f"levers_{number}", reply.value.levers)
-            return len(sieve.levers) >= ENOUGH
+                usable.add(f"levers_{number}", reply.value.levers)
+            return len(usable.levers) >= ENOUGH
 
         most = MOST_CALLS if self.detail is Detail.ALL_DETAILS_BUT_SLOW else 1
         replies = until_enough(ask, next_call, take=take, most=most)
-        if not sieve.levers:
+        if not usable.levers:
             raise StepError(f"no usable lever in {len(replies)} replies: {replies[-1].failure}")
-        yield self.raw, self._raw(replies, sieve, context)
-        yield self.levers, sieve.levers
+        yield self.raw, self._raw(replies, usable, context)
+        yield self.levers, usable.levers
 
     def _raw(
-        self, replies: Sequence[Reply[ProposedLevers]], sieve: Sieve, context: str
+        self, replies: Sequence[Reply[ProposedLevers]], usable: UsableLevers, context: str
     ) -> dict[str, Any]:
         return {
             "responses": [r.value.model_dump(mode="json") for r in replies if r.value is not None],
-            "levers": [lever.model_dump() for lever in sieve.levers],
-            "refused": sieve.refused,
+            "levers": [lever.model_dump() for lever in usable.levers],
+            "refused": usable.refused,
             "metadata": {f"metadata_{n}": metadata(r) for n, r in enumerate(replies, start=1)},
             "system_prompt": LEVERS_SYSTEM_PROMPT,
             "user_prompt": context,

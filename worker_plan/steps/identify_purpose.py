@@ -1,4 +1,4 @@
-"""Say what kind of undertaking a plan is, because later prompts are written for a kind."""
+"""Classify a plan by its purpose, because later prompts depend on it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call
-from model_gateway.material import blocks
 from worker_plan.artifact import data, text
 from worker_plan.raw import record
+from worker_plan.reply_fields import AnyCase
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.setup import Setup
-from worker_plan.tolerant import AnyCase
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: one stable class for a plan, and a topic line and a purpose that later steps can build on,
@@ -71,7 +70,7 @@ class IdentifyPurpose(Step):
         call = Call(
             key="purpose",
             system=IDENTIFY_PURPOSE_SYSTEM_PROMPT,
-            user=blocks(plan=self.plan),
+            user=self.briefing(),
             schema=Purpose,
             max_output_tokens=2000,
         )

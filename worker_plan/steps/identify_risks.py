@@ -1,4 +1,4 @@
-"""Name what can go wrong with a plan, and what to do about it while that is cheap."""
+"""Name the risks of a plan, and what to do about them while that is cheap."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call
-from model_gateway.material import blocks
 from worker_plan.artifact import data, text
 from worker_plan.entry import cut_off, entry
 from worker_plan.markdown import document, gaps
 from worker_plan.raw import record
+from worker_plan.reply_fields import AnyCase, Text, whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.currency_strategy import CurrencyStrategy
 from worker_plan.steps.identify_purpose import IdentifyPurpose
@@ -22,7 +22,6 @@ from worker_plan.steps.plan_type import PlanType
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.setup import Setup
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.tolerant import AnyCase, NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: about ten risks that are this plan's own, from different fields, graded so that the grades
@@ -91,9 +90,7 @@ class Risks(BaseModel):
     risks: Annotated[list[Risk], whole_items(Risk)] = Field(
         min_length=3, description="8 to 12 risks."
     )
-    risk_assessment_summary: Annotated[str, NullIsEmpty] = Field(
-        default="", description="3 to 5 sentences."
-    )
+    risk_assessment_summary: Text = Field(default="", description="3 to 5 sentences.")
 
 
 def render(answer: Risks, missing: Sequence[str]) -> str:
@@ -128,15 +125,7 @@ class IdentifyRisks(Step):
         call = Call(
             key="risks",
             system=IDENTIFY_RISKS_SYSTEM_PROMPT,
-            user=blocks(
-                plan=self.plan,
-                purpose=self.purpose,
-                plan_type=self.plan_type,
-                decisions=self.decisions,
-                scenarios=self.scenarios,
-                physical_locations=self.physical_locations,
-                currency_strategy=self.currency_strategy,
-            ),
+            user=self.briefing(),
             schema=Risks,
             max_output_tokens=6000,
         )

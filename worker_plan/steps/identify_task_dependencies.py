@@ -1,4 +1,4 @@
-"""Find out which tasks cannot begin before others have ended, because they need what comes of them."""
+"""Find the tasks that cannot begin before others have ended, because they need their results."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from model_gateway.call import Ask, Call
 from model_gateway.material import json_block
 from worker_plan.artifact import data
-from worker_plan.briefing import briefing
 from worker_plan.errors import StepError
-from worker_plan.raw import metadata
+from worker_plan.raw import record
+from worker_plan.reply_fields import Text, whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.create_wbs_level2 import CreateWbsLevel2, Phase
 from worker_plan.steps.data_collection import DataCollection
 from worker_plan.steps.project_plan import ProjectPlan
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.tolerant import NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: for every task the few others without whose result it cannot begin, so that a schedule built on
@@ -58,7 +57,7 @@ class ProposedDependency(BaseModel):
     depends_on_task_id_list: list[str] = Field(
         default_factory=list, description="Ids of 0 to 4 other tasks."
     )
-    depends_on_task_explanation_list: list[Annotated[str, NullIsEmpty]] = Field(
+    depends_on_task_explanation_list: list[Text] = Field(
         default_factory=list, description="1 sentence for each of them."
     )
 
@@ -82,32 +81,32 @@ class TaskDependencies(BaseModel):
 
 
 def listed(phases: Sequence[Phase]) -> dict[str, dict[str, str]]:
-    """Return what is shown of each task, by its id; `task_id` is the short one for models."""
+    """Return each task as a model reads it, by its id; `task_id` is a short id for models."""
     return {
         task.id: {
-            "task_id": f"{number}.{place}",
+            "task_id": f"{number}.{index}",
             "phase": phase.major_phase_title,
             "task": task.description,
         }
         for number, phase in enumerate(phases, start=1)
-        for place, task in enumerate(phase.subtasks, start=1)
+        for index, task in enumerate(phase.subtasks, start=1)
     }
 
 
 def resolved(
     proposed: Sequence[ProposedDependency], ids: dict[str, str]
 ) -> tuple[list[TaskDependency], list[dict[str, str]]]:
-    """Return the entries with the ids that `ids` has for the short ones, and what was dropped."""
-    found: dict[str, TaskDependency] = {}
+    """Return the entries with full ids, which `ids` maps from short ones, and the dropped rest."""
+    dependencies: dict[str, TaskDependency] = {}
     dropped: list[dict[str, str]] = []
     for one in proposed:
         task = ids.get(one.dependent_task_id.strip())
         if task is None:
             dropped.append({"dependent_task_id": one.dependent_task_id, "reason": "unknown task"})
             continue
-        entry = found.setdefault(task, TaskDependency(dependent_task_id=task))
-        told = one.depends_on_task_explanation_list
-        for place, short in enumerate(one.depends_on_task_id_list):
+        entry = dependencies.setdefault(task, TaskDependency(dependent_task_id=task))
+        explanations = one.depends_on_task_explanation_list
+        for index, short in enumerate(one.depends_on_task_id_list):
             other = ids.get(short.strip())
             reason = _refusal(other, entry)
             if other is None or reason is not None:
@@ -120,8 +119,9 @@ def resolved(
                 )
                 continue
             entry.depends_on_task_id_list.append(other)
-            entry.depends_on_task_explanation_list.append(told[place] if place < len(told) else "")
-    return list(found.values()), dropped
+            explanation = explanations[index] if index < len(explanations) else ""
+            entry.depends_on_task_explanation_list.append(explanation)
+    return list(dependencies.values()), dropped
 
 
 def _refusal(other: str | None, entry: TaskDependency) -> str | None:
@@ -144,7 +144,7 @@ class IdentifyTaskDependencies(Step):
         call = Call(
             key="dependencies",
             system=DEPENDENCIES_SYSTEM_PROMPT,
-            user=f"{briefing(self)}\n\n{json_block('tasks', list(tasks.values()))}",
+            user=f"{self.briefing()}\n\n{json_block('tasks', list(tasks.values()))}",
             schema=ProposedDependencies,
             max_output_tokens=8000,
         )
@@ -154,12 +154,10 @@ class IdentifyTaskDependencies(Step):
         details, dropped = resolved(proposed, ids)
         if not details:
             raise StepError(f"none of {len(proposed)} entries names a task of the plan")
-        told = {one.dependent_task_id for one in details}
+        mentioned = {one.dependent_task_id for one in details}
         facts: dict[str, Any] = {
             "dropped": dropped,
-            "not_mentioned": [task for task in tasks if task not in told],
-            "metadata": metadata(reply),
-            "system_prompt": call.system,
-            "query": call.user,
+            "not_mentioned": [task for task in tasks if task not in mentioned],
         }
+        facts = record(reply, call, facts, prompt_key="query")
         yield self.raw, TaskDependencies(task_dependency_details=details, **facts)

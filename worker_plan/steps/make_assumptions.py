@@ -1,4 +1,4 @@
-"""Settle for now what a plan leaves open, so that planning can go on and the guesses stay visible."""
+"""Assume what a plan leaves open, so that planning can go on and the guesses stay visible."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call
-from model_gateway.material import blocks
 from worker_plan.artifact import data, text
 from worker_plan.entry import cut_off, entry
 from worker_plan.markdown import document, gaps
-from worker_plan.raw import record
+from worker_plan.raw import numbered, record
+from worker_plan.reply_fields import Text, whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.currency_strategy import CurrencyStrategy
 from worker_plan.steps.identify_purpose import IdentifyPurpose
@@ -22,7 +22,6 @@ from worker_plan.steps.plan_type import PlanType
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.setup import Setup
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.tolerant import NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: eight questions that later planning needs answered and the plan does not answer, one for each
@@ -60,7 +59,7 @@ Write in the language in which the plan is written.
 class Assumption(BaseModel):
     question: str = Field(description="1 sentence.")
     assumptions: str = Field(description="1 to 3 sentences.")
-    assessments: Annotated[str, NullIsEmpty] = Field(default="", description="3 to 5 sentences.")
+    assessments: Text = Field(default="", description="3 to 5 sentences.")
 
 
 class Assumptions(BaseModel):
@@ -95,25 +94,13 @@ class MakeAssumptions(Step):
         call = Call(
             key="assumptions",
             system=MAKE_ASSUMPTIONS_SYSTEM_PROMPT,
-            user=blocks(
-                plan=self.plan,
-                purpose=self.purpose,
-                plan_type=self.plan_type,
-                decisions=self.decisions,
-                scenarios=self.scenarios,
-                physical_locations=self.physical_locations,
-                currency_strategy=self.currency_strategy,
-                identify_risks=self.identify_risks,
-            ),
+            user=self.briefing(),
             schema=Assumptions,
             max_output_tokens=6000,
         )
         reply = ask(call)
         assumptions = needed(reply).question_assumption_list
-        numbered = [
-            {"item_index": number} | one.model_dump()
-            for number, one in enumerate(assumptions, start=1)
-        ]
-        yield self.raw, record(reply, call, {"question_assumption_list": numbered})
+        facts = {"question_assumption_list": numbered(assumptions)}
+        yield self.raw, record(reply, call, facts)
         yield self.assumptions, assumptions
         yield self.markdown, render(assumptions, cut_off(reply))

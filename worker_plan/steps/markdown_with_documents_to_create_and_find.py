@@ -1,4 +1,4 @@
-"""Put the drafted documents of both kinds on paper, for the report and for people."""
+"""Write the drafted documents of both kinds as Markdown, for the report and its readers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from worker_plan.steps.draft_documents_to_find import DraftDocumentsToFind
 
 
 def render(to_create: Sequence[DraftedToCreate], to_find: Sequence[DraftedToFind]) -> str:
-    """Return both lists; a list without documents is a gap, since the model is asked for some."""
+    """Return both lists; an empty list is a gap, since the model is asked for documents."""
     lists = {"documents to create": to_create, "documents to find": to_find}
-    missing = [what for what, documents in lists.items() if not documents]
+    missing = [kind for kind, documents in lists.items() if not documents]
     missing += [
         f"the draft of {one.document_name}"
         for one in (*to_create, *to_find)

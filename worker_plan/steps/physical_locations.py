@@ -1,4 +1,4 @@
-"""Suggest places where a plan could be carried out, unless it needs none."""
+"""Suggest locations where a plan could be carried out, unless it needs none."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call, R
-from model_gateway.material import blocks
 from worker_plan.artifact import data, text
 from worker_plan.entry import cut_off, entry
 from worker_plan.errors import StepError
 from worker_plan.markdown import bullets, document, gaps
-from worker_plan.raw import record
+from worker_plan.raw import numbered, record
+from worker_plan.reply_fields import Text, Texts, whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.identify_purpose import IdentifyPurpose
 from worker_plan.steps.plan_type import PlanType, PlanTypeClass
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.setup import Setup
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.tolerant import NullIsEmpty, Texts, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: what a place must offer for this plan, and three or four places between which the owners can
@@ -64,10 +63,10 @@ Write in the language in which the plan is written, and call places as they are 
 
 class PhysicalLocation(BaseModel):
     physical_location_broad: str = Field(description="A country or region, at most 10 words.")
-    physical_location_detailed: Annotated[str, NullIsEmpty] = Field(
+    physical_location_detailed: Text = Field(
         default="", description="A town or district, at most 10 words."
     )
-    physical_location_specific: Annotated[str, NullIsEmpty] = Field(
+    physical_location_specific: Text = Field(
         default="", description="A site or a kind of site, at most 12 words."
     )
     rationale_for_suggestion: str = Field(description="1 to 3 sentences.")
@@ -75,15 +74,13 @@ class PhysicalLocation(BaseModel):
 
 class PhysicalLocationsReply(BaseModel):
     has_location_in_plan: bool = Field(description="True or false.")
-    requirements_for_the_physical_locations: Annotated[list[str], Texts] = Field(
+    requirements_for_the_physical_locations: Texts = Field(
         default=[], description="3 to 6 phrases of at most 12 words."
     )
     physical_locations: Annotated[list[PhysicalLocation], whole_items(PhysicalLocation)] = Field(
         min_length=1, description="3 or 4 places."
     )
-    location_summary: Annotated[str, NullIsEmpty] = Field(
-        default="", description="2 to 4 sentences."
-    )
+    location_summary: Text = Field(default="", description="2 to 4 sentences.")
 
 
 class NoPlaceReply(BaseModel):
@@ -93,7 +90,7 @@ class NoPlaceReply(BaseModel):
 
 
 def has_name(place: PhysicalLocation) -> bool:
-    """Whether anything at all says where the place is."""
+    """Whether any part says where the place is."""
     return any(
         part.strip()
         for part in (
@@ -128,7 +125,7 @@ class PhysicalLocations(Step):
     plan = Setup.plan.input
     purpose = IdentifyPurpose.markdown.input
     plan_type = PlanType.markdown.input
-    judged = PlanType.raw.input
+    plan_type_raw = PlanType.raw.input
     decisions = StrategicDecisionsMarkdown.markdown.input
     scenarios = ScenariosMarkdown.markdown.input
 
@@ -136,7 +133,7 @@ class PhysicalLocations(Step):
     markdown = text("002-21-physical_locations.md")
 
     def work(self, ask: Ask) -> Iterator[Written]:
-        digital = self.judged.get("plan_type") == PlanTypeClass.digital
+        digital = self.plan_type_raw.get("plan_type") == PlanTypeClass.digital
         yield from self._without_place(ask) if digital else self._with_places(ask)
 
     def _with_places(self, ask: Ask) -> Iterator[Written]:
@@ -147,10 +144,7 @@ class PhysicalLocations(Step):
         if not places:
             raise StepError("none of the places that the model suggested has a name")
         facts = record(reply, call, answer)
-        facts["physical_locations"] = [
-            {"item_index": number} | place.model_dump()
-            for number, place in enumerate(places, start=1)
-        ]
+        facts["physical_locations"] = numbered(places)
         yield self.raw, facts
         yield self.markdown, render(answer, places, cut_off(reply))
 
@@ -164,20 +158,17 @@ class PhysicalLocations(Step):
             "physical_locations": [],
         }
         yield self.raw, record(reply, call, none | answer.model_dump())
-        told = "No place is needed: this plan can be carried out with information alone."
-        yield self.markdown, document([*gaps(cut_off(reply)), told, "", answer.location_summary])
+        statement = "No place is needed: this plan can be carried out with information alone."
+        yield (
+            self.markdown,
+            document([*gaps(cut_off(reply)), statement, "", answer.location_summary]),
+        )
 
     def _call(self, schema: type[R]) -> Call[R]:
         return Call(
             key="places",
             system=PHYSICAL_LOCATIONS_SYSTEM_PROMPT,
-            user=blocks(
-                plan=self.plan,
-                purpose=self.purpose,
-                plan_type=self.plan_type,
-                decisions=self.decisions,
-                scenarios=self.scenarios,
-            ),
+            user=self.briefing(),
             schema=schema,
             max_output_tokens=4000,
         )

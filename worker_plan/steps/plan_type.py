@@ -1,4 +1,4 @@
-"""Say whether a plan needs places and things, because only then later steps look for locations."""
+"""Say whether a plan is physical or digital: only physical ones need locations."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call
-from model_gateway.material import blocks
 from worker_plan.artifact import data, text
 from worker_plan.raw import record
+from worker_plan.reply_fields import AnyCase
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.identify_purpose import IdentifyPurpose
 from worker_plan.steps.setup import Setup
-from worker_plan.tolerant import AnyCase
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: tell plans that can be done entirely with information from plans that need people, places or
@@ -71,7 +70,7 @@ class PlanType(Step):
         call = Call(
             key="plan_type",
             system=PLAN_TYPE_SYSTEM_PROMPT,
-            user=blocks(plan=self.plan, purpose=self.purpose),
+            user=self.briefing(),
             schema=PlanTypeReply,
             max_output_tokens=2000,
         )

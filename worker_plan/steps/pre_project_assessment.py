@@ -1,4 +1,4 @@
-"""Have two experts say what must be done before a plan begins, and whether it should begin."""
+"""Ask two experts what must be done before a plan begins, and whether it should begin."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call
-from model_gateway.material import blocks
 from worker_plan.artifact import data
-from worker_plan.raw import record
+from worker_plan.markdown import bullets, document
+from worker_plan.raw import numbered, record
+from worker_plan.reply_fields import Text, whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.setup import Setup
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.tolerant import NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: eight things to be done or decided before the work begins, from two people who look at
@@ -63,7 +63,7 @@ class FeedbackItem(BaseModel):
 
 class Expert(BaseModel):
     expert_title: str = Field(description="2 to 6 words.")
-    expert_full_name: Annotated[str, NullIsEmpty] = Field(default="", description="A name.")
+    expert_full_name: Text = Field(default="", description="A name.")
     feedback_item_list: Annotated[list[FeedbackItem], whole_items(FeedbackItem)] = Field(
         min_length=1, description="4 things to do."
     )
@@ -82,7 +82,7 @@ class Feedback(BaseModel):
 
 
 class Assessment(BaseModel):
-    """What later steps read of the assessment: what both experts said, in one list."""
+    """The assessment as later steps read it, with the feedback of both experts in one list."""
 
     go_no_go_recommendation: str
     combined_summary: str
@@ -102,6 +102,13 @@ def assessed(reply: PreProjectReply) -> Assessment:
     )
 
 
+def render(assessment: Assessment) -> str:
+    """Return the assessment as Markdown: a model that reads JSON might answer its entries."""
+    entries = (f"{item.title}: {item.description}" for item in assessment.feedback)
+    lines = [assessment.go_no_go_recommendation, "", assessment.combined_summary, ""]
+    return document([*lines, *bullets(entries)])
+
+
 class PreProjectAssessment(Step):
     plan = Setup.plan.input
     decisions = StrategicDecisionsMarkdown.markdown.input
@@ -109,18 +116,13 @@ class PreProjectAssessment(Step):
     assumptions = ConsolidateAssumptionsMarkdown.short.input
 
     raw = data("004-1-pre_project_assessment_raw.json", dict[str, Any])
-    assessment = data("004-2-pre_project_assessment.json", Assessment)
+    assessment = data("004-2-pre_project_assessment.json", Assessment, show=render)
 
     def work(self, ask: Ask) -> Iterator[Written]:
         call = Call(
             key="assessment",
             system=PRE_PROJECT_ASSESSMENT_SYSTEM_PROMPT,
-            user=blocks(
-                plan=self.plan,
-                decisions=self.decisions,
-                scenarios=self.scenarios,
-                assumptions=self.assumptions,
-            ),
+            user=self.briefing(),
             schema=PreProjectReply,
             max_output_tokens=6000,
         )
@@ -128,7 +130,7 @@ class PreProjectAssessment(Step):
         answer = needed(reply)
         facts = record(reply, call, answer)
         for expert in (facts["expert1"], facts["expert2"]):
-            listed = enumerate(expert["feedback_item_list"], start=1)
-            expert["feedback_item_list"] = [{"feedback_index": n} | item for n, item in listed]
+            items = expert["feedback_item_list"]
+            expert["feedback_item_list"] = numbered(items, "feedback_index")
         yield self.raw, facts
         yield self.assessment, assessed(answer)

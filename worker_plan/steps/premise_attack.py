@@ -1,4 +1,4 @@
-"""Argue against the premise of a plan from five sides, so that its weak spots are known early."""
+"""Argue against the premise of a plan from five sides, so that its weaknesses are known early."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call, Reply
-from model_gateway.material import blocks
 from worker_plan.artifact import data, text
 from worker_plan.errors import StepError
 from worker_plan.markdown import gaps
@@ -95,7 +94,7 @@ def render(attacks: Sequence[PremiseAttackReply], missing: Sequence[str] = ()) -
         lines += [f"- {reason}" for reason in attack.reasons]
         lines += ["", "## Second-order effects", ""]
         lines += [f"- {effect}" for effect in attack.second_order_effects]
-        lines += ["", "## Evidence", "", *(f"- {one}" for one in attack.evidence)]
+        lines += ["", "## Evidence", "", *(f"- {fact}" for fact in attack.evidence)]
         lines += ["", f"**{attack.bottom_line}**"]
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
@@ -113,7 +112,7 @@ class PremiseAttack(Step):
             Call(
                 key=f"side_{number}",
                 system=f"{PREMISE_ATTACK_SYSTEM_PROMPT}\n{side}",
-                user=blocks(plan=self.plan),
+                user=self.briefing(),
                 schema=PremiseAttackReply,
                 max_output_tokens=3000,
             )
@@ -122,7 +121,7 @@ class PremiseAttack(Step):
         replies: list[Reply[PremiseAttackReply]] = each(ask, calls)
         attacks = [reply.value for reply in replies if reply.value is not None]
         if not attacks:
-            raise StepError(f"none of {len(calls)} attacks came: {replies[0].failure}")
+            raise StepError(f"none of {len(calls)} attacks succeeded: {replies[0].failure}")
         yield (
             self.raw,
             {

@@ -1,4 +1,4 @@
-"""Suppose the plan has failed and tell how, so that its assumptions are tested in time."""
+"""Suppose the plan has failed and describe how, so that its assumptions are tested in time."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call
 from worker_plan.artifact import data, text
-from worker_plan.briefing import briefing
 from worker_plan.errors import StepError
 from worker_plan.markdown import bullets, document, gaps, line, table
 from worker_plan.raw import metadata
+from worker_plan.reply_fields import whole_items
 from worker_plan.shapes import each
 from worker_plan.step import Detail, Step, Written
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
@@ -35,7 +35,6 @@ from worker_plan.steps.team_markdown import TeamMarkdown
 from worker_plan.steps.wbs_project_level1_and_level2_and_level3 import (
     WbsProjectLevel1AndLevel2AndLevel3,
 )
-from worker_plan.tolerant import whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: three different ways to fail from each of three sides, each growing out of one thing that the
@@ -162,7 +161,7 @@ MOST_SIDES = {Detail.FAST_BUT_SKIP_DETAILS: 2, Detail.PING_LLM: 1}
 
 
 def sides() -> dict[Archetype, str]:
-    """Return the prompt of each side from which to look, as it is now."""
+    """Return the current prompt of each side from which to look."""
     return {
         Archetype.money: PREMORTEM_MONEY_PROMPT,
         Archetype.means: PREMORTEM_MEANS_PROMPT,
@@ -170,20 +169,20 @@ def sides() -> dict[Archetype, str]:
     }
 
 
-def parted(found: list[tuple[Archetype, Failure]]) -> tuple[list[Assumption], list[FailureMode]]:
-    """Return the assumptions and the failures that grow out of them, numbered alike from 1."""
+def split(failures: list[tuple[Archetype, Failure]]) -> tuple[list[Assumption], list[FailureMode]]:
+    """Return the assumptions and the failures that result from them, both numbered from 1."""
     assumptions, modes = [], []
-    for number, (archetype, failure) in enumerate(found, start=1):
-        told = failure.model_dump()
-        told |= {name: _degree(told[name]) for name in ("likelihood_5", "impact_5")}
+    for number, (archetype, failure) in enumerate(failures, start=1):
+        values = failure.model_dump()
+        values |= {name: _degree(values[name]) for name in ("likelihood_5", "impact_5")}
         identity = f"A{number}"
-        assumptions.append(Assumption(assumption_id=identity, **told))
+        assumptions.append(Assumption(assumption_id=identity, **values))
         modes.append(
             FailureMode(
                 failure_mode_index=number,
                 root_cause_assumption_id=identity,
                 failure_mode_archetype=archetype,
-                **told,
+                **values,
             )
         )
     return assumptions, modes
@@ -256,7 +255,7 @@ class Premortem(Step):
     markdown = text("028-2-premortem.md")
 
     def work(self, ask: Ask) -> Iterator[Written]:
-        context = briefing(self)
+        context = self.briefing()
         asked = list(sides().items())[: MOST_SIDES.get(self.detail)]
         calls = [
             Call(
@@ -269,16 +268,16 @@ class Premortem(Step):
             for archetype, side in asked
         ]
         replies = each(ask, calls)
-        found = [
+        failures = [
             (archetype, failure)
             for (archetype, _), reply in zip(asked, replies, strict=True)
             if reply.value is not None
             for failure in reply.value.failures
         ]
-        if not found:
-            raise StepError(f"none of {len(calls)} sides came: {replies[0].failure}")
+        if not failures:
+            raise StepError(f"none of {len(calls)} sides succeeded: {replies[0].failure}")
         failed = [a for (a, _), reply in zip(asked, replies, strict=True) if reply.value is None]
-        assumptions, modes = parted(found)
+        assumptions, modes = split(failures)
         markdown = render(assumptions, modes, [str(archetype) for archetype in failed])
         yield (
             self.raw,

@@ -1,25 +1,24 @@
-"""Put the plan into the form that those who organise, control and permit it expect."""
+"""Write the project plan in the form that organisers, controllers and authorities expect."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call
 from worker_plan.artifact import data, text
-from worker_plan.briefing import briefing
 from worker_plan.entry import cut_off
 from worker_plan.markdown import bullets, document, gaps, line
 from worker_plan.raw import record
+from worker_plan.reply_fields import Texts
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
 from worker_plan.steps.pre_project_assessment import PreProjectAssessment
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.setup import Setup
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.tolerant import Texts
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: one goal with a date and a measure, and under it what has to be there, who has to be won and
@@ -78,49 +77,31 @@ class SmartCriteria(BaseModel):
 
 
 class RiskAssessment(BaseModel):
-    key_risks: Annotated[list[str], Texts] = Field(default=[], description="4 to 8 phrases.")
-    diverse_risks: Annotated[list[str], Texts] = Field(default=[], description="3 to 8 phrases.")
-    mitigation_plans: Annotated[list[str], Texts] = Field(
-        default=[], description="4 to 8 sentences."
-    )
+    key_risks: Texts = Field(default=[], description="4 to 8 phrases.")
+    diverse_risks: Texts = Field(default=[], description="3 to 8 phrases.")
+    mitigation_plans: Texts = Field(default=[], description="4 to 8 sentences.")
 
 
 class Stakeholders(BaseModel):
-    primary_stakeholders: Annotated[list[str], Texts] = Field(
-        default=[], description="3 to 8 roles or bodies."
-    )
-    secondary_stakeholders: Annotated[list[str], Texts] = Field(
-        default=[], description="3 to 8 roles or bodies."
-    )
-    engagement_strategies: Annotated[list[str], Texts] = Field(
-        default=[], description="4 to 8 sentences."
-    )
+    primary_stakeholders: Texts = Field(default=[], description="3 to 8 roles or bodies.")
+    secondary_stakeholders: Texts = Field(default=[], description="3 to 8 roles or bodies.")
+    engagement_strategies: Texts = Field(default=[], description="4 to 8 sentences.")
 
 
 class Regulation(BaseModel):
-    permits_and_licenses: Annotated[list[str], Texts] = Field(
-        default=[], description="Phrases, or nothing."
-    )
-    compliance_standards: Annotated[list[str], Texts] = Field(
-        default=[], description="Phrases, or nothing."
-    )
-    regulatory_bodies: Annotated[list[str], Texts] = Field(
-        default=[], description="Names, or nothing."
-    )
-    compliance_actions: Annotated[list[str], Texts] = Field(
-        default=[], description="3 to 6 sentences."
-    )
+    permits_and_licenses: Texts = Field(default=[], description="Phrases, or nothing.")
+    compliance_standards: Texts = Field(default=[], description="Phrases, or nothing.")
+    regulatory_bodies: Texts = Field(default=[], description="Names, or nothing.")
+    compliance_actions: Texts = Field(default=[], description="3 to 6 sentences.")
 
 
 class ProjectPlanReply(BaseModel):
     goal_statement: str = Field(description="1 sentence.")
     smart_criteria: SmartCriteria
-    dependencies: Annotated[list[str], Texts] = Field(default=[], description="4 to 8 phrases.")
-    resources_required: Annotated[list[str], Texts] = Field(
-        default=[], description="5 to 12 phrases."
-    )
-    related_goals: Annotated[list[str], Texts] = Field(default=[], description="3 to 5 phrases.")
-    tags: Annotated[list[str], Texts] = Field(default=[], description="5 to 10 catchwords.")
+    dependencies: Texts = Field(default=[], description="4 to 8 phrases.")
+    resources_required: Texts = Field(default=[], description="5 to 12 phrases.")
+    related_goals: Texts = Field(default=[], description="3 to 5 phrases.")
+    tags: Texts = Field(default=[], description="5 to 10 catchwords.")
     risk_assessment_and_mitigation_strategies: RiskAssessment = RiskAssessment()
     stakeholder_analysis: Stakeholders = Stakeholders()
     regulatory_and_compliance_requirements: Regulation = Regulation()
@@ -155,9 +136,9 @@ def render(answer: ProjectPlanReply, cut: Sequence[str]) -> str:
         "## Offices": rules.regulatory_bodies,
         "## Steps to comply": rules.compliance_actions,
     }
-    missing = [heading.removeprefix("## ") for heading, told in expected.items() if not told]
+    missing = [heading.removeprefix("## ") for heading, texts in expected.items() if not texts]
     lines = [*gaps([*missing, *cut]), f"**Goal:** {line(answer.goal_statement)}", ""]
-    lines += bullets(f"**{label}:** {told}" for label, told in criteria.items())
+    lines += bullets(f"**{label}:** {text}" for label, text in criteria.items())
     lines += ["", *_sections(expected), *_sections(possible)]
     if answer.tags:
         lines += ["## Catchwords", "", ", ".join(map(line, answer.tags))]
@@ -167,8 +148,8 @@ def render(answer: ProjectPlanReply, cut: Sequence[str]) -> str:
 def _sections(sections: Mapping[str, Sequence[str]]) -> list[str]:
     return [
         row
-        for heading, told in sections.items()
-        if (listed := bullets(told))
+        for heading, texts in sections.items()
+        if (listed := bullets(texts))
         for row in (heading, "", *listed, "")
     ]
 
@@ -187,7 +168,7 @@ class ProjectPlan(Step):
         call = Call(
             key="project_plan",
             system=PROJECT_PLAN_SYSTEM_PROMPT,
-            user=briefing(self),
+            user=self.briefing(),
             schema=ProjectPlanReply,
             max_output_tokens=6000,
         )

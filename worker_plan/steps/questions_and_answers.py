@@ -1,4 +1,4 @@
-"""Answer what somebody new to the plan would ask, its uncomfortable questions included."""
+"""Answer what newcomers to the plan would ask, including uncomfortable questions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pydantic import BaseModel, Field
 from model_gateway.call import Ask, Call, Reply
 from model_gateway.material import json_block
 from worker_plan.artifact import data, text
-from worker_plan.briefing import briefing
 from worker_plan.errors import StepError
 from worker_plan.markdown import document, gaps, line
+from worker_plan.names import normalized
 from worker_plan.page import standalone
-from worker_plan.raw import metadata
+from worker_plan.raw import metadata, numbered
+from worker_plan.reply_fields import Text, whole_items
 from worker_plan.shapes import until_enough
 from worker_plan.step import Detail, Step, Written
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
@@ -22,7 +23,6 @@ from worker_plan.steps.consolidate_governance import ConsolidateGovernance
 from worker_plan.steps.convert_pitch_to_markdown import ConvertPitchToMarkdown
 from worker_plan.steps.data_collection import DataCollection
 from worker_plan.steps.expert_review import ExpertReview
-from worker_plan.steps.identify_potential_levers import plain
 from worker_plan.steps.markdown_with_documents_to_create_and_find import (
     MarkdownWithDocumentsToCreateAndFind,
 )
@@ -36,7 +36,6 @@ from worker_plan.steps.team_markdown import TeamMarkdown
 from worker_plan.steps.wbs_project_level1_and_level2_and_level3 import (
     WbsProjectLevel1AndLevel2AndLevel3,
 )
-from worker_plan.tolerant import NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: about ten questions that people outside the project would really ask, half to understand it
@@ -94,14 +93,14 @@ MOST_CALLS = 3
 class QuestionAnswerPair(BaseModel):
     question: str = Field(description="1 sentence.")
     answer: str = Field(description="2 to 5 sentences.")
-    rationale: Annotated[str, NullIsEmpty] = Field(default="", description="1 or 2 sentences.")
+    rationale: Text = Field(default="", description="1 or 2 sentences.")
 
 
 class QuestionAnswerPairs(BaseModel):
     question_answer_pairs: Annotated[list[QuestionAnswerPair], whole_items(QuestionAnswerPair)] = (
         Field(min_length=1, description="6 pairs.")
     )
-    summary: Annotated[str, NullIsEmpty] = Field(default="", description="2 to 4 sentences.")
+    summary: Text = Field(default="", description="2 to 4 sentences.")
 
 
 def render(pairs: list[QuestionAnswerPair], summary: str, failed: list[str]) -> str:
@@ -136,17 +135,14 @@ class QuestionsAndAnswers(Step):
     page = text("027-3-questions_and_answers.html")
 
     def work(self, ask: Ask) -> Iterator[Written]:
-        context = briefing(self)
+        context = self.briefing()
         pairs: list[QuestionAnswerPair] = []
 
         def next_call(number: int) -> Call[QuestionAnswerPairs]:
             user = context
             if pairs:
-                known = [pair.question for pair in pairs]
-                user = (
-                    f"{context}\n\n{json_block('answered', known)}\n\n"
-                    f"{QUESTIONS_AND_ANSWERS_FOLLOW_UP_PROMPT}"
-                )
+                answered = json_block("answered", [pair.question for pair in pairs])
+                user = f"{context}\n\n{answered}\n\n{QUESTIONS_AND_ANSWERS_FOLLOW_UP_PROMPT}"
             return Call(
                 key=f"questions_{number}",
                 system=QUESTIONS_AND_ANSWERS_SYSTEM_PROMPT,
@@ -157,8 +153,8 @@ class QuestionsAndAnswers(Step):
 
         def take(number: int, reply: Reply[QuestionAnswerPairs]) -> bool:  # noqa: ARG001
             for pair in reply.value.question_answer_pairs if reply.value is not None else []:
-                known = {plain(one.question) for one in pairs}
-                if pair.answer.strip() and plain(pair.question) not in known | {""}:
+                answered = {normalized(other.question) for other in pairs}
+                if pair.answer.strip() and normalized(pair.question) not in answered | {""}:
                     pairs.append(pair)
             return len(pairs) >= ENOUGH
 
@@ -173,10 +169,7 @@ class QuestionsAndAnswers(Step):
         yield (
             self.raw,
             {
-                "question_answer_pairs": [
-                    {"item_index": index, **pair.model_dump()}
-                    for index, pair in enumerate(pairs, start=1)
-                ],
+                "question_answer_pairs": numbered(pairs),
                 "summary": summary,
                 "metadata": {f"call_{n}": metadata(r) for n, r in enumerate(replies, start=1)},
                 "system_prompt": QUESTIONS_AND_ANSWERS_SYSTEM_PROMPT,

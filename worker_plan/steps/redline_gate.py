@@ -1,4 +1,4 @@
-"""Decide whether a plan may be worked on at all, before any work goes into it."""
+"""Decide whether a plan may be worked on, before any work is done."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field
 
 from model_gateway.call import Ask, Call
-from model_gateway.material import blocks
 from worker_plan.artifact import data, text
 from worker_plan.raw import record
 from worker_plan.step import Step, Written, needed
@@ -88,7 +87,7 @@ class RedlineGate(Step):
         call = Call(
             key="gate",
             system=REDLINE_GATE_SYSTEM_PROMPT,
-            user=blocks(plan=self.plan),
+            user=self.briefing(),
             schema=RedlineReply,
             max_output_tokens=2000,
         )

@@ -1,4 +1,4 @@
-"""Find undertakings that went before, so that a plan can ask them instead of guessing."""
+"""Find earlier undertakings that a plan can learn from instead of guessing."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call, Reply
 from worker_plan.artifact import data, text
-from worker_plan.briefing import briefing
 from worker_plan.entry import cut_off, entry
 from worker_plan.errors import StepError
 from worker_plan.markdown import document, gaps, line
-from worker_plan.raw import record
+from worker_plan.names import distinct
+from worker_plan.raw import numbered, record
+from worker_plan.reply_fields import Text, whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
-from worker_plan.steps.identify_potential_levers import plain
 from worker_plan.steps.project_plan import ProjectPlan
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.setup import Setup
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.tolerant import NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: 3 or 4 real undertakings that had to solve a part of what this plan has to solve, at least one
@@ -62,8 +61,6 @@ difficulty of the plan you know of no example.
 Write in the language in which the plan is written.
 """
 
-Text = Annotated[str, NullIsEmpty]
-
 
 class Suggestion(BaseModel):
     project_name: str = Field(description="A name.")
@@ -82,20 +79,6 @@ class Suggestions(BaseModel):
         min_length=1, description="3 or 4 entries."
     )
     summary: Text = Field(default="", description="2 to 4 sentences.")
-
-
-def told_apart(proposed: Sequence[Suggestion]) -> tuple[list[Suggestion], list[dict[str, str]]]:
-    """Return the suggestions that have a name of their own, and why the others are left out."""
-    kept: dict[str, Suggestion] = {}
-    refused = []
-    for suggestion in proposed:
-        name = plain(suggestion.project_name)
-        if not name or name in kept:
-            reason = "name already there" if name else "no name"
-            refused.append({"name": suggestion.project_name, "reason": reason})
-        else:
-            kept[name] = suggestion
-    return list(kept.values()), refused
 
 
 def render(reply: Reply[Suggestions], suggestions: Sequence[Suggestion], summary: str) -> str:
@@ -129,20 +112,17 @@ class RelatedResources(Step):
         call = Call(
             key="suggestions",
             system=RELATED_RESOURCES_SYSTEM_PROMPT,
-            user=briefing(self),
+            user=self.briefing(),
             schema=Suggestions,
             max_output_tokens=6000,
         )
         reply = ask(call)
         answer = needed(reply)
-        suggestions, refused = told_apart(answer.suggestion_list)
+        suggestions, refused = distinct(answer.suggestion_list, lambda one: one.project_name)
         if not suggestions:
             raise StepError(f"none of {len(refused)} suggestions has a name")
         facts = {
-            "suggestion_list": [
-                {"item_index": number, **one.model_dump(mode="json")}
-                for number, one in enumerate(suggestions, start=1)
-            ],
+            "suggestion_list": numbered(suggestions),
             "summary": answer.summary,
             "refused": refused,
         }

@@ -1,4 +1,4 @@
-"""Put the whole plan on one page that can be read, sorted, printed and sent to somebody."""
+"""Write the whole plan as one page that can be read, printed and sent."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from markupsafe import Markup
 from model_gateway.call import Ask
 from worker_plan import gantt
 from worker_plan.artifact import text
+from worker_plan.language import direction
 from worker_plan.markdown import line
 from worker_plan.outline import Entry, entries
 from worker_plan.page import fragment, page, text_of
@@ -43,12 +44,11 @@ from worker_plan.steps.team_markdown import TeamMarkdown
 from worker_plan.steps.wbs_project_level1_and_level2_and_level3 import (
     WbsProjectLevel1AndLevel2AndLevel3,
 )
-from worker_plan.writing import direction
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One part of the report: what it is called, what it tells, and what is missing."""
+    """One part of the report: its title, its content and what is missing in it."""
 
     anchor: str
     title: str
@@ -66,7 +66,7 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """A note on something missing, and the part in which it stands."""
+    """A note on something missing, and the part that contains it."""
 
     anchor: str
     title: str
@@ -75,16 +75,16 @@ class Gap:
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """A piece of work at the highest level with all that stands below it."""
+    """A piece of work at the highest level with all work below it."""
 
     name: str
     tasks: list[Entry]
 
 
-def told(title: str, about: str, markdown: str, *, open: bool = False) -> Part:  # noqa: A002
+def part(title: str, about: str, markdown: str, *, open: bool = False) -> Part:  # noqa: A002
     """Return the part of the report that shows `markdown`."""
     anchor = _anchor(title)
-    # Imported here because every cell of other steps would carry it.
+    # Imported here because the processes of all other steps would load it, too.
     from worker_plan.prose import prose
 
     shown = prose(markdown, title=title, heading=4, anchor=anchor)
@@ -93,20 +93,20 @@ def told(title: str, about: str, markdown: str, *, open: bool = False) -> Part: 
     )
 
 
-def phases(found: list[Entry]) -> list[Phase]:
-    """Return the work breakdown by phases, without the plan as a whole at its head."""
-    below = found[1:] if found and found[0].depth == 0 else found
-    made: list[Phase] = []
+def phases(work: list[Entry]) -> list[Phase]:
+    """Return the work breakdown by phases, without the plan as a whole."""
+    below = work[1:] if work and work[0].depth == 0 else work
+    groups: list[Phase] = []
     for entry in below:
-        if entry.depth <= 1 or not made:
-            made.append(Phase(name=entry.name, tasks=[]))
+        if entry.depth <= 1 or not groups:
+            groups.append(Phase(name=entry.name, tasks=[]))
         else:
-            made[-1].tasks.append(entry)
-    return made
+            groups[-1].tasks.append(entry)
+    return groups
 
 
 def facts(schedule: Schedule) -> list[tuple[str, str]]:
-    """Return what the head of the report tells of the schedule."""
+    """Return the facts about the schedule at the top of the report."""
     if schedule.start is None or schedule.end is None:
         return []
     return [
@@ -177,8 +177,8 @@ class Report(Step):
 
     def _groups(self, plan: str, chart: Markup) -> list[Group]:
         in_short = [
-            told("Executive summary", "The plan on one page.", self.executive_summary, open=True),
-            told("Pitch", "Why somebody should join in.", self.pitch),
+            part("Executive summary", "The plan on one page.", self.executive_summary, open=True),
+            part("Pitch", "Why somebody should join in.", self.pitch),
             Part(
                 anchor="plan-as-given",
                 title="Plan as given",
@@ -187,11 +187,11 @@ class Report(Step):
             ),
         ]
         way = [
-            told("Strategic decisions", "The levers that pull the rest with them.", self.decisions),
-            told("Scenarios", "Ways to carry it out, and the one that was chosen.", self.scenarios),
-            told("Assumptions", "What is taken for granted, and how sure it is.", self.assumptions),
-            told("Project plan", "Goals, means, stakeholders and risks.", self.project_plan),
-            told("Related resources", "Undertakings to learn from.", self.related_resources),
+            part("Strategic decisions", "The levers that pull the rest with them.", self.decisions),
+            part("Scenarios", "Ways to carry it out, and the one that was chosen.", self.scenarios),
+            part("Assumptions", "What is taken for granted, and how sure it is.", self.assumptions),
+            part("Project plan", "Goals, means, stakeholders and risks.", self.project_plan),
+            part("Related resources", "Undertakings to learn from.", self.related_resources),
         ]
         work = [
             Part(
@@ -206,26 +206,26 @@ class Report(Step):
                 about="Every phase and the tasks in it.",
                 body=fragment("work_breakdown.html", phases=phases(entries(self.work_breakdown))),
             ),
-            told("Team", "Who is needed, and for what.", self.team),
-            told("Governance", "Who decides, who watches, who is asked.", self.governance),
-            told("Data collection", "What has to be found out first.", self.data_collection),
-            told("Documents", "What has to be written and what has to be found.", self.documents),
+            part("Team", "Who is needed, and for what.", self.team),
+            part("Governance", "Who decides, who watches, who is asked.", self.governance),
+            part("Data collection", "What has to be found out first.", self.data_collection),
+            part("Documents", "What has to be written and what has to be found.", self.documents),
         ]
         doubts = [
-            told("Redline gate", "Whether the plan may be worked on at all.", self.redline_gate),
-            told("Premise attack", "The best case against doing it.", self.premise_attack),
-            told("SWOT", "Strengths, weaknesses, opportunities, threats.", self.swot),
-            told("Expert review", "What specialists would object.", self.expert_review),
-            told(
+            part("Redline gate", "Whether the plan may be worked on at all.", self.redline_gate),
+            part("Premise attack", "The best case against doing it.", self.premise_attack),
+            part("SWOT", "Strengths, weaknesses, opportunities, threats.", self.swot),
+            part("Expert review", "What specialists would object.", self.expert_review),
+            part(
                 "Review", "Findings on the plan as a whole, question by question.", self.review_plan
             ),
-            told(
+            part(
                 "Questions and answers",
                 "What newcomers ask, comfortable or not.",
                 self.questions_and_answers,
             ),
-            told("Premortem", "Suppose it failed: how, and what showed it early.", self.premortem),
-            told(
+            part("Premortem", "Suppose it failed: how, and what showed it early.", self.premortem),
+            part(
                 "Self-audit",
                 "Checks of the finished plan, and what would lower each level.",
                 self.self_audit,

@@ -1,4 +1,4 @@
-"""Have an expert look for the assumptions that are missing or weak, and say what they would cost."""
+"""Ask an expert which assumptions are missing or weak, and what they would cost."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call
-from model_gateway.material import blocks
 from worker_plan.artifact import data, text
 from worker_plan.entry import cut_off, entry
 from worker_plan.markdown import bullets, document, gaps, line
 from worker_plan.raw import record
+from worker_plan.reply_fields import Text, Texts, whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.currency_strategy import CurrencyStrategy
 from worker_plan.steps.distill_assumptions import DistillAssumptions
@@ -23,7 +23,6 @@ from worker_plan.steps.physical_locations import PhysicalLocations
 from worker_plan.steps.plan_type import PlanType
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.tolerant import NullIsEmpty, Texts, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: the three weakest points of what is assumed, seen by somebody from the plan's own field, each
@@ -63,18 +62,18 @@ class Issue(BaseModel):
     issue: str = Field(description="At most 12 words.")
     explanation: str = Field(description="2 to 4 sentences.")
     recommendation: str = Field(description="2 to 4 sentences.")
-    sensitivity: Annotated[str, NullIsEmpty] = Field(default="", description="1 to 3 sentences.")
+    sensitivity: Text = Field(default="", description="1 to 3 sentences.")
 
 
 class AssumptionsReview(BaseModel):
     expert_domain: str = Field(description="2 to 6 words.")
-    domain_specific_considerations: Annotated[list[str], Texts] = Field(
+    domain_specific_considerations: Texts = Field(
         default=[], description="4 to 8 phrases of at most 12 words."
     )
     issues: Annotated[list[Issue], whole_items(Issue)] = Field(
         min_length=1, description="3 issues."
     )
-    conclusion: Annotated[str, NullIsEmpty] = Field(default="", description="2 or 3 sentences.")
+    conclusion: Text = Field(default="", description="2 or 3 sentences.")
 
 
 def render(review: AssumptionsReview, missing: Sequence[str]) -> str:
@@ -111,17 +110,7 @@ class ReviewAssumptions(Step):
         call = Call(
             key="review",
             system=REVIEW_ASSUMPTIONS_SYSTEM_PROMPT,
-            user=blocks(
-                purpose=self.purpose,
-                plan_type=self.plan_type,
-                decisions=self.decisions,
-                scenarios=self.scenarios,
-                physical_locations=self.physical_locations,
-                currency_strategy=self.currency_strategy,
-                identify_risks=self.identify_risks,
-                make_assumptions=self.make_assumptions,
-                distill_assumptions=self.distill_assumptions,
-            ),
+            user=self.briefing(),
             schema=AssumptionsReview,
             max_output_tokens=5000,
         )

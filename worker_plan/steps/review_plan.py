@@ -1,4 +1,4 @@
-"""Review the whole plan by sixteen questions, so that its owners know what to repair first."""
+"""Review the whole plan by sixteen questions, so that its owners know what to fix first."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask
 from worker_plan.artifact import data, text
-from worker_plan.briefing import briefing
 from worker_plan.markdown import document, gaps, line
-from worker_plan.questionnaire import Answer, Answers, Question, numbered, put
+from worker_plan.questionnaire import Answer, Answers, Question, ask_all, numbered
 from worker_plan.raw import metadata
+from worker_plan.reply_fields import whole_items
 from worker_plan.step import Detail, Step, Written
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
 from worker_plan.steps.convert_pitch_to_markdown import ConvertPitchToMarkdown
@@ -27,7 +27,6 @@ from worker_plan.steps.team_markdown import TeamMarkdown
 from worker_plan.steps.wbs_project_level1_and_level2_and_level3 import (
     WbsProjectLevel1AndLevel2AndLevel3,
 )
-from worker_plan.tolerant import whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: sixteen questions, three findings each, that the owners did not know in this form, every one
@@ -162,7 +161,7 @@ class Reviews(BaseModel):
 
 
 def questions() -> list[Question]:
-    """Return the questions of the review, as they are now."""
+    """Return the current questions of the review."""
     return numbered(
         {
             "Weak points": REVIEW_PLAN_WEAK_POINTS_PROMPT,
@@ -190,7 +189,7 @@ MOST_QUESTIONS = {Detail.FAST_BUT_SKIP_DETAILS: 8, Detail.PING_LLM: 4}
 
 
 def findings(review: Review) -> list[str]:
-    """Return the findings that say something, no more of them than were asked for."""
+    """Return the findings that are not empty, at most as many as were asked for."""
     return [answer.strip() for answer in review.answers if answer.strip()][:FINDINGS]
 
 
@@ -207,8 +206,8 @@ def render(asked: list[Question], answers: Answers[Review]) -> str:
         if review is None:
             continue
         lines += [f"## {question.number}. {question.title}", "", f"*{question.text}*", ""]
-        for place, finding in enumerate(findings(review), start=1):
-            lines += [f"{place}. {line(finding)}", ""]
+        for index, finding in enumerate(findings(review), start=1):
+            lines += [f"{index}. {line(finding)}", ""]
     return document(lines)
 
 
@@ -231,11 +230,11 @@ class ReviewPlan(Step):
     def work(self, ask: Ask) -> Iterator[Written]:
         every = questions()
         asked = every[: MOST_QUESTIONS.get(self.detail, len(every))]
-        answers: Answers[Review] = put(
+        answers: Answers[Review] = ask_all(
             ask,
             asked,
             system=REVIEW_PLAN_SYSTEM_PROMPT,
-            material=briefing(self),
+            material=self.briefing(),
             schema=Reviews,
             answers=usable,
             max_output_tokens=6000,

@@ -1,4 +1,4 @@
-"""Look at the finished team with the eyes of somebody who would have to work in it."""
+"""Review the finished team as somebody who would have to work in it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from model_gateway.call import Ask, Call
 from model_gateway.material import json_block
 from worker_plan.artifact import data
-from worker_plan.briefing import briefing
 from worker_plan.errors import StepError
 from worker_plan.raw import record
+from worker_plan.reply_fields import Text, whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
 from worker_plan.steps.enrich_team_members_with_environment_info import (
@@ -24,7 +24,6 @@ from worker_plan.steps.related_resources import RelatedResources
 from worker_plan.steps.scenarios_markdown import ScenariosMarkdown
 from worker_plan.steps.setup import Setup
 from worker_plan.steps.strategic_decisions_markdown import StrategicDecisionsMarkdown
-from worker_plan.tolerant import NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: what this team lacks, and what of it should be otherwise, tied to members by their titles and
@@ -63,7 +62,7 @@ Write in the language in which the plan is written.
 class Finding(BaseModel):
     issue: str = Field(description="At most 10 words.")
     explanation: str = Field(description="2 or 3 sentences.")
-    recommendation: Annotated[str, NullIsEmpty] = Field(default="", description="2 or 3 sentences.")
+    recommendation: Text = Field(default="", description="2 or 3 sentences.")
 
 
 class TeamReview(BaseModel):
@@ -94,12 +93,12 @@ class ReviewTeam(Step):
         call = Call(
             key="review",
             system=REVIEW_TEAM_SYSTEM_PROMPT,
-            user=f"{briefing(self)}\n\n{members}",
+            user=f"{self.briefing()}\n\n{members}",
             schema=TeamReview,
             max_output_tokens=4000,
         )
         reply = ask(call)
         review = needed(reply)
         if not review.omissions and not review.potential_improvements:
-            raise StepError(f"{reply.model} found nothing at all")
+            raise StepError(f"{reply.model} gave no finding about the team")
         yield self.raw, RecordedTeamReview.model_validate(record(reply, call, review))

@@ -1,4 +1,4 @@
-"""Put the scenarios and the choice among them on paper, for all later steps."""
+"""Write the scenarios and the choice among them as Markdown, for all later steps."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ def render(candidates: Scenarios, selected: SelectedScenario) -> str:
     if candidates.core_tension:
         lines += [candidates.core_tension, ""]
     lines += ["## The plan", ""]
-    lines += [f"- {told}" for told in selected.plan_characteristics.model_dump().values()]
+    lines += [f"- {text}" for text in selected.plan_characteristics.model_dump().values()]
     lines += ["", f"## The chosen scenario: {choice.chosen_scenario_name}", ""]
     lines += [choice.justification, ""]
     first = [s for s in candidates.scenarios if s.scenario_name == choice.chosen_scenario_name]
     others = [s for s in candidates.scenarios if s.scenario_name != choice.chosen_scenario_name]
     for scenario in first:
-        lines += _told(scenario)
+        lines += _lines(scenario)
     lines += ["## The other scenarios", ""]
     for scenario in others:
         score = scores.get(scenario.scenario_name)
         lines += [f"### {scenario.scenario_name}", ""]
         if score is not None:
             lines += [f"**{score.fit_score} of 10.** {score.fit_assessment}", ""]
-        lines += _told(scenario)
+        lines += _lines(scenario)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _told(scenario: Scenario) -> list[str]:
+def _lines(scenario: Scenario) -> list[str]:
     settings = [f"- **{name}:** {option}" for name, option in scenario.lever_settings.items()]
     return [scenario.strategic_logic, "", *settings, ""]
 

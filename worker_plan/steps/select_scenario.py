@@ -1,4 +1,4 @@
-"""Choose the scenario that fits the plan best, because later steps need one and not three."""
+"""Choose the scenario that fits the plan best, because later steps need exactly one."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call
-from model_gateway.material import blocks, json_block
+from model_gateway.material import json_block
 from worker_plan.artifact import data
 from worker_plan.errors import StepError
+from worker_plan.names import normalized
 from worker_plan.raw import record
+from worker_plan.reply_fields import whole_items
 from worker_plan.step import Step, Written, needed
 from worker_plan.steps.candidate_scenarios import CandidateScenarios, Scenario
 from worker_plan.steps.focus_on_vital_few_levers import FocusOnVitalFewLevers
-from worker_plan.steps.identify_potential_levers import plain
 from worker_plan.steps.identify_purpose import IdentifyPurpose
 from worker_plan.steps.plan_type import PlanType
 from worker_plan.steps.setup import Setup
-from worker_plan.tolerant import whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: one of the given scenarios chosen by how well it fits what the plan says of itself, with
@@ -81,15 +81,15 @@ class SelectedScenario(BaseModel):
 
 
 def chosen(answer: SelectedScenario, scenarios: list[Scenario]) -> Scenario:
-    """Return the scenario that was chosen.
+    """Return the chosen scenario.
 
     Raises:
         StepError: the choice names none of the scenarios.
     """
-    name = plain(answer.final_choice.chosen_scenario_name)
-    fitting = [scenario for scenario in scenarios if plain(scenario.scenario_name) == name]
+    name = normalized(answer.final_choice.chosen_scenario_name)
+    fitting = [scenario for scenario in scenarios if normalized(scenario.scenario_name) == name]
     if not fitting:
-        raise StepError("the chosen scenario is none of those that were given")
+        raise StepError("the chosen scenario is not one of the candidates")
     return fitting[0]
 
 
@@ -105,7 +105,7 @@ class SelectScenario(Step):
 
     def work(self, ask: Ask) -> Iterator[Written]:
         candidates = self.candidates
-        context = blocks(plan=self.plan, purpose=self.purpose, plan_type=self.plan_type)
+        context = self.briefing()
         levers = [x.model_dump(include={"name", "description"}) for x in self.vital.levers]
         scenarios = json_block("scenarios", [s.model_dump() for s in candidates.scenarios])
         call = Call(

@@ -1,4 +1,4 @@
-"""Audit the finished plan by twenty checks, each with a level and what would lower it."""
+"""Audit the finished plan by twenty checks, each with a level and an action to lower it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask
 from worker_plan.artifact import data, text
-from worker_plan.briefing import briefing
 from worker_plan.markdown import document, gaps, line, table
-from worker_plan.questionnaire import Answer, Answers, Question, numbered, put
+from worker_plan.questionnaire import Answer, Answers, Question, ask_all, numbered
 from worker_plan.raw import metadata
+from worker_plan.reply_fields import AnyCase, Text, whole_items
 from worker_plan.step import Detail, Step, Written
 from worker_plan.steps.consolidate_assumptions_markdown import ConsolidateAssumptionsMarkdown
 from worker_plan.steps.consolidate_governance import ConsolidateGovernance
@@ -36,7 +36,6 @@ from worker_plan.steps.team_markdown import TeamMarkdown
 from worker_plan.steps.wbs_project_level1_and_level2_and_level3 import (
     WbsProjectLevel1AndLevel2AndLevel3,
 )
-from worker_plan.tolerant import AnyCase, NullIsEmpty, whole_items
 
 OPTIMIZE_INSTRUCTIONS = """\
 Goal: twenty checks answered like a strict auditor who has read everything: a level that the reason
@@ -181,9 +180,7 @@ class Level(StrEnum):
 class Audit(Answer):
     level: Annotated[Level, AnyCase] = Field(description="One level.")
     justification: str = Field(description="2 or 3 sentences.")
-    mitigation: Annotated[str, NullIsEmpty] = Field(
-        default="", description="1 or 2 sentences, or null."
-    )
+    mitigation: Text = Field(default="", description="1 or 2 sentences, or null.")
 
 
 class Audits(BaseModel):
@@ -193,7 +190,7 @@ class Audits(BaseModel):
 
 
 def checks() -> list[Question]:
-    """Return the checks of the audit, as they are now."""
+    """Return the current checks of the audit."""
     return numbered(
         {
             "Laws of nature": SELF_AUDIT_NATURE_PROMPT,
@@ -229,20 +226,20 @@ MOST_CHECKS = {Detail.FAST_BUT_SKIP_DETAILS: 8, Detail.PING_LLM: 4}
 
 
 def render(asked: list[Question], answers: Answers[Audit]) -> str:
-    found = [
+    audits = [
         (one, answers.by_number[one.number]) for one in asked if one.number in answers.by_number
     ]
-    counts = {level: sum(audit.level is level for _, audit in found) for level in reversed(Level)}
+    counts = {level: sum(audit.level is level for _, audit in audits) for level in reversed(Level)}
     lines = ["# Self-audit", "", *gaps([one.title for one in answers.missing(asked)])]
     lines += [", ".join(f"{level}: {count}" for level, count in counts.items()), ""]
     lines += table(
         ["Check", "Level", "What would lower it"],
         [
             [f"{one.number}. {one.title}", audit.level, audit.mitigation.strip() or "–"]
-            for one, audit in found
+            for one, audit in audits
         ],
     )
-    for one, audit in found:
+    for one, audit in audits:
         lines += ["", f"## {one.number}. {one.title}: {audit.level}", "", f"*{one.text}*", ""]
         lines += [line(audit.justification)]
         if audit.mitigation.strip():
@@ -275,23 +272,23 @@ class SelfAudit(Step):
     def work(self, ask: Ask) -> Iterator[Written]:
         every = checks()
         asked = every[: MOST_CHECKS.get(self.detail, len(every))]
-        answers: Answers[Audit] = put(
+        answers: Answers[Audit] = ask_all(
             ask,
             asked,
             system=SELF_AUDIT_SYSTEM_PROMPT,
-            material=briefing(self),
+            material=self.briefing(),
             schema=Audits,
             answers=usable,
             max_output_tokens=5000,
         )
-        found = sorted(answers.by_number.items())
+        audits = sorted(answers.by_number.items())
         titled = {one.number: one for one in asked}
         yield (
             self.raw,
             {
                 "responses": {
                     str(number): audit.model_dump(mode="json", exclude={"question_id"})
-                    for number, audit in found
+                    for number, audit in audits
                 },
                 "refused": answers.refused,
                 "missing": [one.title for one in answers.missing(asked)],
@@ -305,7 +302,7 @@ class SelfAudit(Step):
                         "subtitle": titled[number].text,
                         **audit.model_dump(mode="json", exclude={"question_id"}),
                     }
-                    for number, audit in found
+                    for number, audit in audits
                 ],
             },
         )

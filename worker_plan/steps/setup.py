@@ -1,4 +1,4 @@
-"""The plan text is given by the user; this step only owns its artifact."""
+"""Own the plan text, which the user writes."""
 
 from __future__ import annotations
 

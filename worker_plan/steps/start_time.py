@@ -1,4 +1,4 @@
-"""Say when the plan was started, because schedules count from there."""
+"""Record when the plan was started, because schedules begin there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Put the levers on paper: the vital few in full, the others in short, for all later steps."""
+"""Write the levers as Markdown for later steps: the vital few in full, the others in short."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _in_full(number: int, lever: VitalLever, assessment: LeverAssessment | None)
         degree = assessment.strategic_importance
         lines += [f"**Importance: {degree}.** {assessment.justification}", ""]
     lines += [f"**Consequences.** {lever.consequences}", ""]
-    lines += [f"{place}. {option}" for place, option in enumerate(lever.options, start=1)]
+    lines += [f"{index}. {option}" for index, option in enumerate(lever.options, start=1)]
     lines += ["", f"**Works with.** {lever.synergy_text}", ""]
     lines += [f"**Works against.** {lever.conflict_text}", "", f"> {lever.review}", ""]
     return lines
@@ -47,7 +47,7 @@ def _in_full(number: int, lever: VitalLever, assessment: LeverAssessment | None)
 def _in_short(number: int, lever: EnrichedLever, assessment: LeverAssessment | None) -> list[str]:
     degree = f" ({assessment.strategic_importance})" if assessment is not None else ""
     lines = [f"### {number}. {lever.name}{degree}", "", lever.description, ""]
-    lines += [f"{place}. {option}" for place, option in enumerate(lever.options, start=1)]
+    lines += [f"{index}. {option}" for index, option in enumerate(lever.options, start=1)]
     return [*lines, ""]
 
 

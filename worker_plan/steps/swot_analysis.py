@@ -1,4 +1,4 @@
-"""Weigh what speaks for and against the plan from inside and outside, and what follows from it."""
+"""Analyse strengths, weaknesses, opportunities and threats of the plan, and what to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 
 from model_gateway.call import Ask, Call, Reply
 from worker_plan.artifact import data, text
-from worker_plan.briefing import briefing
 from worker_plan.entry import sections
 from worker_plan.raw import metadata
 from worker_plan.step import Step, Written, needed
@@ -114,7 +113,7 @@ class SwotAnalysis(Step):
         call = Call(
             key="swot",
             system=SWOT_ANALYSIS_SYSTEM_PROMPT,
-            user=briefing(self),
+            user=self.briefing(),
             schema=Swot,
             max_output_tokens=6000,
         )
@@ -129,7 +128,7 @@ class SwotAnalysis(Step):
                 **{key: purpose.get(key, "") for key in PURPOSE},
                 "response_purpose": purpose,
                 "response_conduct": swot.model_dump(mode="json") | {"metadata": metadata(reply)},
-                # One call is one entry with a model's name; this one only sums up.
+                # The call's own metadata is in `response_conduct`; a second model name would count it twice.
                 "metadata": {"duration": round(reply.seconds, 3)},
                 "system_prompt": call.system,
             },

@@ -1,4 +1,4 @@
-"""Put the team and its review on paper, for later steps and for readers."""
+"""Write the team and its review as Markdown, for later steps and readers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from worker_plan.steps.review_team import Finding, RecordedTeamReview, ReviewTea
 from worker_plan.team import TeamMember
 
 
-def known(member: TeamMember) -> dict[str, str | None]:
-    """Return what should be known of a member, under the label by which readers find it."""
+def member_facts(member: TeamMember) -> dict[str, str | None]:
+    """Return the facts about a member by the labels under which readers find them."""
     return {
         "What for": member.explanation,
         "How many": member.count,
@@ -31,11 +31,11 @@ def known(member: TeamMember) -> dict[str, str | None]:
     }
 
 
-def unknown(members: Sequence[TeamMember], review: RecordedTeamReview) -> list[str]:
-    """Return what is missing of the team and its review."""
+def missing_parts(members: Sequence[TeamMember], review: RecordedTeamReview) -> list[str]:
+    """Return what is missing in the team and its review."""
     missing = []
     for number, member in enumerate(members, start=1):
-        labels = [label for label, told in known(member).items() if not (told or "").strip()]
+        labels = [label for label, fact in member_facts(member).items() if not (fact or "").strip()]
         if labels:
             missing.append(f"{number}. {member.category} ({', '.join(labels)})")
     parts = {"omissions": review.omissions, "improvements": review.potential_improvements}
@@ -43,9 +43,9 @@ def unknown(members: Sequence[TeamMember], review: RecordedTeamReview) -> list[s
 
 
 def render(members: Sequence[TeamMember], review: RecordedTeamReview) -> str:
-    lines = [*gaps(unknown(members, review)), "# Roles", ""]
+    lines = [*gaps(missing_parts(members, review)), "# Roles", ""]
     for number, member in enumerate(members, start=1):
-        facts = {label: told or "" for label, told in known(member).items()}
+        facts = {label: fact or "" for label, fact in member_facts(member).items()}
         lines += entry(f"{number}. {member.category}", facts)
     lines += _findings("Omissions", review.omissions)
     return document([*lines, *_findings("Potential improvements", review.potential_improvements)])

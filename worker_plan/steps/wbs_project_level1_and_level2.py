@@ -1,4 +1,4 @@
-"""Put the project, its phases and their tasks into one tree."""
+"""Join the project, its phases and their tasks into one tree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Put all three levels of the work into one tree, and into a table that a spreadsheet opens."""
+"""Join all levels of the work into one tree, and into a table for spreadsheets."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from model_gateway.call import Ask
 from worker_plan.artifact import data, text
 from worker_plan.markdown import line
+from worker_plan.outline import outline
 from worker_plan.spreadsheet import cell
 from worker_plan.step import Step, Written
 from worker_plan.steps.create_wbs_level3 import CreateWbsLevel3, TaskPart
@@ -27,7 +28,7 @@ def item(part: TaskPart) -> WorkItem:
 
 
 def as_table(work: WorkBreakdown) -> str:
-    """Return the tree with a column for each level, the names in the column of theirs."""
+    """Return the tree as a table: a column for each level, and each name in that of its level."""
     out = io.StringIO()
     writer = csv.writer(out, delimiter=";", lineterminator="\n")
     writer.writerow([*(f"Level {level}" for level in range(1, LEVELS + 1)), "Task ID"])
@@ -43,7 +44,7 @@ class WbsProjectLevel1AndLevel2AndLevel3(Step):
     level3 = CreateWbsLevel3.tasks.input
 
     project = data("023-3-wbs_project_level1_and_level2_and_level3.json", WorkBreakdown)
-    table = text("023-4-wbs_project_level1_and_level2_and_level3.csv")
+    table = text("023-4-wbs_project_level1_and_level2_and_level3.csv", show=outline)
 
     def work(self, ask: Ask) -> Iterator[Written]:  # noqa: ARG002
         work = self.work_breakdown

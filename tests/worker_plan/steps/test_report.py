@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.worker_plan.conftest import Scripted, carry_out, shared
-from tests.worker_plan.test_writing import ARABIC, JAPANESE
+from tests.worker_plan.test_language import ARABIC, JAPANESE
 from tests.worker_plan.whole_plan import put_what_is_read
 from worker_plan.artifact import Input
 from worker_plan.markdown import document, gaps

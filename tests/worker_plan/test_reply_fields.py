@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, ValidationError
 
-from worker_plan.tolerant import AnyCase, Capitalized, RunningNumber, Texts, whole_items
+from worker_plan.reply_fields import AnyCase, Capitalized, RunningNumber, Texts, whole_items
 
 
 class Kind(StrEnum):
@@ -103,8 +103,8 @@ def test_schema_says_what_is_wanted() -> None:
 class Notes(BaseModel):
     """A reply with texts and a number of its own."""
 
-    texts: Annotated[list[str], Texts] = Field(description="Texts.")
-    index: Annotated[int, RunningNumber] = 0
+    texts: Texts = Field(description="Texts.")
+    index: RunningNumber = 0
 
 
 def test_only_texts_stay_in_a_list_of_texts() -> None:

@@ -8,7 +8,7 @@ from model_gateway import config
 from model_gateway.ledger import Caps
 from worker_plan.command_line import SPEEDS, main
 from worker_plan.errors import PlanError
-from worker_plan.typical import Expected, expected
+from worker_plan.typical_plan import Expected, expected
 
 
 @pytest.mark.parametrize("speed", SPEEDS)

@@ -1,8 +1,8 @@
-"""Reading what a model wrote generously: a broken item costs itself, never the whole reply."""
+"""Field types of replies that read generously: a broken item is dropped, not the whole reply."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -57,17 +57,17 @@ def _number_or_zero(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
         return 0
 
 
-NullIsEmpty = BeforeValidator(_no_text)
-"""For texts that a step can do without: some models write null where they have nothing to say."""
+Text = Annotated[str, BeforeValidator(_no_text)]
+"""An optional text: some models write null where they have nothing to say."""
 
-Texts = BeforeValidator(_whole_texts)
-"""For lists of texts: what is empty or no text goes, and null is a list of none."""
+Texts = Annotated[list[str], BeforeValidator(_whole_texts)]
+"""A list of texts: empty items and items of other types are dropped; null is an empty list."""
 
-RunningNumber = WrapValidator(_number_or_zero)
-"""For running numbers that nobody goes by: what cannot be read as one is 0."""
+RunningNumber = Annotated[int, WrapValidator(_number_or_zero)]
+"""A running number that no step relies on: 0 if it is not a number."""
 
 AnyCase = BeforeValidator(_lowered)
-"""For choices whose words are lower case: takes them however they are written."""
+"""For choices in lower case: accepts them in any case."""
 
 Capitalized = BeforeValidator(_capitalized)
-"""For choices whose words begin with a capital: takes them however they are written."""
+"""For choices that begin with a capital: accepts them in any case."""

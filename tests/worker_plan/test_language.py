@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker_plan.writing import direction, language
+from worker_plan.language import direction, language
 
 ARABIC = "مخبز على قارب في القناة: خبز طازج للقرى على طول 40 كيلومترا."
 JAPANESE = "運河の船の上にパン屋を開き、40キロの川沿いの村々にパンを届ける。"

@@ -1,7 +1,7 @@
-"""What a plan typically costs: the calls and tokens of a bundled sample plan, at a model's prices.
+"""The typical cost of a plan: calls and tokens of a bundled sample plan, at a model's prices.
 
 `make samples` measures them on the simulated model. A long plan text costs more, since most
-steps read it; retries come on top.
+steps read it. Retries are not included.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FILE = "typical_plan.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """Calls, tokens and US dollars of one plan; dollars are None where the price is unknown."""
+    """Calls, tokens and US dollars of one plan; dollars are None if the price is unknown."""
 
     model: str
     calls: int
@@ -28,35 +28,35 @@ class Expected:
     dollars: float | None
 
     def text(self) -> str:
-        """Return the figures as a line for people."""
+        """Return the figures on one line."""
         cost = "at an unknown price" if self.dollars is None else f"about ${self.dollars:.2f}"
         return (
             f"A plan on {self.model}: about {self.calls} calls, {self.input_tokens} tokens in and "
-            f"{self.output_tokens} out, {cost} (as of a sample plan, before retries)"
+            f"{self.output_tokens} out, {cost} (estimate from a sample plan, without retries)"
         )
 
     def check(self, caps: Caps) -> None:
-        """Refuse a cap on dollars that nobody could keep.
+        """Refuse a cap on dollars for a model without a price.
 
         Raises:
             PlanError: there is such a cap, but no price.
         """
         if caps.dollars is not None and self.dollars is None:
             raise PlanError(
-                f"--max-cost cannot be kept for {self.model}: no price is known. Add one to its "
-                "entry, or use --max-calls or --max-tokens."
+                f"--max-cost needs a price, and none is known for {self.model}. Add it to the "
+                "model's entry in llm_config/, or use --max-calls or --max-tokens."
             )
 
 
 def expected(model: Model, speed: str) -> Expected:
-    """Return what a plan will probably come to on `model`."""
+    """Return what a plan will probably use on `model`."""
     text = resources.files("worker_plan").joinpath(FILE).read_text(encoding="utf-8")
-    known = json.loads(text)[speed]
-    thinking = min(model.thinking_tokens, known["output_tokens"])
+    typical = json.loads(text)[speed]
+    thinking = min(model.thinking_tokens, typical["output_tokens"])
     return Expected(
         model=model.name,
-        calls=known["calls"],
-        input_tokens=known["input_tokens"],
-        output_tokens=known["output_tokens"],
-        dollars=model.cost(known["input_tokens"], known["output_tokens"] + thinking),
+        calls=typical["calls"],
+        input_tokens=typical["input_tokens"],
+        output_tokens=typical["output_tokens"],
+        dollars=model.cost(typical["input_tokens"], typical["output_tokens"] + thinking),
     )
