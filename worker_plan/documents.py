@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, Field
 
 from worker_plan.entry import entry
+from worker_plan.markdown import document, gaps
 from worker_plan.reply_fields import Text
 
 _LABELS = {
@@ -81,7 +82,7 @@ class Draft(BaseModel):
 
 
 class Drafted(Draft, Document):
-    """A document with its draft, if one was asked for; `draft_failure` says what is wrong with it."""
+    """A document with its draft, if one was asked for; `draft_failure` says what it lacks."""
 
     essential_information: list[str] = []
     draft_failure: str | None = None
@@ -95,10 +96,17 @@ class DraftedToCreate(Drafted, DocumentToCreate):
     """A document to create with its draft."""
 
 
-def section(heading: str, documents: Sequence[Proposed]) -> list[str]:
-    """Return the lines of a section with a numbered entry for each document."""
+def render(
+    to_create: Sequence[Proposed], to_find: Sequence[Proposed], missing: Sequence[str]
+) -> str:
+    """Return both lists of documents as Markdown, with a note on what is missing."""
+    lists = [*_section("Documents to create", to_create), *_section("Documents to find", to_find)]
+    return document([*gaps(missing), *lists])
+
+
+def _section(heading: str, documents: Sequence[Proposed]) -> list[str]:
     lines = [f"# {heading}", ""]
-    for number, document in enumerate(documents, start=1):
-        facts = {_LABELS[name]: value for name, value in document if name in _LABELS}
-        lines += entry(f"{number}. {document.document_name}", facts)
+    for number, one in enumerate(documents, start=1):
+        facts = {_LABELS[name]: value for name, value in one if name in _LABELS}
+        lines += entry(f"{number}. {one.document_name}", facts)
     return lines

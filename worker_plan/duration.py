@@ -89,10 +89,10 @@ def _duration(estimate: DurationEstimate | None) -> Duration | None:
         note = "Not all estimates are usable: the likely one taken."
         return Duration(days=max(1, round(likely)), notes=(note,))
     low_, likely_, high_ = sorted((low, likely, high))
-    ordered = (low_, likely_, high_) == (low, likely, high)
+    in_order = (low_, likely_, high_) == (low, likely, high)
     return Duration(
         days=max(1, round((low_ + 4 * likely_ + high_) / 6)),
-        notes=() if ordered else ("The estimates are not in order: taken by size.",),
+        notes=() if in_order else ("The estimates are not in order: taken by size.",),
     )
 
 

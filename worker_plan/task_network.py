@@ -83,8 +83,8 @@ class _Plan:
         self._index: dict[str, int] = {}
         for index, task in enumerate(tasks):
             self._add(index, task)
-        self._order = list(self._walk())
-        self._lowest = [index for index in self._order if not self._nodes[index].children]
+        self._sequence = list(self._walk())
+        self._lowest = [index for index in self._sequence if not self._nodes[index].children]
         self._links: dict[tuple[int, int], None] = {}
         self._hand_down()
         for link in links:
@@ -92,7 +92,7 @@ class _Plan:
 
     def schedule(self, start: date) -> Schedule:
         self._time(self._graph())
-        nodes = (self._nodes[index] for index in self._order)
+        nodes = (self._nodes[index] for index in self._sequence)
         return Schedule(tasks=tuple(self._scheduled(node, start) for node in nodes))
 
     def _add(self, index: int, task: Task) -> None:
@@ -127,7 +127,7 @@ class _Plan:
         """Set the days of every task at the lowest level, and link those that share a duration."""
         owner: dict[int, int] = {}
         sharing: dict[int, list[int]] = {}
-        for index in self._order:
+        for index in self._sequence:
             node = self._nodes[index]
             if node.parent in owner:
                 owner[index] = owner[node.parent]
@@ -178,8 +178,8 @@ class _Plan:
         graph.add_edges_from(((2 * a + 1, 2 * b) for a, b in self._links), days=0)
         circle = {
             event: number
-            for number, events in enumerate(nx.strongly_connected_components(graph))
-            for event in events
+            for number, component in enumerate(nx.strongly_connected_components(graph))
+            for event in component
         }
         for after, index in self._links:
             first, then = self._nodes[after], self._nodes[index]
@@ -199,15 +199,15 @@ class _Plan:
 
         Source: Kelley and Walker, Critical-Path Planning and Scheduling, 1959.
         """
-        import networkx as nx  # As above.
+        import networkx as nx  # As in `_graph`.
 
-        order = list(nx.topological_sort(graph))
-        earliest = dict.fromkeys(order, 0)
-        for event in order:
+        events = list(nx.topological_sort(graph))
+        earliest = dict.fromkeys(events, 0)
+        for event in events:
             for later, edge in graph.adj[event].items():
                 earliest[later] = max(earliest[later], earliest[event] + edge["days"])
-        latest = dict.fromkeys(order, max(earliest.values(), default=0))
-        for event in reversed(order):
+        latest = dict.fromkeys(events, max(earliest.values(), default=0))
+        for event in reversed(events):
             for later, edge in graph.adj[event].items():
                 latest[event] = min(latest[event], latest[later] - edge["days"])
         for index in self._lowest:

@@ -50,13 +50,13 @@ class WorkBreakdown(BaseModel):
 
         They are those of the second level, and higher ones that are not broken down.
         """
-        return [one for one in self.walk() if one.is_unit]
+        return [node for node in self.walk() if node.is_unit]
 
     def outline(self) -> str:
         """Return all tasks as an indented Markdown list, each with its number."""
         return "\n".join(
-            f"{'  ' * one.depth}- {f'{one.number} {line(one.item.description)}'.strip()}"
-            for one in self.walk()
+            f"{'  ' * node.depth}- {f'{node.number} {line(node.item.description)}'.strip()}"
+            for node in self.walk()
         )
 
 

@@ -63,7 +63,7 @@ def test_command_gets_its_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)
     assert main(["plan", "resume", "/nowhere/plan", "--model", "sim"]) == 2
-    assert "begin with `run`" in capsys.readouterr().err
+    assert "Start with: python -m worker_plan run --plan FILE" in capsys.readouterr().err
 
 
 def test_wrong_flag_is_the_commands_affair(capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,10 +44,10 @@ class Scripted:
         if isinstance(said, Failure):
             return Reply(value=None, text="", model="scripted", failure=said, seconds=0.5)
         text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
-        found = judge(text, call.schema, cut_off=False, last=True)
+        parsed = judge(text, call.schema, cut_off=False, last=True)
         return Reply(
-            value=found.value, text=text, model="scripted",
-            failure=found.failure, partial=found.partial, seconds=0.5,
+            value=parsed.value, text=text, model="scripted",
+            failure=parsed.failure, partial=parsed.partial, seconds=0.5,
         )  # fmt: skip
 
     @property

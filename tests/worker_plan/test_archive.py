@@ -29,6 +29,6 @@ def test_incomplete_plan_is_refused(finished: Path, tmp_path: Path) -> None:
     """A plan that lacks an artifact gives no zip, whatever its mark says."""
     shutil.copytree(finished, tmp_path / "boat", ignore=shutil.ignore_patterns(".gateway"))
     (tmp_path / "boat" / "002-19-scenarios.md").unlink()
-    with pytest.raises(PlanError, match="holds no complete plan"):
+    with pytest.raises(PlanError, match="is not a complete plan"):
         archive.pack(tmp_path / "boat", tmp_path / "boat.zip")
     assert not (tmp_path / "boat.zip").exists()

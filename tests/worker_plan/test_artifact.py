@@ -50,7 +50,7 @@ JSON = st.recursive(
 )
 
 
-def told(artifact: Artifact[Any], run_dir: Path) -> str:
+def message(artifact: Artifact[Any], run_dir: Path) -> str:
     """Return what is said when `artifact` cannot be loaded."""
     with pytest.raises(ArtifactError) as caught:
         artifact.load(run_dir)
@@ -88,10 +88,10 @@ def test_reading_the_attribute_reads_the_file(tmp_path: Path) -> None:
 
 def test_missing_artifact_names_itself_and_its_writer(tmp_path: Path) -> None:
     """The message names the file, the place and the step that writes it."""
-    said = told(Bake.bread, tmp_path)
-    assert "002-10-bread.json" in said
-    assert str(tmp_path) in said
-    assert "Bake" in said
+    error = message(Bake.bread, tmp_path)
+    assert "002-10-bread.json" in error
+    assert str(tmp_path) in error
+    assert "Bake" in error
 
 
 @pytest.mark.parametrize(
@@ -110,25 +110,25 @@ def test_missing_artifact_names_itself_and_its_writer(tmp_path: Path) -> None:
 def test_unusable_artifact_says_what_is_wrong(tmp_path: Path, content: bytes, cause: str) -> None:
     """The message names the file, the cause, and the step that writes it."""
     (tmp_path / "002-10-bread.json").write_bytes(content)
-    said = told(Bake.bread, tmp_path)
-    assert "002-10-bread.json" in said
-    assert cause.lower() in said.lower()
-    assert "Bake" in said
+    error = message(Bake.bread, tmp_path)
+    assert "002-10-bread.json" in error
+    assert cause.lower() in error.lower()
+    assert "Bake" in error
 
 
 def test_message_does_not_repeat_the_content(tmp_path: Path) -> None:
-    """However many items are wrong, a few are told, and none of the file's own text."""
+    """However many items are wrong, a few are reported, and none of the file's own text."""
     (tmp_path / "002-11-breads.json").write_text(json.dumps([{"grams": "secret"}] * 9))
-    said = told(Bake.breads, tmp_path)
-    assert "and 15 more" in said
-    assert "secret" not in said
-    assert len(said) < 400 + len(str(tmp_path))
+    error = message(Bake.breads, tmp_path)
+    assert "and 15 more" in error
+    assert "secret" not in error
+    assert len(error) < 400 + len(str(tmp_path))
 
 
-def test_directory_in_place_of_a_file_is_told(tmp_path: Path) -> None:
+def test_directory_in_place_of_a_file_is_reported(tmp_path: Path) -> None:
     """What cannot be read at all is an error of the artifact, too."""
     (tmp_path / "001-1-note.txt").mkdir()
-    assert "001-1-note.txt" in told(Bake.note, tmp_path)
+    assert "001-1-note.txt" in message(Bake.note, tmp_path)
 
 
 def test_mark_of_utf8_is_passed_over(tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ def test_plan_is_finished(finished: Path) -> None:
         "usage_metrics.jsonl", "activity_overview.json", "999-pipeline_complete.txt",
     }  # fmt: skip
     one_name = re.compile(r"^(016-1|017-1[13]|022-1|023-1)-\d+-")
-    found = {one_name.sub(r"\1-<n>-", name) for name in names_in(finished)}
-    assert expected | beside_them == found
+    names = {one_name.sub(r"\1-<n>-", name) for name in names_in(finished)}
+    assert expected | beside_them == names
     assert len(all_steps()) == 62
     assert set(answered(finished).values()) == {1}
     assert len(rows(finished)) == answered(finished).total()
@@ -109,7 +109,11 @@ def test_killed_pipeline_goes_on_without_repeating_a_call(
         ("  ", "sim", "error: The plan text is empty."),
         ("{tmp}/latin.txt", "sim", "error: {tmp}/latin.txt is not UTF-8 (byte 3)."),
         ("{tmp}/gone.txt", "sim", "error: There is no file {tmp}/gone.txt."),
-        ("Another plan.", "sim", "error: {tmp}/run holds another plan; take another directory."),
+        (
+            "Another plan.",
+            "sim",
+            "error: {tmp}/run contains another plan. Name another one with --run-dir.",
+        ),
         (PLAN, "simm", "error: There is no model 'simm'. Did you mean sim"),
     ],
 )
@@ -132,9 +136,9 @@ def test_no_model_and_no_default_ends_with_2(
 ) -> None:
     """The message lists what could be used."""
     assert main(["resume", str(run_dir)]) == 2
-    told = capsys.readouterr().err
-    assert "No model was named and no default is set." in told
-    assert "sim" in told
+    output = capsys.readouterr().err
+    assert "No model was named and no default is set." in output
+    assert "sim" in output
 
 
 def test_resume_goes_on_with_the_models_of_the_plan(
@@ -143,9 +147,9 @@ def test_resume_goes_on_with_the_models_of_the_plan(
     """What an interrupted command says can be typed as it stands."""
     [last] = [step for step in all_steps() if step.__name__ == "ScenariosMarkdown"]
     run_dir = Path(a_copy(last).run_dir)
-    told = json.loads((finished / ".order.json").read_bytes())
-    assert told == {"models": ["sim-strong"], "speed": "ALL_DETAILS_BUT_SLOW"}
-    (run_dir / ".order.json").write_text(json.dumps(told | {"speed": "PING_LLM"}))
+    options = json.loads((finished / ".order.json").read_bytes())
+    assert options == {"models": ["sim-strong"], "speed": "ALL_DETAILS_BUT_SLOW"}
+    (run_dir / ".order.json").write_text(json.dumps(options | {"speed": "PING_LLM"}))
     assert main(["resume", str(run_dir), "--dry-run"]) == 0
     assert "A plan on sim-strong: about 53 calls" in capsys.readouterr().out
     assert main(["resume", str(run_dir)]) == 0
@@ -164,7 +168,7 @@ def test_resume_without_a_plan_ends_with_2(
 ) -> None:
     """It says how to begin."""
     assert main(["resume", str(tmp_path / "nowhere"), "--model", "sim"]) == 2
-    assert "begin with `run`" in capsys.readouterr().err
+    assert "Start with: python -m worker_plan run --plan FILE" in capsys.readouterr().err
 
 
 def test_file_where_the_directory_should_be_ends_with_2(
@@ -216,10 +220,10 @@ def test_ctrl_c_ends_with_130(tmp_path: Path, llm_config: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    told = process.communicate(timeout=10)[1]
+    output = process.communicate(timeout=10)[1]
     beside.stop(run_dir)
     assert process.returncode == 130
-    assert told.endswith(f"Interrupted. Go on with: python -m worker_plan resume {run_dir}\n")
+    assert output.endswith(f"Interrupted. Go on with: python -m worker_plan resume {run_dir}\n")
 
 
 def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
@@ -227,9 +231,9 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--help"])
     assert ended.value.code == 0
-    told = capsys.readouterr().out
-    for line in told.splitlines():
+    output = capsys.readouterr().out
+    for line in output.splitlines():
         words = line.split()
         if "--model" in words:
             assert config.load().find(words[words.index("--model") + 1])
-    assert "exit codes" in told
+    assert "exit codes" in output

@@ -1,4 +1,4 @@
-"""The task graph is told as it is."""
+"""The task graph in each of its formats."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from worker_plan import dag
 
 def test_json_is_the_contract() -> None:
     """Steps, artifacts and producers are those of `steps.json`, upstream ones first."""
-    told = {row["step"]: row for row in json.loads(dag.as_json())}
-    wanted = json.loads(shared("pipeline", "steps.json").read_text())
-    assert {name: (row["artifacts"], row["reads_from"]) for name, row in told.items()} == {
-        row["step"]: (row["artifacts"], sorted(row["reads_from"])) for row in wanted
+    rows = {row["step"]: row for row in json.loads(dag.as_json())}
+    contract = json.loads(shared("pipeline", "steps.json").read_text())
+    assert {name: (row["artifacts"], row["reads_from"]) for name, row in rows.items()} == {
+        row["step"]: (row["artifacts"], sorted(row["reads_from"])) for row in contract
     }
-    order = list(told)
+    names = list(rows)
     assert all(
-        order.index(up) < order.index(name) for name in told for up in told[name]["reads_from"]
+        names.index(up) < names.index(name) for name in rows for up in rows[name]["reads_from"]
     )
 
 
 def test_mermaid_has_every_way_and_no_shortcut() -> None:
-    """What a longer way implies is left out; what is reachable stays reachable."""
+    """Edges that a longer path implies are left out; what is reachable stays reachable."""
     edges = re.findall(r"^    (\w+) --> (\w+)$", dag.as_mermaid(), re.MULTILINE)
     sparse = nx.DiGraph(edges)
-    whole = dag.graph()
+    whole = dag.task_graph()
     assert nx.transitive_closure(sparse).edges == nx.transitive_closure(whole).edges
     assert len(edges) < whole.number_of_edges()
 
@@ -39,6 +39,6 @@ def test_svg_names_every_step_and_is_the_same_each_time() -> None:
     assert drawn.startswith("<?xml")
     assert drawn.endswith("</svg>\n")
     comments = " ".join(re.findall(r"<!-- (\w+) -->", drawn))
-    for name in dag.graph():
+    for name in dag.task_graph():
         assert all(word in comments for word in name.split("_"))
     assert dag.as_svg() == drawn

@@ -25,8 +25,8 @@ COUNT = 5
 def asked(call: Call[Any]) -> dict[str, Any]:
     """Return the document that a call asks to draft."""
     block = call.user.partition("<document>\n")[2].partition("\n</document>")[0]
-    told: dict[str, Any] = json.loads(block)
-    return told
+    document: dict[str, Any] = json.loads(block)
+    return document
 
 
 def draft(call: Call[Any]) -> dict[str, Any]:
@@ -56,8 +56,8 @@ def prepared(kind: type[Step], run_dir: Path, count: int, detail: Detail) -> Ste
 @pytest.fixture(params=[DraftDocumentsToFind, DraftDocumentsToCreate])
 def kind(request: pytest.FixtureRequest) -> type[Step]:
     """Return each of the two steps."""
-    found: type[Step] = request.param
-    return found
+    step: type[Step] = request.param
+    return step
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_draft_that_broke_off_is_kept_and_marked(step: Step) -> None:
 
 @pytest.mark.parametrize("answer", [FAILED, {"essential_information": []}])
 def test_no_draft_at_all_is_a_failure(step: Step, answer: Any) -> None:
-    """The first failure is told."""
+    """The first failure is reported."""
     with pytest.raises(StepError, match=f"none of {COUNT} documents was drafted: (server|schema)"):
         carry_out(step, Scripted(lambda _: answer))
 

@@ -11,7 +11,7 @@ import pytest
 from model_gateway.call import Call
 from tests.worker_plan.conftest import FAILED, Scripted, carry_out
 from tests.worker_plan.steps.inputs import with_inputs
-from worker_plan.document_filter import ENOUGH, ImpactRating, RatedDocument, kept
+from worker_plan.document_filter import ENOUGH, ImpactRating, RatedDocument, most_important
 from worker_plan.documents import DocumentToCreate, DocumentToFind
 from worker_plan.errors import StepError
 from worker_plan.step import Step
@@ -54,9 +54,9 @@ def rated(degrees: str) -> list[RatedDocument]:
 )
 def test_whole_degrees_are_kept_until_there_are_enough(degrees: str, expected: list[int]) -> None:
     """The most important come first; what was not rated is kept at the end."""
-    found = kept(documents(len(degrees)), rated(degrees))
-    assert [int(one.id.removeprefix("id-")) for one in found] == expected
-    assert len(found) >= min(ENOUGH, len(degrees))
+    selection = most_important(documents(len(degrees)), rated(degrees))
+    assert [int(one.id.removeprefix("id-")) for one in selection] == expected
+    assert len(selection) >= min(ENOUGH, len(degrees))
 
 
 def test_of_two_ratings_the_better_counts() -> None:
@@ -66,7 +66,9 @@ def test_of_two_ratings_the_better_counts() -> None:
         RatedDocument(id=1, impact_rating=ImpactRating.Critical),
         *rated("L"),
     ]
-    assert [one.id for one in kept(documents(6), twice)] == [f"id-{n}" for n in range(1, 7)]
+    assert [one.id for one in most_important(documents(6), twice)] == [
+        f"id-{n}" for n in range(1, 7)
+    ]
 
 
 @pytest.fixture(params=[FilterDocumentsToFind, FilterDocumentsToCreate])
@@ -109,7 +111,7 @@ def test_documents_are_rated_by_number(step: Step) -> None:
     assert [one["impact_rating"] for one in raw["document_list"]][:2] == ["Low", "Critical"]
 
 
-def test_unknown_and_forgotten_documents_are_told(step: Step) -> None:
+def test_unknown_and_forgotten_documents_are_reported(step: Step) -> None:
     """A number that no document has changes nothing; a document without a number stays."""
     stray = [{"id": n, "rationale": "?", "impact_rating": "critical"} for n in (0, 99, -1)]
     raw, ids = outcome(step, Scripted(lambda _: said("CCCCC-L", *stray)))

@@ -15,13 +15,13 @@ from worker_plan.duration import (
     Duration,
     DurationEstimate,
     days_of,
-    settled,
+    final_durations,
 )
 
 
 def one(low: float | None, likely: float | None, high: float | None) -> Duration:
     """Return the duration of the only task of a plan."""
-    return settled({"a": DurationEstimate(low=low, likely=likely, high=high)})["a"]
+    return final_durations({"a": DurationEstimate(low=low, likely=likely, high=high)})["a"]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def one(low: float | None, likely: float | None, high: float | None) -> Duration
     ],
 )  # fmt: skip
 def test_periods_become_days(value: Any, days: float | None) -> None:
-    """Numbers and periods of ISO 8601 count; what cannot be told is None."""
+    """Numbers and periods of ISO 8601 count; anything else is None."""
     assert days_of(value) == days
 
 
@@ -57,9 +57,9 @@ def test_points_out_of_order_are_taken_by_size() -> None:
 @pytest.mark.parametrize("low", [None, -1, LONGEST_DAYS + 1])
 def test_likely_point_counts_alone_if_another_cannot_be_used(low: float | None) -> None:
     """Missing, negative and absurd ones are the same; the note says so."""
-    found = one(low, 10, 20)
-    assert found.days == 10
-    assert found.notes == ("Not all estimates are usable: the likely one taken.",)
+    duration = one(low, 10, 20)
+    assert duration.days == 10
+    assert duration.notes == ("Not all estimates are usable: the likely one taken.",)
 
 
 def test_missing_estimate_becomes_the_median_of_the_others() -> None:
@@ -68,17 +68,19 @@ def test_missing_estimate_becomes_the_median_of_the_others() -> None:
         key: DurationEstimate(low=n, likely=n, high=n)
         for key, n in {"a": 2, "b": 9, "c": 40}.items()
     }
-    found = settled(points | {"d": None, "e": DurationEstimate(low=1, likely=-3, high=9)})
-    assert [one.days for one in found.values()] == [2, 9, 40, 9, 9]
+    durations = final_durations(
+        points | {"d": None, "e": DurationEstimate(low=1, likely=-3, high=9)}
+    )
+    assert [one.days for one in durations.values()] == [2, 9, 40, 9, 9]
     note = "No usable estimate: 9 days taken, the median of the other estimates."
-    assert found["d"].notes == found["e"].notes == (note,)
+    assert durations["d"].notes == durations["e"].notes == (note,)
 
 
 def test_without_any_estimate_the_default_is_taken() -> None:
     """The note states it."""
-    found = settled({"a": None, "b": None})
-    assert [one.days for one in found.values()] == [DEFAULT_DAYS] * 2
-    assert str(DEFAULT_DAYS) in found["a"].notes[0]
+    durations = final_durations({"a": None, "b": None})
+    assert [one.days for one in durations.values()] == [DEFAULT_DAYS] * 2
+    assert str(DEFAULT_DAYS) in durations["a"].notes[0]
 
 
 @given(
@@ -90,6 +92,6 @@ def test_without_any_estimate_the_default_is_taken() -> None:
 )
 def test_every_task_gets_a_usable_duration(estimates: dict[str, DurationEstimate | None]) -> None:
     """At least a day, at most the longest."""
-    found = settled(estimates)
-    assert found.keys() == estimates.keys()
-    assert all(1 <= one.days <= LONGEST_DAYS for one in found.values())
+    durations = final_durations(estimates)
+    assert durations.keys() == estimates.keys()
+    assert all(1 <= one.days <= LONGEST_DAYS for one in durations.values())

@@ -36,7 +36,7 @@ def test_empty_sections_are_marked() -> None:
 
 def test_nothing_in_any_section_is_a_failure() -> None:
     """A text without content would look like a finished one."""
-    with pytest.raises(StepError, match="scripted gave a reply with nothing in it"):
+    with pytest.raises(StepError, match="scripted gave a reply without content"):
         sections(WHOLE, {"Good": [], "Sum": " "})
 
 

@@ -82,8 +82,8 @@ def test_table_has_every_task_without_a_script() -> None:
         task("Oven", 2, parent_id="Bakery", depends_on=("Hull",), critical=False),
     )
     rows = re.findall(r'(?s)<tr class="([^"]*)">(.*?)</tr>', html)
-    told = [[kind, *re.sub(r"<[^>]+>|\s+", " ", row).split()] for kind, row in rows]
-    assert told == [
+    cells = [[kind, *re.sub(r"<[^>]+>|\s+", " ", row).split()] for kind, row in rows]
+    assert cells == [
         ["depth-0 critical", "Bakery", "2026-03-02", "2026-03-10", "9"],
         ["depth-1 critical", "Hull", "2026-03-02", "2026-03-10", "9"],
         ["depth-1", "Oven", "2026-03-02", "2026-03-03", "2", "Hull"],
@@ -92,7 +92,7 @@ def test_table_has_every_task_without_a_script() -> None:
 
 
 def test_notes_are_shown() -> None:
-    """What was dropped or made up is told with the name of the task."""
+    """What was dropped or assumed is reported with the name of the task."""
     html = chart(task("Hull", notes=("The dependency on 'Oven' is dropped.",)), task("Oven"))
     assert "What was put right to make a schedule: 1 task" in html
     assert "<bdi>Hull</bdi>: The dependency on &#39;Oven&#39; is dropped." in html

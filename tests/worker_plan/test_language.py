@@ -40,6 +40,6 @@ def test_direction_is_that_of_most_letters(text: str, expected: str) -> None:
         ("", None),
     ],
 )
-def test_language_is_told_only_where_letters_tell_it(text: str, expected: str | None) -> None:
+def test_language_is_named_only_where_letters_identify_it(text: str, expected: str | None) -> None:
     """Scripts that serve several languages tell none, nor does a quoted word."""
     assert language(text) == expected

@@ -8,8 +8,8 @@ from worker_plan.outline import entries, outline
 
 def test_depth_is_the_column_of_the_name() -> None:
     """Head and ids are left out; a row without a name is none."""
-    found = entries(f"{WORK};;;;t9\n\n")
-    assert [(entry.depth, entry.name) for entry in found] == [
+    rows = entries(f"{WORK};;;;t9\n\n")
+    assert [(entry.depth, entry.name) for entry in rows] == [
         (0, "Bakery"),
         (1, "Hull"),
         (2, "Buy an oven"),

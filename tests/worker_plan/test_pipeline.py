@@ -1,4 +1,4 @@
-"""The pipeline is what lies in `steps/`."""
+"""The pipeline is made of the files in `steps/`."""
 
 from __future__ import annotations
 
@@ -116,8 +116,8 @@ def test_adding_a_file_adds_a_step(tmp_path: Path) -> None:
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["package"] == str(copied)
-    assert set(told["steps"]) == {step.__name__ for step in all_steps()} | {"CountWords"}
-    assert told["complete"]
+    output = json.loads(done.stdout)
+    assert output["package"] == str(copied)
+    assert set(output["steps"]) == {step.__name__ for step in all_steps()} | {"CountWords"}
+    assert output["complete"]
     assert (run_dir / "900-1-words.json").read_text() == str(len(PLAN.split()))

@@ -1,4 +1,4 @@
-"""What lies beside the artifacts tells the truth about them."""
+"""The files beside the artifacts."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ def test_end_tells_what_was_used_and_what_is_incomplete(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert "incomplete: expert_review: 1 call\n" in (tmp_path / plan_record.COMPLETE).read_text()
     assert plan_record.incomplete(tmp_path) == ["expert_review: 1 call"]
-    plan_record.not_complete(tmp_path)
+    plan_record.remove_mark(tmp_path)
     assert plan_record.COMPLETE not in names_in(tmp_path)
 
 
 def test_second_pipeline_is_refused(tmp_path: Path) -> None:
     """One process at a time works on a plan, and the lock goes with it."""
     with (
-        plan_record.only_pipeline(tmp_path),
-        pytest.raises(PlanError, match="Another pipeline works on"),
-        plan_record.only_pipeline(tmp_path),
+        plan_record.locked(tmp_path),
+        pytest.raises(PlanError, match="Another pipeline is working on"),
+        plan_record.locked(tmp_path),
     ):
         pass
-    with plan_record.only_pipeline(tmp_path):
+    with plan_record.locked(tmp_path):
         pass

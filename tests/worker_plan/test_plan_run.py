@@ -11,7 +11,7 @@ from model_gateway.errors import ConfigError
 from tests.worker_plan.conftest import PLAN, names_in
 from worker_plan.errors import PlanError
 from worker_plan.plan_record import METADATA
-from worker_plan.plan_run import begin, carry_on
+from worker_plan.plan_run import begin, resume
 from worker_plan.steps.setup import Setup
 
 
@@ -19,8 +19,8 @@ def test_text_is_put_in_place(tmp_path: Path) -> None:
     """The directory is made, with the text and the version of the pipeline."""
     begin(tmp_path / "plans" / "boat", PLAN)
     assert Setup.plan.load(tmp_path / "plans" / "boat") == PLAN
-    told = json.loads((tmp_path / "plans" / "boat" / METADATA).read_text())
-    assert told == {"pipeline_version": 1}
+    metadata = json.loads((tmp_path / "plans" / "boat" / METADATA).read_text())
+    assert metadata == {"pipeline_version": 1}
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
@@ -82,7 +82,7 @@ def test_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
 
 
 def test_text_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    """What a shell in another encoding hands over is told, rather than changed."""
+    """A text in another encoding is reported, not changed."""
     with pytest.raises(PlanError, match="not UTF-8"):
         begin(tmp_path / "run", b"Ein Caf\xe9 am Kanal.".decode("utf-8", "surrogateescape"))
 
@@ -96,7 +96,7 @@ def test_name_of_a_file_that_is_not_there_is_no_text(tmp_path: Path, plan: str) 
 
 
 def test_same_text_again_is_the_same_plan(tmp_path: Path) -> None:
-    """Beginning twice is no error, and changes no artifact."""
+    """Beginning twice is not an error, and changes no artifact."""
     begin(tmp_path, PLAN)
     (tmp_path / "002-2-redline_gate.md").write_text("done")
     begin(tmp_path, PLAN)
@@ -106,19 +106,19 @@ def test_same_text_again_is_the_same_plan(tmp_path: Path) -> None:
 def test_directory_of_another_plan_is_refused(tmp_path: Path) -> None:
     """The other plan stays as it is."""
     begin(tmp_path, PLAN)
-    with pytest.raises(PlanError, match="holds another plan; take another directory"):
+    with pytest.raises(PlanError, match=r"contains another plan\. Name another one"):
         begin(tmp_path, "Something else.")
     assert Setup.plan.load(tmp_path) == PLAN
 
 
 def test_directory_without_a_plan_cannot_go_on(tmp_path: Path) -> None:
     """The message names what is missing and how to begin."""
-    with pytest.raises(PlanError, match=r"holds no 001-2-plan\.txt; begin with `run`"):
-        carry_on(tmp_path, models=["sim"], speed="PING_LLM", workers=1)
+    with pytest.raises(PlanError, match=r"contains no 001-2-plan\.txt. Start with"):
+        resume(tmp_path, models=["sim"], speed="PING_LLM", workers=1)
 
 
 def test_unknown_model_stops_before_any_step(run_dir: Path) -> None:
     """The nearest name is suggested, and nothing is written."""
     with pytest.raises(ConfigError, match="Did you mean sim-weak"):
-        carry_on(run_dir, models=["sim-weka"], speed="PING_LLM", workers=1)
+        resume(run_dir, models=["sim-weka"], speed="PING_LLM", workers=1)
     assert names_in(run_dir) == ["001-2-plan.txt"]

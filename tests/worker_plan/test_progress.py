@@ -34,7 +34,7 @@ class Seen:
         """Nothing."""
 
 
-def test_finished_steps_and_new_calls_are_told(run_dir: Path) -> None:
+def test_finished_steps_and_new_calls_are_reported(run_dir: Path) -> None:
     """What was done or asked before does not count, nor does a torn line."""
     tasks = [Setup(run_dir=str(run_dir)), IdentifyPurpose(run_dir=str(run_dir))]
     attempts = run_dir / ".gateway" / ATTEMPTS

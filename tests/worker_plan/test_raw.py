@@ -47,6 +47,6 @@ def test_half_characters_are_counted() -> None:
 def test_record_holds_the_answer_and_what_was_asked() -> None:
     """The answer's own keys come first, whether it is a model or plain values."""
     for answer in (Answer(topic="x"), {"topic": "x"}):
-        made = record(reply(), CALL, answer)
-        assert list(made) == ["topic", "metadata", "system_prompt", "user_prompt"]
-        assert (made["system_prompt"], made["user_prompt"]) == (CALL.system, CALL.user)
+        content = record(reply(), CALL, answer)
+        assert list(content) == ["topic", "metadata", "system_prompt", "user_prompt"]
+        assert (content["system_prompt"], content["user_prompt"]) == (CALL.system, CALL.user)

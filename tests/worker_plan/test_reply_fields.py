@@ -93,7 +93,7 @@ def test_no_choice_is_guessed(field: str, said: Any) -> None:
 
 
 def test_schema_says_what_is_wanted() -> None:
-    """The tolerance is not told to the model: the schema lists the very choices and items."""
+    """The model does not learn of the tolerance: the schema lists the exact choices and items."""
     schema = Items.model_json_schema()
     assert schema["properties"]["items"]["minItems"] == 1
     assert schema["properties"]["items"]["items"] == {"$ref": "#/$defs/Item"}

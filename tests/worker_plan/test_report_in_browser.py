@@ -103,8 +103,8 @@ def is_open(part: WebElement) -> bool:
 def soon(condition: Callable[[], Any]) -> Any:
     """Wait for a condition, at most some seconds, and return what it gives."""
     for _ in range(100):
-        if found := condition():
-            return found
+        if value := condition():
+            return value
         time.sleep(0.05)
     raise AssertionError("it did not happen")
 
@@ -146,8 +146,8 @@ def test_parts_open_and_close(opened: Callable[..., Chrome]) -> None:
     summary.send_keys(Keys.ENTER)
     assert not is_open(team)
     parts = page.find_elements(By.CSS_SELECTOR, "details.part")
-    for wish, expected in (("open", True), ("close", False)):
-        page.find_element(By.CSS_SELECTOR, f"button[data-wish={wish}]").click()
+    for action, expected in (("open", True), ("close", False)):
+        page.find_element(By.CSS_SELECTOR, f"button[data-wish={action}]").click()
         assert {is_open(part) for part in parts} == {expected}
 
 
@@ -157,8 +157,8 @@ def test_tables_are_sorted_by_click_and_by_key(opened: Callable[..., Chrome]) ->
     page.execute_script("document.getElementById('self-audit').open = true")
     shown = page.find_element(By.CSS_SELECTOR, "#self-audit table")
 
-    def column(place: int) -> list[str]:
-        cells = shown.find_elements(By.CSS_SELECTOR, f"tbody td:nth-child({place})")
+    def column(number: int) -> list[str]:
+        cells = shown.find_elements(By.CSS_SELECTOR, f"tbody td:nth-child({number})")
         return [cell.text for cell in cells]
 
     check, score = shown.find_elements(By.CSS_SELECTOR, "th button")

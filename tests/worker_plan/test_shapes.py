@@ -67,7 +67,7 @@ def test_one_call_needs_no_thread() -> None:
 
 
 def test_failed_call_costs_only_itself() -> None:
-    """The others keep their values, and the failure is told in its place."""
+    """The others keep their values, and the failure is reported in its place."""
     ask = Scripted(lambda c: FAILED if c.key == "1" else {"number": int(c.key)})
     replies = each(ask, [call(n) for n in range(3)])
     assert values(replies) == [0, None, 2]
@@ -75,7 +75,7 @@ def test_failed_call_costs_only_itself() -> None:
 
 
 def test_error_of_the_program_is_not_swallowed() -> None:
-    """What is no failure of a call is raised."""
+    """Other errors than a call's failure are raised."""
 
     def answer(_: Call[Any]) -> Any:
         raise KeyError("a bug")
@@ -88,10 +88,10 @@ def test_error_of_the_program_is_not_swallowed() -> None:
 @given(st.lists(st.integers(), max_size=30), st.integers(1, 9))
 def test_batches_lose_nothing(items: list[int], size: int) -> None:
     """All items are there in order; every batch but the last is full, none is empty."""
-    found = list(batches(iter(items), size))
-    assert [item for batch in found for item in batch] == items
-    assert all(len(batch) == size for batch in found[:-1])
-    assert all(found)
+    groups = list(batches(iter(items), size))
+    assert [item for batch in groups for item in batch] == items
+    assert all(len(batch) == size for batch in groups[:-1])
+    assert all(groups)
 
 
 @settings(deadline=None)

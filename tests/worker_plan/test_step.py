@@ -189,7 +189,7 @@ def test_door_is_opened_at_the_first_call_and_once(tmp_path: Path) -> None:
 
 
 def test_door_stays_the_same_for_all_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second call asks nobody for a door."""
+    """A second call opens no other door."""
     run_dir = tmp_path / "plan"
     run_dir.mkdir()
     with door_for("AskingTwice", ["sim"], tmp_path) as door:
@@ -214,7 +214,7 @@ def test_needed_value_is_returned() -> None:
     assert needed(Scripted(lambda _: {"topic": "x"})(question())) == Short(topic="x")
 
 
-def test_needed_value_that_is_missing_is_told() -> None:
+def test_needed_value_that_is_missing_is_reported() -> None:
     """The message names the model and the failure."""
     with pytest.raises(StepError, match="scripted gave no usable reply: server: the model is down"):
         needed(Scripted(lambda _: FAILED)(question()))
@@ -232,5 +232,5 @@ def test_heirs_of_a_step_read_and_write_what_it_does() -> None:
 
 def test_declarations_are_objects_of_the_class() -> None:
     """Looking a declaration up on the class reads nothing."""
-    found: Any = Second.out
-    assert isinstance(found, Artifact)
+    artifact: Any = Second.out
+    assert isinstance(artifact, Artifact)

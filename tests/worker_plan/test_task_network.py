@@ -104,7 +104,7 @@ def test_durations_add_up(network: Network) -> None:
 
 
 @given(networks())
-def test_every_link_is_kept_or_told(network: Network) -> None:
+def test_every_link_is_kept_or_noted(network: Network) -> None:
     """A circle costs links, never the schedule, and the same ones each time."""
     tasks, links = network
     schedule = arrange(tasks, links, START)
@@ -116,9 +116,9 @@ def test_every_link_is_kept_or_told(network: Network) -> None:
     notes = [note for t in schedule.tasks for note in t.notes]
     for one in links:
         if one.task_id in by_id and one.after_id in by_id:
-            told = f"The dependency on '{one.after_id}' is dropped: it closes a circle."
-            kept = one.after_id in by_id[one.task_id].depends_on
-            assert kept != (told in by_id[one.task_id].notes)
+            note = f"The dependency on '{one.after_id}' is dropped: it closes a circle."
+            followed = one.after_id in by_id[one.task_id].depends_on
+            assert followed != (note in by_id[one.task_id].notes)
         else:
             assert any("there is no task" in note for note in notes)
 
@@ -187,13 +187,13 @@ def test_circle_loses_what_points_against_the_order(
 ) -> None:
     """Links that point backwards outside of circles are kept."""
     schedule = arrange([task(n, 1) for n in "abc"], [link(*one) for one in links], START)
-    told = {
+    dropped_links = {
         one.task_id: other
         for one in schedule.tasks
         for other in "abc"
         if f"The dependency on '{other}' is dropped: it closes a circle." in one.notes
     }
-    assert told == dropped
+    assert dropped_links == dropped
 
 
 def test_task_cannot_wait_for_what_it_is_part_of() -> None:
@@ -203,7 +203,7 @@ def test_task_cannot_wait_for_what_it_is_part_of() -> None:
     assert all(one.notes for one in schedule.tasks)
 
 
-def test_too_few_days_for_the_parts_are_raised_and_told() -> None:
+def test_too_few_days_for_the_parts_are_raised_and_noted() -> None:
     """Each part has a day."""
     schedule = arrange([task("a", 1), task("b", None, "a"), task("c", None, "a")], [], START)
     assert days(schedule) == {"a": (0, 2), "b": (0, 1), "c": (1, 2)}
@@ -211,7 +211,7 @@ def test_too_few_days_for_the_parts_are_raised_and_told() -> None:
 
 
 def test_end_of_the_calendar_is_no_failure() -> None:
-    """What lies behind it is put on its last day, and that is told."""
+    """Later dates become its last day, and a note says so."""
     tasks = [task(str(number), 3_000_000) for number in range(3)]
     schedule = arrange(tasks, [link("1", "0"), link("2", "1")], START)
     assert [one.end for one in schedule.tasks] == [date.max] * 3
@@ -222,7 +222,7 @@ def test_end_of_the_calendar_is_no_failure() -> None:
     ("tasks", "message"),
     [
         ([task("a"), task("a")], "The task 'a' has the id of an earlier one"),
-        ([task("b", 1, "a"), task("a")], "The task 'b' stands before the one it is part of"),
+        ([task("b", 1, "a"), task("a")], "The task 'b' comes before its parent"),
     ],
 )
 def test_broken_tree_is_refused(tasks: list[Task], message: str) -> None:

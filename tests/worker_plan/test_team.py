@@ -14,7 +14,7 @@ from tests.worker_plan.conftest import FAILED, Scripted
 from worker_plan.errors import StepError
 from worker_plan.reply_fields import whole_items
 from worker_plan.step import Detail
-from worker_plan.team import Enrichment, MemberEntries, MemberEntry, TeamMember, enriched
+from worker_plan.team import Enrichment, MemberEntries, MemberEntry, TeamMember, enrich
 
 TEAM = [TeamMember(id=n, category=name) for n, name in enumerate(["Baker", "Skipper", "Cook"], 1)]
 
@@ -51,36 +51,36 @@ def run(
 ) -> tuple[Enrichment, Scripted]:
     """Have the team described by a scripted model."""
     ask = Scripted(answer)
-    found = enriched(ask, TEAM, system="S", context="C", schema=Toolbox, detail=detail)
-    return found, ask
+    enrichment = enrich(ask, TEAM, system="S", context="C", schema=Toolbox, detail=detail)
+    return enrichment, ask
 
 
 def test_entries_are_matched_by_id_whatever_their_order() -> None:
     """Members stay in their order; one call is enough if nobody is forgotten."""
-    found, ask = run(lambda _: said(3, 1, 2))
+    enrichment, ask = run(lambda _: said(3, 1, 2))
     assert [asked(call) for call in ask.calls] == [[1, 2, 3]]
-    assert [(m.id, m.equipment_needs) for m in found.members] == [
+    assert [(m.id, m.equipment_needs) for m in enrichment.members] == [
         (n, "An oven.") for n in (1, 2, 3)
     ]
-    assert [entry["id"] for entry in found.raw["team_members"]] == [1, 2, 3]
+    assert [entry["id"] for entry in enrichment.raw["team_members"]] == [1, 2, 3]
 
 
 def test_forgotten_members_are_asked_for_once_more() -> None:
     """The second call shows just these, and has a key of its own."""
-    found, ask = run(lambda call: said(2) if call.key == "members_1" else said(1, 3))
+    enrichment, ask = run(lambda call: said(2) if call.key == "members_1" else said(1, 3))
     assert [(call.key, asked(call)) for call in ask.calls] == [
         ("members_1", [1, 2, 3]),
         ("members_2", [1, 3]),
     ]
-    assert found.missing == []
+    assert enrichment.missing == []
 
 
 def test_member_forgotten_twice_keeps_what_was_known() -> None:
     """It is recorded as missing, and its field is not even written."""
-    found, ask = run(lambda _: said(2))
+    enrichment, ask = run(lambda _: said(2))
     assert len(ask.calls) == 2
-    assert found.raw["missing"] == [1, 3]
-    written = TypeAdapter(list[TeamMember]).dump_python(found.members, mode="json")
+    assert enrichment.raw["missing"] == [1, 3]
+    written = TypeAdapter(list[TeamMember]).dump_python(enrichment.members, mode="json")
     assert written[0] == {
         "id": 1, "category": "Baker", "explanation": "", "consequences": "", "count": ""
     }  # fmt: skip
@@ -91,12 +91,12 @@ def test_unusable_entries_are_refused_with_a_reason() -> None:
     """Unknown ids, second entries and empty ones change nothing."""
     reply = said(1, 2, 3, 99) | {}
     reply["team_members"] += [{"id": 1, "tools": "Another."}]
-    found, _ = run(lambda _: reply)
-    assert [(one["id"], one["reason"]) for one in found.refused] == [
+    enrichment, _ = run(lambda _: reply)
+    assert [(one["id"], one["reason"]) for one in enrichment.refused] == [
         (99, "no such member"),
         (1, "member already described"),
     ]
-    assert found.members[0].equipment_needs == "An oven."
+    assert enrichment.members[0].equipment_needs == "An oven."
     empty, _ = run(lambda call: said(1, 2, 3, tools=" " if call.key == "members_1" else "A peel."))
     assert {one["reason"] for one in empty.refused} == {"nothing is said"}
     assert empty.members[2].equipment_needs == "A peel."
@@ -104,18 +104,18 @@ def test_unusable_entries_are_refused_with_a_reason() -> None:
 
 def test_failed_call_is_recorded_beside_what_the_other_gave() -> None:
     """One of two calls may fail."""
-    found, _ = run(lambda call: FAILED if call.key == "members_1" else said(1, 2, 3))
-    assert found.missing == []
-    assert found.raw["metadata"]["members_1"]["failure"] == "server: the model is down"
-    assert "failure" not in found.raw["metadata"]["members_2"]
+    enrichment, _ = run(lambda call: FAILED if call.key == "members_1" else said(1, 2, 3))
+    assert enrichment.missing == []
+    assert enrichment.raw["metadata"]["members_1"]["failure"] == "server: the model is down"
+    assert "failure" not in enrichment.raw["metadata"]["members_2"]
 
 
 @pytest.mark.parametrize("detail", [Detail.FAST_BUT_SKIP_DETAILS, Detail.PING_LLM])
 def test_less_detail_asks_once(detail: Detail) -> None:
     """Forgotten members stay as they are."""
-    found, ask = run(lambda _: said(1), detail)
+    enrichment, ask = run(lambda _: said(1), detail)
     assert len(ask.calls) == 1
-    assert [member.id for member in found.missing] == [2, 3]
+    assert [member.id for member in enrichment.missing] == [2, 3]
 
 
 def test_nothing_usable_is_a_failure() -> None:

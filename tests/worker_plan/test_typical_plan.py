@@ -16,17 +16,17 @@ def test_every_speed_has_figures(speed: str) -> None:
     """A cheaper speed is expected to cost no more than a dearer one."""
     model = config.load().find("haiku")
     full = expected(model, SPEEDS[0])
-    told = expected(model, speed)
-    assert 0 < told.calls <= full.calls
-    assert told.dollars is not None
+    estimate = expected(model, speed)
+    assert 0 < estimate.calls <= full.calls
+    assert estimate.dollars is not None
     assert full.dollars is not None
-    assert 0 < told.dollars <= full.dollars
+    assert 0 < estimate.dollars <= full.dollars
 
 
 def test_cap_without_a_price_is_refused() -> None:
-    """A cap on dollars that nobody could keep is no cap; one on calls is."""
+    """A cap on dollars needs a price; a cap on calls does not."""
     unknown = Expected(model="m", calls=1, input_tokens=1, output_tokens=1, dollars=None)
-    with pytest.raises(PlanError, match="--max-cost cannot be kept for m"):
+    with pytest.raises(PlanError, match="--max-cost needs a price, and none is known for m"):
         unknown.check(Caps(dollars=1.0))
     unknown.check(Caps(calls=1))
 

@@ -1,1 +1,1 @@
-"""One file per step. The task graph follows from what each reads: there is no list to keep."""
+"""The steps, one file each; the task graph follows from the artifacts that they read."""

@@ -102,7 +102,7 @@ class ConsolidateAssumptionsMarkdown(Step):
         parts = self._parts()
         yield self.full, document(joined(parts, {}))
         longest = sorted((p for p in parts if p.text.strip()), key=lambda p: -len(p.text))
-        asked = longest[: FEWER.get(self.detail, len(longest))]
+        asked = longest[: FEWER.get(self.detail)]
         calls = [
             Call(
                 key=part.key,

@@ -73,27 +73,26 @@ class CreateSchedule(Step):
             raise StepError(f"The plan's start time {moment!r} is not a date.") from error
         work = self.work_breakdown
         estimates = {
-            one.task_id: DurationEstimate(
-                low=one.days_min, likely=one.days_realistic, high=one.days_max
+            estimate.task_id: DurationEstimate(
+                low=estimate.days_min, likely=estimate.days_realistic, high=estimate.days_max
             )
-            for one in self.durations
+            for estimate in self.durations
         }
-        durations = final_durations(
-            {one.item.id: estimates.get(one.item.id) for one in work.units()}
-        )
+        ids = [node.item.id for node in work.units()]
+        durations = final_durations({task_id: estimates.get(task_id) for task_id in ids})
         tasks = [
             Task(
-                task_id=one.item.id,
-                name=one.item.description,
-                description=described(one.item),
-                parent_id=one.parent.id if one.parent is not None else None,
-                duration=durations.get(one.item.id),
+                task_id=node.item.id,
+                name=node.item.description,
+                description=described(node.item),
+                parent_id=node.parent.id if node.parent is not None else None,
+                duration=durations.get(node.item.id),
             )
-            for one in work.walk()
+            for node in work.walk()
         ]
         links = [
-            Link(task_id=one.dependent_task_id, after_id=other)
-            for one in self.dependencies.task_dependency_details
-            for other in one.depends_on_task_id_list
+            Link(task_id=task.dependent_task_id, after_id=earlier)
+            for task in self.dependencies.task_dependency_details
+            for earlier in task.depends_on_task_id_list
         ]
         return arrange(tasks, links, start)

@@ -100,27 +100,27 @@ class CreateWbsLevel3(Step):
     def work(self, ask: Ask) -> Iterator[Written]:
         work = self.work_breakdown
         chosen = self._chosen(work)
-        estimates = {one.task_id: one for one in self.durations}
+        estimates = {estimate.task_id: estimate for estimate in self.durations}
         context = f"{self.briefing()}\n\n{block('work', work.outline())}"
         calls = [
             Call(
-                key=f"task_{one.number}",
+                key=f"task_{node.number}",
                 system=WBS_LEVEL3_SYSTEM_PROMPT,
-                user=f"{context}\n\n{json_block('task', _shown(one, estimates.get(one.item.id)))}",
+                user=f"{context}\n\n{json_block('task', _shown(node, estimates.get(node.item.id)))}",
                 schema=ProposedParts,
                 max_output_tokens=3000,
             )
-            for one in chosen
+            for node in chosen
         ]
         replies: list[Reply[ProposedParts]] = each(ask, calls)
         parts: list[TaskPart] = []
-        for number, (one, call, reply) in enumerate(zip(chosen, calls, replies, strict=True), 1):
+        for number, (node, call, reply) in enumerate(zip(chosen, calls, replies, strict=True), 1):
             proposed = reply.value.subtasks if reply.value is not None else []
-            accepted = usable(one.item.id, proposed)
+            accepted = usable(node.item.id, proposed)
             parts += accepted
             facts = {
                 "subtasks": [part.model_dump(mode="json") for part in proposed],
-                "task_id": one.item.id,
+                "task_id": node.item.id,
                 "kept": len(accepted),
             }
             yield self.task_raw.at(number), record(reply, call, facts, prompt_key="query")
@@ -135,13 +135,13 @@ class CreateWbsLevel3(Step):
             return units
         if self.detail is Detail.PING_LLM:
             return units[:1]
-        return [one for one in units if one.numbers[1:] in {(), (1,)}]
+        return [node for node in units if node.numbers[1:] in {(), (1,)}]
 
 
-def _shown(one: WorkNode, estimate: TaskDuration | None) -> dict[str, Any]:
-    shown: dict[str, Any] = {"number": one.number, "task": one.item.description}
-    if one.parent is not None:
-        shown["phase"] = one.parent.description
+def _shown(node: WorkNode, estimate: TaskDuration | None) -> dict[str, Any]:
+    shown: dict[str, Any] = {"number": node.number, "task": node.item.description}
+    if node.parent is not None:
+        shown["phase"] = node.parent.description
     if estimate is not None:
         shown |= estimate.model_dump(include={"days_min", "days_realistic", "days_max"})
     return shown

@@ -94,7 +94,7 @@ def resolved(
 ) -> tuple[list[TaskDuration], list[str]]:
     """Return the estimates for tasks of the batch, in its order, and the ids outside it."""
     proposed = reply.value.task_details if reply.value is not None else []
-    ids = {one.number: one.item.id for one in batch}
+    ids = {node.number: node.item.id for node in batch}
     estimates: dict[str, TaskDuration] = {}
     unknown = []
     for one in proposed:
@@ -149,6 +149,6 @@ class EstimateTaskDurations(Step):
         yield self.durations, estimates
 
 
-def _shown(one: WorkNode) -> dict[str, str]:
-    phase = one.parent.description if one.parent is not None else ""
-    return {"task_id": one.number, "phase": phase, "task": one.item.description}
+def _shown(node: WorkNode) -> dict[str, str]:
+    phase = node.parent.description if node.parent is not None else ""
+    return {"task_id": node.number, "phase": phase, "task": node.item.description}

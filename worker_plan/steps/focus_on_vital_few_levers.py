@@ -93,8 +93,8 @@ def vital(levers: list[EnrichedLever], assessments: list[LeverAssessment]) -> li
     """Return the most important levers, by importance; equal ones in the order of the list."""
     degrees = list(Importance)
     rank = {a.lever_id: degrees.index(a.strategic_importance) for a in assessments}
-    ordered = sorted(levers, key=lambda lever: rank.get(lever.lever_id, len(degrees)))
-    return [VitalLever.model_validate(lever.model_dump()) for lever in ordered[:MOST_LEVERS]]
+    ranked = sorted(levers, key=lambda lever: rank.get(lever.lever_id, len(degrees)))
+    return [VitalLever.model_validate(lever.model_dump()) for lever in ranked[:MOST_LEVERS]]
 
 
 class FocusOnVitalFewLevers(Step):

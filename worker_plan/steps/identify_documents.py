@@ -17,11 +17,10 @@ from worker_plan.documents import (
     Proposed,
     ProposedToCreate,
     ProposedToFind,
-    section,
+    render,
 )
 from worker_plan.entry import cut_off
 from worker_plan.errors import StepError
-from worker_plan.markdown import document, gaps
 from worker_plan.names import distinct
 from worker_plan.raw import metadata
 from worker_plan.reply_fields import whole_items
@@ -138,15 +137,6 @@ def identified(
         values = one.model_dump() | {"document_name": one.document_name.strip()}
         documents.append(shape(id=str(uuid5(NAMESPACE_URL, identity)), **values))
     return documents, refused
-
-
-def render(
-    to_create: Sequence[DocumentToCreate],
-    to_find: Sequence[DocumentToFind],
-    missing: Sequence[str],
-) -> str:
-    lines = gaps(missing) + section("Documents to create", to_create)
-    return document(lines + section("Documents to find", to_find))
 
 
 class IdentifyDocuments(Step):

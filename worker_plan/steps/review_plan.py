@@ -228,8 +228,7 @@ class ReviewPlan(Step):
     markdown = text("024-2-review_plan.md")
 
     def work(self, ask: Ask) -> Iterator[Written]:
-        every = questions()
-        asked = every[: MOST_QUESTIONS.get(self.detail, len(every))]
+        asked = questions()[: MOST_QUESTIONS.get(self.detail)]
         answers: Answers[Review] = ask_all(
             ask,
             asked,

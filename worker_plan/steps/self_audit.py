@@ -270,8 +270,7 @@ class SelfAudit(Step):
     markdown = text("029-2-self_audit.md")
 
     def work(self, ask: Ask) -> Iterator[Written]:
-        every = checks()
-        asked = every[: MOST_CHECKS.get(self.detail, len(every))]
+        asked = checks()[: MOST_CHECKS.get(self.detail)]
         answers: Answers[Audit] = ask_all(
             ask,
             asked,

@@ -32,10 +32,10 @@ def as_table(work: WorkBreakdown) -> str:
     out = io.StringIO()
     writer = csv.writer(out, delimiter=";", lineterminator="\n")
     writer.writerow([*(f"Level {level}" for level in range(1, LEVELS + 1)), "Task ID"])
-    for one in work.walk():
+    for node in work.walk():
         names = [""] * LEVELS
-        names[min(one.depth, LEVELS - 1)] = cell(line(one.item.description))
-        writer.writerow([*names, one.item.id])
+        names[min(node.depth, LEVELS - 1)] = cell(line(node.item.description))
+        writer.writerow([*names, node.item.id])
     return out.getvalue()
 
 
@@ -48,7 +48,7 @@ class WbsProjectLevel1AndLevel2AndLevel3(Step):
 
     def work(self, ask: Ask) -> Iterator[Written]:  # noqa: ARG002
         work = self.work_breakdown
-        units = {one.item.id: one.item for one in work.units()}
+        units = {node.item.id: node.item for node in work.units()}
         for part in self.level3:
             if part.parent_id in units:
                 units[part.parent_id].task_children.append(item(part))

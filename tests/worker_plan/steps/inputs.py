@@ -22,8 +22,8 @@ def with_inputs(kind: type[S], run_dir: Path, detail: Detail = Detail.ALL_DETAIL
     The assessment is a small one; other JSON is for the test to save.
     """
     for artifact in kind.reads():
-        told = f"What {artifact.name} says.\n"
+        content = f"What {artifact.name} says.\n"
         if artifact.name.endswith("pre_project_assessment.json"):
-            told = json.dumps(ASSESSMENT)
-        (run_dir / artifact.name).write_text(told)
+            content = json.dumps(ASSESSMENT)
+        (run_dir / artifact.name).write_text(content)
     return kind(run_dir=str(run_dir), detail=detail)

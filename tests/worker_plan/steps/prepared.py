@@ -17,12 +17,12 @@ ASSESSMENT = {
 }
 
 
-def prepared(kind: type[Step], run_dir: Path, **given: Any) -> Step:
+def prepared(kind: type[Step], run_dir: Path, **contents: Any) -> Step:
     """Return the task of a step in `run_dir`, with every artifact there that it reads.
 
     Texts say whose they are; `given` holds the JSON of a step by the name of its class.
     """
-    values = {"PreProjectAssessment": ASSESSMENT} | given
+    values = {"PreProjectAssessment": ASSESSMENT} | contents
     for artifact in kind.reads():
         owner = artifact.owner.__name__
         if artifact.owner is Setup:

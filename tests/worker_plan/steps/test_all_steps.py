@@ -51,12 +51,12 @@ CONSTANTS = [
 
 def descriptions(schema: type[BaseModel]) -> list[str]:
     """Return every description that a schema sends."""
-    found: list[str] = []
+    texts: list[str] = []
 
     def visit(node: Any) -> None:
         if isinstance(node, dict):
             if isinstance(node.get("description"), str):
-                found.append(node["description"])
+                texts.append(node["description"])
             for value in node.values():
                 visit(value)
         elif isinstance(node, list):
@@ -64,11 +64,11 @@ def descriptions(schema: type[BaseModel]) -> list[str]:
                 visit(value)
 
     visit(schema.model_json_schema())
-    return found
+    return texts
 
 
 @pytest.fixture
-def made(a_copy: MAKE, replayed: REPLAY) -> Callable[[type[Step]], list[Call[Any]]]:
+def calls_of(a_copy: MAKE, replayed: REPLAY) -> Callable[[type[Step]], list[Call[Any]]]:
     """Return what runs a step on the finished plan and gives the calls that it made."""
 
     def make(kind: type[Step]) -> list[Call[Any]]:
@@ -81,17 +81,19 @@ def made(a_copy: MAKE, replayed: REPLAY) -> Callable[[type[Step]], list[Call[Any
 
 def test_artifacts_and_producers_are_those_of_the_contract() -> None:
     """Every step writes, in this order, and reads what `steps.json` says of it."""
-    told = {one["step"]: one for one in json.loads(shared("pipeline", "steps.json").read_text())}
+    contract = {
+        one["step"]: one for one in json.loads(shared("pipeline", "steps.json").read_text())
+    }
     for name, step in STEPS.items():
-        assert [artifact.name for artifact in step.writes()] == told[name]["artifacts"], name
+        assert [artifact.name for artifact in step.writes()] == contract[name]["artifacts"], name
         owners = {artifact.owner.__module__.rpartition(".")[2] for artifact in step.reads()}
-        assert owners == set(told[name]["reads_from"]), name
+        assert owners == set(contract[name]["reads_from"]), name
 
 
 def test_first_steps_of_the_contract_are_there() -> None:
     """Steps are built in the order of the contract, without a gap."""
-    told = [one["step"] for one in json.loads(shared("pipeline", "steps.json").read_text())]
-    assert set(told[: len(STEPS)]) == set(STEPS)
+    contract = [one["step"] for one in json.loads(shared("pipeline", "steps.json").read_text())]
+    assert set(contract[: len(STEPS)]) == set(STEPS)
 
 
 def test_steps_that_call_a_model_are_those_of_the_contract(finished: Path) -> None:
@@ -173,7 +175,7 @@ def test_written_json_has_the_recorded_shape(finished: Path, name: str) -> None:
 
 @pytest.mark.parametrize(("step", "name"), CONSTANTS, ids=[name for _, name in CONSTANTS])
 def test_prompt_constant_is_read_when_it_is_sent(
-    made: Callable[[type[Step]], list[Call[Any]]],
+    calls_of: Callable[[type[Step]], list[Call[Any]]],
     monkeypatch: pytest.MonkeyPatch,
     step: type[Step],
     name: str,
@@ -181,19 +183,19 @@ def test_prompt_constant_is_read_when_it_is_sent(
     """A text set in the module is what the next call sends, and the old one is not sent."""
     old = prompts(step)[name]
     monkeypatch.setattr(module_of(step), name, "A text set just now.")
-    sent = "\n".join(f"{call.system}\n{call.user}" for call in made(step))
+    sent = "\n".join(f"{call.system}\n{call.user}" for call in calls_of(step))
     assert "A text set just now." in sent
     assert old.strip() not in sent
 
 
 @pytest.mark.parametrize("step", CALLING.values(), ids=CALLING)
 def test_instructions_for_optimizers_are_never_sent(
-    made: Callable[[type[Step]], list[Call[Any]]], step: type[Step]
+    calls_of: Callable[[type[Step]], list[Call[Any]]], step: type[Step]
 ) -> None:
     """Every step that calls a model has them, and no line of them reaches the model."""
     instructions = module_of(step).OPTIMIZE_INSTRUCTIONS
     assert "Goal:" in instructions
-    calls = made(step)
+    calls = calls_of(step)
     assert calls
     for call in calls:
         sent = f"{call.system}\n{call.user}\n{json.dumps(call.schema.model_json_schema())}"
@@ -202,13 +204,13 @@ def test_instructions_for_optimizers_are_never_sent(
 
 @pytest.mark.parametrize("step", CALLING.values(), ids=CALLING)
 def test_nothing_sent_holds_a_placeholder(
-    made: Callable[[type[Step]], list[Call[Any]]], step: type[Step]
+    calls_of: Callable[[type[Step]], list[Call[Any]]], step: type[Step]
 ) -> None:
     """No prompt and no description shows square brackets, which models send back unfilled."""
-    told = [*prompts(step).values()]
-    for call in made(step):
-        told += [call.system, *descriptions(call.schema)]
-    assert [found for text in told for found in PLACEHOLDER.findall(text)] == []
+    texts = [*prompts(step).values()]
+    for call in calls_of(step):
+        texts += [call.system, *descriptions(call.schema)]
+    assert [gap for text in texts for gap in PLACEHOLDER.findall(text)] == []
 
 
 @pytest.mark.parametrize("step", CALLING.values(), ids=CALLING)
@@ -220,12 +222,12 @@ def test_prompts_end_with_one_line_end(step: type[Step]) -> None:
 
 @pytest.mark.parametrize("step", CALLING.values(), ids=CALLING)
 def test_calls_have_distinct_keys_that_stay(
-    made: Callable[[type[Step]], list[Call[Any]]], step: type[Step]
+    calls_of: Callable[[type[Step]], list[Call[Any]]], step: type[Step]
 ) -> None:
     """The journal finds a call by its key: no two are the same, and a second run has the same."""
-    keys = [call.key for call in made(step)]
+    keys = [call.key for call in calls_of(step)]
     assert len(set(keys)) == len(keys)
-    assert sorted(call.key for call in made(step)) == sorted(keys)
+    assert sorted(call.key for call in calls_of(step)) == sorted(keys)
 
 
 @pytest.mark.parametrize("step", READING_PLAN.values(), ids=READING_PLAN)
@@ -249,7 +251,7 @@ def test_plan_stands_in_a_block_of_its_own(
 def test_reply_may_hold_more_than_was_asked_for(
     a_copy: MAKE, replayed: REPLAY, step: type[Step]
 ) -> None:
-    """Superfluous keys at every level, and superfluous items in every list, are no failure."""
+    """Superfluous keys at every level, and superfluous items in every list, are accepted."""
     good = replayed(step)
 
     def with_more(value: Any) -> Any:
@@ -274,10 +276,10 @@ def test_reply_may_hold_more_than_was_asked_for(
 
 @pytest.mark.parametrize("step", CALLING.values(), ids=CALLING)
 def test_choices_are_taken_however_they_are_written(
-    made: Callable[[type[Step]], list[Call[Any]]], replayed: REPLAY, step: type[Step]
+    calls_of: Callable[[type[Step]], list[Call[Any]]], replayed: REPLAY, step: type[Step]
 ) -> None:
     """A choice in other case, with spaces around it, is the same choice."""
-    for call in made(step):
+    for call in calls_of(step):
         schema = call.schema.model_json_schema()
         choices = {
             word
@@ -296,6 +298,6 @@ def test_choices_are_taken_however_they_are_written(
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
 def test_step_says_in_one_line_why_it_exists(step: type[Step]) -> None:
     """The first line of its file is a sentence."""
-    told = (module_of(step).__doc__ or "").strip().splitlines()[0]
-    assert told.endswith(".")
-    assert len(told) <= 100
+    line = (module_of(step).__doc__ or "").strip().splitlines()[0]
+    assert line.endswith(".")
+    assert len(line) <= 100

@@ -47,8 +47,8 @@ def test_each_part_is_shortened_by_itself(run_dir: Path, notes: dict[str, str]) 
     """Eight calls, each with its own part alone; both forms hold the parts in the same order."""
     ask = Scripted(short_of)
     full, short = outcome(run_dir, ask)
-    told = {call.key: call.user for call in ask.calls}
-    assert told == {key: f"<notes>\n{notes[key].strip()}\n</notes>" for key in KEYS}
+    messages = {call.key: call.user for call in ask.calls}
+    assert messages == {key: f"<notes>\n{notes[key].strip()}\n</notes>" for key in KEYS}
     places = [full.index(notes[key].strip()) for key in KEYS]
     assert places == sorted(places)
     headings = [row for row in full.splitlines() if row.startswith("# ")]
@@ -114,7 +114,7 @@ def test_less_detail_shortens_the_longest_parts(
 
 
 def test_step_fails_if_nothing_was_shortened(run_dir: Path, notes: dict[str, str]) -> None:
-    """The failure is told."""
+    """The failure is reported."""
     assert notes
     with pytest.raises(StepError, match="none of 8 parts was shortened: server: the model is down"):
         outcome(run_dir, Scripted(lambda _: FAILED))

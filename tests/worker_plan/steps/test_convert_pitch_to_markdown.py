@@ -25,18 +25,18 @@ def test_fence_around_the_text_is_taken_away(tmp_path: Path, fence: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "kept"),
+    ("text", "content"),
     [
         ("```\na\n```\n\nThen\n\n```\nb\n```", "```\na\n```\n\nThen\n\n```\nb\n```"),
         ("a `b` c", "a `b` c"),
         ("```\na\n```", "a"),
     ],
 )
-def test_only_what_surrounds_everything_is_taken_away(tmp_path: Path, text: str, kept: str) -> None:
+def test_only_the_outermost_fence_is_removed(tmp_path: Path, text: str, content: str) -> None:
     """A text may begin and end with fences of its own."""
     ask = Scripted(lambda _: {"markdown": text})
     written = carry_out(prepared(ConvertPitchToMarkdown, tmp_path, CreatePitch=PITCH), ask)
-    assert written["020-3-pitch.md"] == f"{kept}\n"
+    assert written["020-3-pitch.md"] == f"{content}\n"
 
 
 def test_only_parts_that_say_something_are_shown(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The schedule of a plan: from its start, with what was put right told in table and page."""
+"""The schedule of a plan: from its start, with corrections reported in table and page."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_tasks_follow_from_the_start_of_the_plan(tmp_path: Path) -> None:
     assert note in page
 
 
-def test_circle_is_told_in_table_and_page(tmp_path: Path) -> None:
+def test_circle_is_reported_in_table_and_page(tmp_path: Path) -> None:
     """So that somebody can decide which dependency was wrong."""
     schedule, page = written(
         tmp_path, wait("buy", "fit"), wait("fit", "buy"), wait("mend", "gone"), local="2026-03-02"
@@ -83,7 +83,7 @@ def test_circle_is_told_in_table_and_page(tmp_path: Path) -> None:
 
 def test_start_that_is_no_date_is_a_failure(tmp_path: Path) -> None:
     """A schedule from some other day would be worse than none."""
-    with pytest.raises(StepError, match="'tomorrow' is no date"):
+    with pytest.raises(StepError, match="'tomorrow' is not a date"):
         written(tmp_path, local="tomorrow")
 
 

@@ -1,4 +1,4 @@
-"""Phases and tasks: what can be used is kept with an id of its own, the rest is told."""
+"""Phases and tasks: what can be used is kept with an id of its own, the rest is reported."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def written(run_dir: Path, *phases: dict[str, Any]) -> dict[str, Any]:
     return carry_out(prepared(CreateWbsLevel2, run_dir, CreateWbsLevel1="Bakery"), ask)
 
 
-def test_unusable_tasks_and_phases_are_told(tmp_path: Path) -> None:
+def test_unusable_tasks_and_phases_are_reported(tmp_path: Path) -> None:
     """Without a title, twice in a phase, or without a task; the others keep their order."""
     out = written(
         tmp_path,

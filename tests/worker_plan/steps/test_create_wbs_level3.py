@@ -93,6 +93,6 @@ def test_less_detail_breaks_fewer_tasks_down(
 
 
 def test_nothing_broken_down_is_a_failure(tmp_path: Path) -> None:
-    """The first failure is told."""
+    """The first failure is reported."""
     with pytest.raises(StepError, match="none of 3 tasks was broken down: server"):
         carry_out(prepared(CreateWbsLevel3, tmp_path, **GIVEN), Scripted(lambda _: FAILED))

@@ -75,13 +75,13 @@ def test_broken_item_costs_only_itself(step: DataCollection) -> None:
             "Ice", assumptions=[odd, {"assumption": "Even.", "sensitivity_score": "low"}]
         ))
     )  # fmt: skip
-    [kept] = carry_out(step, ask)[RAW]["data_collection_list"]
-    assert kept["title"] == "Ice"
-    assert [one["assumption"] for one in kept["assumptions"]] == ["Even."]
+    [item] = carry_out(step, ask)[RAW]["data_collection_list"]
+    assert item["title"] == "Ice"
+    assert [one["assumption"] for one in item["assumptions"]] == ["Even."]
 
 
 def test_reply_that_broke_off_is_marked(step: DataCollection) -> None:
-    """The whole fields are told under a note that there was more."""
+    """The complete fields are shown under a note that there was more."""
     whole = json.dumps(said(field("Ice"), field("Fog")))
     written = carry_out(step, Scripted(lambda _: whole[: whole.index("Days with Fog")]))
     assert written[RAW]["metadata"]["partial"] is True
@@ -92,6 +92,6 @@ def test_reply_that_broke_off_is_marked(step: DataCollection) -> None:
 
 @pytest.mark.parametrize("answer", [said(), FAILED])
 def test_no_field_is_a_failure(step: DataCollection, answer: Any) -> None:
-    """A list without fields is no reply."""
+    """A list without fields is not a reply."""
     with pytest.raises(StepError, match="no usable reply"):
         carry_out(step, Scripted(lambda _: answer))

@@ -16,7 +16,7 @@ from worker_plan.steps.deduplicate_levers import (
     DeduplicateLevers,
     Keeping,
     LeverDecision,
-    kept,
+    levers_to_keep,
 )
 from worker_plan.steps.identify_potential_levers import IdentifyPotentialLevers, Lever
 
@@ -40,11 +40,11 @@ def decided(number: int, classification: Keeping) -> LeverDecision:
 
 def test_only_what_was_put_away_goes() -> None:
     """Absorbed and removed levers go; the others stay in their order with their reasons."""
-    found = kept(
+    remaining = levers_to_keep(
         [lever(n) for n in range(4)],
         [decided(2, Keeping.keep), decided(0, Keeping.absorb), decided(1, Keeping.remove)],
     )
-    assert [(one.name, one.deduplication_justification) for one in found] == [
+    assert [(one.name, one.deduplication_justification) for one in remaining] == [
         ("Lever 2", "Because 2."),
         ("Lever 3", ""),
     ]
@@ -52,8 +52,8 @@ def test_only_what_was_put_away_goes() -> None:
 
 def test_decision_about_nothing_is_passed_over() -> None:
     """An id that no lever has changes nothing."""
-    found = kept([lever(1)], [decided(9, Keeping.remove)])
-    assert [one.name for one in found] == ["Lever 1"]
+    remaining = levers_to_keep([lever(1)], [decided(9, Keeping.remove)])
+    assert [one.name for one in remaining] == ["Lever 1"]
 
 
 def answer(levers: list[Lever], word: str) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def test_list_without_doubles_stays_whole(a_copy: MAKE) -> None:
 
 
 def test_nothing_kept_is_asked_again(a_copy: MAKE, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plan without levers cannot go on: the model is told so once, in a call of its own."""
+    """A plan without levers cannot go on: the model is asked once more, in a call of its own."""
     monkeypatch.setattr(deduplicate_levers, "NONE_KEPT_FOLLOW_UP_PROMPT", "A text set just now.")
     task = a_copy(DeduplicateLevers)
     levers = IdentifyPotentialLevers.levers.load(Path(task.run_dir))
@@ -94,7 +94,7 @@ def test_nothing_kept_twice_is_a_failure(a_copy: MAKE) -> None:
     task = a_copy(DeduplicateLevers)
     levers = IdentifyPotentialLevers.levers.load(Path(task.run_dir))
     ask = Scripted(lambda _: answer(levers, "remove"))
-    with pytest.raises(StepError, match=f"of {len(levers)} levers none was kept"):
+    with pytest.raises(StepError, match=f"kept none of {len(levers)} levers, twice"):
         carry_out(task, ask)
     assert len(ask.calls) == 2
 

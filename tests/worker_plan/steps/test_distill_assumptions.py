@@ -18,9 +18,9 @@ def test_each_assumption_is_one_line(run_dir: Path) -> None:
     given: list[Any] = ["40 km\nof towpath.", " ", None, "予算は六千万円。", "40 km of towpath."]
     ask = Scripted(lambda _: {"assumption_list": given})
     written = carry_out(prepared(DistillAssumptions, run_dir), ask)
-    kept = ["40 km of towpath.", "予算は六千万円。"]
-    assert written[DistillAssumptions.raw.name]["assumption_list"] == kept
-    assert written[DistillAssumptions.markdown.name] == "".join(f"- {one}\n" for one in kept)
+    sentences = ["40 km of towpath.", "予算は六千万円。"]
+    assert written[DistillAssumptions.raw.name]["assumption_list"] == sentences
+    assert written[DistillAssumptions.markdown.name] == "".join(f"- {one}\n" for one in sentences)
 
 
 def test_reply_of_empty_texts_is_no_reply(run_dir: Path) -> None:

@@ -1,4 +1,4 @@
-"""Explaining levers in batches: what fails costs its batch, and is told."""
+"""Explaining levers in batches: a failure costs only its batch, and is reported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COUNT = 2 * BATCH + 1
 @pytest.fixture
 def task(a_copy: Callable[[type[Step]], Step]) -> Step:
     """Return the step on a plan with two batches and one more lever."""
-    made = a_copy(EnrichLevers)
+    step = a_copy(EnrichLevers)
     levers = [
         DeduplicatedLever(
             lever_id=f"id-{n}", name=f"Lever {n}", consequences="C.", options=["A", "B", "C"],
@@ -34,16 +34,16 @@ def task(a_copy: Callable[[type[Step]], Step]) -> Step:
         )
         for n in range(COUNT)
     ]  # fmt: skip
-    DeduplicateLevers.raw.save(Path(made.run_dir), DeduplicatedLevers(deduplicated_levers=levers))
-    return made
+    DeduplicateLevers.raw.save(Path(step.run_dir), DeduplicatedLevers(deduplicated_levers=levers))
+    return step
 
 
 def shown(call: Call[Any]) -> list[dict[str, Any]]:
     """Return the levers that a call asks to explain."""
-    found: list[dict[str, Any]] = json.loads(
+    levers: list[dict[str, Any]] = json.loads(
         call.user.partition("<levers>\n")[2].partition("\n</levers>")[0]
     )
-    return found
+    return levers
 
 
 def explained(call: Call[Any]) -> dict[str, Any]:
@@ -93,6 +93,6 @@ def test_explanation_of_an_unknown_lever_is_passed_over(task: Step) -> None:
 
 
 def test_nothing_explained_is_a_failure(task: Step) -> None:
-    """The first failure is told."""
+    """The first failure is reported."""
     with pytest.raises(StepError, match=f"none of {COUNT} levers was explained: server"):
         carry_out(task, Scripted(lambda _: FAILED))

@@ -93,7 +93,7 @@ def test_other_tasks_and_second_opinions_do_not_count(tmp_path: Path) -> None:
 
 
 def test_nothing_estimated_is_a_failure(tmp_path: Path) -> None:
-    """The first failure is told."""
+    """The first failure is reported."""
     step = prepared(EstimateTaskDurations, tmp_path, WbsProjectLevel1AndLevel2=tree())
     with pytest.raises(StepError, match="none of 3 tasks was estimated: server"):
         carry_out(step, Scripted(lambda _: FAILED))

@@ -26,7 +26,7 @@ def test_takeaway_comes_first_and_nothing_is_lost(tmp_path: Path) -> None:
 
 
 def test_empty_text_leaves_no_heading(tmp_path: Path) -> None:
-    """A heading with nothing below it tells nobody anything."""
+    """A heading without content is left out."""
     prepared(ExecutiveSummary, tmp_path)
     ask = Scripted(lambda _: SAID | {"feedback": " "})
     written = carry_out(ExecutiveSummary(run_dir=str(tmp_path)), ask)

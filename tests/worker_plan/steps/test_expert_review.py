@@ -52,8 +52,8 @@ def criticism(title: str) -> dict[str, Any]:
 def asked(call: Call[Any]) -> dict[str, str]:
     """Return the expert whom a call asks."""
     block = call.user.partition("<expert>\n")[2].partition("\n</expert>")[0]
-    told: dict[str, str] = json.loads(block)
-    return told
+    expert: dict[str, str] = json.loads(block)
+    return expert
 
 
 def panel(*replies: tuple[str, ...]) -> Callable[[Call[Any]], Any]:
@@ -91,8 +91,8 @@ def test_every_expert_is_asked_once_about_the_whole_plan(step: ExpertReview) -> 
         raw = written[f"016-1-{number}-expert_criticism_raw.json"]
         assert raw["query"] == call.user
         assert [one["feedback_index"] for one in raw["negative_feedback_list"]] == [1, 2, 3]
-    told = [line for line in written[MARKDOWN].splitlines() if line.startswith("# ")]
-    assert told == [f"# {n}. {title}" for n, title in enumerate(TITLES[:8], start=1)]
+    headings = [line for line in written[MARKDOWN].splitlines() if line.startswith("# ")]
+    assert headings == [f"# {n}. {title}" for n, title in enumerate(TITLES[:8], start=1)]
     assert "Incomplete" not in written[MARKDOWN]
 
 
@@ -101,8 +101,8 @@ def test_known_titles_are_shown_and_refused(step: ExpertReview) -> None:
     ask = Scripted(panel(TITLES[:4], ("BAKER.", "—", *TITLES[4:6]), TITLES[6:8]))
     raw = carry_out(step, ask)["015-1-experts_raw.json"]
     follow_up = next(call for call in ask.calls if call.key == "experts_3")
-    found = json.loads(follow_up.user.partition("<found>\n")[2].partition("\n</found>")[0])
-    assert found == list(TITLES[:6])
+    titles = json.loads(follow_up.user.partition("<found>\n")[2].partition("\n</found>")[0])
+    assert titles == list(TITLES[:6])
     assert EXPERTS_FOLLOW_UP_PROMPT in follow_up.user
     assert raw["refused"] == [
         {"call": "experts_2", "title": "BAKER.", "reason": "title already there"},
@@ -111,7 +111,7 @@ def test_known_titles_are_shown_and_refused(step: ExpertReview) -> None:
 
 
 def test_expert_who_fails_costs_only_that_criticism(step: ExpertReview) -> None:
-    """The raw artifact and a note in front of the text say so; the others are told."""
+    """The raw artifact and a note in front of the text say so; the others are reported."""
     ask = Scripted(lambda call: FAILED if call.key == "criticism_3" else FULL(call))
     written = carry_out(step, ask)
     raw = written["016-1-3-expert_criticism_raw.json"]
@@ -135,7 +135,7 @@ def test_criticism_that_broke_off_is_marked(step: ExpertReview) -> None:
 
 
 def test_panel_that_is_silent_is_a_failure(step: ExpertReview) -> None:
-    """The experts stay on record; the first failure is told."""
+    """The experts stay on record; the first failure is reported."""
     ask = Scripted(lambda call: FAILED if call.key.startswith("criticism") else FULL(call))
     with pytest.raises(StepError, match="none of 8 experts answered: server: the model is down"):
         carry_out(step, ask)
@@ -146,7 +146,7 @@ def test_panel_that_is_silent_is_a_failure(step: ExpertReview) -> None:
 def test_no_expert_at_all_is_a_failure(step: ExpertReview) -> None:
     """The finding is tried four times, no more."""
     ask = Scripted(lambda _: FAILED)
-    with pytest.raises(StepError, match="no expert was found in 4 calls: server"):
+    with pytest.raises(StepError, match="no usable expert in 4 replies: server"):
         carry_out(step, ask)
     assert len(ask.calls) == 4
 

@@ -41,7 +41,7 @@ def test_most_important_levers_are_chosen(degrees: list[Importance | None]) -> N
 
 
 def test_recorded_form_is_read() -> None:
-    """Keys that newer or older records hold beside are no error."""
+    """Keys that newer or older records hold beside are not an error."""
     chosen = vital([lever(1)], [])
     response = {
         "lever_assessments": [

@@ -57,6 +57,6 @@ def test_names_are_recognised_however_they_are_written() -> None:
     bodies = GovernanceBodies.model_validate(
         {"internal_governance_bodies": [{"name": "Deck Council"}], "mood": "good"}
     )
-    assert bodies.in_their_words("deck council.") == "Deck Council"
-    assert bodies.in_their_words(" The mayor ") == "The mayor"
-    assert bodies.called("") is None
+    assert bodies.spelled("deck council.") == "Deck Council"
+    assert bodies.spelled(" The mayor ") == "The mayor"
+    assert bodies.find("") is None

@@ -41,7 +41,7 @@ def order(written: dict[str, Any]) -> list[tuple[str, list[str]]]:
 
 
 def test_no_step_comes_before_what_it_needs(run_dir: Path) -> None:
-    """Needs are told by place and description, across bodies; the order is kept otherwise."""
+    """Needs are shown by number and description, across bodies; the order is kept otherwise."""
     written = answered(
         run_dir,
         Deck_Council=[step("S1"), step("S2", "S3", "S1"), step("S4")],
@@ -61,7 +61,7 @@ def test_no_step_comes_before_what_it_needs(run_dir: Path) -> None:
 
 
 def test_circles_and_unknown_needs_are_dropped_and_recorded(run_dir: Path) -> None:
-    """The steps stay, what cannot be kept of their needs is told."""
+    """The steps stay, what cannot be kept of their needs is reported."""
     written = answered(
         run_dir,
         Deck_Council=[step("S1", "S3"), step("S2", "S1"), step("S3", "S2"), step("S4", "S4", "S9")],

@@ -52,9 +52,9 @@ def test_each_kind_is_asked_for_by_itself(step: IdentifyDocuments) -> None:
     for kind, artifact in (("find", TO_FIND), ("create", TO_CREATE)):
         expected = [f"{which} to {kind}" for which in ("First", "Second", "Third")]
         assert names(written[artifact]) == expected
-        told = written[RAW]
-        first = [one["document_name"] for one in told[f"documents_to_{kind}"]]
-        missed = [one["document_name"] for one in told[f"documents_to_{kind}_part2"]]
+        raw = written[RAW]
+        first = [one["document_name"] for one in raw[f"documents_to_{kind}"]]
+        missed = [one["document_name"] for one in raw[f"documents_to_{kind}_part2"]]
         assert first + missed == expected
         assert len(missed) == 1
         assert set(expected) <= {line[6:] for line in written[MARKDOWN].splitlines()}
@@ -95,17 +95,17 @@ def test_name_stands_once_in_a_list(step: IdentifyDocuments) -> None:
 
 
 @pytest.mark.parametrize(
-    ("failed", "lost", "kept"),
+    ("failed", "lost", "rest"),
     [("to_find", TO_FIND, TO_CREATE), ("to_create", TO_CREATE, TO_FIND)],
 )
 def test_failed_call_costs_one_list(
-    step: IdentifyDocuments, failed: str, lost: str, kept: str
+    step: IdentifyDocuments, failed: str, lost: str, rest: str
 ) -> None:
     """The other is whole; the record has the failure and the text a note."""
     ask = Scripted(lambda call: FAILED if call.key == failed else both(call))
     written = carry_out(step, ask)
     assert written[lost] == []
-    assert len(written[kept]) == 3
+    assert len(written[rest]) == 3
     assert written[RAW]["metadata"][failed]["failure"] == "server: the model is down"
     what = f"documents {failed.replace('_', ' ')}"
     assert written[MARKDOWN].splitlines()[0].endswith(f"nothing usable for: {what}.")
@@ -128,7 +128,7 @@ def test_no_document_at_all_is_a_failure(step: IdentifyDocuments, answer: Any) -
         carry_out(step, Scripted(lambda _: answer))
 
 
-def test_flood_is_cut_and_told(step: IdentifyDocuments) -> None:
+def test_flood_is_cut_and_reported(step: IdentifyDocuments) -> None:
     """Of hundreds of documents as many are kept as later steps can be asked to pay for."""
     flood = [f"Form {number}" for number in range(500)]
     ask = Scripted(lambda call: {"documents": named(*flood)})

@@ -1,4 +1,4 @@
-"""The step that everyone optimizes first: calls until there is enough, and a sieve per lever."""
+"""The step that is optimized first: calls until there is enough, and a check of each lever."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from model_gateway.call import Call
 from tests.worker_plan.conftest import FAILED, Scripted, carry_out, shared
@@ -24,8 +22,7 @@ from worker_plan.steps.identify_potential_levers import (
     IdentifyPotentialLevers,
     ProposedLever,
     ProposedLevers,
-    Sieve,
-    plain,
+    UsableLevers,
 )
 from worker_plan.steps.identify_purpose import IdentifyPurpose
 from worker_plan.steps.plan_type import PlanType
@@ -149,7 +146,7 @@ def test_follow_ups_name_what_was_found(step: IdentifyPotentialLevers) -> None:
 
 
 def test_follow_ups_repeat_the_guidance() -> None:
-    """The standard of quality is told again, since each context is fresh."""
+    """The standard of quality is repeated, since each context is fresh."""
     for word in ("exactly 3 `options`", "`name`", "`review_lever`", "language of the plan"):
         assert word in " ".join(LEVERS_FOLLOW_UP_PROMPT.split())
 
@@ -198,7 +195,7 @@ def test_few_calls_are_made_in_vain(step: IdentifyPotentialLevers) -> None:
 
 
 def test_step_without_any_lever_fails(step: IdentifyPotentialLevers) -> None:
-    """The last failure is told, and nothing is written."""
+    """The last failure is reported, and nothing is written."""
     with pytest.raises(StepError, match="no usable lever in 5 replies: server: the model is down"):
         carry_out(step, Scripted(lambda _: FAILED))
     assert not (Path(step.run_dir) / step.raw.name).exists()
@@ -253,70 +250,26 @@ def test_unusable_lever_is_refused_by_itself(
 @pytest.mark.parametrize(
     "text", ["Pay in [2026].", "- [x] done", "Use a[0].", "See [\n] there.", "Open brackets [here"]
 )
-def test_placeholders_are_told_from_other_brackets(text: str) -> None:
+def test_placeholders_are_distinguished_from_other_brackets(text: str) -> None:
     """A lever is refused only for something that looks like a gap to be filled."""
-    sieve = Sieve()
-    sieve.add("levers_1", [ProposedLever(**lever("Oven", consequences=text))])
-    assert len(sieve.levers) == (0 if text == "Pay in [2026]." else 1)
+    usable = UsableLevers()
+    usable.add("levers_1", [ProposedLever(**lever("Oven", consequences=text))])
+    assert len(usable.levers) == (0 if text == "Pay in [2026]." else 1)
 
 
 def test_more_than_three_options_are_cut(step: IdentifyPotentialLevers) -> None:
     """The first three that hold something are kept."""
     many = lever("Oven", options=["", "A.", " B. ", "C.", "D."])
-    sieve = Sieve()
-    sieve.add("levers_1", [ProposedLever(**many)])
-    assert sieve.levers[0].options == ["A.", "B.", "C."]
+    usable = UsableLevers()
+    usable.add("levers_1", [ProposedLever(**many)])
+    assert usable.levers[0].options == ["A.", "B.", "C."]
 
 
 def test_broken_lever_does_not_break_the_reply() -> None:
-    """An item that is no lever at all goes, and the whole ones stay."""
+    """An item that is not a lever is dropped, and the complete ones stay."""
     broken = [None, "Oven", {"name": "Oven"}, lever("Oven", options="Buy, rent, wait")]
     reply = ProposedLevers.model_validate(said([*broken, *(lever(t) for t in TOPICS[:5])]))
     assert [one.name for one in reply.levers] == list(TOPICS[:5])
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("Oven fuel", "OVEN FUEL"),
-        ("Oven fuel", " oven  fuel. "),
-        ("Oven-fuel", "Oven: fuel!"),
-        ("Ｏｖｅｎ　ｆｕｅｌ", "oven fuel"),
-        ("STRASSE", "straße"),
-        ("ﾊﾟﾝの価格", "パンの価格"),
-        ("「パンの価格」", "パンの価格"),
-        ("سعر الخبز؟", "سعر الخبز"),
-        ("Cafe\u0301", "Café"),
-    ],
-)
-def test_names_are_compared_by_what_tells_them_apart(one: str, other: str) -> None:
-    """Case, width, accents' encoding, spaces and punctuation make no difference."""
-    assert plain(one) == plain(other)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("Oven fuel", "Oven fire"),
-        ("パンの価格", "パンの品質"),
-        ("سعر الخبز", "جودة الخبز"),
-        ("Phase 1", "Phase 2"),
-        ("दिन", "दान"),
-        ("กา", "กี"),
-        ("நீர்", "நார்"),
-    ],
-)
-def test_different_names_stay_different(one: str, other: str) -> None:
-    """In any script, other words are another name."""
-    assert plain(one) != plain(other)
-
-
-@settings(deadline=None)
-@given(st.text(max_size=30))
-def test_plain_form_of_a_name_is_stable(name: str) -> None:
-    """Taking it twice, or of the name in capitals with marks around it, changes nothing."""
-    assert plain(plain(name)) == plain(name)
-    assert plain(f" «{name}»! ") == plain(name)
 
 
 JAPANESE = ("窯の燃料", "停泊地", "小麦粉の仕入れ", "乗組員の構成", "価格の決め方")
@@ -330,15 +283,15 @@ def test_languages_are_treated_alike(step: IdentifyPotentialLevers, names: tuple
     good = [lever(name, options=[f"{name}一", f"{name}二", f"{name}三"]) for name in names]
     bad = lever(f"{names[0]} {names[1]}", options=[names[0], names[1]])
     ask = Scripted(lambda _: said([*good, bad]))
-    raw, found = outcome(step, ask)
-    assert found == list(names)
+    raw, accepted = outcome(step, ask)
+    assert accepted == list(names)
     assert len(ask.calls) == 5
     reasons = [one["reason"] for one in raw["refused"]]
     assert reasons.count("fewer than three options") == 5
     assert reasons.count("name already there") == 20
     assert (
         json.loads(re.findall(r"<found>\n(.*?)\n</found>", ask.calls[1].user, re.DOTALL)[0])
-        == found
+        == accepted
     )
     assert names[0] in ask.calls[1].user
 
@@ -346,16 +299,16 @@ def test_languages_are_treated_alike(step: IdentifyPotentialLevers, names: tuple
 @pytest.mark.parametrize("gap", ["［数値］", "【数値】", "〔数値〕", "〖数値〗", "﹇数値﹈"])
 def test_full_width_placeholder_is_refused(gap: str) -> None:
     """A gap to be filled is one in the brackets of any script."""
-    sieve = Sieve()
-    sieve.add("levers_1", [ProposedLever(**lever("窯", consequences=f"費用は{gap}増える。"))])
-    assert sieve.levers == []
+    usable = UsableLevers()
+    usable.add("levers_1", [ProposedLever(**lever("窯", consequences=f"費用は{gap}増える。"))])
+    assert usable.levers == []
 
 
 def test_quoted_words_are_no_placeholder() -> None:
-    """The marks around a quotation or a title are no square brackets."""
-    sieve = Sieve()
-    sieve.add("levers_1", [ProposedLever(**lever("窯", consequences="「薪」か『電気』を選ぶ。"))])
-    assert len(sieve.levers) == 1
+    """Quotation marks are not square brackets."""
+    usable = UsableLevers()
+    usable.add("levers_1", [ProposedLever(**lever("窯", consequences="「薪」か『電気』を選ぶ。"))])
+    assert len(usable.levers) == 1
 
 
 @pytest.mark.parametrize("index", ["L1", None, "1a", 1.5])
@@ -400,20 +353,20 @@ def test_descriptions_hold_content_and_length_only() -> None:
 
 def test_instructions_name_the_known_problems() -> None:
     """Who optimizes the step reads what was learned about it."""
-    told = identify_potential_levers.OPTIMIZE_INSTRUCTIONS
+    instructions = identify_potential_levers.OPTIMIZE_INSTRUCTIONS
     for word in ("hard cap", "single example", "square brackets", "other languages", "percentages"):
-        assert word in told
+        assert word in instructions
 
 
 def test_recorded_replies_can_be_read(tmp_path: Path) -> None:
     """Replies that real models gave in recorded runs are replies of this step, all their levers."""
-    wanted = re.compile(r"history/0/(0[1-5])_[^/]+/outputs/\d+_(silo|gta_game)/.*levers_raw\.json")
+    pattern = re.compile(r"history/0/(0[1-5])_[^/]+/outputs/\d+_(silo|gta_game)/.*levers_raw\.json")
     count = 0
     with tarfile.open(shared("recorded", "history.tar.xz")) as archive:
         for member in archive:
             if member.name.startswith("history/0/06"):
                 break
-            if wanted.fullmatch(member.name):
+            if pattern.fullmatch(member.name):
                 archive.extract(member, tmp_path, filter="data")
     for path in tmp_path.rglob("*levers_raw.json"):
         for reply in json.loads(path.read_text(encoding="utf-8"))["responses"]:

@@ -8,7 +8,7 @@ from tests.worker_plan.conftest import Scripted, carry_out
 from worker_plan.steps.identify_purpose import IdentifyPurpose
 
 
-def test_purpose_is_told_in_the_plans_language(run_dir: Path) -> None:
+def test_purpose_is_written_in_the_plans_language(run_dir: Path) -> None:
     """Topic, purpose and class stand in the text as the model gave them."""
     said = {
         "topic": "船の上のパン屋",

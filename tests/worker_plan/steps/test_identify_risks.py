@@ -34,9 +34,9 @@ def test_risk_with_an_unknown_grade_costs_itself(run_dir: Path) -> None:
     areas = ("Ofen", "Schleuse", "Mehl")
     risks = [risk(areas[0]), risk("Wetter", severity="ganz schlimm"), *map(risk, areas[1:])]
     written = carry_out(prepared(IdentifyRisks, run_dir), Scripted(lambda _: {"risks": risks}))
-    kept = written[RAW]["risks"]
-    assert [one["risk_area"] for one in kept] == list(areas)
-    assert {(one["likelihood"], one["severity"]) for one in kept} == {("low", "high")}
+    risks = written[RAW]["risks"]
+    assert [one["risk_area"] for one in risks] == list(areas)
+    assert {(one["likelihood"], one["severity"]) for one in risks} == {("low", "high")}
     assert written[MARKDOWN].count("**Severity:** high") == 3
 
 
@@ -50,7 +50,7 @@ def test_reply_that_broke_off_is_marked(run_dir: Path) -> None:
     assert written[MARKDOWN].startswith(f"> {INCOMPLETE}")
 
 
-def test_failure_of_the_call_is_told(run_dir: Path) -> None:
+def test_failure_of_the_call_is_reported(run_dir: Path) -> None:
     """Without risks there is nothing to go on with."""
     with pytest.raises(StepError, match="the model is down"):
         carry_out(prepared(IdentifyRisks, run_dir), Scripted(lambda _: FAILED))

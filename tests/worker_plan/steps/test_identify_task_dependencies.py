@@ -17,29 +17,29 @@ from worker_plan.steps.identify_task_dependencies import IdentifyTaskDependencie
 NAME = "021-task_dependencies_raw.json"
 
 
-def entry(task: str, *others: str, told: int = 9) -> dict[str, Any]:
-    """Return an entry as a model gives it, with so many explanations at most."""
+def entry(task: str, *others: str, explained: int = 9) -> dict[str, Any]:
+    """Return an entry of a model's reply, with at most `explained` explanations."""
     return {
         "dependent_task_id": task,
         "depends_on_task_id_list": list(others),
-        "depends_on_task_explanation_list": [f"Because of {one}." for one in others][:told],
+        "depends_on_task_explanation_list": [f"Because of {one}." for one in others][:explained],
     }
 
 
-def found(run_dir: Path, *entries: dict[str, Any]) -> TaskDependencies:
+def dependencies(run_dir: Path, *entries: dict[str, Any]) -> TaskDependencies:
     """Return what the step makes of these entries."""
     ask = Scripted(lambda _: {"task_dependency_details": entries})
     step = prepared(IdentifyTaskDependencies, run_dir, CreateWbsLevel2=LEVEL_2)
-    made: TaskDependencies = carry_out(step, ask)[NAME]
+    result: TaskDependencies = carry_out(step, ask)[NAME]
     shown = ask.calls[0].user.partition("<tasks>\n")[2].partition("\n</tasks>")[0]
     assert [one["task_id"] for one in json.loads(shown)] == ["1.1", "1.2", "2.1"]
-    return made
+    return result
 
 
 def test_short_ids_become_the_ids_of_tasks(tmp_path: Path) -> None:
     """Explanations stay with what they explain; a missing one is empty."""
-    made = found(tmp_path, entry("1.2", "1.1"), entry(" 2.1 ", "1.1", "1.2", told=1))
-    assert [one.model_dump() for one in made.task_dependency_details] == [
+    result = dependencies(tmp_path, entry("1.2", "1.1"), entry(" 2.1 ", "1.1", "1.2", explained=1))
+    assert [one.model_dump() for one in result.task_dependency_details] == [
         {
             "dependent_task_id": "mend",
             "depends_on_task_id_list": ["buy"],
@@ -51,20 +51,20 @@ def test_short_ids_become_the_ids_of_tasks(tmp_path: Path) -> None:
             "depends_on_task_explanation_list": ["Because of 1.1.", ""],
         },
     ]
-    assert (made.model_extra or {})["not_mentioned"] == ["buy"]
+    assert (result.model_extra or {})["not_mentioned"] == ["buy"]
 
 
-def test_what_is_dropped_is_told(tmp_path: Path) -> None:
+def test_what_is_dropped_is_reported(tmp_path: Path) -> None:
     """Unknown tasks, tasks that wait for themselves, and what was named already."""
-    made = found(
+    result = dependencies(
         tmp_path, entry("2.1", "9.9", "1.1", "2.1"), entry("7", "1.1"), entry("2.1", "1.1")
     )
-    [one] = made.task_dependency_details
+    [one] = result.task_dependency_details
     assert one.depends_on_task_id_list == ["buy"]
     assert one.depends_on_task_explanation_list == ["Because of 1.1."]
     dropped = [
         (d["dependent_task_id"], d.get("depends_on_task_id"), d["reason"])
-        for d in (made.model_extra or {})["dropped"]
+        for d in (result.model_extra or {})["dropped"]
     ]
     assert dropped == [
         ("2.1", "9.9", "unknown task"),
@@ -75,6 +75,6 @@ def test_what_is_dropped_is_told(tmp_path: Path) -> None:
 
 
 def test_nothing_about_the_plan_is_a_failure(tmp_path: Path) -> None:
-    """Entries for other tasks are no dependencies of these."""
+    """Entries for unknown tasks are not dependencies."""
     with pytest.raises(StepError, match="none of 1 entries names a task of the plan"):
-        found(tmp_path, entry("task A", "task B"))
+        dependencies(tmp_path, entry("task A", "task B"))

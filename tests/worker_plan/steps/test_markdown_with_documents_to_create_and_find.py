@@ -78,5 +78,5 @@ def test_recorded_documents_are_all_on_paper(tmp_path: Path) -> None:
     for name in names:
         for document in json.loads((tmp_path / name).read_text(encoding="utf-8")):
             for field, value in document.items():
-                told = [value] if isinstance(value, str) else value or []
-                assert field == "id" or all(" ".join(one.split()) in text for one in told)
+                texts = [value] if isinstance(value, str) else value or []
+                assert field == "id" or all(" ".join(one.split()) in text for one in texts)

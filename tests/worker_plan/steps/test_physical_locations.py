@@ -16,7 +16,7 @@ from worker_plan.steps.physical_locations import PhysicalLocations
 RAW, MARKDOWN = PhysicalLocations.raw.name, PhysicalLocations.markdown.name
 
 
-def place(broad: str, **more: Any) -> dict[str, Any]:
+def location(broad: str, **more: Any) -> dict[str, Any]:
     """Return a place as a model gives it."""
     return {
         "physical_location_broad": broad,
@@ -45,7 +45,7 @@ def step(run_dir: Path, kind: str) -> Step:
 
 def test_digital_plan_gets_no_place(run_dir: Path) -> None:
     """Places are neither asked for nor taken; every key that is always there is there."""
-    ask = Scripted(lambda _: said(place("Denmark"), location_summary="翻訳だけで済む。"))
+    ask = Scripted(lambda _: said(location("Denmark"), location_summary="翻訳だけで済む。"))
     written = carry_out(step(run_dir, "digital"), ask)
     physical = carry_out(step(run_dir, "physical"), ask)
     digital_schema, physical_schema = (call.schema.model_fields for call in ask.calls)
@@ -63,11 +63,13 @@ def test_digital_plan_gets_no_place(run_dir: Path) -> None:
 
 def test_places_are_numbered_in_their_order(run_dir: Path) -> None:
     """Broken places and those without any name go, the others get numbers from 1."""
-    nowhere = place("", physical_location_detailed=" ", physical_location_specific=None)
-    reply = said("Denmark", nowhere, place("Fyn"), {"rationale_for_suggestion": "?"}, place("島"))
+    nowhere = location("", physical_location_detailed=" ", physical_location_specific=None)
+    reply = said(
+        "Denmark", nowhere, location("Fyn"), {"rationale_for_suggestion": "?"}, location("島")
+    )
     written = carry_out(step(run_dir, "physical"), Scripted(lambda _: reply))
-    found = written[RAW]["physical_locations"]
-    assert [(one["item_index"], one["physical_location_broad"]) for one in found] == [
+    places = written[RAW]["physical_locations"]
+    assert [(one["item_index"], one["physical_location_broad"]) for one in places] == [
         (1, "Fyn"),
         (2, "島"),
     ]
@@ -76,6 +78,6 @@ def test_places_are_numbered_in_their_order(run_dir: Path) -> None:
 
 def test_reply_that_names_no_place_is_a_failure(run_dir: Path) -> None:
     """A place is not made up out of nothing."""
-    nowhere = place(" ", physical_location_detailed="", physical_location_specific="")
+    nowhere = location(" ", physical_location_detailed="", physical_location_specific="")
     with pytest.raises(StepError, match="none of the places"):
         carry_out(step(run_dir, "physical"), Scripted(lambda _: said(nowhere)))

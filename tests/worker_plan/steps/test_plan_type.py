@@ -9,7 +9,7 @@ from worker_plan.steps.identify_purpose import IdentifyPurpose
 from worker_plan.steps.plan_type import PlanType
 
 
-def test_type_is_told_with_its_explanation(run_dir: Path) -> None:
+def test_type_is_shown_with_its_explanation(run_dir: Path) -> None:
     """The purpose is shown to the model; its answer is the text."""
     IdentifyPurpose.markdown.save(run_dir, "Bread for villages.")
     ask = Scripted(lambda _: {"explanation": "It needs a boat.", "plan_type": "PHYSICAL"})

@@ -47,7 +47,7 @@ def test_each_side_is_one_call(run_dir: Path, detail: Detail, count: int) -> Non
 
 
 def test_attack_that_fails_costs_only_itself(run_dir: Path) -> None:
-    """The others are told in their order; which one failed is marked."""
+    """The others are shown in their order; the failed one is marked."""
     ask = Scripted(lambda call: FAILED if call.key == "side_2" else attack(call))
     written = carry_out(PremiseAttack(run_dir=str(run_dir)), ask)
     markdown, raw = written["002-4-premise_attack.md"], written["002-3-premise_attack.json"]
@@ -61,6 +61,6 @@ def test_attack_that_fails_costs_only_itself(run_dir: Path) -> None:
 
 
 def test_no_attack_at_all_is_a_failure(run_dir: Path) -> None:
-    """The first failure is told."""
-    with pytest.raises(StepError, match="none of 5 attacks came: server: the model is down"):
+    """The first failure is reported."""
+    with pytest.raises(StepError, match="none of 5 attacks succeeded: server: the model is down"):
         carry_out(PremiseAttack(run_dir=str(run_dir)), Scripted(lambda _: FAILED))

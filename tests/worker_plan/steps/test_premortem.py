@@ -104,5 +104,5 @@ def test_side_that_fails_costs_only_itself(tmp_path: Path) -> None:
     written = carry_out(Premortem(run_dir=str(tmp_path)), ask)
     assert "nothing usable for: Technical/Logistical." in written["028-2-premortem.md"]
     assert len(written["028-1-premortem_raw.json"]["failure_modes"]) == 4
-    with pytest.raises(StepError, match="none of 3 sides came: server"):
+    with pytest.raises(StepError, match="none of 3 sides succeeded: server"):
         carry_out(Premortem(run_dir=str(tmp_path)), Scripted(lambda _: FAILED))

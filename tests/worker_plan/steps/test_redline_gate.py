@@ -1,4 +1,4 @@
-"""The gate: one verdict, told in a few lines."""
+"""The gate: one verdict, in a few lines."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def test_verdict_is_taken_however_it_is_written(run_dir: Path, verdict: str) -> 
     assert raw["violation_category"] is None
 
 
-def test_refusal_is_told_with_its_reasons() -> None:
+def test_refusal_is_shown_with_its_reasons() -> None:
     """Claim, category and severity stand in the text."""
     assert render(REFUSAL) == (
         "# REFUSE\n\nIt would poison a river.\n\n> Step 3 empties the tanks.\n\n- Poison (high)\n"
     )
 
 
-def test_permission_is_told_in_two_lines() -> None:
+def test_permission_is_shown_in_two_lines() -> None:
     """Nothing is said of violations that there are not."""
     allowed = RedlineReply(verdict=RedlineVerdict.ALLOW, rationale_short="Bread.")
     assert render(allowed) == "# ALLOW\n\nBread.\n"

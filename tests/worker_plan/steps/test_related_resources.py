@@ -1,4 +1,4 @@
-"""Suggestions are told apart by their names."""
+"""Suggestions are distinguished by their names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def answered(run_dir: Path, *names: str) -> dict[str, Any]:
     return carry_out(prepared(RelatedResources, run_dir), Scripted(lambda _: reply))
 
 
-def test_suggestions_are_numbered_and_told_apart(run_dir: Path) -> None:
+def test_suggestions_are_numbered_and_have_distinct_names(run_dir: Path) -> None:
     """The same name again is refused; numbers are given here, not by the model."""
     raw = answered(run_dir, "Lock Bakery", "LOCK BAKERY", "Horno", "")[
         "007-1-related_resources_raw.json"

@@ -110,7 +110,7 @@ def test_phases_hold_what_stands_below_them() -> None:
 
 
 def test_plan_without_tasks_has_no_dates() -> None:
-    """An empty schedule is told by its part, not by made-up facts."""
+    """An empty schedule is reported by its part, not by made-up facts."""
     assert facts(Schedule()) == []
 
 
@@ -119,9 +119,9 @@ def test_report_is_made_of_recorded_plans(tmp_path: Path, split: str) -> None:
     """Plans of another pipeline have a report too."""
     for archive in sorted(shared("recorded", "baseline", split).glob("*.zip"))[:1]:
         with zipfile.ZipFile(archive) as files:
-            wanted = {artifact.name for artifact in Report.reads()}
+            names = {artifact.name for artifact in Report.reads()}
             for name in files.namelist():
-                if Path(name).name in wanted:
+                if Path(name).name in names:
                     (tmp_path / Path(name).name).write_bytes(files.read(name))
         written = carry_out(Report(run_dir=str(tmp_path)), Scripted(lambda _: None))
         assert written["030-report.html"].count('<details class="part"') == 22

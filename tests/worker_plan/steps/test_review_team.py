@@ -35,5 +35,5 @@ def test_members_are_shown_and_broken_findings_cost_themselves(run_dir: Path) ->
 
 def test_no_finding_is_a_failure(run_dir: Path) -> None:
     """A review that finds nothing was none."""
-    with pytest.raises(StepError, match="found nothing at all"):
+    with pytest.raises(StepError, match="gave no finding about the team"):
         answered(run_dir, {"omissions": [], "potential_improvements": []})

@@ -43,5 +43,5 @@ def test_choice_in_another_script_is_found() -> None:
 @pytest.mark.parametrize("name", ["Cake first", "", "!"])
 def test_choice_of_none_of_them_is_a_failure(name: str) -> None:
     """Nothing is guessed."""
-    with pytest.raises(StepError, match="none of those that were given"):
+    with pytest.raises(StepError, match="is not one of the candidates"):
         chosen(answer(name), SCENARIOS)

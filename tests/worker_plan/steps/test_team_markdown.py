@@ -27,12 +27,12 @@ def text(run_dir: Path, members: object, review: object) -> str:
     return written
 
 
-def test_everything_known_is_told(run_dir: Path) -> None:
+def test_every_fact_is_shown(run_dir: Path) -> None:
     """All texts of a member and of the review are there, and nothing is called missing."""
-    told = text(run_dir, [BAKER], REVIEW)
-    for known in [*BAKER.values(), *FINDING.values()]:
-        assert str(known) in told
-    assert told.startswith("# Roles\n\n## 1. Baker\n")
+    page = text(run_dir, [BAKER], REVIEW)
+    for fact in [*BAKER.values(), *FINDING.values()]:
+        assert str(fact) in page
+    assert page.startswith("# Roles\n\n## 1. Baker\n")
 
 
 def test_what_is_missing_is_named(run_dir: Path) -> None:

@@ -33,8 +33,8 @@ def test_no_model_is_asked(a_copy: MAKE, step: type[Step]) -> None:
 
 def test_times_are_the_same_moment(tmp_path: Path) -> None:
     """Universal and local time agree to the second, with the zone in them."""
-    told = carry_out(StartTime(run_dir=str(tmp_path)), Scripted(lambda _: FAILED))
-    facts = told["001-1-start_time.json"]
+    written = carry_out(StartTime(run_dir=str(tmp_path)), Scripted(lambda _: FAILED))
+    facts = written["001-1-start_time.json"]
     assert facts.server_iso_utc.endswith("Z")
     assert datetime.fromisoformat(facts.server_iso_utc) == datetime.fromisoformat(
         facts.server_iso_local
