@@ -19,7 +19,7 @@ _NUMBER = "<n>"
 
 
 class Reader(Protocol):
-    """A step, as far as artifacts need to know it: only where its plan is."""
+    """The part of a step that reading an artifact needs: the directory of its plan."""
 
     run_dir: str
 

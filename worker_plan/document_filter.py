@@ -15,11 +15,11 @@ from worker_plan.raw import record
 from worker_plan.reply_fields import Capitalized, Text, whole_items
 from worker_plan.step import needed
 
-# The docstrings of the schemas below are sent to the model, too.
 ENOUGH = 5
 D = TypeVar("D", bound=Document)
 
 
+# The docstrings of these schemas are sent to the model, too.
 class ImpactRating(StrEnum):
     """How much a plan depends on a document, the most first."""
 

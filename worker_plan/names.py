@@ -1,4 +1,4 @@
-"""Names that models give to things: when two are the same, and which things have one."""
+"""Names that models give: when two are the same, and which items have one of their own."""
 
 from __future__ import annotations
 

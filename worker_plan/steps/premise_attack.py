@@ -77,7 +77,7 @@ class PremiseAttackReply(BaseModel):
 
 
 def sides() -> list[str]:
-    """Return the prompts of the sides to attack from, as they are now."""
+    """Return the current prompts of the sides to attack from."""
     return [
         PREMISE_ATTACK_WORTH_PROMPT,
         PREMISE_ATTACK_PEOPLE_PROMPT,
