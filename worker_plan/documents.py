@@ -96,7 +96,7 @@ class DraftedToCreate(Drafted, DocumentToCreate):
     """A document to create with its draft."""
 
 
-def render(
+def render_lists(
     to_create: Sequence[Proposed], to_find: Sequence[Proposed], missing: Sequence[str]
 ) -> str:
     """Return both lists of documents as Markdown, with a note on what is missing."""

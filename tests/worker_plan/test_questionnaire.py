@@ -87,6 +87,6 @@ def test_failed_call_costs_only_its_questions() -> None:
     ask = Scripted(lambda call: FAILED if asked_in(call)[0] == 1 else words(*asked_in(call)))
     assert sorted(answers_of(ask).by_number) == [5, 6]
     with pytest.raises(StepError, match="none of 6 questions was answered: server: the model is"):
-        ask_all(Scripted(lambda _: FAILED))
+        answers_of(Scripted(lambda _: FAILED))
     with pytest.raises(StepError, match="no usable answer had the id of a question"):
-        ask_all(Scripted(lambda _: words(77)))
+        answers_of(Scripted(lambda _: words(77)))

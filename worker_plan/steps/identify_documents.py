@@ -17,7 +17,7 @@ from worker_plan.documents import (
     Proposed,
     ProposedToCreate,
     ProposedToFind,
-    render,
+    render_lists,
 )
 from worker_plan.entry import cut_off
 from worker_plan.errors import StepError
@@ -185,7 +185,7 @@ class IdentifyDocuments(Step):
         )
         missing = _missing("documents to create", to_create, replies[0])
         missing += _missing("documents to find", to_find, replies[1])
-        yield self.markdown, render(to_create, to_find, missing)
+        yield self.markdown, render_lists(to_create, to_find, missing)
         yield self.to_find, to_find
         yield self.to_create, to_create
 

@@ -6,20 +6,19 @@ from collections.abc import Iterator, Sequence
 
 from model_gateway.call import Ask
 from worker_plan.artifact import text
-from worker_plan.documents import DraftedToCreate, DraftedToFind, render
+from worker_plan.documents import DraftedToCreate, DraftedToFind, render_lists
 from worker_plan.step import Step, Written
 from worker_plan.steps.draft_documents_to_create import DraftDocumentsToCreate
 from worker_plan.steps.draft_documents_to_find import DraftDocumentsToFind
 
 
-def missing_parts(
-    to_create: Sequence[DraftedToCreate], to_find: Sequence[DraftedToFind]
-) -> list[str]:
-    """Return empty lists, since the model is asked for documents, and failed drafts."""
+def render(to_create: Sequence[DraftedToCreate], to_find: Sequence[DraftedToFind]) -> str:
+    """Return both lists; an empty list is a gap, since the model is asked for documents."""
     lists = {"documents to create": to_create, "documents to find": to_find}
     missing = [kind for kind, documents in lists.items() if not documents]
     drafts = [one for one in (*to_create, *to_find) if one.draft_failure is not None]
-    return missing + [f"the draft of {one.document_name}" for one in drafts]
+    missing += [f"the draft of {one.document_name}" for one in drafts]
+    return render_lists(to_create, to_find, missing)
 
 
 class MarkdownWithDocumentsToCreateAndFind(Step):
@@ -29,5 +28,4 @@ class MarkdownWithDocumentsToCreateAndFind(Step):
     markdown = text("017-15-documents_to_create_and_find.md")
 
     def work(self, ask: Ask) -> Iterator[Written]:  # noqa: ARG002
-        to_create, to_find = self.draft_documents_to_create, self.draft_documents_to_find
-        yield self.markdown, render(to_create, to_find, missing_parts(to_create, to_find))
+        yield self.markdown, render(self.draft_documents_to_create, self.draft_documents_to_find)
