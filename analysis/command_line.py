@@ -19,6 +19,7 @@ from model_gateway.ledger import Caps, Ledger
 from prompt_lab.claim import claim
 from prompt_lab.errors import LabError
 from prompt_lab.layout import Layout, find
+from prompt_lab.record import Evidence
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 COUNSEL = "counsel"
@@ -89,7 +90,7 @@ def record_of(layout: Layout, number: int | None) -> Record:
 
 async def _run(record: Record, wanted: Sequence[Phase], options: argparse.Namespace) -> None:
     catalogue = config.load()
-    simulated = record.meta.get("evidence") == "simulated"
+    simulated = record.meta.get("evidence") == Evidence.simulated
     chosen = [agent["name"] for agent in record.agents()] if not options.agents else []
     names = chosen or choice.names(options.agents, simulated=simulated)
     caps = Caps(calls=options.max_calls, tokens=options.max_tokens, dollars=options.max_cost)

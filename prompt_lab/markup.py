@@ -87,6 +87,11 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in written)
 
 
+def bullets(texts: Iterable[str]) -> str:
+    """Return a list; every item is text."""
+    return "\n".join(f"- {line(text)}" for text in texts)
+
+
 def page(*parts: str, most: int | None = None) -> str:
     """Return the parts with blank lines between, cut to at most `most` characters."""
     whole = "\n\n".join(part for part in parts if part)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,24 @@ CellKey = tuple[str, str, int]
 """Plan, model and repeat: what makes two cells a pair."""
 RunCell = tuple[str, int]
 """A cell inside its run: the plan's name and the repeat."""
+
+
+class Evidence(StrEnum):
+    """What a result may be used for, the weakest kind first.
+
+    Simulated models say nothing about real ones; a historical result lacks something that
+    evidence needs, such as a commit.
+    """
+
+    simulated = "simulated"
+    historical = "historical"
+    real = "real"
+
+    @classmethod
+    def weakest(cls, kinds: Iterable[Evidence]) -> Evidence:
+        """Return the weakest of `kinds`, which several results are together; real without any."""
+        present = set(kinds)
+        return next((kind for kind in cls if kind in present), cls.real)
 
 
 @dataclass(frozen=True)
@@ -61,6 +80,12 @@ class Run:
         """The name of the model."""
         model = self.meta.get("model")
         return str(model.get("primary", "")) if isinstance(model, dict) else ""
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether a simulated model was run."""
+        model = self.meta.get("model")
+        return isinstance(model, dict) and model.get("provider") == "simulated"
 
     @property
     def finished(self) -> bool:

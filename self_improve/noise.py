@@ -69,7 +69,7 @@ def _execute(options: argparse.Namespace) -> int:
     from prompt_lab import atomic, layout, run_names
     from rubrics import load
     from self_improve.comparison import repeated_runs
-    from self_improve.comparison.sides import measured, measurer_for
+    from self_improve.comparison.sides import measure_sides, measurer_for
     from self_improve.errors import UsageError
     from self_improve.records.rubric_choice import rubric_for
     from self_improve.verdict import noise as calibration
@@ -81,7 +81,7 @@ def _execute(options: argparse.Namespace) -> int:
     ]
     if not batches:
         known = lab or layout.find(options.prompt_lab_dir)
-        batches = [list(batch) for batch in repeated_runs.again(known, options.step)]
+        batches = [list(batch) for batch in repeated_runs.repeated_batches(known, options.step)]
     if not batches:
         raise UsageError(
             f"No run of {options.step} was run again with nothing changed. Do it with "
@@ -94,7 +94,7 @@ def _execute(options: argparse.Namespace) -> int:
             f"say --step {rubric.step}, or name runs and a rubric of {options.step}."
         )
     with measurer_for(rubric, options.baseline_dir, lab) as measurer:
-        sides = [measured(old, new, measurer) for old, new in batches]
+        sides = [measure_sides(old, new, measurer) for old, new in batches]
         if not (options.json or options.output) and any(side.is_simulated for side in sides):
             raise UsageError(
                 "Simulated models ran these cells, and real verdicts would be widened by what they "
@@ -102,7 +102,7 @@ def _execute(options: argparse.Namespace) -> int:
             )
         pairings = [side.pairing for side in sides]
         sources = [f"{_names(old)} = {_names(new)}" for old, new in batches]
-        noise = repeated_runs.measured(pairings, rubric, sources)
+        noise = repeated_runs.noise_of(pairings, rubric, sources)
     text = noise.model_dump_json(indent=2) + "\n"
     if options.json:
         print(text, end="")
@@ -110,7 +110,7 @@ def _execute(options: argparse.Namespace) -> int:
     path = options.output or calibration.path_of(options.step, load.FOLDER)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(path, text.encode())
-    for line in calibration.text(noise):
+    for line in calibration.lines(noise):
         print(line)
     print(f"Stored in {path}.")
     return OK

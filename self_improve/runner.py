@@ -14,7 +14,7 @@ from self_improve.arguments import SPEEDS, names_in
 
 if TYPE_CHECKING:
     from self_improve.runs.preparation import RunRequest
-    from self_improve.runs.stopping import Stopping
+    from self_improve.runs.stopping import StoppingRule
 
 EXAMPLES = """\
 examples:
@@ -221,7 +221,7 @@ def wanted_by(options: argparse.Namespace) -> RunRequest:
     )
 
 
-def _stopping(options: argparse.Namespace, wanted: RunRequest) -> Stopping | None:
+def _stopping(options: argparse.Namespace, wanted: RunRequest) -> StoppingRule | None:
     """Return what stops the command early, if that was asked for.
 
     Raises:

@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
     from self_improve.runs import step_listing
 
     try:
-        listing = asyncio.run(step_listing.make(options))
+        listing = asyncio.run(step_listing.list_steps(options))
     except (GatewayError, LabError, ImproveError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 
+from prompt_lab.record import Evidence
 from rubrics.rubric import MetricUse, Rubric, Source
 from self_improve.measures.measured import MeasuredCell
 from self_improve.verdict import decide
@@ -59,7 +60,7 @@ def rows() -> tuple[list[list[str]], bool]:
         sides = zip(cells(times, by, 1), cells(times, by, 2), strict=True)
         pairing = Pairing(pairs=tuple(Pair(before=old, after=new) for old, new in sides))
         began = time.process_time()
-        decide(pairing, terms, evidence="simulated")
+        decide(pairing, terms, evidence=Evidence.simulated)
         seconds[times] = time.process_time() - began  # The first one warms up.
     # Twice the share of a larger comparison is left for what does not grow.
     linear = seconds[100] <= 2 * 10 * max(seconds[10], MOST_SECONDS / 10)

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from scipy import stats
 
 from self_improve.verdict import Word, word
-from self_improve.verdict.looks import looks
-from self_improve.verdict.statistics.exact import wilson
 from tools import recorded_comparisons as recorded
+from tools.relabelling import looks
 
 ALLOWED, CERTAINTY = 0.025, 0.99
 PROCESSES = 2
@@ -43,7 +42,8 @@ class Rates:
 
     def row(self, said: Word) -> tuple[str, str, str, str]:
         """Return the cells of a row: looks, word, rate with interval, whether that is kept."""
-        low, high = wilson(self.words[said], self.count) or (0.0, 1.0)
+        result = stats.binomtest(self.words[said], self.count)
+        low, high = result.proportion_ci(method="wilson")
         return (
             "four looks" if self.stopping else "all cells at once",
             str(said),

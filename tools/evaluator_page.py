@@ -16,14 +16,15 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from prompt_lab.record import Evidence
 from rubrics import load
 from self_improve.comparison import repeated_runs
 from self_improve.verdict import Verdict, Word, decide
 from self_improve.verdict import noise as calibration
-from self_improve.verdict.looks import looks
 from tools import calibrate, planted
 from tools import recorded_comparisons as recorded
 from tools.planted import COUNTS, DAMAGES, SHARES, Power
+from tools.relabelling import looks
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "evaluator.md"
@@ -82,7 +83,7 @@ def store_noise() -> None:
         for one in map(recorded.iterations().__getitem__, recorded.SAME_PROMPTS)
     ]
     pairings = [recorded.pairing(number) for number in recorded.SAME_PROMPTS]
-    noise = repeated_runs.measured(pairings, recorded.rubric(), sources)
+    noise = repeated_runs.noise_of(pairings, recorded.rubric(), sources)
     path = calibration.path_of(recorded.STEP, load.FOLDER)
     path.parent.mkdir(exist_ok=True)
     path.write_text(noise.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -123,8 +124,8 @@ def comparisons() -> str:
     rows = []
     for number, one in recorded.iterations().items():
         pairing = recorded.pairing(number)
-        found = decide(pairing, recorded.terms(), evidence="historical")
-        stopped = decide(looks(pairing, seed=SEED), recorded.terms(), evidence="historical")
+        found = decide(pairing, recorded.terms(), evidence=Evidence.historical)
+        stopped = decide(looks(pairing, seed=SEED), recorded.terms(), evidence=Evidence.historical)
         again = "" if stopped.word is found.word else f" {stopped.word}"
         losses = found.losses
         rows.append(

@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from prompt_lab.baselines import Baselines
-from self_improve.comparison.sides import measured
+from self_improve.comparison.sides import measure_sides
 from self_improve.measures.measurer import Measurer
 from self_improve.verdict import Word, word
 from self_improve.verdict.looks import order
 from self_improve.verdict.pairing import Pairing
 from tools import recorded_comparisons as recorded
 from tools import unpacked
+from tools.relabelling import mirrored
 
 SHARES = (0.1, 0.2, 0.4, 0.8)
 COUNTS = (10, 20, 35, 70)
@@ -110,7 +111,7 @@ def planted(damage: str, share: float) -> Pairing:
             before += one.before
             after += [_damaged(path, place / number, damage, share) for path in one.after]
         measurer = Measurer(recorded.rubric(), baselines=Baselines((unpacked.plans("train"),)))
-        return measured(before, after, measurer).pairing
+        return measure_sides(before, after, measurer).pairing
 
 
 def _damaged(path: Path, place: Path, damage: str, share: float) -> Path:
@@ -157,7 +158,7 @@ def powers(damage: str, share: float) -> list[Power]:
         for draw in range(draws):
             part = pairing.only(order(keys, seed=draw)[:count])
             said["damage", word(part, by)] += 1
-            said["repair", word(part.reversed, by)] += 1
+            said["repair", word(mirrored(part), by)] += 1
         wrong = said["damage", Word.keep] + said["repair", Word.reject]
         found.append(
             Power(

@@ -15,7 +15,7 @@ from prompt_lab.baselines import Baselines
 from rubrics import load
 from rubrics.rubric import Rubric
 from self_improve.comparison import repeated_runs
-from self_improve.comparison.sides import measured
+from self_improve.comparison.sides import measure_sides
 from self_improve.measures.measurer import Measurer
 from self_improve.measures.store import Store
 from self_improve.verdict import noise as calibration
@@ -23,6 +23,7 @@ from self_improve.verdict.noise import Noise
 from self_improve.verdict.pairing import Pairing
 from self_improve.verdict.terms import Terms
 from tools import unpacked
+from tools.relabelling import exchanged
 
 STEP = "identify_potential_levers"
 ALIKE = ("9", "16")
@@ -86,13 +87,13 @@ def measurer() -> Measurer:
 def pairing(number: str) -> Pairing:
     """Return the pairs of cells of an iteration."""
     one = iterations()[number]
-    return measured(one.before, one.after, measurer()).pairing
+    return measure_sides(one.before, one.after, measurer()).pairing
 
 
 def noise(without: Collection[str] = ()) -> Noise:
     """Return the noise of the runs with the same prompts, some iterations left out."""
     numbers = [number for number in SAME_PROMPTS if number not in without]
-    return repeated_runs.measured([pairing(number) for number in numbers], rubric())
+    return repeated_runs.noise_of([pairing(number) for number in numbers], rubric())
 
 
 @cache
@@ -114,7 +115,7 @@ def relabelled(count: int, *, seed: int) -> Iterator[tuple[str, int, Pairing]]:
     for draw in range(count):
         number = numbers[draw % len(numbers)]
         found = pairing(number)
-        yield number, draw, found.relabelled(_tossed(chance, len(found.pairs)))
+        yield number, draw, exchanged(found, _tossed(chance, len(found.pairs)))
 
 
 def _tossed(chance: np.random.Generator, count: int) -> Sequence[bool]:

@@ -17,7 +17,7 @@ FINISHED = 93
 
 
 @dataclass(frozen=True, kw_only=True)
-class CellOrder:
+class CellRequest:
     """What the zygote is told to run.
 
     `folder` is the cell's scratch directory: the plan lies in `plan/` below it; the result and

@@ -15,14 +15,14 @@ import luigi
 from luigi.task import flatten, getpaths
 
 from model_gateway import door
-from self_improve.cells.cell import PLAN, CellOrder, CellResult
+from self_improve.cells.cell import PLAN, CellRequest, CellResult
 from self_improve.errors import ImproveError
 from self_improve.host import overrides, task_graph
 from self_improve.host.contract import Host
 
 
 def run(
-    order: CellOrder, host: Host, code: Path, recipe: task_graph.Recipe | None = None
+    order: CellRequest, host: Host, code: Path, recipe: task_graph.Recipe | None = None
 ) -> CellResult:
     """Run the step's own task on the cell's copy of the plan. Never raises.
 
@@ -51,7 +51,7 @@ def _writable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _run(order: CellOrder, host: Host, code: Path, recipe: task_graph.Recipe | None) -> None:
+def _run(order: CellRequest, host: Host, code: Path, recipe: task_graph.Recipe | None) -> None:
     plan = Path(order.folder) / PLAN
     os.chdir(plan)
     os.environ[door.VARIABLE] = order.door

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from self_improve.cells.cell import CellOrder
+from self_improve.cells.cell import CellRequest
 from self_improve.errors import ImproveError
 from self_improve.host.contract import own_code
 from self_improve.host.pipeline import Pipeline
@@ -75,7 +75,7 @@ class ForkServer:
         server._listening = asyncio.create_task(server._listen())
         return server
 
-    async def run(self, order: CellOrder) -> int:
+    async def run(self, order: CellRequest) -> int:
         """Run a cell and return its exit status, negative for the signal that killed it.
 
         Raises:

@@ -21,7 +21,7 @@ TRACE = "trace.txt"
 _RECORD = {USAGE, OVERVIEW, TRACE, LOG, CELL_ROW}
 _STEP = "step"
 
-Placed = dict[str, tuple[int, int, int]]
+PlacedInputs = dict[str, tuple[int, int, int]]
 """The inputs as they were put in place, by name: what shows whether a step has changed them."""
 
 
@@ -37,11 +37,11 @@ class Scratch:
         return self.folder / PLAN
 
     @property
-    def kept(self) -> Path:
+    def collected(self) -> Path:
         """The directory that will be handed to the run as a whole."""
         return self.folder / "kept"
 
-    def prepare(self, inputs: PlanInputs) -> Placed:
+    def prepare(self, inputs: PlanInputs) -> PlacedInputs:
         """Make the directory anew with copies of the inputs, under the names the step knows.
 
         They are copies, never links: some tasks overwrite files in place.
@@ -51,7 +51,7 @@ class Scratch:
         """
         shutil.rmtree(self.folder, ignore_errors=True)
         self.plan.mkdir(parents=True)
-        placed: Placed = {}
+        placed: PlacedInputs = {}
         for name, source in inputs.files.items():
             target = self.plan / name
             if "/" in name:
@@ -63,14 +63,14 @@ class Scratch:
         return placed
 
     def collect(
-        self, inputs: PlanInputs, attempts: Iterable[Attempt], placed: Placed
+        self, inputs: PlanInputs, attempts: Iterable[Attempt], placed: PlacedInputs
     ) -> dict[str, str]:
         """Move what the step wrote or changed into `kept/`, with the cell's usage and log.
 
         `placed` is what `prepare` returned. An artifact that is called like a file of the record
         goes into `step/`. Returns the SHA-256 of each artifact by name.
         """
-        self.kept.mkdir()
+        self.collected.mkdir()
         digests: dict[str, str] = {}
         for path in sorted(_files(self.plan)):
             name = path.relative_to(self.plan).as_posix()
@@ -82,18 +82,18 @@ class Scratch:
             if name in _RECORD:
                 name = f"{_STEP}/{name}"
             digests[name] = digest
-            target = self.kept / name
+            target = self.collected / name
             if "/" in name:
                 target.parent.mkdir(parents=True, exist_ok=True)
             path.rename(target)
         made = list(attempts)
         usage = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in usage_rows(made))
-        (self.kept / USAGE).write_text(usage, encoding="utf-8")
-        (self.kept / OVERVIEW).write_text(_json(overview(made)), encoding="utf-8")
+        (self.collected / USAGE).write_text(usage, encoding="utf-8")
+        (self.collected / OVERVIEW).write_text(_json(overview(made)), encoding="utf-8")
         log = (self.folder / LOG).read_bytes() if (self.folder / LOG).exists() else b""
         if log:
             text = self.without_paths(log.decode("utf-8", "replace"))
-            (self.kept / LOG).write_text(text, encoding="utf-8")
+            (self.collected / LOG).write_text(text, encoding="utf-8")
         return digests
 
     def without_paths(self, text: str) -> str:

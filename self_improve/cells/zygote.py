@@ -123,7 +123,7 @@ class _Zygote:
         self._host = host
         self._code = code
         self._control = control
-        self._live: dict[int, cell.CellOrder] = {}
+        self._live: dict[int, cell.CellRequest] = {}
         self._rest = b""
         self._recipes: dict[tuple[int, ...], task_graph.Recipe | None] = {}
         self._surfaces: dict[str, list[str]] = {}
@@ -164,12 +164,12 @@ class _Zygote:
         for line in lines:
             order = json.loads(line)
             if "start" in order:
-                self._start(cell.CellOrder.from_row(order["start"]))
+                self._start(cell.CellRequest.from_row(order["start"]))
             elif "kill" in order:
                 self._kill(order["kill"])
         return bool(data)
 
-    def _start(self, order: cell.CellOrder) -> None:
+    def _start(self, order: cell.CellRequest) -> None:
         recipe = self._recipe(order)
         pid = os.fork()
         if pid == 0:
@@ -177,7 +177,7 @@ class _Zygote:
         self._live[pid] = order
         self.tell(started=order.id, pid=pid)
 
-    def _recipe(self, order: cell.CellOrder) -> task_graph.Recipe | None:
+    def _recipe(self, order: cell.CellRequest) -> task_graph.Recipe | None:
         """Find out once for each step how its task is made without all that lead to it."""
         if order.way not in self._recipes:
             self._recipes[order.way] = None
@@ -198,7 +198,7 @@ class _Zygote:
             if isinstance(model, type) and issubclass(model, BaseModel):
                 door.schema_of(model)
 
-    def _be_cell(self, order: cell.CellOrder, recipe: task_graph.Recipe | None) -> NoReturn:
+    def _be_cell(self, order: cell.CellRequest, recipe: task_graph.Recipe | None) -> NoReturn:
         """Live as a cell: a session of its own, its own log, no part in the control channel."""
         status = 1
         try:
@@ -226,7 +226,7 @@ class _Zygote:
 
     def _reap(self) -> None:
         """Tell of the cells that have ended, and end what they have left running."""
-        ended: list[tuple[cell.CellOrder, int]] = []
+        ended: list[tuple[cell.CellRequest, int]] = []
         with suppress(ChildProcessError):
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)

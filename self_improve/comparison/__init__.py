@@ -1,1 +1,1 @@
-"""Two sides of runs: whether they can be compared, measured, judged and shown."""
+"""Two sides of runs: are they comparable? measured, decided on, and shown."""

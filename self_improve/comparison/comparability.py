@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,35 +14,35 @@ from prompt_lab.record import EVENTS, Run
 from self_improve.errors import UsageError
 
 Claim = Literal["change", "alike"]
-"""What is said of the sides: that one thing was changed, or that nothing was."""
+"""The claim about the sides: that one thing was changed, or that nothing was."""
 
 REUSED = frozenset({str(Source.cache), str(Source.recorded)})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparability:
-    """What the records say of both sides.
+    """What the records of both sides show.
 
-    `refusals` are known differences that spoil the comparison, `unknown` what one of the records
-    does not tell. `together` says that the cells of both sides were run in the same stretch of
-    time, so that nothing that drifts from batch to batch stands between them.
+    `refusals` are known differences that spoil the comparison, `unknown` what is missing in one of
+    the records. `together` means that the cells of both sides were run in the same stretch of
+    time, so that nothing that drifts from batch to batch comes between them.
     """
 
-    refusals: tuple[str, ...]
-    unknown: tuple[str, ...]
-    changed: tuple[str, ...]
-    together: bool
+    refusals: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    together: bool = False
 
     def require(self) -> None:
-        """Let pass what may be compared.
+        """Refuse sides that cannot be compared.
 
         Raises:
             UsageError: there are refusals; all are named.
         """
         if self.refusals:
-            told = "\n  ".join(self.refusals)
+            reasons = "\n  ".join(self.refusals)
             raise UsageError(
-                f"These runs cannot be compared:\n  {told}\n"
+                f"These runs cannot be compared:\n  {reasons}\n"
                 "Run both sides on the same inputs with the same settings, and compare those."
             )
 
@@ -58,39 +58,40 @@ def check(
     if not before or not after:
         raise UsageError("A comparison needs at least one run before and one after.")
     old, new = [Run(path) for path in before], [Run(path) for path in after]
-    told = _Told()
-    told.refusals += [
-        f"{path} stands on both sides"
+    problems = _Problems()
+    problems.refusals += [
+        f"{path} is on both sides"
         for path in sorted({p.resolve() for p in before} & {p.resolve() for p in after})
     ]
-    told.same("step", {run.step for run in old}, {run.step for run in new})
-    told.same("speed mode", _values(old, "speed"), _values(new, "speed"))
-    told.same("host file", _values(old, "host"), _values(new, "host"))
-    _models(old, new, told)
-    _inputs(old, new, told)
-    _simulation(old, new, told)
-    _reuse([*old, *new], told)
-    changed = _changes(old, new, claim, told)
+    problems.require_same("step", {run.step for run in old}, {run.step for run in new})
+    for what, key in (("speed mode", "speed"), ("host file", "host")):
+        problems.require_same(what, _values(old, key), _values(new, key))
+    _models(old, new, problems)
+    _inputs(old, new, problems)
+    if len({run.is_simulated for run in (*old, *new)}) > 1:
+        problems.refusals.append("some models are simulated and some are real")
+    _reuse([*old, *new], problems)
+    changed = _changes(old, new, claim, problems)
     return Comparability(
-        refusals=tuple(told.refusals),
-        unknown=tuple(told.unknown),
+        refusals=tuple(problems.refusals),
+        unknown=tuple(problems.unknown),
         changed=changed,
         together=_together(old, new),
     )
 
 
-class _Told:
+class _Problems:
     def __init__(self) -> None:
         self.refusals: list[str] = []
         self.unknown: list[str] = []
 
-    def same(self, what: str, before: set[Any], after: set[Any]) -> None:
-        """Take note of a difference, or that nobody knows."""
+    def require_same(self, what: str, before: set[Any], after: set[Any]) -> None:
+        """Note a difference, or that a record lacks the value."""
         if None in before | after:
             self.unknown.append(what)
         elif before != after:
             self.refusals.append(
-                f"another {what}: {_listed(before)} before, {_listed(after)} after"
+                f"different {what}: {_listed(before)} before, {_listed(after)} after"
             )
 
 
@@ -98,26 +99,23 @@ def _values(runs: Sequence[Run], key: str) -> set[Any]:
     return {value if isinstance(value := run.meta.get(key), str) else None for run in runs}
 
 
-def _models(old: Sequence[Run], new: Sequence[Run], told: _Told) -> None:
-    """Compare how each model was asked; those on one side only are dropped later."""
+def _models(old: Sequence[Run], new: Sequence[Run], problems: _Problems) -> None:
+    """Compare the settings of each model; those on one side only are dropped later."""
     sides = [{run.model: run for run in runs} for runs in (old, new)]
     common = sorted(sides[0].keys() & sides[1].keys())
     if not common:
-        told.refusals.append(
+        problems.refusals.append(
             f"no model on both sides: {_listed(sides[0])} before, {_listed(sides[1])} after"
         )
-    unknown = False
+    is_unknown = False
     for name in common:
-        settings = [_settings(side[name]) for side in sides]
-        if None in settings:
-            unknown = True
-            continue
-        one, other = (found or {} for found in settings)
-        differing = sorted(k for k in one.keys() | other.keys() if one.get(k) != other.get(k))
-        if differing:
-            told.refusals.append(f"{name} was asked in another way: {', '.join(differing)}")
-    if unknown:
-        told.unknown.append("models' arguments")
+        one, other = (_settings(side[name]) for side in sides)
+        if one is None or other is None:
+            is_unknown = True
+        elif differing := _differing(one, other):
+            problems.refusals.append(f"{name} had different settings: {', '.join(differing)}")
+    if is_unknown:
+        problems.unknown.append("models' arguments")
 
 
 def _settings(run: Run) -> dict[str, Any] | None:
@@ -127,69 +125,66 @@ def _settings(run: Run) -> dict[str, Any] | None:
     return {key: value for key, value in model.items() if key != "primary"}
 
 
-def _inputs(old: Sequence[Run], new: Sequence[Run], told: _Told) -> None:
+def _inputs(old: Sequence[Run], new: Sequence[Run], problems: _Problems) -> None:
     plans: list[dict[str, Any]] = [{}, {}]
     for side, runs in zip(plans, (old, new), strict=True):
         for run in runs:
             inputs = run.meta.get("inputs")
             if not isinstance(inputs, dict):
-                told.unknown.append("digests of the inputs")
+                problems.unknown.append("digests of the inputs")
                 return
             for plan, digests in inputs.items():
                 if side.setdefault(plan, digests) != digests:
-                    told.refusals.append(f"{plan}: runs of one side had different inputs")
+                    problems.refusals.append(f"{plan}: runs of one side had different inputs")
     for plan in sorted(plans[0].keys() & plans[1].keys()):
-        one, other = _mapping(plans[0][plan]), _mapping(plans[1][plan])
-        names = sorted(n for n in one.keys() | other.keys() if one.get(n) != other.get(n))
+        names = _differing(_mapping(plans[0][plan]), _mapping(plans[1][plan]))
         if names:
-            told.refusals.append(f"{plan} had other inputs: {', '.join(names)}")
+            problems.refusals.append(f"{plan} had different inputs: {', '.join(names)}")
 
 
-def _simulation(old: Sequence[Run], new: Sequence[Run], told: _Told) -> None:
-    kinds = {_is_simulated(run) for run in (*old, *new)}
-    if len(kinds) > 1:
-        told.refusals.append("simulated models stand beside real ones")
-
-
-def _reuse(runs: Sequence[Run], told: _Told) -> None:
+def _reuse(runs: Sequence[Run], problems: _Problems) -> None:
     """Refuse replies that may be the other side's: they would hide every difference."""
-    silent = False
+    is_unknown = False
     for run in runs:
         rows = run.rows().values()
-        silent = silent or any("sources" not in row for row in rows)
-        sources = {str(s) for row in rows for s in _sequence(row.get("sources"))}
-        if sources & REUSED:
-            told.refusals.append(
-                f"{run.path} holds replies from {_listed(sources & REUSED)}, which were not given "
-                "to it"
+        is_unknown = is_unknown or any("sources" not in row for row in rows)
+        listed = (row.get("sources") for row in rows)
+        reused = REUSED & {str(s) for one in listed if isinstance(one, list) for s in one}
+        if reused:
+            problems.refusals.append(
+                f"{run.path} has replies from {_listed(reused)}, which are not its own"
             )
-    if silent:
-        told.unknown.append("where the replies came from")
+    if is_unknown:
+        problems.unknown.append("where the replies came from")
 
 
-def _changes(old: Sequence[Run], new: Sequence[Run], claim: Claim, told: _Told) -> tuple[str, ...]:
-    """Return what differs of code and texts, and refuse what was not claimed."""
-    found = []
+def _changes(
+    old: Sequence[Run], new: Sequence[Run], claim: Claim, problems: _Problems
+) -> tuple[str, ...]:
+    """Return what differs in code and texts, and refuse what was not claimed."""
+    changed = []
     for what in ("code", "candidate"):
         sides = [{_digest(run, what) for run in runs} for runs in (old, new)]
         if None in sides[0] | sides[1]:
-            told.unknown.append(f"digest of the {what}")
+            problems.unknown.append(f"digest of the {what}")
             return ()
         for name, side in zip(("before", "after"), sides, strict=True):
             if len(side) > 1:
-                told.refusals.append(f"the runs {name} are not of one {what}")
+                problems.refusals.append(f"the runs {name} are of more than one {what}")
         if sides[0] != sides[1]:
-            found.append(what)
-    if claim == "alike" and found:
-        told.refusals.append(f"they are said to be alike, and differ in {' and '.join(found)}")
-    if claim == "change" and not found:
-        told.refusals.append(
-            "nothing was changed: code and candidate are the same on both sides (to measure noise "
-            "on them there is `python -m self_improve.noise`)"
+            changed.append(what)
+    if claim == "alike" and changed:
+        problems.refusals.append(
+            f"the sides are claimed to be alike, but differ in {' and '.join(changed)}"
         )
-    if claim == "change" and len(found) > 1:
-        told.refusals.append("code and candidate texts were changed at once")
-    return (*found, *(f"surface {name}" for name in _surfaces(old[0], new[0])))
+    if claim == "change" and not changed:
+        problems.refusals.append(
+            "nothing was changed: code and candidate are the same on both sides (to measure noise "
+            "on them, use `python -m self_improve.noise`)"
+        )
+    if claim == "change" and len(changed) > 1:
+        problems.refusals.append("code and candidate texts were changed at once")
+    return (*changed, *(f"surface {name}" for name in _surfaces(old[0], new[0])))
 
 
 def _digest(run: Run, what: str) -> str | None:
@@ -199,15 +194,16 @@ def _digest(run: Run, what: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _surfaces(old: Run, new: Run) -> Iterator[str]:
-    one, other = (_mapping(run.meta.get("surfaces")) for run in (old, new))
-    for name in sorted(one.keys() | other.keys()):
-        if one.get(name) != other.get(name):
-            yield name
+def _surfaces(old: Run, new: Run) -> list[str]:
+    return _differing(*(_mapping(run.meta.get("surfaces")) for run in (old, new)))
+
+
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
 
 
 def _together(old: Sequence[Run], new: Sequence[Run]) -> bool:
-    """Whether for each model the shorter side lies by more than half within the other's time."""
+    """Whether for each model more than half of the shorter side falls into the other's time."""
     sides = [{run.model: _stretch(run) for run in runs} for runs in (old, new)]
     common = sides[0].keys() & sides[1].keys()
     return bool(common) and all(_overlap(sides[0][m], sides[1][m]) for m in common)
@@ -237,18 +233,9 @@ def _seconds(begin: str, end: str) -> float:
         return -1.0
 
 
-def _is_simulated(run: Run) -> bool:
-    model = run.meta.get("model")
-    return isinstance(model, dict) and model.get("provider") == "simulated"
-
-
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _sequence(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list) else ()
-
-
-def _listed(values: Any) -> str:
+def _listed(values: Iterable[Any]) -> str:
     return ", ".join(sorted(str(value) for value in values)) or "none"

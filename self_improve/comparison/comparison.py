@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from prompt_lab.record import Run
+from prompt_lab.record import CellKey, Run
 from rubrics.rubric import Rubric
 from self_improve.comparison import comparability, examples
 from self_improve.comparison.comparability import Claim, Comparability
 from self_improve.comparison.examples import Example
-from self_improve.comparison.sides import measured
-from self_improve.comparison.until_decided import looks_of, order_in
+from self_improve.comparison.sides import Sides, on_common_cells, whole_sides
 from self_improve.measures.measurer import Measurer
 from self_improve.verdict import Verdict, decide
 from self_improve.verdict.expectation import Expectation
+from self_improve.verdict.looks import groups
 from self_improve.verdict.noise import Noise
 from self_improve.verdict.terms import Look, Terms
 
@@ -24,9 +24,51 @@ SCHEMA_VERSION = 1
 BASELINE = "baseline-plan"
 
 
+def decide_sides(
+    before: Sequence[Path],
+    after: Sequence[Path],
+    terms: Terms,
+    measurer: Measurer,
+    records: Comparability,
+    *,
+    order: Sequence[CellKey] = (),
+    looks: int | None = None,
+) -> tuple[Sides, Verdict]:
+    """Measure two sides and decide on them: `compare`, iterations and early stopping do it here.
+
+    Args:
+        before: the directories of the runs of one side; without any, the baseline plans are it.
+        after: those of the other.
+        terms: of the decision; `together` is taken from the records.
+        measurer: measures by their rubric.
+        records: what the records of both sides show.
+        order: the cells in the order in which they were planned, if there were looks at them;
+            each look is measured as if no later cells existed.
+        looks: how many looks were taken; without it, all.
+
+    Returns:
+        The sides with all their cells, and the verdict.
+
+    Raises:
+        UsageError: a run cannot be read.
+    """
+    whole = whole_sides(before, after, measurer)
+    sides = on_common_cells(whole, measurer)
+    taken: list[Look] = []
+    keys: list[CellKey] = []
+    for group in groups(order)[:looks]:
+        keys += group
+        part = on_common_cells(whole, measurer, frozenset(keys))
+        taken.append(Look(pairing=part.pairing, share=len(keys) / len(order)))
+    evidence, reasons = sides.evidence(records)
+    terms = replace(terms, together=records.together)
+    verdict = decide(taken or sides.pairing, terms, evidence=evidence, notes=reasons)
+    return sides, verdict
+
+
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A verdict with what it was made from; `before` and `after` name runs by number and step."""
+    """A verdict with its origin; `before` and `after` name runs by number and step."""
 
     verdict: Verdict
     before: tuple[str, ...]
@@ -60,16 +102,16 @@ def compare(
     seed: int | None = None,
     shown: int = 3,
 ) -> Comparison:
-    """Compare two sides; without runs before, the baseline plans stand there.
+    """Compare two sides; without runs before, the baseline plans are that side.
 
-    Runs that were looked at while they went on are judged with those looks.
+    The looks that were taken while the runs were under way are taken into account.
 
     Args:
         before: the directories of the runs of one side.
         after: those of the other.
         rubric: what is measured.
         measurer: measures by it.
-        noise: that of the step.
+        noise: of the step.
         expectations: what the candidate declared.
         claim: whether something was changed, or nothing.
         seed: of the flips; by default that of the looks, or 1.
@@ -78,46 +120,42 @@ def compare(
     Raises:
         UsageError: the sides cannot be compared; every reason is named.
     """
-    records = _records(before, after, claim)
+    if before:
+        records = comparability.check(before, after, claim=claim)
+        decision = decision_in(after)
+    else:
+        records = Comparability(unknown=("what the baseline plans were made with",))
+        decision = {}
     records.require()
-    both = measured(before, after, measurer, baseline=not before)
-    decision = _decision(after) if before else {}
-    chosen = int(decision.get("seed", 1)) if seed is None else seed
-    terms = Terms(
-        rubric=rubric, noise=noise, expectations=expectations, seed=chosen,
-        together=records.together,
+    if seed is None:
+        seed = int(decision.get("seed", 1))
+    sides, verdict = decide_sides(
+        before, after, Terms(rubric=rubric, noise=noise, expectations=expectations, seed=seed),
+        measurer, records, order=order_in(decision), looks=int(decision.get("look", 1)),
     )  # fmt: skip
-    order = order_in({"decision": decision})
-    looks: Sequence[Look] = (
-        looks_of(before, after, measurer, order, upto=int(decision.get("look", 1)))
-        if order
-        else [Look(pairing=both.pairing)]
-    )
-    evidence, reasons = both.evidence(records)
-    verdict = decide(looks, terms, evidence=evidence, notes=reasons)
     return Comparison(
         verdict=verdict,
         before=tuple(map(_name, before)) or (BASELINE,),
         after=tuple(map(_name, after)),
         records=records,
-        examples=examples.worst(both, rubric, count=shown),
+        examples=examples.worst(sides, rubric, count=shown),
     )
 
 
-def _records(before: Sequence[Path], after: Sequence[Path], claim: Claim) -> Comparability:
-    if before:
-        return comparability.check(before, after, claim=claim)
-    unknown = ("what the baseline plans were made with",)
-    return Comparability(refusals=(), unknown=unknown, changed=(), together=False)
-
-
-def _decision(paths: Sequence[Path]) -> Mapping[str, Any]:
-    """Return what was written of the last look while these runs went on, if anybody looked."""
+def decision_in(paths: Sequence[Path]) -> Mapping[str, Any]:
+    """Return the record of the last look at these runs; empty if there was none."""
     for path in paths:
         decision = (Run(path).done() or {}).get("decision")
         if isinstance(decision, dict):
             return decision
     return {}
+
+
+def order_in(decision: Mapping[str, Any]) -> list[CellKey]:
+    """Return the order of cells in the record of a look; empty if there was none."""
+    listed = decision.get("order")
+    keys = listed if isinstance(listed, list) else ()
+    return [(str(plan), str(model), int(repeat)) for plan, model, repeat in keys]
 
 
 def _name(path: Path) -> str:

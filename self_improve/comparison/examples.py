@@ -1,4 +1,4 @@
-"""The worst changes, with the texts of both sides: what a number cannot show."""
+"""The worst changes, with the texts of both sides."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from self_improve.measures.measured import MeasuredCell, MeasuredRun
 from self_improve.measures.metric import PairMetric
 from self_improve.measures.tokens import Numbers
 from self_improve.verdict.effects import Differences, differences
-from self_improve.verdict.pairing import Pair, shifts
+from self_improve.verdict.pairing import Pair, repeat_offsets
 
 _MOST = 600
 _SPANS = 2
@@ -28,7 +28,7 @@ _SHARE = 0.2
 class Example:
     """One pair of cells that got worse, by the measure that contributed most to that.
 
-    The texts are a model's words, cut to some hundred characters; empty where there are none.
+    The texts are a model's words, cut to some hundred characters, and may be empty.
     """
 
     plan: str
@@ -43,33 +43,33 @@ class Example:
 
 
 def worst(sides: Sides, rubric: Rubric, *, count: int) -> tuple[Example, ...]:
-    """Return the pairs that lost most: those whose content is gone, then by the composite.
+    """Return the pairs that lost most: first those that lost their content, then by the composite.
 
-    Where all rose, those that rose least are shown with the measure that fell in them.
+    If all rose, those that rose least are shown with the measure that fell in them.
     """
     pairing = sides.pairing
-    gone = [pair for pair in pairing.pairs if pair.before.succeeded and not pair.after.succeeded]
-    # Lost cells have little to show, so some room is kept for the others.
-    found = [_gone(pair) for pair in gone[: max(1, round(count * _SHARE))]]
+    lost = [pair for pair in pairing.pairs if pair.before.succeeded and not pair.after.succeeded]
+    # Lost cells have little to show, so they get only a share of the room.
+    examples = [_lost(pair) for pair in lost[: max(1, round(count * _SHARE))]]
     gains = differences(pairing, rubric)
     order = np.argsort(gains.composites, kind="stable")
     fallen = [int(n) for n in order if _parts(gains, int(n), rubric).min() < 0]
-    shown = fallen[: count - len(found)]
-    return (*found, *(_fallen(gains, number, sides, rubric) for number in shown))
+    shown = fallen[: count - len(examples)]
+    return (*examples, *(_fallen(gains, number, sides, rubric) for number in shown))
 
 
 def _parts(gains: Differences, number: int, rubric: Rubric) -> Numbers:
-    """Return what each measure gave to the composite of a pair; 0 where it is undefined."""
+    """Return the part of each measure in the composite of a pair; 0 where it is undefined."""
     weights = np.array([use.weight / use.scale for use in rubric.metrics])
-    found: Numbers = np.nan_to_num(gains.forward[number]) * weights
-    return found
+    parts: Numbers = np.nan_to_num(gains.forward[number]) * weights
+    return parts
 
 
-def _gone(pair: Pair) -> Example:
+def _lost(pair: Pair) -> Example:
     return Example(
         plan=pair.plan, model=pair.model, repeat=pair.before.repeat, effect=None,
         measure="success", before_value=1.0, after_value=0.0, before_text="",
-        after_text=f"failed: {pair.after.failure_kind or 'for a reason of its own'}",
+        after_text=f"failed: {pair.after.failure_kind or 'in the step itself'}",
     )  # fmt: skip
 
 
@@ -88,10 +88,10 @@ def _fallen(gains: Differences, number: int, sides: Sides, rubric: Rubric) -> Ex
 
 def _texts(runs: Sequence[MeasuredRun], key: CellKey, use: MetricUse, rubric: Rubric) -> str:
     """Return the texts in which the measure found something, in one cell of a side."""
-    place = _place(runs, key)
-    if place is None or isinstance(catalogue()[use.metric], PairMetric):
+    located = next(_locate(runs, key), None)
+    if located is None or isinstance(catalogue()[use.metric], PairMetric):
         return ""
-    path, cell = place
+    path, cell = located
     for explained in explain(path, rubric, use):
         if (explained.cell.plan, explained.cell.repeat) == (cell.plan, cell.repeat):
             texts = dict.fromkeys(span.text for span in explained.spans)
@@ -99,16 +99,12 @@ def _texts(runs: Sequence[MeasuredRun], key: CellKey, use: MetricUse, rubric: Ru
     return ""
 
 
-def _place(runs: Sequence[MeasuredRun], key: CellKey) -> tuple[Path, MeasuredCell] | None:
-    return next(_places(runs, key), None)
-
-
-def _places(runs: Sequence[MeasuredRun], key: CellKey) -> Iterator[tuple[Path, MeasuredCell]]:
-    for run, shift in zip(runs, shifts(runs), strict=True):
+def _locate(runs: Sequence[MeasuredRun], key: CellKey) -> Iterator[tuple[Path, MeasuredCell]]:
+    for run, offset in zip(runs, repeat_offsets(runs), strict=True):
         if not (run.path / "meta.json").is_file():
             continue
         for cell in run.cells:
-            if (cell.plan, cell.model, cell.repeat + shift) == key:
+            if (cell.plan, cell.model, cell.repeat + offset) == key:
                 yield run.path, cell
 
 

@@ -1,4 +1,4 @@
-"""A comparison as a picture: every effect with its interval, in units that can be compared."""
+"""A comparison as a picture: every effect with its interval, in comparable units."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ Point = tuple[str, float, float, float]
 """A name, the effect, and both ends of its interval; better is positive."""
 
 
-def svg(found: Comparison, rubric: Rubric) -> str:
+def svg(comparison: Comparison, rubric: Rubric) -> str:
     """Return the picture as SVG; the same comparison gives the same bytes."""
+    verdict = comparison.verdict
     scales = {use.id: use.scale for use in rubric.metrics}
-    measures = [_point(e, scales[e.id]) for e in found.verdict.effects if e.weight]
-    known = sorted((p for p in measures if p is not None), key=lambda point: point[1])
-    composite = found.verdict.composite
-    whole: list[Point] = []
+    points = [_point(e, scales[e.id]) for e in verdict.effects if e.weight]
+    measures = sorted((p for p in points if p is not None), key=lambda point: point[1])
+    composite = verdict.composite
+    total: list[Point] = []
     if composite.effect is not None:
-        whole = [("all", composite.effect, *_ends(composite.effect, composite.interval))]
+        total = [("all", composite.effect, *_ends(composite.effect, composite.interval))]
     parts = [
         (part.name, part.effect, *_ends(part.effect, part.interval))
         for part in (*composite.plans, *composite.models)
@@ -43,14 +44,14 @@ def svg(found: Comparison, rubric: Rubric) -> str:
         ),
         warnings.catch_warnings(),
     ):  # fmt: skip
-        # Text stays text, so that glyphs this machine has no font for are no loss.
+        # Text stays text, so glyphs that this machine has no font for do not matter.
         warnings.filterwarnings("ignore", message="Glyph")
-        figure = Figure(figsize=(9, 1.6 + 0.24 * (len(known) + len(parts) + 1)))
-        heights = [max(len(known), 1), len(parts) + 1]
+        figure = Figure(figsize=(9, 1.6 + 0.24 * (len(measures) + len(parts) + 1)))
+        heights = [max(len(measures), 1), len(parts) + 1]
         above, below = figure.subplots(2, 1, height_ratios=heights)
-        _draw(above, known, "gain in scales of the rubric")
-        _draw(below, [*parts, *whole], "composite")
-        figure.suptitle(f"{found.verdict.summary} · {found.verdict.step}")
+        _draw(above, measures, "gain in scales of the rubric")
+        _draw(below, [*parts, *total], "composite")
+        figure.suptitle(f"{verdict.summary} · {verdict.step}")
         figure.tight_layout()
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
@@ -72,16 +73,12 @@ def _ends(effect: float, interval: Interval | None) -> tuple[float, float]:
 
 
 def _draw(axes: Axes, points: Sequence[Point], label: str) -> None:
-    for place, (_, effect, low, high) in enumerate(points):
+    for height, (_, effect, low, high) in enumerate(points):
         state = "better" if low > 0 else "worse" if high < 0 else "open"
-        axes.plot([low, high], [place, place], color=_COLOURS[state], linewidth=1.5)
-        axes.plot([effect], [place], marker="o", markersize=4, color=_COLOURS[state])
+        axes.plot([low, high], [height, height], color=_COLOURS[state], linewidth=1.5)
+        axes.plot([effect], [height], marker="o", markersize=4, color=_COLOURS[state])
     axes.axvline(0, color="#8c959f", linewidth=0.8)
-    axes.set_yticks(range(len(points)), [_label(name) for name, *_ in points])
+    axes.set_yticks(range(len(points)), [plain_line(name, most=60) for name, *_ in points])
     axes.set_xlabel(f"{label}, better to the right")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-
-
-def _label(name: str) -> str:
-    return plain_line(name, most=60)

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 
 from self_improve.comparison.comparison import Comparison
+from self_improve.verdict import Verdict
 from self_improve.verdict.effects import Effect, Part
 from self_improve.verdict.statistics.intervals import Interval
 
@@ -14,24 +15,23 @@ HEAD = (
     "verdict", "scope", "name", "measure", "direction", "weight", "pairs", "before", "after",
     "change", "low", "high", "plan_low", "plan_high", "gain", "p", "q", "drift",
 )  # fmt: skip
-"""The columns; more are only ever added behind them. What is not known is empty."""
+"""The columns; more are only ever added behind them. Unknown values are empty."""
 
 Cell = str | float | int | None
 
 
-def table(found: Comparison) -> str:
+def table(comparison: Comparison) -> str:
     """Return the comparison as CSV."""
     out = io.StringIO()
     writer = csv.DictWriter(out, HEAD, lineterminator="\n", restval="")
     writer.writeheader()
-    for row in _rows(found):
-        known = {key: value for key, value in row.items() if value is not None}
-        writer.writerow({"verdict": found.verdict.summary, **known})
+    for row in _rows(comparison.verdict):
+        values = {key: value for key, value in row.items() if value is not None}
+        writer.writerow({"verdict": comparison.verdict.summary, **values})
     return out.getvalue()
 
 
-def _rows(found: Comparison) -> Iterator[dict[str, Cell]]:
-    verdict = found.verdict
+def _rows(verdict: Verdict) -> Iterator[dict[str, Cell]]:
     composite = verdict.composite
     yield {
         "scope": "all", "measure": "composite", "direction": "higher", "pairs": composite.pairs,

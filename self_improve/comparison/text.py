@@ -1,4 +1,4 @@
-"""A comparison for the terminal, and as a page for a pull request."""
+"""A comparison as text: for the terminal, and as Markdown for pull requests and agents."""
 
 from __future__ import annotations
 
@@ -19,104 +19,79 @@ if TYPE_CHECKING:
 
 _SHOWN, _WIDTH = 300, 150
 """Characters of an example on the terminal, and of a line where there is no terminal."""
+_EFFECTS = ("measure", "better", "before", "after", "change", "interval", "over plans", "q")
+_PARTS = ("where", "pairs", "composite", "interval")
 
 
 def number(value: float | None, sign: str = "") -> str:
-    """Return a number for people; a dash for what is not known."""
+    """Return a number for people; a dash for an unknown one."""
     if value is None:
         return "–"
     return f"{value:{sign}.2f}" if abs(value) >= 10 else f"{value:{sign}.3f}"
 
 
-def chance(p: float | None) -> str:
-    """Return a p-value for people."""
+def _p_text(p: float | None) -> str:
     return "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def between(interval: Interval | None) -> str:
-    """Return an interval for people."""
+def _interval(interval: Interval | None) -> str:
     return "–" if interval is None else f"{interval.low:+.3f} to {interval.high:+.3f}"
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a number with its noun."""
+def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def headline(verdict: Verdict) -> str:
-    """Return one line with the extent of a comparison."""
-    seen = "" if verdict.share >= 1 else f" · {verdict.share:.0%} of the cells that were planned"
-    return (
-        f"{verdict.step} · {counted(verdict.pairs, 'pair')} of cells · "
-        f"{counted(len(verdict.models), 'model')} · {counted(len(verdict.plans), 'plan')} · "
-        f"evidence: {verdict.evidence}{seen}"
-    )
+def _summary_lines(verdict: Verdict) -> list[str]:
+    """Return lines on the extent of a comparison, the composite, and success (apart from it)."""
+    composite, losses = verdict.composite, verdict.losses
+    partial = "" if verdict.share >= 1 else f" · {verdict.share:.0%} of the planned cells"
+    without = composite.left_out.values()
+    return [
+        f"{verdict.step} · {_counted(verdict.pairs, 'pair')} of cells · "
+        f"{_counted(len(verdict.models), 'model')} · {_counted(len(verdict.plans), 'plan')} · "
+        f"evidence: {verdict.evidence}{partial}",
+        "composite: nothing to compare" if composite.effect is None else
+        f"composite {composite.effect:+.3f} (cells {_interval(composite.interval)}; plans "
+        f"{_interval(composite.plan_interval)}; without one plan "
+        f"{number(min(without, default=None), '+')} to {number(max(without, default=None), '+')}), "
+        f"p {_p_text(composite.p)}, drift {composite.drift:g}",
+        f"success {losses.text}: {losses.lost} lost, {losses.gained} gained, p "
+        f"{_p_text(losses.p)}; {losses.collapsed} collapsed, {losses.recovered} recovered",
+    ]  # fmt: skip
 
 
-def composite_line(verdict: Verdict) -> str:
-    """Return one line on the composite."""
-    found = verdict.composite
-    if found.effect is None:
-        return "composite: nothing to compare"
-    without = found.left_out.values()
-    least, most = min(without, default=None), max(without, default=None)
-    return (
-        f"composite {found.effect:+.3f} (cells {between(found.interval)}; plans "
-        f"{between(found.plan_interval)}; without one plan {number(least, '+')} to "
-        f"{number(most, '+')}), p {chance(found.p)}, drift {found.drift:g}"
-    )
+def _effect_rows(effects: Iterable[Effect]) -> list[tuple[str, ...]]:
+    """Return the rows of the defined effects, weighted ones first, the largest first."""
+    defined = [effect for effect in effects if effect.change is not None]
+    defined.sort(key=lambda e: (e.weight == 0, -abs((e.gain or 0.0) * (e.weight or 1.0))))
+    return [
+        (
+            e.id, e.direction, number(e.before), number(e.after), number(e.change, "+"),
+            _interval(e.interval), _interval(e.plan_interval), _p_text(e.q),
+        )
+        for e in defined
+    ]  # fmt: skip
 
 
-def success_line(verdict: Verdict) -> str:
-    """Return one line on success, which is judged apart from content."""
-    found = verdict.losses
-    return (
-        f"success {found.text}: {found.lost} lost, {found.gained} gained, p {chance(found.p)}; "
-        f"{found.collapsed} collapsed, {found.recovered} recovered"
-    )
+def _part_rows(parts: Iterable[Part]) -> list[tuple[str, ...]]:
+    return [(p.name, str(p.pairs), number(p.effect, "+"), _interval(p.interval)) for p in parts]
 
 
-def moved(effects: Iterable[Effect]) -> list[Effect]:
-    """Return the effects that can be told, weighted ones first, the largest first."""
-    known = [effect for effect in effects if effect.change is not None]
-    return sorted(known, key=lambda e: (e.weight == 0, -abs((e.gain or 0.0) * (e.weight or 1.0))))
+def _remarks(comparison: Comparison) -> list[str]:
+    """Return what should be known besides the numbers and the notes of the verdict."""
+    changed, together = comparison.records.changed, comparison.records.together
+    remarks = [f"changed: {', '.join(changed)}"] if changed else []
+    return remarks + (["both sides were run in the same stretch of time"] if together else [])
 
 
-EFFECTS_HEAD = ("measure", "better", "before", "after", "change", "interval", "over plans", "q")
-PARTS_HEAD = ("where", "pairs", "composite", "interval")
-
-
-def effect_cells(effect: Effect) -> tuple[str, ...]:
-    """Return the cells of a table's row."""
-    return (
-        effect.id, effect.direction, number(effect.before), number(effect.after),
-        number(effect.change, "+"), between(effect.interval), between(effect.plan_interval),
-        chance(effect.q),
-    )  # fmt: skip
-
-
-def part_cells(part: Part) -> tuple[str, ...]:
-    """Return the cells of a table's row."""
-    return part.name, str(part.pairs), number(part.effect, "+"), between(part.interval)
-
-
-def remarks(found: Comparison) -> list[str]:
-    """Return what should be known beside the numbers."""
-    told = list(found.verdict.notes)
-    if found.records.changed:
-        told.append(f"changed: {', '.join(found.records.changed)}")
-    if found.records.together:
-        told.append("both sides were run in the same stretch of time")
-    return told
-
-
-def show(found: Comparison) -> None:
+def show(comparison: Comparison) -> None:
     """Print a comparison as tables on the terminal."""
     # Imported here because only a terminal needs it.
     from rich.console import Console
     from rich.text import Text
 
-    verdict = found.verdict
+    verdict = comparison.verdict
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
 
     def say(text: str, style: str = "", indent: str = "") -> None:
@@ -126,21 +101,20 @@ def show(found: Comparison) -> None:
     say(verdict.summary, style)
     for reason in verdict.reasons:
         say(reason, indent="  ")
-    for line in (headline(verdict), composite_line(verdict), success_line(verdict)):
+    for line in _summary_lines(verdict):
         say(line)
     for gate in verdict.gates:
-        state = "failed" if gate.failed else "holds a KEEP back" if gate.blocks else "passed"
-        say(f"gate {gate.name}: {state} · {gate.told}")
-    for one in verdict.expectations:
-        say(_declared(one))
-    console.print(_table(EFFECTS_HEAD, map(effect_cells, moved(verdict.effects))))
+        say(f"gate {gate.name}: {gate.state} · {gate.message}")
+    for outcome in verdict.expectations:
+        say(_expectation(outcome))
     parts = [*verdict.composite.models, *verdict.composite.plans]
-    console.print(_table(PARTS_HEAD, map(part_cells, parts)))
-    for example in found.examples:
+    console.print(_table(_EFFECTS, _effect_rows(verdict.effects)))
+    console.print(_table(_PARTS, _part_rows(parts)))
+    for example in comparison.examples:
         say(_title(example), "bold")
         say(f"before: {_flat(example.before_text) or '–'}", indent="  ")
         say(f"after: {_flat(example.after_text) or '–'}", indent="  ")
-    for note in remarks(found):
+    for note in (*verdict.notes, *_remarks(comparison)):
         say(f"note: {note}", "dim")
 
 
@@ -155,24 +129,25 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for place, name in enumerate(head):
-        table.add_column(name, justify="left" if place == 0 else "right", overflow="fold")
+    for column, name in enumerate(head):
+        table.add_column(name, justify="left" if column == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*(Text(_flat(cell)) for cell in row))
     return table
 
 
-def _declared(one: ExpectationOutcome) -> str:
-    if one.change is None:
-        return f"expected {one.told}: {one.outcome} · no pair of cells tells of it"
-    way = "the other" if one.change < 0 else "the declared"
-    told = (
-        f"expected {one.told}: {one.outcome} · moved {number(abs(one.change))} {way} way over "
-        f"{counted(one.pairs, 'pair')}, p {chance(one.p)}"
+def _expectation(outcome: ExpectationOutcome) -> str:
+    line = f"expected {outcome.text}: {outcome.outcome}"
+    if outcome.change is None:
+        return f"{line} · no pair of cells measures it"
+    direction = "the opposite" if outcome.change < 0 else "the declared"
+    line += (
+        f" · moved {number(abs(outcome.change))} in {direction} direction over "
+        f"{_counted(outcome.pairs, 'pair')}, p {_p_text(outcome.p)}"
     )
-    if one.visible is not None:
-        told += f"; so many show {number(one.visible)} in four cases of five"
-    return told + (f", {one.needed} would show what is worth having" if one.needed else "")
+    if outcome.visible is not None:
+        line += f"; this many show {number(outcome.visible)} in four cases of five"
+    return line + (f", {outcome.needed} would show what is worth having" if outcome.needed else "")
 
 
 def _title(example: Example) -> str:
@@ -183,38 +158,47 @@ def _title(example: Example) -> str:
     )
 
 
-def page(found: Comparison) -> str:
-    """Return a comparison in Markdown for a pull request; all words of models are escaped."""
-    verdict = found.verdict
-    parts = verdict.composite
-    worst = [min(own, key=lambda part: part.effect) for own in (parts.models, parts.plans) if own]
-    sections = [
-        f"## {markup.line(verdict.summary)}",
-        _bullets(verdict.reasons),
-        _bullets([headline(verdict), composite_line(verdict), success_line(verdict)]),
-        markup.table(
-            ("gate", "state", "what"),
-            [
-                (g.name, "failed" if g.failed else "held back" if g.blocks else "passed", g.told)
-                for g in verdict.gates
-            ],
-        ),
-        _bullets([_declared(one) for one in verdict.expectations]),
+def verdict_page(verdict: Verdict, *more: str, remarks: Sequence[str] = ()) -> str:
+    """Return a verdict in Markdown, without a title; all words of models are escaped.
+
+    `more` are sections that follow the numbers, `remarks` are added to the notes of the verdict.
+    """
+    composite = verdict.composite
+    sides = (composite.models, composite.plans)
+    worst = [min(parts, key=lambda part: part.effect) for parts in sides if parts]
+    gates = [(gate.name, gate.state, gate.message) for gate in verdict.gates]
+    return markup.page(
+        markup.bullets(verdict.reasons),
+        markup.bullets(_summary_lines(verdict)),
+        markup.table(("gate", "state", "what"), gates) if gates else "",
+        markup.bullets([_expectation(outcome) for outcome in verdict.expectations]),
         "### Measures",
-        markup.table(EFFECTS_HEAD, map(effect_cells, moved(verdict.effects))),
+        markup.table(_EFFECTS, _effect_rows(verdict.effects)),
         "### Worst model and worst plan",
-        markup.table(PARTS_HEAD, map(part_cells, worst)),
+        markup.table(_PARTS, _part_rows(worst)),
         markup.folded(
             "Every model and plan",
-            markup.table(PARTS_HEAD, map(part_cells, (*parts.models, *parts.plans))),
+            markup.table(_PARTS, _part_rows((*composite.models, *composite.plans))),
         ),
-        "### Worst changes" if found.examples else "",
-        *(_side_by_side(example) for example in found.examples),
-        "### Notes",
-        _bullets(remarks(found)),
-        _bullets([f"before: {', '.join(found.before)}", f"after: {', '.join(found.after)}"]),
-    ]
-    return markup.page(*sections) + "\n"
+        *more,
+        "### Notes" if verdict.notes or remarks else "",
+        markup.bullets([*verdict.notes, *remarks]),
+    )
+
+
+def page(comparison: Comparison) -> str:
+    """Return a comparison in Markdown for a pull request; all words of models are escaped."""
+    examples = comparison.examples
+    body = verdict_page(
+        comparison.verdict,
+        *(["### Worst changes", *map(_side_by_side, examples)] if examples else []),
+        remarks=[
+            *_remarks(comparison),
+            f"before: {', '.join(comparison.before)}",
+            f"after: {', '.join(comparison.after)}",
+        ],
+    )
+    return markup.page(f"## {markup.line(comparison.verdict.summary)}", body) + "\n"
 
 
 def _side_by_side(example: Example) -> str:
@@ -222,7 +206,3 @@ def _side_by_side(example: Example) -> str:
         (_title(example), ""),
         [("before", "after"), (example.before_text or "–", example.after_text or "–")],
     )
-
-
-def _bullets(texts: Sequence[str]) -> str:
-    return "\n".join(f"- {markup.line(text)}" for text in texts)

@@ -1,29 +1,29 @@
-"""Running cells only until the evaluator has decided, or will hardly decide."""
+"""Runs cells only until the evaluator has decided, or will hardly decide."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from prompt_lab.layout import Layout
 from prompt_lab.record import CellKey
 from rubrics import load
 from rubrics.rubric import Rubric
 from self_improve.comparison import comparability
-from self_improve.comparison.sides import measured, measurer_for
+from self_improve.comparison.comparability import Comparability
+from self_improve.comparison.comparison import decide_sides
+from self_improve.comparison.sides import measurer_for
 from self_improve.measures.measurer import Measurer
 from self_improve.runs.stopping import LookResult, Paths, UnderWay
-from self_improve.verdict import decide, noise
-from self_improve.verdict import looks as sequential
+from self_improve.verdict import looks, noise
 from self_improve.verdict.expectation import Expectation
-from self_improve.verdict.terms import Look, Terms
+from self_improve.verdict.terms import Terms
 
 
 class UntilDecided:
-    """Judges each side against other runs, or against the first side, which then runs as well.
+    """A stopping rule that compares each side with other runs, or with the first side.
 
-    What it says hangs on the records alone, so a session that goes on where another was killed
-    comes to the same looks and the same words.
+    The result depends on the records alone, so a session that resumes after another was killed
+    takes the same looks and reaches the same verdicts.
     """
 
     def __init__(
@@ -42,14 +42,13 @@ class UntilDecided:
             noise=noise.find(rubric, load.FOLDER),
             expectations=expectations,
             seed=seed,
-            together=not against,
         )
         self._lab = lab
         self._baselines = list(baselines)
         self._order: list[CellKey] = []
 
     def begin(self, sides: Sequence[Paths]) -> None:
-        """Check that both sides of every comparison differ in what is tested only.
+        """Check that the sides of every comparison differ only in what is tested.
 
         Raises:
             UsageError: they do not; every difference is named.
@@ -58,14 +57,14 @@ class UntilDecided:
             comparability.check(before, after).require()
 
     def groups(self, cells: Collection[CellKey]) -> list[list[CellKey]]:
-        """Return the cells in their random order, parted by the looks."""
-        self._order = sequential.order(cells, seed=self._terms.seed)
-        return sequential.groups(self._order)
+        """Return the cells in their random order, split at the looks."""
+        self._order = looks.order(cells, seed=self._terms.seed)
+        return looks.groups(self._order)
 
     def look(
         self, number: int, sides: Sequence[Paths], under_way: UnderWay
     ) -> Mapping[int, LookResult]:
-        """Judge every side on the first `number` groups of cells.
+        """Decide on every side by the first `number` groups of cells.
 
         Raises:
             UsageError: a record cannot be read.
@@ -73,7 +72,7 @@ class UntilDecided:
         rubric = self._terms.rubric
         with measurer_for(rubric, self._baselines, self._lab, under_way) as measurer:
             return {
-                side: self._stand(number, before, after, measurer)
+                side: self._decide(number, before, after, measurer)
                 for side, (before, after) in self._comparisons(sides).items()
             }
 
@@ -82,9 +81,12 @@ class UntilDecided:
             return {n: (self._against, after) for n, after in enumerate(sides)}
         return {n: (sides[0], after) for n, after in enumerate(sides) if n}
 
-    def _stand(self, number: int, before: Paths, after: Paths, measurer: Measurer) -> LookResult:
-        looks = looks_of(before, after, measurer, self._order, upto=number)
-        verdict = decide(looks, self._terms, evidence="historical")
+    def _decide(self, number: int, before: Paths, after: Paths, measurer: Measurer) -> LookResult:
+        # Sides of one session run together; other runs were made before.
+        records = Comparability(together=not self._against)
+        _, verdict = decide_sides(
+            before, after, self._terms, measurer, records, order=self._order, looks=number
+        )
         facts = {
             "word": str(verdict.word),
             "reasons": list(verdict.reasons),
@@ -95,43 +97,3 @@ class UntilDecided:
             "order": [list(key) for key in self._order],
         }
         return LookResult(settled=verdict.is_decided, facts=facts)
-
-
-def looks_of(
-    before: Paths,
-    after: Paths,
-    measurer: Measurer,
-    order: Sequence[CellKey],
-    *,
-    upto: int | None = None,
-) -> list[Look]:
-    """Return the looks at cells in their order, each measured as if no later cells were there.
-
-    Args:
-        before: the runs of one side.
-        after: those of the other.
-        measurer: measures by the rubric.
-        order: all cells that were planned.
-        upto: the number of looks; all without it.
-
-    Raises:
-        UsageError: a run cannot be read.
-    """
-    found: list[Look] = []
-    keys: list[CellKey] = []
-    for group in sequential.groups(order)[:upto]:
-        keys += group
-        sides = measured(before, after, measurer, only=frozenset(keys))
-        found.append(Look(pairing=sides.pairing, share=len(keys) / len(order)))
-    return found
-
-
-def order_in(facts: Mapping[str, Any] | None) -> list[CellKey]:
-    """Return the order of cells in a run's `done.json`; nothing if nobody looked in between."""
-    decision = (facts or {}).get("decision")
-    listed = decision.get("order") if isinstance(decision, dict) else None
-    found = []
-    for key in listed if isinstance(listed, list) else ():
-        plan, model, repeat = key
-        found.append((str(plan), str(model), int(repeat)))
-    return found

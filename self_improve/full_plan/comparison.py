@@ -15,7 +15,7 @@ from model_gateway.gateway import Gateway
 from model_gateway.jsonl import Appender
 from model_gateway.usage import OVERVIEW, USAGE, overview, usage_rows
 from prompt_lab import atomic
-from prompt_lab.record import ATTEMPTS
+from prompt_lab.record import ATTEMPTS, Evidence
 from prompt_lab.repository import Repository
 from self_improve.errors import UsageError
 from self_improve.full_plan import baseline, judgement, kpis, pages
@@ -148,14 +148,13 @@ def _shared(
     """Return what all plans of a comparison have in common."""
     meta = next(iter(after.runs.values())).meta
     simulated = request.simulated
-    kinds = {one.evidence for one in steps}
-    order = (k for k in ("simulated", "historical") if k in kinds)
+    evidence = Evidence.weakest(step.evidence for step in steps)
     return {
         "schema_version": SCHEMA_VERSION,
         "comparison": place.id,
         "begun": place.order["begun"],
         "simulated": simulated,
-        "evidence": "simulated" if simulated else next(order, "real"),
+        "evidence": Evidence.simulated if simulated else evidence,
         "loop": request.loop,
         "code": {
             "after": {**after.code.to_row(), **after.code_facts},

@@ -11,11 +11,13 @@ from typing import Any
 from model_gateway.attempt import Attempt
 from model_gateway.usage import usage_rows
 from prompt_lab.layout import Layout
-from prompt_lab.record import Run
+from prompt_lab.record import Evidence, Run
 from rubrics import load
 from rubrics.rubric import Rubric
 from self_improve.comparison import comparability
-from self_improve.comparison.sides import measured, measurer_for
+from self_improve.comparison.comparability import Comparability
+from self_improve.comparison.comparison import decide_sides
+from self_improve.comparison.sides import measurer_for
 from self_improve.full_plan.baseline import Usage, usage_in
 from self_improve.full_plan.folder import REPORT
 from self_improve.full_plan.regeneration import Regenerated
@@ -23,7 +25,7 @@ from self_improve.host.contract import Host
 from self_improve.iteration.checks import lost_gates
 from self_improve.measures.fitness import quality
 from self_improve.measures.measured import MeasuredCell
-from self_improve.verdict import Verdict, decide, noise
+from self_improve.verdict import Verdict, noise
 from self_improve.verdict.terms import Terms
 
 Row = dict[str, Any]
@@ -79,9 +81,9 @@ class StepKpis:
     plans: Mapping[str, Row]
 
     @property
-    def evidence(self) -> str:
+    def evidence(self) -> Evidence:
         """What kind of evidence the numbers are."""
-        return self.verdict.evidence if self.verdict is not None else "historical"
+        return self.verdict.evidence if self.verdict is not None else Evidence.historical
 
     def to_row(self) -> Row:
         """Return what is said over all plans, as plain JSON values."""
@@ -121,15 +123,11 @@ def of_steps(
 def _of_step(run: Run, old: Run | None, rubric: Rubric, layout: Layout, seed: int) -> StepKpis:
     before = [old.path] if old is not None else []
     together = bool(before) and comparability.check(before, [run.path]).together
+    terms = Terms(rubric=rubric, noise=noise.find(rubric, load.FOLDER), seed=seed)
     with measurer_for(rubric, lab=layout) as measurer:
-        both = measured(before, [run.path], measurer, baseline=old is None)
-    pairing = both.pairing
-    terms = Terms(
-        rubric=rubric, noise=noise.find(rubric, load.FOLDER), together=together, seed=seed
-    )
-    kinds = {one.evidence for one in (*both.before, *both.after)}
-    evidence = next((k for k in ("simulated", "historical") if k in kinds), "real")
-    verdict = decide(pairing, terms, evidence=evidence)
+        both, verdict = decide_sides(
+            before, [run.path], terms, measurer, Comparability(together=together)
+        )
     effects = {part.name: part.effect for part in verdict.composite.plans}
     rows = {
         pair.plan: {
@@ -138,7 +136,7 @@ def _of_step(run: Run, old: Run | None, rubric: Rubric, layout: Layout, seed: in
             "after": _cell(pair.after, rubric),
             "lost_gates": lost_gates(pair.before, pair.after, rubric),
         }
-        for pair in pairing.pairs
+        for pair in both.pairing.pairs
     }
     for cell in (c for one in both.after for c in one.cells if c.plan not in rows):
         rows[cell.plan] = {

@@ -20,10 +20,10 @@ from self_improve.full_plan.request import PlanRequest
 from self_improve.host.contract import Host
 from self_improve.host.pipeline import Pipeline, StepFacts
 from self_improve.runs.experiment import Experiment, experiment
-from self_improve.runs.preflight import look
+from self_improve.runs.preflight import check_models
 from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
-from self_improve.runs.relay import Relay, Relayed
+from self_improve.runs.relay import Relay, RelayResult
 
 BEFORE, AFTER = "baseline", "best"
 
@@ -37,17 +37,17 @@ class Regenerated:
     pipeline: Pipeline
     steps: tuple[StepFacts, ...]
     given: Mapping[str, Mapping[str, str]]
-    relayed: Relayed
+    relayed: RelayResult
     code_facts: Mapping[str, Any]
 
     @property
     def runs(self) -> dict[str, Run]:
         """The run of each step that could be run."""
-        return {leg.step: leg.run for leg in self.relayed.legs if leg.run is not None}
+        return {leg.step: leg.run for leg in self.relayed.steps if leg.run is not None}
 
     def failures(self, plan: str) -> dict[str, str]:
         """Return the steps that failed for a plan, with the reason."""
-        return {leg.step: f[plan] for leg in self.relayed.legs if plan in (f := leg.failures)}
+        return {leg.step: f[plan] for leg in self.relayed.steps if plan in (f := leg.failures)}
 
     def artifacts(self, plan: str) -> dict[str, str]:
         """Return what the steps wrote for a plan, with the digest of each file."""
@@ -85,7 +85,7 @@ async def regenerate(
         OSError: the data repo cannot be written.
     """
     async with experiment_of(sides, request, place) as trial:
-        place.note_pings(await look(gateway, request.models))
+        place.note_pings(await check_models(gateway, request.models))
         async with asyncio.TaskGroup() as group:
             making = {
                 name: group.create_task(

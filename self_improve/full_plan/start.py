@@ -22,7 +22,7 @@ from self_improve.full_plan.regeneration import AFTER, computed
 from self_improve.full_plan.request import PlanRequest
 from self_improve.host import contract, plans
 from self_improve.host.plans import BaselinePlan
-from self_improve.runs.estimate import MODEL, SECONDS, probe
+from self_improve.runs.estimate import PROBE_MODEL, PROBE_SECONDS, probe
 from self_improve.runs.experiment import experiment
 from self_improve.runs.preparation import Prepared
 from self_improve.runs.progress import Display
@@ -77,8 +77,8 @@ async def expected(request: PlanRequest, work: Prepared) -> Expected:
         if inputs and step.calls_model:
             asked.append(replace(like, step=step, inputs=inputs, repeats=1))
     seen = await probe(
-        work.server, request.catalogue.find(MODEL), asked,
-        over_http=work.host.uses_gateway_url, seconds=min(SECONDS, request.seconds),
+        work.server, request.catalogue.find(PROBE_MODEL), asked,
+        over_http=work.host.uses_gateway_url, seconds=min(PROBE_SECONDS, request.seconds),
     )  # fmt: skip
     attempts = [attempt for own in seen.values() for attempt in own]
     sides = 2 if request.regenerate_baseline else 1

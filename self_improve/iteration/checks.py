@@ -18,11 +18,11 @@ from rubrics.rubric import Rubric
 from self_improve.comparison.sides import measurer_for
 from self_improve.host.contract import Host
 from self_improve.host.pipeline import StepFacts
-from self_improve.iteration.judgement import judge_runs
+from self_improve.iteration.judgement import decide_runs
 from self_improve.measures.measured import MeasuredCell
 from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
-from self_improve.runs.relay import Relay, Relayed, RelayRun, below, readers_of
+from self_improve.runs.relay import Relay, RelayResult, RelayStep, assembling_steps, readers_of
 from self_improve.verdict import Word
 
 TRIES = 5
@@ -78,14 +78,14 @@ class Checks:
         pipeline = trees[before].work.pipeline
         step = trees[before].wanted.step
         readers = [*readers_of(pipeline, step), *(pipeline.steps[name] for name in sharing)]
-        steps = [*below(pipeline, step), *readers]
+        steps = [*assembling_steps(pipeline, step), *readers]
         found: dict[str, dict[str, list[Run]]] = {facts.name: {} for facts in readers}
         stopped = None
         for name, tree in trees.items():
             for run in runs[name]:
                 relayed = await self._relay(name, tree, run, steps)
                 stopped = stopped or relayed.stopped
-                for leg in relayed.legs:
+                for leg in relayed.steps:
                     if leg.step in found and leg.run is not None:
                         found[leg.step].setdefault(name, []).append(leg.run)
         rows = {s: self._compared(s, own.get(before), own.get(after)) for s, own in found.items()}
@@ -111,7 +111,7 @@ class Checks:
         """
         relayed = await self._whole(after, model, plan, name=name)
         stopped = relayed.stopped
-        failed = {leg.step: self._failed(leg, plan) for leg in relayed.legs}
+        failed = {leg.step: self._failed(leg, plan) for leg in relayed.steps}
         suspects = [step for step, own in failed.items() if own]
         again: dict[str, Tries] = {}
         if suspects and stopped is None:
@@ -131,12 +131,12 @@ class Checks:
                     continue
                 break
         harm, as_before = split_by_blame(failed, again)
-        waiting = [leg for leg in relayed.legs if leg.run is None or not leg.run.rows()]
+        waiting = [leg for leg in relayed.steps if leg.run is None or not leg.run.rows()]
         found: dict[str, Any] = {
             "plan": plan.name,
             "model": model.name,
-            "steps": len(relayed.legs),
-            "runs": [self._name(leg.run) for leg in relayed.legs if leg.run is not None],
+            "steps": len(relayed.steps),
+            "runs": [self._name(leg.run) for leg in relayed.steps if leg.run is not None],
             "harm": [] if stopped else harm,
             "as_before": as_before,
             "stopped": stopped,
@@ -146,7 +146,7 @@ class Checks:
             found["skipped"] = f"{len(waiting)} steps could not be run: {waiting[0].step}: {told}"
         return found
 
-    async def _whole(self, tree: Tree, model: Model, plan: Path, *, name: str) -> Relayed:
+    async def _whole(self, tree: Tree, model: Model, plan: Path, *, name: str) -> RelayResult:
         """Run every step on what a plan was given."""
         # Steps that read nothing are given: the plan's text, its start time.
         steps = [f for f in tree.work.pipeline.steps.values() if not f.given and f.inputs]
@@ -157,7 +157,7 @@ class Checks:
         return await relay.run(model, {plan.name: plan}, steps)
 
     async def _again(
-        self, tree: Tree, model: Model, made: Relayed, plan: Path, step: str, where: str
+        self, tree: Tree, model: Model, made: RelayResult, plan: Path, step: str, where: str
     ) -> tuple[Counter[str] | None, str | None]:
         """Count what a step fails in TRIES tries on a plan; None if it cannot be run there."""
         facts = tree.work.pipeline.steps.get(step)
@@ -168,7 +168,7 @@ class Checks:
             folder=self._place / where, display=self._display,
         )  # fmt: skip
         relayed = await relay.run(model, {plan.name: made.plans[plan.name]}, [facts])
-        run, rubric = relayed.legs[0].run, load.find(step)
+        run, rubric = relayed.steps[0].run, load.find(step)
         if run is None or not run.rows():
             return None, relayed.stopped
         count = Counter(_RUN for row in run.rows().values() if row.get("error") is not None)
@@ -179,7 +179,7 @@ class Checks:
     def _name(self, run: Run) -> str:
         return run.path.resolve().relative_to(self._layout.root.resolve()).as_posix()
 
-    def _failed(self, leg: RelayRun, plan: Path) -> dict[str, str]:
+    def _failed(self, leg: RelayStep, plan: Path) -> dict[str, str]:
         """Return what a step fails, in words, by what it is: the run itself, or a hard gate.
 
         A step that could not be run, because another one failed, fails nothing itself.
@@ -192,7 +192,9 @@ class Checks:
         gates = [] if rubric is None else self._gates(rubric, leg.run, plan)
         return {gate: gate for gate in gates}
 
-    async def _relay(self, side: str, tree: Tree, run: Run, steps: Sequence[StepFacts]) -> Relayed:
+    async def _relay(
+        self, side: str, tree: Tree, run: Run, steps: Sequence[StepFacts]
+    ) -> RelayResult:
         model = next(m for m in tree.wanted.models if m.name == run.model)
         folder = self._place / "downstream" / side / run.model
         sources = {
@@ -230,7 +232,7 @@ class Checks:
         if rubric is None or not before or not after:
             why = "has no rubric" if rubric is None else "was not run on both sides"
             return {"word": str(Word.inconclusive), "told": f"{step} {why}"}
-        verdict = judge_runs(
+        verdict = decide_runs(
             before, after, rubric, self._layout, seed=self._seed, same_inputs=False
         ).verdict
         return {

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from prompt_lab.record import Evidence
 from self_improve.verdict import Word
 
 
@@ -66,7 +67,7 @@ class Decision:
 def decide(
     word: Word,
     *,
-    evidence: str,
+    evidence: Evidence,
     opinions: Opinions | None = None,
     verify: Word | None = None,
     verify_gates: Sequence[str] = (),
@@ -81,17 +82,17 @@ def decide(
 
     Args:
         word: what the evaluator said on the train plans.
-        evidence: real, simulated or historical; historical is never better than INCONCLUSIVE.
+        evidence: of the runs; historical is never better than INCONCLUSIVE.
         opinions: what agents and judge said, or None if they were not asked.
         verify: what the evaluator said on the verify plans, or None if they were not measured.
         verify_gates: the hard gates that failed there.
         checks: the checks downstream and on a whole plan.
     """
     end, reasons = _decided(word, opinions or Opinions(), verify, verify_gates, checks)
-    if evidence == "historical" and end in {End.yes, End.conditional}:
+    if evidence is Evidence.historical and end in {End.yes, End.conditional}:
         end = End.inconclusive
         reasons = (*reasons, "the evidence is historical: its code or settings cannot be named")
-    return Decision(end=end, reasons=reasons, simulated=evidence == "simulated")
+    return Decision(end=end, reasons=reasons, simulated=evidence is Evidence.simulated)
 
 
 def _decided(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from prompt_lab.record import Evidence
 from prompt_lab.repository import Repository
 from self_improve.iteration import measurement, opinions
 from self_improve.iteration.branches import Branched
@@ -158,7 +159,7 @@ def _decisions(
     made = {}
     for name, row in evaluated.items():
         if name != best:
-            decision = decide(Word(row["word"]), evidence=row["evidence"])
+            decision = decide(Word(row["word"]), evidence=Evidence(row["evidence"]))
             if row["word"] == str(Word.keep):
                 told = f"{best} is better, or as good and shorter"
                 decision = replace(decision, reasons=(told,))
@@ -166,7 +167,7 @@ def _decisions(
             continue
         made[name] = decide(
             Word(row["word"]),
-            evidence=row["evidence"],
+            evidence=Evidence(row["evidence"]),
             opinions=opinions.from_row(said),
             verify=Word(verified["word"]) if "word" in verified else None,
             verify_gates=verified.get("gates", []),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from prompt_lab.record import Run
+from prompt_lab.record import Evidence, Run
 from self_improve.code import patch
 from self_improve.comparison.until_decided import UntilDecided
 from self_improve.errors import BudgetReached, UsageError
@@ -55,19 +55,20 @@ async def evaluate(
     runs = context.runs("run")
     rows = {}
     for draft in drafts:
-        found = judgement.judge_runs(
+        decided = judgement.decide_runs(
             runs[BASELINE], runs[draft.id], context.rubric, context.layout,
             expectations=draft.expectations, seed=context.request.seed,
         )  # fmt: skip
-        verdict = found.verdict
         unsent = _unsent(runs[draft.id], draft.texts)
         if unsent:
             reason = f"the candidate's text was never sent: {', '.join(unsent)}"
-            verdict = replace(verdict, evidence="historical", notes=(*verdict.notes, reason))
-        told = measures(verdict, found, draft, sides[draft.id])
+            notes = (*decided.verdict.notes, reason)
+            verdict = replace(decided.verdict, evidence=Evidence.historical, notes=notes)
+            decided = replace(decided, verdict=verdict)
+        page = measures(decided, draft, sides[draft.id])
         path = context.place.path / f"verdict_{draft.id}.md"
-        path.write_text(told, encoding="utf-8", errors="replace")
-        rows[draft.id] = judgement.row_of(replace(found, verdict=verdict), context.rubric)
+        path.write_text(page, encoding="utf-8", errors="replace")
+        rows[draft.id] = judgement.row_of(decided, context.rubric)
     return {"candidates": rows}
 
 
@@ -78,7 +79,7 @@ async def verify(context: IterationContext, sides: Mapping[str, Branched], best:
         ran = await trial.run(context.gateway, context.display)
     if ran.stopped is not None:
         raise BudgetReached(ran.stopped)
-    found = judgement.judge_runs(
+    found = judgement.decide_runs(
         ran.runs[BASELINE],
         ran.runs[best],
         context.rubric,

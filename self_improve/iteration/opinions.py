@@ -43,7 +43,7 @@ async def analyse(
         catalogue=request.catalogue, counsel=context.counsel, ledger=context.gateway.ledger,
     )  # fmt: skip
     runs = context.runs("run")
-    found = judgement.judge_runs(
+    found = judgement.decide_runs(
         runs[BASELINE], runs[best], context.rubric, context.layout, seed=request.seed
     )
     pairs = list(judgement.outputs(found, context.rubric, runs[BASELINE], runs[best]))

@@ -145,13 +145,13 @@ def prepared(options: argparse.Namespace) -> Record:
     forge = forge_named(options.forge, lab, repository)
     branching = Branching(lab, code, forge)
     sides = _sides(options, lab, code, forge, branching)
-    found = judgement.judge_runs(
+    found = judgement.decide_runs(
         sides.before, sides.after, rubric, lab, expectations=options.expect, seed=options.seed
     )
     facts = facts_of(
         sides.draft, sides.side, judgement.row_of(found, rubric), rubric, before=sides.before,
         after=sides.after, code=branching.tree(sides.side, sides.base).code,
-        measures=measures(found.verdict, found, sides.draft, sides.side),
+        measures=measures(found, sides.draft, sides.side),
     )  # fmt: skip
     commits = dict(zip(_COMMITS, (sides.base, sides.side.commit), strict=True))
     told = replace(facts, title=sides.pull.title, description=sides.pull.body, commits=commits)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
+from prompt_lab.record import Evidence
 from rubrics.rubric import MetricUse, Rubric
 from self_improve.measures.catalogue import catalogue
 from self_improve.measures.measured import MeasuredCell, MeasuredRun
@@ -45,10 +46,9 @@ class Evaluation:
         return [cell for run in self.runs for cell in run.cells]
 
     @property
-    def evidence(self) -> str:
-        """What all runs together may count as: no more than the least of them."""
-        kinds = {run.evidence for run in self.runs}
-        return next((kind for kind in ("simulated", "historical") if kind in kinds), "real")
+    def evidence(self) -> Evidence:
+        """What all runs together count as."""
+        return Evidence.weakest(run.evidence for run in self.runs)
 
     @property
     def reasons(self) -> list[str]:

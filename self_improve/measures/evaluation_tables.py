@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
+from prompt_lab.record import Evidence
 from self_improve.measures.evaluation import Evaluation, Row
 
 HEAD = ("measure", "better", "weight", "mean", "spread", "cells", "worst model", "worst plan")
@@ -63,7 +64,7 @@ def number(value: float | None) -> str:
 def _title(evaluation: Evaluation) -> Iterator[str]:
     cells, runs = evaluation.cells, evaluation.runs
     done = sum(cell.succeeded for cell in cells)
-    label = "SIMULATED " if evaluation.evidence == "simulated" else ""
+    label = "SIMULATED " if evaluation.evidence is Evidence.simulated else ""
     told = f"{label}{evaluation.rubric.step} · rubric {evaluation.rubric.version}"
     plural = "run" if len(runs) == 1 else "runs"
     yield f"{told} · {len(runs)} {plural} · {done} of {len(cells)} cells succeeded"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from prompt_lab.record import CellKey
+from prompt_lab.record import CellKey, Evidence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +57,8 @@ class MeasuredRun:
     """The cells of one run. What its record says of itself is read from `path`.
 
     `summary` holds what is measured of the run as a whole (rates of success and recovery, pass@k
-    over repeats, shares of the kinds of failure), by name. `evidence` is real, simulated or
-    historical, with its `reasons`. A baseline plan is measured as a run of its own (see
+    over repeats, shares of the kinds of failure), by name. `reasons` say why `evidence` is not
+    better. A baseline plan is measured as a run of its own (see
     `measurer.baseline`), whose cells carry the keys of the run they stand beside.
     """
 
@@ -67,6 +67,6 @@ class MeasuredRun:
     model: str
     rubric_version: int
     cells: tuple[MeasuredCell, ...]
-    evidence: str = "historical"
+    evidence: Evidence = Evidence.historical
     reasons: tuple[str, ...] = ()
     summary: Mapping[str, float] = field(default_factory=dict)

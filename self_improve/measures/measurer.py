@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from prompt_lab.baselines import Baselines, beside
+from prompt_lab.record import Evidence
 from rubrics.rubric import Rubric
 from self_improve.measures.catalogue import catalogue, check
 from self_improve.measures.measured import MeasuredCell, MeasuredRun
@@ -126,7 +127,7 @@ class Measurer:
             model=run.model,
             rubric_version=self._rubric.version,
             cells=cells,
-            evidence="historical",
+            evidence=Evidence.historical,
             reasons=("a baseline plan is no run: its settings and attempts are unknown",),
             summary=_summary(cells),
         )

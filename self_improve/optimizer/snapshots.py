@@ -109,7 +109,7 @@ class Snapshots:
             relayed = await relay.run(model, laid, need.between)
             if relayed.stopped is not None:
                 return target, relayed.stopped
-            for leg in relayed.legs:
+            for leg in relayed.steps:
                 left_out |= {f"{split}/{p}": f"{leg.step}: {t}" for p, t in leg.failures.items()}
             for plan, path in relayed.plans.items():
                 if f"{split}/{plan}" not in left_out:

@@ -9,7 +9,7 @@ from typing import Any
 
 from model_gateway.call import FailureKind
 from model_gateway.jsonl import read_rows
-from prompt_lab.record import EVENTS, Run
+from prompt_lab.record import EVENTS, Evidence, Run
 
 # What the clients of model servers call their exceptions; the first that fits names the kind.
 _KINDS = (
@@ -70,19 +70,15 @@ def recovered(path: Path) -> frozenset[str]:
     )  # fmt: skip
 
 
-def evidence(run: Run, *, is_older: bool) -> tuple[str, tuple[str, ...]]:
-    """Return what a run counts as, real, simulated or historical, and why it is no better."""
+def evidence(run: Run, *, is_older: bool) -> tuple[Evidence, tuple[str, ...]]:
+    """Return what a run counts as, and why it is not better evidence."""
     if is_older:
-        return "historical", (_TOLD,)
-    model = run.meta.get("model")
-    simulated = isinstance(model, dict) and model.get("provider") == "simulated"
-    done = run.done()
-    judged = (done or {}).get("evidence")
-    if not isinstance(judged, dict):
-        return "simulated" if simulated else "historical", ("the run is not finished",)
-    told = judged.get("reasons")
-    reasons = tuple(map(str, told)) if isinstance(told, list) else ()
-    kind = judged.get("kind")
-    if simulated:
-        return "simulated", reasons
-    return kind if kind in {"real", "historical"} else "historical", reasons
+        return Evidence.historical, (_TOLD,)
+    unless_real = Evidence.simulated if run.is_simulated else Evidence.historical
+    recorded = (run.done() or {}).get("evidence")
+    if not isinstance(recorded, dict):
+        return unless_real, ("the run is not finished",)
+    listed = recorded.get("reasons")
+    reasons = tuple(map(str, listed)) if isinstance(listed, list) else ()
+    is_real = recorded.get("kind") == Evidence.real and not run.is_simulated
+    return Evidence.real if is_real else unless_real, reasons

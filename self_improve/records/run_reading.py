@@ -19,7 +19,7 @@ from pydantic_core import from_json
 
 from model_gateway.jsonl import Row, read_rows
 from model_gateway.usage import USAGE
-from prompt_lab.record import ATTEMPTS, Run
+from prompt_lab.record import ATTEMPTS, Evidence, Run
 from rubrics.rubric import Rubric, Source
 from self_improve.errors import UsageError
 from self_improve.records import json_places, run_facts, sent_texts
@@ -246,7 +246,7 @@ class RunReading:
 
     run: Run
     rubric: Rubric
-    evidence: str
+    evidence: Evidence
     reasons: tuple[str, ...]
     cells: tuple[CellReading, ...] = field(repr=False)
 

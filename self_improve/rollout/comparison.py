@@ -14,7 +14,7 @@ from self_improve.rollout.state import Mark
 from self_improve.verdict import Word
 from self_improve.verdict.statistics.flips import COUNT, Floats, rounded
 from self_improve.verdict.statistics.intervals import LEVEL, Interval, mean
-from self_improve.verdict.statistics.spending import Row
+from self_improve.verdict.statistics.spending import RepeatedTest
 from self_improve.verdict.terms import ERROR, SPENDING
 
 _BLOCK = 256
@@ -90,7 +90,7 @@ def looked(stages: Sequence[Groups], *, looks: int, least: float, seed: int) -> 
         least: the smallest gain worth a promotion, as a share of the old mean.
         seed: of the choices.
     """
-    good, harm = Row(COUNT), Row(COUNT)
+    good, harm = RepeatedTest(COUNT), RepeatedTest(COUNT)
     total = np.zeros(COUNT)
     better = worse = 1.0
     is_good = is_harm = False

@@ -13,10 +13,11 @@ import numpy as np
 
 from model_gateway.attempt import Attempt, digest_of
 from prompt_lab.layout import Layout
-from prompt_lab.record import Run
+from prompt_lab.record import Evidence, Run
 from rubrics.rubric import Rubric
 from self_improve.comparison import comparability
-from self_improve.comparison.sides import measured, measurer_for
+from self_improve.comparison.comparison import decide_sides
+from self_improve.comparison.sides import measurer_for
 from self_improve.verdict import Verdict, Word, decide
 from self_improve.verdict import noise as calibration
 from self_improve.verdict.pairing import Pair, Pairing
@@ -80,7 +81,7 @@ class Drift:
     @property
     def summary(self) -> str:
         """The finding in words; what simulated models did is always labelled so."""
-        simulated = self.verdict.evidence == "simulated"
+        simulated = self.verdict.evidence is Evidence.simulated
         return f"SIMULATED {self.finding}" if simulated else str(self.finding)
 
     def to_row(self) -> dict[str, Any]:
@@ -122,16 +123,15 @@ def compared(
     Raises:
         UsageError: something of ours differs, so that the models cannot be told apart by it.
     """
-    found = comparability.check(before, after, claim="alike")
-    found.require()
+    records = comparability.check(before, after, claim="alike")
+    records.require()
+    terms = Terms(rubric=rubric, noise=noise, together=records.together, seed=seed)
     with measurer_for(rubric, plans, lab=lab) as measurer:
-        sides = measured(before, after, measurer)
-    evidence, notes = sides.evidence(found)
-    terms = Terms(rubric=rubric, noise=noise, together=found.together, seed=seed)
-    verdict = decide(sides.pairing, terms, evidence=evidence, notes=notes)
+        sides, verdict = decide_sides(before, after, terms, measurer, records)
     names = sorted({Run(path).model for path in after})
     alone = {name: _only(sides.pairing, name) for name in names}
-    verdicts = {n: decide(own, terms, evidence=evidence) for n, own in alone.items() if own.pairs}
+    kind = verdict.evidence
+    verdicts = {n: decide(own, terms, evidence=kind) for n, own in alone.items() if own.pairs}
     p_values = holm(
         {
             **{f"composite {n}": one.composite.p for n, one in verdicts.items()},

@@ -21,20 +21,20 @@ from self_improve.runs.progress import Counts
 from self_improve.runs.session import RunState
 from self_improve.runs.specification import RunSpecification
 
-MODEL = "sim-strong"
+PROBE_MODEL = "sim-strong"
 
-SECONDS = 60.0
+PROBE_SECONDS = 60.0
 
 _SIDE_BY_SIDE = 16
 
-SeenAttempts = dict[tuple[str, str], list[Attempt]]
+AttemptsByPlan = dict[tuple[str, str], list[Attempt]]
 """The attempts of each step and plan."""
 
 
 class _Collector(Counts):
     def __init__(self) -> None:
         super().__init__()
-        self.seen: SeenAttempts = {}
+        self.seen: AttemptsByPlan = {}
 
     def attempted(self, job: Job, attempt: Attempt, *, replayed: bool) -> None:  # noqa: ARG002
         self.seen.setdefault((job.arm.specification.step.name, job.plan), []).append(attempt)
@@ -46,8 +46,8 @@ async def probe(
     specifications: Sequence[RunSpecification],
     *,
     over_http: bool,
-    seconds: float = SECONDS,
-) -> SeenAttempts:
+    seconds: float = PROBE_SECONDS,
+) -> AttemptsByPlan:
     """Run each specification's step once on each of its plans, with `model` in place of its own.
 
     Returns:
@@ -99,7 +99,7 @@ class RunEstimate:
         )
 
 
-async def estimate(wanted: RunRequest, work: Prepared, states: Sequence[RunState]) -> RunEstimate:
+async def estimate(request: RunRequest, work: Prepared, states: Sequence[RunState]) -> RunEstimate:
     """Return what the cells that are left of `states` will probably come to.
 
     The simulated model is given the real inputs, so the sizes of the requests are right; the
@@ -109,8 +109,8 @@ async def estimate(wanted: RunRequest, work: Prepared, states: Sequence[RunState
     first = work.specifications[0]
     names = sorted({plan for _, plan in todo})
     asked = replace(first, inputs={name: first.inputs[name] for name in names})
-    model, over_http = wanted.catalogue.find(MODEL), work.host.uses_gateway_url
-    seconds = min(SECONDS, wanted.seconds)
+    model, over_http = request.catalogue.find(PROBE_MODEL), work.host.uses_gateway_url
+    seconds = min(PROBE_SECONDS, request.seconds)
     seen = (
         await probe(work.server, model, [asked], over_http=over_http, seconds=seconds)
         if names

@@ -28,7 +28,7 @@ from self_improve.runs.specification import RunSpecification
 from self_improve.runs.stopping import LookResult
 
 
-def sent_by_now(arm: Arm) -> dict[str, Any]:
+def sent_so_far(arm: Arm) -> dict[str, Any]:
     """Return what `surfaces.json` says when the run ends, of the attempts that there are."""
     sent = sent_by(arm.writer.run.attempts())
     return surfaces_as_sent(arm.specification, sent)
@@ -69,7 +69,7 @@ def finish(arm: Arm, left: Sequence[RunCell], stand: LookResult | None = None) -
                 "not_run": [list(cell) for cell in left],
             },
             "spent": _spent(attempts),
-            "evidence": judged(specification, list(rows.values()), sent),
+            "evidence": classify(specification, list(rows.values()), sent),
         }
     )
 
@@ -90,7 +90,7 @@ HISTORICAL = "historical"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sent:
+class SentTexts:
     """The distinct texts of a run's first attempts: those after a failure add the gateway's own.
 
     `messages` maps each text to its role.
@@ -100,7 +100,7 @@ class Sent:
     descriptions: frozenset[Description]
 
 
-def sent_by(attempts: Iterable[Attempt]) -> Sent:
+def sent_by(attempts: Iterable[Attempt]) -> SentTexts:
     """Return what `attempts` sent."""
     messages: dict[str, str] = {}
     descriptions: set[Description] = set()
@@ -117,10 +117,10 @@ def sent_by(attempts: Iterable[Attempt]) -> Sent:
         if key not in schemas:
             schemas.add(key)
             descriptions |= described_in(attempt.schema)
-    return Sent(messages=messages, descriptions=frozenset(descriptions))
+    return SentTexts(messages=messages, descriptions=frozenset(descriptions))
 
 
-def surfaces_as_sent(specification: RunSpecification, sent: Sent) -> dict[str, Any]:
+def surfaces_as_sent(specification: RunSpecification, sent: SentTexts) -> dict[str, Any]:
     """Return the content of `surfaces.json`.
 
     `surfaces` holds every surface that was sent, those the step was found to reach but did not
@@ -161,14 +161,14 @@ def surfaces_as_sent(specification: RunSpecification, sent: Sent) -> dict[str, A
     }
 
 
-def _found(surface: Surface, sent: Sent) -> Sequence[str | Description]:
+def _found(surface: Surface, sent: SentTexts) -> Sequence[str | Description]:
     """Return the messages, or the descriptions, in which a surface stands."""
     if surface.kind == DESCRIPTION:
         return describing(surface, sent.descriptions)
     return holding(surface, sent.messages)
 
 
-def judged(
+def classify(
     specification: RunSpecification,
     rows: Sequence[Mapping[str, Any]],
     sent: Mapping[str, Any],

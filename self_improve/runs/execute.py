@@ -12,7 +12,7 @@ from model_gateway.gateway import Gateway
 from prompt_lab.record import DONE, Run
 from self_improve.errors import UsageError
 from self_improve.runs.estimate import RunEstimate, estimate
-from self_improve.runs.preflight import look
+from self_improve.runs.preflight import check_models
 from self_improve.runs.preparation import Prepared, RunRequest, prepared
 from self_improve.runs.progress import display
 from self_improve.runs.session import (
@@ -24,13 +24,13 @@ from self_improve.runs.session import (
     ledger_for,
     state_of,
 )
-from self_improve.runs.stopping import Stopping
+from self_improve.runs.stopping import StoppingRule
 
 OK, SOME_FAILED, BUDGET = 0, 1, 3
 
 
 async def execute(
-    wanted: RunRequest, until: Stopping | None, *, dry_run: bool, as_json: bool
+    request: RunRequest, until: StoppingRule | None, *, dry_run: bool, as_json: bool
 ) -> int:
     """Run what is wanted, or only say what it would cost, and return the exit code.
 
@@ -38,19 +38,19 @@ async def execute(
         GatewayError, LabError, ImproveError, OSError: it cannot be done as asked.
     """
     if dry_run:
-        async with prepared(wanted) as work:
-            states = _states(wanted, work)
-            _tell_estimate(states, await _expected(wanted, work, states), as_json=as_json)
+        async with prepared(request) as work:
+            states = _states(request, work)
+            _tell_estimate(states, await _expected(request, work, states), as_json=as_json)
             return OK
     # The models' SDKs take as long to import as the pipeline does; both are done at once.
-    keys = wanted.catalogue.key_variables
+    keys = request.catalogue.key_variables
     async with Gateway(key_variables=keys) as gateway:
-        warming = asyncio.create_task(gateway.warm((*wanted.models, *wanted.fallbacks)))
-        async with prepared(wanted) as work:
-            with claimed(wanted, work.specifications):
-                states = _states(wanted, work)
-                gateway.ledger = ledger_for(wanted, states)
-                summary = await _run(wanted, work, states, gateway, until, as_json=as_json)
+        warming = asyncio.create_task(gateway.warm((*request.models, *request.fallbacks)))
+        async with prepared(request) as work:
+            with claimed(request, work.specifications):
+                states = _states(request, work)
+                gateway.ledger = ledger_for(request, states)
+                summary = await _run(request, work, states, gateway, until, as_json=as_json)
         await warming
     _tell(summary, as_json=as_json)
     if summary.tally.budget:
@@ -67,7 +67,7 @@ async def _run(
     work: Prepared,
     states: Sequence[RunState],
     gateway: Gateway,
-    until: Stopping | None,
+    until: StoppingRule | None,
     *,
     as_json: bool,
 ) -> Summary:
@@ -76,12 +76,12 @@ async def _run(
     if not work.step.calls_model:
         await _expected(wanted, work, states)  # Before anything is sent.
     expected, pinged = await asyncio.gather(
-        _expected(wanted, work, states), look(gateway, models.values())
+        _expected(wanted, work, states), check_models(gateway, models.values())
     )
     if todo and not as_json:
         _say(f"{work.step.name}: {expected.text()}")
     session = Session(gateway, display(quiet=as_json))
-    side = RunsOfOneTree(wanted=wanted, work=work, states=states)
+    side = RunsOfOneTree(request=wanted, work=work, states=states)
     return await session.run([side], pinged, until)
 
 
@@ -116,13 +116,13 @@ def _tell(summary: Summary, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(_as_json(summary)))
         return
-    for run in summary.already:
+    for run in summary.finished_before:
         _say(f"{run.model}: {run.path} is finished already; --new starts another run like it.")
     for run in summary.runs:
         print(_told(run))
     if summary.tally.budget:
         _say(
-            f"Stopped: {summary.over} was reached with {summary.tally.dropped} cells left. "
+            f"Stopped: {summary.cap_reached} was reached with {summary.tally.dropped} cells left. "
             "The same command with a higher cap does the rest."
         )
 
@@ -164,7 +164,7 @@ def _as_json(summary: Summary) -> dict[str, Any]:
             for run in summary.all_runs
         ],
         "left": summary.tally.dropped,
-        "budget_reached": summary.over if summary.tally.budget else None,
+        "budget_reached": summary.cap_reached if summary.tally.budget else None,
         "spent": vars(summary.spent),
     }
 

@@ -11,15 +11,15 @@ from model_gateway.gateway import Gateway
 from model_gateway.ledger import Spend
 from prompt_lab.record import Run
 from self_improve.runs.estimate import RunEstimate, estimate
-from self_improve.runs.preflight import look
+from self_improve.runs.preflight import check_models
 from self_improve.runs.preparation import Prepared, RunRequest, prepared
 from self_improve.runs.progress import Display
 from self_improve.runs.session import RunsOfOneTree, RunState, Session, claimed, state_of
-from self_improve.runs.stopping import Stopping
+from self_improve.runs.stopping import StoppingRule
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ran:
+class ExperimentResult:
     """The runs of each side, in the order of its models; `stopped` says why cells are missing."""
 
     runs: Mapping[str, tuple[Run, ...]]
@@ -29,8 +29,8 @@ class Ran:
 class Experiment:
     """Code trees that are ready to run cells, by the names of their sides."""
 
-    def __init__(self, wanted: Mapping[str, RunRequest], works: Mapping[str, Prepared]) -> None:
-        self.wanted = wanted
+    def __init__(self, requests: Mapping[str, RunRequest], works: Mapping[str, Prepared]) -> None:
+        self.wanted = requests
         self.works = works
 
     def states(self) -> dict[str, list[RunState]]:
@@ -51,7 +51,9 @@ class Experiment:
         )
         return dict(zip(self.works, found, strict=True))
 
-    async def run(self, gateway: Gateway, display: Display, until: Stopping | None = None) -> Ran:
+    async def run(
+        self, gateway: Gateway, display: Display, until: StoppingRule | None = None
+    ) -> ExperimentResult:
         """Run what is left, until it is decided if `until` can say so, and return the runs.
 
         Raises:
@@ -65,13 +67,15 @@ class Experiment:
             states = self.states()
             left = [s for own in states.values() for s in own if not s.is_finished]
             models = {m.name: m for state in left for m in state.specification.models}
-            pinged: Mapping[str, Spend] = await look(gateway, models.values())
+            pinged: Mapping[str, Spend] = await check_models(gateway, models.values())
             sides = [
-                RunsOfOneTree(wanted=self.wanted[name], work=work, states=states[name])
+                RunsOfOneTree(request=self.wanted[name], work=work, states=states[name])
                 for name, work in self.works.items()
             ]
             summary = await Session(gateway, display).run(sides, pinged, until)
-        return Ran(runs=self.runs(), stopped=summary.over if summary.tally.budget else None)
+        return ExperimentResult(
+            runs=self.runs(), stopped=summary.cap_reached if summary.tally.budget else None
+        )
 
     def runs(self) -> dict[str, tuple[Run, ...]]:
         """Return the runs that are there."""
@@ -81,19 +85,19 @@ class Experiment:
 
 
 @asynccontextmanager
-async def experiment(wanted: Mapping[str, RunRequest]) -> AsyncIterator[Experiment]:
+async def experiment(requests: Mapping[str, RunRequest]) -> AsyncIterator[Experiment]:
     """Start a zygote in the code tree of every side, all at once.
 
     Raises:
         UsageError: something does not fit; nothing was run and nothing spent.
         ImproveError: a pipeline cannot be loaded.
     """
-    names: Sequence[str] = list(wanted)
+    names: Sequence[str] = list(requests)
     async with AsyncExitStack() as stack:
         async with asyncio.TaskGroup() as group:
             entering = [
-                group.create_task(stack.enter_async_context(prepared(wanted[name])))
+                group.create_task(stack.enter_async_context(prepared(requests[name])))
                 for name in names
             ]
         works = {name: task.result() for name, task in zip(names, entering, strict=True)}
-        yield Experiment(wanted, works)
+        yield Experiment(requests, works)

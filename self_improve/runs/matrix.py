@@ -197,13 +197,15 @@ class Matrix:
         if job.repeat:
             facts["repeat"] = job.repeat
         if row["error"] is None:
-            writer.keep(job.key, scratch.kept, row)
+            writer.keep(job.key, scratch.collected, row)
             writer.event("run_single_plan_complete", **facts)
             self.tally.ok += 1
         else:
             if trace:
-                (scratch.kept / _TRACE).write_text(scratch.without_paths(trace), encoding="utf-8")
-            writer.fail(job.key, scratch.kept, row)
+                (scratch.collected / _TRACE).write_text(
+                    scratch.without_paths(trace), encoding="utf-8"
+                )
+            writer.fail(job.key, scratch.collected, row)
             writer.event("run_single_plan_error", **facts, error=row["error"])
             self.tally.failed += 1
         if row["error"] is None and row["partial"]:
@@ -225,7 +227,7 @@ class Matrix:
         door = await self._gateway.open(asker)
         http = await self._gateway.open_http(asker) if job.arm.over_http else None
         try:
-            order = cell.CellOrder(
+            order = cell.CellRequest(
                 id=f"{scratch.folder.parent.name}/{scratch.folder.name}",
                 step=specification.step.name, way=specification.step.way,
                 model=specification.model.name, speed=specification.speed, seed=asker.seed,
@@ -240,7 +242,7 @@ class Matrix:
                 await self._gateway.close(http)
 
     async def _within_time(
-        self, server: ForkServer, order: cell.CellOrder, account: Account
+        self, server: ForkServer, order: cell.CellRequest, account: Account
     ) -> int | None:
         running = asyncio.ensure_future(server.run(order))
         began = time.monotonic()

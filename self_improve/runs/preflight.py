@@ -22,7 +22,7 @@ _UNREACHABLE = {
 }
 
 
-class _Ear:
+class _Meter:
     """Adds up what a ping came to."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class _Ear:
         pass
 
 
-async def look(gateway: Gateway, models: Iterable[Model]) -> dict[str, Spend]:
+async def check_models(gateway: Gateway, models: Iterable[Model]) -> dict[str, Spend]:
     """Ask every model for one token, side by side; return what that came to, by model.
 
     An empty answer is an answer. Embedded models need no asking.
@@ -45,7 +45,7 @@ async def look(gateway: Gateway, models: Iterable[Model]) -> dict[str, Spend]:
         UsageError: a model has no key, or does not answer; all of them are named.
     """
     asked = [model for model in models if model.provider not in _EMBEDDED]
-    ears = [_Ear() for _ in asked]
+    ears = [_Meter() for _ in asked]
     pings = (ping(gateway, m, observer=ear) for m, ear in zip(asked, ears, strict=True))
     failures = [outcome.failure for outcome in await asyncio.gather(*pings)]
     problems = [

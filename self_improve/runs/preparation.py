@@ -72,7 +72,7 @@ class Prepared:
 
 
 @asynccontextmanager
-async def prepared(wanted: RunRequest) -> AsyncIterator[Prepared]:
+async def prepared(request: RunRequest) -> AsyncIterator[Prepared]:
     """Load the pipeline, and check step, surfaces, plans and their artifacts.
 
     Raises:
@@ -80,39 +80,39 @@ async def prepared(wanted: RunRequest) -> AsyncIterator[Prepared]:
         ImproveError: the pipeline cannot be loaded.
     """
     own = host.own_code()
-    code = (wanted.code or _code_beside(wanted.host_file) or own).expanduser().resolve()
-    file = host.locate(wanted.host_file, code)
+    code = (request.code or _code_beside(request.host_file) or own).expanduser().resolve()
+    file = host.locate(request.host_file, code)
     if not code.is_dir():
         raise UsageError(f"There is no code directory {code}.")
     contract = host.load(file)
     chosen = plans.choose(
-        wanted.layout,
-        split=wanted.split,
-        baseline_dir=wanted.baseline_dir,
-        plan_dirs=wanted.plan_dirs,
+        request.layout,
+        split=request.split,
+        baseline_dir=request.baseline_dir,
+        plan_dirs=request.plan_dirs,
     )
-    environment = without_keys(os.environ, also=wanted.catalogue.key_variables)
+    environment = without_keys(os.environ, also=request.catalogue.key_variables)
     with tempfile.TemporaryFile() as errors:
         server = await ForkServer.start(
-            code=code, host_file=file, speed=wanted.speed, environment=environment, errors=errors
+            code=code, host_file=file, speed=request.speed, environment=environment, errors=errors
         )
         try:
             pipeline = server.pipeline
             first = [s.name for s in pipeline.steps.values() if s.inputs and not s.given][:1]
-            named = wanted.step or "".join(first)
+            named = request.step or "".join(first)
             step = pipeline.steps[choose_step(named, list(pipeline.steps))]
             if step.given:
                 raise UsageError(f"{step.name} is given, not computed: there is nothing to run.")
             inputs = plans.inputs_of(chosen, step, contract)
-            proposed = candidate.from_files(wanted.prompts, step, pipeline)
+            proposed = candidate.from_files(request.prompts, step, pipeline)
             tree = code_tree.read(code, contract.import_roots)
             specifications = tuple(
                 RunSpecification(
                     step=step, pipeline=pipeline, host_digest=record.file_digest(file), code=tree,
-                    candidate=proposed, models=(model, *wanted.fallbacks), speed=wanted.speed,
-                    seed=wanted.seed, repeats=wanted.repeats, inputs=inputs,
+                    candidate=proposed, models=(model, *request.fallbacks), speed=request.speed,
+                    seed=request.seed, repeats=request.repeats, inputs=inputs,
                 )
-                for model in wanted.models
+                for model in request.models
             )  # fmt: skip
             yield Prepared(
                 host=contract, step=step, server=server, specifications=specifications,

@@ -26,7 +26,7 @@ _WITHOUT_DOTS = shutil.ignore_patterns(".*")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RelayRun:
+class RelayStep:
     """One step on the way: how it went, by plan. None is a plan for which it ran well."""
 
     step: str
@@ -35,18 +35,18 @@ class RelayRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Relayed:
+class RelayResult:
     """The plans as the steps have left them, and how each step went."""
 
     plans: Mapping[str, Path]
-    legs: tuple[RelayRun, ...]
+    steps: tuple[RelayStep, ...]
     stopped: str | None
 
     def failures(self) -> list[str]:
         """Return every failure as a line."""
         return [
             f"{leg.step}: {plan}: {told}"
-            for leg in self.legs
+            for leg in self.steps
             for plan, told in leg.failures.items()
         ]
 
@@ -61,7 +61,7 @@ def readers_of(pipeline: Pipeline, step: str) -> list[StepFacts]:
     ]
 
 
-def below(pipeline: Pipeline, step: str) -> list[StepFacts]:
+def assembling_steps(pipeline: Pipeline, step: str) -> list[StepFacts]:
     """Return the steps between `step` and its readers that only assemble text, in their order."""
     graph = _graph(pipeline.steps.values())
     readers = {facts.name for facts in readers_of(pipeline, step)}
@@ -80,7 +80,7 @@ class Relay:
         self,
         gateway: Gateway,
         work: Prepared,
-        wanted: RunRequest,
+        request: RunRequest,
         *,
         output: Layout,
         folder: Path,
@@ -89,14 +89,14 @@ class Relay:
     ) -> None:
         self._gateway = gateway
         self._work = work
-        self._wanted = replace(wanted, output=output, new=False)
+        self._wanted = replace(request, output=output, new=False)
         self._folder = folder
         self._display = display
         self._repeats = repeats
 
     async def run(
         self, model: Model, sources: Mapping[str, Path], steps: Sequence[StepFacts]
-    ) -> Relayed:
+    ) -> RelayResult:
         """Run `steps` on copies of the plans in `sources`, whose own files are the inputs.
 
         What a step should write is taken out of the copies first, so that nothing old passes for
@@ -107,7 +107,7 @@ class Relay:
         """
         written = {name for step in steps for name in step.outputs}
         made = {name: self._copy(name, source, written) for name, source in sources.items()}
-        legs: list[RelayRun] = []
+        legs: list[RelayStep] = []
         stopped = None
         for level in nx.topological_generations(_graph(steps)):
             chosen = [step for step in steps if step.name in level]
@@ -117,11 +117,11 @@ class Relay:
             legs += more
             if stopped is not None:
                 break
-        return Relayed(plans=made, legs=tuple(legs), stopped=stopped)
+        return RelayResult(plans=made, steps=tuple(legs), stopped=stopped)
 
     async def _level(
         self, model: Model, made: Mapping[str, Path], steps: Sequence[StepFacts]
-    ) -> tuple[list[RelayRun], str | None]:
+    ) -> tuple[list[RelayStep], str | None]:
         sides, absent = [], {}
         for step in steps:
             inputs, absent[step.name] = self._inputs(made, step)
@@ -129,7 +129,7 @@ class Relay:
             state = session.state_of(specification, self._wanted.output, new=False)
             sides.append(
                 RunsOfOneTree(
-                    wanted=self._wanted, work=self._work, states=[state] if inputs else [],
+                    request=self._wanted, work=self._work, states=[state] if inputs else [],
                     must_ask=step.calls_model,
                 )
             )  # fmt: skip
@@ -145,14 +145,14 @@ class Relay:
         for step, side in zip(steps, sides, strict=True):
             run = self._again(side.states[0]).run if side.states else None
             legs.append(self._leg(step, run, absent[step.name], made))
-        return legs, summary.over if summary.tally.budget else None
+        return legs, summary.cap_reached if summary.tally.budget else None
 
     def _again(self, state: session.RunState) -> session.RunState:
         return session.state_of(state.specification, self._wanted.output, new=False)
 
     def _leg(
         self, step: StepFacts, run: Run | None, absent: Mapping[str, str], made: Mapping[str, Path]
-    ) -> RelayRun:
+    ) -> RelayStep:
         failures = dict(absent)
         for (plan, repeat), row in (run.rows() if run is not None else {}).items():
             if row.get("error") is not None:
@@ -163,7 +163,7 @@ class Relay:
                 target = made[plan] / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(place / name, target)
-        return RelayRun(step=step.name, run=run, failures=failures)
+        return RelayStep(step=step.name, run=run, failures=failures)
 
     def _inputs(
         self, made: Mapping[str, Path], step: StepFacts

@@ -20,12 +20,12 @@ from prompt_lab.claim import claim
 from prompt_lab.layout import Layout
 from prompt_lab.record import ATTEMPTS, RESERVATIONS, Run
 from self_improve.errors import UsageError
-from self_improve.runs.evidence import finish, sent_by_now
+from self_improve.runs.evidence import finish, sent_so_far
 from self_improve.runs.matrix import Arm, Job, Matrix, Tally
 from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
 from self_improve.runs.specification import RunSpecification
-from self_improve.runs.stopping import LookResult, Stopping
+from self_improve.runs.stopping import LookResult, StoppingRule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,14 +73,14 @@ class Summary:
 
     tally: Tally
     runs: tuple[Run, ...]
-    already: tuple[Run, ...]
+    finished_before: tuple[Run, ...]
     spent: Spend
-    over: str | None
+    cap_reached: str | None
 
     @property
     def all_runs(self) -> tuple[Run, ...]:
         """The runs of the command, those that were finished before included."""
-        return (*self.already, *self.runs)
+        return (*self.finished_before, *self.runs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ class RunsOfOneTree:
     `must_ask` is False for steps that only assemble text: their cells need not ask a model.
     """
 
-    wanted: RunRequest
+    request: RunRequest
     work: Prepared
     states: Sequence[RunState]
     must_ask: bool = True
@@ -107,7 +107,7 @@ class Session:
         self,
         sides: Sequence[RunsOfOneTree],
         pinged: Mapping[str, Spend],
-        until: Stopping | None = None,
+        until: StoppingRule | None = None,
     ) -> Summary:
         """Run what is left of `sides`, and finish the runs in which nothing is left then.
 
@@ -129,7 +129,7 @@ class Session:
         already = tuple(
             s.run for side in sides for s in side.states if s.run is not None and s.is_finished
         )
-        first = sides[0].wanted
+        first = sides[0].request
         async with AsyncExitStack() as stack:
             arms = [
                 (number, await stack.enter_async_context(_arm(sides[number], state, pinged)))
@@ -164,9 +164,9 @@ class Session:
         return Summary(
             tally=matrix.tally,
             runs=tuple(arm.writer.run for _, arm in arms),
-            already=already,
+            finished_before=already,
             spent=self._gateway.ledger.spent,
-            over=self._gateway.ledger.reached,
+            cap_reached=self._gateway.ledger.reached,
         )
 
 
@@ -175,7 +175,7 @@ async def _in_looks(
     arms: Sequence[tuple[int, Arm]],
     jobs: Sequence[tuple[int, Job]],
     matrix: Matrix,
-    until: Stopping,
+    until: StoppingRule,
 ) -> Mapping[int, LookResult]:
     """Run the cells group by group, until every side is settled; return where they stand.
 
@@ -211,21 +211,21 @@ async def _in_looks(
 
 
 def _look(
-    until: Stopping, number: int, paths: Sequence[Sequence[Path]], arms: Sequence[Arm]
+    until: StoppingRule, number: int, paths: Sequence[Sequence[Path]], arms: Sequence[Arm]
 ) -> Mapping[int, LookResult]:
-    return until.look(number, paths, {arm.writer.run.path: sent_by_now(arm) for arm in arms})
+    return until.look(number, paths, {arm.writer.run.path: sent_so_far(arm) for arm in arms})
 
 
 @asynccontextmanager
 async def _arm(
     side: RunsOfOneTree, state: RunState, pinged: Mapping[str, Spend]
 ) -> AsyncIterator[Arm]:
-    specification, output = state.specification, side.wanted.output
+    specification, output = state.specification, side.request.output
     if state.run is None:
-        meta = specification.meta(optimizer=side.work.optimizer, workers=side.wanted.workers)
+        meta = specification.meta(optimizer=side.work.optimizer, workers=side.request.workers)
         writer = record.begin(
             output, specification.step.name, specification.digest,
-            meta | {"split": side.wanted.split, "cache": side.wanted.cache is not None},
+            meta | {"split": side.request.split, "cache": side.request.cache is not None},
         )  # fmt: skip
     else:
         writer = record.reopen(state.run)
@@ -246,7 +246,7 @@ async def _arm(
                 server=side.work.server,
                 over_http=side.work.host.uses_gateway_url, must_ask=side.must_ask,
                 log=reservations.append,
-                cache=side.wanted.cache,
+                cache=side.request.cache,
                 scratch=output.scratch / writer.run.meta["run_id"],
             )  # fmt: skip
         finally:
@@ -254,15 +254,15 @@ async def _arm(
 
 
 @contextlib.contextmanager
-def claimed(wanted: RunRequest, specifications: Sequence[RunSpecification]) -> Any:
+def claimed(request: RunRequest, specifications: Sequence[RunSpecification]) -> Any:
     """Hold the claims of all runs of a command, always in the same order."""
     with contextlib.ExitStack() as stack:
         for digest in sorted({s.digest for s in specifications}):
-            stack.enter_context(claim(wanted.output, digest[:32]))
+            stack.enter_context(claim(request.output, digest[:32]))
         yield
 
 
-def ledger_for(wanted: RunRequest, states: Sequence[RunState]) -> Ledger:
+def ledger_for(request: RunRequest, states: Sequence[RunState]) -> Ledger:
     """Return the ledger of a command: its caps hold over all sessions of the same runs.
 
     Raises:
@@ -270,7 +270,7 @@ def ledger_for(wanted: RunRequest, states: Sequence[RunState]) -> Ledger:
     """
     models = {m.name: m for s in states for m in s.specification.models}
     unpriced = [name for name, model in models.items() if model.price is None]
-    if wanted.caps.dollars is not None and unpriced:
+    if request.caps.dollars is not None and unpriced:
         raise UsageError(
             f"--max-cost cannot be kept for {', '.join(unpriced)}: no price is known. Add "
             "[price] to the model's file, or cap calls and tokens instead."
@@ -278,4 +278,4 @@ def ledger_for(wanted: RunRequest, states: Sequence[RunState]) -> Ledger:
     spent = Spend()
     for state in states:
         spent += state.spent()
-    return Ledger(wanted.caps, spent=spent)
+    return Ledger(request.caps, spent=spent)

@@ -31,14 +31,14 @@ from self_improve.host.pipeline import Pipeline, StepFacts
 from self_improve.host.plans import BaselinePlan
 from self_improve.host.surfaces import CONSTANT, Surface, from_row, holding
 from self_improve.runs import evidence
-from self_improve.runs.estimate import MODEL, probe
+from self_improve.runs.estimate import PROBE_MODEL, probe
 from self_improve.runs.specification import RunSpecification, choose_step
 
 _SHOWN = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
+class Observed:
     """What is known of a step beyond its code: ids of surfaces it sent, and texts of no surface."""
 
     sent: frozenset[str] = frozenset()
@@ -57,7 +57,7 @@ class Listing:
         return {"steps": list(self.steps)}
 
 
-async def make(options: argparse.Namespace) -> Listing:
+async def list_steps(options: argparse.Namespace) -> Listing:
     """Load the pipeline and list its steps.
 
     Raises:
@@ -88,17 +88,17 @@ async def make(options: argparse.Namespace) -> Listing:
 
 
 def _rows(
-    pipeline: Pipeline, steps: Iterable[StepFacts], known: Mapping[str, Known]
+    pipeline: Pipeline, steps: Iterable[StepFacts], known: Mapping[str, Observed]
 ) -> list[dict[str, Any]]:
     users: defaultdict[str, list[str]] = defaultdict(list)
     for step in pipeline.steps.values():
-        for surface_id in {*step.surfaces, *known.get(step.name, Known()).sent}:
+        for surface_id in {*step.surfaces, *known.get(step.name, Observed()).sent}:
             users[surface_id].append(step.name)
-    return [_row(pipeline, step, known.get(step.name, Known()), users) for step in steps]
+    return [_row(pipeline, step, known.get(step.name, Observed()), users) for step in steps]
 
 
 def _row(
-    pipeline: Pipeline, step: StepFacts, known: Known, users: Mapping[str, list[str]]
+    pipeline: Pipeline, step: StepFacts, known: Observed, users: Mapping[str, list[str]]
 ) -> dict[str, Any]:
     surfaces = [
         {
@@ -123,7 +123,7 @@ def _row(
     }
 
 
-def _recorded(options: argparse.Namespace, pipeline: Pipeline) -> dict[str, Known]:
+def _recorded(options: argparse.Namespace, pipeline: Pipeline) -> dict[str, Observed]:
     """Look into the runs of the data repo for surfaces that were sent with the text of now."""
     if not (options.prompt_lab_dir or os.environ.get(layout.VARIABLE)):
         return {}
@@ -134,7 +134,7 @@ def _recorded(options: argparse.Namespace, pipeline: Pipeline) -> dict[str, Know
             now = pipeline.surfaces.get(row["id"])
             if row["sent"] and now is not None and now.digest == row["digest"]:
                 sent[run.step].add(row["id"])
-    return {step: Known(sent=frozenset(ids)) for step, ids in sent.items()}
+    return {step: Observed(sent=frozenset(ids)) for step, ids in sent.items()}
 
 
 async def _probed(
@@ -144,11 +144,11 @@ async def _probed(
     code: Path,
     host_file: Path,
     steps: Sequence[StepFacts],
-) -> dict[str, Known]:
+) -> dict[str, Observed]:
     """Run the steps on the simulated model now."""
     tree = code_tree.read(code, contract.import_roots)
-    model = config.load().find(MODEL)
-    known: dict[str, Known] = {}
+    model = config.load().find(PROBE_MODEL)
+    known: dict[str, Observed] = {}
     specifications = []
     with ExitStack() as stack:
         plan = _plan(options, stack)
@@ -158,7 +158,7 @@ async def _probed(
             try:
                 inputs = plans.inputs_of([plan], step, contract)
             except UsageError as error:
-                known[step.name] = Known(trouble=str(error).splitlines()[1].strip())
+                known[step.name] = Observed(trouble=str(error).splitlines()[1].strip())
                 continue
             specifications.append(
                 RunSpecification(
@@ -181,10 +181,10 @@ async def _probed(
     return known
 
 
-def _known(specification: RunSpecification, attempts: Sequence[Attempt]) -> Known:
+def _known(specification: RunSpecification, attempts: Sequence[Attempt]) -> Observed:
     told = evidence.surfaces_as_sent(specification, evidence.sent_by(attempts))
     sent = [from_row(row) for row in told["surfaces"] if row["sent"]]
-    return Known(
+    return Observed(
         sent=frozenset(surface.id for surface in sent),
         unmatched=(*told["unmatched"]["descriptions"], *_of_no_surface(attempts, sent)),
         trouble=None if attempts else "nothing was sent",

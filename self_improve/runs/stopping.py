@@ -22,7 +22,7 @@ class LookResult:
     facts: Mapping[str, Any]
 
 
-class Stopping(Protocol):
+class StoppingRule(Protocol):
     """Says in which order cells are run, and when a side needs no more of them."""
 
     def begin(self, sides: Sequence[Paths]) -> None:

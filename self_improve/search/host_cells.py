@@ -79,10 +79,10 @@ class HostCells:
         specifications = [group.specification for group in groups.values()]
         with claimed(self._wanted, specifications):
             states = [self._state(one) for one in specifications]
-            side = RunsOfOneTree(wanted=self._wanted, work=self._work, states=states)
+            side = RunsOfOneTree(request=self._wanted, work=self._work, states=states)
             summary = await Session(self._gateway, self._display).run([side], {})
         if summary.tally.budget:
-            raise SearchOver(f"{summary.over} was reached")
+            raise SearchOver(f"{summary.cap_reached} was reached")
         found: dict[tuple[str, str], CellOutcome] = {}
         for (proposal, _, _), group in groups.items():
             run = self._state(group.specification).run

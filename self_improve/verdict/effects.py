@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,21 +15,21 @@ from self_improve.verdict.expectation import Expectation
 from self_improve.verdict.noise import Noise
 from self_improve.verdict.pairing import Pair, Pairing
 from self_improve.verdict.statistics import intervals
-from self_improve.verdict.statistics.false_discoveries import adjusted
+from self_improve.verdict.statistics.false_discoveries import benjamini_hochberg
 from self_improve.verdict.statistics.flips import Flips, Floats, two_sided
 from self_improve.verdict.statistics.intervals import Interval
 
-_KNOWN = 0.5
-"""A metric that is defined for a smaller share of the pairs stays out of the composite."""
+_DEFINED = 0.5
+"""A metric that is defined for a smaller share of the pairs is left out of the composite."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Effect:
     """How far one measure moved; the numbers are in its own unit, `gain` in scales of the rubric.
 
-    `gain` is positive where it got better. `interval` is over cells, widened by what batches add;
-    `plan_interval` over plans. `p` is that of the sign flips, two-sided, `q` the rate of false
-    discoveries at which it counts among all metrics. What cannot be told is None.
+    `gain` is positive for an improvement. `interval` is over cells, widened by what batches add;
+    `plan_interval` over plans. `p` is that of the sign flips, two-sided, `q` the false discovery
+    rate at which it is significant among all metrics. What is undefined is None.
     """
 
     id: str
@@ -61,9 +61,9 @@ class Part:
 class Composite:
     """The composite over all pairs: the sum over metrics of weight times gain, better if positive.
 
-    `left_out` is what it would be without each plan; `silent` are weighted metrics that are
-    undefined for too many pairs to take part; `waived` those that a declared expectation takes
-    out, because the change means to move them.
+    `left_out` is the effect without each plan; `silent` are weighted metrics that are undefined for
+    too many pairs to take part; `waived` those that a declared expectation takes out, because the
+    change means to move them.
     """
 
     pairs: int
@@ -96,13 +96,13 @@ class Differences:
 
     @cached_property
     def _factors(self) -> Floats:
-        """What a gain counts in the composite: its weight in scales, spread over its pairs."""
-        known = (~np.isnan(self.forward)).sum(axis=0)
+        """The factor of a gain in the composite: its weight in scales, spread over its pairs."""
+        defined = (~np.isnan(self.forward)).sum(axis=0)
         count = max(len(self.pairs), 1)
         weights = np.array([use.weight / use.scale for use in self.uses])
-        spread = np.where(known >= _KNOWN * count, count / np.maximum(known, 1), 0.0)
-        taken = np.array([use.id in self.waived for use in self.uses], dtype=bool)
-        factors: Floats = np.where(taken, 0.0, weights * spread)
+        spread = np.where(defined >= _DEFINED * count, count / np.maximum(defined, 1), 0.0)
+        waived = np.array([use.id in self.waived for use in self.uses], dtype=bool)
+        factors: Floats = np.where(waived, 0.0, weights * spread)
         return factors
 
     @property
@@ -117,20 +117,20 @@ class Differences:
     @cached_property
     def composites(self) -> Floats:
         """Each pair's part of the composite, of shape (pairs,): their mean is the composite."""
-        found: Floats = np.nan_to_num(self.forward) @ self._factors
-        return found
+        parts: Floats = np.nan_to_num(self.forward) @ self._factors
+        return parts
 
     @cached_property
     def exchanged(self) -> Floats:
         """The same if both sides were exchanged."""
-        found: Floats = np.nan_to_num(self.backward) @ self._factors
-        return found
+        parts: Floats = np.nan_to_num(self.backward) @ self._factors
+        return parts
 
     @property
     def halves(self) -> Floats:
         """The part of each composite that changes its sign when the sides are exchanged."""
-        found: Floats = (self.composites - self.exchanged) / 2
-        return found
+        halves: Floats = (self.composites - self.exchanged) / 2
+        return halves
 
     def sums(self, flips: Flips, groups: Floats) -> Floats:
         """Return the sums of the composites under every flip.
@@ -162,31 +162,34 @@ def differences(
     shape = (len(pairs), len(uses))
     forward, backward = np.full(shape, np.nan), np.full(shape, np.nan)
     for column, use in enumerate(uses):
-        sign = 1.0 if use.direction == "higher" else -1.0
-        between = _between(use)
+        sign, between = _sign(use), _between(use)
         for row, pair in enumerate(pairs):
-            there, back = _change(pair, use, between)
+            there, back = _changes(pair, use, between)
             forward[row, column], backward[row, column] = sign * there, sign * back
     return Differences(
         pairs=pairs, uses=uses, forward=forward, backward=backward, waived=tuple(sorted(waived))
     )
 
 
+def _sign(use: MetricUse) -> float:
+    return 1.0 if use.direction == "higher" else -1.0
+
+
 def _between(use: MetricUse) -> Callable[[Pair], float | None] | None:
-    """Return what holds the second cell of a pair against the first; None for other metrics."""
+    """Return what compares the second cell of a pair with the first; None for other metrics."""
     metric = catalogue().get(use.metric)
     if not isinstance(metric, PairMetric):
         return None
 
-    def found(pair: Pair) -> float | None:
+    def change(pair: Pair) -> float | None:
         value = metric.between(pair.before, pair.after, use)
-        as_it_was = metric.between(pair.before, pair.before, use)
-        return None if value is None or as_it_was is None else value - as_it_was
+        unchanged = metric.between(pair.before, pair.before, use)
+        return None if value is None or unchanged is None else value - unchanged
 
-    return found
+    return change
 
 
-def _change(
+def _changes(
     pair: Pair, use: MetricUse, between: Callable[[Pair], float | None] | None
 ) -> tuple[float, float]:
     """Return how far a measure moved, and how far it would have with the sides exchanged."""
@@ -195,94 +198,93 @@ def _change(
         return new - old, old - new
     if between is None or old is not None or new is not None:
         return np.nan, np.nan
-    # Without the baseline plan the side before is what lengths are held against.
+    # Without the baseline plan, lengths are compared with the side before.
     there, back = between(pair), between(pair.swapped)
     return (np.nan, np.nan) if there is None or back is None else (there, back)
 
 
 def effects(
-    found: Differences, flips: Flips, noise: Noise, *, together: bool
+    gains: Differences, flips: Flips, noise: Noise, *, together: bool
 ) -> tuple[Effect, ...]:
     """Return the effect of every metric.
 
     Args:
-        found: the gains.
-        flips: of the pairs with content.
+        gains: of the pairs with content.
+        flips: of these pairs.
         noise: what batches add.
         together: both sides were run in one stretch of time, so that batches add nothing.
     """
-    sums = flips.sums(np.nan_to_num((found.forward - found.backward) / 2))
-    made = []
-    for column, use in enumerate(found.uses):
+    sums = flips.sums(np.nan_to_num((gains.forward - gains.backward) / 2))
+    measured = []
+    for column, use in enumerate(gains.uses):
         drift = 1.0 if together else noise.drift(use.id)
-        made.append(_effect(use, found, column, drift, two_sided(sums[column], widened=drift)))
-    rates = adjusted({effect.id: effect.p for effect in made})
-    return tuple(Effect(**{**vars(effect), "q": rates[effect.id]}) for effect in made)
+        p = two_sided(sums[column], widened=drift)
+        measured.append(_effect(use, gains, column, drift, p))
+    rates = benjamini_hochberg({effect.id: effect.p for effect in measured})
+    return tuple(replace(effect, q=rates[effect.id]) for effect in measured)
 
 
-def _effect(use: MetricUse, found: Differences, column: int, drift: float, p: float) -> Effect:
-    gains = found.forward[:, column]
-    known = np.flatnonzero(~np.isnan(gains))
+def _effect(use: MetricUse, gains: Differences, column: int, drift: float, p: float) -> Effect:
+    values = gains.forward[:, column]
+    defined = np.flatnonzero(~np.isnan(values))
     effect = Effect(
-        id=use.id, direction=use.direction, weight=use.weight, pairs=len(known), drift=drift
+        id=use.id, direction=use.direction, weight=use.weight, pairs=len(defined), drift=drift
     )
-    if not len(known):
+    if not len(defined):
         return effect
-    pairs = [found.pairs[n] for n in known]
-    sign = 1.0 if use.direction == "higher" else -1.0
-    changes = (gains[known] * sign).tolist()
+    pairs = [gains.pairs[n] for n in defined]
+    sign = _sign(use)
+    changes = (values[defined] * sign).tolist()
     old = [pair.before.values.get(use.id) for pair in pairs]
     new = [pair.after.values.get(use.id) for pair in pairs]
     change = float(np.mean(changes))
-    return Effect(
-        **{
-            **vars(effect),
-            "before": intervals.mean([v for v in old if v is not None]),
-            "after": intervals.mean([v for v in new if v is not None]),
-            "change": change,
-            "gain": sign * change / use.scale,
-            "interval": intervals.interval(changes, widened=drift),
-            "plan_interval": intervals.clustered(changes, [pair.plan for pair in pairs]),
-            "p": p,
-        }
+    return replace(
+        effect,
+        before=intervals.mean([v for v in old if v is not None]),
+        after=intervals.mean([v for v in new if v is not None]),
+        change=change,
+        gain=sign * change / use.scale,
+        interval=intervals.interval(changes, widened=drift),
+        plan_interval=intervals.clustered(changes, [pair.plan for pair in pairs]),
+        p=p,
     )
 
 
-def composite(found: Differences, flips: Flips, drift: float) -> Composite:
+def composite(gains: Differences, flips: Flips, drift: float) -> Composite:
     """Return the composite with its intervals and parts.
 
     Args:
-        found: the gains.
-        flips: of the pairs with content.
+        gains: of the pairs with content.
+        flips: of these pairs.
         drift: how much more than by chance alone it moves between the batches of both sides.
     """
-    values = found.composites.tolist()
-    plans = [pair.plan for pair in found.pairs]
-    models = [pair.model for pair in found.pairs]
+    values = gains.composites.tolist()
+    plans = [pair.plan for pair in gains.pairs]
+    models = [pair.model for pair in gains.pairs]
     return Composite(
         pairs=len(values),
         effect=intervals.mean(values),
         deviation=float(np.std(values, ddof=1)) if len(values) > 1 else None,
         interval=intervals.interval(values, widened=drift),
         plan_interval=intervals.clustered(values, plans),
-        p=two_sided(flips.sums(found.halves[:, None])[0], widened=drift) if values else None,
+        p=two_sided(flips.sums(gains.halves[:, None])[0], widened=drift) if values else None,
         drift=drift,
         left_out={str(k): v for k, v in intervals.left_out(values, plans).items()},
         models=_parts(values, models, drift),
         plans=_parts(values, plans, drift),
-        silent=found.silent,
-        waived=found.waived,
+        silent=gains.silent,
+        waived=gains.waived,
     )
 
 
 def _parts(values: Sequence[float], names: Sequence[str], drift: float) -> tuple[Part, ...]:
-    found: dict[str, list[float]] = {}
+    by_name: dict[str, list[float]] = {}
     for value, name in zip(values, names, strict=True):
-        found.setdefault(name, []).append(value)
+        by_name.setdefault(name, []).append(value)
     return tuple(
         Part(
-            name=name, pairs=len(own), effect=float(np.mean(own)),
-            interval=intervals.interval(own, widened=drift),
+            name=name, pairs=len(members), effect=float(np.mean(members)),
+            interval=intervals.interval(members, widened=drift),
         )
-        for name, own in sorted(found.items())
+        for name, members in sorted(by_name.items())
     )  # fmt: skip

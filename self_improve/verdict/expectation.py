@@ -1,4 +1,4 @@
-"""What a candidate says in advance that it will move: one measure, where, and which way."""
+"""A candidate's declaration of what it will change: one measure, its direction, and where."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from self_improve.verdict.pairing import Pair
 
 Direction = Literal["lower", "higher"]
 SUCCESS, ITEMS = "success", "items"
-# Ids of measures and names of models may hold colons themselves.
+# Ids of measures and names of models may contain colons themselves.
 _WRITTEN = re.compile(
     r"(?P<metric>.+?):(?P<direction>lower|higher)(?P<scope>(?::(?:model|plan)=.+)?)", re.DOTALL
 )
@@ -25,7 +25,7 @@ _PART = re.compile(r":(?=(?:model|plan)=)")
 class Expectation:
     """A declared effect. `metric` is the id of a measure of the rubric, or success, or items.
 
-    Without `models` or `plans` it is meant for all of them.
+    Without `models` or `plans` it applies to all of them.
     """
 
     metric: str
@@ -46,14 +46,14 @@ class Expectation:
         )
 
     def change(self, pair: Pair) -> float | None:
-        """Return how far the measure moved the expected way; None where it is undefined."""
-        old, new = _value(pair, self.metric)
+        """Return how far the measure moved as expected; None where it is undefined."""
+        old, new = _values(pair, self.metric)
         if old is None or new is None:
             return None
         return new - old if self.direction == "higher" else old - new
 
 
-def _value(pair: Pair, metric: str) -> tuple[float | None, float | None]:
+def _values(pair: Pair, metric: str) -> tuple[float | None, float | None]:
     if metric == SUCCESS:
         return float(pair.before.succeeded), float(pair.after.succeeded)
     if metric == ITEMS:
@@ -65,67 +65,61 @@ def parse(text: str, rubric: Rubric) -> Expectation:
     """Return the expectation in `METRIC:lower|higher[:model=NAME][:plan=NAME]`.
 
     Raises:
-        UsageError: the text is no expectation, or the rubric has no such measure.
+        UsageError: the text is not an expectation, or the rubric has no such measure.
     """
-    found = _WRITTEN.fullmatch(text)
-    if found is None:
+    match = _WRITTEN.fullmatch(text)
+    if match is None:
         raise UsageError(
-            f"The expectation {text!r} says no direction: write METRIC:lower or METRIC:higher, "
-            "then :model=NAME or :plan=NAME if it is meant for those only."
+            f"The expectation {text!r} has no direction. Write METRIC:lower or METRIC:higher; add "
+            ":model=NAME or :plan=NAME to limit it to those."
         )
+    metric, measures = match["metric"], list(scales(rubric))
+    if metric not in measures:
+        near = difflib.get_close_matches(metric, measures, n=3, cutoff=0.4)
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        raise UsageError(f"The rubric of {rubric.step} has no measure {metric!r}.{hint}")
     scope: dict[str, list[str]] = {"model": [], "plan": []}
-    for part in _PART.split(found["scope"])[1:]:
+    for part in _PART.split(match["scope"])[1:]:
         kind, _, name = part.partition("=")
         scope[kind].append(name)
-    return _checked(
-        Expectation(
-            metric=found["metric"],
-            direction="lower" if found["direction"] == "lower" else "higher",
-            models=tuple(scope["model"]),
-            plans=tuple(scope["plan"]),
-        ),
-        rubric,
+    return Expectation(
+        metric=metric,
+        direction="lower" if match["direction"] == "lower" else "higher",
+        models=tuple(scope["model"]),
+        plans=tuple(scope["plan"]),
     )
-
-
-def _checked(found: Expectation, rubric: Rubric) -> Expectation:
-    known = scales(rubric)
-    if found.metric not in known:
-        near = difflib.get_close_matches(found.metric, list(known), n=3, cutoff=0.4)
-        hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        raise UsageError(f"The rubric of {rubric.step} has no measure {found.metric!r}.{hint}")
-    return found
 
 
 def check_scope(
     expectations: Sequence[Expectation], models: Collection[str], plans: Collection[str]
 ) -> None:
-    """Refuse what is expected of a model or a plan that is not compared: no cell can show it.
+    """Refuse expectations of models or plans that are not compared: no cell can show them.
 
     Raises:
-        UsageError: names such models and plans, and those that there are.
+        UsageError: names these models and plans, and the existing ones.
     """
     problems = [
-        f"{one.text}: no pair of cells is of {kind} {name!r}. There are: {', '.join(sorted(known))}"
+        f"{one.text}: no pair of cells is of {kind} {name!r}. "
+        f"There are: {', '.join(sorted(compared))}"
         for one in expectations
-        for kind, named, known in (("model", one.models, models), ("plan", one.plans, plans))
-        for name in named
-        if name not in known
+        for kind, names, compared in (("model", one.models, models), ("plan", one.plans, plans))
+        for name in names
+        if name not in compared
     ]
     if problems:
         raise UsageError("\n".join(problems))
 
 
 def scales(rubric: Rubric) -> Mapping[str, float]:
-    """Return the smallest change worth having of everything that may be expected to move."""
+    """Return, for everything that may be expected to change, the smallest change worth having."""
     return {SUCCESS: 0.0, ITEMS: 1.0, **{use.id: use.scale for use in rubric.metrics}}
 
 
 def scope_of(expectation: Expectation, pairs: Sequence[Pair]) -> tuple[list[int], list[float]]:
     """Return the numbers of the pairs that an expectation is about, and how far each moved."""
-    found = [
+    moved = [
         (n, change)
         for n, pair in enumerate(pairs)
         if expectation.covers(pair) and (change := expectation.change(pair)) is not None
     ]
-    return [n for n, _ in found], [change for _, change in found]
+    return [n for n, _ in moved], [change for _, change in moved]

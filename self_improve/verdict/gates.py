@@ -1,7 +1,8 @@
-"""What rejects a candidate whatever else is better: lost cells, models or plans, broken wishes."""
+"""What rejects a candidate whatever else improved: lost cells, models or plans, broken limits."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,12 +13,12 @@ from rubrics.rubric import Constraint
 from self_improve.verdict.pairing import Pair
 from self_improve.verdict.statistics import exact, intervals
 from self_improve.verdict.statistics.flips import Bools, Floats
-from self_improve.verdict.terms import FEW, PermutedLook, Rows
+from self_improve.verdict.terms import FEW_PAIRS_ERROR, PermutedLook, RepeatedTests
 
 Nets = NDArray[np.intp]
 
 _NOISE = 0.01
-"""So rare must a loss of cells be between runs of identical prompts."""
+"""A loss of cells must be rarer than this between runs of identical prompts."""
 _SUSPECT = 0.10
 """A loss that is less probable by chance keeps a KEEP back, although it does not reject yet."""
 
@@ -28,14 +29,19 @@ class Gate:
 
     name: str
     failed: bool
-    told: str
+    message: str
     p: float | None = None
     blocks: bool = False
+
+    @property
+    def state(self) -> str:
+        """The outcome in a word or two."""
+        return "failed" if self.failed else "holds a KEEP back" if self.blocks else "passed"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Losses:
-    """How often success, or most of the items, went and came."""
+    """How many cells lost or gained success, or most of their items."""
 
     pairs: int
     before: int
@@ -52,70 +58,70 @@ class Losses:
         return f"{self.before} of {self.pairs} cells succeeded before, {self.after} after"
 
 
-def losses(seen: PermutedLook) -> Losses:
+def losses(look: PermutedLook) -> Losses:
     """Return the counts of a look; cells that failed for outside reasons are left out."""
-    pairs = _fair(seen)
-    went = [_went(pair) for pair in pairs]
-    shrunk = [_shrank(pair, seen) for pair in pairs]
-    lost, gained = went.count(1), went.count(-1)
+    pairs = _counted(look)
+    successes = [_success_lost(pair) for pair in pairs]
+    items = [_items_lost(pair, look) for pair in pairs]
+    lost, gained = successes.count(1), successes.count(-1)
     return Losses(
         pairs=len(pairs),
         before=sum(pair.before.succeeded for pair in pairs),
         after=sum(pair.after.succeeded for pair in pairs),
         lost=lost,
         gained=gained,
-        collapsed=shrunk.count(1),
-        recovered=shrunk.count(-1),
+        collapsed=items.count(1),
+        recovered=items.count(-1),
         p=exact.mcnemar(lost, gained),
     )
 
 
-def gates(seen: PermutedLook, rows: Rows) -> tuple[Gate, ...]:
-    """Return how every gate of the rubric came out at this look."""
-    rubric = seen.terms.rubric
-    found = list(_lost_cells(seen, rows))
-    found += _worst(seen, rows)
-    found += [
-        _constraint(seen, rows, constraint)
-        for constraint in rubric.constraints
-        if constraint.metric is not None
-    ]
-    return tuple(found)
+def gates(look: PermutedLook, tests: RepeatedTests) -> tuple[Gate, ...]:
+    """Return the outcome of every gate of the rubric at this look."""
+    constraints = [one for one in look.terms.rubric.constraints if one.metric is not None]
+    return (
+        *_lost_cells(look, tests),
+        *_worst_parts(look, tests),
+        *(_constraint(look, tests, one) for one in constraints),
+    )
 
 
-def _lost_cells(seen: PermutedLook, rows: Rows) -> Sequence[Gate]:
+def _lost_cells(look: PermutedLook, tests: RepeatedTests) -> Sequence[Gate]:
     """Test whether success, or most items of cells that succeeded, were lost."""
-    rubric, noise, pairs = seen.terms.rubric, seen.terms.noise, _fair(seen)
-    went = np.array([_went(pair) for pair in pairs], dtype=np.float64)
-    shrank = np.array([_shrank(pair, seen) for pair in pairs], dtype=np.float64)
-    tests = [
-        ("collapse", shrank, [noise.collapse_rate] * len(pairs),
+    rubric, noise, pairs = look.terms.rubric, look.terms.noise, _counted(look)
+    kinds = [
+        ("collapse", [_items_lost(pair, look) for pair in pairs],
+         [noise.collapse_rate] * len(pairs),
          f"kept less than {rubric.gates.collapse:.0%} of their items"),
     ]  # fmt: skip
     if rubric.gates.success:
         rates = [noise.flip_rate(pair.model) for pair in pairs]
-        tests.insert(0, ("success", went, rates, "failed that succeeded before"))
+        signs = [_success_lost(pair) for pair in pairs]
+        kinds.insert(0, ("success", signs, rates, "failed that succeeded before"))
     models = sorted({pair.model for pair in pairs})
     columns = [np.array([[pair.model == model] for pair in pairs], float) for model in models]
-    flips, found = seen.flips(pairs), []
-    for name, values, rates, told in tests:
-        lost, gained = int((values > 0).sum()), int((values < 0).sum())
-        groups = np.hstack([np.ones((len(pairs), 1)), *columns])
+    groups = np.hstack([np.ones((len(pairs), 1)), *columns])
+    flips, outcomes = look.flips(pairs), []
+    for name, signs, rates, what in kinds:
+        lost, gained = signs.count(1), signs.count(-1)
+        values = np.array(signs, dtype=np.float64)
         nets = np.rint(flips.sums(groups * values[:, None])).astype(np.intp)
-        outcome = rows[f"gate {name}"].test(
-            nets[0].astype(np.float64), limit=seen.limit(FEW),
+        outcome = tests[f"gate {name}"].test(
+            nets[0].astype(np.float64), limit=look.limit(FEW_PAIRS_ERROR),
             possible=_beyond_noise(nets, groups, np.array(rates)),
-            known=exact.lost_by_chance(lost + gained)[nets[0] + lost + gained],
+            exact_p=exact.mid_p_by_net_loss(lost + gained)[nets[0] + lost + gained],
         )  # fmt: skip
-        where = f" ({_where(pairs, values > 0)})" if lost else ""
+        counts = Counter(pair.model for pair, sign in zip(pairs, signs, strict=True) if sign == 1)
+        by_model = ", ".join(f"{count} of {model}" for model, count in sorted(counts.items()))
+        message = f"{lost} cells {what}, {gained} the other way"
         p = exact.mcnemar_lost(lost, gained)
-        found.append(
+        outcomes.append(
             Gate(
                 name=name, failed=outcome.fires, p=p, blocks=p is not None and p < _SUSPECT,
-                told=f"{lost} cells {told}, {gained} the other way{where}",
+                message=f"{message} ({by_model})" if lost else message,
             )
         )  # fmt: skip
-    return found
+    return outcomes
 
 
 def _beyond_noise(nets: Nets, groups: Floats, rates: Floats) -> Bools:
@@ -125,117 +131,112 @@ def _beyond_noise(nets: Nets, groups: Floats, rates: Floats) -> Bools:
     """
     chances = []
     for net, group in zip(nets, groups.T, strict=True):
-        own = rates[group > 0]
-        table = exact.at_least(exact.net_loss(own.tolist()))
-        chances.append(table[net + len(own)])
+        members = rates[group > 0]
+        tail = exact.upper_tail(exact.net_loss_distribution(members.tolist()))
+        chances.append(tail[net + len(members)])
     models = np.min(chances[1:], axis=0) * len(chances[1:]) if len(chances) > 1 else 1.0
-    found: Bools = np.minimum(chances[0], models) <= _NOISE
-    return found
+    beyond: Bools = np.minimum(chances[0], models) <= _NOISE
+    return beyond
 
 
-def _worst(seen: PermutedLook, rows: Rows) -> list[Gate]:
-    """Test whether any model or plan fell further than it may; the furthest is tested for all."""
-    allowed = seen.terms.rubric.gates
-    drops = {"model": allowed.model_drop, "plan": allowed.plan_drop}
-    pairs, flips = seen.gains.pairs, seen.flips(seen.gains.pairs)
-    falls, told = {}, {}
-    for kind, drop in drops.items():
+def _worst_parts(look: PermutedLook, tests: RepeatedTests) -> list[Gate]:
+    """Test whether any model or plan dropped more than allowed; the furthest stands for all."""
+    allowed = look.terms.rubric.gates
+    limits = {"model": allowed.model_drop, "plan": allowed.plan_drop}
+    pairs, flips = look.gains.pairs, look.flips(look.gains.pairs)
+    drops, messages, margins = {}, {}, {}
+    for kind, limit in limits.items():
         names = sorted({getattr(pair, kind) for pair in pairs})
-        if drop is None or not names:
+        if limit is None or not names:
             continue
         groups = np.array(
             [[getattr(pair, kind) == name for name in names] for pair in pairs], float
         )
-        means = seen.gains.sums(flips, groups) / groups.sum(axis=0)[:, None]
-        falls[kind] = -means.min(axis=0)
+        means = look.gains.sums(flips, groups) / groups.sum(axis=0)[:, None]
+        drops[kind] = -means.min(axis=0)
+        margins[kind] = drops[kind] / look.terms.drift - limit
         worst = names[int(means[:, 0].argmin())]
-        told[kind] = (
-            f"{worst} is the worst {kind}, at {-falls[kind][0]:+.2f}; a fall of {drop:g} is allowed"
+        messages[kind] = (
+            f"{worst} is the worst {kind}, at {-drops[kind][0]:+.2f}; limit: a drop of {limit:g}"
         )
-    if not falls:
+    if not drops:
         return []
-    margins = {k: fall / seen.terms.drift - (drops[k] or 0.0) for k, fall in falls.items()}
     furthest = np.max(list(margins.values()), axis=0)
-    outcome = rows["gate parts"].test(
-        furthest, limit=seen.limit(FEW), possible=furthest > 0, middle=True
+    outcome = tests["gate parts"].test(
+        furthest, limit=look.limit(FEW_PAIRS_ERROR), possible=furthest > 0, middle=True
     )
-    chances = {kind: _chance(fall) for kind, fall in falls.items()}
+    chances = {kind: _mid_p(drop) for kind, drop in drops.items()}
     return [
         Gate(
-            name=kind, failed=outcome.fires and margins[kind][0] == furthest[0], told=told[kind],
-            p=chance, blocks=bool(margins[kind][0] > 0) and chance < _SUSPECT,
+            name=kind, failed=outcome.fires and margins[kind][0] == furthest[0], p=chance,
+            blocks=bool(margins[kind][0] > 0) and chance < _SUSPECT, message=messages[kind],
         )
         for kind, chance in chances.items()
     ]  # fmt: skip
 
 
-def _constraint(seen: PermutedLook, rows: Rows, constraint: Constraint) -> Gate:
-    """Test whether a wish that held before, or held better, is now broken.
+def _constraint(look: PermutedLook, tests: RepeatedTests, constraint: Constraint) -> Gate:
+    """Test whether a limit that held before, or was exceeded less, is now exceeded.
 
-    A wish that is not met keeps a KEEP back in any case.
+    A limit that is certainly exceeded keeps a KEEP back in any case.
     """
     metric = str(constraint.metric)
     name = f"constraint {metric}"
-    pairs = [p for p in seen.pairs if metric in p.before.values and metric in p.after.values]
+    pairs = [p for p in look.pairs if metric in p.before.values and metric in p.after.values]
     if not pairs:
-        return Gate(name=name, failed=False, told=f"{constraint.text}: nobody knows ({metric})")
+        return Gate(name=name, failed=False, message=f"{constraint.text}: {metric} is not measured")
     old = np.array([pair.before.values[metric] for pair in pairs])
     new = np.array([pair.after.values[metric] for pair in pairs])
     middle = float((old + new).sum()) / 2
-    half = seen.flips(pairs).sums(((new - old) / 2)[:, None])[0]
+    half = look.flips(pairs).sums(((new - old) / 2)[:, None])[0]
     after, before = ((middle + sign * half) / len(pairs) for sign in (1, -1))
-    excess = _beyond(after, constraint)
-    outcome = rows[f"gate {name}"].test(
-        excess - _beyond(before, constraint),
-        limit=seen.limit(FEW), possible=excess > 0, middle=True,
+    excess = _excess(after, constraint)
+    outcome = tests[f"gate {name}"].test(
+        excess - _excess(before, constraint),
+        limit=look.limit(FEW_PAIRS_ERROR), possible=excess > 0, middle=True,
     )  # fmt: skip
     reach = intervals.interval(new.tolist())
-    surely = bool(excess[0] > 0) and (
-        reach is None or bool(_beyond(np.array([reach.low, reach.high]), constraint).all())
+    certain = bool(excess[0] > 0) and (
+        reach is None or bool(_excess(np.array([reach.low, reach.high]), constraint).all())
     )
-    bounds = " and ".join(
+    limits = " and ".join(
         f"{word} {bound:g}"
         for word, bound in (("at least", constraint.low), ("at most", constraint.high))
         if bound is not None
     )
-    told = f"{constraint.text}: {metric} is {new.mean():.3g}, was {old.mean():.3g}, {bounds} wished"
-    return Gate(name=name, failed=outcome.fires and surely, p=outcome.p, told=told, blocks=surely)
+    return Gate(
+        name=name, failed=outcome.fires and certain, p=outcome.p, blocks=certain,
+        message=f"{constraint.text}: {metric} is {new.mean():.3g}, was {old.mean():.3g}; "
+        f"limit: {limits}",
+    )  # fmt: skip
 
 
-def _beyond(means: Floats, constraint: Constraint) -> Floats:
-    """Return how far means lie outside of the bounds."""
+def _excess(means: Floats, constraint: Constraint) -> Floats:
+    """Return how far means are outside the bounds."""
     low = -np.inf if constraint.low is None else constraint.low
     high = np.inf if constraint.high is None else constraint.high
-    found: Floats = np.maximum(np.maximum(means - high, low - means), 0.0)
-    return found
+    excess: Floats = np.maximum(np.maximum(means - high, low - means), 0.0)
+    return excess
 
 
-def _chance(fall: Floats) -> float:
-    return float((np.count_nonzero(fall > fall[0]) + np.count_nonzero(fall == fall[0]) / 2)
-                 / len(fall))  # fmt: skip
+def _mid_p(drop: Floats) -> float:
+    above, equal = np.count_nonzero(drop > drop[0]), np.count_nonzero(drop == drop[0])
+    return float((above + equal / 2) / len(drop))
 
 
-def _fair(seen: PermutedLook) -> list[Pair]:
-    return [pair for pair in seen.pairs if not pair.is_outside]
+def _counted(look: PermutedLook) -> list[Pair]:
+    return [pair for pair in look.pairs if not pair.is_outside]
 
 
-def _went(pair: Pair) -> int:
-    """Return 1 if success was lost, -1 if it was gained."""
+def _success_lost(pair: Pair) -> int:
+    """Return 1 if success was lost, -1 if it was gained, 0 otherwise."""
     return int(pair.before.succeeded) - int(pair.after.succeeded)
 
 
-def _shrank(pair: Pair, seen: PermutedLook) -> int:
-    """Return 1 if most items were lost between two successes, -1 the other way round."""
+def _items_lost(pair: Pair, look: PermutedLook) -> int:
+    """Return 1 if most items were lost between two successes, -1 the other way round, or 0."""
     old, new = pair.before.items, pair.after.items
     if not pair.succeeded or old is None or new is None:
         return 0
-    share = seen.terms.rubric.gates.collapse
+    share = look.terms.rubric.gates.collapse
     return int(new < share * old) - int(old < share * new)
-
-
-def _where(pairs: Sequence[Pair], chosen: Bools) -> str:
-    counts: dict[str, int] = {}
-    for pair, is_chosen in zip(pairs, chosen, strict=True):
-        if is_chosen:
-            counts[pair.model] = counts.get(pair.model, 0) + 1
-    return ", ".join(f"{count} of {model}" for model, count in sorted(counts.items()))

@@ -1,4 +1,4 @@
-"""What more cells would bring: how many would settle it, and whether going on is worth it."""
+"""What more cells would bring: how many would settle it, and whether to go on at all."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ _MOST = 10_000
 def further_cells(
     composite: Composite, cells: int, *, minimal: float, noise: Noise, error: float
 ) -> int:
-    """Return how many more cells a side would probably settle it, one way or another.
+    """Return how many more cells per side would probably settle it, one way or another.
 
     Args:
         composite: what was seen.
         cells: the pairs of cells, failed ones included.
-        minimal: the smallest effect that is worth a merge; a smaller one need not be told from 0.
+        minimal: the smallest effect that is worth a merge; a smaller one need not differ from 0.
         noise: what batches of this step add, and how pairs scatter where too few were seen.
         error: the error of the test.
     """
     deviation = composite.deviation
     if deviation is None:
-        known = noise.composite_deviation
-        deviation = 2 * minimal if known is None else known
+        measured = noise.composite_deviation
+        deviation = 2 * minimal if measured is None else measured
     effect = abs(composite.effect or 0.0)
     needed = pairs_needed(max(effect, minimal), deviation * composite.drift, alpha=error) or 1
     if effect >= minimal:
-        needed = max(needed, _LEAST, _for_plans(composite))
+        needed = max(needed, _LEAST, _pairs_for_plans(composite))
     succeeding = composite.pairs / cells if cells else 1.0
     return max(0, math.ceil((min(needed, _MOST) - composite.pairs) / max(succeeding, 0.1)))
 
 
-def _for_plans(composite: Composite) -> int:
+def _pairs_for_plans(composite: Composite) -> int:
     """Return the pairs of as many plans as show that the effect is not one of few plans."""
     means = [part.effect for part in composite.plans]
     error = intervals.standard_error(means)
@@ -53,7 +53,7 @@ def _for_plans(composite: Composite) -> int:
 
 
 def is_futile(composite: Composite, *, share: float, minimal: float) -> bool:
-    """Whether the remaining cells would hardly decide, if things go on as they went.
+    """Whether the remaining cells would hardly decide if the trend continues.
 
     Giving up early never makes a wrong KEEP or REJECT more probable.
 

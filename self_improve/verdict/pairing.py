@@ -15,7 +15,7 @@ OUTSIDE = frozenset(
     map(str, (FailureKind.configuration, FailureKind.rate_limit, FailureKind.connection,
               FailureKind.server, FailureKind.budget))
 )  # fmt: skip
-"""Kinds of failure that no prompt causes."""
+"""Kinds of failure that prompts do not cause."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Pair:
 
     @property
     def key(self) -> CellKey:
-        """The place of both cells."""
+        """The key of both cells."""
         return self.before.key
 
     @property
@@ -47,7 +47,7 @@ class Pair:
 
     @property
     def is_outside(self) -> bool:
-        """Whether one side failed for a reason that lies outside of prompt and code."""
+        """Whether one side failed for a reason outside of prompt and code."""
         return bool({self.before.failure_kind, self.after.failure_kind} & OUTSIDE)
 
     @property
@@ -58,7 +58,7 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True)
 class Pairing:
-    """All pairs of a comparison in the order of their keys, and what was left out and why."""
+    """All pairs of a comparison by key, and notes on what was left out and why."""
 
     pairs: tuple[Pair, ...]
     notes: tuple[str, ...] = ()
@@ -75,26 +75,16 @@ class Pairing:
 
     def only(self, keys: Iterable[CellKey]) -> Pairing:
         """Return the pairs with these keys, in the order of the keys."""
-        known = {pair.key: pair for pair in self.pairs}
-        return replace(self, pairs=tuple(known[key] for key in keys if key in known))
-
-    def relabelled(self, swap: Sequence[bool]) -> Pairing:
-        """Return the pairs with the sides of some exchanged."""
-        pairs = zip(self.pairs, swap, strict=True)
-        return replace(self, pairs=tuple(pair.swapped if s else pair for pair, s in pairs))
-
-    @property
-    def reversed(self) -> Pairing:
-        """The comparison in the other direction."""
-        return self.relabelled([True] * len(self.pairs))
+        by_key = {pair.key: pair for pair in self.pairs}
+        return replace(self, pairs=tuple(by_key[key] for key in keys if key in by_key))
 
 
 def pair(before: Sequence[MeasuredRun], after: Sequence[MeasuredRun]) -> Pairing:
     """Pair the cells of two sides.
 
-    Dropped and named are: empty runs, models on one side only, models that a wrong configuration
-    let fail on every plan, and cells that the other side has not. Runs of one model on the same
-    side count as repeats of it.
+    The notes name what is left out: empty runs, models on one side only, models that failed on
+    every plan because of a wrong configuration, and cells that the other side lacks. Runs of one
+    model on the same side count as repeats of it.
     """
     notes: list[str] = []
     sides = {
@@ -106,20 +96,20 @@ def pair(before: Sequence[MeasuredRun], after: Sequence[MeasuredRun]) -> Pairing
         notes += [f"{model}: only {name}, so it is left out" for model in alone]
     common = sorted(models["before"] & models["after"])
     broken = {model for model in common if _is_broken(model, sides, notes)}
-    places = {
+    by_key = {
         name: {
             cell.key: cell for cell in cells if cell.model in common and cell.model not in broken
         }
         for name, cells in sides.items()
     }
-    both = sorted(places["before"].keys() & places["after"].keys())
+    both = sorted(by_key["before"].keys() & by_key["after"].keys())
     for name, other in (("before", "after"), ("after", "before")):
-        alone_in = Counter(key[1] for key in places[name].keys() - places[other].keys())
+        alone_in = Counter(key[1] for key in by_key[name].keys() - by_key[other].keys())
         notes += [
             f"{model}: {count} cells only {name}, so they are left out"
             for model, count in sorted(alone_in.items())
         ]
-    pairs = tuple(Pair(before=places["before"][k], after=places["after"][k]) for k in both)
+    pairs = tuple(Pair(before=by_key["before"][k], after=by_key["after"][k]) for k in both)
     outside = Counter(p.model for p in pairs if p.is_outside)
     notes += [
         f"{model}: {count} pairs in which a cell failed for reasons outside of the prompt"
@@ -128,15 +118,15 @@ def pair(before: Sequence[MeasuredRun], after: Sequence[MeasuredRun]) -> Pairing
     return Pairing(pairs=pairs, notes=tuple(notes))
 
 
-def shifts(runs: Sequence[MeasuredRun]) -> list[int]:
-    """Return what is added to the repeats of each run, so that runs of one model do not collide."""
+def repeat_offsets(runs: Sequence[MeasuredRun]) -> list[int]:
+    """Return what is added to the repeats of each run, so that runs of one model stay distinct."""
     taken: defaultdict[str, int] = defaultdict(int)
-    found = []
+    offsets = []
     for run in runs:
-        found.append(taken[run.model])
+        offsets.append(taken[run.model])
         if run.cells:
             taken[run.model] += max(cell.repeat for cell in run.cells) + 1
-    return found
+    return offsets
 
 
 def _cells(runs: Sequence[MeasuredRun], side: str, notes: list[str]) -> list[MeasuredCell]:
@@ -147,16 +137,15 @@ def _cells(runs: Sequence[MeasuredRun], side: str, notes: list[str]) -> list[Mea
         if not run.cells
     ]
     return [
-        replace(cell, repeat=cell.repeat + shift)
-        for run, shift in zip(runs, shifts(runs), strict=True)
+        replace(cell, repeat=cell.repeat + offset)
+        for run, offset in zip(runs, repeat_offsets(runs), strict=True)
         for cell in run.cells
     ]
 
 
 def _is_broken(model: str, sides: Mapping[str, Sequence[MeasuredCell]], notes: list[str]) -> bool:
     for name, cells in sides.items():
-        own = [cell for cell in cells if cell.model == model]
-        if all(cell.failure_kind == _CONFIGURATION for cell in own):
+        if all(c.failure_kind == _CONFIGURATION for c in cells if c.model == model):
             notes.append(f"{model}: wrongly configured on every plan {name}, so it is left out")
             return True
     return False

@@ -1,4 +1,4 @@
-"""The terms on which two sides are judged: they are fixed before anybody looks at the numbers."""
+"""The terms of a decision, fixed before anybody looks at the numbers, and its looks."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from self_improve.verdict.noise import Noise
 from self_improve.verdict.pairing import Pair, Pairing
 from self_improve.verdict.statistics import flips
 from self_improve.verdict.statistics.flips import COUNT, Flips
-from self_improve.verdict.statistics.spending import Row
+from self_improve.verdict.statistics.spending import RepeatedTest
 
 ERROR = 0.025
 """The probability of a KEEP, and that of a REJECT, if nothing was changed."""
-FEW = 0.0185
+FEW_PAIRS_ERROR = 0.0185
 """The part of it for what may show in five pairs only (a model on five plans, a declared scope, the
-cells that were lost): five of five has the mid-p 1/64 and nothing smaller can come of five; the
+cells that were lost): five of five has the mid-p 1/64, the smallest that five pairs allow; the
 rest is room for the error of 10,000 drawn flips, and lets no other outcome of few pairs pass."""
-LEAST = ERROR / 2
+LEAST_ERROR = ERROR / 2
 """What is always left of it for the composite."""
 SPENDING = 1.5
 """Of an error, the share t ** SPENDING may be spent by the time a share t of the cells has run (K.
@@ -32,9 +32,9 @@ spending rate function, 1987): large effects can stop early, and a third is left
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What a decision depends on beside the cells.
+    """What a decision depends on besides the cells.
 
-    `together` says that both sides ran in one stretch of time, so that batches add nothing.
+    `together` means that both sides ran in one stretch of time, so that batches add no noise.
     """
 
     rubric: Rubric
@@ -52,71 +52,78 @@ class Terms:
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """The pairs that have been run when somebody looks, and their share of all cells."""
+    """The pairs that have been run at the time of a look, and their share of all cells."""
 
     pairing: Pairing
     share: float = 1.0
 
 
 class PermutedLook:
-    """A look with the flips of its pairs."""
+    """A look with the flips of its pairs: the permutation distribution of every statistic.
 
-    def __init__(self, look: Look, terms: Terms, every: Flips, places: dict[CellKey, int]) -> None:
+    Args:
+        look: the pairs that have been run.
+        terms: of the decision.
+        flips: of all pairs of all looks.
+        rows: the row of each pair in these flips.
+    """
+
+    def __init__(self, look: Look, terms: Terms, flips: Flips, rows: dict[CellKey, int]) -> None:
         self.look = look
         self.terms = terms
-        self._every = every
-        self._places = places
+        self._flips = flips
+        self._rows = rows
 
     @property
     def count(self) -> int:
         """The number of flips."""
-        return self._every.count
+        return self._flips.count
 
     @property
     def pairs(self) -> Sequence[Pair]:
-        """All pairs."""
+        """All pairs, failed ones included."""
         return self.look.pairing.pairs
 
     @cached_property
     def gains(self) -> Differences:
-        """The gains of the pairs with content."""
+        """The gains of the pairs with content on both sides."""
         return differences(self.look.pairing, self.terms.rubric, self.terms.expectations)
 
     def flips(self, pairs: Sequence[Pair]) -> Flips:
         """Return the flips of some of the pairs."""
-        rows = [self._places[pair.key] for pair in pairs]
-        return Flips(signs=self._every.signs[rows], exact=self._every.exact)
+        rows = [self._rows[pair.key] for pair in pairs]
+        return Flips(signs=self._flips.signs[rows], exact=self._flips.exact)
 
     def limit(self, error: float) -> float:
-        """Return what may be spent of an error by now."""
+        """Return how much of an error may be spent up to this look."""
         return float(error * min(self.look.share, 1.0) ** SPENDING)
 
 
-class Rows:
-    """The tests of a decision, each with what it has spent in the looks before."""
+class RepeatedTests:
+    """The tests of a decision by name, each with the error it spent at earlier looks."""
 
     def __init__(self, flips: int) -> None:
         self._flips = flips
-        self._rows: dict[str, Row] = {}
+        self._tests: dict[str, RepeatedTest] = {}
 
-    def __getitem__(self, name: str) -> Row:
-        """Return a test's row, a fresh one at its first look."""
-        return self._rows.setdefault(name, Row(self._flips))
+    def __getitem__(self, name: str) -> RepeatedTest:
+        """Return a test, a new one at its first look."""
+        return self._tests.setdefault(name, RepeatedTest(self._flips))
 
     def spent(self, prefix: str) -> float:
-        """Return what the tests whose names begin so have spent, summed up."""
-        return sum(row.spent for name, row in self._rows.items() if name.startswith(prefix))
+        """Return the sum of what the tests whose names begin with `prefix` have spent."""
+        return sum(test.spent for name, test in self._tests.items() if name.startswith(prefix))
 
 
 def permuted(looks: Sequence[Look], terms: Terms) -> list[PermutedLook]:
-    """Return the looks with flips that are the same for a pair in all of them."""
-    places: dict[CellKey, int] = {}
+    """Return the looks with flips; a pair has the same flips at all of them."""
+    rows: dict[CellKey, int] = {}
     for look in looks:
         for pair in look.pairing.pairs:
-            places.setdefault(pair.key, len(places))
+            rows.setdefault(pair.key, len(rows))
     if len(looks) == 1 and looks[0].share >= 1:
-        every = flips.flips(len(places), seed=terms.seed, count=terms.flips)
+        all_flips = flips.flips(len(rows), seed=terms.seed, count=terms.flips)
     else:
-        # Drawn, so that what was decided at a look stays the same when more cells have come.
-        every = flips.drawn(len(places), seed=terms.seed, count=terms.flips)
-    return [PermutedLook(look, terms, every, places) for look in looks]
+        # Drawn, so that the decision at a look stays the same when more cells follow.
+        all_flips = flips.drawn(len(rows), seed=terms.seed, count=terms.flips)
+    return [PermutedLook(look, terms, all_flips, rows) for look in looks]

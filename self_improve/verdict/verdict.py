@@ -1,7 +1,8 @@
-"""Three words for two sides: KEEP shows good, REJECT shows harm, INCONCLUSIVE shows neither."""
+"""Three words for two sides: KEEP shows a gain, REJECT shows harm, INCONCLUSIVE shows neither."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -9,23 +10,32 @@ from typing import Any
 
 import numpy as np
 
+from prompt_lab.record import Evidence
 from self_improve.verdict import effects, gates
 from self_improve.verdict.effects import Composite, Effect
 from self_improve.verdict.expectation_outcomes import ExpectationOutcome, Fulfilment, outcomes_of
 from self_improve.verdict.gates import Gate, Losses
 from self_improve.verdict.outlook import further_cells, is_futile
 from self_improve.verdict.pairing import Pairing
-from self_improve.verdict.terms import ERROR, LEAST, Look, PermutedLook, Rows, Terms, permuted
+from self_improve.verdict.terms import (
+    ERROR,
+    LEAST_ERROR,
+    Look,
+    PermutedLook,
+    RepeatedTests,
+    Terms,
+    permuted,
+)
 
 SCHEMA_VERSION = 1
 PLANS = 5
-"""With fewer plans a verdict says nothing of others."""
+"""With fewer plans a verdict does not generalise to others."""
 _OPEN = 0.2
 """As long as a gate or an expectation has a smaller p-value, nothing is given up."""
 
 
 class Word(StrEnum):
-    """What is said of a candidate."""
+    """The outcome of a comparison."""
 
     keep = "KEEP"
     reject = "REJECT"
@@ -34,15 +44,15 @@ class Word(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What is said of a comparison, and every number that it rests on.
+    """The outcome of a comparison, with every number that it rests on.
 
-    `further_cells` is how many more cells a side would probably settle what is INCONCLUSIVE; 0
-    says that an effect worth a merge would have shown, and None that the verdict is settled.
-    `futile` says that going on to the planned number of cells would hardly decide it.
+    `further_cells` is how many more cells per side would probably settle what is INCONCLUSIVE; 0
+    means that an effect worth a merge would have shown, None that the verdict is settled. `futile`
+    means that running the remaining planned cells would hardly decide it.
     """
 
     word: Word
-    evidence: str
+    evidence: Evidence
     step: str
     rubric_version: int
     reasons: tuple[str, ...]
@@ -67,83 +77,88 @@ class Verdict:
 
     @property
     def summary(self) -> str:
-        """The verdict in words; what simulated models did is always labelled so."""
-        return f"SIMULATED {self.word}" if self.evidence == "simulated" else str(self.word)
+        """The verdict in words; that of simulated models is always labelled so."""
+        is_simulated = self.evidence is Evidence.simulated
+        return f"SIMULATED {self.word}" if is_simulated else str(self.word)
 
     @property
     def is_decided(self) -> bool:
-        """Whether it is time to stop: it is settled, or will hardly be."""
+        """Whether it is time to stop: it is settled, or hardly will be."""
         return self.word is not Word.inconclusive or self.futile
 
     @property
     def failed_gates(self) -> tuple[str, ...]:
-        """What the hard gates that failed have to say."""
-        return tuple(f"{gate.name}: {gate.told}" for gate in self.gates if gate.failed)
+        """The gates that failed, each with its numbers."""
+        return tuple(f"{gate.name}: {gate.message}" for gate in self.gates if gate.failed)
 
     def to_row(self) -> dict[str, Any]:
-        """Return plain JSON values in a stable form; what is not known is None."""
+        """Return plain JSON values in a stable form; unknown values are None."""
         row = {"schema_version": SCHEMA_VERSION, "verdict": self.summary, **asdict(self)}
-        row["word"] = str(self.word)
-        return row
+        # Records call the text of a gate, and of an expectation, "told".
+        for key, text in (("gates", "message"), ("expectations", "text")):
+            row[key] = [{"told" if k == text else k: v for k, v in one.items()} for one in row[key]]
+        return row | {"word": str(self.word), "evidence": str(self.evidence)}
 
 
 def decide(
-    looks: Sequence[Look] | Pairing, terms: Terms, *, evidence: str, notes: Sequence[str] = ()
+    looks: Sequence[Look] | Pairing,
+    terms: Terms,
+    *,
+    evidence: Evidence,
+    notes: Sequence[str] = (),
 ) -> Verdict:
-    """Judge a comparison.
+    """Return the verdict on a comparison.
 
     Args:
         looks: the pairs of every look so far, each with those of the looks before it; or all pairs
-            at once. A look after the one that decides is not taken any more.
-        terms: what the decision depends on beside the cells.
-        evidence: real, simulated or historical.
-        notes: what should be known of the comparison beside its numbers.
+            at once. Looks after the one that decides are ignored.
+        terms: what the decision depends on besides the cells.
+        evidence: what the pairs may be used for.
+        notes: remarks on the comparison besides its numbers.
 
     Raises:
         ValueError: there is no look.
     """
-    given = [Look(pairing=looks)] if isinstance(looks, Pairing) else list(looks)
-    number, judgement = _last(given, terms)
-    return judgement.verdict(number, len(given), evidence=evidence, notes=tuple(notes))
+    number, count, decision = _last(looks, terms)
+    return decision.verdict(number, count, evidence=evidence, notes=tuple(notes))
 
 
 def word(looks: Sequence[Look] | Pairing, terms: Terms) -> Word:
-    """Return only the word of `decide`, which takes less time.
+    """Return only the word of `decide`, which is faster.
 
     Raises:
         ValueError: there is no look.
     """
-    given = [Look(pairing=looks)] if isinstance(looks, Pairing) else list(looks)
-    return _last(given, terms)[1].word
+    return _last(looks, terms)[-1].word
 
 
-def _last(looks: Sequence[Look], terms: Terms) -> tuple[int, _Judgement]:
-    """Return the look that decides, or the last one."""
+def _last(looks: Sequence[Look] | Pairing, terms: Terms) -> tuple[int, int, _LookDecision]:
+    """Return the number of the look that decides, or of the last; of all looks; the decision."""
     if not looks:
         raise ValueError("A decision needs at least one look.")
-    taken = permuted(looks, terms)
-    rows = Rows(taken[0].count)
+    taken = permuted([Look(pairing=looks)] if isinstance(looks, Pairing) else looks, terms)
+    tests = RepeatedTests(taken[0].count)
     number = 1
-    judgement = _Judgement(taken[0], rows)
-    while not judgement.is_decided and number < len(taken):
-        judgement = _Judgement(taken[number], rows)
+    decision = _LookDecision(taken[0], tests)
+    while not decision.is_decided and number < len(taken):
+        decision = _LookDecision(taken[number], tests)
         number += 1
-    return number, judgement
+    return number, len(taken), decision
 
 
-class _Judgement:
-    """The tests of one look, and what they come to."""
+class _LookDecision:
+    """The tests of one look, and their outcome."""
 
-    def __init__(self, seen: PermutedLook, rows: Rows) -> None:
-        self._seen = seen
-        self._terms = seen.terms
-        self._minimal = seen.terms.rubric.minimal_effect
-        self._flips = seen.flips(seen.gains.pairs)
-        self._composite = effects.composite(seen.gains, self._flips, seen.terms.drift)
-        self._gates = gates.gates(seen, rows)
-        self._declared = outcomes_of(seen, rows)
-        self._harm = self._moved(rows, -1, max(ERROR - rows.spent("gate "), LEAST))
-        self._good = self._moved(rows, 1, LEAST if self._declared else ERROR)
+    def __init__(self, look: PermutedLook, tests: RepeatedTests) -> None:
+        self._look = look
+        self._terms = look.terms
+        self._minimal = look.terms.rubric.minimal_effect
+        self._flips = look.flips(look.gains.pairs)
+        self._composite = effects.composite(look.gains, self._flips, look.terms.drift)
+        self._gates = gates.gates(look, tests)
+        self._expectations = outcomes_of(look, tests)
+        self._harm = self._moved(tests, -1, max(ERROR - tests.spent("gate "), LEAST_ERROR))
+        self._gain = self._moved(tests, 1, LEAST_ERROR if self._expectations else ERROR)
         self.word, self._reasons = self._word()
         self._futile = self.word is Word.inconclusive and self._is_futile()
 
@@ -152,9 +167,11 @@ class _Judgement:
         """Whether no further look is needed."""
         return self.word is not Word.inconclusive or self._futile
 
-    def verdict(self, number: int, looks: int, *, evidence: str, notes: tuple[str, ...]) -> Verdict:
-        """Return what this look comes to."""
-        pairing, terms, reasons = self._seen.look.pairing, self._terms, list(self._reasons)
+    def verdict(
+        self, number: int, looks: int, *, evidence: Evidence, notes: tuple[str, ...]
+    ) -> Verdict:
+        """Return the verdict of this look."""
+        pairing, terms, reasons = self._look.look.pairing, self._terms, list(self._reasons)
         generalises = len(pairing.plans) >= PLANS
         if not generalises:
             reasons.append(
@@ -166,71 +183,68 @@ class _Judgement:
                 self._composite, len(pairing.pairs), minimal=self._minimal, noise=terms.noise,
                 error=ERROR,
             )  # fmt: skip
-            reasons.append(self._settling(further))
+            reasons.append(self._advice(further, pairing))
         return Verdict(
             word=self.word, evidence=evidence, step=terms.rubric.step,
             rubric_version=terms.rubric.version, reasons=tuple(reasons), gates=self._gates,
-            losses=gates.losses(self._seen), composite=self._composite,
+            losses=gates.losses(self._look), composite=self._composite,
             effects=effects.effects(
-                self._seen.gains, self._flips, terms.noise, together=terms.together
+                self._look.gains, self._flips, terms.noise, together=terms.together
             ),
-            expectations=self._declared, models=pairing.models, plans=pairing.plans,
+            expectations=self._expectations, models=pairing.models, plans=pairing.plans,
             pairs=len(pairing.pairs), further_cells=further, generalises=generalises,
             notes=(*notes, *pairing.notes, *self._notes()), minimal_effect=self._minimal,
-            look=number, looks=looks, share=self._seen.look.share, futile=self._futile,
-            seed=terms.seed, flips=self._seen.count,
+            look=number, looks=looks, share=self._look.look.share, futile=self._futile,
+            seed=terms.seed, flips=self._look.count,
         )  # fmt: skip
 
     def _word(self) -> tuple[Word, tuple[str, ...]]:
         effect = self._composite.effect or 0.0
-        failed = [f"{gate.name}: {gate.told}" for gate in self._gates if gate.failed]
+        failed = [f"{gate.name}: {gate.message}" for gate in self._gates if gate.failed]
         if self._harm is True:
             failed.append(f"the composite fell by {-effect:.2f}, beyond chance")
         if failed:
             return Word.reject, tuple(failed)
-        good = [f"the composite rose by {effect:.2f}, beyond chance"] if self._good is True else []
+        gains = [f"the composite rose by {effect:.2f}, beyond chance"] if self._gain is True else []
         if self._does_no_harm():
-            good += [
-                f"expected and met: {d.told}" for d in self._declared if d.outcome is Fulfilment.met
-            ]
-        held = [f"held back by {gate.name}: {gate.told}" for gate in self._gates if gate.blocks]
-        held += [
-            f"contradicted: {d.told}"
-            for d in self._declared
-            if d.outcome is Fulfilment.contradicted
-        ]
-        unmet = [f"unmet: {d.told}" for d in self._declared if d.outcome is Fulfilment.unmet]
-        if good and not held:
-            return Word.keep, (*good, *unmet)
-        return Word.inconclusive, (*(good or self._open()), *held, *unmet)
+            gains += [f"expected and met: {text}" for text in self._texts(Fulfilment.met)]
+        against = [f"held back by {g.name}: {g.message}" for g in self._gates if g.blocks]
+        against += [f"contradicted: {text}" for text in self._texts(Fulfilment.contradicted)]
+        unmet = [f"unmet: {text}" for text in self._texts(Fulfilment.unmet)]
+        if gains and not against:
+            return Word.keep, (*gains, *unmet)
+        return Word.inconclusive, (*(gains or self._open_reasons()), *against, *unmet)
 
-    def _open(self) -> list[str]:
-        """Return why neither good nor harm is shown."""
+    def _texts(self, outcome: Fulfilment) -> list[str]:
+        return [one.text for one in self._expectations if one.outcome is outcome]
+
+    def _open_reasons(self) -> list[str]:
+        """Return why neither a gain nor harm is shown."""
         composite = self._composite
         if composite.effect is None:
             return ["no cell has content on both sides"]
-        told = [
-            f"it is {word} beyond chance, but {found}"
-            for found, word in ((self._good, "better"), (self._harm, "worse"))
-            if isinstance(found, str)
+        objections = [
+            f"it is {word} beyond chance, but {moved}"
+            for moved, word in ((self._gain, "better"), (self._harm, "worse"))
+            if isinstance(moved, str)
         ]
         p = "" if composite.p is None else f" (p = {composite.p:.3f})"
-        return told or [
+        return objections or [
             f"the composite moved by {composite.effect:+.2f}, not beyond chance{p}; "
             f"{self._minimal:g} would be worth a merge"
         ]
 
-    def _moved(self, rows: Rows, sign: int, error: float) -> bool | str:
-        """Return whether the composite moved that way, or what speaks against it although p is low.
+    def _moved(self, tests: RepeatedTests, sign: int, error: float) -> bool | str:
+        """Return whether the composite moved that way, or the objection although p is low.
 
-        Beyond chance is not enough: the move must be worth having, and stand without any one plan.
+        Beyond chance is not enough: the move must be worth having, and hold without any one plan.
         """
-        composite, seen = self._composite, self._seen
+        composite, look = self._composite, self._look
         if composite.effect is None:
             return False
-        sums = seen.gains.sums(self._flips, np.ones((len(seen.gains.pairs), 1)))[0] * sign
-        row, limit = rows["good" if sign > 0 else "harm"], seen.limit(error)
-        if not row.test(sums, limit=limit, widened=composite.drift).fires:
+        sums = look.gains.sums(self._flips, np.ones((len(look.gains.pairs), 1)))[0] * sign
+        test, limit = tests["gain" if sign > 0 else "harm"], look.limit(error)
+        if not test.test(sums, limit=limit, widened=composite.drift).fires:
             return False
         if composite.effect * sign < self._minimal:
             return f"by {abs(composite.effect):.2f}, and {self._minimal:g} would be worth a merge"
@@ -243,39 +257,45 @@ class _Judgement:
         return True
 
     def _does_no_harm(self) -> bool:
-        """Whether the composite has surely not fallen by as much as would matter."""
+        """Whether the composite has certainly not fallen by as much as would matter."""
         effect, reach = self._composite.effect, self._composite.interval
         return effect is not None and reach is not None and reach.low > -self._minimal
 
     def _is_futile(self) -> bool:
-        """Whether the remaining cells would hardly decide, as far as the composite can tell."""
+        """Whether the remaining cells would hardly decide, as far as the composite shows."""
         if any(gate.blocks or (gate.p or 1.0) < _OPEN for gate in self._gates):
             return False
-        if any((d.p or 1.0) < _OPEN for d in self._declared):
+        if any((one.p or 1.0) < _OPEN for one in self._expectations):
             return False
-        return is_futile(self._composite, share=self._seen.look.share, minimal=self._minimal)
+        return is_futile(self._composite, share=self._look.look.share, minimal=self._minimal)
 
-    def _settling(self, further: int) -> str:
+    def _advice(self, further: int, pairing: Pairing) -> str:
+        """Return what could settle it, if anything."""
         if self._futile:
-            return "the cells that are left would hardly decide it"
-        if further:
-            cells = "cell" if further == 1 else "cells"
-            return f"about {further} further {cells} a side would settle it"
-        return f"an effect of {self._minimal:g} would probably have shown in so many cells"
+            return "the remaining cells would hardly decide it"
+        if not further:
+            return f"this many cells would probably have shown an effect of {self._minimal:g}"
+        cells = f"{further} more cell{'' if further == 1 else 's'} per side"
+        once = len(pairing.plans) * len(pairing.models)
+        repeats = math.ceil((len(pairing.pairs) + further) / once) if once else 1
+        return (
+            f"about {cells} would probably settle it: run both sides with `--repeats {repeats}`, "
+            "or on more plans"
+        )
 
     def _notes(self) -> list[str]:
         noise, version = self._terms.noise, self._terms.rubric.version
-        told = []
+        notes = []
         if noise.is_assumed and not self._terms.together:
-            told.append(
-                f"nobody has measured the noise of {noise.step}: a drift of "
+            notes.append(
+                f"the noise of {noise.step} was not measured: a drift of "
                 f"{self._composite.drift:g} between batches is assumed"
             )
         elif not noise.is_assumed and noise.rubric_version != version:
-            told.append(
+            notes.append(
                 f"the noise was measured with version {noise.rubric_version} of the rubric, "
                 f"which is now at {version}"
             )
-        told += [f"{name} is undefined for most pairs" for name in self._composite.silent]
+        notes += [f"{name} is undefined for most pairs" for name in self._composite.silent]
         waived = self._composite.waived
-        return told + [f"{name} is meant to move, so it does not weigh" for name in waived]
+        return notes + [f"{name} is meant to change, so it has no weight" for name in waived]

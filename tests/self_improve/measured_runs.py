@@ -1,4 +1,4 @@
-"""Measured runs made by hand, for tests of everything that decides."""
+"""Measured runs written by hand, for tests of everything that decides."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import numpy as np
 from prompt_lab.record import CellKey
 from rubrics.rubric import MetricUse, Rubric, Source
 from self_improve.measures.measured import MeasuredCell, MeasuredRun
-from self_improve.verdict import noise as calibration
-from self_improve.verdict.noise import Flipping, Noise, Spread
+from self_improve.verdict.noise import FlipCount, Noise, Spread
 from self_improve.verdict.pairing import Pair, Pairing, pair
 from self_improve.verdict.terms import Terms
 
@@ -112,8 +111,8 @@ def noise(**more: Any) -> Noise:
     """Return the noise of a step that was measured: nothing drifts, success flips in one of 40."""
     values: dict[str, Any] = {
         "step": "find", "rubric_version": 1, "batches": 5, "pairs": 175,
-        "flips": {model: Flipping(flips=1, pairs=40) for model in MODELS},
-        "collapses": Flipping(flips=0, pairs=175),
+        "flips": {model: FlipCount(flips=1, pairs=40) for model in MODELS},
+        "collapses": FlipCount(flips=0, pairs=175),
         "composite": Spread(deviation=1.0, drift=1.0, widening=1.0, pairs=175),
         "metrics": {
             name: Spread(deviation=0.14, drift=1.0, widening=1.0, pairs=175)
@@ -126,11 +125,6 @@ def noise(**more: Any) -> Noise:
 def terms(**more: Any) -> Terms:
     """Return the terms of a decision, with few enough flips for a fast test."""
     return Terms(**{"rubric": rubric(), "noise": noise(), "flips": 4000, **more})
-
-
-def assumed() -> Noise:
-    """Return the noise of a step that nobody has measured."""
-    return calibration.assumed(rubric())
 
 
 def sides(

@@ -245,7 +245,7 @@ def test_failed_cells_are_among_the_worst_changes(lab: Path) -> None:
     ("before", "after", "words", "told"),
     [
         (("177",), BAD, (), "There is no run 177"),
-        (GOOD, GOOD, (), "stands on both sides"),
+        (GOOD, GOOD, (), "is on both sides"),
         (GOOD[:1], BAD[1:2], (), "no model on both sides"),
         (GOOD, BAD, ("--expect", "duplicate:lower"), "Did you mean duplicate_names:name"),
         (GOOD, BAD, ("--rubric", "nowhere.yaml"), "nowhere.yaml cannot be read"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from scipy import stats
 
+from prompt_lab.record import Evidence
 from self_improve.comparison import comparability
 from self_improve.verdict import Word, decide, word
-from self_improve.verdict.looks import looks
 from self_improve.verdict.pairing import Pairing
 from tools import recorded_comparisons as recorded
+from tools.relabelling import looks, mirrored
 
 RELABELLINGS = 200
 HALVES = 20
@@ -28,7 +29,7 @@ def _history() -> None:
 def words(found: Pairing, number: str) -> set[Word]:
     """Return what is said in both directions, by the noise of the other iterations only."""
     by = recorded.terms(without=(number,), flips=2000)
-    return {word(found, by), word(found.reversed, by)}
+    return {word(found, by), word(mirrored(found), by)}
 
 
 @pytest.mark.parametrize("number", recorded.ALIKE)
@@ -51,14 +52,14 @@ def test_alike_sides_are_not_decided_at_any_look(number: str) -> None:
     by = recorded.terms(without=(number,), flips=2000)
     pairing = recorded.pairing(number)
     for seed in range(5):
-        for one in (pairing, pairing.reversed):
+        for one in (pairing, mirrored(pairing)):
             assert word(looks(one, seed=seed), by) is Word.inconclusive, seed
 
 
 def test_the_collapse_is_rejected() -> None:
     """Iteration 10, with and without early stopping, because cells were lost."""
     pairing = recorded.pairing("10")
-    found = decide(pairing, recorded.terms(), evidence="historical")
+    found = decide(pairing, recorded.terms(), evidence=Evidence.historical)
     assert found.word is Word.reject
     assert [gate.name for gate in found.gates if gate.failed] == ["success"]
     assert word(looks(pairing, seed=1), recorded.terms()) is Word.reject

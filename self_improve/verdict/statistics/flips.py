@@ -1,4 +1,4 @@
-"""Sign flips of paired differences: what could have come of it if before and after were alike."""
+"""Sign flips of paired differences: what chance alone could have shown if nothing was changed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Flips:
     """Signs of shape (pairs, flips); the first flip leaves everything as it was observed.
 
     If the labels before and after mean nothing, every flip of the differences was as likely as
-    the observed one, so the place of a statistic among its flips is a test of exact size (R. A.
+    the observed one, so the rank of a statistic among its flips is a test of exact size (R. A.
     Fisher, The Design of Experiments, 1935, chapter 3; for drawn flips with the observed one
     counted in, B. Phipson and G. K. Smyth, Permutation p-values should never be zero, 2010).
-    `exact` says that all flips are there, and not a sample.
+    `exact` means all flips, not a sample.
     """
 
     signs: NDArray[np.int8]
@@ -51,16 +51,16 @@ class Flips:
 
 
 def flips(pairs: int, *, seed: int, count: int = COUNT) -> Flips:
-    """Return all flips of `pairs` pairs if there are at most `count`, else so many random ones."""
+    """Return all flips of `pairs` pairs if there are at most `count`, else `count` random ones."""
     if pairs < 63 and 2**pairs <= count:
-        every = np.arange(2**pairs)
-        bits = (every[None, :] >> np.arange(pairs)[:, None]) & 1
+        numbers = np.arange(2**pairs)
+        bits = (numbers[None, :] >> np.arange(pairs)[:, None]) & 1
         return Flips(signs=(1 - 2 * bits).astype(np.int8), exact=True)
     return drawn(pairs, seed=seed, count=count)
 
 
 def drawn(pairs: int, *, seed: int, count: int = COUNT) -> Flips:
-    """Return `count` random flips; those of the first pairs do not hang on how many follow."""
+    """Return `count` random flips; those of the first pairs do not depend on how many follow."""
     words = -(-count // 64)
     # The raw bits of a generator stay the same from one version of numpy to the next.
     raw = np.random.PCG64(seed).random_raw(max(pairs, 1) * words).astype("<u8")

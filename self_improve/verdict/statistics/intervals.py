@@ -15,7 +15,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A range that holds the true mean in 95 of 100 cases."""
+    """A 95 % confidence interval."""
 
     low: float
     high: float
@@ -27,12 +27,12 @@ class Interval:
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """Return the mean; None of nothing."""
+    """Return the mean; None without values."""
     return math.fsum(values) / len(values) if len(values) else None
 
 
 def standard_error(values: Sequence[float]) -> float | None:
-    """Return the standard error of the mean; None of fewer than two values."""
+    """Return the standard error of the mean; None for fewer than two values."""
     if len(values) < 2:
         return None
     middle = math.fsum(values) / len(values)
@@ -43,7 +43,7 @@ def standard_error(values: Sequence[float]) -> float | None:
 def interval(
     values: Sequence[float], *, widened: float = 1.0, level: float = LEVEL
 ) -> Interval | None:
-    """Return the t interval of the mean of `values`; None of fewer than two.
+    """Return the t interval of the mean of `values`; None for fewer than two.
 
     Student, The probable error of a mean, 1908. `widened` multiplies the standard error: how much
     more than by chance alone the mean moves between batches.
@@ -64,9 +64,9 @@ def _quantile(level: float, degrees: int) -> float:
 def clustered(
     values: Sequence[float], clusters: Sequence[Hashable], *, level: float = LEVEL
 ) -> Interval | None:
-    """Return the t interval over the means of the clusters; None of fewer than two clusters.
+    """Return the t interval over the means of the clusters; None for fewer than two clusters.
 
-    With few clusters of whatever inner dependence, a t test on one mean for each keeps its size
+    With few clusters of any inner dependence, a t test on the cluster means keeps its size
     (R. Ibragimov and U. K. Müller, t-statistic based correlation and heterogeneity robust
     inference, 2010).
     """
@@ -75,20 +75,20 @@ def clustered(
 
 def means_by(values: Sequence[float], clusters: Sequence[Hashable]) -> Mapping[Hashable, float]:
     """Return the mean of each cluster, in the order in which they appear."""
-    sums: dict[Hashable, list[float]] = {}
+    members_of: dict[Hashable, list[float]] = {}
     for value, cluster in zip(values, clusters, strict=True):
-        sums.setdefault(cluster, []).append(value)
-    return {cluster: math.fsum(found) / len(found) for cluster, found in sums.items()}
+        members_of.setdefault(cluster, []).append(value)
+    return {name: math.fsum(members) / len(members) for name, members in members_of.items()}
 
 
 def left_out(values: Sequence[float], clusters: Sequence[Hashable]) -> Mapping[Hashable, float]:
-    """Return the mean without each cluster in turn; nothing if there is only one.
+    """Return the mean without each cluster in turn; empty if there is only one.
 
     M. H. Quenouille, Notes on bias in estimation, 1956 (the jackknife, here over clusters).
     """
-    given = np.asarray(values, dtype=np.float64)
+    array = np.asarray(values, dtype=np.float64)
     names = list(dict.fromkeys(clusters))
     if len(names) < 2:
         return {}
     which = np.array([names.index(cluster) for cluster in clusters])
-    return {name: float(given[which != n].mean()) for n, name in enumerate(names)}
+    return {name: float(array[which != n].mean()) for n, name in enumerate(names)}

@@ -1,4 +1,4 @@
-"""How many cells it takes to see an effect, and what the cells so far can be expected to show."""
+"""How many pairs show an effect of a given size, and whether the remaining ones may decide."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ POWER = 0.80
 def pairs_needed(
     effect: float, deviation: float, *, alpha: float, power: float = POWER
 ) -> int | None:
-    """Return how many pairs show an effect of this size; None if there is no effect.
+    """Return the number of pairs that show an effect of this size; None for an effect of zero.
 
     A one-sided test of level `alpha` on the mean of paired differences (G. W. Snedecor and
     W. G. Cochran, Statistical Methods, 1967, section 4.13).
@@ -21,7 +21,7 @@ def pairs_needed(
         effect: the mean difference.
         deviation: the standard deviation of the differences, widened by what batches add.
         alpha: the level.
-        power: the probability that it is seen.
+        power: the probability that the test shows it.
     """
     if not effect:
         return None
@@ -34,8 +34,8 @@ def conditional_power(
 ) -> float:
     """Return the probability that the mean of all planned pairs reaches `goal`.
 
-    Given `mean` of the `seen` pairs, and that the others have the mean `effect` (J. M. Lachin, A
-    review of methods for futility stopping based on conditional power, 2005).
+    This is given the `mean` of the `seen` pairs, and a mean `effect` of the others (J. M. Lachin,
+    A review of methods for futility stopping based on conditional power, 2005).
     """
     left = planned - seen
     if left <= 0:
@@ -47,6 +47,6 @@ def conditional_power(
 
 
 def visible(pairs: int, deviation: float, *, alpha: float, power: float = POWER) -> float:
-    """Return the mean difference that so many pairs show (the inverse of `pairs_needed`)."""
+    """Return the mean difference that `pairs` pairs show (the inverse of `pairs_needed`)."""
     z = float(stats.norm.ppf(1 - alpha) + stats.norm.ppf(power))
     return z * deviation / math.sqrt(pairs)

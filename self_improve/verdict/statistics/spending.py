@@ -1,4 +1,4 @@
-"""One error rate over several looks: each look is given what the ones before it left."""
+"""One error rate over several looks: each look may spend what the looks before it left."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from self_improve.verdict.statistics.flips import Bools, Floats
 
 @dataclass(frozen=True, kw_only=True)
 class TestOutcome:
-    """How a test came out: `p` counts the error that was spent before it."""
+    """The outcome of a test: `p` includes the error that earlier looks spent."""
 
     p: float
     fires: bool
 
 
-class Row:
-    """One test that is taken at several looks, on the same flips.
+class RepeatedTest:
+    """One test that is repeated at several looks, on the same flips.
 
     A flip is spent once the test fires in it. The test fires where its own share of flips, those
     spent before it included, stays within its limit. As the flips are equally likely if nothing
@@ -44,28 +44,28 @@ class Row:
         possible: Bools | None = None,
         middle: bool = False,
         widened: float = 1.0,
-        known: Floats | None = None,
+        exact_p: Floats | None = None,
     ) -> TestOutcome:
         """Test whether the observed statistic, the first one, is among the largest.
 
-        Once it has fired it stays so at later looks.
+        Once the test has fired, later looks return the same outcome.
 
         Args:
             statistic: its values under every flip; large values speak for firing.
-            limit: the share of flips that may be spent in all after this test.
+            limit: the share of flips that may be spent in total after this look.
             possible: the flips in which the test could fire at all.
             middle: count flips that are equal to the observed one by half (the mid-p of
                 H. O. Lancaster, Significance tests in discrete distributions, 1961), so that
                 few pairs can decide; the error is then kept on average and not in every case.
             widened: how much further than by chance alone the statistic may move; the observed
-                one is held against flips that are so much larger, and fewer flips are spent.
-            known: the p-value of every flip where it is known exactly; what was spent before is
-                added.
+                one is compared with flips that are larger by this factor, so fewer are spent.
+            exact_p: the p-value of every flip where it is known exactly, without what earlier
+                looks spent.
         """
         fresh = ~self._spent if possible is None else ~self._spent & possible
-        if known is None:
-            known = _places(statistic, np.sort(statistic[fresh] * widened), middle=middle)
-        shares = self.spent + known
+        if exact_p is None:
+            exact_p = _upper_shares(statistic, np.sort(statistic[fresh] * widened), middle=middle)
+        shares = self.spent + exact_p
         firing = fresh & (shares <= limit)
         if self._fired is None and firing[0]:
             self._fired = TestOutcome(p=float(shares[0]), fires=True)
@@ -73,9 +73,9 @@ class Row:
         return self._fired or TestOutcome(p=float(shares[0]) if fresh[0] else 1.0, fires=False)
 
 
-def _places(statistic: Floats, others: Floats, *, middle: bool) -> Floats:
+def _upper_shares(statistic: Floats, others: Floats, *, middle: bool) -> Floats:
     """Return for each flip the share of all flips whose value, in `others`, is not smaller."""
     above = len(others) - np.searchsorted(others, statistic, side="right")
     reached = len(others) - np.searchsorted(others, statistic, side="left")
-    found: Floats = ((above + reached) / 2 if middle else reached) / len(statistic)
-    return found
+    shares: Floats = ((above + reached) / 2 if middle else reached) / len(statistic)
+    return shares

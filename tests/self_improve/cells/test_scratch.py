@@ -73,7 +73,7 @@ def test_what_a_killed_cell_left_is_gone(scratch: Scratch, inputs: PlanInputs) -
     scratch.prepare(inputs)
     (scratch.plan / "002-10-levers.json").write_text("[]")
     (scratch.folder / "result.json").write_text("{}")
-    scratch.kept.mkdir()
+    scratch.collected.mkdir()
     scratch.prepare(inputs)
     assert names(scratch.folder) == {f"plan/{name}" for name in inputs.files}
 
@@ -91,9 +91,9 @@ def test_new_and_changed_files_are_kept(scratch: Scratch, inputs: PlanInputs) ->
         "deep/er/1.md": digest("One."),
         "002-8-plan_type.md": digest("Changed."),
     }
-    assert names(scratch.kept) == set(digests) | RECORD
+    assert names(scratch.collected) == set(digests) | RECORD
     for name, told in digests.items():
-        assert digest((scratch.kept / name).read_text()) == told
+        assert digest((scratch.collected / name).read_text()) == told
 
 
 def test_input_that_was_written_again_unchanged_is_no_output(
@@ -115,16 +115,16 @@ def test_hidden_files_and_links_are_left(
     (scratch.plan / "broken.txt").symlink_to(tmp_path / "nowhere")
     (scratch.plan / ".002-10-levers.json.x1").write_text("[")
     assert scratch.collect(inputs, [], placed) == {}
-    assert names(scratch.kept) == RECORD
+    assert names(scratch.collected) == RECORD
 
 
 def test_usage_of_the_cell_is_kept(scratch: Scratch, inputs: PlanInputs) -> None:
     """One row for each attempt, and the totals."""
     placed = scratch.prepare(inputs)
     scratch.collect(inputs, iter([an_attempt(), an_attempt(key="other")]), placed)
-    rows = (scratch.kept / "usage_metrics.jsonl").read_text().splitlines()
+    rows = (scratch.collected / "usage_metrics.jsonl").read_text().splitlines()
     assert [json.loads(row)["success"] for row in rows] == [True, True]
-    told = json.loads((scratch.kept / "activity_overview.json").read_text())
+    told = json.loads((scratch.collected / "activity_overview.json").read_text())
     assert told["total_cost"] == 0.5
 
 
@@ -140,8 +140,8 @@ def test_steps_own_files_are_not_mixed_with_the_records(
         "step/usage_metrics.jsonl", "step/row.json", "step/log.txt", "step/trace.txt",
     }  # fmt: skip
     for name in digests:
-        assert (scratch.kept / name).read_text() == "the step's own"
-    assert (scratch.kept / "usage_metrics.jsonl").read_text() == ""
+        assert (scratch.collected / name).read_text() == "the step's own"
+    assert (scratch.collected / "usage_metrics.jsonl").read_text() == ""
 
 
 def test_log_is_kept_without_this_machines_paths(scratch: Scratch, inputs: PlanInputs) -> None:
@@ -150,12 +150,12 @@ def test_log_is_kept_without_this_machines_paths(scratch: Scratch, inputs: PlanI
     said = f"reading {scratch.plan}/001-2-plan.txt in {scratch.plan} \xff"
     (scratch.folder / "log.txt").write_bytes(said.encode("latin-1"))
     scratch.collect(inputs, [], placed)
-    kept = (scratch.kept / "log.txt").read_text(encoding="utf-8")
+    kept = (scratch.collected / "log.txt").read_text(encoding="utf-8")
     assert kept == "reading 001-2-plan.txt in the plan \ufffd"
     placed = scratch.prepare(inputs)
     (scratch.folder / "log.txt").touch()
     scratch.collect(inputs, [], placed)
-    assert not (scratch.kept / "log.txt").exists()
+    assert not (scratch.collected / "log.txt").exists()
 
 
 def test_paths_are_taken_out_by_any_name(tmp_path: Path, inputs: PlanInputs) -> None:

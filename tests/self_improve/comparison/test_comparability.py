@@ -60,23 +60,26 @@ def make(tmp_path: Path) -> Make:
 
 def test_sides_that_differ_in_the_candidate_only_may_be_compared(make: Make) -> None:
     """The surface that was changed is named."""
-    found = check([make()], [make(CANDIDATE)])
-    found.require()
-    assert (found.refusals, found.unknown) == ((), ())
-    assert found.changed == ("candidate", "surface find:PROMPT")
+    records = check([make()], [make(CANDIDATE)])
+    records.require()
+    assert (records.refusals, records.unknown) == ((), ())
+    assert records.changed == ("candidate", "surface find:PROMPT")
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
-        ({"step": "other"}, "another step"),
-        ({"speed": "PING_LLM"}, "another speed mode"),
-        ({"host": "h2"}, "another host file"),
+        ({"step": "other"}, "different step"),
+        ({"speed": "PING_LLM"}, "different speed mode"),
+        ({"host": "h2"}, "different host file"),
         (
             {"model": {**META["model"], "arguments": {"temperature": 1}}},  # type: ignore[dict-item]
-            "a was asked in another way: arguments",
+            "a had different settings: arguments",
         ),
-        ({"inputs": {"boat": {"001-2-plan.txt": "d2"}}}, "boat had other inputs: 001-2-plan.txt"),
+        (
+            {"inputs": {"boat": {"001-2-plan.txt": "d2"}}},
+            "boat had different inputs: 001-2-plan.txt",
+        ),
         ({"code": {"digest": "k1"}}, "code and candidate texts were changed at once"),
         (
             {"model": {"primary": "b", "provider": "openai", "arguments": {}}},
@@ -85,18 +88,18 @@ def test_sides_that_differ_in_the_candidate_only_may_be_compared(make: Make) -> 
     ],
 )
 def test_a_known_difference_is_refused_and_named(
-    make: Make, changes: dict[str, Any], told: str
+    make: Make, changes: dict[str, Any], message: str
 ) -> None:
     """Whatever else is right."""
-    found = check([make()], [make({**CANDIDATE, **changes})])
-    with pytest.raises(UsageError, match=told):
-        found.require()
+    records = check([make()], [make({**CANDIDATE, **changes})])
+    with pytest.raises(UsageError, match=message):
+        records.require()
 
 
 def test_every_difference_is_named_at_once(make: Make) -> None:
     """So that one new run can put all of them right."""
-    found = check([make()], [make({"speed": "PING_LLM", "host": "h2"})])
-    assert len(found.refusals) == 3
+    records = check([make()], [make({"speed": "PING_LLM", "host": "h2"})])
+    assert len(records.refusals) == 3
 
 
 @pytest.mark.parametrize("source", ["cache", "recorded"])
@@ -104,14 +107,14 @@ def test_every_difference_is_named_at_once(make: Make) -> None:
 def test_reused_replies_are_refused(make: Make, source: str, is_before: bool) -> None:  # noqa: FBT001 - pytest's
     """They may be the other side's, which would hide every difference."""
     reused, fresh = make(CANDIDATE, sources=("network", source)), make()
-    found = check([reused], [fresh]) if is_before else check([fresh], [reused])
-    assert f"holds replies from {source}" in found.refusals[0]
+    records = check([reused], [fresh]) if is_before else check([fresh], [reused])
+    assert f"has replies from {source}" in records.refusals[0]
 
 
-def test_a_run_cannot_stand_on_both_sides(make: Make) -> None:
+def test_a_run_cannot_be_on_both_sides(make: Make) -> None:
     """It is named."""
     one = make()
-    assert any("stands on both sides" in told for told in check([one], [one]).refusals)
+    assert any("is on both sides" in reason for reason in check([one], [one]).refusals)
 
 
 def test_nothing_changed_is_refused_unless_that_is_what_is_said(make: Make) -> None:
@@ -119,14 +122,14 @@ def test_nothing_changed_is_refused_unless_that_is_what_is_said(make: Make) -> N
     one, same, other = make(), make(), make(CANDIDATE)
     assert "nothing was changed" in check([one], [same]).refusals[0]
     assert check([one], [same], claim="alike").refusals == ()
-    assert "they are said to be alike" in check([one], [other], claim="alike").refusals[0]
+    assert "claimed to be alike" in check([one], [other], claim="alike").refusals[0]
 
 
 def test_simulated_models_are_not_compared_with_real_ones(make: Make) -> None:
     """Even if they carry one name."""
     simulated = {"model": {**META["model"], "provider": "simulated"}}  # type: ignore[dict-item]
-    found = check([make()], [make({**CANDIDATE, **simulated})])
-    assert "simulated models stand beside real ones" in found.refusals
+    records = check([make()], [make({**CANDIDATE, **simulated})])
+    assert "some models are simulated and some are real" in records.refusals
 
 
 @pytest.mark.parametrize(
@@ -141,13 +144,13 @@ def test_what_a_record_lacks_is_unknown_and_no_difference(
     make: Make, without: str, unknown: str
 ) -> None:
     """Older records say less, and may still be looked at."""
-    found = check([make(without=(without,))], [make(CANDIDATE)])
-    assert found.refusals == ()
-    assert unknown in found.unknown
+    records = check([make(without=(without,))], [make(CANDIDATE)])
+    assert records.refusals == ()
+    assert unknown in records.unknown
 
 
 def test_of_older_records_nearly_everything_is_unknown(tmp_path: Path) -> None:
-    """They name step and model only; nothing is refused, and nothing is taken for known."""
+    """They name step and model only; nothing is refused, and nothing is taken as certain."""
     paths = []
     for number in (0, 1):
         path = tmp_path / "history" / "0" / f"0{number}_find"
@@ -155,16 +158,16 @@ def test_of_older_records_nearly_everything_is_unknown(tmp_path: Path) -> None:
         (path / "meta.json").write_text(json.dumps({"step": "find", "model": {"primary": "a"}}))
         (path / "outputs.jsonl").write_text('{"name": "boat", "status": "ok", "error": null}\n')
         paths.append(path)
-    found = check(paths[:1], paths[1:])
-    assert found.refusals == ()
-    assert set(found.unknown) == {
+    records = check(paths[:1], paths[1:])
+    assert records.refusals == ()
+    assert set(records.unknown) == {
         "speed mode", "host file", "models' arguments", "digests of the inputs",
         "where the replies came from", "digest of the code",
     }  # fmt: skip
 
 
 def test_sides_run_in_one_stretch_of_time_are_together(make: Make) -> None:
-    """Nothing that drifts from batch to batch stands between them."""
+    """Nothing that drifts from batch to batch comes between them."""
     assert check([make()], [make(CANDIDATE)]).together
     assert not check([make(day=1)], [make(CANDIDATE, day=2)]).together
 

@@ -14,7 +14,7 @@ import pytest
 
 from prompt_lab.record import Run, changed_since_done
 from self_improve import compare
-from self_improve.comparison.until_decided import order_in
+from self_improve.comparison.comparison import order_in
 from tests.self_improve import commands
 from tests.self_improve.commands import ROOT, runs
 from tests.self_improve.lab import PLANS, STEP, Lab, laboratory
@@ -31,16 +31,16 @@ Each review begins with "This lever is about the trade-off between pace and care
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A laboratory in which the prompts ran as they are, and a worse one until it was decided."""
-    place = tmp_path_factory.mktemp("lab")
-    with pytest.MonkeyPatch.context() as patch, laboratory(place, patch) as made:
-        patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
-        (place / "worse.txt").write_text(WORSE)
-        ran = commands.run(*words(made), output=made.output)
+    folder = tmp_path_factory.mktemp("lab")
+    with pytest.MonkeyPatch.context() as patch, laboratory(folder, patch) as one:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        (folder / "worse.txt").write_text(WORSE)
+        ran = commands.run(*words(one), output=one.output)
         assert ran.code == 0, ran.err
-        ran = commands.run(*decided(made), output=made.output)
+        ran = commands.run(*decided(one), output=one.output)
         assert ran.code == 0, ran.err
         assert "SIMULATED REJECT after" in ran.out
-        yield made
+        yield one
 
 
 def words(lab: Lab, *more: str | Path) -> list[str | Path]:
@@ -68,8 +68,8 @@ def latest(lab: Lab) -> list[Run]:
 
 def decided(lab: Lab, *more: str | Path, prompt: str = "worse.txt") -> list[str | Path]:
     """Return the words of a command that runs another prompt until that is decided."""
-    given = ["--prompt", f"{SURFACE}={lab.place / prompt}", "--until-decided", "--against"]
-    return words(lab, *given, *before(lab), *more)
+    arguments = ["--prompt", f"{SURFACE}={lab.place / prompt}", "--until-decided", "--against"]
+    return words(lab, *arguments, *before(lab), *more)
 
 
 def facts(run: Run) -> dict[str, Any]:
@@ -85,13 +85,13 @@ def facts(run: Run) -> dict[str, Any]:
 def test_a_command_stops_when_it_is_decided(lab: Lab) -> None:
     """Its runs are finished and name the cells that were not needed; the same command says so."""
     for run in whole(lab):
-        found = facts(run)
-        left = {tuple(cell) for cell in found["not_run"]}
+        ending = facts(run)
+        left = {tuple(cell) for cell in ending["not_run"]}
         planned = {(plan, repeat) for plan in PLANS for repeat in (0, 1)}
         assert set(run.rows()) | left == planned
         assert not set(run.rows()) & left
-        assert found["stopped"] == ("decided" if left else None)
-        assert found["decision"]["word"] == "REJECT"
+        assert ending["stopped"] == ("decided" if left else None)
+        assert ending["decision"]["word"] == "REJECT"
         assert changed_since_done(run) == []
     share = facts(whole(lab)[0])["decision"]["share"]
     assert sum(len(run.rows()) for run in whole(lab)) == round(share * 24) < 24
@@ -104,19 +104,19 @@ def test_a_command_stops_when_it_is_decided(lab: Lab) -> None:
 def test_a_comparison_afterwards_knows_the_looks(lab: Lab) -> None:
     """It judges by what was spent on them, says how many cells were seen, and finds the same.
 
-    The record of what was sent is only written at the end, and what a cell measures must not hang
+    The record of what was sent is only written at the end, and what a cell measures must not depend
     on that.
     """
-    given = [
+    arguments = [
         "--before", *before(lab), "--after", *(run.path for run in whole(lab)), "--json",
         "--baseline-dir", lab.plans,
     ]  # fmt: skip
-    told = commands.called(compare.main, given).told
+    row = commands.called(compare.main, arguments).told
     decision = facts(whole(lab)[0])["decision"]
-    assert told["verdict"] == "SIMULATED REJECT"
-    assert (told["look"], told["share"]) == (decision["look"], decision["share"])
-    assert told["reasons"] == decision["reasons"]
-    assert len(order_in(whole(lab)[0].done())) == 24
+    assert row["verdict"] == "SIMULATED REJECT"
+    assert (row["look"], row["share"]) == (decision["look"], decision["share"])
+    assert row["reasons"] == decision["reasons"]
+    assert len(order_in(facts(whole(lab)[0])["decision"])) == 24
 
 
 def test_what_was_interrupted_goes_on_to_the_same_decision(lab: Lab) -> None:
@@ -130,11 +130,11 @@ def test_what_was_interrupted_goes_on_to_the_same_decision(lab: Lab) -> None:
 
 
 def test_a_killed_command_goes_on_to_the_same_decision(lab: Lab) -> None:
-    """After kill -9 in the middle the records hold all that the decision hangs on."""
+    """After kill -9 in the middle the records hold all that the decision depends on."""
     rows = _rows(lab)
-    given = decided(lab, "--new", "--workers", "1", "--output-dir", lab.output)
+    arguments = decided(lab, "--new", "--workers", "1", "--output-dir", lab.output)
     process = subprocess.Popen(
-        [sys.executable, "-m", "self_improve.runner", *map(str, given)],
+        [sys.executable, "-m", "self_improve.runner", *map(str, arguments)],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     end = time.monotonic() + 60
@@ -159,18 +159,18 @@ def test_what_will_hardly_be_decided_is_given_up(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         (("--until-decided",), "say --against RUN"),
         (("--against", "1/31"), "both or neither"),
         (("--until-decided", "--against", "1/31"), "In which data repo is run 1/31?"),
     ],
 )
-def test_half_a_wish_is_refused(lab: Lab, more: tuple[str, ...], told: str) -> None:
+def test_half_a_request_is_refused(lab: Lab, more: tuple[str, ...], message: str) -> None:
     """Before anything is sent."""
     ran = commands.run(*words(lab, *more), output=lab.output)
     assert ran.code == 2
-    assert told in ran.err
+    assert message in ran.err
 
 
 def test_an_expectation_of_a_model_that_is_not_run_is_refused(lab: Lab) -> None:
@@ -187,7 +187,7 @@ def test_sides_that_cannot_be_compared_are_refused_before_anything_is_run(lab: L
     rows = _rows(lab)
     ran = commands.run(*decided(lab, "--speed", "PING_LLM"), output=lab.output)
     assert ran.code == 2
-    assert "another speed mode" in ran.err
+    assert "different speed mode" in ran.err
     assert _rows(lab) == rows
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prompt_lab.record import Evidence
 from self_improve.iteration.decision import Check, End, Opinions, decide
 from self_improve.verdict import Word
 
@@ -36,7 +37,7 @@ TABLE = [
 @pytest.mark.parametrize(("word", "opinions", "verify", "checks", "end"), TABLE)
 def test_every_case_of_the_table(word, opinions, verify, checks, end) -> None:
     """Each row ends as the table says, with a reason."""
-    decision = decide(word, evidence="real", opinions=opinions, verify=verify, checks=checks)
+    decision = decide(word, evidence=Evidence.real, opinions=opinions, verify=verify, checks=checks)
     assert decision.end is end
     assert decision.reasons
 
@@ -45,7 +46,7 @@ def test_failed_gate_on_the_verify_plans_is_no() -> None:
     """Whatever the word there."""
     decision = decide(
         Word.keep,
-        evidence="real",
+        evidence=Evidence.real,
         verify=Word.inconclusive,
         verify_gates=["collapse"],
         checks=[FINE],
@@ -55,13 +56,13 @@ def test_failed_gate_on_the_verify_plans_is_no() -> None:
 
 def test_historical_evidence_never_gets_far() -> None:
     """A KEEP on it is INCONCLUSIVE; a NO stays one."""
-    assert decide(Word.keep, evidence="historical", verify=Word.keep).end is End.inconclusive
-    assert decide(Word.reject, evidence="historical").end is End.no
+    assert decide(Word.keep, evidence=Evidence.historical, verify=Word.keep).end is End.inconclusive
+    assert decide(Word.reject, evidence=Evidence.historical).end is End.no
 
 
 def test_simulated_yes_is_labelled_and_cannot_merge() -> None:
     """It is the same word with a prefix."""
-    decision = decide(Word.keep, evidence="simulated", verify=Word.keep, checks=[FINE])
+    decision = decide(Word.keep, evidence=Evidence.simulated, verify=Word.keep, checks=[FINE])
     assert decision.summary == "SIMULATED YES"
     assert not decision.may_merge
 
@@ -72,7 +73,7 @@ OPINIONS = st.builds(
 )  # fmt: skip
 CHECKS = st.lists(st.sampled_from([HARM, SKIPPED, FINE]), max_size=3)
 VERIFY = st.sampled_from([None, *Word])
-EVIDENCE = st.sampled_from(["real", "simulated", "historical"])
+EVIDENCE = st.sampled_from(Evidence)
 
 
 @given(st.sampled_from(Word), EVIDENCE, OPINIONS, VERIFY, CHECKS)
@@ -87,4 +88,4 @@ def test_opinions_never_lift(word, evidence, opinions, verify, checks) -> None:
         assert alone.end is End.yes
         assert word is Word.keep
     if heard.may_merge:
-        assert evidence == "real"
+        assert evidence is Evidence.real

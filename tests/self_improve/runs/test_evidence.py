@@ -203,7 +203,7 @@ def judged(
 ) -> tuple[str, list[str]]:
     """Return the kind of a run and the reasons."""
     given = specification or hosts.specification()
-    found = evidence.judged(given, rows or GOOD_ROWS, told(given, *attempts))
+    found = evidence.classify(given, rows or GOOD_ROWS, told(given, *attempts))
     return found["kind"], found["reasons"]
 
 

@@ -24,13 +24,13 @@ def test_the_composite_is_the_sum_of_weighted_gains_in_scales() -> None:
     """Over metrics, of the weight times the mean gain divided by the scale."""
     pairing = noisy(better(0.1))
     gains = differences(pairing, rubric())
-    wanted = sum(
+    expected = sum(
         use.weight * np.nanmean(gains.forward[:, n]) / use.scale
         for n, use in enumerate(rubric().metrics)
     )
-    found = composite(gains, flips(35, seed=1, count=500), 1.0)
-    assert found.effect == pytest.approx(wanted)
-    assert found.pairs == 35
+    result = composite(gains, flips(35, seed=1, count=500), 1.0)
+    assert result.effect == pytest.approx(expected)
+    assert result.pairs == 35
 
 
 def test_a_failed_cell_has_no_content_to_compare() -> None:
@@ -45,10 +45,10 @@ def test_a_metric_undefined_in_a_pair_is_left_out_there() -> None:
     first = pairing.pairs[0]
     bare = replace(first.before, values={OTHER: 0.5})
     pairing = replace(pairing, pairs=(replace(first, before=bare), *pairing.pairs[1:]))
-    found = effects(
+    result = effects(
         differences(pairing, rubric()), flips(35, seed=1, count=500), noise(), together=False
     )
-    assert {effect.id: effect.pairs for effect in found} == {METRIC: 34, OTHER: 35}
+    assert {effect.id: effect.pairs for effect in result} == {METRIC: 34, OTHER: 35}
 
 
 def test_a_metric_undefined_in_most_pairs_does_not_weigh() -> None:
@@ -64,7 +64,7 @@ def test_a_metric_undefined_in_most_pairs_does_not_weigh() -> None:
 
 
 def test_without_any_value_everything_is_undefined() -> None:
-    """Nothing is 0 because nobody measured it."""
+    """Nothing is 0 because it was not measured."""
     pairs = tuple(
         Pair(before=cell("boat", m, values={}), after=cell("boat", m, values={})) for m in "abc"
     )
@@ -74,7 +74,7 @@ def test_without_any_value_everything_is_undefined() -> None:
     assert composite(differences(Pairing(pairs=()), rubric()), flips(0, seed=1), 1.0).effect is None
 
 
-def test_a_change_is_told_in_the_metrics_unit_and_a_gain_in_scales() -> None:
+def test_a_change_is_in_the_metrics_unit_and_a_gain_in_scales() -> None:
     """Lower is better here, so a fall of .2 at a scale of .1 is a gain of 2."""
     gains = differences(noisy(better(0.2), spread=1e-9), rubric())
     [first, second] = effects(gains, flips(35, seed=1, count=500), noise(), together=False)
@@ -99,9 +99,9 @@ def test_an_effect_expected_against_the_rubric_does_not_weigh() -> None:
     """A change that means to make a metric higher is not punished for doing so."""
     expected = Expectation(metric=METRIC, direction="higher")
     gains = differences(noisy(better(-0.5)), rubric(), [expected])
-    found = composite(gains, flips(35, seed=1, count=500), 1.0)
-    assert found.waived == (METRIC,)
-    assert abs(found.effect or 1) < 0.5
+    result = composite(gains, flips(35, seed=1, count=500), 1.0)
+    assert result.waived == (METRIC,)
+    assert abs(result.effect or 1) < 0.5
 
 
 def test_lengths_are_held_against_the_side_before_where_no_baseline_plan_is() -> None:
@@ -118,17 +118,17 @@ def test_lengths_are_held_against_the_side_before_where_no_baseline_plan_is() ->
     gains = differences(Pairing(pairs=pairs), one)
     assert (gains.forward < 0).all()
     assert (gains.backward < 0).all()
-    # As exchanging the sides makes neither better, it is no evidence by itself.
+    # As exchanging the sides makes neither better, it is not evidence by itself.
     assert composite(gains, flips(6, seed=1), 1.0).p is not None
     assert (composite(gains, flips(6, seed=1), 1.0).effect or 0) < -0.5
 
 
-def test_the_composite_is_told_for_every_model_and_plan() -> None:
+def test_the_composite_is_given_for_every_model_and_plan() -> None:
     """And for all plans but one, in turn."""
-    found = composite(
+    result = composite(
         differences(noisy(better(0.3, model="c")), rubric()), flips(35, seed=1, count=500), 1.0
     )
-    best = max(found.models, key=lambda part: part.effect)
+    best = max(result.models, key=lambda part: part.effect)
     assert (best.name, best.pairs) == ("c", 5)
     assert best.interval is not None
-    assert set(found.left_out) == {part.name for part in found.plans}
+    assert set(result.left_out) == {part.name for part in result.plans}

@@ -10,7 +10,7 @@ from tests.self_improve.measured_runs import METRIC, lost, noisy, rubric
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         (f"{METRIC}:lower", Expectation(metric=METRIC, direction="lower")),
         (
@@ -24,24 +24,24 @@ from tests.self_improve.measured_runs import METRIC, lost, noisy, rubric
         ("items:lower:plan=boat", Expectation(metric="items", direction="lower", plans=("boat",))),
     ],
 )
-def test_an_expectation_names_metric_direction_and_scope(text: str, wanted: Expectation) -> None:
+def test_an_expectation_names_metric_direction_and_scope(text: str, expected: Expectation) -> None:
     """The metric's id may hold colons itself."""
-    assert parse(text, rubric()) == wanted
-    assert wanted.text == text
+    assert parse(text, rubric()) == expected
+    assert expected.text == text
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
-        (METRIC, "says no direction"),
-        (f"{METRIC}:less", "says no direction"),
+        (METRIC, "has no direction"),
+        (f"{METRIC}:less", "has no direction"),
         ("duplicate_name:lower", "Did you mean duplicate_names:name"),
         ("nonsense:lower", "has no measure 'nonsense'"),
     ],
 )
-def test_what_is_no_expectation_is_refused_with_a_hint(text: str, told: str) -> None:
+def test_what_is_not_an_expectation_is_refused_with_a_hint(text: str, message: str) -> None:
     """Before anything is run."""
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         parse(text, rubric())
 
 

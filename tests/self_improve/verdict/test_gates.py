@@ -11,7 +11,7 @@ from rubrics.rubric import Constraint, Gates
 from self_improve.measures.measured import MeasuredCell
 from self_improve.verdict.gates import Gate, gates, losses
 from self_improve.verdict.pairing import Pairing
-from self_improve.verdict.terms import Look, Rows, Terms, permuted
+from self_improve.verdict.terms import Look, RepeatedTests, Terms, permuted
 from tests.self_improve.measured_runs import (  # fmt: skip
     METRIC,
     MODELS,
@@ -24,12 +24,13 @@ from tests.self_improve.measured_runs import (  # fmt: skip
     rubric,
     terms,
 )
+from tools.relabelling import mirrored
 
 
 def gated(pairing: Pairing, by: Terms | None = None) -> dict[str, Gate]:
     """Return the gates of a comparison by their names."""
     [one] = permuted([Look(pairing=pairing)], by or terms())
-    return {gate.name: gate for gate in gates(one, Rows(one.count))}
+    return {gate.name: gate for gate in gates(one, RepeatedTests(one.count))}
 
 
 def shrunk(share: float, keys: Sequence[tuple[str, str]]) -> Change:
@@ -45,25 +46,25 @@ def shrunk(share: float, keys: Sequence[tuple[str, str]]) -> Change:
 
 def test_a_model_that_fails_on_every_plan_is_a_loss_of_success() -> None:
     """Five of five cells of one model are beyond chance."""
-    found = gated(noisy(lost(*((plan, "c") for plan in PLANS))))
-    assert found["success"].failed
-    assert "5 of c" in found["success"].told
-    assert found["success"].p == pytest.approx(1 / 64)
+    result = gated(noisy(lost(*((plan, "c") for plan in PLANS))))
+    assert result["success"].failed
+    assert "5 of c" in result["success"].message
+    assert result["success"].p == pytest.approx(1 / 64)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_a_few_failures_reject_nothing(count: int) -> None:
     """Three and more keep a KEEP back, because a loss is to be suspected."""
-    found = gated(noisy(lost(*((plan, "c") for plan in PLANS[:count]))))["success"]
-    assert not found.failed
-    assert found.blocks == (count >= 3)
+    result = gated(noisy(lost(*((plan, "c") for plan in PLANS[:count]))))["success"]
+    assert not result.failed
+    assert result.blocks == (count >= 3)
 
 
 def test_failures_that_others_make_up_for_are_chance() -> None:
     """As many cells gained success as lost it."""
     gone = lost(*((plan, "c") for plan in PLANS))
     pairing = noisy(gone)
-    came = noisy(lost(*((plan, "d") for plan in PLANS))).reversed
+    came = mirrored(noisy(lost(*((plan, "d") for plan in PLANS))))
     pairs = [
         other if other.model == "d" else one
         for one, other in zip(pairing.pairs, came.pairs, strict=True)
@@ -97,22 +98,22 @@ def test_a_collapse_of_items_is_rejected_beyond_chance() -> None:
     keys = [(plan, m) for plan in PLANS[:3] for m in "ab"]
     assert gated(noisy(shrunk(0.3, keys)))["collapse"].failed
     assert not gated(noisy(shrunk(0.5, keys)))["collapse"].failed
-    assert not gated(noisy(shrunk(0.3, keys)).reversed)["collapse"].failed
+    assert not gated(mirrored(noisy(shrunk(0.3, keys))))["collapse"].failed
 
 
 def test_a_model_that_falls_further_than_it_may_is_lost() -> None:
     """Although all others are as they were."""
-    found = gated(noisy(better(-1.0, model="e"), spread=0.03))
-    assert found["model"].failed
-    assert found["model"].told.startswith("e is the worst model")
-    assert not found["plan"].failed
+    result = gated(noisy(better(-1.0, model="e"), spread=0.03))
+    assert result["model"].failed
+    assert result["model"].message.startswith("e is the worst model")
+    assert not result["plan"].failed
 
 
 def test_a_plan_that_falls_further_than_it_may_is_lost() -> None:
     """Although all others are as they were."""
-    found = gated(noisy(better(-1.0, plan="tram"), spread=0.03))
-    assert found["plan"].failed
-    assert found["plan"].told.startswith("tram is the worst plan")
+    result = gated(noisy(better(-1.0, plan="tram"), spread=0.03))
+    assert result["plan"].failed
+    assert result["plan"].message.startswith("tram is the worst plan")
 
 
 def test_a_fall_within_what_is_allowed_passes() -> None:
@@ -125,25 +126,25 @@ def test_a_fall_within_what_is_allowed_passes() -> None:
     assert "model" not in gated(pairing, free)
 
 
-def test_a_wish_that_is_newly_broken_rejects() -> None:
+def test_a_limit_that_is_newly_broken_rejects() -> None:
     """The mean lies beyond the bound after, and did not before."""
-    wish = Constraint(text="few duplicates", metric=METRIC, high=0.6)
-    by = terms(rubric=rubric(constraints=(wish,)))
-    found = gated(noisy(better(-0.3)), by)[f"constraint {METRIC}"]
-    assert found.failed
-    assert "at most 0.6" in found.told
+    limit = Constraint(text="few duplicates", metric=METRIC, high=0.6)
+    by = terms(rubric=rubric(constraints=(limit,)))
+    result = gated(noisy(better(-0.3)), by)[f"constraint {METRIC}"]
+    assert result.failed
+    assert "limit: at most 0.6" in result.message
 
 
-def test_a_wish_that_was_broken_before_only_keeps_a_keep_back() -> None:
+def test_a_limit_that_was_broken_before_only_keeps_a_keep_back() -> None:
     """A candidate is not rejected for what it did not do."""
-    wish = Constraint(text="few duplicates", metric=METRIC, high=0.2)
-    found = gated(noisy(), terms(rubric=rubric(constraints=(wish,))))[f"constraint {METRIC}"]
-    assert (found.failed, found.blocks) == (False, True)
+    limit = Constraint(text="few duplicates", metric=METRIC, high=0.2)
+    result = gated(noisy(), terms(rubric=rubric(constraints=(limit,))))[f"constraint {METRIC}"]
+    assert (result.failed, result.blocks) == (False, True)
 
 
-def test_a_wish_about_what_nobody_measured_is_said_to_be_unknown() -> None:
+def test_a_limit_on_an_unknown_measure_is_named() -> None:
     """It neither rejects nor keeps back."""
-    wish = Constraint(text="kind words", metric="tone", low=1)
-    found = gated(noisy(), terms(rubric=rubric(constraints=(wish,))))["constraint tone"]
-    assert (found.failed, found.blocks) == (False, False)
-    assert "nobody knows" in found.told
+    limit = Constraint(text="kind words", metric="tone", low=1)
+    result = gated(noisy(), terms(rubric=rubric(constraints=(limit,))))["constraint tone"]
+    assert (result.failed, result.blocks) == (False, False)
+    assert "tone is not measured" in result.message

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from self_improve.verdict.effects import Composite, Part
+from self_improve.verdict.noise import assumed
 from self_improve.verdict.outlook import further_cells, is_futile
-from tests.self_improve.measured_runs import PLANS, assumed, noise
+from tests.self_improve.measured_runs import PLANS, noise, rubric
 
 
 def composite(effect: float | None, *, pairs: int = 35, **more: Any) -> Composite:
@@ -21,9 +22,9 @@ def composite(effect: float | None, *, pairs: int = 35, **more: Any) -> Composit
     return Composite(**{**values, **more})
 
 
-def further(found: Composite, *, cells: int = 35) -> int:
+def further(result: Composite, *, cells: int = 35) -> int:
     """Return the further cells of a comparison in which .4 is worth having."""
-    return further_cells(found, cells, minimal=0.4, noise=noise(), error=0.025)
+    return further_cells(result, cells, minimal=0.4, noise=noise(), error=0.025)
 
 
 def test_the_cells_are_those_that_show_what_was_seen_or_what_is_worth_having() -> None:
@@ -56,7 +57,7 @@ def test_before_anything_was_seen_the_calibrated_noise_has_to_do() -> None:
     """Or, without it, a guess from the smallest effect worth having."""
     nothing = composite(None, pairs=0, deviation=None, plans=())
     assert further(nothing, cells=0) == 50
-    guessed = further_cells(nothing, 0, minimal=0.4, noise=assumed(), error=0.025)
+    guessed = further_cells(nothing, 0, minimal=0.4, noise=assumed(rubric()), error=0.025)
     assert guessed == 32
 
 
@@ -70,8 +71,8 @@ def test_what_will_hardly_be_decided_is_given_up_after_half(
     futile: bool,  # noqa: FBT001 - pytest's
 ) -> None:
     """Not before, and not while something shows."""
-    found = composite(effect, pairs=round(80 * share), deviation=0.7)
-    assert is_futile(found, share=share, minimal=0.4) == futile
+    result = composite(effect, pairs=round(80 * share), deviation=0.7)
+    assert is_futile(result, share=share, minimal=0.4) == futile
 
 
 def test_nothing_is_given_up_unseen() -> None:

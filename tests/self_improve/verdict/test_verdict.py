@@ -9,12 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from prompt_lab.record import Evidence
 from rubrics.rubric import Gates
 from self_improve.preference import Contender, preferred
 from self_improve.verdict import Verdict, Word, decide, word
 from self_improve.verdict.expectation import Expectation
 from self_improve.verdict.expectation_outcomes import Fulfilment
-from self_improve.verdict.looks import looks
+from self_improve.verdict.noise import assumed
 from self_improve.verdict.pairing import Pairing
 from self_improve.verdict.terms import Look
 from tests.self_improve.measured_runs import (  # fmt: skip
@@ -22,7 +23,6 @@ from tests.self_improve.measured_runs import (  # fmt: skip
     MODELS,
     OTHER,
     PLANS,
-    assumed,
     better,
     lost,
     noise,
@@ -30,126 +30,130 @@ from tests.self_improve.measured_runs import (  # fmt: skip
     rubric,
     terms,
 )
+from tools.relabelling import exchanged, looks, mirrored
 
 
-def judged(pairing: Pairing, **more: object) -> Verdict:
+def verdict_on(pairing: Pairing, **more: object) -> Verdict:
     """Return the verdict on a comparison."""
-    return decide(pairing, terms(**more), evidence="real")
+    return decide(pairing, terms(**more), evidence=Evidence.real)
 
 
 def test_a_real_improvement_is_kept() -> None:
     """With the reason in words."""
-    found = judged(noisy(better(0.2)))
-    assert (found.word, found.summary, found.further_cells) == (Word.keep, "KEEP", None)
-    assert found.reasons[0].startswith("the composite rose by 1.")
+    verdict = verdict_on(noisy(better(0.2)))
+    assert (verdict.word, verdict.summary, verdict.further_cells) == (Word.keep, "KEEP", None)
+    assert verdict.reasons[0].startswith("the composite rose by 1.")
 
 
 def test_a_real_harm_is_rejected() -> None:
     """With the reason in words."""
-    found = judged(noisy(better(-0.2)))
-    assert found.word is Word.reject
-    assert found.reasons[0].startswith("the composite fell by 1.")
+    verdict = verdict_on(noisy(better(-0.2)))
+    assert verdict.word is Word.reject
+    assert verdict.reasons[0].startswith("the composite fell by 1.")
 
 
 def test_noise_is_inconclusive_with_the_cells_that_would_settle_it() -> None:
     """Neither good nor harm is shown."""
-    found = judged(noisy())
-    assert found.word is Word.inconclusive
-    assert found.further_cells is not None
-    assert "not beyond chance" in found.reasons[0]
+    verdict = verdict_on(noisy())
+    assert verdict.word is Word.inconclusive
+    assert verdict.further_cells is not None
+    assert "not beyond chance" in verdict.reasons[0]
 
 
 def test_an_effect_too_small_to_matter_is_inconclusive_although_it_is_certain() -> None:
     """A merge must be worth it."""
-    found = judged(noisy(better(0.03), spread=0.01))
-    assert found.word is Word.inconclusive
-    assert "better beyond chance, but by 0.1" in found.reasons[0]
-    assert found.further_cells == 0
-    assert found.reasons[-1] == "an effect of 0.4 would probably have shown in so many cells"
+    verdict = verdict_on(noisy(better(0.03), spread=0.01))
+    assert verdict.word is Word.inconclusive
+    assert "better beyond chance, but by 0.1" in verdict.reasons[0]
+    assert verdict.further_cells == 0
+    assert verdict.reasons[-1] == "this many cells would probably have shown an effect of 0.4"
 
 
-def test_an_effect_that_hangs_on_one_plan_is_inconclusive() -> None:
+def test_an_effect_that_depends_on_one_plan_is_inconclusive() -> None:
     """Without that plan nothing would be left of it."""
     gates = Gates(plan_drop=None)
-    found = judged(noisy(better(0.8, plan="moor")), rubric=rubric(gates=gates))
-    assert found.word is Word.inconclusive
-    assert "without the plan moor" in found.reasons[0] or "over plans" in found.reasons[0]
+    verdict = verdict_on(noisy(better(0.8, plan="moor")), rubric=rubric(gates=gates))
+    assert verdict.word is Word.inconclusive
+    assert "without the plan moor" in verdict.reasons[0] or "over plans" in verdict.reasons[0]
 
 
 def test_a_failed_gate_rejects_what_is_better_on_the_whole() -> None:
     """A lost model is not outweighed."""
-    found = judged(noisy(better(0.3), lost(*((plan, "c") for plan in PLANS))))
-    assert found.word is Word.reject
-    assert found.failed_gates[0].startswith("success: 5 cells failed")
+    verdict = verdict_on(noisy(better(0.3), lost(*((plan, "c") for plan in PLANS))))
+    assert verdict.word is Word.reject
+    assert verdict.failed_gates[0].startswith("success: 5 cells failed")
 
 
 def test_a_suspected_loss_keeps_a_keep_back() -> None:
     """Four failures do not reject, and what is better is not kept as long as they stand."""
-    found = judged(noisy(better(0.3), lost(*((plan, "c") for plan in PLANS[:4]))))
-    assert found.word is Word.inconclusive
-    assert any(reason.startswith("held back by success") for reason in found.reasons)
+    verdict = verdict_on(noisy(better(0.3), lost(*((plan, "c") for plan in PLANS[:4]))))
+    assert verdict.word is Word.inconclusive
+    assert any(reason.startswith("held back by success") for reason in verdict.reasons)
 
 
 def test_below_five_plans_a_verdict_does_not_generalise() -> None:
     """And says so."""
-    found = judged(noisy(better(0.3), plans=PLANS[:3]))
-    assert found.word is Word.keep
-    assert not found.generalises
-    assert "3 plans: it does not generalise" in found.reasons[-1]
-    assert judged(noisy(better(0.3))).generalises
+    verdict = verdict_on(noisy(better(0.3), plans=PLANS[:3]))
+    assert verdict.word is Word.keep
+    assert not verdict.generalises
+    assert "3 plans: it does not generalise" in verdict.reasons[-1]
+    assert verdict_on(noisy(better(0.3))).generalises
 
 
 def test_simulated_evidence_is_labelled() -> None:
     """The word is the same, with a prefix."""
-    found = decide(noisy(better(0.3)), terms(), evidence="simulated")
-    assert (found.summary, found.word) == ("SIMULATED KEEP", Word.keep)
+    verdict = decide(noisy(better(0.3)), terms(), evidence=Evidence.simulated)
+    assert (verdict.summary, verdict.word) == ("SIMULATED KEEP", Word.keep)
 
 
 def test_drift_between_batches_takes_more_evidence() -> None:
     """What decides within one stretch of time need not decide across two."""
     pairing = noisy(better(0.1))
-    assert judged(pairing, noise=assumed(), together=True).word is Word.keep
-    found = judged(pairing, noise=assumed())
-    assert found.word is Word.inconclusive
-    assert any("nobody has measured the noise" in note for note in found.notes)
+    assert verdict_on(pairing, noise=assumed(rubric()), together=True).word is Word.keep
+    verdict = verdict_on(pairing, noise=assumed(rubric()))
+    assert verdict.word is Word.inconclusive
+    assert any("the noise of find was not measured" in note for note in verdict.notes)
 
 
 def test_noise_of_another_version_of_the_rubric_is_named() -> None:
     """It is used, because nothing better is known."""
-    found = judged(noisy(), noise=noise(rubric_version=0))
-    assert any("version 0 of the rubric" in note for note in found.notes)
+    verdict = verdict_on(noisy(), noise=noise(rubric_version=0))
+    assert any("version 0 of the rubric" in note for note in verdict.notes)
 
 
 def test_nothing_to_compare_is_inconclusive() -> None:
     """No pair, or no pair with content on both sides."""
-    nothing = judged(Pairing(pairs=()))
+    nothing = verdict_on(Pairing(pairs=()))
     assert (nothing.word, nothing.composite.effect) == (Word.inconclusive, None)
     failing = lost(*((plan, model) for plan in PLANS for model in MODELS))
-    only_failures = judged(noisy(failing), rubric=rubric(gates=Gates(success=False)))
+    only_failures = verdict_on(noisy(failing), rubric=rubric(gates=Gates(success=False)))
     assert only_failures.reasons[0] == "no cell has content on both sides"
 
 
 def test_the_same_comparison_gives_the_same_verdict_to_the_last_digit() -> None:
     """Its plain form is stable JSON, without anything that is no number."""
-    rows = [judged(noisy(better(0.1))).to_row() for _ in range(2)]
+    rows = [verdict_on(noisy(better(0.1))).to_row() for _ in range(2)]
     texts = [json.dumps(row, allow_nan=False) for row in rows]
     assert texts[0] == texts[1]
     assert rows[0]["schema_version"] == 1
     assert rows[0]["verdict"] == rows[0]["word"]
 
 
-def test_verdicts_do_not_hang_on_the_order_of_cells_or_the_seed_of_flips() -> None:
+def test_verdicts_do_not_depend_on_the_order_of_cells_or_the_seed_of_flips() -> None:
     """A real effect is seen with every seed."""
     pairing = noisy(better(0.2))
     shuffled = replace(pairing, pairs=tuple(reversed(pairing.pairs)))
-    words = {judged(pairing, seed=seed).word for seed in range(5)} | {judged(shuffled).word}
+    words = {verdict_on(pairing, seed=seed).word for seed in range(5)} | {verdict_on(shuffled).word}
     assert words == {Word.keep}
 
 
 def test_what_harms_one_way_is_good_the_other_way() -> None:
     """Exchanging the sides exchanges KEEP and REJECT."""
     pairing = noisy(better(0.2))
-    assert (judged(pairing).word, judged(pairing.reversed).word) == (Word.keep, Word.reject)
+    assert (verdict_on(pairing).word, verdict_on(mirrored(pairing)).word) == (
+        Word.keep,
+        Word.reject,
+    )
 
 
 @pytest.mark.parametrize("stopping", [False, True])
@@ -158,9 +162,9 @@ def test_relabelled_sides_are_seldom_decided(*, stopping: bool) -> None:
     real, chance = noisy(better(0.3), lost(("boat", "a"))), np.random.default_rng(4)
     words = []
     for _ in range(200):
-        pairing = real.relabelled((chance.random(35) < 0.5).tolist())
-        given = looks(pairing, seed=1) if stopping else pairing
-        words.append(word(given, terms(flips=1000, together=True)))
+        pairing = exchanged(real, (chance.random(35) < 0.5).tolist())
+        sequence = looks(pairing, seed=1) if stopping else pairing
+        words.append(word(sequence, terms(flips=1000, together=True)))
     # 2.5 % and a one-sided 99 % bound on 200 draws.
     assert words.count(Word.keep) <= 10
     assert words.count(Word.reject) <= 10
@@ -168,41 +172,41 @@ def test_relabelled_sides_are_seldom_decided(*, stopping: bool) -> None:
 
 def test_a_large_effect_stops_early_and_none_is_given_up() -> None:
     """Half of the cells are enough for either."""
-    large = decide(looks(noisy(better(0.4)), seed=1), terms(), evidence="real")
+    large = decide(looks(noisy(better(0.4)), seed=1), terms(), evidence=Evidence.real)
     assert (large.word, large.share < 0.8) == (Word.keep, True)
-    none = decide(looks(noisy(spread=0.05), seed=1), terms(), evidence="real")
+    none = decide(looks(noisy(spread=0.05), seed=1), terms(), evidence=Evidence.real)
     assert (none.word, none.futile, none.share < 0.8) == (Word.inconclusive, True, True)
-    assert none.reasons[-1] == "the cells that are left would hardly decide it"
+    assert none.reasons[-1] == "the remaining cells would hardly decide it"
 
 
 def test_a_look_that_decided_is_found_again_when_more_cells_have_come() -> None:
     """A session that goes on comes to the same word at the same look."""
     every = looks(noisy(better(0.4)), seed=1)
-    first = decide(every, terms(), evidence="real")
-    again = decide(every[: first.look], terms(), evidence="real")
+    first = decide(every, terms(), evidence=Evidence.real)
+    again = decide(every[: first.look], terms(), evidence=Evidence.real)
     assert again.to_row() == {**first.to_row(), "looks": first.look}
 
 
 def test_a_decision_needs_a_look() -> None:
     """Without one there is nothing to say."""
     with pytest.raises(ValueError, match="at least one look"):
-        decide([], terms(), evidence="real")
+        decide([], terms(), evidence=Evidence.real)
 
 
 def declared(direction: str, pairing: Pairing, **scope: tuple[str, ...]) -> Verdict:
     """Return the verdict with one declared expectation about the first metric."""
     way = "lower" if direction == "lower" else "higher"
     expected = Expectation(metric=METRIC, direction=way, **scope)
-    return judged(pairing, expectations=[expected])
+    return verdict_on(pairing, expectations=[expected])
 
 
 def test_an_effect_in_one_model_is_met_where_it_was_declared() -> None:
     """The mean over all models would have hidden it."""
     pairing = noisy(better(0.25, model="c"), spread=0.05)
-    assert judged(pairing).word is Word.inconclusive
-    found = declared("lower", pairing, models=("c",))
-    assert found.word is Word.keep
-    [one] = found.expectations
+    assert verdict_on(pairing).word is Word.inconclusive
+    verdict = declared("lower", pairing, models=("c",))
+    assert verdict.word is Word.keep
+    [one] = verdict.expectations
     assert (one.outcome, one.pairs) == (Fulfilment.met, 5)
     assert one.change == pytest.approx(0.25, abs=0.1)
 
@@ -218,18 +222,18 @@ def test_an_effect_that_did_not_come_is_unmet_with_the_power_it_had() -> None:
 def test_the_opposite_of_what_was_declared_contradicts() -> None:
     """What is better otherwise is not kept then."""
 
-    def swapped(found: Pairing) -> Pairing:
+    def swapped(verdict: Pairing) -> Pairing:
         pairs = []
-        for one in found.pairs:
+        for one in verdict.pairs:
             after = one.after
             values = {METRIC: after.values[METRIC] + 0.2, OTHER: after.values[OTHER] - 0.8}
             pairs.append(replace(one, after=replace(after, values=values)))
-        return replace(found, pairs=tuple(pairs))
+        return replace(verdict, pairs=tuple(pairs))
 
-    found = declared("lower", swapped(noisy()))
-    assert found.expectations[0].outcome is Fulfilment.contradicted
-    assert found.word is Word.inconclusive
-    assert any(reason.startswith("contradicted") for reason in found.reasons)
+    verdict = declared("lower", swapped(noisy()))
+    assert verdict.expectations[0].outcome is Fulfilment.contradicted
+    assert verdict.word is Word.inconclusive
+    assert any(reason.startswith("contradicted") for reason in verdict.reasons)
 
 
 def test_an_expectation_without_cells_is_unmet() -> None:
@@ -241,24 +245,24 @@ def test_an_expectation_without_cells_is_unmet() -> None:
 def test_expectations_do_not_make_false_keeps_frequent() -> None:
     """A declared effect of one model is met in few relabelled comparisons."""
     expected = Expectation(metric=METRIC, direction="lower", models=("c",))
-    real, chance, kept = noisy(better(0.3)), np.random.default_rng(2), 0
+    real, chance, keeps = noisy(better(0.3)), np.random.default_rng(2), 0
     for _ in range(200):
-        pairing = real.relabelled((chance.random(35) < 0.5).tolist())
+        pairing = exchanged(real, (chance.random(35) < 0.5).tolist())
         by = terms(flips=1000, together=True, expectations=[expected])
-        kept += word(pairing, by) is Word.keep
-    assert kept <= 10
+        keeps += word(pairing, by) is Word.keep
+    assert keeps <= 10
 
 
 def contender(name: str, by: float, chars: int) -> Contender:
     """Return a candidate with its verdict."""
-    return Contender(name=name, verdict=judged(noisy(better(by))), prompt_chars=chars)
+    return Contender(name=name, verdict=verdict_on(noisy(better(by))), prompt_chars=chars)
 
 
 def test_the_shorter_prompt_wins_among_those_that_do_not_differ() -> None:
     """It is nearly as good as the best."""
     long, short = contender("long", 0.21, 900), contender("short", 0.2, 300)
-    found = preferred([long, short], lambda best, other: Word.inconclusive)
-    assert found is short
+    verdict = preferred([long, short], lambda best, other: Word.inconclusive)
+    assert verdict is short
 
 
 def test_a_shorter_prompt_that_is_worse_does_not_win() -> None:
@@ -276,7 +280,7 @@ def test_nobody_is_preferred_without_a_keep() -> None:
 def test_thirty_five_pairs_and_ten_thousand_flips_take_less_than_a_second() -> None:
     """Every metric, every gate and every interval included."""
     pairing, by = noisy(better(0.1)), terms(flips=10_000)
-    decide(pairing, by, evidence="real")
+    decide(pairing, by, evidence=Evidence.real)
     began = time.process_time()
-    decide([Look(pairing=pairing)], by, evidence="real")
+    decide([Look(pairing=pairing)], by, evidence=Evidence.real)
     assert time.process_time() - began < 1.0

@@ -7,11 +7,12 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prompt_lab.record import Evidence
 from self_improve.measures.measured import MeasuredCell
 from self_improve.verdict import Word, decide
-from self_improve.verdict.looks import looks
 from self_improve.verdict.pairing import Pair, Pairing
 from tests.self_improve.measured_runs import METRIC, OTHER, terms
+from tools.relabelling import looks
 
 KINDS = st.sampled_from([None, "schema", "server", "configuration", "no_items"])
 VALUES = st.dictionaries(
@@ -46,11 +47,11 @@ def pairings(draw: st.DrawFn) -> Pairing:
 @given(pairings(), st.booleans())
 def test_anything_gives_a_verdict_in_plain_numbers(pairing: Pairing, stopping: bool) -> None:  # noqa: FBT001 - hypothesis's
     """No error, no number that is none, and reasons for people."""
-    given_looks = looks(pairing, seed=1) if stopping and pairing.pairs else pairing
-    found = decide(given_looks, terms(flips=300), evidence="real")
-    json.dumps(found.to_row(), allow_nan=False)
-    assert found.reasons
-    assert not found.generalises
+    sequence = looks(pairing, seed=1) if stopping and pairing.pairs else pairing
+    verdict = decide(sequence, terms(flips=300), evidence=Evidence.real)
+    json.dumps(verdict.to_row(), allow_nan=False)
+    assert verdict.reasons
+    assert not verdict.generalises
 
 
 @settings(max_examples=30, deadline=None)
@@ -58,13 +59,15 @@ def test_anything_gives_a_verdict_in_plain_numbers(pairing: Pairing, stopping: b
 def test_a_side_against_itself_is_inconclusive(pairing: Pairing) -> None:
     """Nothing moved, whatever there was."""
     same = tuple(Pair(before=one.before, after=one.before) for one in pairing.pairs)
-    found = decide(Pairing(pairs=same), terms(flips=300), evidence="real")
-    assert found.word is Word.inconclusive
+    verdict = decide(Pairing(pairs=same), terms(flips=300), evidence=Evidence.real)
+    assert verdict.word is Word.inconclusive
 
 
 @settings(max_examples=30, deadline=None)
 @given(pairings())
 def test_four_pairs_decide_nothing(pairing: Pairing) -> None:
     """Two, three or four coins prove nothing."""
-    found = decide(pairing.only([p.key for p in pairing.pairs][:4]), terms(), evidence="real")
-    assert found.word is Word.inconclusive
+    verdict = decide(
+        pairing.only([p.key for p in pairing.pairs][:4]), terms(), evidence=Evidence.real
+    )
+    assert verdict.word is Word.inconclusive

@@ -8,21 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from self_improve.verdict.statistics.false_discoveries import adjusted, holm
+from self_improve.verdict.statistics.false_discoveries import benjamini_hochberg, holm
 
 
 @given(st.lists(st.floats(0, 1, allow_nan=False), min_size=1, max_size=20))
 def test_the_rates_are_those_of_benjamini_and_hochberg(p_values: list[float]) -> None:
-    """As scipy computes them."""
+    """Each is the smallest p * tests / rank of all that are at least as large, and 1 at most."""
     named = {str(n): p for n, p in enumerate(p_values)}
-    wanted = stats.false_discovery_control(p_values)
-    assert list(adjusted(named).values()) == pytest.approx(wanted.tolist())
+    order = sorted(named, key=lambda name: named[name])
+    steps = [named[name] * len(order) / rank for rank, name in enumerate(order, start=1)]
+    expected = {name: min(1.0, *steps[rank:]) for rank, name in enumerate(order)}
+    assert benjamini_hochberg(named) == pytest.approx(expected)
 
 
 def test_what_is_undefined_stays_so_and_counts_for_nothing() -> None:
     """A metric without a p-value makes no other one less certain."""
-    assert adjusted({"a": 0.01, "b": None}) == {"a": 0.01, "b": None}
-    assert adjusted({}) == {}
+    assert benjamini_hochberg({"a": 0.01, "b": None}) == {"a": 0.01, "b": None}
+    assert benjamini_hochberg({}) == {}
 
 
 def test_false_discoveries_stay_few() -> None:
@@ -30,15 +32,15 @@ def test_false_discoveries_stay_few() -> None:
     chance, wrong = np.random.default_rng(1), 0
     for _ in range(300):
         named = {str(n): float(p) for n, p in enumerate(chance.random(20))}
-        wrong += any((q or 1) < 0.1 for q in adjusted(named).values())
+        wrong += any((q or 1) < 0.1 for q in benjamini_hochberg(named).values())
     assert wrong / 300 < 0.1 + 2.33 * (0.1 * 0.9 / 300) ** 0.5
 
 
 def test_holm_multiplies_each_by_those_that_are_left() -> None:
     """By hand: 3 x .01, 2 x .02, and .03 is no less than what went before; ones are the most."""
-    found = holm({"c": 0.03, "a": 0.01, "b": 0.02})
-    assert found == pytest.approx({"c": 0.04, "a": 0.03, "b": 0.04})
-    assert list(found) == ["c", "a", "b"]
+    result = holm({"c": 0.03, "a": 0.01, "b": 0.02})
+    assert result == pytest.approx({"c": 0.04, "a": 0.03, "b": 0.04})
+    assert list(result) == ["c", "a", "b"]
     assert holm({"a": 0.4, "b": 0.9}) == pytest.approx({"a": 0.8, "b": 0.9})
     assert holm({"a": 0.6, "b": 0.9}) == pytest.approx({"a": 1.0, "b": 1.0})
 

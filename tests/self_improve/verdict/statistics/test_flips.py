@@ -52,21 +52,21 @@ def test_an_exact_p_value_counts_every_flip() -> None:
         sum(s * v for s, v in zip(signs, values, strict=True))
         for signs in itertools.product((1, -1), repeat=6)
     ]
-    wanted = np.mean(np.abs(sums) >= abs(sum(values)) - 1e-12)
-    found = flips.flips(6, seed=1, count=1000).sums(np.array(values)[:, None])[0]
-    assert two_sided(found) == pytest.approx(wanted)
+    expected = np.mean(np.abs(sums) >= abs(sum(values)) - 1e-12)
+    result = flips.flips(6, seed=1, count=1000).sums(np.array(values)[:, None])[0]
+    assert two_sided(result) == pytest.approx(expected)
 
 
 def test_equal_sums_are_equal_whatever_the_order_of_adding() -> None:
     """Rounding errors break no tie."""
-    found = flips.flips(6, seed=1, count=100).sums(np.full((6, 1), 0.1))[0]
-    assert len(set(found.tolist())) == 7
+    result = flips.flips(6, seed=1, count=100).sums(np.full((6, 1), 0.1))[0]
+    assert len(set(result.tolist())) == 7
 
 
 def test_a_drawn_p_value_is_never_zero() -> None:
     """The observed flip is one of all that are counted."""
-    found = flips.flips(60, seed=1, count=999).sums(np.ones((60, 1)))[0]
-    assert two_sided(found) == pytest.approx(1 / 999)
+    result = flips.flips(60, seed=1, count=999).sums(np.ones((60, 1)))[0]
+    assert two_sided(result) == pytest.approx(1 / 999)
 
 
 def test_drift_makes_an_effect_less_probable() -> None:

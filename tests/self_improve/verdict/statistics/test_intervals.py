@@ -12,10 +12,10 @@ from self_improve.verdict.statistics import intervals
 def test_the_interval_of_a_mean_is_students() -> None:
     """As scipy computes it."""
     values = [0.1, 0.4, -0.2, 0.3, 0.25]
-    wanted = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    found = intervals.interval(values)
-    assert found is not None
-    assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high))
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    result = intervals.interval(values)
+    assert result is not None
+    assert (result.low, result.high) == pytest.approx((expected.low, expected.high))
 
 
 def test_drift_widens_an_interval() -> None:
@@ -56,6 +56,6 @@ def test_the_clustered_interval_covers_the_truth_where_cells_of_a_plan_hang_toge
 
 def test_leaving_a_cluster_out_leaves_the_mean_of_the_rest() -> None:
     """For each cluster in turn; with one cluster there is nothing left."""
-    found = intervals.left_out([1.0, 3.0, 5.0], ["a", "a", "b"])
-    assert found == {"a": 5.0, "b": 2.0}
+    result = intervals.left_out([1.0, 3.0, 5.0], ["a", "a", "b"])
+    assert result == {"a": 5.0, "b": 2.0}
     assert intervals.left_out([1.0, 2.0], ["a", "a"]) == {}
