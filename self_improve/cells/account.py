@@ -1,4 +1,4 @@
-"""What one cell has asked and what it cost, kept up to date attempt by attempt."""
+"""The calls of one cell and their cost, updated with every attempt."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from model_gateway.call import FailureKind, Source
 
 @dataclass(kw_only=True)
 class Account:
-    """The attempts of a cell, as an observer of the gateway hears them.
+    """The attempts of a cell, as the gateway reports them to an observer.
 
-    Of a replayed attempt the record says where it came from first.
+    The record of a replayed attempt has its original source.
     """
 
     attempts: list[Attempt] = field(default_factory=list)
@@ -26,14 +26,14 @@ class Account:
     _waited: float = 0.0
 
     def attempted(self, attempt: Attempt, *, replayed: bool) -> None:
-        """Take note of an attempt."""
+        """Record an attempt."""
         self.attempts.append(attempt)
         self.replayed += replayed
         if self.changed is not None:
             self.changed(attempt, replayed)
 
     def waiting(self, *, now: bool) -> None:
-        """Take note that a call begins to wait for its turn, or no longer waits."""
+        """Record that a call begins to wait for its turn, or no longer waits."""
         self._waited, self._since = self.queued, time.monotonic()
         self._waiting += 1 if now else -1
 
@@ -49,7 +49,7 @@ class Account:
 
     @property
     def budget_reached(self) -> bool:
-        """Whether a call was not sent for lack of money."""
+        """Whether a call was not sent because a cap was reached."""
         return any(a.failure_kind is FailureKind.budget for a in self.attempts)
 
     @property
@@ -61,7 +61,7 @@ class Account:
     def row(self) -> dict[str, Any]:
         """Return the part of the cell's row that is about its calls.
 
-        A sum is None if one of its parts is unknown.
+        A sum is None if one of its terms is unknown.
         """
         calls = self.last_by_key.values()
         succeeded = sum(a.failure_kind is None for a in calls)
@@ -82,5 +82,5 @@ class Account:
 
 
 def _sum(values: Iterable[float | None]) -> float | None:
-    known = list(values)
-    return None if None in known else sum(v for v in known if v is not None)
+    terms = list(values)
+    return None if None in terms else sum(v for v in terms if v is not None)

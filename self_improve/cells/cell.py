@@ -1,4 +1,4 @@
-"""One cell as both sides know it: what is ordered, how it ended, and which files tell of it."""
+"""One cell as command and zygote know it: its request, its result, and the files it leaves."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ FINISHED = 93
 
 @dataclass(frozen=True, kw_only=True)
 class CellRequest:
-    """What the zygote is told to run.
+    """What the zygote is asked to run.
 
-    `folder` is the cell's scratch directory: the plan lies in `plan/` below it; the result and
-    the log are written beside that. `way` leads to the step's task (see `graph.follow`).
-    `texts` are a candidate's, by surface id.
+    `folder` is the cell's scratch directory: the plan is in `plan/` below it; the result and the
+    log are written beside that. `way` leads to the step's task (see `task_graph.follow`). `texts`
+    are a candidate's, by surface id.
     """
 
     id: str
@@ -37,18 +37,18 @@ class CellRequest:
     texts: dict[str, str] = field(default_factory=dict)
 
     def to_row(self) -> dict[str, Any]:
-        """Return the order as plain JSON values."""
+        """Return the request as plain JSON values."""
         return asdict(self)
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
-        """Read an order from plain JSON values."""
+        """Read a request from plain JSON values."""
         return cls(**{**row, "way": tuple(row["way"])})
 
 
 @dataclass(frozen=True, kw_only=True)
 class CellResult:
-    """How the cell's process ended: `error` is None, or says what went wrong."""
+    """How the cell's process ended; `error` is None if nothing went wrong."""
 
     error: str | None = None
     kind: str | None = None
@@ -70,11 +70,11 @@ def write_death(status: int, folder: Path) -> None:
     """
     if (folder / RESULT).exists():
         return
-    names = {known.value: known.name for known in signal.Signals}
+    names = {one.value: one.name for one in signal.Signals}
     killer = names.get(-status, f"signal {-status}")
     how = f"killed by {killer}" if status < 0 else f"exit status {status}"
-    told = f"the process ended before the step did ({how})"
-    write_result(CellResult(error=told, kind="Died"), folder)
+    error = f"the process ended before the step did ({how})"
+    write_result(CellResult(error=error, kind="Died"), folder)
 
 
 def read_result(folder: Path) -> CellResult | None:

@@ -1,4 +1,4 @@
-"""The command's side of a zygote: start it, give it cells, kill them, hear how they end."""
+"""The command's side of a zygote: start it, give it cells, kill them, learn how they end."""
 
 from __future__ import annotations
 
@@ -42,15 +42,14 @@ class ForkServer:
         environment: Mapping[str, str],
         errors: IO[bytes],
     ) -> ForkServer:
-        """Start a zygote in the code tree `code` and wait until it knows its steps.
+        """Start a zygote in the code tree `code` and wait until it has described its steps.
 
-        `environment` must hold no keys; what the host prints goes to `errors`.
+        `environment` must not hold keys; what the host prints goes to `errors`.
 
         Raises:
-            ImproveError: the host cannot be imported from there; the message says why.
+            ImproveError: the host cannot be imported from there.
         """
-        own = str(own_code())
-        paths = [own, *environment.get("PYTHONPATH", "").split(os.pathsep)]
+        paths = [str(own_code()), *environment.get("PYTHONPATH", "").split(os.pathsep)]
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-X", "no_debug_ranges", "-m", "self_improve.cells.zygote_start",
             str(code), str(host_file), speed,
@@ -60,42 +59,42 @@ class ForkServer:
         )  # fmt: skip
         server = cls(process, errors)
         try:
-            told = await server._hear()
+            row = await server._receive()
         except BaseException:
-            # Nobody has the server yet: code that hangs while it is imported would stay for ever.
+            # Nobody has the server yet, so code that hangs while it is imported would stay forever.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
             raise
-        if told is None or "refused" in told:
+        if row is None or "refused" in row:
             await server.close()
-            reason = told["refused"] if told else server._last_words()
+            reason = row["refused"] if row else server._last_output()
             raise ImproveError(f"The pipeline in {code} cannot be loaded: {reason}")
-        server.pipeline = Pipeline.from_row(told)
+        server.pipeline = Pipeline.from_row(row)
         server._listening = asyncio.create_task(server._listen())
         return server
 
-    async def run(self, order: CellRequest) -> int:
+    async def run(self, request: CellRequest) -> int:
         """Run a cell and return its exit status, negative for the signal that killed it.
 
         Raises:
             ImproveError: the zygote itself ended.
         """
         ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._ended[order.id] = ended
-        self._say({"start": order.to_row()})
+        self._ended[request.id] = ended
+        self._send({"start": request.to_row()})
         try:
             return await asyncio.shield(ended)
         except asyncio.CancelledError:
-            self.kill(order.id)
+            self.kill(request.id)
             raise
 
     def kill(self, cell_id: str) -> None:
         """Kill a cell and all its processes."""
-        self._say({"kill": cell_id})
+        self._send({"kill": cell_id})
 
     async def close(self) -> None:
-        """End the zygote and every cell that is left; whoever waits for one is cancelled."""
+        """End the zygote and every remaining cell; waiting calls of `run` are cancelled."""
         self._closing = True
         if self._process.stdin is not None:
             self._process.stdin.close()
@@ -107,35 +106,35 @@ class ForkServer:
         if self._listening is not None:
             await self._listening
 
-    def _say(self, order: dict[str, Any]) -> None:
+    def _send(self, command: dict[str, Any]) -> None:
         if self._process.stdin is not None and not self._process.stdin.is_closing():
             with contextlib.suppress(ConnectionError):
-                self._process.stdin.write(json.dumps(order).encode() + b"\n")
+                self._process.stdin.write(json.dumps(command).encode() + b"\n")
 
-    async def _hear(self) -> dict[str, Any] | None:
+    async def _receive(self) -> dict[str, Any] | None:
         if self._process.stdout is None:
             return None
         line = await self._process.stdout.readline()
         if not line:
             return None
-        told: dict[str, Any] = json.loads(line)
-        return told
+        event: dict[str, Any] = json.loads(line)
+        return event
 
     async def _listen(self) -> None:
-        while (told := await self._hear()) is not None:
-            ended = self._ended.pop(told["ended"], None) if "ended" in told else None
+        while (event := await self._receive()) is not None:
+            ended = self._ended.pop(event["ended"], None) if "ended" in event else None
             if ended is not None and not ended.done():
-                ended.set_result(told["status"])
+                ended.set_result(event["status"])
         for ended in self._ended.values():
-            if self._closing:  # An interrupt, perhaps a second one: nothing has gone wrong.
+            if self._closing:  # An interrupt, perhaps a second one: nothing went wrong.
                 ended.cancel()
             elif not ended.done():
-                ended.set_exception(ImproveError(f"The zygote ended: {self._last_words()}"))
+                ended.set_exception(ImproveError(f"The zygote ended: {self._last_output()}"))
 
-    def _last_words(self) -> str:
+    def _last_output(self) -> str:
         self._errors.flush()
         self._errors.seek(0, os.SEEK_END)
         size = self._errors.tell()
         self._errors.seek(max(0, size - _TAIL))
-        said = self._errors.read().decode("utf-8", "replace").strip()
-        return said or f"it ended with status {self._process.returncode}"
+        output = self._errors.read().decode("utf-8", "replace").strip()
+        return output or f"it ended with status {self._process.returncode}"

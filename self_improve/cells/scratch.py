@@ -1,4 +1,4 @@
-"""A cell's working directory: a copy of what the step reads, and what the step leaves in it."""
+"""A cell's working directory: a copy of the step's inputs, and what the step leaves in it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _RECORD = {USAGE, OVERVIEW, TRACE, LOG, CELL_ROW}
 _STEP = "step"
 
 PlacedInputs = dict[str, tuple[int, int, int]]
-"""The inputs as they were put in place, by name: what shows whether a step has changed them."""
+"""A stamp of each input as it was copied, by name: it shows whether the step changed the file."""
 
 
 @dataclass(frozen=True)
 class Scratch:
-    """The directory of one cell; the plan's copy lies in `plan/`, what is kept in `kept/`."""
+    """The directory of one cell; the plan's copy is in `plan/`, what is collected in `kept/`."""
 
     folder: Path
 
@@ -38,11 +38,11 @@ class Scratch:
 
     @property
     def collected(self) -> Path:
-        """The directory that will be handed to the run as a whole."""
+        """The directory that the run takes over as a whole."""
         return self.folder / "kept"
 
     def prepare(self, inputs: PlanInputs) -> PlacedInputs:
-        """Make the directory anew with copies of the inputs, under the names the step knows.
+        """Create a fresh directory with copies of the inputs, under the names the step knows.
 
         They are copies, never links: some tasks overwrite files in place.
 
@@ -67,7 +67,7 @@ class Scratch:
     ) -> dict[str, str]:
         """Move what the step wrote or changed into `kept/`, with the cell's usage and log.
 
-        `placed` is what `prepare` returned. An artifact that is called like a file of the record
+        `placed` is what `prepare` returned. An artifact that is named like a file of the record
         goes into `step/`. Returns the SHA-256 of each artifact by name.
         """
         self.collected.mkdir()
@@ -86,10 +86,10 @@ class Scratch:
             if "/" in name:
                 target.parent.mkdir(parents=True, exist_ok=True)
             path.rename(target)
-        made = list(attempts)
-        usage = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in usage_rows(made))
+        listed = list(attempts)
+        usage = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in usage_rows(listed))
         (self.collected / USAGE).write_text(usage, encoding="utf-8")
-        (self.collected / OVERVIEW).write_text(_json(overview(made)), encoding="utf-8")
+        (self.collected / OVERVIEW).write_text(_json(overview(listed)), encoding="utf-8")
         log = (self.folder / LOG).read_bytes() if (self.folder / LOG).exists() else b""
         if log:
             text = self.without_paths(log.decode("utf-8", "replace"))
@@ -99,8 +99,8 @@ class Scratch:
     def without_paths(self, text: str) -> str:
         """Return `text` without this machine's paths to the plan, the data repo and the home.
 
-        A traceback names the worktrees in the data repo; a record with such a path in it is never
-        committed, and nothing else with it.
+        A traceback names the worktrees in the data repo; a record that contains such a path would
+        keep its whole iteration from being committed.
         """
         for folder in (str(self.plan.resolve()), str(self.plan)):
             text = text.replace(f"{folder}/", "").replace(folder, "the plan")
@@ -115,12 +115,12 @@ class Scratch:
 
 
 def _data_repos(path: Path) -> list[Path]:
-    """Return the directories in whose scratch `path` lies; searches have one within another's."""
+    """Return the directories whose scratch contains `path`; scratches of searches are nested."""
     return [folder.parent for folder in path.parents if folder == Layout(folder.parent).scratch]
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files below `folder`; links and names with a dot are no artifacts."""
+    """Yield the files below `folder`; links and names with a dot are not artifacts."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
@@ -130,7 +130,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int]:
-    """Return what a file that was left alone keeps: it saves reading it again."""
+    """Return what shows that a file was left alone, without reading it again."""
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 

@@ -1,6 +1,8 @@
-"""Lets each SDK that a host imported make one call, so that its cells need not load the rest of it.
+"""Makes the first calls before cells are forked, so that no cell has to load what these load.
 
-SDKs put off much of their loading until they are used: OpenAI's takes 0.4 s for its first call.
+`warm_door` calls the gateway's door. `warm_sdks` calls each SDK that the host has imported: SDKs
+put off much of their loading until they are used (OpenAI's takes 0.4 s for its first call).
+Forked processes with fixed answers take the place of gateway and servers.
 """
 
 from __future__ import annotations
@@ -21,49 +23,55 @@ from pydantic import BaseModel
 from model_gateway import door
 from model_gateway.errors import DoorError
 
-
-def warm_door() -> None:
-    """Make the call, against a door that answers by rote."""
-    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
-        path = Path(folder) / "door"
-        listener.bind(str(path))
-        listener.listen(1)
-        pid = os.fork()
-        if pid == 0:
-            try:
-                connection, _ = listener.accept()
-                with connection, connection.makefile("rb") as lines:
-                    for said in _ROTE:
-                        lines.readline()
-                        connection.sendall(json.dumps(said).encode() + b"\n")
-            finally:
-                os._exit(0)
-        with suppress(DoorError):
-            door.Door(path).judged(key="", messages=[], schema=_Anything)
-        os.waitpid(pid, 0)
+_ENDED = dict.fromkeys(("failure", "finish_reason", "input_tokens", "output_tokens"))
+_DOOR_LINES = (
+    {"text": "{}", "cut_off": False, "last": True},
+    {"ended": {"text": "", "model": "", **_ENDED}},
+)
+_SECONDS = 5.0
+_MESSAGES: Any = [{"role": "user", "content": "-"}]
 
 
 class _Anything(BaseModel):
     found: list[str] = []
 
 
-_ENDED = {
-    "text": "",
-    "model": "",
-    "failure": None,
-    "finish_reason": None,
-    "input_tokens": None,
-    "output_tokens": None,
-}
+def warm_door() -> None:
+    """Make a call through the door."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        path = Path(folder) / "door"
+        listener.bind(str(path))
+        listener.listen(1)
+        with _served_by(lambda: _answer_door(listener)), suppress(DoorError):
+            door.Door(path).judged(key="", messages=[], schema=_Anything)
 
-_ROTE = ({"text": "{}", "cut_off": False, "last": True}, {"ended": _ENDED})
 
-_SECONDS = 5.0
-_MESSAGES: Any = [{"role": "user", "content": "-"}]
+def _answer_door(listener: socket.socket) -> None:
+    connection, _ = listener.accept()
+    with connection, connection.makefile("rb") as lines:
+        for line in _DOOR_LINES:
+            lines.readline()
+            connection.sendall(json.dumps(line).encode() + b"\n")
+
+
+@contextmanager
+def _served_by(serve: Callable[[], None]) -> Iterator[None]:
+    """Run `serve` in a forked process as long as the block lasts."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            serve()
+        finally:
+            os._exit(0)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def warm_sdks() -> None:
-    """Make the calls, against servers that answer by rote. What fails is left to the cells."""
+    """Make a call with each SDK that was imported; a failing one is left to the cells."""
     for name, (call, reply) in _CALLS.items():
         if name in sys.modules:
             with _answering(reply) as url, suppress(Exception):
@@ -84,13 +92,13 @@ def _ollama(sdk: Any, url: str) -> None:
     sdk.Client(url, timeout=_SECONDS).chat(model="-", messages=_MESSAGES)
 
 
-_SAID = {"role": "assistant", "content": "-"}
+_MESSAGE = {"role": "assistant", "content": "-"}
 _CALLS: Mapping[str, tuple[Callable[[Any, str], None], Mapping[str, Any]]] = {
     "openai": (
         _openai,
         {
             "id": "-", "object": "chat.completion", "created": 0, "model": "-",
-            "choices": [{"index": 0, "finish_reason": "stop", "message": _SAID}],
+            "choices": [{"index": 0, "finish_reason": "stop", "message": _MESSAGE}],
             "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
         },
     ),
@@ -104,35 +112,29 @@ _CALLS: Mapping[str, tuple[Callable[[Any, str], None], Mapping[str, Any]]] = {
     ),
     "ollama": (
         _ollama,
-        {"model": "-", "created_at": "2025-01-01T00:00:00Z", "message": _SAID, "done": True},
+        {"model": "-", "created_at": "2025-01-01T00:00:00Z", "message": _MESSAGE, "done": True},
     ),
 }  # fmt: skip
 
 
 @contextmanager
 def _answering(reply: Mapping[str, Any]) -> Iterator[str]:
-    """Give the URL of a forked process that answers one request with `reply`."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        pid = os.fork()
-        if pid == 0:
-            try:
-                _answer(listener, json.dumps(reply).encode())
-            finally:
-                os._exit(0)
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+    """Give the URL of a server that answers one request with `reply`."""
+    body = json.dumps(reply).encode()
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        _served_by(lambda: _answer(listener, body)),
+    ):
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def _answer(listener: socket.socket, body: bytes) -> None:
     connection, _ = listener.accept()
-    with connection, connection.makefile("rb") as asked:
+    with connection, connection.makefile("rb") as request:
         length = 0
-        while (line := asked.readline().strip()) != b"":
+        while (line := request.readline().strip()) != b"":
             name, _, value = line.partition(b":")
             length = int(value) if name.lower() == b"content-length" else length
-        asked.read(length)
+        request.read(length)
         head = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         connection.sendall(f"HTTP/1.1 200 OK\r\n{head}Connection: close\r\n\r\n".encode() + body)

@@ -1,7 +1,7 @@
-"""Starts a zygote with as little of Luigi as cells need: what is loaded, every cell carries.
+"""Starts a zygote with as little of Luigi as cells need, because every cell carries what it loads.
 
-Luigi loads an HTTP client and a web server, for schedulers on other machines, where it finds them.
-No cell talks to one; so they are hidden while Luigi is imported, and there again for the host.
+Luigi loads an HTTP client and a web server, for schedulers on other machines, if they are there. No
+cell needs them, so they are hidden while Luigi is imported, and available again for the host.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def main() -> int:
     modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
     hidden = [name for name in _HIDDEN if name not in modules]
     modules.update(dict.fromkeys(hidden))
-    # Imported here, because the order is what counts.
+    # Imported here, because the order matters.
     import luigi  # noqa: F401
 
     for name in hidden:

@@ -32,7 +32,7 @@ FAILURES = {
     "exit_as_if_well": "Died: the process ended before the step did (exit status 0)",
     "leave": "SystemExit: it is late: 日暮れ",
     "break_down": "ValueError: kaputt: größer als \U0001f40d, und \\udce4 dazu",
-    "break_down_unspeakably": "UnspeakableError: its message cannot be told",
+    "break_down_unspeakably": "UnspeakableError: its message cannot be read",
     "crash": "Died: the process ended before the step did (killed by SIGSEGV)",
     "block_the_output": "IsADirectoryError",
 }
@@ -158,7 +158,7 @@ def test_task_that_asks_for_others_while_it_runs(tmp_path: Path) -> None:
     assert ran.code == 1, ran.err
     rows = only_run(tmp_path / "out").rows()
     assert rows["there", 0]["status"] == "ok"
-    assert "the step asks for extra while it runs" in rows["missing", 0]["error"]
+    assert "the step asks for extra, which is not complete" in rows["missing", 0]["error"]
     assert rows["missing", 0]["calls"] == 0
 
 

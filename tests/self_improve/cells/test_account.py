@@ -28,10 +28,10 @@ def failed(kind: FailureKind = FailureKind.server, **changes: Any) -> Attempt:
 
 def account(*attempts: Attempt, replayed: int = 0) -> Account:
     """Return the account of a cell that made these attempts; the first ones were replayed."""
-    made = Account()
+    calls = Account()
     for number, attempt in enumerate(attempts):
-        made.attempted(attempt, replayed=number < replayed)
-    return made
+        calls.attempted(attempt, replayed=number < replayed)
+    return calls
 
 
 def test_cell_without_calls_has_spent_nothing() -> None:
@@ -55,7 +55,7 @@ AMOUNT = st.none() | st.integers(0, 1000)
 @settings(deadline=None)
 @given(st.lists(st.tuples(AMOUNT, AMOUNT, AMOUNT, st.none() | st.floats(0, 9)), max_size=5))
 def test_sums_are_unknown_if_a_part_is(parts: list[tuple[Any, Any, Any, Any]]) -> None:
-    """Tokens and cost are None rather than too small; thinking tokens that nobody told are 0."""
+    """Tokens and cost are None rather than too small; unreported thinking tokens are 0."""
     row = account(
         *(
             an_attempt(input_tokens=i, output_tokens=o, thinking_tokens=t, cost=c)
@@ -111,46 +111,46 @@ def test_reached_budget_is_noticed() -> None:
 
 
 def test_failure_of_the_last_failed_call_is_told() -> None:
-    """Not one that a later attempt made good."""
-    made = account(
+    """Not one that a later attempt repaired."""
+    calls = account(
         failed(FailureKind.timeout, key="a"),
         failed(FailureKind.server, key="b"),
         failed(FailureKind.schema, key="c"),
         an_attempt(key="c", number=2),
     )
-    assert made.worst_failure is not None
-    assert made.worst_failure.failure_kind is FailureKind.server
+    assert calls.worst_failure is not None
+    assert calls.worst_failure.failure_kind is FailureKind.server
     assert account(an_attempt()).worst_failure is None
 
 
 def test_watcher_hears_every_attempt() -> None:
     """With whether it was replayed."""
     heard: list[tuple[str, bool]] = []
-    made = Account(changed=lambda attempt, replayed: heard.append((attempt.key, replayed)))
-    made.attempted(an_attempt(key="a"), replayed=True)
-    made.attempted(an_attempt(key="b"), replayed=False)
+    calls = Account(changed=lambda attempt, replayed: heard.append((attempt.key, replayed)))
+    calls.attempted(an_attempt(key="a"), replayed=True)
+    calls.attempted(an_attempt(key="b"), replayed=False)
     assert heard == [("a", True), ("b", False)]
 
 
 def test_time_in_the_queue_counts_once() -> None:
     """Two calls that wait together wait as long as one."""
-    made = Account()
-    assert made.queued == 0
+    calls = Account()
+    assert calls.queued == 0
     began = time.monotonic()
-    made.waiting(now=True)
-    made.waiting(now=True)
+    calls.waiting(now=True)
+    calls.waiting(now=True)
     time.sleep(0.03)
-    made.waiting(now=False)
-    made.waiting(now=False)
-    waited = made.queued
+    calls.waiting(now=False)
+    calls.waiting(now=False)
+    waited = calls.queued
     assert 0.03 <= waited <= time.monotonic() - began
     time.sleep(0.02)
-    assert made.queued == waited
+    assert calls.queued == waited
 
 
 def old_rows(name: str) -> list[Any]:
     """Return what stands in the files of this name in some recorded runs."""
-    found = []
+    rows = []
     with tarfile.open(shared("recorded", "history.tar.xz")) as archive:
         for member in archive:
             if member.name.startswith("history/0/10"):
@@ -159,15 +159,15 @@ def old_rows(name: str) -> list[Any]:
             if file is not None:
                 text = file.read().decode()
                 lines = text.splitlines() if name.endswith("jsonl") else [text]
-                found += [json.loads(line) for line in lines if line.strip()]
-    assert len(found) > 20
-    return found
+                rows += [json.loads(line) for line in lines if line.strip()]
+    assert len(rows) > 20
+    return rows
 
 
 def test_usage_has_the_recorded_form() -> None:
     """Rows of good attempts have the keys of recorded ones; those of failures no others."""
     forms = {tuple(row) for row in old_rows("usage_metrics.jsonl")}
-    known = {key for form in forms for key in form}
+    keys = {key for form in forms for key in form}
     for attempt in (
         an_attempt(),
         an_attempt(cost=None),
@@ -177,7 +177,7 @@ def test_usage_has_the_recorded_form() -> None:
         assert tuple(row) in forms
     for attempt in (failed(), failed(input_tokens=None, output_tokens=None, cost=None)):
         [row] = usage_rows([attempt])
-        assert set(row) <= known
+        assert set(row) <= keys
         assert (row["success"], row["error"]) == (False, "server")
 
 
@@ -198,30 +198,30 @@ def test_overview_has_the_recorded_form() -> None:
 
 def test_overview_adds_up() -> None:
     """By model and in all; what is unknown counts as 0, as it did in older records."""
-    made = overview(
+    totals = overview(
         [
             an_attempt(started="2026-01-02", thinking_tokens=3),
             an_attempt(started="2026-01-01", reported_model="other"),
             failed(input_tokens=None, output_tokens=None, cost=None),
         ]
     )
-    assert made["last_updated"] == "2026-01-02"
-    assert made["models"]["scripted-1"] == {
+    assert totals["last_updated"] == "2026-01-02"
+    assert totals["models"]["scripted-1"] == {
         "calls": 2, "input_tokens": 10, "output_tokens": 5, "thinking_tokens": 3,
         "total_cost": 0.25, "total_tokens": 15,
     }  # fmt: skip
-    assert made["total_cost"] == 0.5
-    assert made["total_tokens"] == 30
-    assert (made["total_input_tokens"], made["total_output_tokens"]) == (20, 10)
-    assert made["total_thinking_tokens"] == 3
+    assert totals["total_cost"] == 0.5
+    assert totals["total_tokens"] == 30
+    assert (totals["total_input_tokens"], totals["total_output_tokens"]) == (20, 10)
+    assert totals["total_thinking_tokens"] == 3
 
 
 def test_row_of_a_cell_holds_what_recorded_ones_held() -> None:
     """Readers of older rows find the number of calls that succeeded."""
-    known = {"name", "status", "duration_seconds", "error", *account().row()}
+    keys = {"name", "status", "duration_seconds", "error", *account().row()}
     with tarfile.open(shared("recorded", "history.tar.xz")) as archive:
         member = next(one for one in archive if one.name.endswith("/outputs.jsonl"))
         file = archive.extractfile(member)
         assert file is not None
         for line in file.read().decode().splitlines():
-            assert set(json.loads(line)) <= known
+            assert set(json.loads(line)) <= keys

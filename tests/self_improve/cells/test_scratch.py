@@ -1,4 +1,4 @@
-"""A cell's directory: copies going in, what the step made coming out."""
+"""A cell's directory: copies go in, what the step wrote comes out."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def names(folder: Path) -> set[str]:
 def test_inputs_are_copied_under_the_names_the_step_knows(
     scratch: Scratch, inputs: PlanInputs
 ) -> None:
-    """Folders are made, and nothing else is there."""
+    """Folders are created, and nothing else is there."""
     scratch.prepare(inputs)
     assert names(scratch.plan) == set(inputs.files)
     assert (scratch.plan / "001-2-plan.txt").read_text() == "plan.txt"
@@ -69,7 +69,7 @@ def test_step_cannot_reach_the_baseline(scratch: Scratch, inputs: PlanInputs) ->
 
 
 def test_what_a_killed_cell_left_is_gone(scratch: Scratch, inputs: PlanInputs) -> None:
-    """The directory is made anew."""
+    """The directory is created afresh."""
     scratch.prepare(inputs)
     (scratch.plan / "002-10-levers.json").write_text("[]")
     (scratch.folder / "result.json").write_text("{}")
@@ -92,11 +92,11 @@ def test_new_and_changed_files_are_kept(scratch: Scratch, inputs: PlanInputs) ->
         "002-8-plan_type.md": digest("Changed."),
     }
     assert names(scratch.collected) == set(digests) | RECORD
-    for name, told in digests.items():
-        assert digest((scratch.collected / name).read_text()) == told
+    for name, expected in digests.items():
+        assert digest((scratch.collected / name).read_text()) == expected
 
 
-def test_input_that_was_written_again_unchanged_is_no_output(
+def test_input_that_was_written_again_unchanged_is_not_an_output(
     scratch: Scratch, inputs: PlanInputs
 ) -> None:
     """What counts is the content."""
@@ -108,7 +108,7 @@ def test_input_that_was_written_again_unchanged_is_no_output(
 def test_hidden_files_and_links_are_left(
     scratch: Scratch, inputs: PlanInputs, tmp_path: Path
 ) -> None:
-    """A link may lead anywhere, and hidden files are beginnings of others."""
+    """A link may lead anywhere, and hidden files are unfinished ones."""
     (tmp_path / "secret.txt").write_text("secret")
     placed = scratch.prepare(inputs)
     (scratch.plan / "link.txt").symlink_to(tmp_path / "secret.txt")
@@ -124,14 +124,14 @@ def test_usage_of_the_cell_is_kept(scratch: Scratch, inputs: PlanInputs) -> None
     scratch.collect(inputs, iter([an_attempt(), an_attempt(key="other")]), placed)
     rows = (scratch.collected / "usage_metrics.jsonl").read_text().splitlines()
     assert [json.loads(row)["success"] for row in rows] == [True, True]
-    told = json.loads((scratch.collected / "activity_overview.json").read_text())
-    assert told["total_cost"] == 0.5
+    overview = json.loads((scratch.collected / "activity_overview.json").read_text())
+    assert overview["total_cost"] == 0.5
 
 
 def test_steps_own_files_are_not_mixed_with_the_records(
     scratch: Scratch, inputs: PlanInputs
 ) -> None:
-    """An artifact that is called like a file of the record lies beside, with its digest."""
+    """An artifact that is called like a file of the record is stored beside it, with its digest."""
     placed = scratch.prepare(inputs)
     for name in ("usage_metrics.jsonl", "row.json", "log.txt", "trace.txt"):
         (scratch.plan / name).write_text("the step's own")
@@ -147,11 +147,11 @@ def test_steps_own_files_are_not_mixed_with_the_records(
 def test_log_is_kept_without_this_machines_paths(scratch: Scratch, inputs: PlanInputs) -> None:
     """What the step printed, in any bytes; an empty log is not kept."""
     placed = scratch.prepare(inputs)
-    said = f"reading {scratch.plan}/001-2-plan.txt in {scratch.plan} \xff"
-    (scratch.folder / "log.txt").write_bytes(said.encode("latin-1"))
+    output = f"reading {scratch.plan}/001-2-plan.txt in {scratch.plan} \xff"
+    (scratch.folder / "log.txt").write_bytes(output.encode("latin-1"))
     scratch.collect(inputs, [], placed)
-    kept = (scratch.collected / "log.txt").read_text(encoding="utf-8")
-    assert kept == "reading 001-2-plan.txt in the plan \ufffd"
+    log = (scratch.collected / "log.txt").read_text(encoding="utf-8")
+    assert log == "reading 001-2-plan.txt in the plan \ufffd"
     placed = scratch.prepare(inputs)
     (scratch.folder / "log.txt").touch()
     scratch.collect(inputs, [], placed)
@@ -159,7 +159,7 @@ def test_log_is_kept_without_this_machines_paths(scratch: Scratch, inputs: PlanI
 
 
 def test_paths_are_taken_out_by_any_name(tmp_path: Path, inputs: PlanInputs) -> None:
-    """Where scratch lies behind a link, both paths are this machine's affair."""
+    """Where scratch lies behind a link, both paths are this machine's business."""
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     scratch = Scratch(tmp_path / "link" / "silo.0")
@@ -171,12 +171,12 @@ def test_paths_are_taken_out_by_any_name(tmp_path: Path, inputs: PlanInputs) -> 
 def test_paths_into_the_data_repo_and_the_home_are_taken_out(scratch: Scratch) -> None:
     """A traceback through a worktree must not keep an iteration from being committed."""
     lab = scratch.folder.parent.parent
-    told = f'File "{lab}/.worktrees/c/step.py", "{Path.home()}/.venv/luigi.py"'
-    assert scratch.without_paths(told) == 'File ".worktrees/c/step.py", "~/.venv/luigi.py"'
+    trace = f'File "{lab}/.worktrees/c/step.py", "{Path.home()}/.venv/luigi.py"'
+    assert scratch.without_paths(trace) == 'File ".worktrees/c/step.py", "~/.venv/luigi.py"'
 
 
 def test_directory_is_removed(scratch: Scratch, inputs: PlanInputs) -> None:
-    """Scratch is not history; removing what is not there is no error."""
+    """Scratch is not history; removing what is not there is not an error."""
     scratch.prepare(inputs)
     scratch.remove()
     assert not scratch.folder.exists()
@@ -184,7 +184,7 @@ def test_directory_is_removed(scratch: Scratch, inputs: PlanInputs) -> None:
 
 
 def test_full_or_missing_place_is_an_error(scratch: Scratch, inputs: PlanInputs) -> None:
-    """A file where the directory should be is told."""
+    """A file where the directory should be is named."""
     scratch.folder.parent.mkdir(parents=True)
     scratch.folder.write_text("x")
     with pytest.raises(OSError, match=r"silo\.0"):

@@ -24,10 +24,10 @@ print(len(set(sys.modules) - before), threading.active_count(), {others!r} in sy
 def test_call_loads_what_the_sdk_put_off(sdk: str, other: str, least: int) -> None:
     """It succeeds with the real SDK, starts no thread, and loads no SDK that was not there."""
     code = LOADED.format(sdk=sdk, others=other)
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
     )
-    assert told.stderr == ""
-    loaded, threads, other_loaded = told.stdout.split()
+    assert done.stderr == ""
+    loaded, threads, other_loaded = done.stdout.split()
     assert int(loaded) > least
     assert (threads, other_loaded) == ("1", "False")
