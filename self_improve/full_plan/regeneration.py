@@ -90,7 +90,7 @@ async def regenerate(
             making = {
                 name: group.create_task(
                     _made(
-                        name, code, trial.works[name], trial.wanted[name], request, place,
+                        name, code, trial.works[name], trial.requests[name], request, place,
                         gateway, display,
                     )
                 )

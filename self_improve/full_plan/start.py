@@ -53,7 +53,7 @@ class Expected:
         return (
             f"{self.plans} plans × {self.steps} steps × {self.sides} sides, about {self.calls} "
             f"calls{judge}, {self.input_tokens} tokens in and {self.output_tokens} out, {cost} "
-            "(measured on the simulated model, before retries)"
+            "(estimate from the simulated model, without retries)"
         )
 
 

@@ -172,4 +172,4 @@ def _unsent(runs: Sequence[Run], texts: Mapping[str, str]) -> list[str]:
 
 
 def _trees(trial: Experiment) -> dict[str, Tree]:
-    return {n: Tree(work=work, wanted=trial.wanted[n]) for n, work in trial.works.items()}
+    return {n: Tree(work=work, wanted=trial.requests[n]) for n, work in trial.works.items()}

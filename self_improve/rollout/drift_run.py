@@ -91,7 +91,7 @@ class DriftCheck:
             BudgetReached: a cap was reached.
         """
         async with self._experiment() as trial:
-            ledger = ledger_for(trial.wanted[_SIDE], trial.states()[_SIDE])
+            ledger = ledger_for(trial.requests[_SIDE], trial.states()[_SIDE])
             keys = self._order.catalogue.key_variables
             async with Gateway(ledger=ledger, key_variables=keys) as gateway:
                 ran = await trial.run(gateway, display)

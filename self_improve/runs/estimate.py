@@ -22,62 +22,12 @@ from self_improve.runs.session import RunState
 from self_improve.runs.specification import RunSpecification
 
 PROBE_MODEL = "sim-strong"
-
 PROBE_SECONDS = 60.0
-
+"""The time limit of a cell that only probes."""
 _SIDE_BY_SIDE = 16
 
 AttemptsByPlan = dict[tuple[str, str], list[Attempt]]
-"""The attempts of each step and plan."""
-
-
-class _Collector(Counts):
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: AttemptsByPlan = {}
-
-    def attempted(self, job: Job, attempt: Attempt, *, replayed: bool) -> None:  # noqa: ARG002
-        self.seen.setdefault((job.arm.specification.step.name, job.plan), []).append(attempt)
-
-
-async def probe(
-    server: ForkServer,
-    model: Model,
-    specifications: Sequence[RunSpecification],
-    *,
-    over_http: bool,
-    seconds: float = PROBE_SECONDS,
-) -> AttemptsByPlan:
-    """Run each specification's step once on each of its plans, with `model` in place of its own.
-
-    Returns:
-        The attempts, by step and plan; a cell that failed has those it made.
-    """
-    collector = _Collector()
-    jobs = []
-    with (
-        tempfile.TemporaryDirectory(prefix="plumbline-probe-") as folder,
-        contextlib.ExitStack() as stack,
-    ):
-        layout = Layout(Path(folder))
-        for given in specifications:
-            specification = replace(given, models=(model,), repeats=1)
-            step = specification.step.name
-            writer = record.begin(layout, step, specification.digest, {})
-            stack.enter_context(contextlib.closing(writer))
-            arm = Arm(
-                specification=specification,
-                writer=writer,
-                journal=NoJournal(),
-                server=server,
-                scratch=layout.scratch / step,
-                over_http=over_http,
-            )
-            jobs += [Job(arm=arm, plan=name, repeat=0) for name in specification.inputs]
-        async with Gateway() as gateway:
-            matrix = Matrix(gateway, collector, seconds=seconds, workers=_SIDE_BY_SIDE, seed=0)
-            await matrix.run(jobs)
-    return collector.seen
+"""The attempts of a probe, by step and plan."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,30 +45,30 @@ class RunEstimate:
         cost = "at an unknown price" if self.dollars is None else f"about ${self.dollars:.4f}"
         return (
             f"{self.cells} cells, about {self.calls} calls, {self.input_tokens} tokens in and "
-            f"{self.output_tokens} out, {cost} (measured on the simulated model, before retries)"
+            f"{self.output_tokens} out, {cost} (estimate from the simulated model, without retries)"
         )
 
 
 async def estimate(request: RunRequest, work: Prepared, states: Sequence[RunState]) -> RunEstimate:
-    """Return what the cells that are left of `states` will probably come to.
+    """Return the probable cost of the remaining cells of `states`.
 
-    The simulated model is given the real inputs, so the sizes of the requests are right; the
-    number of calls and the lengths of the replies are typical ones.
+    The simulated model gets the real inputs, so the sizes of the requests are right; the number of
+    calls and the lengths of the replies are typical ones.
     """
     todo = [(state, plan) for state in states if not state.is_finished for plan, _ in state.jobs()]
     first = work.specifications[0]
     names = sorted({plan for _, plan in todo})
-    asked = replace(first, inputs={name: first.inputs[name] for name in names})
+    probed = replace(first, inputs={name: first.inputs[name] for name in names})
     model, over_http = request.catalogue.find(PROBE_MODEL), work.host.uses_gateway_url
     seconds = min(PROBE_SECONDS, request.seconds)
-    seen = (
-        await probe(work.server, model, [asked], over_http=over_http, seconds=seconds)
+    attempts_of = (
+        await probe(work.server, model, [probed], over_http=over_http, seconds=seconds)
         if names
         else {}
     )
     total = RunEstimate(cells=len(todo), calls=0, input_tokens=0, output_tokens=0, dollars=0.0)
     for state, plan in todo:
-        attempts = seen.get((work.step.name, plan), [])
+        attempts = attempts_of.get((work.step.name, plan), [])
         tokens_in = sum(a.input_tokens or 0 for a in attempts)
         tokens_out = sum(a.output_tokens or 0 for a in attempts)
         cost = _cost(state.specification.model, tokens_in, tokens_out)
@@ -133,5 +83,55 @@ async def estimate(request: RunRequest, work: Prepared, states: Sequence[RunStat
 
 
 def _cost(model: Model, tokens_in: int, tokens_out: int) -> float | None:
-    thinking = min(model.thinking_tokens, tokens_out)  # A guess: as much again as is shown.
+    thinking = min(model.thinking_tokens, tokens_out)  # A guess: as many as the reply has.
     return model.cost(tokens_in, tokens_out + thinking)
+
+
+async def probe(
+    server: ForkServer,
+    model: Model,
+    specifications: Sequence[RunSpecification],
+    *,
+    over_http: bool,
+    seconds: float = PROBE_SECONDS,
+) -> AttemptsByPlan:
+    """Run each specification's step once on each of its plans, with `model` in place of its own.
+
+    Returns:
+        The attempts, by step and plan; failed cells have those they made.
+    """
+    collector = _Collector()
+    jobs = []
+    with (
+        tempfile.TemporaryDirectory(prefix="plumbline-probe-") as folder,
+        contextlib.ExitStack() as stack,
+    ):
+        layout = Layout(Path(folder))
+        for original in specifications:
+            specification = replace(original, models=(model,), repeats=1)
+            step = specification.step.name
+            writer = record.begin(layout, step, specification.digest, {})
+            stack.enter_context(contextlib.closing(writer))
+            arm = Arm(
+                specification=specification,
+                writer=writer,
+                journal=NoJournal(),
+                server=server,
+                scratch=layout.scratch / step,
+                over_http=over_http,
+            )
+            jobs += [Job(arm=arm, plan=name, repeat=0) for name in specification.inputs]
+        async with Gateway() as gateway:
+            matrix = Matrix(gateway, collector, seconds=seconds, workers=_SIDE_BY_SIDE, seed=0)
+            await matrix.run(jobs)
+    return collector.attempts
+
+
+class _Collector(Counts):
+    def __init__(self) -> None:
+        super().__init__()
+        self.attempts: AttemptsByPlan = {}
+
+    def attempted(self, job: Job, attempt: Attempt, *, replayed: bool) -> None:  # noqa: ARG002
+        key = (job.arm.specification.step.name, job.plan)
+        self.attempts.setdefault(key, []).append(attempt)

@@ -1,4 +1,4 @@
-"""What a run may be used for: which texts were really sent, and whether the result counts."""
+"""What a run may be used for: the texts it really sent, whether it counts, and its last records."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from model_gateway.attempt import Attempt, digest_of
 from model_gateway.call import Source
 from model_gateway.jsonl import Appender
 from model_gateway.usage import OVERVIEW, USAGE, overview, usage_rows
-from prompt_lab.record import SURFACES, RunCell
+from prompt_lab.record import SURFACES, Evidence, RunCell
 from self_improve.host.surfaces import (  # fmt: skip
     DESCRIPTION,
     Description,
@@ -28,21 +28,135 @@ from self_improve.runs.specification import RunSpecification
 from self_improve.runs.stopping import LookResult
 
 
+@dataclass(frozen=True, kw_only=True)
+class SentTexts:
+    """The distinct texts of a run's first attempts: those after a failure add the gateway's own.
+
+    `messages` maps each text to its role.
+    """
+
+    messages: Mapping[str, str]
+    descriptions: frozenset[Description]
+
+
+def sent_by(attempts: Iterable[Attempt]) -> SentTexts:
+    """Return what `attempts` sent."""
+    messages: dict[str, str] = {}
+    descriptions: set[Description] = set()
+    schemas: set[str] = set()
+    for attempt in attempts:
+        # The assistant turns of a host's own are in its first attempts too.
+        if attempt.number > 1 and any(m["role"] == "assistant" for m in attempt.messages):
+            continue
+        for message in attempt.messages:
+            if message["content"] not in messages:
+                messages[message["content"]] = message["role"]
+                descriptions |= described_in_text(message["content"])
+        key = digest_of(attempt.schema)
+        if key not in schemas:
+            schemas.add(key)
+            descriptions |= described_in(attempt.schema)
+    return SentTexts(messages=messages, descriptions=frozenset(descriptions))
+
+
+def surfaces_as_sent(specification: RunSpecification, sent: SentTexts) -> dict[str, Any]:
+    """Return the content of `surfaces.json`.
+
+    `surfaces` lists every surface that was sent, those that the step reaches in its code but did
+    not send, and the candidate's; `unmatched` what was sent and belongs to no surface. A text that
+    could be of several surfaces is attributed to those that the step reaches. The row of a
+    candidate's surface says whether the text that it replaces was sent as well.
+    """
+    texts, reached = specification.candidate.texts, set(specification.step.surfaces)
+    surfaces = [s.with_text(texts) for s in specification.pipeline.surfaces.values()]
+    surfaces.sort(key=lambda surface: surface.id not in reached)
+    claimed: set[str | Description] = set()
+    rows = []
+    for surface in surfaces:
+        matches = _matches(surface, sent)
+        is_reached = surface.id in reached
+        # Templates and preambles share a message; a description belongs to one field only.
+        was_sent = bool(matches) and (
+            is_reached or surface.kind != DESCRIPTION or not claimed.issuperset(matches)
+        )
+        claimed.update(matches if was_sent else ())
+        if was_sent or is_reached or surface.id in texts:
+            row = {**surface.to_row(), "sent": was_sent, "candidate": surface.id in texts}
+            if surface.id in texts:
+                original = specification.pipeline.surfaces[surface.id]
+                row["original_sent"] = not set(_matches(original, sent)) <= set(matches)
+            rows.append(row)
+    unmatched = sent.descriptions - claimed
+    return {
+        "surfaces": sorted(rows, key=lambda row: str(row["id"])),
+        "unmatched": {
+            "descriptions": sorted(one.text for one in unmatched),
+            "system_messages": [
+                digest(message)
+                for message, role in sent.messages.items()
+                if role == "system" and message not in claimed
+            ],
+        },
+    }
+
+
+def _matches(surface: Surface, sent: SentTexts) -> Sequence[str | Description]:
+    """Return the messages, or the descriptions, that contain a surface."""
+    if surface.kind == DESCRIPTION:
+        return describing(surface, sent.descriptions)
+    return holding(surface, sent.messages)
+
+
+def classify(
+    specification: RunSpecification,
+    rows: Sequence[Mapping[str, Any]],
+    sent: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return what kind of evidence a run is, and every reason why it is not real.
+
+    Args:
+        specification: of the run.
+        rows: of its cells.
+        sent: the content of `surfaces.json`.
+    """
+    reasons: list[str] = []
+    code = specification.code
+    if code.commit is None:
+        reasons.append("the code is not in a git repository, so no commit identifies it")
+    elif code.dirty:
+        reasons.append("the code has uncommitted changes, so no commit identifies it")
+    missing = [row["id"] for row in sent["surfaces"] if row["candidate"] and not row["sent"]]
+    if missing:
+        reasons.append(f"the candidate's text was never sent: {', '.join(missing)}")
+    both = [row["id"] for row in sent["surfaces"] if row.get("original_sent")]
+    if both:
+        reasons.append(f"the text that the candidate replaces was sent as well: {', '.join(both)}")
+    sources = {source for row in rows for source in row.get("sources", ())}
+    reused = sorted(sources - {Source.network, Source.simulated})
+    if reused:
+        reasons.append(f"replies came from {', '.join(reused)}")
+    if any(row.get("fallback") for row in rows):
+        reasons.append("a fallback model answered in place of the measured one")
+    kind = Evidence.historical if reasons else Evidence.real
+    if specification.model.is_simulated:
+        kind = Evidence.simulated
+    return {"kind": str(kind), "reasons": reasons}
+
+
 def sent_so_far(arm: Arm) -> dict[str, Any]:
-    """Return what `surfaces.json` says when the run ends, of the attempts that there are."""
-    sent = sent_by(arm.writer.run.attempts())
-    return surfaces_as_sent(arm.specification, sent)
+    """Return the content of `surfaces.json` as of now."""
+    return surfaces_as_sent(arm.specification, sent_by(arm.writer.run.attempts()))
 
 
-def finish(arm: Arm, left: Sequence[RunCell], stand: LookResult | None = None) -> None:
-    """Write what the record ends with, if no cell is left or those that are are not needed.
+def finish(arm: Arm, left: Sequence[RunCell], look: LookResult | None = None) -> None:
+    """Write a run's last records, unless cells are left that are still needed.
 
     Raises:
         OSError: the data repo cannot be written.
     """
-    writer, specification = arm.writer, arm.specification
-    if left and (stand is None or not stand.settled):
+    if left and (look is None or not look.settled):
         return
+    writer, specification = arm.writer, arm.specification
     rows = writer.run.rows()
     attempts = writer.run.attempts()
     sent = surfaces_as_sent(specification, sent_by(attempts))
@@ -61,7 +175,7 @@ def finish(arm: Arm, left: Sequence[RunCell], stand: LookResult | None = None) -
         {
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "stopped": "decided" if left else None,
-            **({"decision": dict(stand.facts)} if stand is not None else {}),
+            **({"decision": dict(look.facts)} if look is not None else {}),
             "cells": {
                 "ok": len(rows) - failed,
                 "failed": failed,
@@ -82,120 +196,3 @@ def _spent(attempts: Sequence[Attempt]) -> dict[str, Any]:
         "output_tokens": sum(a.output_tokens or 0 for a in attempts),
         "cost_usd": None if None in costs else sum(c for c in costs if c is not None),
     }
-
-
-REAL = "real"
-SIMULATED = "simulated"
-HISTORICAL = "historical"
-
-
-@dataclass(frozen=True, kw_only=True)
-class SentTexts:
-    """The distinct texts of a run's first attempts: those after a failure add the gateway's own.
-
-    `messages` maps each text to its role.
-    """
-
-    messages: Mapping[str, str]
-    descriptions: frozenset[Description]
-
-
-def sent_by(attempts: Iterable[Attempt]) -> SentTexts:
-    """Return what `attempts` sent."""
-    messages: dict[str, str] = {}
-    descriptions: set[Description] = set()
-    schemas: set[str] = set()
-    for attempt in attempts:
-        # A host may have turns of its own, which its first attempts show.
-        if attempt.number > 1 and any(m["role"] == "assistant" for m in attempt.messages):
-            continue
-        for message in attempt.messages:
-            if message["content"] not in messages:
-                messages[message["content"]] = message["role"]
-                descriptions |= described_in_text(message["content"])
-        key = digest_of(attempt.schema)
-        if key not in schemas:
-            schemas.add(key)
-            descriptions |= described_in(attempt.schema)
-    return SentTexts(messages=messages, descriptions=frozenset(descriptions))
-
-
-def surfaces_as_sent(specification: RunSpecification, sent: SentTexts) -> dict[str, Any]:
-    """Return the content of `surfaces.json`.
-
-    `surfaces` holds every surface that was sent, those the step was found to reach but did not
-    send, and the candidate's; `unmatched` what was sent and belongs to no surface. A text that
-    could be of several surfaces is taken for those that the step was found to reach. Of a
-    candidate's surface it says whether the text that was to be replaced was sent as well.
-    """
-    texts, own = specification.candidate.texts, set(specification.step.surfaces)
-    surfaces = [s.with_text(texts) for s in specification.pipeline.surfaces.values()]
-    surfaces.sort(key=lambda surface: surface.id not in own)
-    claimed: set[str | Description] = set()
-    rows = []
-    for surface in surfaces:
-        found = _found(surface, sent)
-        is_own = surface.id in own
-        # Templates and preambles share a message; a description belongs to one field only.
-        was_sent = bool(found) and (
-            is_own or surface.kind != DESCRIPTION or not claimed.issuperset(found)
-        )
-        claimed.update(found if was_sent else ())
-        if was_sent or is_own or surface.id in texts:
-            row = {**surface.to_row(), "sent": was_sent, "candidate": surface.id in texts}
-            if surface.id in texts:
-                original = specification.pipeline.surfaces[surface.id]
-                row["original_sent"] = not set(_found(original, sent)) <= set(found)
-            rows.append(row)
-    unmatched = sent.descriptions - claimed
-    return {
-        "surfaces": sorted(rows, key=lambda row: str(row["id"])),
-        "unmatched": {
-            "descriptions": sorted(one.text for one in unmatched),
-            "system_messages": [
-                digest(message)
-                for message, role in sent.messages.items()
-                if role == "system" and message not in claimed
-            ],
-        },
-    }
-
-
-def _found(surface: Surface, sent: SentTexts) -> Sequence[str | Description]:
-    """Return the messages, or the descriptions, in which a surface stands."""
-    if surface.kind == DESCRIPTION:
-        return describing(surface, sent.descriptions)
-    return holding(surface, sent.messages)
-
-
-def classify(
-    specification: RunSpecification,
-    rows: Sequence[Mapping[str, Any]],
-    sent: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Return whether a run is evidence, and every reason why it is not.
-
-    The kind is simulated for simulated models, historical where something that evidence needs
-    is missing, and real otherwise.
-    """
-    reasons: list[str] = []
-    code = specification.code
-    if code.commit is None:
-        reasons.append("the code is in no git repository, so no commit names it")
-    elif code.dirty:
-        reasons.append("the code differs from its commit, so no commit names it")
-    missing = [row["id"] for row in sent["surfaces"] if row["candidate"] and not row["sent"]]
-    if missing:
-        reasons.append(f"the candidate's text was never sent: {', '.join(missing)}")
-    both = [row["id"] for row in sent["surfaces"] if row.get("original_sent")]
-    if both:
-        reasons.append(f"the text that the candidate replaces was sent as well: {', '.join(both)}")
-    sources = {source for row in rows for source in row.get("sources", ())}
-    other = sorted(sources - {Source.network, Source.simulated})
-    if other:
-        reasons.append(f"replies came from {', '.join(other)}")
-    if any(row.get("fallback") for row in rows):
-        reasons.append("a fallback model answered in place of the one that is measured")
-    if specification.model.is_simulated:
-        return {"kind": SIMULATED, "reasons": reasons}
-    return {"kind": HISTORICAL if reasons else REAL, "reasons": reasons}

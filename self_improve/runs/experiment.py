@@ -1,9 +1,9 @@
-"""Running the same cells on several code trees, side by side and in one random order."""
+"""Runs the same cells on several code trees, side by side and in one random order."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ from self_improve.runs.stopping import StoppingRule
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentResult:
-    """The runs of each side, in the order of its models; `stopped` says why cells are missing."""
+    """The runs of each side, in the order of its models; `stopped` is the cap that ended them."""
 
     runs: Mapping[str, tuple[Run, ...]]
     stopped: str | None
@@ -30,38 +30,38 @@ class Experiment:
     """Code trees that are ready to run cells, by the names of their sides."""
 
     def __init__(self, requests: Mapping[str, RunRequest], works: Mapping[str, Prepared]) -> None:
-        self.wanted = requests
+        self.requests = requests
         self.works = works
 
     def states(self) -> dict[str, list[RunState]]:
-        """Return the runs of each side, those that are there already included."""
+        """Return the state of each side's runs, existing ones included."""
         return {
             name: [
-                state_of(specification, self.wanted[name].output, new=False)
+                state_of(specification, self.requests[name].output, new=False)
                 for specification in work.specifications
             ]
             for name, work in self.works.items()
         }
 
     async def expected(self) -> Mapping[str, RunEstimate]:
-        """Return what is left to run on each side will probably come to."""
+        """Return the probable cost of the remaining cells of each side."""
         states = self.states()
-        found = await asyncio.gather(
-            *(estimate(self.wanted[n], work, states[n]) for n, work in self.works.items())
+        estimates = await asyncio.gather(
+            *(estimate(self.requests[n], work, states[n]) for n, work in self.works.items())
         )
-        return dict(zip(self.works, found, strict=True))
+        return dict(zip(self.works, estimates, strict=True))
 
     async def run(
         self, gateway: Gateway, display: Display, until: StoppingRule | None = None
     ) -> ExperimentResult:
-        """Run what is left, until it is decided if `until` can say so, and return the runs.
+        """Run the remaining cells, or fewer if `until` decides earlier, and return the runs.
 
         Raises:
             UsageError: a model has no key or does not answer.
             LabError: another process works on one of the runs.
             OSError: the data repo cannot be written.
         """
-        first = next(iter(self.wanted.values()))
+        first = next(iter(self.requests.values()))
         specifications = [s for work in self.works.values() for s in work.specifications]
         with claimed(first, specifications):
             states = self.states()
@@ -69,7 +69,7 @@ class Experiment:
             models = {m.name: m for state in left for m in state.specification.models}
             pinged: Mapping[str, Spend] = await check_models(gateway, models.values())
             sides = [
-                RunsOfOneTree(request=self.wanted[name], work=work, states=states[name])
+                RunsOfOneTree(request=self.requests[name], work=work, states=states[name])
                 for name, work in self.works.items()
             ]
             summary = await Session(gateway, display).run(sides, pinged, until)
@@ -78,7 +78,7 @@ class Experiment:
         )
 
     def runs(self) -> dict[str, tuple[Run, ...]]:
-        """Return the runs that are there."""
+        """Return the existing runs."""
         return {
             n: tuple(s.run for s in own if s.run is not None) for n, own in self.states().items()
         }
@@ -89,15 +89,13 @@ async def experiment(requests: Mapping[str, RunRequest]) -> AsyncIterator[Experi
     """Start a zygote in the code tree of every side, all at once.
 
     Raises:
-        UsageError: something does not fit; nothing was run and nothing spent.
+        UsageError: something does not fit; nothing was run or spent.
         ImproveError: a pipeline cannot be loaded.
     """
-    names: Sequence[str] = list(requests)
     async with AsyncExitStack() as stack:
         async with asyncio.TaskGroup() as group:
-            entering = [
-                group.create_task(stack.enter_async_context(prepared(requests[name])))
-                for name in names
-            ]
-        works = {name: task.result() for name, task in zip(names, entering, strict=True)}
-        yield Experiment(requests, works)
+            tasks = {
+                name: group.create_task(stack.enter_async_context(prepared(request)))
+                for name, request in requests.items()
+            }
+        yield Experiment(requests, {name: task.result() for name, task in tasks.items()})

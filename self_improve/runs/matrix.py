@@ -1,4 +1,4 @@
-"""Running many cells: side by side within each model's limits, in random order, killable."""
+"""Runs many cells: side by side within each model's limits, in random order, killable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from model_gateway.exchange import Asker
 from model_gateway.gateway import Gateway
 from model_gateway.journal import Journal
 from model_gateway.ledger import Log
-from prompt_lab.record import RunCell, RunWriter
+from prompt_lab.record import CellKey, RunCell, RunWriter
 from self_improve.cells import cell
 from self_improve.cells.account import Account
 from self_improve.cells.fork_server import ForkServer
@@ -30,10 +30,11 @@ _TRACE = "trace.txt"
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """One run under way: what it is, where it is recorded, and where its cells are forked.
+    """One run under way, an arm of an experiment: its specification, its record, and its zygote.
 
-    `over_http` gives its cells a loopback URL beside the socket. `must_ask` says that a cell that
-    asks no model has measured nothing.
+    `server` forks its cells, in directories below `scratch`; `journal` replays their calls, `log`
+    records reservations. `over_http` gives its cells a loopback URL besides the socket. With
+    `must_ask`, a cell that asks no model fails, because it has measured nothing.
     """
 
     specification: RunSpecification
@@ -61,20 +62,20 @@ class Job:
         return self.plan, self.repeat
 
     @property
-    def cell(self) -> tuple[str, str, int]:
-        """The cell among those of all models: plan, model and repeat."""
+    def cell(self) -> CellKey:
+        """The cell among those of all models."""
         return self.plan, self.arm.specification.model.name, self.repeat
 
 
 class Watcher(Protocol):
-    """Sees the cells go by, for the display."""
+    """Observes the cells, for a display."""
 
     def started(self, job: Job) -> None:
         """A cell begins."""
         ...
 
     def attempted(self, job: Job, attempt: Attempt, *, replayed: bool) -> None:
-        """A call of it was answered, or failed."""
+        """A call of a cell was answered, or failed."""
         ...
 
     def ended(self, job: Job, row: Mapping[str, Any]) -> None:
@@ -82,13 +83,13 @@ class Watcher(Protocol):
         ...
 
     def dropped(self, job: Job, reason: str) -> None:
-        """A cell was given up without a result: it stays to be done."""
+        """A cell was given up without a result and remains to be done."""
         ...
 
 
 @dataclass(kw_only=True)
 class Tally:
-    """How the cells of a command ended; what was `dropped` has no result and stays to be done."""
+    """How the cells of a command ended; `dropped` ones have no result and remain to be done."""
 
     ok: int = 0
     failed: int = 0
@@ -98,7 +99,7 @@ class Tally:
 
 
 class Matrix:
-    """Runs jobs. `seconds` is the time limit of a cell, waiting for a model's turn not counted."""
+    """Runs jobs. `seconds` is the time limit of a cell, without waiting for a model's turn."""
 
     def __init__(
         self, gateway: Gateway, watcher: Watcher, *, seconds: float, workers: int, seed: int
@@ -111,16 +112,16 @@ class Matrix:
         self.tally = Tally()
 
     async def run(self, jobs: Sequence[Job]) -> Tally:
-        """Run all jobs. Local models take turns; a job that finds no money ends the rest.
+        """Run all jobs. Local models take turns; when a cap is reached, the rest is dropped.
 
         Raises:
             OSError: the data repo cannot be written any more.
             ImproveError: a zygote ended.
         """
-        order = list(jobs)
-        self._random.shuffle(order)
+        shuffled = list(jobs)
+        self._random.shuffle(shuffled)
         queues: defaultdict[str, deque[Job]] = defaultdict(deque)
-        for job in order:
+        for job in shuffled:
             queues[job.arm.specification.model.name].append(job)
         local = [q for q in queues.values() if q[0].arm.specification.model.local]
         remote = [q for q in queues.values() if not q[0].arm.specification.model.local]
@@ -217,7 +218,7 @@ class Matrix:
         self._watcher.ended(job, row)
 
     async def _run_process(self, job: Job, scratch: Scratch, account: Account) -> int | None:
-        """Fork the cell, with a door of its own; return its status, None if it took too long."""
+        """Fork the cell, with its own door; return its status, None if it took too long."""
         specification = job.arm.specification
         asker = Asker(
             cell=job.plan, plan=job.plan, repeat=job.repeat,
@@ -227,7 +228,7 @@ class Matrix:
         door = await self._gateway.open(asker)
         http = await self._gateway.open_http(asker) if job.arm.over_http else None
         try:
-            order = cell.CellRequest(
+            request = cell.CellRequest(
                 id=f"{scratch.folder.parent.name}/{scratch.folder.name}",
                 step=specification.step.name, way=specification.step.way,
                 model=specification.model.name, speed=specification.speed, seed=asker.seed,
@@ -235,16 +236,16 @@ class Matrix:
                 url=http.url if http is not None else "",
                 texts=dict(specification.candidate.texts),
             )  # fmt: skip
-            return await self._within_time(job.arm.server, order, account)
+            return await self._within_time(job.arm.server, request, account)
         finally:
             await self._gateway.close(door)
             if http is not None:
                 await self._gateway.close(http)
 
     async def _within_time(
-        self, server: ForkServer, order: cell.CellRequest, account: Account
+        self, server: ForkServer, request: cell.CellRequest, account: Account
     ) -> int | None:
-        running = asyncio.ensure_future(server.run(order))
+        running = asyncio.ensure_future(server.run(request))
         began = time.monotonic()
         killed = False
         try:
@@ -252,7 +253,7 @@ class Matrix:
                 left = self._seconds + account.queued - (time.monotonic() - began)
                 if left <= 0 and not killed:
                     killed = True
-                    server.kill(order.id)
+                    server.kill(request.id)
                 await asyncio.wait({running}, timeout=None if killed else left)
         finally:
             running.cancel()
@@ -263,17 +264,17 @@ class Matrix:
 def _outcome(
     scratch: Scratch, account: Account, *, status: int | None, limit: float, must_ask: bool
 ) -> tuple[str | None, FailureKind | None, str | None]:
-    """Return what went wrong with a cell, the kind of failure and the traceback, or Nones."""
+    """Return the error of a cell, the kind of failure and the traceback; Nones without one."""
     if status is None:
         return f"killed after {limit:g} s, the time limit of a cell", FailureKind.timeout, None
     if status != cell.FINISHED:
         result = cell.read_result(scratch.folder)
         if result is None:
-            return "the cell's process died without a word", None, None
+            return "the cell's process ended without a message", None, None
         failed = account.worst_failure
         kind = failed.failure_kind if failed is not None else None
-        told = scratch.without_paths(f"{result.kind}: {result.error}")
-        return told, kind, result.trace
+        error = scratch.without_paths(f"{result.kind}: {result.error}")
+        return error, kind, result.trace
     if must_ask and not account.attempts:
         return "the step ended without asking a model: nothing was measured", None, None
     return None, None, None

@@ -1,4 +1,4 @@
-"""The last look before money is spent: is every model's key there, and does its server answer?"""
+"""The last check before money is spent: does every model have a key, and its server answer?"""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _UNREACHABLE = {
 
 
 class _Meter:
-    """Adds up what a ping came to."""
+    """Adds up the cost of a ping."""
 
     def __init__(self) -> None:
         self.spend = Spend()
@@ -37,24 +37,24 @@ class _Meter:
 
 
 async def check_models(gateway: Gateway, models: Iterable[Model]) -> dict[str, Spend]:
-    """Ask every model for one token, side by side; return what that came to, by model.
+    """Ask every model for one token, side by side; return what that cost, by model.
 
-    An empty answer is an answer. Embedded models need no asking.
+    An empty answer counts as one. Embedded models are not asked.
 
     Raises:
-        UsageError: a model has no key, or does not answer; all of them are named.
+        UsageError: a model has no key, or does not answer; all such models are named.
     """
-    asked = [model for model in models if model.provider not in _EMBEDDED]
-    ears = [_Meter() for _ in asked]
-    pings = (ping(gateway, m, observer=ear) for m, ear in zip(asked, ears, strict=True))
+    remote = [model for model in models if model.provider not in _EMBEDDED]
+    meters = [_Meter() for _ in remote]
+    pings = (ping(gateway, m, observer=meter) for m, meter in zip(remote, meters, strict=True))
     failures = [outcome.failure for outcome in await asyncio.gather(*pings)]
     problems = [
         f"{model.name}: {failure}"
-        for model, failure in zip(asked, failures, strict=True)
+        for model, failure in zip(remote, failures, strict=True)
         if failure is not None and failure.kind in _UNREACHABLE
     ]
     if problems:
         raise UsageError(
             "Not every model can be used, so nothing was started:\n  " + "\n  ".join(problems)
         )
-    return {model.name: ear.spend for model, ear in zip(asked, ears, strict=True)}
+    return {model.name: meter.spend for model, meter in zip(remote, meters, strict=True)}

@@ -1,4 +1,4 @@
-"""What a command was asked for, and the checks that cost nothing, before anything is spent."""
+"""The request of a command, and the checks that cost nothing, before anything is spent."""
 
 from __future__ import annotations
 
@@ -20,17 +20,16 @@ from self_improve.code import code_tree
 from self_improve.code.code_tree import CodeTree
 from self_improve.errors import UsageError
 from self_improve.host import candidate, plans
-from self_improve.host import contract as host
-from self_improve.host.contract import Host
+from self_improve.host.contract import Host, load, locate, own_code
 from self_improve.host.pipeline import Pipeline, StepFacts
 from self_improve.runs.specification import RunSpecification, choose_step
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """What the user asked the runner for, before anything was looked at.
+    """What the user asked the runner for, before any check.
 
-    An empty `step` is the first one that is computed, for those who then go through several.
+    An empty `step` means the first one that is computed, for callers that run several.
     """
 
     step: str
@@ -57,7 +56,7 @@ class RunRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """The work after everything that costs nothing was checked."""
+    """The work of a request, after all checks that cost nothing."""
 
     host: Host
     step: StepFacts
@@ -76,15 +75,15 @@ async def prepared(request: RunRequest) -> AsyncIterator[Prepared]:
     """Load the pipeline, and check step, surfaces, plans and their artifacts.
 
     Raises:
-        UsageError: something does not fit; nothing was run and nothing spent.
+        UsageError: something does not fit; nothing was run or spent.
         ImproveError: the pipeline cannot be loaded.
     """
-    own = host.own_code()
-    code = (request.code or _code_beside(request.host_file) or own).expanduser().resolve()
-    file = host.locate(request.host_file, code)
+    own_tree = own_code()
+    code = (request.code or _code_beside(request.host_file) or own_tree).expanduser().resolve()
+    file = locate(request.host_file, code)
     if not code.is_dir():
-        raise UsageError(f"There is no code directory {code}.")
-    contract = host.load(file)
+        raise UsageError(f"There is no code directory {code}. Point --code at an existing one.")
+    host = load(file)
     chosen = plans.choose(
         request.layout,
         split=request.split,
@@ -99,29 +98,29 @@ async def prepared(request: RunRequest) -> AsyncIterator[Prepared]:
         try:
             pipeline = server.pipeline
             first = [s.name for s in pipeline.steps.values() if s.inputs and not s.given][:1]
-            named = request.step or "".join(first)
-            step = pipeline.steps[choose_step(named, list(pipeline.steps))]
+            name = request.step or "".join(first)
+            step = pipeline.steps[choose_step(name, list(pipeline.steps))]
             if step.given:
                 raise UsageError(f"{step.name} is given, not computed: there is nothing to run.")
-            inputs = plans.inputs_of(chosen, step, contract)
-            proposed = candidate.from_files(request.prompts, step, pipeline)
-            tree = code_tree.read(code, contract.import_roots)
+            inputs = plans.inputs_of(chosen, step, host)
+            texts = candidate.from_files(request.prompts, step, pipeline)
+            tree = code_tree.read(code, host.import_roots)
             specifications = tuple(
                 RunSpecification(
                     step=step, pipeline=pipeline, host_digest=record.file_digest(file), code=tree,
-                    candidate=proposed, models=(model, *request.fallbacks), speed=request.speed,
+                    candidate=texts, models=(model, *request.fallbacks), speed=request.speed,
                     seed=request.seed, repeats=request.repeats, inputs=inputs,
                 )
                 for model in request.models
             )  # fmt: skip
             yield Prepared(
-                host=contract, step=step, server=server, specifications=specifications,
-                optimizer=tree if code == own else code_tree.read(own, ("self_improve",)),
+                host=host, step=step, server=server, specifications=specifications,
+                optimizer=tree if code == own_tree else code_tree.read(own_tree, ("self_improve",)),
             )  # fmt: skip
         finally:
             await server.close()
 
 
 def _code_beside(host_file: Path | None) -> Path | None:
-    """A host file that was named lies in the code tree it speaks of."""
+    """Return the code tree that a named host file is in: it describes that tree."""
     return host_file.expanduser().resolve().parent if host_file is not None else None

@@ -1,4 +1,4 @@
-"""Showing cells go by: a bar on a terminal, plain lines anywhere else, nothing for machines."""
+"""Shows the progress of cells: a bar on a terminal, plain lines elsewhere, nothing for JSON."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from self_improve.runs.matrix import Job, Watcher
 
 
 class Display(Watcher, Protocol):
-    """A watcher that is told how many cells there will be, and when they are over."""
+    """A watcher that learns how many cells there will be, and when all have ended."""
 
     def begin(self, cells: int) -> None:
-        """Show that `cells` cells are to come."""
+        """Show that `cells` cells will follow."""
         ...
 
     def end(self) -> None:
-        """Show no more."""
+        """Stop showing anything."""
         ...
 
 
 class Counts:
-    """What has been seen so far; the other displays show it."""
+    """Counts what has happened so far; the other displays show it."""
 
     def __init__(self) -> None:
         self.cells = 0
@@ -36,7 +36,7 @@ class Counts:
         self.dollars = 0.0
 
     def begin(self, cells: int) -> None:
-        """Take note of how many more cells are to come."""
+        """Set how many more cells will follow."""
         self.cells = self.done + cells
 
     def end(self) -> None:
@@ -46,7 +46,7 @@ class Counts:
         """Nothing to count."""
 
     def attempted(self, job: Job, attempt: Attempt, *, replayed: bool) -> None:  # noqa: ARG002
-        """Count an attempt, unless it was paid for by an earlier session."""
+        """Count an attempt, unless an earlier session paid for it."""
         if replayed:
             return
         self.calls += 1
@@ -60,7 +60,7 @@ class Counts:
         self.partial += row["error"] is None and row["partial"]
 
     def dropped(self, job: Job, reason: str) -> None:
-        """Nothing to count: the cell stays to be done."""
+        """Nothing to count: the cell remains to be done."""
 
 
 class Lines(Counts):
@@ -75,11 +75,11 @@ class Lines(Counts):
         """Print how a cell ended."""
         super().ended(job, row)
         state = "failed" if row["error"] else "partial" if row["partial"] else "ok"
-        told = f" · {row['error'].splitlines()[0][:160]}" if row["error"] else ""
+        error = f" · {row['error'].splitlines()[0][:160]}" if row["error"] else ""
         repeat = f" repeat {job.repeat}" if job.repeat else ""
         self._say(
             f"[{self.done}/{self.cells}] {state:7} {_names(job)}{repeat} · "
-            f"{row['calls']} calls · {row['duration_seconds']:.1f} s{told}"
+            f"{row['calls']} calls · {row['duration_seconds']:.1f} s{error}"
         )
 
     def _say(self, line: str) -> None:
@@ -88,7 +88,7 @@ class Lines(Counts):
 
 
 class Bar(Counts):
-    """A bar with cells, failures, tokens, cost and the time that is left."""
+    """A bar with cells, failures, tokens, cost and the remaining time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,13 +107,13 @@ class Bar(Counts):
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[status]}"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
         )
-        self._task = self._progress.add_task("cells", total=None, told="")
+        self._task = self._progress.add_task("cells", total=None, status="")
 
     def begin(self, cells: int) -> None:
         """Show the bar."""
@@ -122,7 +122,7 @@ class Bar(Counts):
         self._progress.start()
 
     def end(self) -> None:
-        """Leave the bar as it is."""
+        """Stop the bar and leave it on the screen."""
         self._progress.stop()
 
     def attempted(self, job: Job, attempt: Attempt, *, replayed: bool) -> None:
@@ -139,17 +139,17 @@ class Bar(Counts):
         self._show()
 
     def _show(self) -> None:
-        told = f"{self.failed} failed · {self.tokens} tokens · ${self.dollars:.4f}"
-        self._progress.update(self._task, completed=self.done, told=told)
+        status = f"{self.failed} failed · {self.tokens} tokens · ${self.dollars:.4f}"
+        self._progress.update(self._task, completed=self.done, status=status)
 
 
 def _names(job: Job) -> str:
-    asked = job.arm.specification
-    return f"{asked.step.name} · {asked.model.name} · {job.plan}"
+    specification = job.arm.specification
+    return f"{specification.step.name} · {specification.model.name} · {job.plan}"
 
 
 def display(*, quiet: bool) -> Display:
-    """Return the display that fits where the output goes."""
+    """Return the display that fits the standard error stream."""
     if quiet:
         return Counts()
     if sys.stderr.isatty():

@@ -1,4 +1,4 @@
-"""Running several steps one after the other, each on what the ones before it wrote."""
+"""Runs several steps one after the other, each on what the ones before it wrote."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WITHOUT_DOTS = shutil.ignore_patterns(".*")
 
 @dataclass(frozen=True, kw_only=True)
 class RelayStep:
-    """One step on the way: how it went, by plan. None is a plan for which it ran well."""
+    """One step of a relay: its run, if there was one, and its failures by plan."""
 
     step: str
     run: Run | None
@@ -36,7 +36,7 @@ class RelayStep:
 
 @dataclass(frozen=True, kw_only=True)
 class RelayResult:
-    """The plans as the steps have left them, and how each step went."""
+    """The plans as the steps left them, and each step's outcome; `stopped` is a reached cap."""
 
     plans: Mapping[str, Path]
     steps: tuple[RelayStep, ...]
@@ -45,14 +45,14 @@ class RelayResult:
     def failures(self) -> list[str]:
         """Return every failure as a line."""
         return [
-            f"{leg.step}: {plan}: {told}"
-            for leg in self.steps
-            for plan, told in leg.failures.items()
+            f"{one.step}: {plan}: {error}"
+            for one in self.steps
+            for plan, error in one.failures.items()
         ]
 
 
 def readers_of(pipeline: Pipeline, step: str) -> list[StepFacts]:
-    """Return the steps that call a model and directly read what `step` writes, in their order."""
+    """Return the steps that call a model and read what `step` writes, in pipeline order."""
     written = set(pipeline.steps[step].outputs)
     return [
         facts
@@ -62,18 +62,20 @@ def readers_of(pipeline: Pipeline, step: str) -> list[StepFacts]:
 
 
 def assembling_steps(pipeline: Pipeline, step: str) -> list[StepFacts]:
-    """Return the steps between `step` and its readers that only assemble text, in their order."""
+    """Return the steps below `step`, other than its readers, that only assemble text, in order."""
     graph = _graph(pipeline.steps.values())
     readers = {facts.name for facts in readers_of(pipeline, step)}
-    silent = [f for f in pipeline.steps.values() if not f.calls_model and not f.given]
-    return [f for f in silent if f.name in nx.descendants(graph, step) and f.name not in readers]
+    assembling = [f for f in pipeline.steps.values() if not f.calls_model and not f.given]
+    return [
+        f for f in assembling if f.name in nx.descendants(graph, step) and f.name not in readers
+    ]
 
 
 class Relay:
-    """Runs steps of one code tree on one model, for plans that it puts together in `folder`.
+    """Runs steps of one code tree on one model, for plans that it copies into `folder`.
 
     Each step is a run of its own in `output`. Steps that depend on each other wait; all plans and
-    steps of the same depth go side by side. The same call again goes on where it was stopped.
+    steps of the same depth run side by side. The same call again resumes.
     """
 
     def __init__(
@@ -89,7 +91,7 @@ class Relay:
     ) -> None:
         self._gateway = gateway
         self._work = work
-        self._wanted = replace(request, output=output, new=False)
+        self._request = replace(request, output=output, new=False)
         self._folder = folder
         self._display = display
         self._repeats = repeats
@@ -99,95 +101,99 @@ class Relay:
     ) -> RelayResult:
         """Run `steps` on copies of the plans in `sources`, whose own files are the inputs.
 
-        What a step should write is taken out of the copies first, so that nothing old passes for
-        new. A step whose inputs are missing because an earlier one failed fails, too.
+        The steps' outputs are removed from the copies first, so that nothing old passes for new.
+        A step whose inputs are missing because an earlier one failed also fails.
 
         Raises:
             OSError: the data repo cannot be written.
         """
         written = {name for step in steps for name in step.outputs}
-        made = {name: self._copy(name, source, written) for name, source in sources.items()}
-        legs: list[RelayStep] = []
+        copies = {name: self._copy(name, source, written) for name, source in sources.items()}
+        outcomes: list[RelayStep] = []
         stopped = None
         for level in nx.topological_generations(_graph(steps)):
             chosen = [step for step in steps if step.name in level]
             if not chosen:
-                continue  # Others lie on the ways between those that are run.
-            more, stopped = await self._level(model, made, chosen)
-            legs += more
+                continue  # Other steps are on the paths between those that are run.
+            more, stopped = await self._level(model, copies, chosen)
+            outcomes += more
             if stopped is not None:
                 break
-        return RelayResult(plans=made, steps=tuple(legs), stopped=stopped)
+        return RelayResult(plans=copies, steps=tuple(outcomes), stopped=stopped)
 
     async def _level(
-        self, model: Model, made: Mapping[str, Path], steps: Sequence[StepFacts]
+        self, model: Model, copies: Mapping[str, Path], steps: Sequence[StepFacts]
     ) -> tuple[list[RelayStep], str | None]:
         sides, absent = [], {}
         for step in steps:
-            inputs, absent[step.name] = self._inputs(made, step)
+            inputs, absent[step.name] = self._inputs(copies, step)
             specification = self._specification(model, step, inputs)
-            state = session.state_of(specification, self._wanted.output, new=False)
+            state = session.state_of(specification, self._request.output, new=False)
             sides.append(
                 RunsOfOneTree(
-                    request=self._wanted, work=self._work, states=[state] if inputs else [],
+                    request=self._request, work=self._work, states=[state] if inputs else [],
                     must_ask=step.calls_model,
                 )
             )  # fmt: skip
         specifications = [s.specification for side in sides for s in side.states]
-        with session.claimed(self._wanted, specifications):
+        with session.claimed(self._request, specifications):
             # Another process may have worked on the same runs until now.
             sides = [
                 replace(side, states=[self._again(state) for state in side.states])
                 for side in sides
             ]
             summary = await Session(self._gateway, self._display).run(sides, {})
-        legs = []
+        outcomes = []
         for step, side in zip(steps, sides, strict=True):
             run = self._again(side.states[0]).run if side.states else None
-            legs.append(self._leg(step, run, absent[step.name], made))
-        return legs, summary.cap_reached if summary.tally.budget else None
+            outcomes.append(self._outcome(step, run, absent[step.name], copies))
+        return outcomes, summary.cap_reached if summary.tally.budget else None
 
     def _again(self, state: session.RunState) -> session.RunState:
-        return session.state_of(state.specification, self._wanted.output, new=False)
+        return session.state_of(state.specification, self._request.output, new=False)
 
-    def _leg(
-        self, step: StepFacts, run: Run | None, absent: Mapping[str, str], made: Mapping[str, Path]
+    def _outcome(
+        self,
+        step: StepFacts,
+        run: Run | None,
+        absent: Mapping[str, str],
+        copies: Mapping[str, Path],
     ) -> RelayStep:
         failures = dict(absent)
         for (plan, repeat), row in (run.rows() if run is not None else {}).items():
             if row.get("error") is not None:
                 failures[plan] = str(row["error"]).splitlines()[0]
                 continue
-            place = run.outputs(plan, repeat) if run is not None else Path()
+            folder = run.outputs(plan, repeat) if run is not None else Path()
             for name in row.get("outputs", {}):
-                target = made[plan] / name
+                target = copies[plan] / name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(place / name, target)
+                shutil.copyfile(folder / name, target)
         return RelayStep(step=step.name, run=run, failures=failures)
 
     def _inputs(
-        self, made: Mapping[str, Path], step: StepFacts
+        self, copies: Mapping[str, Path], step: StepFacts
     ) -> tuple[dict[str, PlanInputs], dict[str, str]]:
         inputs, absent = {}, {}
-        for name, path in made.items():
+        for name, path in copies.items():
             problems: list[str] = []
             plan = BaselinePlan(name=name, path=path)
-            found = plans.inputs_of_plan(plan, step, self._work.host, problems)
+            files = plans.inputs_of_plan(plan, step, self._work.host, problems)
             if problems:
                 absent[name] = "; ".join(problems)
             else:
-                inputs[name] = found
+                inputs[name] = files
         return inputs, absent
 
     def _specification(
         self, model: Model, step: StepFacts, inputs: Mapping[str, PlanInputs]
     ) -> RunSpecification:
-        like = self._work.specifications[0]
-        models = (model, *like.models[1:])
-        return replace(like, step=step, models=models, inputs=inputs, repeats=self._repeats)
+        first = self._work.specifications[0]
+        models = (model, *first.models[1:])
+        return replace(first, step=step, models=models, inputs=inputs, repeats=self._repeats)
 
     def _copy(self, name: str, source: Path, written: Iterable[str]) -> Path:
-        """Put a plan's files together without what the steps are to write."""
+        """Copy a plan's files without those that the steps will write."""
         target = self._folder / name
         host = self._work.host
         common = {host.common_name(one) for one in written}
@@ -203,9 +209,9 @@ class Relay:
 
 
 def _graph(steps: Iterable[StepFacts]) -> nx.DiGraph[str]:
-    """Return who waits for whom among `steps`, ways through other steps included."""
+    """Return the dependencies among `steps`, paths through other steps included."""
     chosen = list(steps)
-    made: nx.DiGraph[str] = nx.DiGraph()
-    made.add_nodes_from(step.name for step in chosen)
-    made.add_edges_from((up, step.name) for step in chosen for up in step.upstream)
-    return made
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_nodes_from(step.name for step in chosen)
+    graph.add_edges_from((up, step.name) for step in chosen for up in step.upstream)
+    return graph

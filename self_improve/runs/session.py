@@ -1,4 +1,4 @@
-"""The runs of one command: found again or begun, worked off, and finished."""
+"""The runs of one command: resumed or begun, worked off, and finished."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from self_improve.runs.stopping import LookResult, StoppingRule
 
 @dataclass(frozen=True, kw_only=True)
 class RunState:
-    """A run of this command: what it is, and its record if there is one already."""
+    """A run of this command: its specification, and its record if it was begun."""
 
     specification: RunSpecification
     run: Run | None
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether the run is complete."""
         return self.run is not None and self.run.finished
 
     def cells(self) -> list[record.RunCell]:
@@ -58,18 +58,15 @@ class RunState:
 
 
 def state_of(specification: RunSpecification, output: Layout, *, new: bool) -> RunState:
-    """Find the run of a specification: the latest one, unless that is finished and `new` asks."""
-    latest = None
-    for run in record.of_specification(output, specification.digest):
-        latest = run
-    if latest is not None and latest.finished and new:
-        latest = None
+    """Find the latest run of a specification; with `new`, one that is finished does not count."""
+    runs = list(record.of_specification(output, specification.digest))
+    latest = runs[-1] if runs and not (new and runs[-1].finished) else None
     return RunState(specification=specification, run=latest)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What came of a command."""
+    """The outcome of a command; `cap_reached` names the cap that ended it, if one did."""
 
     tally: Tally
     runs: tuple[Run, ...]
@@ -79,13 +76,13 @@ class Summary:
 
     @property
     def all_runs(self) -> tuple[Run, ...]:
-        """The runs of the command, those that were finished before included."""
+        """The runs of the command, including those that were finished before."""
         return (*self.finished_before, *self.runs)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunsOfOneTree:
-    """The runs of one code tree and candidate: what was asked for, and what is there already.
+    """The runs of one code tree and candidate: the request, and the state of each run.
 
     `must_ask` is False for steps that only assemble text: their cells need not ask a model.
     """
@@ -109,12 +106,12 @@ class Session:
         pinged: Mapping[str, Spend],
         until: StoppingRule | None = None,
     ) -> Summary:
-        """Run what is left of `sides`, and finish the runs in which nothing is left then.
+        """Run the remaining cells of `sides`, and finish the runs that are then complete.
 
-        The cells of all sides are run in one random order, so that what changes in the meantime
-        meets all alike; time limit, number of workers and order are those of the first side. With
-        `until` its order and its looks count, and a side that it calls settled is finished with
-        the cells that it has. The caller holds the claims of all runs.
+        The cells of all sides are run in one random order, so that changes over time affect all
+        sides alike; time limit, number of workers and seed are those of the first side. `until`
+        replaces that order by its own with looks, and a side that it calls settled is finished
+        with the cells that it has. The caller holds the claims of all runs.
 
         Raises:
             OSError: the data repo cannot be written.
@@ -140,7 +137,7 @@ class Session:
                 for (number, arm), (_, state) in zip(arms, todo, strict=True)
                 for plan, repeat in state.jobs()
             ]
-            stands: Mapping[int, LookResult] = {}
+            results: Mapping[int, LookResult] = {}
             self._display.begin(len(jobs))
             matrix = Matrix(
                 self._gateway, self._display, seconds=first.seconds, workers=first.workers,
@@ -150,7 +147,7 @@ class Session:
                 if until is None:
                     await matrix.run([job for _, job in jobs])
                 else:
-                    stands = await _in_looks(sides, arms, jobs, matrix, until)
+                    results = await _in_looks(sides, arms, jobs, matrix, until)
             except asyncio.CancelledError:
                 for _, arm in arms:
                     arm.writer.event("interrupted")
@@ -160,7 +157,7 @@ class Session:
             for number, arm in arms:
                 run = arm.writer.run
                 left = RunState(specification=arm.specification, run=run).jobs()
-                finish(arm, left, stands.get(number))
+                finish(arm, left, results.get(number))
         return Summary(
             tally=matrix.tally,
             runs=tuple(arm.writer.run for _, arm in arms),
@@ -177,10 +174,10 @@ async def _in_looks(
     matrix: Matrix,
     until: StoppingRule,
 ) -> Mapping[int, LookResult]:
-    """Run the cells group by group, until every side is settled; return where they stand.
+    """Run the cells group by group until every side is settled; return the result for each side.
 
-    A side that is judged against nothing goes on as long as any other does. Looks are taken of
-    what is recorded, so those of earlier sessions come out as they did.
+    A side that is compared with nothing continues as long as any other does. Looks depend on the
+    records alone, so those of earlier sessions have the same results.
     """
     paths: list[list[Path]] = [
         [s.run.path for s in side.states if s.run is not None and s.is_finished] for side in sides
@@ -194,20 +191,20 @@ async def _in_looks(
         for state in side.states
         for plan, repeat in state.cells()
     }
-    stands: Mapping[int, LookResult] = {}
+    results: Mapping[int, LookResult] = {}
     for number, group in enumerate(until.groups(cells), start=1):
         keys = set(group)
-        settled = {side for side, stand in stands.items() if stand.settled}
+        settled = {side for side, result in results.items() if result.settled}
         await matrix.run([j for side, j in jobs if side not in settled and j.cell in keys])
         if matrix.tally.dropped:
             return {}
         # In a thread, because it takes seconds in which models' answers must not wait.
-        stands = await asyncio.to_thread(_look, until, number, paths, [arm for _, arm in arms])
-        if all(stand.settled for stand in stands.values()):
+        results = await asyncio.to_thread(_look, until, number, paths, [arm for _, arm in arms])
+        if all(result.settled for result in results.values()):
             break
-    # A side without a stand is the one the others are judged against: its rest is not needed.
-    last = next(iter(stands.values()))
-    return {n: stands.get(n, replace(last, settled=True)) for n in range(len(sides))}
+    # A side without a result is the one the others are compared with: its rest is not needed.
+    last = next(iter(results.values()))
+    return {n: results.get(n, replace(last, settled=True)) for n in range(len(sides))}
 
 
 def _look(
@@ -255,7 +252,7 @@ async def _arm(
 
 @contextlib.contextmanager
 def claimed(request: RunRequest, specifications: Sequence[RunSpecification]) -> Any:
-    """Hold the claims of all runs of a command, always in the same order."""
+    """Hold the claims of all runs of a command, always taken in the same order."""
     with contextlib.ExitStack() as stack:
         for digest in sorted({s.digest for s in specifications}):
             stack.enter_context(claim(request.output, digest[:32]))
@@ -263,7 +260,7 @@ def claimed(request: RunRequest, specifications: Sequence[RunSpecification]) -> 
 
 
 def ledger_for(request: RunRequest, states: Sequence[RunState]) -> Ledger:
-    """Return the ledger of a command: its caps hold over all sessions of the same runs.
+    """Return the ledger of a command: its caps apply to all sessions of the same runs together.
 
     Raises:
         UsageError: a cap in dollars was set and a model has no price.

@@ -1,4 +1,4 @@
-"""What makes a run the run it is: the same specification is the same run, and is resumed."""
+"""The identity of a run: runs with the same specification are the same run, which is resumed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PACKAGES = ("luigi", "pydantic", "llama-index-core", "openai", "anthropic", "oll
 
 @dataclass(frozen=True, kw_only=True)
 class RunSpecification:
-    """All that determines a run of one candidate on one model, short of the model's own chance."""
+    """All that determines a run of one candidate on one model, except the model's own chance."""
 
     step: StepFacts
     pipeline: Pipeline
@@ -46,7 +46,7 @@ class RunSpecification:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The parts that the digest is made of."""
+        """The parts that make up the digest."""
         return {
             "step": self.step.name,
             "host": self.host_digest,
@@ -60,9 +60,9 @@ class RunSpecification:
         }
 
     def surfaces(self) -> list[Surface]:
-        """Return the surfaces that the step is found to reach, as the candidate makes them."""
-        found = [self.pipeline.surfaces[surface_id] for surface_id in self.step.surfaces]
-        return [surface.with_text(self.candidate.texts) for surface in found]
+        """Return the surfaces that the step reaches in its code, with the candidate's texts."""
+        reached = [self.pipeline.surfaces[surface_id] for surface_id in self.step.surfaces]
+        return [surface.with_text(self.candidate.texts) for surface in reached]
 
     @property
     def digest(self) -> str:
@@ -98,12 +98,12 @@ class RunSpecification:
         }
 
     def _system_prompt_digest(self) -> str | None:
-        """Return the digest of the step's first system prompt, by which older records went."""
+        """Return the digest of the step's first system prompt, which identified older records."""
         return next((s.digest for s in self.surfaces() if s.id.endswith("SYSTEM_PROMPT")), None)
 
 
 def _model_identity(model: Model) -> dict[str, Any]:
-    """Return what makes a model answer as it does; addresses and keys are not part of it."""
+    """Return what determines a model's answers; addresses and keys are not part of it."""
     return {
         "name": model.name,
         "provider": model.provider,
@@ -111,7 +111,7 @@ def _model_identity(model: Model) -> dict[str, Any]:
         "class_path": model.class_path,
         "arguments": model.arguments,
         "options": model.manner,
-        # Two servers may call different models by one id; where they are is nobody's business.
+        # Two servers may give different models one id; their addresses are private.
         "server": digest_of(model.server) if model.server else None,
         "structured": model.structured,
         "max_output_tokens": model.max_output_tokens,
@@ -125,7 +125,7 @@ def packages() -> dict[str, str]:
 
 
 def system_facts() -> dict[str, Any]:
-    """Return what older records say of the machine, and nothing that would identify it."""
+    """Return the facts on the machine that older records have; none of them identifies it."""
     return {
         "os": platform.system(),
         "arch": platform.machine(),
@@ -138,7 +138,7 @@ def choose_step(name: str, steps: Sequence[str]) -> str:
     """Return `name` if it is a step.
 
     Raises:
-        UsageError: it is none; the message names the nearest.
+        UsageError: it is not; the message names the nearest.
     """
     if name in steps:
         return name

@@ -1,4 +1,4 @@
-"""What `steps` tells: the declared steps, joined with what cells are known to have sent."""
+"""The output of `steps`: the declared steps, joined with what their cells were seen to send."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ from self_improve.arguments import SPEEDS
 from self_improve.cells.fork_server import ForkServer
 from self_improve.code import code_tree
 from self_improve.errors import UsageError
-from self_improve.host import contract as host
 from self_improve.host import plans
 from self_improve.host.candidate import Candidate
-from self_improve.host.contract import Host
+from self_improve.host.contract import Host, load, locate, own_code
 from self_improve.host.pipeline import Pipeline, StepFacts
 from self_improve.host.plans import BaselinePlan
 from self_improve.host.surfaces import CONSTANT, Surface, from_row, holding
@@ -39,7 +38,7 @@ _SHOWN = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """What is known of a step beyond its code: ids of surfaces it sent, and texts of no surface."""
+    """What cells of a step sent: ids of surfaces, and texts that belong to no surface."""
 
     sent: frozenset[str] = frozenset()
     unmatched: tuple[str, ...] = ()
@@ -63,10 +62,10 @@ async def list_steps(options: argparse.Namespace) -> Listing:
     Raises:
         UsageError: the step, the plan or the pipeline cannot be used.
     """
-    beside = options.host.expanduser().resolve().parent if options.host else host.own_code()
+    beside = options.host.expanduser().resolve().parent if options.host else own_code()
     code = (options.code or beside).expanduser().resolve()
-    file = host.locate(options.host, code)
-    contract = host.load(file)
+    file = locate(options.host, code)
+    host = load(file)
     catalogue = config.load()
     environment = without_keys(os.environ, also=catalogue.key_variables)
     with tempfile.TemporaryFile() as errors:
@@ -79,35 +78,35 @@ async def list_steps(options: argparse.Namespace) -> Listing:
             names = [choose_step(options.step, list(pipeline.steps))] if options.step else None
             steps = [s for s in pipeline.steps.values() if names is None or s.name in names]
             if options.confirm:
-                known = await _probed(options, server, contract, code, file, steps)
+                observed = await _probed(options, server, host, code, file, steps)
             else:
-                known = _recorded(options, pipeline)
+                observed = _recorded(options, pipeline)
         finally:
             await server.close()
-    return Listing(steps=_rows(pipeline, steps, known))
+    return Listing(steps=_rows(pipeline, steps, observed))
 
 
 def _rows(
-    pipeline: Pipeline, steps: Iterable[StepFacts], known: Mapping[str, Observed]
+    pipeline: Pipeline, steps: Iterable[StepFacts], observed: Mapping[str, Observed]
 ) -> list[dict[str, Any]]:
     users: defaultdict[str, list[str]] = defaultdict(list)
     for step in pipeline.steps.values():
-        for surface_id in {*step.surfaces, *known.get(step.name, Observed()).sent}:
+        for surface_id in {*step.surfaces, *observed.get(step.name, Observed()).sent}:
             users[surface_id].append(step.name)
-    return [_row(pipeline, step, known.get(step.name, Observed()), users) for step in steps]
+    return [_row(pipeline, step, observed.get(step.name, Observed()), users) for step in steps]
 
 
 def _row(
-    pipeline: Pipeline, step: StepFacts, known: Observed, users: Mapping[str, list[str]]
+    pipeline: Pipeline, step: StepFacts, observed: Observed, users: Mapping[str, list[str]]
 ) -> dict[str, Any]:
     surfaces = [
         {
             **pipeline.surfaces[surface_id].to_row(),
             "found": surface_id in step.surfaces,
-            "confirmed": surface_id in known.sent,
+            "confirmed": surface_id in observed.sent,
             "shared_with": [name for name in users[surface_id] if name != step.name],
         }
-        for surface_id in sorted({*step.surfaces, *known.sent})
+        for surface_id in sorted({*step.surfaces, *observed.sent})
     ]
     return {
         "name": step.name,
@@ -118,21 +117,21 @@ def _row(
         "inputs": list(step.inputs),
         "outputs": list(step.outputs),
         "surfaces": surfaces,
-        "unmatched": list(known.unmatched),
-        "trouble": known.trouble,
+        "unmatched": list(observed.unmatched),
+        "trouble": observed.trouble,
     }
 
 
 def _recorded(options: argparse.Namespace, pipeline: Pipeline) -> dict[str, Observed]:
-    """Look into the runs of the data repo for surfaces that were sent with the text of now."""
+    """Find the surfaces that runs of the data repo sent with their present text."""
     if not (options.prompt_lab_dir or os.environ.get(layout.VARIABLE)):
         return {}
     sent: defaultdict[str, set[str]] = defaultdict(set)
     for path in layout.runs(layout.find(options.prompt_lab_dir)):
         run = record.Run(path)
         for row in run.surfaces().get("surfaces", ()):
-            now = pipeline.surfaces.get(row["id"])
-            if row["sent"] and now is not None and now.digest == row["digest"]:
+            present = pipeline.surfaces.get(row["id"])
+            if row["sent"] and present is not None and present.digest == row["digest"]:
                 sent[run.step].add(row["id"])
     return {step: Observed(sent=frozenset(ids)) for step, ids in sent.items()}
 
@@ -140,15 +139,15 @@ def _recorded(options: argparse.Namespace, pipeline: Pipeline) -> dict[str, Obse
 async def _probed(
     options: argparse.Namespace,
     server: ForkServer,
-    contract: Host,
+    host: Host,
     code: Path,
     host_file: Path,
     steps: Sequence[StepFacts],
 ) -> dict[str, Observed]:
     """Run the steps on the simulated model now."""
-    tree = code_tree.read(code, contract.import_roots)
+    tree = code_tree.read(code, host.import_roots)
     model = config.load().find(PROBE_MODEL)
-    known: dict[str, Observed] = {}
+    observed: dict[str, Observed] = {}
     specifications = []
     with ExitStack() as stack:
         plan = _plan(options, stack)
@@ -156,9 +155,9 @@ async def _probed(
             if not step.calls_model:
                 continue
             try:
-                inputs = plans.inputs_of([plan], step, contract)
+                inputs = plans.inputs_of([plan], step, host)
             except UsageError as error:
-                known[step.name] = Observed(trouble=str(error).splitlines()[1].strip())
+                observed[step.name] = Observed(trouble=str(error).splitlines()[1].strip())
                 continue
             specifications.append(
                 RunSpecification(
@@ -174,37 +173,37 @@ async def _probed(
                     inputs=inputs,
                 )
             )
-        seen = await probe(server, model, specifications, over_http=contract.uses_gateway_url)
+        attempts_of = await probe(server, model, specifications, over_http=host.uses_gateway_url)
     for specification in specifications:
-        attempts = seen.get((specification.step.name, plan.name), [])
-        known[specification.step.name] = _known(specification, attempts)
-    return known
+        attempts = attempts_of.get((specification.step.name, plan.name), [])
+        observed[specification.step.name] = _observed(specification, attempts)
+    return observed
 
 
-def _known(specification: RunSpecification, attempts: Sequence[Attempt]) -> Observed:
-    told = evidence.surfaces_as_sent(specification, evidence.sent_by(attempts))
-    sent = [from_row(row) for row in told["surfaces"] if row["sent"]]
+def _observed(specification: RunSpecification, attempts: Sequence[Attempt]) -> Observed:
+    listed = evidence.surfaces_as_sent(specification, evidence.sent_by(attempts))
+    sent = [from_row(row) for row in listed["surfaces"] if row["sent"]]
     return Observed(
         sent=frozenset(surface.id for surface in sent),
-        unmatched=(*told["unmatched"]["descriptions"], *_of_no_surface(attempts, sent)),
+        unmatched=(*listed["unmatched"]["descriptions"], *_of_no_surface(attempts, sent)),
         trouble=None if attempts else "nothing was sent",
     )
 
 
 def _of_no_surface(attempts: Iterable[Attempt], sent: Sequence[Surface]) -> list[str]:
-    """Return system messages that hold none of the surfaces, and calls that hold none at all."""
+    """Return system messages without any surface, and calls without any."""
     constants = [surface for surface in sent if surface.kind == CONSTANT]
-    told: list[str] = []
+    texts: list[str] = []
     for attempt in attempts:
         if attempt.number > 1:
             continue
-        strange = [
+        unmatched = [
             m for m in attempt.messages if not any(holding(s, [m["content"]]) for s in constants)
         ]
-        told += [f"system message: {_begin(m)}" for m in strange if m["role"] == "system"]
-        if strange == attempt.messages:
-            told.append(f"a call without any prompt surface: {_begin(strange[-1])}")
-    return list(dict.fromkeys(told))
+        texts += [f"system message: {_begin(m)}" for m in unmatched if m["role"] == "system"]
+        if unmatched == attempt.messages:
+            texts.append(f"a call without any prompt surface: {_begin(unmatched[-1])}")
+    return list(dict.fromkeys(texts))
 
 
 def _begin(message: Message) -> str:
@@ -212,7 +211,7 @@ def _begin(message: Message) -> str:
 
 
 def _plan(options: argparse.Namespace, stack: ExitStack) -> BaselinePlan:
-    """Return the plan that was named, or a bundled sample plan unzipped for now."""
+    """Return the named plan, or a bundled sample plan that is unzipped while `stack` is open."""
     if options.plan_dir:
         return plans.choose(None, split="train", baseline_dir=None, plan_dirs=[options.plan_dir])[0]
     samples = importlib.resources.files("prompt_lab") / "samples" / "train"

@@ -1,4 +1,4 @@
-"""What a session asks of whoever may stop it early."""
+"""The interface of rules that stop a session early."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from prompt_lab.record import CellKey
 
 Paths = Sequence[Path]
 UnderWay = Mapping[Path, Mapping[str, Any]]
-"""What `surfaces.json` would say by now of runs that are not finished, by their directory."""
+"""The content of `surfaces.json` so far of runs that are not finished, by their directory."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LookResult:
-    """What a look has come to: whether a side needs no more cells, and facts for its record."""
+    """The result of a look at one side: whether it needs no more cells, and facts to record."""
 
     settled: bool
     facts: Mapping[str, Any]
 
 
 class StoppingRule(Protocol):
-    """Says in which order cells are run, and when a side needs no more of them."""
+    """Decides in which order cells are run, and when a side needs no more of them."""
 
     def begin(self, sides: Sequence[Paths]) -> None:
         """Refuse sides that cannot be compared, before anything is spent."""
@@ -36,5 +36,5 @@ class StoppingRule(Protocol):
     def look(
         self, number: int, sides: Sequence[Paths], under_way: UnderWay
     ) -> Mapping[int, LookResult]:
-        """Return where each judged side stands when the first `number` groups have been run."""
+        """Return the result for each compared side after the first `number` groups."""
         ...

@@ -54,7 +54,7 @@ async def propose(context: IterationContext) -> Facts:
 async def _proposed(context: IterationContext, trial: Experiment, base: str) -> Facts:
     try:
         drafts = await proposed(
-            context.request, context.place, trial.works[BASELINE], trial.wanted[BASELINE],
+            context.request, context.place, trial.works[BASELINE], trial.requests[BASELINE],
             context.rubric, gateway=context.gateway, counsel=context.counsel,
             display=context.display,
         )  # fmt: skip

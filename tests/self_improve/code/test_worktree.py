@@ -196,7 +196,7 @@ def test_changed_tree_is_dirty_and_no_evidence(
     assert edited.meta["code"]["dirty"] is True
     assert edited.meta["code"]["branch"] is None
     assert edited.meta["code"]["commit"] == git(repository, "rev-parse", "HEAD")
-    assert "the code differs from its commit, so no commit names it" in reasons(edited)
+    assert "the code has uncommitted changes, so no commit identifies it" in reasons(edited)
 
     git(folder, "checkout", "--quiet", ".")
     (folder / "worker_plan" / "notes.md").write_text("What is this?\n", encoding="utf-8")
@@ -210,7 +210,7 @@ def test_code_outside_git_is_no_evidence(plan: Path, tmp_path: Path) -> None:
     assert run(*words_for(plan, "--code", folder), output=tmp_path / "out").code == 0
     done = only_run(tmp_path / "out")
     assert done.meta["code"]["commit"] is None
-    assert "the code is in no git repository, so no commit names it" in reasons(done)
+    assert "the code is not in a git repository, so no commit identifies it" in reasons(done)
 
 
 def test_prompt_file_beside_the_code_makes_another_run(

@@ -31,7 +31,7 @@ class Renamed(BaseModel):
 
 
 Renamed.__name__ = "Found"
-UNKNOWN = "A text that stands nowhere in the code."
+UNKNOWN = "A text that is nowhere in the code."
 
 
 def attempt(
@@ -51,31 +51,31 @@ USUAL = (
 )
 
 
-def told(specification: RunSpecification, *attempts: Attempt) -> dict[str, Any]:
+def content(specification: RunSpecification, *attempts: Attempt) -> dict[str, Any]:
     """Return the content of `surfaces.json`."""
     return evidence.surfaces_as_sent(specification, evidence.sent_by(attempts))
 
 
 def sent(specification: RunSpecification, *attempts: Attempt) -> dict[str, bool]:
     """Return which surfaces are listed, and whether they were sent."""
-    return {row["id"]: row["sent"] for row in told(specification, *attempts)["surfaces"]}
+    return {row["id"]: row["sent"] for row in content(specification, *attempts)["surfaces"]}
 
 
 def test_each_text_counts_once() -> None:
     """Messages go with their roles, descriptions with their models and fields."""
-    found = evidence.sent_by([*USUAL, *USUAL])
-    assert found.messages == {
+    result = evidence.sent_by([*USUAL, *USUAL])
+    assert result.messages == {
         TEXTS[SYSTEM]: "system",
         "A boat.": "user",
         "A boat.\nGive others than Oven, please.": "user",
     }
     assert (
-        found.descriptions
+        result.descriptions
         == {
             Description("Found", "name", TEXTS[FIELD]),
             Description(None, None, "What the step `find` asks for."),
         }
-        or Description("Found", "name", TEXTS[FIELD]) in found.descriptions
+        or Description("Found", "name", TEXTS[FIELD]) in result.descriptions
     )
 
 
@@ -112,7 +112,7 @@ def test_own_surfaces_are_listed_whether_sent_or_not() -> None:
 
 def test_listed_surface_holds_its_text_and_digest() -> None:
     """The text is the one that was sent."""
-    rows = {row["id"]: row for row in told(hosts.specification(), *USUAL)["surfaces"]}
+    rows = {row["id"]: row for row in content(hosts.specification(), *USUAL)["surfaces"]}
     assert rows[SYSTEM]["text"] == TEXTS[SYSTEM]
     assert rows[SYSTEM]["digest"] == digest(TEXTS[SYSTEM])
     assert rows[SYSTEM]["candidate"] is False
@@ -133,7 +133,7 @@ def test_unmatched_texts_are_told() -> None:
         odd: str = Field(description=UNKNOWN)
 
     unknown = attempt(("system", UNKNOWN), ("user", "A plan."), schema=Odd)
-    assert told(hosts.specification(), *USUAL, unknown)["unmatched"] == {
+    assert content(hosts.specification(), *USUAL, unknown)["unmatched"] == {
         "descriptions": [UNKNOWN, Found.__doc__],
         "system_messages": [digest(UNKNOWN)],
     }
@@ -155,8 +155,8 @@ def changed(texts: dict[str, str], **more: Any) -> RunSpecification:
 def test_candidates_text_is_what_counts() -> None:
     """The new text was sent, and the old one was not."""
     new = attempt(("system", "You look for decisions."), ("user", "A boat."))
-    found = told(changed({SYSTEM: "You look for decisions."}), new)
-    [row] = [row for row in found["surfaces"] if row["candidate"]]
+    result = content(changed({SYSTEM: "You look for decisions."}), new)
+    [row] = [row for row in result["surfaces"] if row["candidate"]]
     assert (row["id"], row["sent"], row["original_sent"]) == (SYSTEM, True, False)
     assert row["text"] == "You look for decisions."
 
@@ -164,24 +164,24 @@ def test_candidates_text_is_what_counts() -> None:
 def test_candidates_text_that_was_not_sent_is_listed() -> None:
     """Whether the step was thought to reach it or not."""
     for surface_id in (SYSTEM, OTHER):
-        found = told(changed({surface_id: UNKNOWN}), *USUAL)
-        [row] = [row for row in found["surfaces"] if row["candidate"]]
+        result = content(changed({surface_id: UNKNOWN}), *USUAL)
+        [row] = [row for row in result["surfaces"] if row["candidate"]]
         assert (row["id"], row["sent"]) == (surface_id, False)
 
 
 def test_old_text_beside_the_new_one_is_noticed() -> None:
     """A copy that was not changed makes the comparison void."""
     both = attempt(("system", "You look for decisions."), ("user", TEXTS[SYSTEM]))
-    found = told(changed({SYSTEM: "You look for decisions."}), both)
-    [row] = [row for row in found["surfaces"] if row["candidate"]]
+    result = content(changed({SYSTEM: "You look for decisions."}), both)
+    [row] = [row for row in result["surfaces"] if row["candidate"]]
     assert row["original_sent"] is True
 
 
 def test_candidate_that_only_adds_is_told_from_its_original() -> None:
-    """The old text stands in the new one, which is no trace of an unchanged copy."""
+    """The new text contains the old one, which does not show an unchanged copy."""
     longer = TEXTS[SYSTEM] + " Be brief."
     new = attempt(("system", longer), ("user", "A boat."))
-    [row] = [row for row in told(changed({SYSTEM: longer}), new)["surfaces"] if row["candidate"]]
+    [row] = [row for row in content(changed({SYSTEM: longer}), new)["surfaces"] if row["candidate"]]
     assert (row["sent"], row["original_sent"]) == (True, False)
 
 
@@ -196,20 +196,20 @@ def test_candidates_description_is_recognized() -> None:
 GOOD_ROWS = [{"sources": ["network"], "fallback": False}, {"sources": [], "error": "timeout"}]
 
 
-def judged(
+def classified(
     specification: RunSpecification | None = None,
     rows: list[dict[str, Any]] | None = None,
     attempts: tuple[Attempt, ...] = USUAL,
 ) -> tuple[str, list[str]]:
     """Return the kind of a run and the reasons."""
-    given = specification or hosts.specification()
-    found = evidence.classify(given, rows or GOOD_ROWS, told(given, *attempts))
-    return found["kind"], found["reasons"]
+    chosen = specification or hosts.specification()
+    result = evidence.classify(chosen, rows or GOOD_ROWS, content(chosen, *attempts))
+    return result["kind"], result["reasons"]
 
 
 def test_run_without_a_fault_is_real() -> None:
     """Failed cells are part of it."""
-    assert judged() == ("real", [])
+    assert classified() == ("real", [])
 
 
 def code(**changes: Any) -> dict[str, CodeTree]:
@@ -220,8 +220,8 @@ def code(**changes: Any) -> dict[str, CodeTree]:
 @pytest.mark.parametrize(
     ("specification", "rows", "reason"),
     [
-        (hosts.specification(**code(commit=None)), None, "in no git repository"),
-        (hosts.specification(**code(dirty=True)), None, "the code differs from its commit"),
+        (hosts.specification(**code(commit=None)), None, "not in a git repository"),
+        (hosts.specification(**code(dirty=True)), None, "the code has uncommitted changes"),
         (changed({SYSTEM: UNKNOWN}), None, f"the candidate's text was never sent: {SYSTEM}"),
         (changed({OTHER: UNKNOWN}), None, f"the candidate's text was never sent: {OTHER}"),
         (None, [{"sources": ["network", "cache"]}], "replies came from cache"),
@@ -233,26 +233,26 @@ def code(**changes: Any) -> dict[str, CodeTree]:
 def test_every_fault_is_a_reason(
     specification: RunSpecification | None, rows: list[dict[str, Any]] | None, reason: str
 ) -> None:
-    """One fault is enough to be no real evidence, and it is told."""
-    kind, reasons = judged(specification, rows)
+    """One fault is enough to be no real evidence, and it is named."""
+    kind, reasons = classified(specification, rows)
     assert kind == "historical"
     assert any(reason in one for one in reasons)
 
 
-def test_all_reasons_are_told() -> None:
+def test_all_reasons_are_named() -> None:
     """They do not hide each other; a simulated run stays simulated."""
     texts = {SYSTEM: "You look for decisions.", OTHER: UNKNOWN}
     both = attempt(("system", "You look for decisions."), ("user", TEXTS[SYSTEM]))
     rows = [{"sources": ["cache", "recorded"], "fallback": True}]
     specification = changed(texts, **code(dirty=True))
-    kind, reasons = judged(specification, rows, (both,))
+    kind, reasons = classified(specification, rows, (both,))
     assert kind == "historical"
     assert len(reasons) == 5
     simulated = changed(texts, **code(dirty=True), models=(hosts.model(provider="simulated"),))
-    assert judged(simulated, rows, (both,)) == ("simulated", reasons)
+    assert classified(simulated, rows, (both,)) == ("simulated", reasons)
 
 
 def test_simulated_run_without_a_fault_is_simulated() -> None:
     """It is never real, and there is nothing wrong with it."""
     specification = hosts.specification(models=(hosts.model(provider="simulated"),))
-    assert judged(specification, [{"sources": ["simulated"]}]) == ("simulated", [])
+    assert classified(specification, [{"sources": ["simulated"]}]) == ("simulated", [])

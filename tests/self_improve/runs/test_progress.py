@@ -95,11 +95,11 @@ def test_bar_counts_and_tells_failures(arm: Arm, capsys: pytest.CaptureFixture[s
     shown = Bar()
     played(shown, arm)
     shown.ended(job(arm, "weir"), row(error="[bold]refused[/bold]"))
-    told = capsys.readouterr().err
+    output = capsys.readouterr().err
     assert (shown.done, shown.failed) == (4, 2)
-    assert "failed: find · haiku · dyke: timeout: 3 s" in told
-    assert "3/4" in told
-    assert "1 failed · 20 tokens · $0.2500" in told
+    assert "failed: find · haiku · dyke: timeout: 3 s" in output
+    assert "3/4" in output
+    assert "1 failed · 20 tokens · $0.2500" in output
 
 
 def test_display_fits_where_the_output_goes(monkeypatch: pytest.MonkeyPatch) -> None:

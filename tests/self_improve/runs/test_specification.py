@@ -129,29 +129,29 @@ def test_cells_have_seeds_of_their_own() -> None:
 def meta(**changes: Any) -> dict[str, Any]:
     """Return the content of `meta.json`, as it is read again."""
     specification = hosts.specification(**changes)
-    told: dict[str, Any] = json.loads(
+    facts: dict[str, Any] = json.loads(
         json.dumps(specification.meta(optimizer=hosts.code(digest="own"), workers=4))
     )
-    return told
+    return facts
 
 
 def test_intent_tells_all_that_evidence_needs() -> None:
     """Code, optimizer, candidate, models, inputs, surfaces, seed, repeats and packages."""
-    told = meta(
+    facts = meta(
         candidate=Candidate(texts={SYSTEM: "New."}),
         models=(hosts.model(arguments={"temperature": 1}), hosts.model(name="llama")),
     )
-    assert told["code"] == {"commit": "c0ffee", "branch": "main", "dirty": False, "digest": "d1"}
-    assert told["optimizer"]["digest"] == "own"
-    assert told["candidate"]["surfaces"] == [SYSTEM]
-    assert told["model"]["primary"] == "haiku"
-    assert told["model"]["fallbacks"] == ["llama"]
-    assert (told["model"]["id"], told["model"]["provider"]) == ("claude-haiku-4-5", "anthropic")
-    assert told["models"][0]["arguments"] == {"temperature": 1}
-    assert told["inputs"] == {"silo": {"001-2-plan.txt": "p1"}}
-    assert (told["speed"], told["seed"], told["repeats"]) == ("ALL_DETAILS_BUT_SLOW", 1, 1)
-    assert set(told["packages"]) == set(PACKAGES)
-    assert set(told["surfaces"]) == set(hosts.step().surfaces)
+    assert facts["code"] == {"commit": "c0ffee", "branch": "main", "dirty": False, "digest": "d1"}
+    assert facts["optimizer"]["digest"] == "own"
+    assert facts["candidate"]["surfaces"] == [SYSTEM]
+    assert facts["model"]["primary"] == "haiku"
+    assert facts["model"]["fallbacks"] == ["llama"]
+    assert (facts["model"]["id"], facts["model"]["provider"]) == ("claude-haiku-4-5", "anthropic")
+    assert facts["models"][0]["arguments"] == {"temperature": 1}
+    assert facts["inputs"] == {"silo": {"001-2-plan.txt": "p1"}}
+    assert (facts["speed"], facts["seed"], facts["repeats"]) == ("ALL_DETAILS_BUT_SLOW", 1, 1)
+    assert set(facts["packages"]) == set(PACKAGES)
+    assert set(facts["surfaces"]) == set(hosts.step().surfaces)
 
 
 def test_intent_tells_no_place() -> None:
@@ -170,8 +170,8 @@ def test_system_prompt_has_its_digest_in_the_recorded_place() -> None:
 
 def test_surfaces_are_those_of_the_candidate() -> None:
     """Texts that it does not name stay as the code has them."""
-    found = hosts.specification(candidate=Candidate(texts={SYSTEM: "New."})).surfaces()
-    texts = {one.id: one.text for one in found}
+    surfaces = hosts.specification(candidate=Candidate(texts={SYSTEM: "New."})).surfaces()
+    texts = {one.id: one.text for one in surfaces}
     assert texts[SYSTEM] == "New."
     assert texts[FOLLOW_UP] == TEXTS[FOLLOW_UP]
 
