@@ -80,16 +80,16 @@ def folded(summary: str, body: str) -> str:
     return f"<details>\n<summary>{_as_html(plain_line(summary))}</summary>\n\n{body}\n\n</details>"
 
 
+def bullets(texts: Iterable[str]) -> str:
+    """Return texts as a list, one a line."""
+    return "\n".join(f"- {line(text)}" for text in texts)
+
+
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """Return a table; every cell is text."""
     heads = [line(cell) for cell in head]
     written = [heads, ["---"] * len(heads), *([line(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in written)
-
-
-def bullets(texts: Iterable[str]) -> str:
-    """Return a list; every item is text."""
-    return "\n".join(f"- {line(text)}" for text in texts)
 
 
 def page(*parts: str, most: int | None = None) -> str:

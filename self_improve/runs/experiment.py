@@ -65,7 +65,7 @@ class Experiment:
         specifications = [s for work in self.works.values() for s in work.specifications]
         with claimed(first, specifications):
             states = self.states()
-            left = [s for own in states.values() for s in own if not s.is_finished]
+            left = [s for side in states.values() for s in side if not s.is_finished]
             models = {m.name: m for state in left for m in state.specification.models}
             pinged: Mapping[str, Spend] = await check_models(gateway, models.values())
             sides = [
@@ -80,7 +80,7 @@ class Experiment:
     def runs(self) -> dict[str, tuple[Run, ...]]:
         """Return the existing runs."""
         return {
-            n: tuple(s.run for s in own if s.run is not None) for n, own in self.states().items()
+            n: tuple(s.run for s in side if s.run is not None) for n, side in self.states().items()
         }
 
 

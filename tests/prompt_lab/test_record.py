@@ -17,7 +17,7 @@ from model_gateway.jsonl import read_rows
 from prompt_lab import record
 from prompt_lab.errors import LabError
 from prompt_lab.layout import Layout, runs
-from prompt_lab.record import CELL_ROW, DONE, Run, RunWriter
+from prompt_lab.record import CELL_ROW, DONE, Evidence, Run, RunWriter
 from tests.prompt_lab.conftest import RECORDED
 
 SPECIFICATION = "ab" * 32
@@ -331,3 +331,19 @@ def test_recorded_runs_are_read(lab: Layout) -> None:
             if last["status"] == "ok":
                 assert (run.outputs(plan) / "002-10-potential_levers.json").is_file()
     assert sum(len(run.rows()) for run in found) > 20
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        ((), Evidence.real),
+        ((Evidence.real, Evidence.real), Evidence.real),
+        ((Evidence.real, Evidence.historical), Evidence.historical),
+        ((Evidence.historical, Evidence.simulated, Evidence.real), Evidence.simulated),
+    ],
+)
+def test_several_results_are_as_good_as_the_weakest(
+    kinds: tuple[Evidence, ...], expected: Evidence
+) -> None:
+    """Simulated is weaker than historical, and that is weaker than real."""
+    assert Evidence.weakest(kinds) is expected

@@ -62,7 +62,7 @@ def better(by: float, **only: str) -> Change:
     """Return what lowers the first metric of a cell, in the models or plans that are named."""
 
     def changed(one: MeasuredCell) -> MeasuredCell:
-        if any(getattr(one, name) != wanted for name, wanted in only.items()):
+        if any(getattr(one, name) != value for name, value in only.items()):
             return one
         return replace(one, values={**one.values, METRIC: one.values[METRIC] - by})
 

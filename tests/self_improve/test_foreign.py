@@ -222,7 +222,7 @@ def test_record_names_the_code_without_a_commit(plain: Used) -> None:
     done = plain.runs["sort_items"].done()
     assert done is not None
     assert done["evidence"]["kind"] == "simulated"
-    assert any("no git repository" in reason for reason in done["evidence"]["reasons"])
+    assert any("not in a git repository" in reason for reason in done["evidence"]["reasons"])
 
 
 def test_same_command_as_a_process_says_that_it_is_done(plain: Used) -> None:

@@ -139,6 +139,15 @@ def test_the_same_comparison_gives_the_same_verdict_to_the_last_digit() -> None:
     assert rows[0]["verdict"] == rows[0]["word"]
 
 
+def test_rows_call_the_text_of_a_gate_and_of_an_expectation_told() -> None:
+    """Records have had that key from the beginning."""
+    verdict = declared("lower", noisy(), models=("c",))
+    row = verdict.to_row()
+    assert [gate["told"] for gate in row["gates"]] == [gate.message for gate in verdict.gates]
+    assert [one["told"] for one in row["expectations"]] == [f"{METRIC}:lower:model=c"]
+    assert not any("message" in one or "text" in one for one in row["gates"] + row["expectations"])
+
+
 def test_verdicts_do_not_depend_on_the_order_of_cells_or_the_seed_of_flips() -> None:
     """A real effect is seen with every seed."""
     pairing = noisy(better(0.2))
