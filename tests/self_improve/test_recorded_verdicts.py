@@ -40,7 +40,7 @@ def test_alike_sides_are_neither_kept_nor_rejected(number: str) -> None:
 
 @pytest.mark.parametrize("number", recorded.ALIKE)
 def test_random_halves_of_alike_sides_are_neither_kept_nor_rejected(number: str) -> None:
-    """Nor does it hang on which cells were run."""
+    """Nor does it depend on which cells were run."""
     pairing = recorded.pairing(number)
     for seed in range(HALVES):
         assert words(recorded.half(pairing, seed=seed), number) == {Word.inconclusive}, seed

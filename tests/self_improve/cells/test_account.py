@@ -149,7 +149,7 @@ def test_time_in_the_queue_counts_once() -> None:
 
 
 def old_rows(name: str) -> list[Any]:
-    """Return what stands in the files of this name in some recorded runs."""
+    """Return the contents of the files of this name in some recorded runs."""
     rows = []
     with tarfile.open(shared("recorded", "history.tar.xz")) as archive:
         for member in archive:

@@ -67,7 +67,7 @@ def test_holm_leaves_out_what_is_undefined() -> None:
 
 
 def test_holm_seldom_finds_anything_where_nothing_moved() -> None:
-    """The rate of any false discovery at all is kept, also among tests that hang together."""
+    """The rate of any false discovery at all is kept, also among dependent tests."""
     chance, wrong = np.random.default_rng(1), 0
     for _ in range(400):
         shared = chance.normal()
