@@ -1,1 +1,1 @@
-"""Where numbers do not decide: two independent agents look, one synthesises, one assesses."""
+"""Opinions where numbers do not decide: two agents look, one synthesises, one assesses."""

@@ -1,4 +1,4 @@
-"""Who looks: an agent is given a brief and the files it may read, and answers in a fixed shape."""
+"""An agent gets a brief and the files it may read, and answers in a fixed shape."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ P = TypeVar("P", bound=Reply)
 
 @dataclass(frozen=True, kw_only=True)
 class Brief:
-    """What an agent is asked: the phase, its instructions, and the files to begin with."""
+    """The task of an agent: the phase, its instructions, and the files to begin with."""
 
     phase: str
     instructions: str
@@ -28,8 +28,8 @@ class Brief:
         return hashlib.sha256(self.instructions.encode()).hexdigest()
 
 
-class AgentFailure(Exception):  # noqa: N818 - it is an outcome that is recorded, not a fault here
-    """The agent gave nothing usable; the message says why, without keys."""
+class AgentFailure(Exception):  # noqa: N818 - an outcome, which is recorded
+    """The agent gave no usable answer; the message says why, without keys."""
 
 
 class Agent(Protocol):
@@ -47,13 +47,13 @@ class Agent(Protocol):
 
     @property
     def simulated(self) -> bool:
-        """Whether what it says is for trying things out only."""
+        """Whether its answers are simulated and so never evidence."""
         ...
 
     async def answer(self, brief: Brief, shape: type[P]) -> P:
         """Look, and answer in `shape`.
 
         Raises:
-            AgentFailure: it gave nothing usable.
+            AgentFailure: it gave no usable answer.
         """
         ...

@@ -1,69 +1,62 @@
-"""The commands of an analysis: one a phase, and one for all in order."""
+"""The commands of an analysis: one for each phase, and one for all in order."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from analysis import choice, phases
-from analysis.errors import AnalysisError
-from analysis.phases import Phase
-from analysis.record import Record
-from model_gateway import arguments, config
-from model_gateway.counsel import Counsel, spent_in
-from model_gateway.errors import GatewayError
-from model_gateway.gateway import Gateway
-from model_gateway.ledger import Caps, Ledger
-from prompt_lab.claim import claim
-from prompt_lab.errors import LabError
-from prompt_lab.layout import Layout, find
-from prompt_lab.record import Evidence
+from model_gateway import arguments
+from model_gateway.exits import OK, exit_code, run, say
+from prompt_lab.arguments import lab
 
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+if TYPE_CHECKING:
+    from analysis.record import Record
+    from prompt_lab.layout import Layout
+
+FAILED = 1
 COUNSEL = "counsel"
 EXIT_CODES = """\
 exit codes: 0 done · 1 a phase failed · 2 wrong usage or configuration · 130 interrupted
 """
 
 
-def parser(prog: str, told: str) -> argparse.ArgumentParser:
+def phase_command(module: str, phases: Sequence[str], description: str) -> Callable[..., int]:
+    """Return the main function of `python -m analysis.MODULE`; `phases` are names of prompts."""
+
+    def main(words: Sequence[str] | None = None) -> int:
+        """Run the phases and return the exit code."""
+        options = parser(f"python -m analysis.{module}", description).parse_args(words)
+        return exit_code(lambda: _execute(phases, options))
+
+    return main
+
+
+def parser(prog: str, description: str) -> argparse.ArgumentParser:
     """Return the parser of a command that runs phases."""
-    made = argparse.ArgumentParser(
-        prog=prog,
-        description=told,
-        epilog=f"example:\n  {prog} --iteration 12 --agents claude,codex\n\n{EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    made.add_argument(
+    example = f"example:\n  {prog} --iteration 12 --agents claude,codex\n\n"
+    parser = arguments.new_parser(prog, description, example + EXIT_CODES)
+    parser.add_argument(
         "--iteration", type=arguments.whole, metavar="N",
         help="the number of the iteration in analysis/ (default: the latest)",
     )  # fmt: skip
-    made.add_argument("--prompt-lab-dir", metavar="DIR", help="the data repo (or PROMPT_LAB_DIR)")
-    made.add_argument(
-        "--agents", metavar="A,B",
-        help="two agents: claude, codex or names of models (default: what is installed)",
-    )  # fmt: skip
-    arguments.caps(made)
-    return made
+    lab(parser)
+    arguments.agents(parser)
+    arguments.caps(parser)
+    return parser
 
 
-def main(given: Sequence[str] | None, wanted: Sequence[Phase], *, prog: str, told: str) -> int:
-    """Run phases of one iteration, and return the exit code."""
-    options = parser(prog, told).parse_args(given)
+def _execute(phases: Sequence[str], options: argparse.Namespace) -> int:
+    # Imported now, so that --help answers at once.
+    from analysis.errors import AnalysisError
+    from prompt_lab.layout import find
+
     try:
         record = record_of(find(options.prompt_lab_dir), options.iteration)
-        asyncio.run(_run(record, wanted, options))
+        run(_run(record, phases, options))
     except AnalysisError as error:
-        sys.stderr.write(f"error: {error}\n")
+        say(f"error: {error}")
         return FAILED
-    except (GatewayError, LabError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return USAGE
-    except KeyboardInterrupt:
-        sys.stderr.write("Interrupted. The same command goes on where this one stopped.\n")
-        return INTERRUPTED
     print(f"Written to {record.path}")
     return OK
 
@@ -74,34 +67,43 @@ def record_of(layout: Layout, number: int | None) -> Record:
     Raises:
         LabError: there is none.
     """
-    found = {}
-    for path in layout.analysis.iterdir() if layout.analysis.is_dir() else ():
-        head = path.name.partition("_")[0]
-        if path.is_dir() and head.isdigit():
-            found[int(head)] = path
-    if not found or (number is not None and number not in found):
+    from analysis.record import Record
+    from prompt_lab.errors import LabError
+    from prompt_lab.layout import iterations
+
+    folders = {n: path for n, path in iterations(layout) if path.is_dir()}
+    if number is None:
+        number = max(folders, default=None)
+    if number not in folders:
         which = "an iteration" if number is None else f"the iteration {number}"
         raise LabError(
-            f"{layout.root} has no analysis of {which}. Begin one with: python -m "
+            f"{layout.root} has no analysis of {which}. Start one: python -m "
             "analysis.prepare_iteration, or run a whole iteration."
         )
-    return Record(layout, found[max(found) if number is None else number])
+    return Record(layout, folders[number])
 
 
-async def _run(record: Record, wanted: Sequence[Phase], options: argparse.Namespace) -> None:
+async def _run(record: Record, names: Sequence[str], options: argparse.Namespace) -> None:
+    from analysis import choice, phases
+    from model_gateway import config
+    from model_gateway.counsel import Counsel, spent_in
+    from model_gateway.gateway import Gateway
+    from model_gateway.ledger import Ledger
+    from prompt_lab.claim import claim
+    from prompt_lab.record import Evidence
+
     catalogue = config.load()
     simulated = record.meta.get("evidence") == Evidence.simulated
     chosen = [agent["name"] for agent in record.agents()] if not options.agents else []
-    names = chosen or choice.names(options.agents, simulated=simulated)
-    caps = Caps(calls=options.max_calls, tokens=options.max_tokens, dollars=options.max_cost)
+    agent_names = chosen or choice.names(options.agents, simulated=simulated)
     folder = record.path / COUNSEL
-    # The whole iteration holds this, too: two would ask and pay for the same.
+    # A whole iteration holds this lock, too: otherwise both would ask and pay for the same.
     with claim(record.layout, f"iteration-{record.path.name.partition('_')[0]}"):
-        ledger = Ledger(caps, spent=spent_in(folder))
+        ledger = Ledger(arguments.caps_of(options), spent=spent_in(folder))
         async with (
             Gateway(ledger=ledger, key_variables=catalogue.key_variables) as gateway,
             Counsel(gateway, folder) as counsel,
         ):
-            agents = choice.agents(names, catalogue=catalogue, counsel=counsel, ledger=ledger)
-            for phase in wanted:
-                await phases.run(record, phase, agents)
+            agents = choice.agents(agent_names, catalogue=catalogue, counsel=counsel, ledger=ledger)
+            for name in names:
+                await phases.run(record, phases.BY_PROMPT[name], agents)

@@ -1,7 +1,9 @@
-"""The one error root of this package."""
+"""The error root of analyses."""
 
 from __future__ import annotations
 
+from model_gateway.errors import PlumblineError
 
-class AnalysisError(Exception):
-    """An analysis cannot be made; the message names the thing, the cause and the remedy."""
+
+class AnalysisError(PlumblineError):
+    """An analysis cannot be made."""

@@ -1,4 +1,4 @@
-"""A model that compares two outputs blind and in both orders, for what no metric sees."""
+"""A model that compares two outputs blind and in both orders, for what no metric measures."""
 
 from __future__ import annotations
 
@@ -73,13 +73,13 @@ class QuestionResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Preferences:
-    """What the judge found over all pairs.
+    """The judge's preferences over all pairs.
 
-    A pair is won by a side that it prefers in both orders; else it is a tie. `agreement` is the
-    share of pairs on which both orders agree, `position_bias` the share of opinions for the side
-    shown first less that for the side shown second (0: none). `p_value` is that of an exact
-    two-sided sign test over wins and losses (Conover 1999, section 3.4). What could not be
-    measured is None.
+    A side wins a pair if the judge prefers it in both orders; otherwise the pair is a tie.
+    `agreement` is the share of pairs on which both orders agree; `position_bias` the share of
+    opinions for the side shown first minus that for the side shown second (0: none). `p_value` is
+    that of an exact two-sided sign test over wins and losses (Conover 1999, section 3.4). Values
+    that could not be measured are None.
     """
 
     model: str
@@ -98,17 +98,17 @@ class Preferences:
 
     @property
     def prefers_after(self) -> bool:
-        """Whether the candidate's side is preferred beyond chance."""
+        """Whether it prefers the candidate's side significantly."""
         return self.p_value is not None and self.p_value < CHANCE and self.wins > self.losses
 
     @property
     def prefers_before(self) -> bool:
-        """Whether the baseline's side is preferred beyond chance."""
+        """Whether it prefers the baseline's side significantly."""
         return self.p_value is not None and self.p_value < CHANCE and self.wins < self.losses
 
     @property
     def preference(self) -> float | None:
-        """The share of pairs won, ties counted half; .5 is no preference."""
+        """The share of pairs won, with ties counted half; .5 is no preference."""
         return (self.wins + self.ties / 2) / self.pairs if self.pairs else None
 
     def to_row(self) -> dict[str, Any]:
@@ -121,34 +121,34 @@ async def judge(
 ) -> Preferences:
     """Have `model` compare every pair in both orders.
 
-    A reply that fails makes its pair fail, which is counted and is neither win nor tie.
+    A failed reply makes its pair fail, which counts as neither win nor loss nor tie.
     """
-    told = prompts.read(ROLE)
+    prompt = prompts.read(ROLE)
     opinions = await asyncio.gather(
         *(
-            _opinion(counsel, model, told, questions, pair, swapped=swapped)
+            _opinion(counsel, model, prompt, questions, pair, swapped=swapped)
             for pair in pairs
             for swapped in (False, True)
         )
     )
     both = [(opinions[i], opinions[i + 1]) for i in range(0, len(opinions), 2)]
-    whole = [(one, two) for one, two in both if one is not None and two is not None]
-    results = [_preferred(one, two) for one, two in whole]
+    complete = [(one, two) for one, two in both if one is not None and two is not None]
+    results = [_preferred(one, two) for one, two in complete]
     wins, losses = results.count(1), results.count(-1)
     return Preferences(
         model=model.name,
         model_id=model.model_id,
-        prompt_digest=hashlib.sha256(told.encode()).hexdigest(),
-        pairs=len(whole),
-        failed=len(both) - len(whole),
+        prompt_digest=hashlib.sha256(prompt.encode()).hexdigest(),
+        pairs=len(complete),
+        failed=len(both) - len(complete),
         wins=wins,
         losses=losses,
         ties=results.count(0),
-        agreement=_agreement(whole),
-        position_bias=_position_bias(whole),
+        agreement=_agreement(complete),
+        position_bias=_position_bias(complete),
         p_value=float(binomtest(wins, wins + losses).pvalue) if wins + losses else None,
-        questions=tuple(_question(i, q, whole) for i, q in enumerate(questions)),
-        reasons=tuple(m.reason for one, _ in whole for m in one.marks if m.reason)[:10],
+        questions=tuple(_question(i, q, complete) for i, q in enumerate(questions)),
+        reasons=tuple(m.reason for one, _ in complete for m in one.marks if m.reason)[:10],
     )
 
 
@@ -185,11 +185,11 @@ async def _opinion(
     if reply.value is None or len(reply.value.marks) < len(questions):
         return None
     opinion = reply.value.model_copy(update={"marks": reply.value.marks[: len(questions)]})
-    return _turned(opinion) if swapped else opinion
+    return _unswapped(opinion) if swapped else opinion
 
 
-def _turned(opinion: Opinion) -> Opinion:
-    """Return an opinion given on swapped sides as one on before (a) and after (b)."""
+def _unswapped(opinion: Opinion) -> Opinion:
+    """Return an opinion on swapped sides as one on before (a) and after (b)."""
     other: Mapping[Winner, Winner] = {Winner.a: Winner.b, Winner.b: Winner.a}
     return Opinion(
         marks=[
@@ -206,7 +206,7 @@ def _turned(opinion: Opinion) -> Opinion:
 
 
 def _side(opinion: Opinion) -> int:
-    """Return 1 if most questions went to the side after, -1 if before, 0 if as many."""
+    """Return 1 if most questions went to the side after, -1 if before, 0 if equally many."""
     votes = [mark.winner for mark in opinion.marks]
     balance = votes.count(Winner.b) - votes.count(Winner.a)
     return (balance > 0) - (balance < 0)
@@ -217,23 +217,23 @@ def _preferred(one: Opinion, two: Opinion) -> int:
     return side if side == _side(two) else 0
 
 
-def _agreement(whole: Sequence[tuple[Opinion, Opinion]]) -> float | None:
-    same = [_side(one) == _side(two) for one, two in whole]
+def _agreement(pairs: Sequence[tuple[Opinion, Opinion]]) -> float | None:
+    same = [_side(one) == _side(two) for one, two in pairs]
     return sum(same) / len(same) if same else None
 
 
-def _position_bias(whole: Sequence[tuple[Opinion, Opinion]]) -> float | None:
-    """The first opinion of a pair was shown before first, the second after first."""
-    first = [side for one, two in whole for side in (-_side(one), _side(two))]
+def _position_bias(pairs: Sequence[tuple[Opinion, Opinion]]) -> float | None:
+    """Return the bias; a pair's first opinion saw before first, its second after first."""
+    first = [side for one, two in pairs for side in (-_side(one), _side(two))]
     return sum(first) / len(first) if first else None
 
 
 def _question(
-    index: int, question: Question, whole: Sequence[tuple[Opinion, Opinion]]
+    index: int, question: Question, pairs: Sequence[tuple[Opinion, Opinion]]
 ) -> QuestionResult:
     votes = []
     differences = []
-    for pair in whole:
+    for pair in pairs:
         marks = [opinion.marks[index] for opinion in pair]
         winners = {mark.winner for mark in marks}
         votes.append(winners.pop() if len(winners) == 1 else Winner.tie)

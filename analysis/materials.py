@@ -1,4 +1,4 @@
-"""The files an agent may read: a fixed list, so that no path of its making is ever opened."""
+"""The files an agent may read: a fixed list, so that no path it invents is ever opened."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _LARGEST = 2_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Materials:
-    """Names as agents see them, and the files behind them."""
+    """File names as agents see them, and their paths."""
 
     files: Mapping[str, Path]
 
     def names(self) -> list[str]:
-        """Return the names in their order."""
+        """Return the names, sorted."""
         return sorted(self.files)
 
     def text(self, name: str) -> str | None:
@@ -40,7 +40,7 @@ class Materials:
 
 
 def within(root: Path, names: Iterable[str]) -> Materials:
-    """Return materials of files below `root`, by their names relative to it.
+    """Return files below `root` as materials, by their names relative to it.
 
     Raises:
         AnalysisError: a name leads out of `root`.

@@ -1,8 +1,7 @@
-"""Writing an agent's answer as Markdown that people review; nothing in it can pass for ours."""
+"""An agent's answer as a Markdown page for reviewers; its text stays text."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from analysis.quotes import Checked
@@ -16,26 +15,26 @@ from analysis.replies import (
     Reply,
     Synthesis,
 )
-
-_MARKS = re.compile(r"([\\`*_{}\[\]#|~!@])")
+from prompt_lab.markup import bullets, code
+from prompt_lab.markup import line as escaped
 
 
 def page(title: str, opinion: Opinion, reply: Reply) -> str:
     """Return the page of an answer; quotes that were not found are struck out."""
     lines = [*_head(title, opinion), *_stance(opinion)]
     if isinstance(reply, Insight):
-        lines += _section("Impact", [plain(reply.impact)])
+        lines += _section("Impact", [escaped(reply.impact)])
         lines += _list("Hypotheses", reply.hypotheses)
     if isinstance(reply, CodeReview):
         lines += _list("Risks", reply.risks)
     if isinstance(reply, Synthesis):
-        lines += _section("Recommendation", [plain(reply.recommendation)])
+        lines += _section("Recommendation", [escaped(reply.recommendation)])
         lines += _list("Agreements", reply.agreements)
         lines += _list("Disagreements", reply.disagreements)
         lines += _directions(reply.directions)
     if isinstance(reply, Assessment):
         lines += _section("Was the issue resolved?", [reply.resolved.value])
-        lines += _section("The last recommendation", [plain(reply.previous)])
+        lines += _section("The last recommendation", [escaped(reply.previous)])
     lines += _findings("Evidence", reply.findings, opinion.findings)
     if isinstance(reply, Assessment):
         rest = opinion.findings[len(reply.findings) :]
@@ -44,27 +43,10 @@ def page(title: str, opinion: Opinion, reply: Reply) -> str:
 
 
 def gap(title: str, opinion: Opinion) -> str:
-    """Return the page of an agent that gave nothing: the gap stays visible."""
-    told = plain(opinion.failed or "")
-    lines = [*_head(title, opinion), f"> **No answer.** This agent gave nothing usable: {told}"]
+    """Return the page of an agent without an answer: the gap stays visible."""
+    reason = escaped(opinion.failed or "")
+    lines = [*_head(title, opinion), f"> **No answer.** This agent gave nothing usable: {reason}"]
     return "\n".join(lines) + "\n"
-
-
-def plain(text: str) -> str:
-    """Return a model's text on one line; all that Markdown or HTML would act on is escaped.
-
-    A mention or a link of its making stays text.
-    """
-    flat = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _MARKS.sub(r"\\\1", flat).replace("://", ":\u200b//")
-
-
-def quoted(text: str) -> str:
-    """Return a quote as code that its own backticks cannot end."""
-    flat = " ".join(text.split())
-    runs = [len(run) for run in re.findall(r"`+", flat)]
-    fence = "`" * (max(runs, default=0) + 1)
-    return f"{fence} {flat} {fence}"
 
 
 def _head(title: str, opinion: Opinion) -> list[str]:
@@ -72,7 +54,7 @@ def _head(title: str, opinion: Opinion) -> list[str]:
     return [
         f"# {label}{title}",
         "",
-        f"Agent {plain(opinion.agent)} · model {quoted(opinion.model_id)} · "
+        f"Agent {escaped(opinion.agent)} · model {code(opinion.model_id)} · "
         f"prompt {opinion.prompt_digest[:12]}",
         "",
     ]
@@ -80,27 +62,27 @@ def _head(title: str, opinion: Opinion) -> list[str]:
 
 def _stance(opinion: Opinion) -> list[str]:
     holds = sum(one.holds for one in opinion.findings)
-    told = f"**{opinion.stance}** · {holds} of {len(opinion.findings)} quotes hold"
-    return [told, "", plain(opinion.reason), ""]
+    line = f"**{opinion.stance}** · {holds} of {len(opinion.findings)} quotes hold"
+    return [line, "", escaped(opinion.reason), ""]
 
 
 def _section(title: str, paragraphs: Sequence[str]) -> list[str]:
-    told = [line for paragraph in paragraphs if paragraph for line in (paragraph, "")]
-    return [f"## {title}", "", *told] if told else []
+    lines = [line for paragraph in paragraphs if paragraph for line in (paragraph, "")]
+    return [f"## {title}", "", *lines] if lines else []
 
 
 def _list(title: str, texts: Iterable[str]) -> list[str]:
-    items = [f"- {plain(text)}" for text in texts if text.strip()]
-    return [f"## {title}", "", *items, ""] if items else []
+    items = bullets(text for text in texts if text.strip())
+    return [f"## {title}", "", items, ""] if items else []
 
 
 def _directions(directions: Sequence[Direction]) -> list[str]:
     lines = ["## Directions", ""] if directions else []
     for number, one in enumerate(directions, start=1):
-        where = f" · {quoted(one.surface)}" if one.surface.strip() else ""
-        expected = f" Expected: {plain(one.expectation)}" if one.expectation.strip() else ""
+        where = f" · {code(one.surface)}" if one.surface.strip() else ""
+        expected = f" Expected: {escaped(one.expectation)}" if one.expectation.strip() else ""
         lines.append(
-            f"{number}. **{plain(one.title)}** ({one.kind}{where}) {plain(one.why)}{expected}"
+            f"{number}. **{escaped(one.title)}** ({one.kind}{where}) {escaped(one.why)}{expected}"
         )
     return [*lines, ""]
 
@@ -108,9 +90,11 @@ def _directions(directions: Sequence[Direction]) -> list[str]:
 def _findings(title: str, findings: Sequence[Finding], checked: Sequence[Checked]) -> list[str]:
     lines = [f"## {title}", ""] if findings else []
     for finding, one in zip(findings, checked, strict=False):
-        told = f"- **{plain(finding.title)}** {plain(finding.observation)}".rstrip()
-        place = f"{plain(one.path)}:{one.found or one.line}"
-        said = quoted(one.quote)
-        mark = f"{said} ({place})" if one.holds else f"~~{plain(one.quote)}~~ (not found: {place})"
-        lines += [told, f"  {mark}"]
+        place = f"{escaped(one.path)}:{one.found or one.line}"
+        lines.append(f"- **{escaped(finding.title)}** {escaped(finding.observation)}".rstrip())
+        lines.append(
+            f"  {code(one.quote)} ({place})"
+            if one.holds
+            else f"  ~~{escaped(one.quote)}~~ (not found: {place})"
+        )
     return [*lines, ""]

@@ -1,4 +1,4 @@
-"""The phases with agents: each is run once for every agent that it needs, and resumes."""
+"""The phases with agents: each runs once for every agent it needs, and resumes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Phase:
     title: str
     prompt: str
     shape: type[Reply]
-    everybody: bool
+    every_agent: bool
     first: Callable[[Record], list[str]]
 
 
@@ -45,37 +45,40 @@ def _written(record: Record, *phases: str) -> list[str]:
     return [record.name(f"{o.phase}_{o.agent}.md") for o in record.opinions() if o.phase in phases]
 
 
-def _own(record: Record, *files: str) -> list[str]:
+def _files(record: Record, *files: str) -> list[str]:
     return [record.name(file) for file in files if (record.path / file).is_file()]
 
 
 INSIGHT = Phase(
-    name="insight", title="Insight", prompt="insight", shape=Insight, everybody=True,
-    first=lambda r: [*_own(r, META, MEASURES, CHANGE), *_outputs(r)],
+    name="insight", title="Insight", prompt="insight", shape=Insight, every_agent=True,
+    first=lambda r: [*_files(r, META, MEASURES, CHANGE), *_outputs(r)],
 )  # fmt: skip
 CODE_REVIEW = Phase(
-    name="code", title="Code review", prompt="code_review", shape=CodeReview, everybody=True,
-    first=lambda r: [*_own(r, META, MEASURES, CHANGE, SOURCE), *_written(r, "insight")],
+    name="code", title="Code review", prompt="code_review", shape=CodeReview, every_agent=True,
+    first=lambda r: [*_files(r, META, MEASURES, CHANGE, SOURCE), *_written(r, "insight")],
 )  # fmt: skip
 SYNTHESIS = Phase(
-    name="synthesis", title="Synthesis", prompt="synthesis", shape=Synthesis, everybody=False,
+    name="synthesis", title="Synthesis", prompt="synthesis", shape=Synthesis, every_agent=False,
     first=lambda r: [
-        *_own(r, META, MEASURES, CHANGE, SOURCE, FAILED_ATTEMPTS),
+        *_files(r, META, MEASURES, CHANGE, SOURCE, FAILED_ATTEMPTS),
         *_written(r, "insight", "code"),
     ],
 )  # fmt: skip
 ASSESSMENT = Phase(
-    name="assessment", title="Assessment", prompt="assessment", shape=Assessment, everybody=False,
+    name="assessment", title="Assessment", prompt="assessment", shape=Assessment, every_agent=False,
     first=lambda r: [
-        *_own(r, META, MEASURES, CHANGE, PREVIOUS), *_written(r, "insight", "code", "synthesis"),
+        *_files(r, META, MEASURES, CHANGE, PREVIOUS), *_written(r, "insight", "code", "synthesis"),
     ],
 )  # fmt: skip
 BASELINE_COMPARISON = Phase(
     name="assessment", title="Where this step stands", prompt="baseline_comparison",
-    shape=Assessment, everybody=False,
-    first=lambda r: [*_own(r, META, MEASURES, SOURCE), *_outputs(r)],
+    shape=Assessment, every_agent=False,
+    first=lambda r: [*_files(r, META, MEASURES, SOURCE), *_outputs(r)],
 )  # fmt: skip
-ALL = (INSIGHT, CODE_REVIEW, SYNTHESIS, ASSESSMENT)
+BY_PROMPT = {
+    phase.prompt: phase
+    for phase in (INSIGHT, CODE_REVIEW, SYNTHESIS, ASSESSMENT, BASELINE_COMPARISON)
+}
 
 
 def instructions(phase: Phase) -> str:
@@ -85,12 +88,11 @@ def instructions(phase: Phase) -> str:
 
 def digests() -> dict[str, str]:
     """Return the SHA-256 of each phase's prompt, by the prompt's name."""
-    phases = {phase.prompt: phase for phase in (*ALL, BASELINE_COMPARISON)}
-    return {n: hashlib.sha256(instructions(p).encode()).hexdigest() for n, p in phases.items()}
+    return {n: hashlib.sha256(instructions(p).encode()).hexdigest() for n, p in BY_PROMPT.items()}
 
 
 def choose(record: Record, agents: Sequence[Agent]) -> None:
-    """Hold the agents and the prompts constant through the iteration.
+    """Fix the agents and the prompts for the whole iteration.
 
     Raises:
         AnalysisError: fewer than two agents, two of one name, or others were chosen before.
@@ -98,7 +100,7 @@ def choose(record: Record, agents: Sequence[Agent]) -> None:
     names = [agent.name for agent in agents]
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise AnalysisError(
-            f"Two agents of different names are needed to look independently, not {names}."
+            f"Two agents of different names are needed, not {names}. Name them with --agents A,B."
         )
     facts = [{"name": a.name, "model_id": a.model_id, "simulated": a.simulated} for a in agents]
     record.choose(facts, digests())
@@ -108,24 +110,25 @@ async def run(record: Record, phase: Phase, agents: Sequence[Agent]) -> list[Opi
     """Run a phase with the agents that have not answered yet, side by side.
 
     Raises:
-        AnalysisError: nobody gave a usable answer; the failures stay on record.
+        AnalysisError: no agent gave a usable answer.
     """
     choose(record, agents)
-    asked = agents if phase.everybody else agents[:1]
-    known = {agent.name: record.opinion(phase.name, agent.name) for agent in asked}
-    new = await asyncio.gather(*(_look(record, phase, a) for a in asked if known[a.name] is None))
-    if not any(known.values()) and all(opinion.failed is not None for opinion, _ in new):
-        # Nothing is kept, so that the same command asks again.
-        told = "; ".join(f"{opinion.agent}: {opinion.failed}" for opinion, _ in new)
-        raise AnalysisError(f"The phase {phase.name} failed: {told}")
+    readers = agents if phase.every_agent else agents[:1]
+    opinions = {agent.name: record.opinion(phase.name, agent.name) for agent in readers}
+    missing = [agent for agent in readers if opinions[agent.name] is None]
+    new = await asyncio.gather(*(_look(record, phase, agent) for agent in missing))
+    if not any(opinions.values()) and all(opinion.failed is not None for opinion, _ in new):
+        # Nothing is recorded, so that the same command asks again.
+        failures = "; ".join(f"{opinion.agent}: {opinion.failed}" for opinion, _ in new)
+        raise AnalysisError(f"The phase {phase.name} failed: {failures}")
     for opinion, reply in new:
         if reply is None:
             record.keep(opinion, pages.gap(phase.title, opinion), None)
         else:
             answer = reply.model_dump(mode="json")
             record.keep(opinion, pages.page(phase.title, opinion, reply), answer)
-        known[opinion.agent] = opinion
-    return [opinion for opinion in known.values() if opinion is not None]
+        opinions[opinion.agent] = opinion
+    return [opinion for opinion in opinions.values() if opinion is not None]
 
 
 async def _look(record: Record, phase: Phase, agent: Agent) -> tuple[Opinion, Reply | None]:

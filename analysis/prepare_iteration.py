@@ -20,17 +20,18 @@ from analysis.record import (
     VERDICT,
     Record,
 )
-from prompt_lab.layout import Layout
+from prompt_lab.atomic import json_text
+from prompt_lab.layout import Layout, iterations, step_of
 from prompt_lab.scores import Scores
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What is known before anybody looks.
+    """The facts before any agent looks.
 
-    `before` and `after` are the directories of the runs, `outputs` those artifacts that agents
-    should look at first. `measures` is Markdown, `verdict` the evaluator's, `source` the step's
-    file, `change` the diff. `commits` name the code of both sides where no iteration does.
+    `before` and `after` are the directories of the runs, `outputs` the artifacts that agents
+    should read first. `measures` is Markdown, `verdict` the evaluator's, `source` the step's
+    file, `change` the diff. `commits` name the code of both sides if no iteration does.
     """
 
     step: str
@@ -51,15 +52,15 @@ class Facts:
 
 
 def prepare(layout: Layout, path: Path, facts: Facts) -> Record:
-    """Write the facts of an iteration into its directory; what is there already stays.
+    """Write the facts of an iteration into its directory; existing files stay.
 
     Raises:
-        AnalysisError: other facts are there.
+        AnalysisError: the directory holds other facts.
         OSError: the data repo cannot be written.
     """
     record = Record(layout, path)
     record.write(MEASURES, facts.measures)
-    record.write(VERDICT, _json(facts.verdict))
+    record.write(VERDICT, json_text(facts.verdict, sort_keys=True))
     record.write(RUBRIC, facts.rubric)
     record.write(CHANGE, facts.change)
     record.write(SOURCE, facts.source)
@@ -81,35 +82,32 @@ def prepare(layout: Layout, path: Path, facts: Facts) -> Record:
         "outputs": _names(layout, facts.outputs),
         **({"commits": dict(facts.commits)} if facts.commits else {}),
     }
-    record.write(META, _json(meta))
+    record.write(META, json_text(meta, sort_keys=True))
     return record
 
 
 def latest_synthesis(layout: Layout, step: str, *, before: Path | None = None) -> Path | None:
     """Return the page of the step's latest synthesis, other than that of `before`."""
-    found: dict[int, Path] = {}
-    for path in layout.analysis.glob(f"*_{step}/synthesis_*.md"):
-        number = path.parent.name.partition("_")[0]
-        if number.isdigit() and path.parent != before:
-            found[int(number)] = path
-    return found[max(found)] if found else None
+    pages = [
+        page
+        for _, path in iterations(layout)
+        if step_of(path) == step and path != before
+        for page in path.glob("synthesis_*.md")
+    ]
+    return pages[-1] if pages else None
 
 
-def main(given: Sequence[str] | None = None) -> int:
-    """Run the phase by itself and return the exit code."""
-    # It measures, so that it stands above this: it is named and not imported.
+def main(words: Sequence[str] | None = None) -> int:
+    """Run only this phase and return the exit code."""
+    # It measures, which is above this package in the contract: it is named and not imported.
     module = importlib.import_module("self_improve.iteration.prepare_analysis")
     run: Callable[[Sequence[str] | None], int] = module.main
-    return run(given)
+    return run(words)
 
 
 def _names(layout: Layout, paths: Sequence[Path]) -> list[str]:
     top = layout.root.resolve()
     return [path.resolve().relative_to(top).as_posix() for path in paths]
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, default=str) + "\n"
 
 
 if __name__ == "__main__":

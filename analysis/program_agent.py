@@ -15,8 +15,9 @@ from analysis.agent import AgentFailure, Brief, P
 from analysis.materials import Materials
 from model_gateway import child_process
 from model_gateway.door import schema_of
+from model_gateway.errors import BudgetReached
 from model_gateway.keys import Redactor, without_keys
-from model_gateway.ledger import BudgetError, Ledger, Spend
+from model_gateway.ledger import Ledger, Spend
 from model_gateway.program_journal import ProgramJournal
 from model_gateway.replies import judge
 
@@ -146,7 +147,7 @@ class ProgramAgent:
             return self._read(known, shape)
         try:
             held = await self._journal.reserve(self._ledger, self._program.maximum, asked)
-        except BudgetError as error:
+        except BudgetReached as error:
             raise AgentFailure(f"budget: {error}") from error
         spent: Spend | None = None
         said: str | None = None

@@ -1,4 +1,4 @@
-"""Checking quotes: a claim counts only if its words stand where it says they do."""
+"""Checks quotes: a claim counts only if its words are where it says."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import unicodedata
 from dataclasses import dataclass
 
 from analysis.materials import Materials
+from prompt_lab.markup import BREAK
 
 NEAR = 2
-"""Agents count lines from 0 or leave out the first: so many lines around are looked at."""
+"""Agents count lines from 0 or skip the first: this many lines on both sides are searched."""
 _SHORTEST = 3
 
 
@@ -23,25 +24,25 @@ class Checked:
 
     @property
     def holds(self) -> bool:
-        """Whether the quote stands where it is said to."""
+        """Whether the quote was found where the agent said."""
         return self.found is not None
 
 
 def check(materials: Materials, *, path: str, line: int, quote: str) -> Checked:
-    """Look for `quote` in and around line `line` of the listed file `path`.
+    """Search for `quote` in and around line `line` of the listed file `path`.
 
-    White space and the forms of the same character make no difference; a quote of fewer than
-    three characters proves nothing.
+    White space, the forms of the same character and the breaks that pages insert make no
+    difference; a quote of fewer than three characters proves nothing.
     """
     lines = materials.lines(path)
-    wanted = _plain(quote)
-    found = None
-    if lines is not None and len(wanted) >= _SHORTEST:
-        order = sorted(range(-NEAR, NEAR + 1), key=abs)
-        places = [line + offset for offset in order if 1 <= line + offset <= len(lines)]
-        found = next((n for n in places if wanted in _plain(lines[n - 1])), None)
-    return Checked(path=path, line=line, quote=quote, found=found)
+    words = _plain(quote)
+    number = None
+    if lines is not None and len(words) >= _SHORTEST:
+        offsets = sorted(range(-NEAR, NEAR + 1), key=abs)
+        numbers = [line + offset for offset in offsets if 1 <= line + offset <= len(lines)]
+        number = next((n for n in numbers if words in _plain(lines[n - 1])), None)
+    return Checked(path=path, line=line, quote=quote, found=number)
 
 
 def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).split())
+    return " ".join(unicodedata.normalize("NFKC", text.replace(BREAK, "")).split())

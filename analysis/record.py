@@ -1,4 +1,4 @@
-"""The directory of one iteration's analysis: facts first, then one page and one record an agent."""
+"""The directory of one iteration's analysis: facts, then a page and a record for each agent."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from analysis.errors import AnalysisError
 from analysis.materials import Materials, within
 from analysis.quotes import Checked
 from prompt_lab import atomic
+from prompt_lab.atomic import json_text
 from prompt_lab.layout import Layout
 
 META, AGENTS = "meta.json", "agents.json"
@@ -24,9 +25,9 @@ _READABLE = {".md", ".json", ".jsonl", ".diff", ".txt", ".yaml"}
 
 @dataclass(frozen=True, kw_only=True)
 class Opinion:
-    """What one agent made of one phase, after its quotes were checked.
+    """One agent's opinion in one phase, after its quotes were checked.
 
-    `failed` says why it gave nothing; then the rest is empty.
+    `failed` says why it has none; then the rest is empty.
     """
 
     phase: str
@@ -41,12 +42,12 @@ class Opinion:
 
     @property
     def objects(self) -> bool:
-        """Whether it objects, on at least one quote that holds."""
+        """Whether it objects with at least one quote that holds."""
         return self.stance == "object" and any(one.holds for one in self.findings)
 
     @property
     def supports(self) -> bool:
-        """Whether it supports the change, on at least one quote that holds."""
+        """Whether it supports the change with at least one quote that holds."""
         return self.stance == "support" and any(one.holds for one in self.findings)
 
 
@@ -69,10 +70,10 @@ class Record:
         except (OSError, ValueError) as error:
             raise AnalysisError(
                 f"{self.path} holds no readable {META}: {error}. "
-                "Begin with: python -m analysis.prepare_iteration"
+                "Start with: python -m analysis.prepare_iteration"
             ) from error
         if not isinstance(meta, dict):
-            raise AnalysisError(f"{self.path / META} is no JSON object.")
+            raise AnalysisError(f"{self.path / META} is not a JSON object.")
         return meta
 
     def name(self, file: str) -> str:
@@ -81,15 +82,15 @@ class Record:
 
     def materials(self) -> Materials:
         """Return what agents may read: this directory's pages, and the outputs that it lists."""
-        own = [self.name(p.name) for p in sorted(self.path.iterdir()) if p.suffix in _READABLE]
+        pages = [self.name(p.name) for p in sorted(self.path.iterdir()) if p.suffix in _READABLE]
         outputs = [str(name) for name in self.meta.get("outputs", [])]
-        return within(self.layout.root, [*own, *outputs])
+        return within(self.layout.root, [*pages, *outputs])
 
     def write(self, file: str, text: str) -> Path:
         """Write a page or a fact once.
 
         Raises:
-            AnalysisError: it is there with another content: a record is never overwritten.
+            AnalysisError: it exists with other content; a record is never overwritten.
         """
         path = self.path / file
         data = text.encode("utf-8", "replace")
@@ -102,14 +103,15 @@ class Record:
         return path
 
     def keep(self, opinion: Opinion, page: str, answer: Mapping[str, Any] | None) -> None:
-        """Write an agent's page and, after it, its record: what has a record is done."""
+        """Write an agent's page, then its record, which marks it as done."""
         name = f"{opinion.phase}_{opinion.agent}"
         atomic.write(self.path / f"{name}.md", page.encode("utf-8", "replace"))
         findings = [vars(one) for one in opinion.findings]
-        self.write(f"{name}.json", _json(vars(opinion) | {"findings": findings, "answer": answer}))
+        row = vars(opinion) | {"findings": findings, "answer": answer}
+        self.write(f"{name}.json", json_text(row, sort_keys=True))
 
     def opinion(self, phase: str, agent: str) -> Opinion | None:
-        """Return what an agent made of a phase, or None if it has not looked yet."""
+        """Return an agent's opinion in a phase, or None if it has not looked yet."""
         row = self._row(phase, agent)
         if row is None:
             return None
@@ -117,7 +119,7 @@ class Record:
         return Opinion(**{**row, "findings": tuple(Checked(**one) for one in row["findings"])})
 
     def answer(self, phase: str, agent: str) -> dict[str, Any] | None:
-        """Return what an agent answered in a phase, as it came; None if it gave nothing."""
+        """Return an agent's unchanged answer in a phase; None if it gave none."""
         row = self._row(phase, agent)
         return None if row is None else row["answer"]
 
@@ -132,32 +134,29 @@ class Record:
         """Return all opinions, in the order of phases and agents."""
         names = [agent["name"] for agent in self.agents()]
         phases = ("insight", "code", "synthesis", "assessment")
-        found = (self.opinion(phase, name) for phase in phases for name in names)
-        return [one for one in found if one is not None]
+        opinions = (self.opinion(phase, name) for phase in phases for name in names)
+        return [one for one in opinions if one is not None]
 
     def agents(self) -> list[dict[str, Any]]:
-        """Return who was chosen for this iteration, or nobody yet."""
+        """Return the agents chosen for this iteration; none if it has not begun."""
         path = self.path / AGENTS
         if not path.is_file():
             return []
-        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return list(told["agents"])
+        row: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return list(row["agents"])
 
     def choose(self, agents: Sequence[Mapping[str, Any]], prompts: Mapping[str, str]) -> None:
-        """Hold agents and prompts constant through the iteration.
+        """Fix agents and prompts for the whole iteration.
 
         Raises:
             AnalysisError: others were chosen when it began.
         """
-        text = _json({"agents": [dict(a) for a in agents], "prompts": dict(prompts)})
+        row = {"agents": [dict(a) for a in agents], "prompts": dict(prompts)}
+        text = json_text(row, sort_keys=True)
         path = self.path / AGENTS
         if path.exists() and path.read_text(encoding="utf-8") != text:
             raise AnalysisError(
                 f"{path} names other agents or prompts. They stay the same through an iteration: "
-                "use those, or begin a new iteration."
+                "use those, or start a new one."
             )
         self.write(AGENTS, text)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n"

@@ -1,4 +1,4 @@
-"""What agents are asked for, phase by phase: claims that can be checked, and a stance."""
+"""The replies of agents, by phase: claims that can be checked, and a stance."""
 
 from __future__ import annotations
 

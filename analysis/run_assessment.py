@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from analysis.command_line import phase_command
 
-from analysis import command_line
-from analysis.phases import ASSESSMENT
-
-
-def main(given: Sequence[str] | None = None) -> int:
-    """Run the phase and return the exit code."""
-    prog = "python -m analysis.run_assessment"
-    return command_line.main(given, [ASSESSMENT], prog=prog, told=__doc__ or "")
-
+main = phase_command("run_assessment", ["assessment"], __doc__ or "")
 
 if __name__ == "__main__":
     raise SystemExit(main())

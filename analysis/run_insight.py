@@ -1,18 +1,10 @@
-"""Phase 1: two agents look at the outputs, independently."""
+"""Phase 1: two agents study the outputs, independently."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from analysis.command_line import phase_command
 
-from analysis import command_line
-from analysis.phases import INSIGHT
-
-
-def main(given: Sequence[str] | None = None) -> int:
-    """Run the phase and return the exit code."""
-    prog = "python -m analysis.run_insight"
-    return command_line.main(given, [INSIGHT], prog=prog, told=__doc__ or "")
-
+main = phase_command("run_insight", ["insight"], __doc__ or "")
 
 if __name__ == "__main__":
     raise SystemExit(main())

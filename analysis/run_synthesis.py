@@ -1,18 +1,10 @@
-"""Phase 3: one agent brings both together, and names what to try next."""
+"""Phase 3: one agent combines both reviews and names what to try next."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from analysis.command_line import phase_command
 
-from analysis import command_line
-from analysis.phases import SYNTHESIS
-
-
-def main(given: Sequence[str] | None = None) -> int:
-    """Run the phase and return the exit code."""
-    prog = "python -m analysis.run_synthesis"
-    return command_line.main(given, [SYNTHESIS], prog=prog, told=__doc__ or "")
-
+main = phase_command("run_synthesis", ["synthesis"], __doc__ or "")
 
 if __name__ == "__main__":
     raise SystemExit(main())

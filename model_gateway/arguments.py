@@ -1,8 +1,15 @@
-"""Numbers and caps on a command line: the same words and checks in every command."""
+"""Flags that several commands share, and the checks of their values."""
 
 from __future__ import annotations
 
 import argparse
+from argparse import _ArgumentGroup
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from model_gateway.ledger import Caps
+
+Group = argparse.ArgumentParser | _ArgumentGroup
 
 CAP_VARIABLES = {
     "calls": "PLUMBLINE_MAX_CALLS",
@@ -12,11 +19,21 @@ CAP_VARIABLES = {
 """The environment variables that hold the caps of a gateway beside a run directory."""
 
 
+def new_parser(prog: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    """Return a parser that prints `epilog`, its examples and exit codes, line by line."""
+    return argparse.ArgumentParser(
+        prog=prog,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
 def whole(text: str) -> int:
     """Read a whole number from 0.
 
     Raises:
-        ArgumentTypeError: it is none.
+        ArgumentTypeError: `text` is not one.
     """
     return _from(0, text)
 
@@ -25,7 +42,7 @@ def positive(text: str) -> int:
     """Read a whole number from 1.
 
     Raises:
-        ArgumentTypeError: it is none.
+        ArgumentTypeError: `text` is not one.
     """
     return _from(1, text)
 
@@ -34,7 +51,7 @@ def amount(text: str) -> float:
     """Read a finite number above 0.
 
     Raises:
-        ArgumentTypeError: it is none.
+        ArgumentTypeError: `text` is not one.
     """
     try:
         number = float(text)
@@ -45,21 +62,74 @@ def amount(text: str) -> float:
     return number
 
 
-def caps(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
-    """Add the caps that every command keeps which calls models."""
+def names(text: str | None) -> list[str]:
+    """Return the names in a list with commas."""
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def models(group: Group) -> None:
+    """Add `--model` and `--models`."""
+    group.add_argument(
+        "--model", action="append", default=[], metavar="NAME",
+        help="a model or its alias; may be repeated (default: the configured list)",
+    )  # fmt: skip
+    group.add_argument(
+        "--models", action="append", default=[], metavar="A,B", help="the same, as a list"
+    )
+
+
+def model_names(options: argparse.Namespace) -> list[str]:
+    """Return the names from `--model` and `--models`, in their order."""
+    return [*filter(None, options.model), *names(",".join(options.models))]
+
+
+def agents(group: Group) -> None:
+    """Add `--agents`."""
+    group.add_argument(
+        "--agents", metavar="A,B",
+        help="two agents: claude, codex or names of models (default: what is installed)",
+    )  # fmt: skip
+
+
+def caps(group: Group) -> None:
+    """Add the caps of every command that calls models."""
     group.add_argument("--max-calls", type=positive, metavar="N", help="cap on requests to models")
     group.add_argument("--max-tokens", type=positive, metavar="N", help="cap on tokens, in and out")
     group.add_argument("--max-cost", type=amount, metavar="DOLLARS", help="cap on US dollars")
 
 
-def cells(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
-    """Add how many cells run side by side, and for how long one may."""
+def caps_of(options: argparse.Namespace) -> Caps:
+    """Return the caps that the command line sets."""
+    from model_gateway.ledger import Caps  # imported here to keep parsers fast
+
+    return Caps(calls=options.max_calls, tokens=options.max_tokens, dollars=options.max_cost)
+
+
+def cells(group: Group) -> None:
+    """Add the number of cells that run side by side, and the time limit of one."""
     group.add_argument(
         "--workers", type=positive, default=64, metavar="N", help="cells side by side, at most"
     )
     group.add_argument(
         "--timeout", type=amount, default=1800.0, metavar="SECONDS", help="time limit of a cell"
     )
+
+
+def seed(group: Group, what: str) -> None:
+    """Add `--seed`; `what` names what is drawn with it."""
+    group.add_argument(
+        "--seed", type=int, default=1, metavar="N", help=f"seed of {what} (default: 1)"
+    )
+
+
+def dry_run(group: Group, text: str = "show what it would do and cost; send nothing") -> None:
+    """Add `--dry-run`."""
+    group.add_argument("--dry-run", action="store_true", help=text)
+
+
+def as_json(group: Group, text: str = "print the result as JSON") -> None:
+    """Add `--json`."""
+    group.add_argument("--json", action="store_true", help=text)
 
 
 def _from(lowest: int, text: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import tomllib
@@ -22,6 +21,7 @@ from pydantic import (
 )
 
 from model_gateway.errors import ConfigError
+from model_gateway.suggestions import did_you_mean
 
 EMBEDDED = Path(__file__).parent / "llm_config"
 CONFIG_DIR_VARIABLE = "PLUMBLINE_LLM_CONFIG"
@@ -154,8 +154,7 @@ class Catalogue:
             return _recorded(name)
         found = self._by_name.get(name)
         if found is None:
-            near = difflib.get_close_matches(name, self._by_name, n=3, cutoff=0.5)
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            hint = did_you_mean(name, self._by_name)
             raise ConfigError(
                 f"There is no model {name!r}.{hint} `plumbline models` lists what there is; "
                 f"a file in ./llm_config/ or {CONFIG_DIR_VARIABLE} adds one."

@@ -1,10 +1,18 @@
-"""The one error root of this package, so that callers can catch what it means to raise."""
+"""The error roots of all packages: what a command refuses, and that a cap was reached."""
 
 from __future__ import annotations
 
 
-class GatewayError(Exception):
-    """Something the gateway refuses; the message names the thing, the cause and the remedy."""
+class PlumblineError(Exception):
+    """The root of every package's errors; the message names the thing, the cause and the remedy."""
+
+
+class BudgetReached(PlumblineError):  # noqa: N818 - an outcome: the same command resumes
+    """A cap was reached; the message says which. With a higher cap the same command resumes."""
+
+
+class GatewayError(PlumblineError):
+    """Something the gateway refuses."""
 
 
 class ConfigError(GatewayError):
@@ -12,4 +20,4 @@ class ConfigError(GatewayError):
 
 
 class DoorError(GatewayError):
-    """The step could not reach the gateway: no socket, or the gateway went away in mid-call."""
+    """The step could not reach the gateway: no socket, or the gateway ended during a call."""

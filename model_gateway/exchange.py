@@ -14,10 +14,10 @@ from model_gateway.attempt import Attempt, digest_of
 from model_gateway.cache import Cache
 from model_gateway.call import Failure, FailureKind, Source
 from model_gateway.config import Model
-from model_gateway.errors import ConfigError
+from model_gateway.errors import BudgetReached, ConfigError
 from model_gateway.journal import Journal
 from model_gateway.keys import Redactor
-from model_gateway.ledger import BudgetError, Ledger, Log, Spend
+from model_gateway.ledger import Ledger, Log, Spend
 from model_gateway.limits import Limits
 from model_gateway.provider import Answer, Provider, ProviderError, Request
 
@@ -117,7 +117,7 @@ async def exchange(
                 worst, log=asker.log, cell=asker.cell, key=request.origin.key,
                 repeat=asker.repeat, number=request.origin.number, model=model.name,
             )  # fmt: skip
-        except BudgetError as error:
+        except BudgetReached as error:
             return _never_sent(FailureKind.budget, str(error))
         sent.set()
         actual: Spend | None = None

@@ -10,6 +10,7 @@ from typing import Any
 
 from model_gateway.attempt import Attempt, digest_of
 from model_gateway.call import FailureKind, Source
+from model_gateway.errors import BudgetReached
 from model_gateway.jsonl import Row
 
 Log = Callable[[Row], None]
@@ -57,10 +58,6 @@ class Caps:
         return None
 
 
-class BudgetError(Exception):
-    """The attempt was not sent because its worst case has no room under a cap."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Reservation:
     """Room held for one attempt until it is settled."""
@@ -89,7 +86,7 @@ class Ledger:
         """Hold room for `worst`, waiting for attempts under way to settle if that could help.
 
         Raises:
-            BudgetError: there is no room, and nothing under way whose settling could give any.
+            BudgetReached: there is no room, and nothing under way whose settling could give any.
             OSError: the reservation could not be logged; then nothing is held.
         """
         async with self._freed:
@@ -100,7 +97,7 @@ class Ledger:
                 alone = self.caps.exceeded_by(self.spent + worst)
                 if alone is not None or self.held.calls == 0:
                     self.reached = alone or over
-                    raise BudgetError(
+                    raise BudgetReached(
                         f"{self.reached} leaves no room for this call's worst case of "
                         f"{worst.tokens} tokens and {worst.dollars:.4f} dollars; raise the cap and "
                         "repeat the command"

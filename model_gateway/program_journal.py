@@ -30,7 +30,7 @@ class ProgramJournal:
         """Hold room for what a program may spend, and write that down before it is started.
 
         Raises:
-            BudgetError: there is no room.
+            BudgetReached: there is no room.
             OSError: it cannot be written; then nothing is held.
         """
 

@@ -1,10 +1,6 @@
-"""Makes `python -m prompt_lab` work."""
-
-from __future__ import annotations
-
-import sys
+"""Lets `python -m prompt_lab` run the commands of this package."""
 
 from prompt_lab.command_line import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

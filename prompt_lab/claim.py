@@ -1,4 +1,4 @@
-"""The lock that makes one process the only writer of a run."""
+"""Locks that make one process the only one to do a piece of work."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _POLL_SECONDS = 0.05
 
 @contextmanager
 def claim(layout: Layout, name: str, *, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Hold the lock called `name`; it ends with the block, or with the process however it dies.
+    """Hold the lock called `name` until the block or the process ends.
 
     Raises:
-        LabError: another process holds it, after `wait_seconds` still; the message says which.
+        LabError: another process still holds it after `wait_seconds`; the message says which.
     """
     layout.locks.mkdir(parents=True, exist_ok=True)
     handle = os.open(layout.locks / name, os.O_RDWR | os.O_CREAT, 0o644)
@@ -30,14 +30,13 @@ def claim(layout: Layout, name: str, *, wait_seconds: float = 0.0) -> Iterator[N
         while not _locked(handle):
             if time.monotonic() >= deadline:
                 raise LabError(
-                    f"Another process{_holder(handle)} is writing this run. Wait for it, or end it "
-                    "and repeat the command: it goes on where that one stopped."
+                    f"Another process{_holder(handle)} is doing this work. Wait for it; or end it "
+                    "and run this command again, which resumes where that process stopped."
                 )
             time.sleep(_POLL_SECONDS)
+        holder = {"pid": os.getpid(), "host": socket.gethostname()}
         os.ftruncate(handle, 0)
-        os.pwrite(
-            handle, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0
-        )
+        os.pwrite(handle, json.dumps(holder).encode(), 0)
         yield
     finally:
         os.close(handle)

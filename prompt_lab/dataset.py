@@ -1,4 +1,4 @@
-"""What `dataset.json` says: which plans are in which split, where they come from, their digests."""
+"""The file `dataset.json`: which plans are in which split, their sources and digests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LONGEST_NAME = 200
 
 
 def name_problem(name: str) -> str | None:
-    """Say why a plan cannot have this name, or None if it can."""
+    """Return why a plan cannot have this name, or None if it can."""
     if not _NAME.fullmatch(name):
         return (
             f"{name!r} cannot be the name of a plan: it takes letters, digits, '.', '_' and '-' "
@@ -36,14 +36,14 @@ def name_problem(name: str) -> str | None:
     if name.lower().endswith(".zip"):
         return f"{name!r} cannot be the name of a plan: that is what its zip would be called"
     if len(name) > _LONGEST_NAME:
-        return f"{name!r} cannot be the name of a plan: it is longer than {_LONGEST_NAME} letters"
+        return f"{name!r} cannot be the name of a plan: it has more than {_LONGEST_NAME} characters"
     return None
 
 
 class Plan(BaseModel):
-    """One baseline plan. Without a digest it is wanted, but was never here."""
+    """One baseline plan. Without a digest it is listed, but was never added."""
 
-    # Keys that other programs or later versions put in are kept when the file is rewritten.
+    # Keys of other programs or later versions are kept when the file is rewritten.
     model_config = ConfigDict(frozen=True, extra="allow")
 
     name: str
@@ -53,13 +53,13 @@ class Plan(BaseModel):
     etag: str | None = None
 
     @model_validator(mode="after")
-    def _named_well(self) -> Self:
+    def _check_name(self) -> Self:
         if problem := name_problem(self.name):
             raise ValueError(problem)
         return self
 
     @model_serializer(mode="wrap")
-    def _without_unknowns(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _omit_unknown(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {
             key: value
             for key, value in dump(self).items()
@@ -67,7 +67,7 @@ class Plan(BaseModel):
         }
 
 
-def _named(plan: Any) -> Any:
+def _as_row(plan: Any) -> Any:
     return {"name": plan} if isinstance(plan, str) else plan
 
 
@@ -76,30 +76,30 @@ def _no_plans() -> dict[str, tuple[Plan, ...]]:
 
 
 class Dataset(BaseModel):
-    """The file as a whole. In the lists of a split a plan may be written as its bare name."""
+    """The whole file. In the lists of a split a plan may be written as its bare name."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     schema_version: Literal[1] = 1
     source: str | None = None
     source_has_splits: bool = False
-    splits: dict[str, tuple[Annotated[Plan, BeforeValidator(_named)], ...]] = Field(
+    splits: dict[str, tuple[Annotated[Plan, BeforeValidator(_as_row)], ...]] = Field(
         default_factory=_no_plans
     )
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _check_consistency(self) -> Self:
         problems = [
             f"there is no split {split!r}, only {' and '.join(SPLITS)}"
             for split in self.splits
             if split not in SPLITS
         ]
-        places: dict[str, str] = {}
+        paths: dict[str, str] = {}
         for split, plan in self.rows():
-            place = f"{split}/{plan.name}"
-            other = places.setdefault(plan.name.casefold(), place)
-            if other is not place:
-                problems.append(f"{other} and {place} have the same name; a plan has one split")
+            path = f"{split}/{plan.name}"
+            other = paths.setdefault(plan.name.casefold(), path)
+            if other is not path:
+                problems.append(f"{other} and {path} have the same name; a plan has one split")
         if self.source and urlsplit(self.source).username is not None:
             problems.append("source holds a user name or password, which would be committed")
         if problems:
@@ -120,7 +120,7 @@ class Dataset(BaseModel):
         return None
 
     def with_plan(self, split: str, plan: Plan) -> Dataset:
-        """Return the dataset with this plan added, or put in the place of its namesake."""
+        """Return the dataset with this plan added; it replaces one of the same name."""
         plans = {p.name: p for p in self.splits.get(split, ())}
         plans[plan.name] = plan
         changed = {**_no_plans(), **self.splits, split: tuple(plans.values())}
@@ -139,7 +139,7 @@ def load(layout: Layout) -> Dataset:
     except OSError as error:
         raise LabError(
             f"{path} cannot be read: {error.strerror}. "
-            f"`python -m prompt_lab init {layout.root}` adds what a data repo lacks."
+            f"Add what a data repo lacks: python -m prompt_lab init {layout.root}"
         ) from error
     except ValidationError as error:
         problems = "\n".join(
@@ -149,7 +149,7 @@ def load(layout: Layout) -> Dataset:
         )
         raise LabError(
             f"{path} cannot be used:\n{problems}\n"
-            f"Correct it, or take the last version: git -C {layout.root} checkout dataset.json"
+            f"Correct it, or restore the last version: git -C {layout.root} checkout dataset.json"
         ) from error
 
 

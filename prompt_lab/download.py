@@ -23,7 +23,7 @@ _CONDITION = "If-None-Match"
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """How many seconds a silence may last, and a download as a whole."""
+    """The longest silence and the longest download, in seconds."""
 
     silence: float = 30
     total: float = 1800
@@ -40,28 +40,28 @@ class RemoteZip:
 
     @property
     def called(self) -> str:
-        """The zip as messages name it: its address, without any password in it."""
+        """The zip as messages name it: its address without a password."""
         return public(self.url)
 
     def bring(
-        self, target: Path, *, known: Plan | None, most: int, listener: Listener
+        self, target: Path, *, recorded: Plan | None, most: int, listener: Listener
     ) -> Arrival | None:
-        """Download the zip, unless the server still has the version `known` tells of."""
+        """Download the zip, unless the server still has the version in `recorded`."""
         sink = partial(Sink, target, called=self.called, most=most, listener=listener)
         try:
-            return asyncio.run(self._download(sink, known, listener))
+            return asyncio.run(self._download(sink, recorded, listener))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._error(str(error) or type(error).__name__) from error
         except TimeoutError as error:
             raise self._error(f"it took longer than {self.patience.total:g} seconds") from error
 
     async def _download(
-        self, sink: Callable[[], Sink], known: Plan | None, listener: Listener
+        self, sink: Callable[[], Sink], recorded: Plan | None, listener: Listener
     ) -> Arrival | None:
         headers = {"Accept-Encoding": "identity"}
-        if known is not None and known.etag and known.url == self.called:
-            headers[_CONDITION] = known.etag
-        # The client's own limit is per read, and a slow drip would never reach it.
+        if recorded is not None and recorded.etag and recorded.url == self.called:
+            headers[_CONDITION] = recorded.etag
+        # The client's own limit is per read; a slow drip would never reach it.
         async with (
             asyncio.timeout(self.patience.total),
             httpx.AsyncClient(timeout=self.patience.silence) as client,
@@ -81,6 +81,7 @@ class RemoteZip:
     async def _answer(
         self, client: httpx.AsyncClient, request: httpx.Request
     ) -> AsyncIterator[httpx.Response]:
+        # Redirects are followed here: httpx would read the body of each into memory.
         for _ in range(_MOST_REDIRECTS + 1):
             answer = await client.send(request, stream=True)
             unchanged = answer.status_code == httpx.codes.NOT_MODIFIED
@@ -91,7 +92,7 @@ class RemoteZip:
             finally:
                 await answer.aclose()
             request = self._following(request, answer)
-        raise self._error(f"the server sends one on more than {_MOST_REDIRECTS} times")
+        raise self._error(f"the server redirects more than {_MOST_REDIRECTS} times")
 
     def _following(self, request: httpx.Request, answer: httpx.Response) -> httpx.Request:
         following = answer.next_request
@@ -100,20 +101,19 @@ class RemoteZip:
         safe = ("http", "https") if request.url.scheme == "http" else ("https",)
         if following.url.scheme not in safe:
             raise self._error(
-                f"the server sends one on to a {following.url.scheme}:// address, "
-                "which is not followed"
+                f"the server redirects to a {following.url.scheme}:// address, which is not safe"
             )
         return following
 
     def _error(self, cause: str) -> LabError:
         return LabError(
             f"{self.called} cannot be downloaded: {cause}. "
-            "Check the address and the connection; the same command goes on."
+            "Check the address and the connection, then run the same command again."
         )
 
 
 def public(url: str) -> str:
-    """Return an address without the user name and password that may stand in it."""
+    """Return an address without any user name and password in it."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 

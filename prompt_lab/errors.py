@@ -1,7 +1,9 @@
-"""The one error root of this package, so that callers can catch what it means to raise."""
+"""The error root of the data repo."""
 
 from __future__ import annotations
 
+from model_gateway.errors import PlumblineError
 
-class LabError(Exception):
-    """Something the data repo refuses; the message names the thing, the cause and the remedy."""
+
+class LabError(PlumblineError):
+    """Something the data repo refuses."""

@@ -1,4 +1,4 @@
-"""What has been gained since the first iteration: by step and in all, by week, and at what cost."""
+"""The gains since the first iteration: by step and in total, by week, and at what cost."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from typing import Any
 from prompt_lab.layout import Layout, runs
 from prompt_lab.record import Run
 from prompt_lab.scores import BASELINE, Score, Scores
+from prompt_lab.tables import aligned
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepGain:
     """One step: its best score over its first baseline, in the rubric's composite.
 
-    What was gained and then taken back by a rollback is no gain.
+    A gain that a rollback took back does not count.
 
     `cost` is in US dollars over all its iterations, None if one of them is unknown;
-    `cost_per_kept` is None as long as nothing was kept.
+    `cost_per_kept` is None while nothing was kept.
     """
 
     step: str
@@ -41,7 +42,7 @@ class StepGain:
 
 @dataclass(frozen=True, kw_only=True)
 class Week:
-    """One ISO week: what was gained in it and until its end, and how its cells failed."""
+    """One ISO week: its gain, the total at its end, and how its cells failed."""
 
     week: str
     gained: float
@@ -53,7 +54,7 @@ class Week:
 
 @dataclass(frozen=True, kw_only=True)
 class Gains:
-    """All that the data repo tells of progress."""
+    """All gains in a data repo."""
 
     steps: tuple[StepGain, ...]
     weeks: tuple[Week, ...]
@@ -80,7 +81,7 @@ def gains(layout: Layout) -> Gains:
     for row in rows:
         by_step[row.step].append(row)
     return Gains(
-        steps=tuple(_step(step, own) for step, own in sorted(by_step.items())),
+        steps=tuple(_step(step, scores) for step, scores in sorted(by_step.items())),
         weeks=tuple(_weeks(rows, map(Run, runs(layout)))),
     )
 
@@ -88,9 +89,9 @@ def gains(layout: Layout) -> Gains:
 def _step(step: str, rows: Sequence[Score]) -> StepGain:
     costs: dict[str, float | None] = {}
     for row in rows:
-        # Every candidate's row tells what its whole iteration has cost.
-        known = [cost for cost in (costs.get(row.iteration), row.cost) if cost is not None]
-        costs[row.iteration] = max(known, default=None)
+        # Every candidate's row holds the cost of its whole iteration.
+        reported = [cost for cost in (costs.get(row.iteration), row.cost) if cost is not None]
+        costs[row.iteration] = max(reported, default=None)
     return StepGain(
         step=step,
         iterations=len({row.iteration for row in rows if not row.goes_back}),
@@ -108,13 +109,13 @@ def _gain(row: Score) -> float:
 
 def _weeks(rows: Sequence[Score], history: Iterable[Run]) -> Iterable[Week]:
     gained: defaultdict[str, float] = defaultdict(float)
-    kept: Counter[str] = Counter()
+    keeps: Counter[str] = Counter()
     cells: Counter[str] = Counter()
     failures: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
         week = _week(row.date)
         gained[week] += _gain(row)
-        kept[week] += row.is_kept
+        keeps[week] += row.is_kept
     for run in history:
         created = run.meta.get("created")
         if not isinstance(created, str):
@@ -128,7 +129,7 @@ def _weeks(rows: Sequence[Score], history: Iterable[Run]) -> Iterable[Week]:
     for week in sorted({*gained, *cells}):
         total += gained[week]
         yield Week(
-            week=week, gained=gained[week], total=total, kept=kept[week], cells=cells[week],
+            week=week, gained=gained[week], total=total, kept=keeps[week], cells=cells[week],
             failures=dict(failures[week]),
         )  # fmt: skip
 
@@ -141,13 +142,13 @@ def _week(day: str) -> str:
     return f"{year}-W{week:02d}"
 
 
-def text(found: Gains) -> str:
+def text(gains: Gains) -> str:
     """Return the gains as plain tables."""
-    if not found.steps:
-        return "Nothing was judged yet. Begin with: python run_optimization_iteration.py --help\n"
+    if not gains.steps:
+        return "No iteration has ended yet. See: python run_optimization_iteration.py --help\n"
     head = ("step", "gain", "iterations", "kept", "rejected", "cost", "cost per kept")
     table: list[tuple[str, ...]] = [head]
-    for step in found.steps:
+    for step in gains.steps:
         name = f"SIMULATED {step.step}" if step.simulated else step.step
         table.append(
             (
@@ -155,46 +156,46 @@ def text(found: Gains) -> str:
                 str(step.rejected), _dollars(step.cost), _dollars(step.cost_per_kept),
             )
         )  # fmt: skip
-    table.append(("in all", f"{found.total:+.2f}", "", "", "", "", ""))
+    table.append(("total", f"{gains.total:+.2f}", "", "", "", "", ""))
     weeks: list[tuple[str, ...]] = [("week", "gained", "total", "kept", "cells", "failures")]
-    for week in found.weeks:
-        told = ", ".join(f"{kind} {n}" for kind, n in sorted(week.failures.items())) or "none"
+    for week in gains.weeks:
+        failures = ", ".join(f"{kind} {n}" for kind, n in sorted(week.failures.items()))
         weeks.append(
             (
                 week.week, f"{week.gained:+.2f}", f"{week.total:+.2f}", str(week.kept),
-                str(week.cells), told,
+                str(week.cells), failures or "none",
             )
         )  # fmt: skip
-    return f"{_aligned(table)}\n{_aligned(weeks)}"
+    return "\n".join([*aligned(table), "", *aligned(weeks), ""])
 
 
-def table_csv(found: Gains) -> str:
+def table_csv(gains: Gains) -> str:
     """Return the weeks as CSV: one row a week, one column a kind of failure."""
-    kinds = sorted({kind for week in found.weeks for kind in week.failures})
+    kinds = sorted({kind for week in gains.weeks for kind in week.failures})
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["week", "gained", "total", "kept", "cells", *(f"failed_{k}" for k in kinds)])
-    for week in found.weeks:
+    for week in gains.weeks:
         counts = [week.failures.get(kind, 0) for kind in kinds]
         writer.writerow([week.week, week.gained, week.total, week.kept, week.cells, *counts])
     return file.getvalue()
 
 
-def drawing(found: Gains) -> str:
+def drawing(gains: Gains) -> str:
     """Return the total gain and the share of failed cells over the weeks, as SVG."""
     # Imported here because only this needs it, and it takes half a second.
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    names = [week.week for week in found.weeks]
+    names = [week.week for week in gains.weeks]
     figure = Figure(figsize=(max(6, len(names)), 6), layout="tight")
     above, below = figure.subplots(2, 1, sharex=True)
-    above.plot(names, [week.total for week in found.weeks], marker="o")
+    above.plot(names, [week.total for week in gains.weeks], marker="o")
     above.set_ylabel("gain over the first baseline")
     bottom = [0.0] * len(names)
-    for kind in sorted({kind for week in found.weeks for kind in week.failures}):
-        share = [w.failures.get(kind, 0) / w.cells if w.cells else 0.0 for w in found.weeks]
+    for kind in sorted({kind for week in gains.weeks for kind in week.failures}):
+        share = [w.failures.get(kind, 0) / w.cells if w.cells else 0.0 for w in gains.weeks]
         below.bar(names, share, bottom=bottom, label=kind)
         bottom = [b + s for b, s in zip(bottom, share, strict=True)]
     below.set_ylabel("share of failed cells")
@@ -209,9 +210,3 @@ def drawing(found: Gains) -> str:
 
 def _dollars(amount: float | None) -> str:
     return "unknown" if amount is None else f"${amount:.2f}"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows)
-    return "".join(line.rstrip() + "\n" for line in lines)

@@ -1,4 +1,4 @@
-"""Makes a data repo, or adds to one what it lacks, and never changes what is there."""
+"""Creates a data repo, or adds what one lacks, and never changes existing files."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import importlib.resources
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from prompt_lab import atomic, dataset, repository
+from prompt_lab import atomic, dataset
 from prompt_lab.dataset import Dataset
 from prompt_lab.errors import LabError
+from prompt_lab.git import Git, GitError
 from prompt_lab.layout import SPLITS, Layout
-
-if TYPE_CHECKING:
-    from git import Git
 
 _COPIES = {
     "README.md": "README.md",
@@ -36,9 +33,9 @@ class InitResult:
 
 
 def init(root: Path) -> InitResult:
-    """Make `root` a data repo with a first commit, or complete the one that is there.
+    """Make `root` a data repo with a first commit, or complete the existing one.
 
-    Killed at any moment, the same call finishes the work.
+    If killed, the same call finishes the work.
 
     Raises:
         LabError: the directory holds something else, or git is missing or refuses.
@@ -47,10 +44,10 @@ def init(root: Path) -> InitResult:
     layout = Layout(root)
     if not layout.dataset.is_file() and _has_content(root):
         raise LabError(
-            f"{root} is not empty, and no data repo: it has no dataset.json. Nothing was changed. "
-            "Name a new directory: python -m prompt_lab init DIR"
+            f"{root} is not empty and has no dataset.json, so it is not a data repo. Nothing was "
+            "changed. Name a new directory: python -m prompt_lab init DIR"
         )
-    git = repository.git_of(root)
+    git = Git(root)
     root.mkdir(parents=True, exist_ok=True)
     files = dict(_files(layout))
     left = tuple(name for name in files if (root / name).exists())
@@ -62,14 +59,14 @@ def init(root: Path) -> InitResult:
 
 
 def _has_content(root: Path) -> bool:
-    # What a clone of an empty repository or a killed init leaves is no content.
+    # A clone of an empty repository and a killed init leave nothing else.
     return root.exists() and (
         not root.is_dir() or any(path.name not in _NO_CONTENT for path in root.iterdir())
     )
 
 
 def _files(layout: Layout) -> Iterator[tuple[str, bytes]]:
-    """Yield the files of a data repo; first the one by which it is known for one."""
+    """Yield the files of a data repo, first the one that marks it as one."""
     yield layout.dataset.name, dataset.dumps(Dataset())
     templates = importlib.resources.files("prompt_lab") / "templates"
     for name, template in _COPIES.items():
@@ -82,26 +79,24 @@ def _files(layout: Layout) -> Iterator[tuple[str, bytes]]:
         layout.full_plan_comparisons,
     ):
         keep = folder / ".gitkeep"
-        # Names with a dot are no content: a killed write leaves one.
+        # A killed write leaves a name with a dot.
         if not folder.is_dir() or all(path.name.startswith(".") for path in folder.iterdir()):
             yield str(keep.relative_to(layout.root)), b""
 
 
 def _commit(root: Path, git: Git, files: list[str]) -> bool:
     """Commit the files if the repository has no commit yet; return whether this was done."""
-    from git import GitCommandError  # beside the import above, which says why
-
     try:
         if not (root / ".git").exists():
-            git.init("--quiet", "--initial-branch=main")
-        if git.rev_parse("--verify", "--quiet", "HEAD", with_exceptions=False):
+            git("init", "--quiet", "--initial-branch=main")
+        if git.attempt("rev-parse", "--verify", "--quiet", "HEAD"):
             return False
-        repository.name_author(git)
-        git.add("--force", "--", *files)
-        git.commit("--quiet", "-m", "Start the data repo")
-    except GitCommandError as error:
+        git.name_author()
+        git("add", "--force", "--", *files)
+        git("commit", "--quiet", "-m", "Start the data repo")
+    except GitError as error:
         raise LabError(
-            f"The files are in {root}, but git refuses: {error.stderr.strip()}\n"
-            f"Mend that, and repeat: python -m prompt_lab init {root}"
+            f"The files are in {root}, but git failed: {error.output.strip()}\n"
+            f"Fix that and run again: python -m prompt_lab init {root}"
         ) from error
     return True

@@ -1,4 +1,4 @@
-"""The only module that knows where things lie in a data repo."""
+"""The only module that knows the paths of a data repo."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ PER_FOLDER = 100
 
 @dataclass(frozen=True)
 class Layout:
-    """The paths of one data repo. Nothing here touches the disk."""
+    """The paths of one data repo. Nothing here reads or writes them."""
 
     root: Path
 
     @property
     def dataset(self) -> Path:
-        """The file that says which plans are in which split and where they came from."""
+        """The file that lists the plans of each split and their sources."""
         return self.root / "dataset.json"
 
     def split(self, split: str) -> Path:
@@ -48,7 +48,7 @@ class Layout:
 
     @property
     def locks(self) -> Path:
-        """The directory of the locks of runs that are being written. Not under version control."""
+        """The directory of locks. Not versioned."""
         return self.history / ".locks"
 
     def run(self, number: int, step: str) -> Path:
@@ -57,12 +57,12 @@ class Layout:
 
     @property
     def scratch(self) -> Path:
-        """The directory for cells under way, on the file system of history. Not versioned."""
+        """The directory for running cells, on the file system of history. Not versioned."""
         return self.root / ".scratch"
 
     @property
     def incoming(self) -> Path:
-        """The directory for baseline plans on their way in. Only the holder of the lock uses it."""
+        """The directory for baseline plans being added. Only the holder of its lock uses it."""
         return self.scratch / "incoming"
 
     @property
@@ -76,12 +76,12 @@ class Layout:
         return self.root / "analysis"
 
     def iteration(self, number: int, step: str) -> Path:
-        """The directory of one iteration: its intent, its markers, and what was thought of it."""
+        """The directory of one iteration: its request, its markers, and opinions on it."""
         return self.analysis / f"{number}_{step}"
 
     @property
     def worktrees(self) -> Path:
-        """The directory of the candidates' code while they are tried. Not versioned."""
+        """The directory of the candidates' code while they are tested. Not versioned."""
         return self.root / ".worktrees"
 
     @property
@@ -91,7 +91,7 @@ class Layout:
 
     @property
     def snapshots(self) -> Path:
-        """The directory of plans in which improved steps' outputs lie beside the baseline."""
+        """The directory of plans that combine improved steps' outputs with the baseline."""
         return self.root / "snapshots"
 
     @property
@@ -101,17 +101,17 @@ class Layout:
 
     @property
     def scoreboard(self) -> Path:
-        """One row a candidate that was judged; the first row of a step is its baseline."""
+        """One row for each tested candidate; the first row of a step is its baseline."""
         return self.scores / "scoreboard.csv"
 
     @property
     def score_history(self) -> Path:
-        """Every iteration with all that was measured."""
+        """Every iteration with all its measures."""
         return self.scores / "history.json"
 
     @property
     def failed_attempts(self) -> Path:
-        """The candidates that were rejected, and why: what not to try again."""
+        """The rejected candidates and the reasons: what not to try again."""
         return self.scores / "failed_attempts.jsonl"
 
     def best(self, step: str) -> Path:
@@ -120,16 +120,16 @@ class Layout:
 
     @property
     def patterns(self) -> Path:
-        """What earned KEEP on one step and may serve others, with where it worked and failed."""
+        """Changes that earned KEEP on one step and may help others, and where they failed."""
         return self.root / "patterns.jsonl"
 
     @property
     def rollouts(self) -> Path:
-        """The directory of what is known of prompts in production, and of the settings for it."""
+        """The directory of rollouts to production, and of their settings."""
         return self.root / "rollouts"
 
     def rollout(self, step: str) -> Path:
-        """The directory of one step's versions, votes, scores and what came of them."""
+        """The directory of one step's versions, votes, scores and decisions."""
         return self.rollouts / step
 
     @property
@@ -142,7 +142,7 @@ def number_of(run: Path) -> int:
     """Return the number of a run from its directory `history/<n // 100>/<n % 100:02d>_<step>`.
 
     Raises:
-        ValueError: this is no such directory.
+        ValueError: this is not such a directory.
     """
     return int(run.parent.name) * PER_FOLDER + int(run.name.split("_", 1)[0])
 
@@ -152,38 +152,46 @@ def step_of(run: Path) -> str:
     return run.name.split("_", 1)[1]
 
 
-def find(given: str | Path | None) -> Layout:
-    """Return the layout of the data repo that was named, or that the environment names.
+def iteration_number(name: str) -> int:
+    """Return the number in the name of an iteration, `<n>_<step>`; -1 for any other name."""
+    head, _, step = name.partition("_")
+    return int(head) if head.isdecimal() and step else -1
+
+
+def iterations(layout: Layout) -> list[tuple[int, Path]]:
+    """Return the number and directory of every iteration, in order; older records included."""
+    paths = layout.analysis.iterdir() if layout.analysis.is_dir() else ()
+    numbered = sorted((iteration_number(path.name), path) for path in paths)
+    return [(number, path) for number, path in numbered if number >= 0]
+
+
+def find(path: str | Path | None) -> Layout:
+    """Return the layout of the data repo at `path`, or of the one that the environment names.
 
     Raises:
-        LabError: none is named, or what is named is no data repo.
+        LabError: none is named, or the path is not a data repo.
     """
-    named = given or os.environ.get(VARIABLE)
-    if not named:
+    name = path or os.environ.get(VARIABLE)
+    if not name:
         raise LabError(
             f"Which data repo? Say --prompt-lab-dir DIR or set {VARIABLE}. "
-            "`python -m prompt_lab init DIR` makes a new one."
+            "To create one: python -m prompt_lab init DIR"
         )
-    root = Path(named).expanduser().resolve()
+    root = Path(name).expanduser().resolve()
     layout = Layout(root)
     if not layout.dataset.is_file():
         raise LabError(
-            f"{root} is no data repo: it has no dataset.json. "
-            f"`python -m prompt_lab init {root}` makes one."
+            f"{root} is not a data repo: it has no dataset.json. "
+            f"To create one: python -m prompt_lab init {root}"
         )
     return layout
 
 
 def runs(layout: Layout) -> list[Path]:
     """Return the directories of all runs, in the order of their numbers."""
-    found = []
-    if not layout.history.is_dir():
-        return []
-    for folder in layout.history.iterdir():
-        if not folder.name.isdigit():
-            continue
-        for run in folder.iterdir():
-            head, _, step = run.name.partition("_")
-            if head.isdigit() and step and run.is_dir():
-                found.append(run)
-    return sorted(found, key=number_of)
+    folders = layout.history.iterdir() if layout.history.is_dir() else ()
+    paths = (path for folder in folders if folder.name.isdigit() for path in folder.iterdir())
+    return sorted(
+        (path for path in paths if iteration_number(path.name) >= 0 and path.is_dir()),
+        key=number_of,
+    )

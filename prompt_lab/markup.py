@@ -1,15 +1,15 @@
-"""Puts text of models and users into Markdown that others' tools read, so that it stays text."""
+"""Escapes text of models and users for Markdown that other tools read: it stays text."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 BREAK = "\u200b"
-"""A space of no width: what it parts is read as before by people, and no longer by tools."""
+"""A zero-width space: people read what it separates as before, tools no longer do."""
 
-_KEPT = {"\n", "\t", "\u200c", "\u200d"}  # The last two shape Arabic, Persian and emoji.
+_VISIBLE = {"\n", "\t", "\u200c", "\u200d"}  # The last two shape Arabic, Persian and emoji.
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _BREAKS = re.compile(
     r"""
@@ -31,19 +31,19 @@ _PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$^=:\"'])")
 def neutral(text: str) -> str:
     """Return text that mentions nobody, closes no issue, links nowhere and hides nothing.
 
-    Mentions, references, addresses, tags and entities are parted by a space of no width;
-    characters that do not show are written as escapes.
+    A zero-width space breaks mentions, references, addresses, tags and entities; invisible
+    characters are written as escapes.
     """
     plain = text.replace("\r\n", "\n")
     if not plain.isprintable():
-        plain = "".join(map(_shown, plain))
+        plain = "".join(map(_visible, plain))
     return _BREAKS.sub(BREAK, plain)
 
 
 def fenced(text: str, language: str = "", *, most: int | None = None) -> str:
-    """Return a block of code that ends where it should, whatever the text holds.
+    """Return a block of code that no text can end early.
 
-    `language` is our own word. Of a text longer than `most` characters the rest is counted.
+    `language` is a trusted word. A text is cut after `most` characters, and the rest counted.
     """
     body = neutral(_cut(text, most))
     fence = "`" * max(3, 1 + _longest_run(body))
@@ -51,13 +51,13 @@ def fenced(text: str, language: str = "", *, most: int | None = None) -> str:
 
 
 def quoted(text: str, *, most: int | None = None) -> str:
-    """Return Markdown that a model wrote as a quotation, out of which no fence or list leads."""
+    """Return Markdown of a model as a quotation that no fence or list in it can end."""
     body = neutral(_cut(text, most)).strip("\n")
     return "\n".join(f"> {line}".rstrip() for line in body.split("\n"))
 
 
 def code(text: str) -> str:
-    """Return text as code in a line."""
+    """Return text as inline code."""
     body = " ".join(neutral(text).split()) or " "
     mark = "`" * (1 + _longest_run(body))
     pad = " " if body.startswith("`") or body.endswith("`") else ""
@@ -65,18 +65,18 @@ def code(text: str) -> str:
 
 
 def line(text: str, *, most: int | None = None) -> str:
-    """Return text for a line, a heading or a cell of a table; its Markdown shows as it is."""
+    """Return text for a line, a heading or a table cell; its Markdown is shown, not applied."""
     return _PUNCTUATION.sub(r"\\\1", plain_line(text, most=most))
 
 
 def plain_line(text: str, *, most: int | None = None) -> str:
-    """Return text for places that know no Markdown: a title, or a status."""
+    """Return text for plain-text fields: a title, or a status."""
     body = " ".join(neutral(text).split())
     return body if most is None or len(body) <= most else body[: most - 1].rstrip() + "…"
 
 
 def folded(summary: str, body: str) -> str:
-    """Return a part of a page that opens when its summary is clicked; `body` is Markdown."""
+    """Return a section that opens when its summary is clicked; `body` is Markdown."""
     return f"<details>\n<summary>{_as_html(plain_line(summary))}</summary>\n\n{body}\n\n</details>"
 
 
@@ -85,10 +85,13 @@ def bullets(texts: Iterable[str]) -> str:
     return "\n".join(f"- {line(text)}" for text in texts)
 
 
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a table; every cell is text."""
+def table(
+    head: Iterable[str], rows: Iterable[Iterable[str]], *, right: Collection[int] = ()
+) -> str:
+    """Return a table of texts; the columns in `right` are flush right."""
     heads = [line(cell) for cell in head]
-    written = [heads, ["---"] * len(heads), *([line(cell) for cell in row] for row in rows)]
+    marks = ["---:" if column in right else "---" for column in range(len(heads))]
+    written = [heads, marks, *([line(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in written)
 
 
@@ -101,10 +104,10 @@ def page(*parts: str, most: int | None = None) -> str:
     return whole[: most - len(note)] + note
 
 
-def _shown(one: str) -> str:
-    if one in _KEPT or unicodedata.category(one) not in _HIDDEN:
-        return one
-    code = ord(one)
+def _visible(char: str) -> str:
+    if char in _VISIBLE or unicodedata.category(char) not in _HIDDEN:
+        return char
+    code = ord(char)
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 

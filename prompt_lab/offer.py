@@ -1,4 +1,4 @@
-"""One zip that a source offers, and how its bytes come into the data repo."""
+"""One zip that a source offers, and how its bytes get into the data repo."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CHUNK = 1 << 16
 
 @dataclass(frozen=True, kw_only=True)
 class Arrival:
-    """What is known of a zip once it is here."""
+    """The facts of a zip that was copied or downloaded."""
 
     sha256: str
     url: str | None = None
@@ -41,14 +41,14 @@ class Offer(Protocol):
         """The zip as messages name it."""
 
     def bring(
-        self, target: Path, *, known: Plan | None, most: int, listener: Listener
+        self, target: Path, *, recorded: Plan | None, most: int, listener: Listener
     ) -> Arrival | None:
         """Write the zip to `target`, at most `most` bytes of it.
 
-        Returns None, and writes nothing, if the source says that it still is what `known` says.
+        Returns None, and writes nothing, if the source reports the same version as in `recorded`.
 
         Raises:
-            LabError: it cannot be had, or is too large.
+            LabError: it cannot be read, or is too large.
             OSError: `target` cannot be written.
         """
 
@@ -67,10 +67,10 @@ class LocalZip:
         return str(self.file)
 
     def bring(
-        self, target: Path, *, known: Plan | None, most: int, listener: Listener
+        self, target: Path, *, recorded: Plan | None, most: int, listener: Listener
     ) -> Arrival | None:
-        """Copy the zip; reading it costs so little that `known` is not asked."""
-        del known
+        """Copy the zip; that is cheap enough to ignore `recorded`."""
+        del recorded
         try:
             source = self.file.open("rb")
         except OSError as error:
@@ -82,7 +82,7 @@ class LocalZip:
 
 
 class Sink:
-    """A new file that takes the bytes of a zip, counts and digests them.
+    """A new file that receives the bytes of a zip, counts and digests them.
 
     Raises:
         LabError: `write` was given more than `most` bytes in all.
@@ -99,11 +99,11 @@ class Sink:
 
     @property
     def sha256(self) -> str:
-        """The digest of what was written so far."""
+        """The digest of the bytes so far."""
         return self._digest.hexdigest()
 
     def write(self, chunk: bytes) -> None:
-        """Take the next bytes."""
+        """Write the next bytes."""
         self.expect(self._size + len(chunk))
         self._size += len(chunk)
         self._file.write(chunk)
@@ -111,11 +111,11 @@ class Sink:
         self._listener.received(len(chunk))
 
     def expect(self, size: int) -> None:
-        """Refuse a zip of so many bytes before they come."""
+        """Refuse a zip of `size` bytes before they arrive."""
         if size > self._most:
             raise LabError(
                 f"{self._called} is larger than {self._most:,} bytes ({readable(self._most)}). "
-                "If it is what you want, allow more: --max-bytes N"
+                "To allow more: --max-bytes N"
             )
 
     def __enter__(self) -> Self:

@@ -1,25 +1,27 @@
-"""Kinds of change that earned KEEP on one step, offered to the others, with where they failed."""
+"""Patterns: kinds of change that earned KEEP on one step, offered to others, and their failures."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
 import json
-import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from model_gateway import arguments
 from model_gateway.attempt import digest_of
+from model_gateway.exits import OK, exit_code
 from model_gateway.jsonl import Appender, Row, read_rows
+from prompt_lab import arguments as lab_arguments
 from prompt_lab import layout as layouts
 from prompt_lab.claim import claim
 from prompt_lab.errors import LabError
 from prompt_lab.layout import Layout
 from prompt_lab.markup import plain_line
 
-OK, USAGE = 0, 2
+PROG = "python -m prompt_lab.patterns"
 WORKED, FAILED, OPEN = "worked", "failed", "open"
 TRY = "to try"
 _LONGEST, _SHOWN = 600, 160
@@ -30,25 +32,25 @@ examples:
   # every pattern that earned KEEP somewhere, and where it failed
   python -m prompt_lab.patterns
 
-  # which to try for a step, as JSON
+  # the patterns to try for a step, as JSON
   python -m prompt_lab.patterns --step identify_purpose --json
 
-exit codes: 0 told · 2 wrong usage or no data repo
+exit codes: 0 listed · 2 wrong usage or no data repo
 """
 
 
 class PatternError(LabError):
-    """This outcome cannot be kept as a pattern; nothing else is wrong."""
+    """This outcome cannot be stored as a pattern; nothing else is wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CandidateOutcome:
-    """How one candidate of an iteration ended, as `remember` takes it.
+    """How one candidate of an iteration ended.
 
-    `change` tells the kind of change in words; `before` and `after` are the changed texts by
+    `change` describes the kind of change in words; `before` and `after` are the changed texts by
     surface id. `word` is the evaluator's (KEEP, REJECT, INCONCLUSIVE), `end` the iteration's
     (YES, NO, CONDITIONAL, INCONCLUSIVE). `pattern` is the id of the pattern that was offered and
-    tried, if it was one.
+    tried, if it came from one.
     """
 
     step: str
@@ -66,7 +68,7 @@ class CandidateOutcome:
 
     @property
     def status(self) -> str:
-        """Worked: it earned KEEP and nothing spoke against it later; failed: it ended with NO."""
+        """Worked: it earned KEEP and did not end with NO; failed: it ended with NO."""
         if self.end == _NO:
             return FAILED
         return WORKED if self.word == _KEEP else OPEN
@@ -74,11 +76,11 @@ class CandidateOutcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Pattern:
-    """A described kind of change with all that is known of it.
+    """A kind of change and its outcomes.
 
-    `excerpts` are the digests of what was taken out and put in, by where it was tried first;
-    `worked`, `failed` and `undecided` are steps. `real` says that models that are not simulated
-    have earned it a KEEP.
+    `excerpts` are the digests of the lines removed and added where it was tried first; `worked`,
+    `failed` and `undecided` are steps. `real` says that it earned KEEP on models that are not
+    simulated.
     """
 
     id: str
@@ -88,12 +90,12 @@ class Pattern:
     failed: tuple[str, ...]
     undecided: tuple[str, ...]
     real: bool
-    trials: tuple[Row, ...] = field(repr=False)
+    outcomes: tuple[Row, ...] = field(repr=False)
 
     def status(self, step: str) -> str:
-        """Return what is known of it on a step."""
-        known = {WORKED: self.worked, FAILED: self.failed, OPEN: self.undecided}
-        return next((word for word, steps in known.items() if step in steps), TRY)
+        """Return its status on a step."""
+        steps = {WORKED: self.worked, FAILED: self.failed, OPEN: self.undecided}
+        return next((word for word, names in steps.items() if step in names), TRY)
 
     def to_row(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -101,24 +103,24 @@ class Pattern:
             "id": self.id, "change": self.change, "excerpts": dict(self.excerpts),
             "worked": list(self.worked), "failed": list(self.failed),
             "undecided": list(self.undecided), "simulated": not self.real,
-            "trials": len(self.trials),
+            "trials": len(self.outcomes),
         }  # fmt: skip
 
 
 def remember(layout: Layout, outcome: CandidateOutcome) -> str:
-    """Append how a candidate ended, once however often it is called; return the pattern's id.
+    """Append how a candidate ended, once however often this is called; return the pattern's id.
 
-    What was tried as a pattern keeps that one's id; else the words of the change, or where there
-    are none the excerpts, say whether it is one that is known.
+    A candidate from a pattern gets that pattern's id; another one the id of its description, or
+    of its excerpts if it has no description.
 
     Raises:
-        PatternError: the pattern that was tried is unknown, or nothing was changed.
+        PatternError: the pattern is unknown, or nothing was changed.
         LabError: another process holds the patterns.
         OSError: the data repo cannot be written.
     """
     excerpts = _excerpts(outcome.before, outcome.after)
     if not excerpts["removed"] and not excerpts["added"]:
-        raise PatternError(f"{outcome.candidate} changes nothing, so there is no pattern in it.")
+        raise PatternError(f"{outcome.candidate} changes nothing, so it has no pattern.")
     change = outcome.change.strip()[:_LONGEST]
     with claim(layout, "patterns", wait_seconds=60.0):
         rows = read_rows(layout.patterns)[0]
@@ -126,9 +128,9 @@ def remember(layout: Layout, outcome: CandidateOutcome) -> str:
         if outcome.pattern is not None and outcome.pattern not in ids:
             raise PatternError(f"There is no pattern {outcome.pattern} in {layout.patterns}.")
         name = outcome.pattern or _id(change, excerpts)
-        place = (outcome.iteration, outcome.candidate)
+        identity = (outcome.iteration, outcome.candidate)
         for row in rows:
-            if (row.get("iteration"), row.get("candidate")) == place:
+            if (row.get("iteration"), row.get("candidate")) == identity:
                 return str(row["pattern"])
         row = {
             "pattern": name, "change": change, "excerpts": excerpts, "step": outcome.step,
@@ -142,37 +144,33 @@ def remember(layout: Layout, outcome: CandidateOutcome) -> str:
     return name
 
 
-def known(layout: Layout) -> list[Pattern]:
-    """Return all that was ever tried, in the order of the first trials; status is derived here."""
-    found: dict[str, list[Row]] = {}
+def read(layout: Layout) -> list[Pattern]:
+    """Return every pattern that was ever tried, in the order of the first attempts."""
+    by_pattern: dict[str, list[Row]] = {}
     for row in read_rows(layout.patterns)[0]:
         if isinstance(row.get("pattern"), str) and isinstance(row.get("step"), str):
-            found.setdefault(row["pattern"], []).append(row)
-    return [_pattern(name, rows) for name, rows in found.items()]
+            by_pattern.setdefault(row["pattern"], []).append(row)
+    return [_pattern(name, rows) for name, rows in by_pattern.items()]
 
 
 def offered(layout: Layout, step: str, *, simulated: bool = False) -> list[Pattern]:
     """Return the patterns to try on a step: those that worked elsewhere and are undecided on it.
 
-    Those that worked on the most steps, less those they failed on, come first.
-
-    Args:
-        layout: the data repo.
-        step: the step that wants ideas.
-        simulated: take those too that only simulated models have spoken for.
+    Those that worked on the most steps, minus those they failed on, come first. With `simulated`
+    they include patterns that only simulated models have tested.
     """
     usable = [
         one
-        for one in known(layout)
+        for one in read(layout)
         if one.worked and (one.real or simulated) and one.status(step) in {TRY, OPEN}
     ]
     return sorted(usable, key=lambda one: len(one.failed) - len(one.worked))
 
 
 def material(patterns: Sequence[Pattern]) -> list[Row]:
-    """Return what a proposing model is shown of the first few patterns: as data, never as words.
+    """Return the first few patterns as data for a model that proposes candidates.
 
-    A change that nobody described says nothing to a model, and is left out.
+    A change without a description would say nothing to a model, and is left out.
     """
     described = [one for one in patterns if one.change.strip()]
     return [
@@ -186,7 +184,7 @@ def material(patterns: Sequence[Pattern]) -> list[Row]:
 
 def _pattern(name: str, rows: Sequence[Row]) -> Pattern:
     first = rows[0]
-    # The latest decided trial of a step counts; one that decided nothing takes nothing back.
+    # A step's latest decided outcome counts; an undecided one does not replace it.
     status: dict[str, str] = {}
     for row in rows:
         if row.get("status") in {WORKED, FAILED} or row["step"] not in status:
@@ -197,18 +195,18 @@ def _pattern(name: str, rows: Sequence[Row]) -> Pattern:
         failed=tuple(step for step, word in status.items() if word == FAILED),
         undecided=tuple(step for step, word in status.items() if word == OPEN),
         real=any(row.get("status") == WORKED and not row.get("simulated") for row in rows),
-        trials=tuple(rows),
+        outcomes=tuple(rows),
     )  # fmt: skip
 
 
 def _id(change: str, excerpts: Mapping[str, Any]) -> str:
-    """Return a pattern's id: the same words, whatever their case and spaces, are the same."""
+    """Return a pattern's id, which does not depend on case and spaces of the description."""
     words = " ".join(unicodedata.normalize("NFKC", change).casefold().split())
     return digest_of(words or [excerpts["removed"], excerpts["added"]])[:12]
 
 
 def _excerpts(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, Any]:
-    """Return digests and sizes in characters of the lines that were taken out and put in."""
+    """Return digests and sizes, in characters, of the lines removed and added."""
     removed: list[str] = []
     added: list[str] = []
     for surface in sorted({*before, *after}):
@@ -226,48 +224,41 @@ def _excerpts(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, 
     }
 
 
-def parser(prog: str = "python -m prompt_lab.patterns") -> argparse.ArgumentParser:
+def parser(prog: str = PROG) -> argparse.ArgumentParser:
     """Return the command's parser."""
-    made = argparse.ArgumentParser(
-        prog=prog,
-        description="List the kinds of change that earned KEEP, and where they failed.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = arguments.new_parser(
+        prog, "List the kinds of change that earned KEEP, and where they failed.", EXAMPLES
     )
-    made.add_argument("--step", help="which of them to try on this step")
-    made.add_argument("--prompt-lab-dir", metavar="DIR", help="the data repo (or PROMPT_LAB_DIR)")
-    made.add_argument("--json", action="store_true", help="tell it as JSON")
-    return made
+    parser.add_argument("--step", help="show which of them to try on this step")
+    lab_arguments.lab(parser)
+    arguments.as_json(parser)
+    return parser
 
 
-def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:
+def main(words: Sequence[str] | None = None, *, prog: str = PROG) -> int:
     """Parse the command line, list, and return the exit code."""
-    options = (parser(prog) if prog else parser()).parse_args(arguments)
-    try:
-        lab = layouts.find(options.prompt_lab_dir)
-        shown = [one for one in known(lab) if one.worked]
-    except (LabError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return USAGE
-    if options.step:
-        ids = [one.id for one in offered(lab, options.step, simulated=True)]
-        shown = [
-            *(one for name in ids for one in shown if one.id == name),
-            *(one for one in shown if one.id not in ids),
-        ]
+    options = parser(prog).parse_args(words)
+    return exit_code(lambda: _list(options))
+
+
+def _list(options: argparse.Namespace) -> int:
+    lab, step = layouts.find(options.prompt_lab_dir), options.step
+    patterns = [one for one in read(lab) if one.worked]
+    if step:
+        ids = [one.id for one in offered(lab, step, simulated=True)]
+        patterns.sort(key=lambda one: ids.index(one.id) if one.id in ids else len(ids))
     if options.json:
-        step = options.step
-        rows = [one.to_row() | ({"here": one.status(step)} if step else {}) for one in shown]
+        rows = [one.to_row() | ({"here": one.status(step)} if step else {}) for one in patterns]
         print(json.dumps({"step": step, "patterns": rows}))
         return OK
-    for one in shown:
-        print("\n".join(_told(one, options.step)))
-    if not shown:
-        print("No change has earned KEEP as yet.")
+    for one in patterns:
+        print("\n".join(_lines(one, step)))
+    if not patterns:
+        print("No change has earned KEEP yet.")
     return OK
 
 
-def _told(one: Pattern, step: str | None) -> list[str]:
+def _lines(one: Pattern, step: str | None) -> list[str]:
     label = "" if one.real else "SIMULATED "
     here = f" · {one.status(step)} on {step}" if step else ""
     lines = [f"{label}{one.id}{here}: {plain_line(one.change, most=_SHOWN) or '(not described)'}"]

@@ -1,4 +1,4 @@
-"""Takes baseline plans into the data repo: whole, once, and never another in their place."""
+"""Adds baseline plans to the data repo: complete, once, and never replacing another."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from prompt_lab.unzip import Unpacked
 
 _MOST_NAMED = 5
 _MOST_UNPACKED = 10
-"""A plan may unpack to so many times the bytes its zip may have."""
+"""A plan may unpack to this many times the size allowed for its zip."""
 
 
 class Kind(Enum):
-    """What became of an offered plan."""
+    """The outcome for an offered plan."""
 
     ADDED = "added"
     ALREADY_THERE = "already there"
@@ -35,7 +35,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class PlanOutcome:
-    """What became of one plan, with what a person should know about it."""
+    """The outcome for one plan, with notes for people."""
 
     plan: str
     split: str
@@ -47,9 +47,9 @@ class PlanOutcome:
 def populate(
     layout: Layout, offers: Sequence[Offer], *, most_bytes: int, listener: Listener
 ) -> list[PlanOutcome]:
-    """Take the offered plans in, one after the other; one that fails does not stop the others.
+    """Add the offered plans, one after the other; one that fails does not stop the others.
 
-    A second process waits for the first. Killed at any moment, the same call finishes the work.
+    A second process waits for the first. If killed, the same call finishes the work.
 
     Raises:
         OSError: the data repo cannot be written at all.
@@ -62,11 +62,11 @@ def populate(
             except LabError as error:
                 outcome = _failed(offer, str(error))
             except OSError as error:
-                outcome = _failed(offer, f"{error}. Mend that and repeat the command.")
+                outcome = _failed(offer, f"{error}. Fix that and run the same command again.")
             finally:
                 _empty(layout.incoming)
             outcomes.append(outcome)
-            listener.said(line(outcome))
+            listener.message(line(outcome))
     return outcomes
 
 
@@ -75,7 +75,7 @@ def _failed(offer: Offer, cause: str) -> PlanOutcome:
 
 
 def line(outcome: PlanOutcome) -> str:
-    """Say what became of a plan."""
+    """Return the outcome of a plan as lines."""
     files = f", {outcome.files} files" if outcome.files else ""
     notes = "".join(f"\n  {note}" for note in outcome.notes)
     return f"{outcome.split}/{outcome.plan}: {outcome.kind.value}{files}{notes}"
@@ -83,13 +83,13 @@ def line(outcome: PlanOutcome) -> str:
 
 @contextmanager
 def _alone(layout: Layout, listener: Listener) -> Iterator[None]:
-    """Hold the lock of `incoming`, and clear away what a killed process left there."""
+    """Hold the lock of `incoming`, and remove what a killed process left there."""
     layout.locks.mkdir(parents=True, exist_ok=True)
     with layout.incoming_lock.open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            listener.said("Another populate is at work in this data repo; waiting for it.")
+            listener.message("Another populate is running in this data repo; waiting for it.")
             fcntl.flock(lock, fcntl.LOCK_EX)
         layout.incoming.mkdir(parents=True, exist_ok=True)
         _empty(layout.incoming)
@@ -108,30 +108,30 @@ def _empty(folder: Path) -> None:
 
 
 def _take(layout: Layout, offer: Offer, most_bytes: int, listener: Listener) -> PlanOutcome:
-    held = _held(layout, offer)
-    place, archive = layout.plan(offer.split, offer.plan), layout.archive(offer.split, offer.plan)
-    is_whole = held.sha256 is not None and place.is_dir() and archive.is_file()
+    plan = _recorded(layout, offer)
+    folder, archive = layout.plan(offer.split, offer.plan), layout.archive(offer.split, offer.plan)
+    is_complete = plan.sha256 is not None and folder.is_dir() and archive.is_file()
     part = layout.incoming / archive.name
     arrival = offer.bring(
-        part, known=held if is_whole else None, most=most_bytes, listener=listener
+        part, recorded=plan if is_complete else None, most=most_bytes, listener=listener
     )
     if arrival is not None:
-        _refuse_another(offer, arrival, held, archive)
-    if arrival is None or is_whole:
-        return _already_there(offer, held, place)
+        _refuse_other_content(offer, arrival, plan, archive)
+    if arrival is None or is_complete:
+        return _already_there(offer, plan, folder)
     unpacked = unzip.unpack(
         part,
         layout.incoming / offer.plan,
         called=offer.called,
         limits=unzip.UnzipLimits(total_bytes=_MOST_UNPACKED * most_bytes),
     )
-    # The record of the plan comes last: until it stands there, all of this is done again.
-    _place(layout.incoming / offer.plan, place)
+    # The record of the plan comes last: without it, all of this is repeated.
+    _move(layout.incoming / offer.plan, folder)
     if not archive.exists():
         part.rename(archive)
     notes = [*_notes(unpacked), *_twins(layout, offer, arrival)]
     facts = {"url": arrival.url, "etag": arrival.etag} if arrival.url else {}
-    entry = held.model_copy(update={"sha256": arrival.sha256, "files": unpacked.files, **facts})
+    entry = plan.model_copy(update={"sha256": arrival.sha256, "files": unpacked.files, **facts})
     dataset.save(layout, dataset.load(layout).with_plan(offer.split, entry))
     return PlanOutcome(
         plan=offer.plan,
@@ -142,56 +142,56 @@ def _take(layout: Layout, offer: Offer, most_bytes: int, listener: Listener) -> 
     )
 
 
-def _held(layout: Layout, offer: Offer) -> Plan:
-    """Return what the data repo knows of the plan, which may be its name only."""
+def _recorded(layout: Layout, offer: Offer) -> Plan:
+    """Return the data repo's record of the plan, which may hold only its name."""
     if problem := dataset.name_problem(offer.plan):
         raise LabError(f"{problem}. Rename {offer.called}.")
-    found = dataset.load(layout).find(offer.plan)
-    others = [
+    record = dataset.load(layout).find(offer.plan)
+    splits = [
         split
         for split in SPLITS
         if layout.plan(split, offer.plan).exists() or layout.archive(split, offer.plan).exists()
     ]
-    if found is not None:
-        others.append(found[0])
-        if found[1].name != offer.plan:
+    if record is not None:
+        splits.append(record[0])
+        if record[1].name != offer.plan:
             raise LabError(
-                f"{found[0]}/{found[1].name} is here, and {offer.plan} differs from it only in "
+                f"{record[0]}/{record[1].name} exists, and {offer.plan} differs from it only in "
                 f"case. Give {offer.called} another name."
             )
-    for other in others:
-        if other != offer.split:
+    for split in splits:
+        if split != offer.split:
             raise LabError(
-                f"{offer.plan} belongs to the split {other}; a plan is in one split only. "
-                f"Say --split {other}, or give {offer.called} another name."
+                f"{offer.plan} belongs to the split {split}; a plan is in one split only. "
+                f"Say --split {split}, or give {offer.called} another name."
             )
-    return found[1] if found is not None else Plan(name=offer.plan)
+    return record[1] if record is not None else Plan(name=offer.plan)
 
 
-def _refuse_another(offer: Offer, arrival: Arrival, held: Plan, archive: Path) -> None:
+def _refuse_other_content(offer: Offer, arrival: Arrival, plan: Plan, archive: Path) -> None:
     stored = file_digest(archive) if archive.is_file() else None
-    if held.sha256 and stored and stored != held.sha256:
+    if plan.sha256 and stored and stored != plan.sha256:
         raise LabError(
             f"{archive} is not the zip that dataset.json records (sha256 {stored[:12]}, recorded "
-            f"{held.sha256[:12]}). It is damaged or a Git LFS pointer: `git lfs pull`, or move it "
-            "away, and repeat the command."
+            f"{plan.sha256[:12]}). It is damaged or a Git LFS pointer: `git lfs pull`, or move it "
+            "away, and run the same command again."
         )
-    here = held.sha256 or stored
+    here = plan.sha256 or stored
     if here and here != arrival.sha256:
         raise LabError(
-            f"{offer.split}/{offer.plan} is known with other content (sha256 {here[:12]}, offered "
-            f"{arrival.sha256[:12]}), and runs refer to it. Nothing is replaced: give "
+            f"{offer.split}/{offer.plan} exists with other content (sha256 {here[:12]}, offered "
+            f"{arrival.sha256[:12]}), and runs refer to it. Nothing was replaced: give "
             f"{offer.called} another name, such as {offer.plan}-2.zip."
         )
 
 
-def _already_there(offer: Offer, held: Plan, place: Path) -> PlanOutcome:
-    files = len(_files(place))
+def _already_there(offer: Offer, plan: Plan, folder: Path) -> PlanOutcome:
+    files = len(_files(folder))
     notes = []
-    if held.files is not None and files != held.files:
+    if plan.files is not None and files != plan.files:
         notes.append(
-            f"warning: it has {files} files now and had {held.files}; somebody changed it. To have "
-            f"it anew, move {place} away and repeat the command."
+            f"warning: it has {files} files and had {plan.files}; somebody changed it. To restore "
+            f"it, move {folder} away and run the same command again."
         )
     return PlanOutcome(
         plan=offer.plan,
@@ -202,18 +202,18 @@ def _already_there(offer: Offer, held: Plan, place: Path) -> PlanOutcome:
     )
 
 
-def _place(unpacked: Path, place: Path) -> None:
-    """Put the plan's directory in its place, or find that it is there since an earlier kill."""
-    if place.is_dir() and any(place.iterdir()):
-        ours, theirs = _files(unpacked), _files(place)
-        if ours != theirs or filecmp.cmpfiles(unpacked, place, ours, shallow=False)[0] != ours:
+def _move(unpacked: Path, folder: Path) -> None:
+    """Move the plan's directory to `folder`, unless a killed process has done so."""
+    if folder.is_dir() and any(folder.iterdir()):
+        ours, theirs = _files(unpacked), _files(folder)
+        if ours != theirs or filecmp.cmpfiles(unpacked, folder, ours, shallow=False)[0] != ours:
             raise LabError(
-                f"{place} is there, and is not what the zip holds. Nothing is replaced: move it "
-                "away, or give the zip another name, and repeat the command."
+                f"{folder} exists and differs from the zip. Nothing was replaced: move it away, "
+                "or give the zip another name, and run the same command again."
             )
         return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    unpacked.rename(place)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unpacked.rename(folder)
 
 
 def _files(folder: Path) -> list[str]:
@@ -222,10 +222,10 @@ def _files(folder: Path) -> list[str]:
 
 def _notes(unpacked: Unpacked) -> Iterator[str]:
     if unpacked.ignored:
-        yield f"ignored, as no part of a plan: {_some(unpacked.ignored)}"
+        yield f"ignored, because not part of a plan: {_some(unpacked.ignored)}"
     if unpacked.damaged:
         yield (
-            f"warning: damaged JSON, kept as it is: {_some(unpacked.damaged)}. "
+            f"warning: damaged JSON, stored unchanged: {_some(unpacked.damaged)}. "
             "Steps that read it will refuse this plan."
         )
 
@@ -233,7 +233,7 @@ def _notes(unpacked: Unpacked) -> Iterator[str]:
 def _twins(layout: Layout, offer: Offer, arrival: Arrival) -> Iterator[str]:
     for split, plan in dataset.load(layout).rows():
         if plan.sha256 == arrival.sha256 and plan.name != offer.plan:
-            yield f"warning: this is the same zip as {split}/{plan.name}, so it is no new evidence."
+            yield f"warning: this is the same zip as {split}/{plan.name}, so it adds no evidence."
 
 
 def _some(names: Sequence[str]) -> str:

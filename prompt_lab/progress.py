@@ -1,4 +1,4 @@
-"""How `populate` tells a person what it does: a bar on a terminal, plain lines elsewhere."""
+"""The progress of `populate`: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,52 +12,52 @@ if TYPE_CHECKING:
 
 
 class Listener(Protocol):
-    """Hears of one zip after the other."""
+    """Receives the progress of one zip after the other."""
 
     def began(self, called: str, size: int | None) -> None:
-        """A zip of `size` bytes, if that is known, starts to come in."""
+        """A zip of `size` bytes, if known, starts to arrive."""
 
     def received(self, count: int) -> None:
-        """So many more bytes of it are here."""
+        """`count` more bytes of it arrived."""
 
-    def said(self, line: str) -> None:
-        """Something a person should read."""
+    def message(self, line: str) -> None:
+        """There is a message for people."""
 
 
 class Lines:
-    """Prints what is said, and at the start of each zip its name."""
+    """Prints every message, and the name of each zip at its start."""
 
     def began(self, called: str, size: int | None) -> None:
-        """Say which zip comes in."""
-        self.said(f"  getting {called}" + (f" ({readable(size)})" if size else ""))
+        """Print which zip arrives."""
+        self.message(f"  getting {called}" + (f" ({readable(size)})" if size else ""))
 
     def received(self, count: int) -> None:
-        """Nothing: a log should not grow with the bytes."""
+        """Print nothing: a log should not grow with the bytes."""
 
-    def said(self, line: str) -> None:
+    def message(self, line: str) -> None:
         """Print the line."""
         print(line, flush=True)
 
 
 @dataclass(kw_only=True)
 class Bar:
-    """One bar, for the zip under way."""
+    """One bar, for the zip that arrives."""
 
     progress: Progress
     task: TaskID | None = None
 
     def began(self, called: str, size: int | None) -> None:
-        """Start the bar again for this zip."""
+        """Restart the bar for this zip."""
         if self.task is not None:
             self.progress.remove_task(self.task)
         self.task = self.progress.add_task(called, total=size)
 
     def received(self, count: int) -> None:
-        """Move the bar."""
+        """Advance the bar."""
         if self.task is not None:
             self.progress.advance(self.task, count)
 
-    def said(self, line: str) -> None:
+    def message(self, line: str) -> None:
         """Print the line above the bar."""
         self.progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -71,7 +71,7 @@ def on_terminal() -> AbstractContextManager[Listener]:
 
 class _BarOnScreen(AbstractContextManager[Listener]):
     def __enter__(self) -> Listener:
-        # Imported here because it takes longer than all else that a refusal needs.
+        # Imported here because it takes longer than everything else a refusal needs.
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
         self._progress = Progress(
@@ -88,7 +88,7 @@ class _BarOnScreen(AbstractContextManager[Listener]):
 
 
 def readable(size: int) -> str:
-    """Return a number of bytes as a person says it."""
+    """Return a number of bytes for people."""
     if size < 1000:
         return f"{size} bytes"
     value = float(size)

@@ -1,4 +1,4 @@
-"""One run in history: written by one process, read by everybody, never changed once finished."""
+"""A run in history: written by one process, read by many, never changed once finished."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RESERVATIONS, SURFACES, DONE, CELL_ROW = (
 )  # fmt: skip
 
 CellKey = tuple[str, str, int]
-"""Plan, model and repeat: what makes two cells a pair."""
+"""Plan, model and repeat: two cells that agree in them are a pair."""
 RunCell = tuple[str, int]
 """A cell inside its run: the plan's name and the repeat."""
 
@@ -52,18 +52,14 @@ class Evidence(StrEnum):
 
 @dataclass(frozen=True)
 class Run:
-    """A run as its directory shows it. Records of older formats lack some of it."""
+    """A run as recorded in its directory. Older formats lack some parts."""
 
     path: Path
 
     @cached_property
     def meta(self) -> dict[str, Any]:
-        """The intent of the run, or nothing where it cannot be read."""
-        try:
-            meta = json.loads((self.path / META).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return meta if isinstance(meta, dict) else {}
+        """The intent of the run; empty if it cannot be read."""
+        return self._read_json(META) or {}
 
     @property
     def number(self) -> int:
@@ -89,26 +85,22 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether every cell has its row. Older records do not say, and count as finished."""
+        """Whether every cell has its row. Older records lack this mark and count as finished."""
         is_older = bool(self.meta) and "schema_version" not in self.meta
         return is_older or (self.path / DONE).is_file()
 
     def done(self) -> dict[str, Any] | None:
-        """Return what was written when the run was finished; None before, and in older records."""
-        try:
-            facts = json.loads((self.path / DONE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return facts if isinstance(facts, dict) else None
+        """Return the facts written when the run was finished; None before and in older records."""
+        return self._read_json(DONE)
 
     def rows(self) -> dict[RunCell, Row]:
-        """Return the last row of each cell: a torn last line is passed over."""
-        found: dict[RunCell, Row] = {}
+        """Return the last row of each cell; a torn last line is ignored."""
+        rows: dict[RunCell, Row] = {}
         for row in read_rows(self.path / OUTPUTS)[0]:
             plan, repeat = row.get("name"), row.get("repeat") or 0
             if isinstance(plan, str) and isinstance(repeat, int):
-                found[plan, repeat] = row
-        return found
+                rows[plan, repeat] = row
+        return rows
 
     def outputs(self, plan: str, repeat: int = 0) -> Path:
         """Return the directory of one cell's artifacts."""
@@ -117,71 +109,74 @@ class Run:
         return self.path / "repeats" / str(repeat) / plan
 
     def attempts(self) -> list[Attempt]:
-        """Return every attempt that was recorded; older records have none."""
+        """Return every recorded attempt; older records have none."""
         return read_attempts(self.path / ATTEMPTS)
 
     def surfaces(self) -> dict[str, Any]:
-        """Return the prompt surfaces as sent; nothing in older records."""
+        """Return the prompt surfaces as sent; empty in older records."""
+        return self._read_json(SURFACES) or {}
+
+    def _read_json(self, name: str) -> dict[str, Any] | None:
         try:
-            found = json.loads((self.path / SURFACES).read_text(encoding="utf-8"))
+            value = json.loads((self.path / name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+            return None
+        return value if isinstance(value, dict) else None
 
 
 @dataclass(frozen=True)
 class RunWriter:
-    """The one writer of a run. Make it with `begin`, under the claim of the run's specification."""
+    """The one writer of a run; `begin` creates it under the claim of the run's specification."""
 
     run: Run
     _events: Appender = field(repr=False)
     _rows: Appender = field(repr=False)
 
     def event(self, event: str, **facts: Any) -> None:
-        """Append an event of the recorded form: `timestamp`, `event` and what it is about."""
+        """Append an event as recorded: `timestamp`, `event` and its facts."""
         timestamp = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         self._events.append({"timestamp": timestamp, "event": event, **facts})
 
     def keep(self, cell: RunCell, folder: Path, row: Row) -> None:
-        """Take over a cell's artifacts from `folder` as one directory, then append its row.
+        """Move a cell's artifacts from `folder` into the run, then append its row.
 
-        The row also lies in the directory, so that a kill between the two steps loses nothing.
+        The directory holds the row, too, so that a kill between the two steps loses nothing.
         """
-        # No need to write it atomically: the rename of the directory makes it count.
+        # This write need not be atomic: only the rename of the directory makes it count.
         (folder / CELL_ROW).write_text(dumps(row), encoding="utf-8")
         target = self.run.outputs(*cell)
         target.parent.mkdir(parents=True, exist_ok=True)
         folder.rename(target)
-        # Not synced: it is found beside the artifacts, or the cell is replayed from the journal.
+        # Not synced: after a crash it is beside the artifacts, or the journal replays the cell.
         self._rows.append(row)
 
     def fail(self, cell: RunCell, folder: Path, row: Row) -> None:
-        """Keep what a failed cell left under `failed/<plan>/<n>/`, then append its row."""
+        """Move what a failed cell left to `failed/<plan>/<n>/`, then append its row."""
         plan, repeat = cell
         parent = self.run.path / "failed" / (plan if repeat == 0 else f"{plan}.{repeat}")
         parent.mkdir(parents=True, exist_ok=True)
-        taken = [int(p.name) for p in parent.iterdir() if p.name.isdigit()]
-        folder.rename(parent / str(max(taken, default=-1) + 1))
+        numbers = [int(p.name) for p in parent.iterdir() if p.name.isdigit()]
+        folder.rename(parent / str(max(numbers, default=-1) + 1))
         self._rows.append(row)
 
     def adopt(self) -> None:
-        """Append the rows of artifacts that were taken over by a process killed right after."""
-        known = self.run.rows()
+        """Append the rows of artifacts whose process was killed right after moving them."""
+        rows = self.run.rows()
         for plan, repeat, folder in _folders(self.run):
-            if (plan, repeat) not in known and (folder / CELL_ROW).is_file():
+            if (plan, repeat) not in rows and (folder / CELL_ROW).is_file():
                 row = json.loads((folder / CELL_ROW).read_text(encoding="utf-8"))
                 self._rows.append(row, sync=True)
 
     def write_json(self, name: str, value: Any) -> None:
-        """Write a file that did not exist before.
+        """Write a file that does not exist yet.
 
         Raises:
-            LabError: it exists: a record is never overwritten.
+            LabError: it exists; a record is never overwritten.
         """
         path = self.run.path / name
         if path.exists():
             raise LabError(f"{path} exists; a record is never overwritten.")
-        _write_json(path, value)
+        atomic.write_json(path, value, indent=2)
 
     def finish(self, facts: Mapping[str, Any]) -> None:
         """Write `done.json`, last: `facts` and the digest of every file of the run."""
@@ -190,7 +185,7 @@ class RunWriter:
             for path in sorted(self.run.path.rglob("*"))
             if path.is_file() and not _is_partial(path)
         }
-        _write_json(self.run.path / DONE, {**facts, "digests": digests})
+        atomic.write_json(self.run.path / DONE, {**facts, "digests": digests}, indent=2)
 
     def close(self) -> None:
         """Close the files."""
@@ -199,9 +194,9 @@ class RunWriter:
 
 
 def begin(layout: Layout, step: str, specification: str, meta: Mapping[str, Any]) -> RunWriter:
-    """Start a new run: claim a number, write `meta.json` first and only once.
+    """Start a new run: claim a number and write `meta.json`, once.
 
-    Call it while holding the claim of `specification`.
+    The caller holds the claim of `specification`.
 
     Raises:
         OSError: the data repo cannot be written.
@@ -215,10 +210,10 @@ def begin(layout: Layout, step: str, specification: str, meta: Mapping[str, Any]
         "number": number,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    # The directory appears with its meta.json in it, or not at all.
+    # The directory appears complete with its meta.json, or not at all.
     fresh = layout.scratch / f"run-{number}"
     fresh.mkdir(parents=True)
-    _write_json(fresh / META, {**meta, **identity})
+    atomic.write_json(fresh / META, {**meta, **identity}, indent=2)
     path = layout.run(number, step)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh.rename(path)
@@ -226,7 +221,7 @@ def begin(layout: Layout, step: str, specification: str, meta: Mapping[str, Any]
 
 
 def reopen(run: Run) -> RunWriter:
-    """Go on with a run that was begun."""
+    """Resume a run."""
     writer = RunWriter(run, Appender(run.path / EVENTS), Appender(run.path / OUTPUTS))
     writer.adopt()
     return writer
@@ -247,7 +242,7 @@ def file_digest(path: Path) -> str:
 
 
 def changed_since_done(run: Run) -> list[str]:
-    """Return the files of a finished run that are not what `done.json` says they were."""
+    """Return the files of a finished run that differ from their digests in `done.json`."""
     done = json.loads((run.path / DONE).read_text(encoding="utf-8"))
     return [
         name
@@ -264,14 +259,5 @@ def _folders(run: Run) -> Iterable[tuple[str, int, Path]]:
 
 
 def _is_partial(path: Path) -> bool:
-    """Whether a kill during an atomic write left this file, which the next write takes away."""
+    """Whether a killed atomic write left this file, which the next write removes."""
     return path.name.startswith(".") and path.name.endswith(".part")
-
-
-def _write_json(path: Path, value: Any) -> None:
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    try:
-        data = text.encode()
-    except UnicodeEncodeError:  # A model may write lone surrogates; escaped they can be kept.
-        data = json.dumps(value, indent=2).encode()
-    atomic.write(path, data + b"\n")

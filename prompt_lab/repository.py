@@ -1,24 +1,19 @@
-"""The data repo's git side: one commit a phase, checked for what must never leave, and pushed."""
+"""Commits to the data repo: one a phase, checked for secrets, and pushed."""
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from model_gateway.keys import Redactor
 from prompt_lab.claim import claim
 from prompt_lab.errors import LabError
+from prompt_lab.git import Git, GitError
 from prompt_lab.layout import Layout
 
-if TYPE_CHECKING:
-    from git import Git
-
-_DEFAULT_AUTHOR = {"name": "Plumbline", "email": "plumbline@localhost"}
 _PUSHES = 5
 _LOCK_SECONDS = 120.0
 _LARGEST = 64 * 1024 * 1024
@@ -29,40 +24,8 @@ _KEY_LIKE = re.compile(
 )
 
 
-def git_of(root: Path) -> Git:
-    """Return git for this directory and no other, whatever a hook around us has set.
-
-    Raises:
-        LabError: git is not installed.
-    """
-    try:
-        # Imported here because it fails where git is not installed.
-        from git import Git, Repo
-    except ImportError as error:
-        raise LabError(
-            "A data repo is a git repository, and git cannot be started. Install git, then repeat "
-            "the command."
-        ) from error
-    place = root / ".git"
-    folder = Path(Repo(root).git_dir) if place.is_file() else place
-    git = Git(root)
-    git.update_environment(
-        GIT_DIR=str(folder), GIT_WORK_TREE=str(root), GIT_INDEX_FILE=str(folder / "index")
-    )
-    return git
-
-
-def name_author(git: Git) -> None:
-    """Give commits an author where the user has set none."""
-    for key, value in _DEFAULT_AUTHOR.items():
-        if not git.config("--get", f"user.{key}", with_exceptions=False):
-            for role in ("AUTHOR", "COMMITTER"):
-                variable = f"GIT_{role}_{key.upper()}"
-                git.update_environment(**{variable: os.environ.get(variable, value)})
-
-
 class Repository:
-    """Commits what a phase has made. Changes of the user's own are neither taken nor touched.
+    """Commits the files of a phase. The user's own changes are neither committed nor touched.
 
     `secrets` are the names of environment variables whose values must never be committed.
     """
@@ -74,53 +37,54 @@ class Repository:
     def commit(self, paths: Sequence[Path], message: str) -> str | None:
         """Commit `paths` as they are and return the commit, or None if nothing changed.
 
-        Where a remote is set the commit is pushed; another process's commits are rebased onto.
-        Killed at any moment, the same call finishes the work.
+        If a remote is set the commit is pushed, after a rebase onto commits of other processes.
+        If killed, the same call finishes the work.
 
         Raises:
-            LabError: a file holds a key or a path of this machine, or git refuses.
+            LabError: a file holds a key or a path of this machine, or git failed.
         """
-        from git import GitCommandError  # see `git_of`
-
-        git = git_of(self._layout.root)
+        git = Git(self._layout.root)
         names = [str(path.relative_to(self._layout.root)) for path in paths if path.exists()]
         try:
             with claim(self._layout, "commit", wait_seconds=_LOCK_SECONDS):
-                name_author(git)
-                git.add("--", *names)
-                changed = git.diff("--cached", "--name-only", "-z", "--", *names).split("\0")
-                changed = [name for name in changed if name]
+                git.name_author()
+                git("add", "--", *names)
+                listed = git("diff", "--cached", "--name-only", "-z", "--", *names).split("\0")
+                changed = [name for name in listed if name]
                 if changed:
                     self._check(changed, git)
                     self._commit(git, changed, message)
-                made = str(git.rev_parse("HEAD")) if changed else None
+                commit = git("rev-parse", "HEAD") if changed else None
                 self._push(git)
-        except GitCommandError as error:
-            told = Redactor(self._secrets)(error.stderr.strip())
+        except GitError as error:
+            message = Redactor(self._secrets)(error.output.strip())
             raise LabError(
-                f"The files are in {self._layout.root}, but git refuses: {told}\nMend that and "
-                "repeat the command: it goes on where this one stopped."
+                f"The files are in {self._layout.root}, but git failed: {message}\nFix that and "
+                "run the same command again to resume."
             ) from error
-        return made
+        return commit
 
     def _commit(self, git: Git, names: Sequence[str], message: str) -> None:
-        """Commit just these files; there may be more of them than fit on a command line."""
+        """Commit only these files; they may be more than fit on a command line."""
         with tempfile.NamedTemporaryFile() as listed:
             listed.write("\0".join(names).encode("utf-8", "surrogateescape"))
             listed.flush()
-            git.commit(
-                "--quiet", "--only", "-m", message, f"--pathspec-from-file={listed.name}",
+            git(
+                "commit", "--quiet", "--only", "-m", message, f"--pathspec-from-file={listed.name}",
                 "--pathspec-file-nul",
             )  # fmt: skip
 
     def _check(self, names: Sequence[str], git: Git) -> None:
-        """Take the files back out of the index if one of them must not leave this machine."""
+        """Unstage the files if one of them must not leave this machine.
+
+        Raises:
+            LabError: the files, and what is wrong with them.
+        """
         problems = [p for name in names if (p := self._fault(self._layout.root / name)) is not None]
         if problems:
-            git.reset("--quiet", "--", *names)
+            git("reset", "--quiet", "--", *names)
             raise LabError(
-                "Nothing was committed, because of what these files hold:\n  "
-                + "\n  ".join(problems)
+                "Nothing was committed, because of these files:\n  " + "\n  ".join(problems)
             )
 
     def _fault(self, path: Path) -> str | None:
@@ -132,25 +96,22 @@ class Repository:
         data = path.read_bytes()
         text = data.decode("utf-8", "replace")
         if _KEY_LIKE.search(data) or Redactor(self._secrets)(text) != text:
-            return f"{name}: what looks like a key"
-        for place in _places(self._layout):
-            if place in text:
-                return f"{name}: a path of this machine"
+            return f"{name}: it holds what looks like a key"
+        if any(path in text for path in _local_paths(self._layout)):
+            return f"{name}: it holds a path of this machine"
         return None
 
     def _push(self, git: Git) -> None:
-        """Push what the remote lacks; a remote that moved is rebased onto, several times."""
-        from git import GitCommandError  # see `git_of`
-
-        remotes = str(git.remote()).split()
+        """Push what the remote lacks; if it has moved, rebase and try again, several times."""
+        remotes = git("remote").split()
         if not remotes:
             return
         remote = "origin" if "origin" in remotes else remotes[0]
-        branch = str(git.symbolic_ref("--short", "HEAD"))
+        branch = git("symbolic-ref", "--short", "HEAD")
         for tries_left in range(_PUSHES - 1, -1, -1):
             try:
-                git.push("--quiet", remote, f"HEAD:refs/heads/{branch}")
-            except GitCommandError:
+                git("push", "--quiet", remote, f"HEAD:refs/heads/{branch}")
+            except GitError:
                 if not tries_left:
                     raise
             else:
@@ -159,18 +120,16 @@ class Repository:
             time.sleep(0.1 * (_PUSHES - tries_left))
 
     def _rebase(self, git: Git, remote: str, branch: str) -> None:
-        from git import GitCommandError  # see `git_of`
-
         try:
-            git.fetch("--quiet", remote, branch)
-            git.rebase("--quiet", "--autostash", "FETCH_HEAD")
-        except GitCommandError:
-            git.rebase("--abort", with_exceptions=False)
+            git("fetch", "--quiet", remote, branch)
+            git("rebase", "--quiet", "--autostash", "FETCH_HEAD")
+        except GitError:
+            git.attempt("rebase", "--abort")
             raise
 
 
-def _places(layout: Layout) -> tuple[str, ...]:
-    """Return the paths of this machine that tell of it: where the data repo and the user live."""
+def _local_paths(layout: Layout) -> tuple[str, ...]:
+    """Return the paths that would reveal this machine: those of the data repo and of the user."""
     home = str(Path.home())
-    told = {str(layout.root), *((home,) if len(home) > len("/root") else ())}
-    return tuple(f"{place}/" for place in sorted(told))
+    paths = {str(layout.root), *((home,) if len(home) > len("/root") else ())}
+    return tuple(f"{path}/" for path in sorted(paths))

@@ -1,4 +1,4 @@
-"""Finding a run by what a command line calls it: a path, a number, or a number with a slash."""
+"""Finds the run that a command line names: a path, a number, or a number with a slash."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from prompt_lab.layout import PER_FOLDER, VARIABLE, Layout, number_of
 _SLASHED = re.compile(r"(\d+)/(\d{1,2})\Z")
 
 
-def lab_of(given: str | Path | None) -> Layout | None:
-    """Return the data repo that was named or that the environment names, if there is one.
+def lab_of(path: str | Path | None) -> Layout | None:
+    """Return the data repo at `path`, or the one that the environment names, or None.
 
-    A directory that only holds a `history` will do.
+    A directory that only holds a `history` is enough.
 
     Raises:
-        LabError: what was named is no data repo.
+        LabError: `path` is not a data repo.
     """
-    named = given or os.environ.get(VARIABLE)
-    if named and (Path(named).expanduser() / "history").is_dir():
-        return Layout(Path(named).expanduser().resolve())
+    name = path or os.environ.get(VARIABLE)
+    if name and (Path(name).expanduser() / "history").is_dir():
+        return Layout(Path(name).expanduser().resolve())
     try:
-        return layout.find(given)
+        return layout.find(path)
     except LabError:
-        if given is not None:
+        if path is not None:
             raise
         return None
 
@@ -36,7 +36,7 @@ def find(name: str, lab: Layout | None) -> Path:
     """Return the directory of the run called `name`: a path, `131` or `1/31`.
 
     Raises:
-        LabError: there is no such run, or several carry the number.
+        LabError: there is no such run, or several have the number.
     """
     path = Path(name).expanduser()
     if path.is_dir() and (path / "meta.json").is_file():
@@ -48,18 +48,19 @@ def find(name: str, lab: Layout | None) -> Path:
         number = int(name)
     else:
         raise LabError(
-            f"{name} is no run: give a directory with a meta.json, or a number such as 131 or 1/31."
+            f"{name} is not a run: give a directory with a meta.json, or a number such as 131 or "
+            "1/31."
         )
     if lab is None:
-        named = os.environ.get(VARIABLE)
-        told = f" {VARIABLE} names {named}, which holds no history." if named else ""
+        variable = os.environ.get(VARIABLE)
+        hint = f" {VARIABLE} names {variable}, which holds no history." if variable else ""
         raise LabError(
-            f"In which data repo is run {name}?{told} Say --prompt-lab-dir DIR or set {VARIABLE}."
+            f"In which data repo is run {name}?{hint} Say --prompt-lab-dir DIR or set {VARIABLE}."
         )
-    found = [path for path in layout.runs(lab) if number_of(path) == number]
-    if not found:
+    paths = [path for path in layout.runs(lab) if number_of(path) == number]
+    if not paths:
         raise LabError(f"There is no run {name} in {lab.history}.")
-    if len(found) > 1:
-        told = ", ".join(map(str, found))
-        raise LabError(f"Several runs have the number {name}: {told}. Give the path of one.")
-    return found[0]
+    if len(paths) > 1:
+        listed = ", ".join(map(str, paths))
+        raise LabError(f"Several runs have the number {name}: {listed}. Give the path of one.")
+    return paths[0]

@@ -1,4 +1,4 @@
-"""The scoreboard: what every judged candidate gained, the best of each step, and what failed."""
+"""The scoreboard: every tested candidate's gain, the best of each step, and what failed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from prompt_lab.errors import LabError
 from prompt_lab.layout import Layout
 
 YES, BASELINE, ROLLBACK = "YES", "BASELINE", "ROLLBACK"
-"""The words at the end of a verdict that say where a step stands."""
+"""The last words of verdicts that change the score of a step."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -27,8 +27,8 @@ class Score:
     """One row of the scoreboard.
 
     Scores are the rubric's composite against the step's first baseline, in its own unit;
-    `interval` is that of `delta`. What was not measured is None, never 0. `iteration` names the
-    row, so that it is written once however often the process is killed.
+    `interval` is that of `delta`. Values that were not measured are None, never 0. `iteration`
+    identifies the row, so that it is written once however often the process is killed.
     """
 
     step: str
@@ -53,13 +53,13 @@ class Score:
 
     @property
     def goes_back(self) -> bool:
-        """Whether an earlier best was restored, without being measured again."""
+        """Whether it restores an earlier best, which is not measured again."""
         return self.verdict.endswith(ROLLBACK)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Best:
-    """The best candidate of a step: where its code is, and which pull request brought it."""
+    """The best candidate of a step, its commit and its pull request."""
 
     step: str
     candidate: str
@@ -75,7 +75,7 @@ COLUMNS = tuple(field.name for field in fields(Score))
 
 
 class Scores:
-    """The files in `scores/`. Everything is appended once, by the name of its iteration."""
+    """The files in `scores/`. Every iteration is appended to them once."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
@@ -84,31 +84,31 @@ class Scores:
         """Return the rows of the scoreboard, of one step or of all, in the order of writing.
 
         Raises:
-            LabError: the file is not what this writes.
+            LabError: the file cannot be read.
         """
         path = self._layout.scoreboard
         if not path.is_file():
             return []
         try:
             with path.open(encoding="utf-8", newline="") as file:
-                found = [_score(row) for row in csv.DictReader(file)]
+                rows = [_score(row) for row in csv.DictReader(file)]
         except (KeyError, ValueError, TypeError) as error:
             raise LabError(f"{path} cannot be read: {error!r}. Restore it from git.") from error
-        return [row for row in found if step in {None, row.step}]
+        return [row for row in rows if step in {None, row.step}]
 
     def add(self, score: Score, details: Mapping[str, Any]) -> Score:
-        """Append a row, and `details` to the history; a row that is there already is returned.
+        """Append a row, and `details` to the history; return it, or the row that is there already.
 
-        The first row of a step is its baseline. `best_score` is filled in here: it never falls,
-        except where an earlier best was restored.
+        The first row of a step is its baseline. `best_score` is computed here: it never falls,
+        except where an earlier best is restored.
         """
-        with self._writing():
-            known = self.rows(score.step)
-            for row in known:
+        with self._lock():
+            rows = self.rows(score.step)
+            for row in rows:
                 if (row.iteration, row.candidate) == (score.iteration, score.candidate):
                     self._remember(row, details)
                     return row
-            row = replace(score, best_score=_reached([*known, score]))
+            row = replace(score, best_score=_best_score([*rows, score]))
             self._layout.scores.mkdir(parents=True, exist_ok=True)
             atomic.write(self._layout.scoreboard, _table([*self.rows(), row]).encode())
             self._remember(row, details)
@@ -116,9 +116,8 @@ class Scores:
 
     def add_failed(self, iteration: str, facts: Mapping[str, Any]) -> None:
         """Append a rejected candidate: its diff, where it failed, the reasons and the verdict."""
-        with self._writing():
-            known = {row.get("iteration") for row in self.failed()}
-            if iteration not in known:
+        with self._lock():
+            if iteration not in {row.get("iteration") for row in self.failed()}:
                 self._layout.scores.mkdir(parents=True, exist_ok=True)
                 with Appender(self._layout.failed_attempts) as file:
                     file.append({"iteration": iteration, **facts}, sync=True)
@@ -129,10 +128,10 @@ class Scores:
         return [row for row in rows if step in {None, row.get("step")}]
 
     def best(self, step: str) -> Best | None:
-        """Return the best candidate of a step, or None while it has none.
+        """Return the best candidate of a step, or None if it has none.
 
         Raises:
-            LabError: the file is not what this writes.
+            LabError: the file cannot be read.
         """
         path = self._layout.best(step)
         if not path.is_file():
@@ -146,18 +145,18 @@ class Scores:
         """Return the best candidate of every step that has one, in the order of their names.
 
         Raises:
-            LabError: a file is not what this writes.
+            LabError: a file cannot be read.
         """
         folder = self._layout.scores
         steps = sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
         return [best for step in steps if (best := self.best(step)) is not None]
 
     def set_best(self, best: Best) -> Path:
-        """Write the best candidate of a step; git keeps the earlier ones."""
+        """Write the best candidate of a step; git holds the earlier ones."""
         path = self._layout.best(best.step)
-        with self._writing():
+        with self._lock():
             path.parent.mkdir(parents=True, exist_ok=True)
-            atomic.write(path, _json(asdict(best)))
+            atomic.write_json(path, asdict(best))
         return path
 
     def files(self) -> list[Path]:
@@ -165,10 +164,10 @@ class Scores:
         return [path for path in (self._layout.scores,) if path.is_dir()]
 
     def history(self, step: str | None = None) -> list[dict[str, Any]]:
-        """Return the rows of one step, or of all, with all that was measured.
+        """Return the rows of one step, or of all, with all measures.
 
         Raises:
-            LabError: the file is not what this writes.
+            LabError: the file cannot be read.
         """
         path = self._layout.score_history
         try:
@@ -181,15 +180,15 @@ class Scores:
         history = self.history()
         if any((h["iteration"], h["candidate"]) == (row.iteration, row.candidate) for h in history):
             return
-        atomic.write(self._layout.score_history, _json([*history, {**asdict(row), **details}]))
+        atomic.write_json(self._layout.score_history, [*history, {**asdict(row), **details}])
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _lock(self) -> Iterator[None]:
         with claim(self._layout, "scores", wait_seconds=60.0):
             yield
 
 
-def _reached(rows: Sequence[Score]) -> float | None:
+def _best_score(rows: Sequence[Score]) -> float | None:
     """Return the best score after these rows of one step."""
     best: float | None = None
     for row in rows:
@@ -211,7 +210,7 @@ def _table(rows: list[Score]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """Return a value for a cell; a text that a spreadsheet would run is marked as text."""
+    """Return a value for a cell; text that a spreadsheet would execute is marked as text."""
     if isinstance(value, tuple):
         return " ".join(map(str, value))
     if isinstance(value, str) and value.startswith(_FORMULA):
@@ -235,7 +234,3 @@ def _score(row: Mapping[str, str]) -> Score:
         interval=(ends[0], ends[1]) if ends else None,
         models=tuple(row["models"].split()),
     )
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "replace") + b"\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.resources
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+from model_gateway.suggestions import did_you_mean
 from prompt_lab.dataset import Dataset, name_problem
 from prompt_lab.errors import LabError
 from prompt_lab.layout import SPLITS, Layout
@@ -20,7 +20,7 @@ _SUFFIX = ".zip"
 
 @dataclass(frozen=True, kw_only=True)
 class SourceRequest:
-    """What of a source is wanted: only this split, only these plans; None and () mean all."""
+    """What to take of a source: this split, these plans; None and () mean all."""
 
     split: str | None = None
     plans: tuple[str, ...] = ()
@@ -42,13 +42,13 @@ def samples() -> Traversable:
 
 
 def offers(
-    source: str | Traversable | None, wish: SourceRequest, layout: Layout, dataset: Dataset
+    source: str | Traversable | None, request: SourceRequest, layout: Layout, dataset: Dataset
 ) -> list[Offer]:
-    """Return the zips to bring in, in the order train, verify; None is the dataset's own source.
+    """Return the zips to add, in the order train, verify; None is the dataset's own source.
 
     Raises:
-        LabError: the source or a wished plan does not exist, or it is not clear for which split
-            a plan is; the message lists every problem.
+        LabError: the source or a requested plan does not exist, or the split of a plan is
+            unclear; the message lists every problem.
     """
     if source is None:
         source = dataset.source
@@ -60,64 +60,64 @@ def offers(
             "Try: python -m prompt_lab populate SOURCE (a folder, a zip, an address), or --samples"
         )
     if isinstance(source, str) and _is_address(source):
-        found = _behind(source, wish, dataset)
+        zips = _at_address(source, request, dataset)
     elif isinstance(source, str):
-        found = _in(Path(source).expanduser(), wish, dataset)
+        zips = _in_folder(Path(source).expanduser(), request, dataset)
     else:
-        found = _in(source, wish, dataset)
-    _refuse_doubles(found)
-    return found
+        zips = _in_folder(source, request, dataset)
+    _refuse_doubles(zips)
+    return zips
 
 
 def _is_address(source: str) -> bool:
-    scheme, there, _ = source.partition("://")
-    if there and scheme.lower() not in ("http", "https"):
+    scheme, separator, _ = source.partition("://")
+    if separator and scheme.lower() not in ("http", "https"):
         raise LabError(
-            f"{scheme}:// is not read. Give a folder, a zip, or an http:// or https:// address."
+            f"{scheme}:// is not supported. Give a folder, a zip, or an http(s):// address."
         )
-    return bool(there)
+    return bool(separator)
 
 
-def _in(place: Traversable, wish: SourceRequest, dataset: Dataset) -> list[Offer]:
-    if place.is_file():
-        pairs: list[tuple[str | None, Traversable]] = [(None, place)]
-    elif not place.is_dir():
-        raise LabError(f"{place} does not exist. Give a folder of zips, a zip, or an address.")
-    elif any((place / split).is_dir() for split in SPLITS):
-        pairs = [(s, z) for s in SPLITS if wish.split in (None, s) for z in _zips(place / s)]
+def _in_folder(folder: Traversable, request: SourceRequest, dataset: Dataset) -> list[Offer]:
+    if folder.is_file():
+        pairs: list[tuple[str | None, Traversable]] = [(None, folder)]
+    elif not folder.is_dir():
+        raise LabError(f"{folder} does not exist. Give a folder of zips, a zip, or an address.")
+    elif any((folder / split).is_dir() for split in SPLITS):
+        pairs = [(s, z) for s in SPLITS if request.split in (None, s) for z in _zips(folder / s)]
     else:
-        pairs = [(None, z) for z in _zips(place)]
+        pairs = [(None, z) for z in _zips(folder)]
     names = {_stem(file.name) for _, file in pairs}
-    _refuse_unknown(wish.plans, names, str(place))
-    chosen = [(s, z) for s, z in pairs if not wish.plans or _stem(z.name) in wish.plans]
+    _refuse_unknown(request.plans, names, str(folder))
+    chosen = [(s, z) for s, z in pairs if not request.plans or _stem(z.name) in request.plans]
     if not chosen:
-        within = f" for the split {wish.split}" if wish.split else ""
+        within = f" for the split {request.split}" if request.split else ""
         raise LabError(
-            f"{place} holds no zips{within}. It should hold PLAN.zip, or train/PLAN.zip and "
+            f"{folder} holds no zips{within}. It should hold PLAN.zip, or train/PLAN.zip and "
             "verify/PLAN.zip."
         )
-    splits = _split_of([_stem(z.name) for s, z in chosen if s is None], wish, dataset)
+    splits = _split_of([_stem(z.name) for s, z in chosen if s is None], request, dataset)
     return [
         LocalZip(plan=_stem(file.name), split=split or splits[_stem(file.name)], file=file)
         for split, file in chosen
     ]
 
 
-def _behind(address: str, wish: SourceRequest, dataset: Dataset) -> list[Offer]:
-    # Imported here because it takes longer than all that a local source needs.
+def _at_address(address: str, request: SourceRequest, dataset: Dataset) -> list[Offer]:
+    # Imported here because it takes longer than everything a local source needs.
     from prompt_lab.download import RemoteZip, public
 
     if not _is_prefix(address):
         raise LabError(
-            "The source cannot be the start of the addresses of zips: it needs a host and must "
-            "have no '?' or '#'. A plan's zip is looked for at SOURCE/PLAN.zip."
+            "The source cannot be the start of zip addresses: it needs a host and must have no '?' "
+            "or '#'. A plan's zip is expected at SOURCE/PLAN.zip."
         )
-    prefix, names, by_split = address.rstrip("/"), wish.plans, dataset.source_has_splits
+    prefix, names, by_split = address.rstrip("/"), request.plans, dataset.source_has_splits
     if prefix.lower().endswith(_SUFFIX):
         prefix, _, file = prefix.rpartition("/")
         names, by_split = (_stem(file),), False
-        _refuse_unknown(wish.plans, names, public(address))
-    names = names or tuple(p.name for s, p in dataset.rows() if wish.split in (None, s))
+        _refuse_unknown(request.plans, names, public(address))
+    names = names or tuple(p.name for s, p in dataset.rows() if request.split in (None, s))
     if not names:
         raise LabError(
             f"Which plans of {public(address)}? Name them with --plan NAME, or list them in "
@@ -125,7 +125,7 @@ def _behind(address: str, wish: SourceRequest, dataset: Dataset) -> list[Offer]:
         )
     if problems := [problem for name in names if (problem := name_problem(name))]:
         raise LabError("\n".join(problems) + "\nCorrect --plan or dataset.json.")
-    splits = _split_of(names, wish, dataset)
+    splits = _split_of(names, request, dataset)
     return [
         RemoteZip(
             plan=name,
@@ -146,42 +146,38 @@ def _is_prefix(address: str) -> bool:
     return bool(parts.hostname) and not (parts.query or parts.fragment)
 
 
-def _split_of(names: Iterable[str], wish: SourceRequest, dataset: Dataset) -> dict[str, str]:
-    """Say for which split each plan is: the wished one, or the one that lists it."""
-    listed = {name: found[0] for name in names if (found := dataset.find(name))}
-    splits = {name: wish.split or listed.get(name) for name in names}
+def _split_of(names: Iterable[str], request: SourceRequest, dataset: Dataset) -> dict[str, str]:
+    """Return the split of each plan: the requested one, or the one that lists it."""
+    listed = {name: row[0] for name in names if (row := dataset.find(name))}
+    splits = {name: request.split or listed.get(name) for name in names}
     if unclear := sorted(name for name, split in splits.items() if split is None):
         raise LabError(
-            f"Train or verify? It is not clear for {', '.join(unclear)}. Say --split train or "
+            f"Train or verify? The split of {', '.join(unclear)} is unclear. Say --split train or "
             "--split verify, or list them in dataset.json."
         )
     return {name: split for name, split in splits.items() if split}
 
 
-def _refuse_unknown(wished: Sequence[str], there: Iterable[str], place: str) -> None:
-    known = sorted(there)
-    problems = []
-    for name in wished:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            problems.append(f"  {name}" + (f" (did you mean {near[0]}?)" if near else ""))
+def _refuse_unknown(plans: Sequence[str], names: Iterable[str], source: str) -> None:
+    offered = sorted(names)
+    problems = [f"  {plan}.{did_you_mean(plan, offered)}" for plan in plans if plan not in offered]
     if problems:
         raise LabError(
-            f"{place} has no plan of this name:\n" + "\n".join(problems) + "\nIt has: "
-            f"{', '.join(known) or 'none'}."
+            f"{source} has no plan of this name:\n" + "\n".join(problems) + "\nIt has: "
+            f"{', '.join(offered) or 'none'}."
         )
 
 
-def _refuse_doubles(found: Sequence[Offer]) -> None:
+def _refuse_doubles(offers: Sequence[Offer]) -> None:
     seen: dict[str, Offer] = {}
     problems = []
-    for offer in found:
+    for offer in offers:
         other = seen.setdefault(offer.plan.casefold(), offer)
         if other is not offer:
             problems.append(f"  {other.called} and {offer.called}")
     if problems:
         raise LabError(
-            "Two zips for one plan, but a plan has one zip and one split:\n"
+            "Two zips for one plan; a plan has one zip and one split:\n"
             + "\n".join(problems)
             + "\nRename one of each, or take one: --split train or --split verify."
         )

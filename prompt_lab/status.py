@@ -1,4 +1,4 @@
-"""What a data repo holds: plans, runs, disk use, and what to do next."""
+"""The status of a data repo: its plans and runs, disk use, and what to do next."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True, kw_only=True)
 class PlanStatus:
-    """One baseline plan: what dataset.json says of it, and what lies there."""
+    """One baseline plan: its record in dataset.json and its files."""
 
     plan: str
     listed: bool
@@ -32,23 +32,23 @@ class PlanStatus:
 
     @property
     def remark(self) -> str:
-        """What is odd about the plan, or nothing."""
+        """What is unusual about the plan, or nothing."""
         if not self.listed:
             return "not in dataset.json"
         if not self.files:
-            return "not here yet"
+            return "missing"
         if self.files_recorded is None:
             return "not recorded yet"
         if self.files != self.files_recorded:
-            return f"had {self.files_recorded} files when it came"
+            return f"had {self.files_recorded} files when it was added"
         return "" if self.zip else "without its zip"
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepStatus:
-    """The runs of one step, and their cells by what became of them.
+    """The runs of one step, and their cells by outcome.
 
-    Older runs have no mark of completeness; they count as `unmarked`, not as finished.
+    Older runs have no mark of completeness and count as `unmarked`, not as finished.
     """
 
     step: str
@@ -64,7 +64,7 @@ class StepStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """All of it; sizes are in bytes on the disk."""
+    """The whole status; sizes are in bytes on the disk."""
 
     root: str
     splits: dict[str, list[PlanStatus]]
@@ -75,7 +75,7 @@ class Status:
 
 
 def status(layout: Layout) -> Status:
-    """Read the data repo; damaged runs are named, and never stop the others from being counted.
+    """Read the data repo; damaged runs are named, and the others still counted.
 
     Raises:
         LabError: dataset.json cannot be used.
@@ -105,27 +105,24 @@ def status(layout: Layout) -> Status:
 
 
 def text(status: Status) -> str:
-    """Return the status as a person reads it."""
+    """Return the status as text for people."""
     return "\n".join(_lines(status))
 
 
 def _plans(layout: Layout, split: str) -> list[PlanStatus]:
     listed = {plan.name: plan for s, plan in dataset.load(layout).rows() if s == split}
     folder = layout.split(split)
-    there = {p.name for p in folder.iterdir() if p.is_dir()} if folder.is_dir() else set()
-    found = []
-    for name in sorted(there | set(listed)):
-        place = layout.plan(split, name)
-        found.append(
-            PlanStatus(
-                plan=name,
-                listed=name in listed,
-                files=sum(1 for p in place.rglob("*") if p.is_file()),
-                files_recorded=listed[name].files if name in listed else None,
-                zip=layout.archive(split, name).is_file(),
-            )
+    names = {p.name for p in folder.iterdir() if p.is_dir()} if folder.is_dir() else set()
+    return [
+        PlanStatus(
+            plan=name,
+            listed=name in listed,
+            files=sum(1 for p in layout.plan(split, name).rglob("*") if p.is_file()),
+            files_recorded=listed[name].files if name in listed else None,
+            zip=layout.archive(split, name).is_file(),
         )
-    return found
+        for name in sorted(names | set(listed))
+    ]
 
 
 def _facts(run: Run) -> Counter[str]:
@@ -151,7 +148,7 @@ def _facts(run: Run) -> Counter[str]:
 
 
 def _begun(run: Run) -> set[RunCell]:
-    """Return the cells a run was to have: what meta.json says, or those that were started."""
+    """Return the cells of a run: those in meta.json, or those that were started."""
     plans, repeats = run.meta.get("inputs"), run.meta.get("repeats")
     if isinstance(plans, dict) and isinstance(repeats, int):
         return {(plan, repeat) for plan in plans for repeat in range(repeats)}
@@ -167,7 +164,7 @@ def _step(step: str, count: Counter[str]) -> StepStatus:
 def _sizes(folder: Path) -> Iterator[int]:
     for parent, _, names in os.walk(folder):
         for name in names:
-            # A file may go while another process works here.
+            # Another process may delete a file meanwhile.
             with suppress(FileNotFoundError):
                 yield Path(parent, name).lstat().st_blocks * 512
 
@@ -176,15 +173,15 @@ def _next(
     layout: Layout, splits: dict[str, list[PlanStatus]], *, ran: bool, unfinished: list[str]
 ) -> Iterator[str]:
     here = f"--prompt-lab-dir {shlex.quote(str(layout.root))}"
-    plans = [plan for found in splits.values() for plan in found]
+    plans = [plan for split in splits.values() for plan in split]
     if not plans:
         yield f"Add plans: python -m prompt_lab populate SOURCE {here} (or --samples)"
         return
     if any(plan.listed and (not plan.files or not plan.zip) for plan in plans):
-        yield f"Bring in the plans that are missing: python -m prompt_lab populate {here}"
+        yield f"Add the missing plans: python -m prompt_lab populate {here}"
     if unfinished:
         named = ", ".join(unfinished[:_MOST_NAMED])
-        yield f"Finish {len(unfinished)} runs by repeating their commands: {named}"
+        yield f"Finish {len(unfinished)} runs by running their commands again: {named}"
     if not ran:
         yield (
             "Run a step: python -m self_improve.runner --step identify_potential_levers "
@@ -207,7 +204,7 @@ def _lines(status: Status) -> Iterator[str]:
     for step in status.steps:
         yield (
             f"  {step.step}: {step.runs} runs ({step.finished} finished, {step.unfinished} "
-            f"unfinished, {step.unmarked} older, which do not say); {step.empty} without any cell"
+            f"unfinished, {step.unmarked} older, not marked); {step.empty} without any cell"
         )
         yield (
             f"    cells: {step.cells_ok} ok, {step.cells_failed} failed, "

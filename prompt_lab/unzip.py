@@ -1,4 +1,4 @@
-"""Unpacks the zip of a plan, which may come from anybody, without writing outside one directory."""
+"""Unpacks the zip of a plan from an untrusted source, writing only inside one directory."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from model_gateway.jsonl import read_rows
 from prompt_lab.errors import LabError
 
 PLAN_TEXTS = ("001-2-plan.txt", "plan.txt")
-"""The names of the artifact that holds the plan's prompt, in the order they are looked for."""
+"""The names of the artifact with the plan's prompt, in the order of preference."""
 
 _CHUNK = 1 << 16
-_MOST_TOLD = 10
+_MOST_NAMED = 10
 _DEEPEST = 32
 _LARGEST_JSON_CHECKED = 50_000_000
 _RATIO_COUNTS_FROM = 1_000_000
@@ -35,7 +35,7 @@ _BROKEN = (BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplem
 
 @dataclass(frozen=True, kw_only=True)
 class UnzipLimits:
-    """What an honest zip of a plan stays below; recorded ones unpack to four times their size."""
+    """Limits that a genuine plan's zip stays below; recorded ones unpack to four times the size."""
 
     total_bytes: int = 1_000_000_000
     ratio: int = 100
@@ -44,7 +44,7 @@ class UnzipLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class Unpacked:
-    """What came out of a zip: how much, what was passed over, and which JSON is damaged."""
+    """The result of unpacking: how much, which members were ignored, which JSON is damaged."""
 
     files: int
     size: int
@@ -55,10 +55,10 @@ class Unpacked:
 def unpack(archive: Path, into: Path, *, called: str, limits: UnzipLimits) -> Unpacked:
     """Unpack `archive` into the new directory `into`; messages name the zip as `called`.
 
-    A single folder around everything is taken off. Nothing is left behind on failure.
+    A single folder around everything is removed. On failure nothing is left behind.
 
     Raises:
-        LabError: the zip is unsafe, broken or no plan; the message lists every problem found.
+        LabError: the zip is unsafe, broken or not a plan; the message lists every problem.
         OSError: `into` exists or cannot be made.
     """
     into.mkdir()
@@ -76,7 +76,7 @@ def unpack(archive: Path, into: Path, *, called: str, limits: UnzipLimits) -> Un
 
 
 def _refuse_crowd(archive: Path, called: str, limits: UnzipLimits) -> None:
-    # Counted before zipfile reads the directory, because it keeps every entry in memory.
+    # Counted before zipfile reads the directory, because that holds every entry in memory.
     count, tail = 0, b""
     with archive.open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -84,8 +84,8 @@ def _refuse_crowd(archive: Path, called: str, limits: UnzipLimits) -> None:
             tail = chunk[-len(_ENTRY) + 1 :]
     if count > limits.members:
         raise LabError(
-            f"{called}: about {count:,} members, more than {limits.members:,}: this is no plan. "
-            "Zip one plan's directory only."
+            f"{called}: about {count:,} members, more than {limits.members:,}: this is not a plan. "
+            "Zip only one plan's directory."
         )
 
 
@@ -109,7 +109,7 @@ def _opened(archive: Path, called: str) -> ZipFile:
 
 
 def _room(archive: Path, limits: UnzipLimits) -> int:
-    """Return how many bytes may come out; what the zip says of itself plays no part."""
+    """Return how many bytes may come out, whatever the zip claims."""
     return min(limits.total_bytes, max(_RATIO_COUNTS_FROM, limits.ratio * archive.stat().st_size))
 
 
@@ -119,33 +119,33 @@ def _targets(
     """Decide where each member goes before anything is written."""
     problems = [problem for member in members for problem in _problems(member)]
     ignored: list[str] = []
-    kept: list[tuple[PurePosixPath, ZipInfo]] = []
+    files: list[tuple[PurePosixPath, ZipInfo]] = []
     for member in members:
         path = PurePosixPath(member.filename)
         if "__MACOSX" in path.parts[:1] or path.name == ".DS_Store":
             ignored.append(member.filename)
         elif not member.is_dir():
-            kept.append((path, member))
+            files.append((path, member))
     if not problems:
-        problems.extend(_collisions([path for path, _ in kept]))
-    if not problems and not kept:
-        problems.append("no files in it")
+        problems.extend(_collisions([path for path, _ in files]))
+    if not problems and not files:
+        problems.append("it holds no files")
     if problems:
-        told = problems[:_MOST_TOLD]
-        if len(problems) > _MOST_TOLD:
-            told.append(f"and {len(problems) - _MOST_TOLD} more")
+        listed = problems[:_MOST_NAMED]
+        if len(problems) > _MOST_NAMED:
+            listed.append(f"and {len(problems) - _MOST_NAMED} more")
         raise LabError(
             f"{called} is refused:\n"
-            + "\n".join(f"  {problem}" for problem in told)
+            + "\n".join(f"  {problem}" for problem in listed)
             + "\nZip the plan's directory again, as plain files: zip -r NAME.zip DIRECTORY"
         )
-    if len({path.parts[0] for path, _ in kept}) == 1 and all(len(p.parts) > 1 for p, _ in kept):
-        kept = [(PurePosixPath(*path.parts[1:]), member) for path, member in kept]
-    return dict(kept), tuple(ignored)
+    if len({path.parts[0] for path, _ in files}) == 1 and all(len(p.parts) > 1 for p, _ in files):
+        files = [(PurePosixPath(*path.parts[1:]), member) for path, member in files]
+    return dict(files), tuple(ignored)
 
 
 def _problems(member: ZipInfo) -> Iterator[str]:
-    # zipfile cuts a name at NUL, so both what stands in the zip and what it makes of it are read.
+    # zipfile cuts a name at NUL, so both the original and the cut name are checked.
     for name in dict.fromkeys((member.orig_filename, member.filename)):
         for problem in _name_problems(name):
             yield f"member {name!r}: {problem}"
@@ -156,12 +156,12 @@ def _problems(member: ZipInfo) -> Iterator[str]:
     elif kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         yield f"member {name!r}: a special file (type {kind:o})"
     elif kind and (kind == stat.S_IFDIR) != member.is_dir():
-        yield f"member {name!r}: a file by its name or its type, a folder by the other"
+        yield f"member {name!r}: its name and its type disagree on whether it is a folder"
     if member.flag_bits & _ENCRYPTED:
         yield f"member {name!r}: encrypted"
-    # The others can turn a few bytes into gigabytes of memory before anything can be counted.
+    # Others can turn a few bytes into gigabytes of memory before anything is counted.
     if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-        yield f"member {name!r}: compression method {member.compress_type}, only deflate is read"
+        yield f"member {name!r}: compression method {member.compress_type}; only deflate is read"
 
 
 def _name_problems(name: str) -> Iterator[str]:
@@ -176,7 +176,7 @@ def _name_problems(name: str) -> Iterator[str]:
         yield "a drive letter in its name"
     if ".." in parts:
         yield "a name that leads out of the plan ('..')"
-    # Git reads these wherever they lie: they could run commands, or hide the plan from a commit.
+    # Git reads these in any folder: they could run commands, or hide the plan from a commit.
     if _GIT_FILES.intersection(map(str.casefold, parts)):
         yield "a file of git inside a plan"
     if len(parts) > _DEEPEST:
@@ -186,13 +186,13 @@ def _name_problems(name: str) -> Iterator[str]:
 
 
 def _collisions(paths: list[PurePosixPath]) -> Iterator[str]:
-    """Say which members would be one file on a disk that folds case or Unicode forms."""
+    """Yield the members that would be one file on a disk that folds case or Unicode forms."""
     seen: dict[str, tuple[str, bool]] = {}
     for path in paths:
-        for place in [*reversed(path.parents), path][1:]:
-            here = (str(place), place is path)
+        for part in [*reversed(path.parents), path][1:]:
+            here = (str(part), part is path)
             folded = unicodedata.normalize(
-                "NFC", unicodedata.normalize("NFC", str(place)).casefold()
+                "NFC", unicodedata.normalize("NFC", str(part)).casefold()
             )
             there = seen.get(folded)
             if there is None:
@@ -212,15 +212,15 @@ def _write(
     for name, member in files.items():
         try:
             (into / name).parent.mkdir(parents=True, exist_ok=True)
-            # Opened with the usual mode of new files: no executable bit is taken over.
+            # Opened with the usual mode of new files: executable bits are not copied.
             with zip_file.open(member) as source, (into / name).open("xb") as target:
                 while chunk := source.read(_CHUNK):
                     size += len(chunk)
                     if size > room:
                         raise LabError(
                             f"{called}: unpacks to more than {room:,} bytes, at member "
-                            f"{str(name)!r}: it looks like a bomb. If you trust it, unzip it, drop "
-                            "what is large and zip it again."
+                            f"{str(name)!r}: it looks like a zip bomb. If you trust it, unzip it, "
+                            "remove large files and zip it again."
                         )
                     target.write(chunk)
                 target.flush()
@@ -228,7 +228,7 @@ def _write(
         except OSError as error:
             raise LabError(
                 f"{called}: member {str(name)!r} cannot be written: {error.strerror or error}. "
-                "Mend that and repeat the command."
+                "Fix that and run the same command again."
             ) from error
         except (*_BROKEN, RuntimeError) as error:
             raise LabError(
@@ -257,7 +257,7 @@ def _check_plan_text(plan: Path, called: str) -> None:
 
 
 def _is_damaged(path: Path) -> bool:
-    """Say whether JSON is torn or not UTF-8. Plain text under a name in .json is not: some is."""
+    """Return whether JSON is torn or not UTF-8; plain text under a .json name is accepted."""
     if path.suffix not in (".json", ".jsonl") or path.stat().st_size > _LARGEST_JSON_CHECKED:
         return False
     try:

@@ -1,7 +1,9 @@
-"""The one error root of this package, so that callers can catch what it means to raise."""
+"""The error root of rubrics."""
 
 from __future__ import annotations
 
+from model_gateway.errors import PlumblineError
 
-class RubricError(Exception):
+
+class RubricError(PlumblineError):
     """A rubric that cannot be used; the message names the file and everything wrong with it."""

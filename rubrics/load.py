@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from model_gateway.suggestions import did_you_mean
 from rubrics import rubric
 from rubrics.errors import RubricError
 from rubrics.rubric import Constraint, Rubric
@@ -82,9 +82,7 @@ def _loader(problems: list[str]) -> type[yaml.SafeLoader]:
 def _told(location: tuple[int | str, ...], kind: str, message: str) -> str:
     where = ".".join(map(str, location)) or "the file"
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(str(location[-1]), _known_keys(), n=1, cutoff=0.6)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        return f"{where}: there is no such key{hint}"
+        return f"{where}: there is no such key.{did_you_mean(str(location[-1]), _known_keys())}"
     return f"{where}: {message}"
 
 
@@ -119,9 +117,8 @@ def _of_constraint(constraint: Constraint, ids: list[str]) -> Iterator[str]:
             yield "bounds without a metric"
         return
     if constraint.metric not in ids:
-        near = difflib.get_close_matches(constraint.metric, ids, n=2, cutoff=0.5)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        yield f"no measure is called {constraint.metric!r}{hint}"
+        hint = did_you_mean(constraint.metric, ids)
+        yield f"no measure is called {constraint.metric!r}.{hint}"
     if low is None and high is None:
         yield "a metric without low or high bounds nothing"
     elif low is not None and high is not None and low > high:

@@ -1,13 +1,66 @@
-"""What flags of several commands mean."""
+"""Flags that several commands of the optimizer share."""
 
 from __future__ import annotations
 
-import argparse
+from pathlib import Path
+
+from model_gateway.arguments import Group
 
 SPEEDS = ("ALL_DETAILS_BUT_SLOW", "FAST_BUT_SKIP_DETAILS", "PING_LLM")
+FORGES = ("local", "github")
 
 
-def names_in(options: argparse.Namespace) -> list[str]:
-    """Return the names of models from `--model` and `--models`, in their order."""
-    listed = [name.strip() for group in options.models for name in group.split(",")]
-    return [name for name in (*options.model, *listed) if name]
+def step(group: Group) -> None:
+    """Add `--step`."""
+    group.add_argument("--step", required=True, help="the step, as `plumbline steps` names it")
+
+
+def speed(group: Group) -> None:
+    """Add `--speed`."""
+    group.add_argument(
+        "--speed", choices=SPEEDS, default=SPEEDS[0], help="how much work a step does"
+    )
+
+
+def host(group: Group) -> None:
+    """Add `--host`."""
+    group.add_argument(
+        "--host", type=Path, metavar="FILE", help="a host.toml (default: worker_plan)"
+    )
+
+
+def code(group: Group) -> None:
+    """Add `--code`."""
+    group.add_argument(
+        "--code", type=Path, metavar="DIR", help="the code tree to use, such as a git worktree"
+    )
+
+
+def repository(group: Group) -> None:
+    """Add `--repo`."""
+    group.add_argument(
+        "--repo", type=Path, metavar="DIR",
+        help="the git repository of the pipeline's code (default: the one that contains it)",
+    )  # fmt: skip
+
+
+def forge(group: Group) -> None:
+    """Add `--forge` and `--github-repo`."""
+    group.add_argument("--forge", choices=FORGES, default=FORGES[0], help="where pull requests are")
+    group.add_argument(
+        "--github-repo", metavar="OWNER/NAME",
+        help="the repository on GitHub (default: the variable GITHUB_REPOSITORY)",
+    )  # fmt: skip
+
+
+def rubric(group: Group) -> None:
+    """Add `--rubric`."""
+    group.add_argument("--rubric", type=Path, metavar="FILE", help="another rubric than the step's")
+
+
+def expectations(group: Group) -> None:
+    """Add `--expect`."""
+    group.add_argument(
+        "--expect", action="append", default=[], metavar="METRIC:lower|higher[:model=M][:plan=P]",
+        help="an effect declared in advance; may be repeated",
+    )  # fmt: skip

@@ -1,7 +1,7 @@
-"""What `make demo` shows: a step re-executed, and three changes of its prompt judged end to end.
+"""The demo of `make demo`: a step re-executed, and three changes of its prompt tested end to end.
 
-Everything is simulated and labelled so. The pipeline's code is copied into a git repository of its
-own, with a weaker prompt than it ships with, so that there is something to improve.
+Everything is simulated and labelled so. The pipeline's code is copied into a new git repository
+with a weaker prompt than it ships with, so that there is something to improve.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from model_gateway.exits import OK
 from prompt_lab import command_line as lab
 from prompt_lab.layout import Layout, runs
 from prompt_lab.record import Run
@@ -29,49 +30,49 @@ SURFACE = f"worker_plan.steps.{STEP}:{CONSTANT}"
 _DEMAND = "Give each effect as a figure with a percent sign, such as 25% or 40%, for [whom].\n"
 
 
-def main(place: Path) -> int:
-    """Make a data repo and a pipeline in `place`, run a step, judge three changes of it."""
-    root, code = (place / "lab").resolve(), (place / "pipeline").resolve()
+def main(folder: Path) -> int:
+    """Create a data repo and a pipeline in `folder`, run a step, test three changes of it."""
+    root, code = (folder / "lab").resolve(), (folder / "pipeline").resolve()
     _heading(f"1. A data repo with five train plans and two verify plans: {root}")
-    ended = lab.main(["init", str(root), "--samples"])
-    if ended != 0:
-        return ended
-    command = [
+    exit_code = lab.main(["init", str(root), "--samples"])
+    if exit_code != OK:
+        return exit_code
+    words = [
         "--step", STEP, "--models", ",".join(MODELS), "--split", "train",
         "--prompt-lab-dir", str(root), "--new",
     ]  # fmt: skip
     _heading("2. One step, five plans, three SIMULATED models")
-    print(f"python -m self_improve.runner {shlex.join(command)}\n")
-    ended = runner.main(command)
-    if ended != 0:
-        return ended
+    print(f"python -m self_improve.runner {shlex.join(words)}\n")
+    exit_code = runner.main(words)
+    if exit_code != OK:
+        return exit_code
     _show([Run(path) for path in runs(Layout(root))[-len(MODELS) :]])
-    _heading(f"3. Three changes of its prompt, judged against a weakened one: {code}")
+    _heading(f"3. Three changes of its prompt, tested against a weakened one: {code}")
     good = _pipeline(code)
     for name, text in _candidates(good):
-        file = place / f"{name}.txt"
+        file = folder / f"{name}.txt"
         file.write_text(text, encoding="utf-8")
         words = [
             "--step", STEP, "--models", ",".join(MODELS), "--prompt", f"{CONSTANT}={file}",
             "--repo", str(code), "--prompt-lab-dir", str(root), "--rationale", f"{name} prompt",
         ]  # fmt: skip
         print(f"\npython run_optimization_iteration.py {shlex.join(words)}\n", flush=True)
-        ended = iteration.main(words)
-        if ended not in {iteration.OK, iteration.REJECTED}:
-            return ended
-    _heading("4. Where to look, and how to go on")
-    _say_where(root)
-    return 0
+        exit_code = iteration.main(words)
+        if exit_code not in {OK, iteration.REJECTED}:
+            return exit_code
+    _heading("4. Where to look, and what to do next")
+    _print_next(root)
+    return OK
 
 
 def weakened(good: str) -> str:
-    """Return a prompt with one example only, that demands figures and shows a placeholder."""
+    """Return a prompt with only one example, that demands figures and shows a placeholder."""
     first, _, rest = good.partition("> Rehearsal")
     return f"{first}{_DEMAND}\n{rest[rest.index('In `strategic_rationale`') :]}"
 
 
 def spoiled(weak: str) -> str:
-    """Return a prompt that makes everything worse that the weak one does badly."""
+    """Return a prompt that makes worse what the weak one does badly."""
     start = weak.index("> Whoever")
     shorter = weak[:start] + weak[weak.index(_DEMAND) :]
     more = "Write [the figure] % for [the party] in each of the texts, as in 60% or 75%.\n"
@@ -79,7 +80,7 @@ def spoiled(weak: str) -> str:
 
 
 def reworded(weak: str) -> str:
-    """Return a prompt of the same form and meaning in other words."""
+    """Return a prompt with the same form and meaning in other words."""
     return weak.replace("You advise people", "You counsel people", 1)
 
 
@@ -91,7 +92,7 @@ def _candidates(good: str) -> Iterator[tuple[str, str]]:
 
 
 def _pipeline(code: Path) -> str:
-    """Make the pipeline's repository, unless it is there; return the prompt that it ships with."""
+    """Create the pipeline's repository if it is missing; return the prompt it ships with."""
     source = contract.own_code() / "worker_plan"
     file = source / "steps" / f"{STEP}.py"
     good = _constant(file.read_text(encoding="utf-8"))
@@ -112,11 +113,11 @@ def _constant(source: str) -> str:
         names = [t.id for t in getattr(node, "targets", []) if isinstance(t, ast.Name)]
         if isinstance(node, ast.Assign) and names == [CONSTANT]:
             return str(ast.literal_eval(node.value))
-    raise LookupError(f"{STEP} has no {CONSTANT} any more.")
+    raise LookupError(f"{STEP} no longer has {CONSTANT}.")
 
 
-def _show(made: list[Run]) -> None:
-    for run in made:
+def _show(shown: list[Run]) -> None:
+    for run in shown:
         first = min(plan for plan, _ in run.rows())
         levers = json.loads((run.outputs(first) / "002-10-potential_levers.json").read_text())
         names = "; ".join(lever["name"] for lever in levers[:4])
@@ -124,20 +125,20 @@ def _show(made: list[Run]) -> None:
         print(f"  {run.path}")
 
 
-def _say_where(root: Path) -> None:
+def _print_next(root: Path) -> None:
     layout = Layout(root)
     print(
         f"Every request and reply:      {layout.history}\n"
         f"Pull requests with verdicts:  {layout.forge / 'pulls'}\n"
-        f"What agents and judge said:   {layout.analysis}\n"
+        f"Replies of agents and judge:  {layout.analysis}\n"
         f"Scoreboard and failures:      {layout.scores}\n"
-        "What was gained:              "
+        "Gains so far:                 "
         f".venv/bin/plumbline lab progress --prompt-lab-dir {root}\n"
         "Steps and prompt surfaces:    .venv/bin/plumbline steps\n"
         "A whole plan, with a report:  "
         '.venv/bin/plumbline plan run --model sim --plan "A bakery on a canal boat."\n'
         'Real models, your own plans:  README.md, "The first hour"\n'
-        "A simulated model is never evidence: it shows how things work, not what is better."
+        "A simulated model is never evidence: it shows how things work, not which prompt is better."
     )
 
 

@@ -5,56 +5,51 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from model_gateway import arguments
-from self_improve.arguments import SPEEDS, names_in
+from model_gateway.exits import exit_code, run
+from prompt_lab import arguments as lab_arguments
+from self_improve import arguments as step_arguments
 
 if TYPE_CHECKING:
     from self_improve.runs.preparation import RunRequest
     from self_improve.runs.stopping import StoppingRule
 
+PROG = "python -m self_improve.runner"
+
 EXAMPLES = """\
 examples:
-  # five train plans on one model, the prompts as they are in the code
+  # five train plans on one model, with the prompts in the code
   python -m self_improve.runner --step identify_potential_levers --model llama --split train
 
-  # what would it cost on three models? nothing is sent
+  # estimate the cost on three models; nothing is sent
   python -m self_improve.runner --step identify_potential_levers --models llama,haiku,qwen --dry-run
 
-  # a candidate as data: one prompt constant replaced by a file
+  # test a prompt: a file replaces one prompt constant
   python -m self_improve.runner --step identify_purpose --model haiku \\
       --prompt IDENTIFY_PURPOSE_SYSTEM_PROMPT=candidate.txt --max-cost 0.50
 
-  # a candidate as code: the pipeline of a worktree
+  # test a code change: the pipeline of a git worktree
   python -m self_improve.runner --step plan_type --model gpt5-nano --code ../candidate-7
 
-The same command goes on where an interrupted one stopped.
+Run the same command again to resume; finished calls are not repeated.
 
 exit codes: 0 all cells ok · 1 some failed · 2 wrong usage or configuration · 3 budget reached ·
 130 interrupted
 """
 
 
-def parser(prog: str = "python -m self_improve.runner") -> argparse.ArgumentParser:
+def parser(prog: str = PROG) -> argparse.ArgumentParser:
     """Return the runner's parser."""
-    made = argparse.ArgumentParser(
-        prog=prog,
-        description="Re-execute one Luigi step on baseline plans, over a matrix of models.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = arguments.new_parser(
+        prog, "Re-execute one Luigi step on baseline plans, over a matrix of models.", EXAMPLES
     )
-    what = made.add_argument_group("what to run")
-    what.add_argument("--step", required=True, help="the step, as `plumbline steps` names it")
-    what.add_argument(
-        "--model", action="append", default=[], metavar="NAME",
-        help="a model or its alias; repeat it for several (default: the configured list)",
-    )  # fmt: skip
-    what.add_argument(
-        "--models", action="append", default=[], metavar="A,B", help="the same, listed"
-    )
+    what = parser.add_argument_group("what to run")
+    step_arguments.step(what)
+    arguments.models(what)
     what.add_argument(
         "--fallback", action="append", default=[], metavar="NAME",
         help="a model to ask when the measured one fails; such cells are marked, never evidence",
@@ -62,120 +57,82 @@ def parser(prog: str = "python -m self_improve.runner") -> argparse.ArgumentPars
     what.add_argument(
         "--repeats", type=arguments.positive, default=1, metavar="N", help="runs of each cell"
     )
-    what.add_argument(
-        "--speed", choices=SPEEDS, default=SPEEDS[0], help="how much work a step does"
-    )
-    what.add_argument("--seed", type=int, default=1, help="seed of cells and of their order")
+    step_arguments.speed(what)
+    arguments.seed(what, "cells and of their order")
 
-    plans = made.add_argument_group("on which plans")
-    plans.add_argument("--split", choices=("train", "verify"), default="train", help="which plans")
-    plans.add_argument("--baseline-dir", type=Path, metavar="DIR", help="plans outside a data repo")
+    plans = parser.add_argument_group("on which plans")
+    lab_arguments.split(plans)
+    lab_arguments.plan_folder(plans)
     plans.add_argument(
         "--plan-dir", type=Path, action="append", default=[], metavar="DIR",
         help="one plan's directory; repeat it for several",
     )  # fmt: skip
 
-    which = made.add_argument_group("with which prompts and code")
-    which.add_argument(
+    source = parser.add_argument_group("with which prompts and code")
+    source.add_argument(
         "--prompt", action="append", default=[], metavar="SURFACE=FILE",
         help="replace a prompt surface by a file's text, for this run only; may be repeated",
     )  # fmt: skip
-    which.add_argument("--code", type=Path, metavar="DIR", help="the code tree to run (a worktree)")
-    which.add_argument(
-        "--host", type=Path, metavar="FILE", help="a host.toml (default: worker_plan)"
-    )
+    step_arguments.code(source)
+    step_arguments.host(source)
 
-    where = made.add_argument_group("where it is recorded")
-    where.add_argument("--prompt-lab-dir", metavar="DIR", help="the data repo (or PROMPT_LAB_DIR)")
-    where.add_argument(
+    output = parser.add_argument_group("where it is recorded")
+    lab_arguments.lab(output)
+    output.add_argument(
         "--output-dir", type=Path, metavar="DIR", help="write history here instead of the data repo"
     )
-    where.add_argument(
+    output.add_argument(
         "--new", action="store_true", help="start another run after a finished one like it"
     )
-    where.add_argument(
+    output.add_argument(
         "--cache", action="store_true", help="reuse earlier replies; such runs are never evidence"
     )
 
-    when = made.add_argument_group("when to stop")
-    when.add_argument(
+    stopping = parser.add_argument_group("when to stop")
+    stopping.add_argument(
         "--until-decided", action="store_true",
-        help="look after each quarter of the cells, and stop when the evaluator has decided",
+        help="evaluate after each quarter of the cells, and stop when the verdict is decided",
     )  # fmt: skip
-    when.add_argument(
+    stopping.add_argument(
         "--against", nargs="+", default=[], metavar="RUN",
-        help="the runs that it is decided against: directories, or numbers such as 131 or 1/31",
+        help="the runs to compare with: directories, or numbers such as 131 or 1/31",
     )  # fmt: skip
-    when.add_argument(
-        "--expect", action="append", default=[], metavar="METRIC:lower|higher[:model=M][:plan=P]",
-        help="an effect that the candidate declares in advance; may be repeated",
-    )  # fmt: skip
+    step_arguments.expectations(stopping)
 
-    limits = made.add_argument_group("limits")
+    limits = parser.add_argument_group("limits")
     arguments.cells(limits)
     arguments.caps(limits)
 
-    told = made.add_argument_group("what it tells")
-    told.add_argument(
-        "--dry-run", action="store_true", help="show cells, calls and expected cost; run nothing"
-    )
-    told.add_argument("--json", action="store_true", help="tell the result as JSON")
-    return made
+    shown = parser.add_argument_group("output")
+    arguments.dry_run(shown, "show cells, calls and expected cost; run nothing")
+    arguments.as_json(shown)
+    return parser
 
 
-USAGE, INTERRUPTED = 2, 130
-
-
-def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:
+def main(words: Sequence[str] | None = None, *, prog: str = PROG) -> int:
     """Parse the command line, run, and return the exit code."""
-    options = (parser(prog) if prog else parser()).parse_args(arguments)
-    try:
-        # Everything else is imported now, so that --help and a wrong flag answer at once.
-        from model_gateway.errors import GatewayError
-        from prompt_lab.errors import LabError
-        from self_improve import exits
-        from self_improve.errors import ImproveError
-        from self_improve.runs.execute import execute
-
-        expected = (GatewayError, LabError, ImproveError, OSError)
-        wanted = wanted_by(options)
-        until = _stopping(options, wanted)
-        return exits.run(execute(wanted, until, dry_run=options.dry_run, as_json=options.json))
-    except KeyboardInterrupt:
-        _say("Interrupted. What was answered is recorded; the same command goes on from there.")
-        return INTERRUPTED
-    except expected as error:
-        _say(f"error: {error}")
-    except BaseExceptionGroup as group:
-        known, others = group.split(expected)
-        if others is not None or known is None:
-            raise
-        for leaf in _leaves(known):
-            _say(f"error: {leaf}")
-    return USAGE
+    options = parser(prog).parse_args(words)
+    return exit_code(lambda: _execute(options))
 
 
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
+def _execute(options: argparse.Namespace) -> int:
+    # Imported now, so that --help and a wrong flag answer at once.
+    from self_improve.runs.execute import execute
+
+    request = request_of(options)
+    until = _stopping(options, request)
+    return run(execute(request, until, dry_run=options.dry_run, as_json=options.json))
 
 
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-
-
-def wanted_by(options: argparse.Namespace) -> RunRequest:
+def request_of(options: argparse.Namespace) -> RunRequest:
     """Return what the command line asks for.
 
     Raises:
         ConfigError, LabError: a model or the data repo cannot be found.
+        UsageError: flags exclude each other.
     """
     from model_gateway import cache, config
     from model_gateway.cache import Cache
-    from model_gateway.ledger import Caps
     from prompt_lab import layout
     from prompt_lab.layout import Layout
     from self_improve.errors import UsageError
@@ -184,13 +141,12 @@ def wanted_by(options: argparse.Namespace) -> RunRequest:
     catalogue = config.load()
     if options.until_decided != bool(options.against):
         raise UsageError(
-            "--until-decided needs the runs that it is decided against: say --against RUN..., "
-            "and both or neither."
+            "--until-decided and --against RUN... need each other: give both or neither."
         )
     if options.code and options.prompt:
         raise UsageError(
-            "--prompt sets texts in the code as it is, and --code runs a candidate that is code "
-            "itself: a run is one or the other. Commit the text in the worktree instead."
+            "--prompt changes texts of the code as it is, --code runs a changed code tree: give "
+            "one of them. To combine both, commit the text in the worktree."
         )
     needs_lab = options.output_dir is None or not (options.baseline_dir or options.plan_dir)
     lab = layout.find(options.prompt_lab_dir) if needs_lab else None
@@ -199,7 +155,7 @@ def wanted_by(options: argparse.Namespace) -> RunRequest:
         raise AssertionError("Without --output-dir a data repo was looked for.")
     return RunRequest(
         step=options.step,
-        models=catalogue.choose(names_in(options)),
+        models=catalogue.choose(arguments.model_names(options)),
         fallbacks=catalogue.choose(options.fallback) if options.fallback else (),
         catalogue=catalogue,
         layout=lab,
@@ -217,15 +173,15 @@ def wanted_by(options: argparse.Namespace) -> RunRequest:
         workers=options.workers,
         new=options.new,
         cache=Cache(cache.default_path()) if options.cache else None,
-        caps=Caps(calls=options.max_calls, tokens=options.max_tokens, dollars=options.max_cost),
+        caps=arguments.caps_of(options),
     )
 
 
-def _stopping(options: argparse.Namespace, wanted: RunRequest) -> StoppingRule | None:
+def _stopping(options: argparse.Namespace, request: RunRequest) -> StoppingRule | None:
     """Return what stops the command early, if that was asked for.
 
     Raises:
-        UsageError: there is nothing to decide against, or an expectation is no such thing.
+        UsageError: there is nothing to compare with, or an expectation cannot be read.
     """
     if not options.until_decided:
         return None
@@ -235,24 +191,24 @@ def _stopping(options: argparse.Namespace, wanted: RunRequest) -> StoppingRule |
     from self_improve.records.rubric_choice import rubric_for
     from self_improve.verdict import expectation
 
-    lab = wanted.layout or run_names.lab_of(options.prompt_lab_dir)
+    lab = request.layout or run_names.lab_of(options.prompt_lab_dir)
     against = [run_names.find(name, lab) for name in options.against]
     rubric = rubric_for(against[0])
-    declared = [expectation.parse(text, rubric) for text in options.expect]
-    # Plans are not known as yet; what is declared of one that is not run stays unmet.
-    plans = {plan for one in declared for plan in one.plans}
-    expectation.check_scope(declared, {model.name for model in wanted.models}, plans)
+    expectations = [expectation.parse(text, rubric) for text in options.expect]
+    # The plans are not known yet; an expectation about a plan that is not run is not met.
+    plans = {plan for one in expectations for plan in one.plans}
+    expectation.check_scope(expectations, {model.name for model in request.models}, plans)
     return UntilDecided(
-        rubric, against=against, seed=wanted.seed, lab=lab, expectations=declared,
+        rubric, against=against, seed=request.seed, lab=lab, expectations=expectations,
         baselines=[
-            *([wanted.baseline_dir] if wanted.baseline_dir else []),
-            *(folder.parent for folder in wanted.plan_dirs),
+            *([request.baseline_dir] if request.baseline_dir else []),
+            *(folder.parent for folder in request.plan_dirs),
         ],
     )  # fmt: skip
 
 
 def leave(code: int) -> NoReturn:
-    """End the process at once: taking down all that was imported would take half a second."""
+    """End the process at once: freeing all that was imported would take half a second."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model_gateway import arguments
+from model_gateway.exits import OK, exit_code, run
+from prompt_lab import arguments as lab_arguments
+from self_improve import arguments as step_arguments
+
 if TYPE_CHECKING:
     from self_improve.runs.step_listing import Listing
+
+PROG = "python -m self_improve.steps"
 
 EXAMPLES = """\
 examples:
@@ -19,63 +25,54 @@ examples:
   python -m self_improve.steps --confirm
   python -m self_improve.steps --host ../my_pipeline/host.toml --confirm --plan-dir ../a_plan --json
 
-A surface is found in the code, and confirmed (✓) once a cell has sent it: either in a run of the
-data repo (--prompt-lab-dir or PROMPT_LAB_DIR), or now, on the simulated model (--confirm).
+A surface is any prompt text found in the code. It is confirmed (✓) once a cell has sent it: in a
+run of the data repo (--prompt-lab-dir), or now on the simulated model (--confirm).
 
-exit codes: 0 listed · 2 wrong usage or configuration
+exit codes: 0 listed · 2 wrong usage or configuration · 130 interrupted
 """
 
 
-def parser(prog: str = "python -m self_improve.steps") -> argparse.ArgumentParser:
+def parser(prog: str = PROG) -> argparse.ArgumentParser:
     """Return the parser of this command."""
-    made = argparse.ArgumentParser(
-        prog=prog,
-        description="List the steps of a pipeline and their prompt surfaces.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = arguments.new_parser(
+        prog, "List the steps of a pipeline and their prompt surfaces.", EXAMPLES
     )
-    made.add_argument("--step", help="only this step")
-    made.add_argument("--texts", action="store_true", help="show the surfaces' texts")
-    made.add_argument(
-        "--confirm", action="store_true", help="run every step once on the simulated model, and see"
-    )
-    made.add_argument(
+    parser.add_argument("--step", help="only this step")
+    parser.add_argument("--texts", action="store_true", help="show the surfaces' texts")
+    parser.add_argument(
+        "--confirm", action="store_true",
+        help="run every step once on the simulated model to see which surfaces are sent",
+    )  # fmt: skip
+    parser.add_argument(
         "--plan-dir", type=Path, metavar="DIR",
         help="the plan for --confirm (default: a bundled sample plan)",
     )  # fmt: skip
-    made.add_argument("--host", type=Path, metavar="FILE", help="another pipeline's host.toml")
-    made.add_argument("--code", type=Path, metavar="DIR", help="the code tree to look at")
-    made.add_argument("--prompt-lab-dir", metavar="DIR", help="the data repo (or PROMPT_LAB_DIR)")
-    made.add_argument("--json", action="store_true", help="list as JSON")
-    return made
+    step_arguments.host(parser)
+    step_arguments.code(parser)
+    lab_arguments.lab(parser)
+    arguments.as_json(parser)
+    return parser
 
 
-def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:
+def main(words: Sequence[str] | None = None, *, prog: str = PROG) -> int:
     """Parse the command line, list, and return the exit code."""
-    options = (parser(prog) if prog else parser()).parse_args(arguments)
-    # Everything else is imported now, so that --help answers at once.
-    import asyncio
+    options = parser(prog).parse_args(words)
+    return exit_code(lambda: _list(options))
 
-    from model_gateway.errors import GatewayError
-    from prompt_lab.errors import LabError
-    from self_improve.errors import ImproveError
+
+def _list(options: argparse.Namespace) -> int:
+    # Imported now, so that --help answers at once.
     from self_improve.runs import step_listing
 
-    try:
-        listing = asyncio.run(step_listing.list_steps(options))
-    except (GatewayError, LabError, ImproveError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    listing = run(step_listing.list_steps(options))
     if options.json:
         print(json.dumps(listing.to_row(), ensure_ascii=False, indent=2))
     else:
-        print(_told(listing, texts=options.texts))
-    return 0
+        print(_text(listing, texts=options.texts))
+    return OK
 
 
-def _told(listing: Listing, *, texts: bool) -> str:
+def _text(listing: Listing, *, texts: bool) -> str:
     lines: list[str] = []
     for step in listing.steps:
         kind = "given" if step["given"] else "calls a model" if step["calls_model"] else "no model"
@@ -84,7 +81,7 @@ def _told(listing: Listing, *, texts: bool) -> str:
         lines += [f"    writes  {' · '.join(step['outputs']) or '-'}"]
         for surface in step["surfaces"]:
             lines += _surface(surface, texts=texts)
-        lines += [f"    sent, but of no surface: {one}" for one in step["unmatched"]]
+        lines += [f"    sent, but from no surface: {text}" for text in step["unmatched"]]
         lines += [f"    not confirmed: {step['trouble']}"] if step["trouble"] else []
         lines += [""]
     return "\n".join(lines).rstrip()

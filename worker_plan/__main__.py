@@ -1,4 +1,4 @@
-"""`python -m worker_plan`."""
+"""Lets `python -m worker_plan` run the commands of this package."""
 
 from worker_plan.command_line import main
 

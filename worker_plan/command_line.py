@@ -1,4 +1,4 @@
-"""Run the pipeline from a plan text, go on with an interrupted plan, look at the task graph."""
+"""Run the pipeline on a plan text, resume an interrupted plan, print the task graph."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_gateway import arguments
+from model_gateway.exits import OK, exit_code, say
 
 if TYPE_CHECKING:
     from model_gateway.head_start import HeadStart
 
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+PROG = "python -m worker_plan"
+FAILED = 1
 SPEEDS = ("ALL_DETAILS_BUT_SLOW", "FAST_BUT_SKIP_DETAILS", "PING_LLM")
 FORMATS = ("json", "mermaid", "svg")
 
@@ -33,36 +35,31 @@ exit codes: 0 done · 1 a step failed · 2 wrong usage or configuration · 130 i
 """
 
 
-def parser(prog: str = "python -m worker_plan") -> argparse.ArgumentParser:
+def parser(prog: str = PROG) -> argparse.ArgumentParser:
     """Return the parser of this package's commands."""
-    made = argparse.ArgumentParser(
-        prog=prog,
-        description="Turn a plan text into a plan, step by step.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = made.add_subparsers(dest="command", required=True)
+    parser = arguments.new_parser(prog, "Turn a plan text into a plan, step by step.", EXAMPLES)
+    commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run the pipeline on a plan text")
     run.add_argument("--plan", required=True, metavar="FILE|TEXT", help="the plan text or its file")
     run.add_argument(
         "--run-dir", type=Path, metavar="DIR",
-        help="the plan's directory (default: one under plans/ that belongs to the text)",
+        help="the plan's directory (default: one under plans/ that depends on the text)",
     )  # fmt: skip
-    resume = commands.add_parser("resume", help="go on with an interrupted plan")
+    resume = commands.add_parser("resume", help="resume an interrupted plan")
     resume.add_argument("run_dir", type=Path, metavar="DIR", help="the plan's directory")
     for command in (run, resume):
-        _running(command)
+        _run_arguments(command)
     dag = commands.add_parser("dag", help="print the task graph")
-    dag.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="in which form")
-    packing = commands.add_parser("zip", help="pack a finished plan for `prompt_lab populate`")
-    packing.add_argument("run_dir", type=Path, metavar="DIR", help="the plan's directory")
-    packing.add_argument(
+    dag.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="the output format")
+    archive = commands.add_parser("zip", help="pack a finished plan for `prompt_lab populate`")
+    archive.add_argument("run_dir", type=Path, metavar="DIR", help="the plan's directory")
+    archive.add_argument(
         "--output", type=Path, metavar="FILE", help="the zip (default: DIR.zip beside DIR)"
     )
-    return made
+    return parser
 
 
-def _running(command: argparse.ArgumentParser) -> None:
+def _run_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--model", action="append", default=[], metavar="NAME",
         help="the model; further ones are fallbacks (default: the configured list, and for "
@@ -70,37 +67,28 @@ def _running(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     command.add_argument(
         "--speed", choices=SPEEDS,
-        help=f"how much work to do (default: {SPEEDS[0]}, and for `resume` the plan's own)",
+        help=f"how much work a step does (default: {SPEEDS[0]}, and for `resume` the plan's own)",
     )  # fmt: skip
     command.add_argument(
         "--workers", type=arguments.positive, default=4, metavar="N", help="steps side by side"
     )
     arguments.caps(command)
-    command.add_argument(
-        "--dry-run", action="store_true", help="show what a plan costs; run nothing"
-    )
+    arguments.dry_run(command, "show what a plan costs; run nothing")
 
 
-def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:
-    """Parse the command line, run what it names, and return the exit code."""
-    options = (parser(prog) if prog else parser()).parse_args(arguments)
-    try:
-        # Everything else is imported now, so that --help answers at once.
-        from model_gateway.errors import GatewayError
-        from worker_plan.errors import PlanError
+def main(words: Sequence[str] | None = None, *, prog: str = PROG) -> int:
+    """Parse the command line, run the command it names, and return the exit code."""
+    options = parser(prog).parse_args(words)
+    return exit_code(lambda: _execute(options))
 
-        if options.command == "dag":
-            return _dag(options)
-        if options.command == "zip":
-            return _zip(options)
-        with _head_start(options) as head_start:
-            return _run(options, head_start)
-    except KeyboardInterrupt:
-        sys.stderr.write("Interrupted. The same command goes on.\n")
-        return INTERRUPTED
-    except (GatewayError, PlanError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return USAGE
+
+def _execute(options: argparse.Namespace) -> int:
+    if options.command == "dag":
+        return _dag(options)
+    if options.command == "zip":
+        return _zip(options)
+    with _head_start(options) as head_start:
+        return _run(options, head_start)
 
 
 def _end_silently() -> None:
@@ -118,8 +106,8 @@ def _zip(options: argparse.Namespace) -> int:
     from worker_plan import archive
 
     run_dir: Path = options.run_dir.resolve()
-    made = archive.pack(run_dir, options.output or run_dir.with_name(f"{run_dir.name}.zip"))
-    print(f"{made} ({made.stat().st_size // 1000} kB)")
+    path = archive.pack(run_dir, options.output or run_dir.with_name(f"{run_dir.name}.zip"))
+    print(f"{path} ({path.stat().st_size // 1000} kB)")
     return OK
 
 
@@ -132,36 +120,35 @@ def _head_start(options: argparse.Namespace) -> AbstractContextManager[HeadStart
 
 
 def _run(options: argparse.Namespace, head_start: HeadStart | None) -> int:
+    # Imported now, so that --help answers at once.
     from model_gateway import config
-    from model_gateway.ledger import Caps
     from worker_plan import plan_record, plan_run, progress, typical_plan
 
     run_dir = options.run_dir or plan_run.default_folder(options.plan)
-    before = plan_record.saved_options(run_dir) if options.command == "resume" else ([], None)
-    names = options.model or before[0]
-    speed = options.speed or before[1] or SPEEDS[0]
+    earlier = plan_record.saved_options(run_dir) if options.command == "resume" else ([], None)
+    names = options.model or earlier[0]
+    speed = options.speed or earlier[1] or SPEEDS[0]
     models = config.load().choose(names)
-    expected = typical_plan.expected(models[0], speed)
+    estimate = typical_plan.expected(models[0], speed)
     if options.dry_run:
-        print(expected.text())
+        print(estimate.text())
         return OK
-    again = f"Go on with: python -m worker_plan resume {run_dir}"
-    caps = Caps(calls=options.max_calls, tokens=options.max_tokens, dollars=options.max_cost)
-    expected.check(caps)
-    # The steps' own processes end at Ctrl-C without a word; this one tells of it.
+    resume = f"To resume, run: python -m worker_plan resume {run_dir}"
+    caps = arguments.caps_of(options)
+    estimate.check(caps)
+    # The steps' own processes end at Ctrl-C without a message; this one prints it.
     os.register_at_fork(after_in_child=_end_silently)
     try:
         if options.command == "run":
             plan_run.begin(run_dir, options.plan)
         done = plan_run.resume(
             run_dir, models=names, speed=speed, workers=options.workers,
-            caps=caps, display=progress.display(expected.text()), head_start=head_start,
+            caps=caps, display=progress.display(estimate.text()), head_start=head_start,
         )  # fmt: skip
-    except KeyboardInterrupt:
-        sys.stderr.write(f"Interrupted. {again}\n")
-        return INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(resume) from interrupt
     if not done:
-        sys.stderr.write(f"A step failed. {again}\n")
+        say(f"A step failed. {resume}")
         return FAILED
     for line in plan_record.incomplete(run_dir):
         print(f"Incomplete: {line}")

@@ -1,10 +1,12 @@
-"""The one error root of this package, so that callers can catch what it means to raise."""
+"""The error root of the embedded pipeline."""
 
 from __future__ import annotations
 
+from model_gateway.errors import PlumblineError
 
-class PlanError(Exception):
-    """Something is wrong with a plan; the message names the thing, the cause and the remedy."""
+
+class PlanError(PlumblineError):
+    """Something is wrong with a plan."""
 
 
 class ArtifactError(PlanError):

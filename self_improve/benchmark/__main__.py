@@ -1,4 +1,4 @@
-"""Compare the generators on simulated landscapes, and write what came of it."""
+"""Compare the generators on simulated landscapes, and write the report."""
 
 from __future__ import annotations
 
@@ -10,118 +10,105 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from model_gateway import arguments
+from model_gateway.exits import OK, exit_code, say
+
+PROG = "python -m self_improve.benchmark"
 EXAMPLES = """\
 examples:
   python -m self_improve.benchmark --out docs
   python -m self_improve.benchmark --seeds 5 --quick --out /tmp/quick
   python -m self_improve.benchmark --seeds 3 --generators reflective,gepa,random --steps 120 --json
 
-Everything is SIMULATED and no evidence about any real prompt. What is done stands in
-results.jsonl beside the figures: the same command goes on where a killed one ended, unless the
-searches would now be made with another step, rubric, generator or simulation; --new begins again.
-Generators that need a package which is not installed are left out and named.
+Everything is SIMULATED and is not evidence about any real prompt. Finished searches are recorded in
+results.jsonl beside the figures: run the same command again to resume. Searches whose step, rubric,
+generator or simulation has changed since are repeated; --new repeats all. Generators that need a
+package which is not installed are left out and named.
 
 exit codes: 0 done · 2 wrong usage or configuration · 130 interrupted
 """
 
 
-def parser(prog: str = "python -m self_improve.benchmark") -> argparse.ArgumentParser:
+def parser(prog: str = PROG) -> argparse.ArgumentParser:
     """Return the parser of this command."""
-    made = argparse.ArgumentParser(
-        prog=prog,
-        description="Compare the candidate generators on simulated landscapes.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = arguments.new_parser(
+        prog, "Compare the candidate generators on simulated landscapes.", EXAMPLES
     )
-    made.add_argument(
-        "--seeds",
-        type=int,
-        default=22,
-        metavar="N",
-        help="so many landscapes (default: 22)",
+    parser.add_argument(
+        "--seeds", type=int, default=22, metavar="N",
+        help="the number of landscapes (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer step calls, and a shorter oracle"
     )
-    made.add_argument("--quick", action="store_true", help="fewer step calls, and a shorter oracle")
-    made.add_argument("--generators", metavar="A,B", help="only these (default: all, and random)")
-    made.add_argument(
+    parser.add_argument("--generators", metavar="A,B", help="only these (default: all, and random)")
+    parser.add_argument(
         "--steps", type=int, metavar="N",
         help="step calls a search, at most 500 (default: 300, with --quick 60)",
     )  # fmt: skip
-    made.add_argument(
+    parser.add_argument(
         "--tuned", action="store_true",
         help="run on the landscapes meant for tuning; never for reported figures",
     )  # fmt: skip
-    made.add_argument(
+    parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
         help="processes side by side (default: one a core)",
     )  # fmt: skip
-    made.add_argument(
+    parser.add_argument(
         "--out", type=Path, default=Path("benchmark"), metavar="DIR",
-        help="where generators.md, figures/generators/ and the results go (default: benchmark)",
+        help="where generators.md, figures/generators/ and the results go (default: %(default)s)",
     )  # fmt: skip
-    made.add_argument("--new", action="store_true", help="begin again, whatever was done before")
-    made.add_argument("--json", action="store_true", help="print the standings as JSON")
-    return made
+    parser.add_argument("--new", action="store_true", help="repeat what was done before")
+    arguments.as_json(parser, "print the ranking as JSON")
+    return parser
 
 
-def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:
+def main(words: Sequence[str] | None = None, *, prog: str = PROG) -> int:
     """Parse the command line, run the searches, write the report; return the exit code."""
-    options = (parser(prog) if prog else parser()).parse_args(arguments)
-    # Everything else is imported now, so that --help answers at once.
+    options = parser(prog).parse_args(words)
+    command = " ".join([PROG, *(sys.argv[1:] if words is None else words)])
+    return exit_code(lambda: _run(options, command))
+
+
+def _run(options: argparse.Namespace, command: str) -> int:
+    # Imported now, so that --help answers at once.
     from self_improve.benchmark import campaign, figures, report
     from self_improve.benchmark.landscapes import REPORTED, TUNED
     from self_improve.benchmark.ranking import ranking
-    from self_improve.errors import ImproveError, UsageError
+    from self_improve.errors import UsageError
 
-    try:
-        pool = TUNED if options.tuned else REPORTED
-        budget = options.steps or (60 if options.quick else 300)
-        if not 1 <= options.seeds <= len(pool):
-            raise UsageError(f"--seeds {options.seeds}: there are {len(pool)} landscapes.")
-        if not 20 <= budget <= campaign.MOST_CELLS:
-            raise UsageError(f"--steps {budget}: a search may have 20 to {campaign.MOST_CELLS}.")
-        if options.jobs < 1:
-            raise UsageError(f"--jobs {options.jobs}: at least 1.")
-        names = [name.strip() for name in (options.generators or "").split(",") if name.strip()]
-        plan = campaign.Plan(
-            generators=campaign.available(names),
-            numbers=tuple(pool[: options.seeds]),
-            budget=budget,
-            oracle_budget=200 if options.quick else 900,
-            resumed=tuple(pool[: 1 if options.quick else 2]),
-            resume_budget=40 if options.quick else 60,
-            jobs=options.jobs,
-        )
-        place = options.out / "figures" / "generators"
-        kept = place / campaign.RESULTS
-        if options.new:
-            kept.unlink(missing_ok=True)
-        told = (lambda _: None) if options.json else _progress
-        results, resumed = campaign.run(plan, place, told)
-        found = ranking(results)
-        drawn = figures.draw(found, resumed, place)
-        page = report.page(found, resumed, results, drawn, command=_command(arguments))
-        (options.out / "generators.md").write_text(page, encoding="utf-8")
-    except (ImproveError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    pool = TUNED if options.tuned else REPORTED
+    budget = options.steps or (60 if options.quick else 300)
+    if not 1 <= options.seeds <= len(pool):
+        raise UsageError(f"--seeds {options.seeds}: there are {len(pool)} landscapes.")
+    if not 20 <= budget <= campaign.MOST_CELLS:
+        raise UsageError(f"--steps {budget}: a search may have 20 to {campaign.MOST_CELLS}.")
+    if options.jobs < 1:
+        raise UsageError(f"--jobs {options.jobs}: at least 1.")
+    plan = campaign.Plan(
+        generators=campaign.available(arguments.names(options.generators)),
+        numbers=tuple(pool[: options.seeds]),
+        budget=budget,
+        oracle_budget=200 if options.quick else 900,
+        resumed=tuple(pool[: 1 if options.quick else 2]),
+        resume_budget=40 if options.quick else 60,
+        jobs=options.jobs,
+    )
+    folder = options.out / "figures" / "generators"
+    if options.new:
+        (folder / campaign.RESULTS).unlink(missing_ok=True)
+    results, resumed = campaign.run(plan, folder, (lambda _: None) if options.json else say)
+    ranks = ranking(results)
+    drawings = figures.draw(ranks, resumed, folder)
+    page = report.page(ranks, resumed, results, drawings, command=command)
+    (options.out / "generators.md").write_text(page, encoding="utf-8")
     if options.json:
-        rows = [asdict(row) for row in found.rows]
+        rows = [asdict(row) for row in ranks.rows]
         print(json.dumps({"standings": rows, "resumed": [r.to_row() for r in resumed]}, indent=2))
     else:
-        print(report.table(found))
+        print(report.table(ranks))
         print(f"SIMULATED. Written to {options.out / 'generators.md'}")
-    return 0
-
-
-def _progress(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-
-
-def _command(arguments: Sequence[str] | None) -> str:
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    return " ".join(["python -m self_improve.benchmark", *words])
+    return OK
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m self_improve.full_plan`."""
+"""Lets `python -m self_improve.full_plan` run the command of this package."""
 
 from self_improve.full_plan.command_line import main
 

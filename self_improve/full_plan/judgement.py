@@ -10,11 +10,11 @@ from typing import Any
 from analysis.judge import Pair, Preferences, judge
 from model_gateway.config import Model
 from model_gateway.counsel import Counsel
+from model_gateway.errors import BudgetReached
 from model_gateway.gateway import Gateway
 from prompt_lab.record import CellKey, Run
 from rubrics import load
 from rubrics.rubric import Rubric
-from self_improve.errors import BudgetReached
 from self_improve.full_plan.folder import ComparisonFolder
 from self_improve.full_plan.regeneration import Regenerated
 from self_improve.records import run_reading

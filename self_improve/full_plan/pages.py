@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from prompt_lab import markup
+from prompt_lab.tables import aligned, number
 
 Row = Mapping[str, Any]
 _KPIS = ("KPI", "baseline", "new plan")
@@ -128,19 +129,13 @@ def _quality(cell: Row | None) -> str:
 
 
 def _number(value: float | None) -> str:
-    if value is None:
-        return "unknown"
-    return str(value) if isinstance(value, int) else f"{value:.3f}"
+    return number(value, "d" if isinstance(value, int) else ".3f", "unknown")
 
 
 def _signed(value: float | None) -> str:
-    return "" if value is None else f"{value:+.2f}"
+    return number(value, "+.2f", "")
 
 
 def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     every = [tuple(head), *(tuple(markup.plain_line(c, most=90) for c in row) for row in rows)]
-    widths = [max(len(row[column]) for row in every) for column in range(len(head))]
-    return [
-        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
-        for row in every
-    ]
+    return aligned(every)

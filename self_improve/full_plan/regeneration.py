@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from model_gateway.attempt import Attempt
+from model_gateway.errors import BudgetReached
 from model_gateway.gateway import Gateway
 from prompt_lab.record import Run, file_digest
-from self_improve.errors import BudgetReached, UsageError
+from self_improve.errors import UsageError
 from self_improve.full_plan.best_code import Code
 from self_improve.full_plan.folder import ComparisonFolder
 from self_improve.full_plan.request import PlanRequest

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from model_gateway import config
+from model_gateway import arguments, config
 from model_gateway.attempt import digest_of
 from model_gateway.config import Catalogue, Model
 from model_gateway.ledger import Caps
@@ -108,12 +108,12 @@ def request_of(options: argparse.Namespace) -> PlanRequest:
     catalogue = config.load()
     model = catalogue.choose([options.model] if options.model else [])[0]
     lab = layout.find(options.prompt_lab_dir)
-    named = [name.strip() for group in options.plans for name in group.split(",")]
+    names = [*options.plan, *arguments.names(",".join(options.plans))]
     made = PlanRequest(
         layout=lab,
         catalogue=catalogue,
         model=model,
-        plans=plans_named([*options.plan, *(n for n in named if n)], lab, options.split),
+        plans=plans_named(names, lab, options.split),
         code=(options.repo or contract.own_code()).expanduser().resolve(),
         base=options.base or "HEAD",
         judge=judge_named(options.judge, catalogue, simulated=model.is_simulated),
@@ -123,7 +123,7 @@ def request_of(options: argparse.Namespace) -> PlanRequest:
         seed=options.seed,
         seconds=options.timeout,
         workers=options.workers,
-        caps=Caps(calls=options.max_calls, tokens=options.max_tokens, dollars=options.max_cost),
+        caps=arguments.caps_of(options),
     )
     _require_prices(made)
     return made

@@ -1,6 +1,4 @@
-"""`python -m self_improve.generators`: list what can propose candidates."""
-
-from __future__ import annotations
+"""Lets `python -m self_improve.generators` run the command of this package."""
 
 from self_improve.generators.command_line import main
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 
+from model_gateway.suggestions import did_you_mean
 from self_improve import generators
 from self_improve.errors import UsageError
 from self_improve.search.trial import Generator
@@ -68,8 +68,7 @@ def make(name: str) -> Generator:
 
 def _check(name: str, known: Sequence[str]) -> None:
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        hint = did_you_mean(name, known)
         raise UsageError(f"There is no generator {name!r}.{hint} There are: {', '.join(known)}.")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from model_gateway.suggestions import did_you_mean
 from self_improve.errors import UsageError
 from self_improve.host.pipeline import Pipeline, StepFacts
 
@@ -104,5 +104,5 @@ def surface_named(name: str, step: StepFacts, pipeline: Pipeline) -> str:
     if fitting:
         raise UsageError(f"{name} could be any of {', '.join(fitting)}; give the whole id.")
     known = [s.partition(":")[2] for s in step.surfaces]
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known[:_NAMES_SHOWN]
-    raise UsageError(f"{step.name} has no prompt surface {name}. It has {', '.join(near)}.")
+    hint = did_you_mean(name, known) or f" It has {', '.join(known[:_NAMES_SHOWN])}."
+    raise UsageError(f"{step.name} has no prompt surface {name}.{hint}")

@@ -1,4 +1,4 @@
-"""`python -m self_improve.iteration`."""
+"""Lets `python -m self_improve.iteration` run the command of this package."""
 
 from self_improve.iteration.command_line import main
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from model_gateway.errors import BudgetReached
 from prompt_lab.record import Evidence, Run
 from self_improve.code import patch
 from self_improve.comparison.until_decided import UntilDecided
-from self_improve.errors import BudgetReached, UsageError
+from self_improve.errors import UsageError
 from self_improve.host.pipeline import Pipeline
 from self_improve.iteration import judgement
 from self_improve.iteration.branches import BASELINE, Branched

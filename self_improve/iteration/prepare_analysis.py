@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,24 +15,24 @@ from analysis.prepare_iteration import Facts
 from analysis.record import META, Record
 from model_gateway import arguments
 from model_gateway.attempt import digest_of
+from model_gateway.exits import OK, exit_code
+from prompt_lab import arguments as lab_arguments
 from prompt_lab import layout, run_names
 from prompt_lab.claim import claim
 from prompt_lab.errors import LabError
 from prompt_lab.layout import Layout
 from prompt_lab.record import Run
+from self_improve import arguments as step_arguments
 from self_improve.code import git
 from self_improve.errors import UsageError
 from self_improve.forge.forge import Forge, PullRequest
 from self_improve.host import contract
 from self_improve.iteration import judgement
 from self_improve.iteration.branches import Branched, Branching
-from self_improve.iteration.command_line import FORGES
 from self_improve.iteration.drafts import Draft
 from self_improve.iteration.opinions import facts_of
 from self_improve.iteration.pages import measures
 from self_improve.iteration.start import forge_named
-
-OK, USAGE, INTERRUPTED = 0, 2, 130
 
 PROG = "python -m analysis.prepare_iteration"
 
@@ -54,63 +53,39 @@ exit codes: 0 the facts are written · 2 wrong usage or configuration · 130 int
 
 def parser(prog: str = PROG) -> argparse.ArgumentParser:
     """Return the parser of phase 0."""
-    made = argparse.ArgumentParser(
-        prog=prog,
-        description="Write down the facts of a pull request's runs, for agents to look at.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = arguments.new_parser(
+        prog, "Write down the facts of a pull request's runs, for agents to look at.", EXAMPLES
     )
-    made.add_argument("--step", required=True, help="the step, as `plumbline steps` names it")
-    made.add_argument(
+    step_arguments.step(parser)
+    parser.add_argument(
         "--pr", type=int, required=True, metavar="N", help="the pull request, which must be open"
     )
     for side, commit in (("before", "the base"), ("after", "the pull request")):
-        made.add_argument(
+        parser.add_argument(
             f"--{side}", nargs="+", default=[], metavar="RUN",
             help=f"the runs on that side (default: the finished ones of {commit}'s commit)",
         )  # fmt: skip
-    made.add_argument(
-        "--expect", action="append", default=[], metavar="METRIC:DIRECTION",
-        help="what should move, as for an iteration; may be repeated",
-    )  # fmt: skip
-    made.add_argument(
+    step_arguments.expectations(parser)
+    parser.add_argument(
         "--iteration", type=arguments.whole, metavar="N",
         help="the number in analysis/ (default: the next one)",
     )  # fmt: skip
-    made.add_argument("--seed", type=int, default=1, help="seed of the statistics")
-    made.add_argument("--prompt-lab-dir", metavar="DIR", help="the data repo (or PROMPT_LAB_DIR)")
-    made.add_argument(
-        "--repo", type=Path, metavar="DIR",
-        help="the git repository of the pipeline's code (default: the one it lies in)",
-    )  # fmt: skip
-    made.add_argument("--forge", choices=FORGES, default=FORGES[0], help="where pull requests are")
-    made.add_argument(
-        "--github-repo", metavar="OWNER/NAME",
-        help="the repository on GitHub (or GITHUB_REPOSITORY)",
-    )  # fmt: skip
-    return made
+    arguments.seed(parser, "the statistics")
+    lab_arguments.lab(parser)
+    step_arguments.repository(parser)
+    step_arguments.forge(parser)
+    return parser
 
 
-def main(given: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Write the facts and return the exit code."""
-    options = parser().parse_args(given)
-    # Everything else is imported now, so that --help answers at once.
-    from analysis.errors import AnalysisError
-    from prompt_lab.errors import LabError
-    from rubrics.errors import RubricError
-    from self_improve.errors import ImproveError
-    from self_improve.iteration.prepare_analysis import prepared
+    options = parser().parse_args(words)
 
-    try:
-        record = prepared(options)
-    except (AnalysisError, ImproveError, LabError, OSError, RubricError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return USAGE
-    except KeyboardInterrupt:
-        sys.stderr.write("Interrupted. The same command begins anew; nothing was written.\n")
-        return INTERRUPTED
-    print(f"Written to {record.path}")
-    return OK
+    def prepare() -> int:
+        print(f"Written to {prepared(options).path}")
+        return OK
+
+    return exit_code(prepare)
 
 
 _COMMITS = ("before", "after")

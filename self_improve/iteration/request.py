@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from model_gateway import config
+from model_gateway import arguments, config
 from model_gateway.config import Catalogue, Model
 from model_gateway.ledger import Caps
 from prompt_lab import layout
 from prompt_lab.layout import Layout
-from self_improve.arguments import names_in
 from self_improve.code import git
 from self_improve.code.git import GitError
 from self_improve.errors import UsageError
@@ -159,7 +158,7 @@ def request_of(options: argparse.Namespace) -> IterationRequest:
         UsageError: the sources of candidates contradict each other, or the code has no branch.
     """
     catalogue = config.load()
-    models = catalogue.choose(names_in(options))
+    models = catalogue.choose(arguments.model_names(options))
     simulated = all(model.is_simulated for model in models)
     sources = [
         bool(options.prompt), bool(options.branch), options.pr is not None,
@@ -208,7 +207,7 @@ def request_of(options: argparse.Namespace) -> IterationRequest:
         merge_on_yes=options.merge_on_yes,
         workers=options.workers,
         seconds=options.timeout,
-        caps=Caps(calls=options.max_calls, tokens=options.max_tokens, dollars=options.max_cost),
+        caps=arguments.caps_of(options),
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from model_gateway.counsel import Counsel, spent_in
+from model_gateway.exits import say
 from model_gateway.gateway import Gateway
 from model_gateway.jsonl import read_rows
 from model_gateway.ledger import Ledger, Spend, spent_before
@@ -185,8 +185,3 @@ async def tell_cost(request: IterationRequest, branching: Branching, base: str) 
         f"{count + 1} sides on the train plans; what earns KEEP also runs on the verify plans, the "
         "steps that read its outputs, and one whole plan. Nothing was sent."
     )
-
-
-def say(text: str) -> None:
-    """Tell the user."""
-    sys.stderr.write(text + "\n")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
 from functools import cache
 
+from model_gateway.suggestions import did_you_mean
 from rubrics.rubric import MetricUse, Rubric
 from self_improve.errors import UsageError
 from self_improve.measures import metrics
@@ -30,7 +30,7 @@ def check(rubric: Rubric) -> None:
     problems = [problem for use in rubric.metrics for problem in _problems(use)]
     ids = [use.id for use in rubric.metrics]
     problems += [
-        f"constraint {c.text!r}: no measure {c.metric!r}.{near(c.metric, ids)}"
+        f"constraint {c.text!r}: no measure {c.metric!r}.{did_you_mean(c.metric, ids)}"
         for c in rubric.constraints
         if c.metric is not None and c.metric not in ids
     ]
@@ -42,14 +42,14 @@ def check(rubric: Rubric) -> None:
 def _problems(use: MetricUse) -> Iterator[str]:
     metric = catalogue().get(use.metric)
     if metric is None:
-        yield f"no metric {use.metric!r}.{near(use.metric, list(catalogue()))}"
+        yield f"no metric {use.metric!r}.{did_you_mean(use.metric, catalogue())}"
         return
     if isinstance(metric, RunMetric):
         yield f"{use.metric} is measured of every run anyhow; take it out."
     known = parameters(metric)
     for name, value in use.parameters.items():
         if name not in known:
-            yield f"{use.metric} has no setting {name!r}.{near(name, list(known))}"
+            yield f"{use.metric} has no setting {name!r}.{did_you_mean(name, known)}"
         elif not isinstance(value, _kinds(known[name])):
             yield f"{use.metric}: {name} is {value!r}, which is no {_kind_name(known[name])}."
 
@@ -64,9 +64,3 @@ def _kind_name(default: object) -> str:
     return {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}.get(
         type(default).__name__, type(default).__name__
     )
-
-
-def near(name: str, known: list[str]) -> str:
-    """Return a question that names what is nearest to `name`, or nothing."""
-    found = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    return f" Did you mean {' or '.join(found)}?" if found else ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+from prompt_lab import markup
 from prompt_lab.record import Evidence
+from prompt_lab.tables import aligned, number
 from self_improve.measures.evaluation import Evaluation, Row
 
 HEAD = ("measure", "better", "weight", "mean", "spread", "cells", "worst model", "worst plan")
@@ -19,22 +21,21 @@ _RIGHT = frozenset({2, 3, 4, 5})
 
 def text(evaluation: Evaluation) -> str:
     """Return the evaluation as a table for a terminal."""
-    rows = [_cells(row) for row in evaluation.rows]
-    widths = [max(len(line[place]) for line in (HEAD, *rows)) for place in range(len(HEAD))]
-    lines = [*_title(evaluation), "", _line(HEAD, widths), _line(["─" * w for w in widths], widths)]
-    lines += [_line(row, widths) for row in rows]
-    return "\n".join([*lines, "", *_notes(evaluation)])
+    rows = aligned([HEAD, *map(_cells, evaluation.rows)], right=_RIGHT, rule=True)
+    return "\n".join([*_title(evaluation), "", *rows, "", *_notes(evaluation)])
 
 
 def markdown(evaluation: Evaluation) -> str:
     """Return the evaluation as a page in Markdown."""
     title, *rest = _title(evaluation)
-    marks = ["---:" if place in _RIGHT else "---" for place in range(len(HEAD))]
-    table = [HEAD, marks, *(_cells(row) for row in evaluation.rows)]
-    lines = [f"## {title}", "", *rest, ""]
-    lines += ["| " + " | ".join(map(_escaped, row)) + " |" for row in table]
-    notes = [f"- {_escaped(note.strip())}" for note in _notes(evaluation) if note.strip()]
-    return "\n".join([*lines, "", *notes]) + "\n"
+    return "\n\n".join(
+        [
+            f"## {markup.line(title)}",
+            *map(markup.line, rest),
+            markup.table(HEAD, map(_cells, evaluation.rows), right=_RIGHT),
+            markup.bullets(_notes(evaluation)) + "\n",
+        ]
+    )
 
 
 def table(evaluation: Evaluation) -> str:
@@ -50,15 +51,6 @@ def table(evaluation: Evaluation) -> str:
             ]  # fmt: skip
             writer.writerows([*head, *pair] for pair in cell.values.items() or [("", "")])
     return out.getvalue()
-
-
-def number(value: float | None) -> str:
-    """Return a value with as many decimals as tell something; a dash for what is undefined."""
-    if value is None:
-        return "–"
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.3f}"
 
 
 def _title(evaluation: Evaluation) -> Iterator[str]:
@@ -92,15 +84,3 @@ def _worst(worst: tuple[str, float] | None) -> str:
 
 def _short(name: str) -> str:
     return name if len(name) <= _WIDEST else f"{name[: _WIDEST - 1]}…"
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    parts = [
-        cell.rjust(width) if place in _RIGHT else cell.ljust(width)
-        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
-    return "  ".join(parts).rstrip()
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

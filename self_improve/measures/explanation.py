@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from model_gateway.suggestions import did_you_mean
 from rubrics.rubric import MetricUse, Rubric
 from self_improve.errors import UsageError
-from self_improve.measures.catalogue import catalogue, near
+from self_improve.measures.catalogue import catalogue
 from self_improve.measures.metric import Measured, PairMetric, RunMetric, Span
 from self_improve.measures.open_cell import OpenCell, measured_by, opened
 from self_improve.records import run_reading
@@ -41,8 +42,8 @@ def chosen(rubric: Rubric, name: str) -> list[MetricUse]:
             "table of `evaluate RUN`, and `--csv FILE` writes how each cell ended."
         )
     if not uses:
-        known = [use.id for use in rubric.metrics]
-        raise UsageError(f"The rubric of {rubric.step} has no measure {name!r}.{near(name, known)}")
+        hint = did_you_mean(name, (use.id for use in rubric.metrics))
+        raise UsageError(f"The rubric of {rubric.step} has no measure {name!r}.{hint}")
     return uses
 
 

@@ -1,4 +1,4 @@
-"""`python -m self_improve.optimizer`."""
+"""Lets `python -m self_improve.optimizer` run the command of this package."""
 
 from self_improve.optimizer.command_line import main
 

@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from model_gateway.attempt import digest_of
+from model_gateway.errors import BudgetReached
+from model_gateway.exits import say
 from prompt_lab.claim import claim
 from prompt_lab.layout import Layout
 from prompt_lab.repository import Repository
 from rubrics import load
 from self_improve.comparison.sides import measurer_for
-from self_improve.errors import BudgetReached, UsageError
+from self_improve.errors import UsageError
 from self_improve.host.pipeline import Pipeline
 from self_improve.iteration import folder as places
 from self_improve.iteration.branches import Branching
 from self_improve.iteration.iterate import keep
 from self_improve.iteration.judgement import rubric_of
 from self_improve.iteration.request import IterationRequest, runner_seed
-from self_improve.iteration.start import Bench, carry_out, forge_of, gateway_of, say, spent_on
+from self_improve.iteration.start import Bench, carry_out, forge_of, gateway_of, spent_on
 from self_improve.measures.fitness import ENOUGH, mean
 from self_improve.optimizer import rounds as report
 from self_improve.optimizer import whole_plans

@@ -10,6 +10,7 @@ from typing import Any
 
 from prompt_lab import atomic, markup
 from prompt_lab.layout import Layout
+from prompt_lab.tables import aligned
 from rubrics.rubric import Rubric
 from self_improve.full_plan.folder import ComparisonFolder as Comparison
 from self_improve.iteration import folder as places
@@ -48,12 +49,7 @@ def write(
 
 def table(ends: Sequence[StepEnd]) -> str:
     """Return the iterations as an aligned table."""
-    rows = [_HEAD, *_rows(ends)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    return "\n".join(
-        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+    return "\n".join(aligned([_HEAD, *_rows(ends)]))
 
 
 def _rows(ends: Sequence[StepEnd]) -> Iterator[tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""`python -m self_improve.rollback`."""
+"""Lets `python -m self_improve.rollback` run the command of this package."""
 
 from self_improve.rollback.command_line import main
 

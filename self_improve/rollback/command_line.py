@@ -1,99 +1,74 @@
-"""`plumbline rollback`: parses, builds, restores, tells."""
+"""The command line of `plumbline rollback`."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from self_improve.exits import ended
+from model_gateway import arguments
+from model_gateway.exits import OK, exit_code, run, say
+from prompt_lab import arguments as lab_arguments
+from self_improve import arguments as step_arguments
 
-if TYPE_CHECKING:
-    import argparse
-import argparse
-from pathlib import Path
-
-from self_improve.iteration.command_line import FORGES
-
+PROG = "python -m self_improve.rollback"
 EXAMPLES = """\
 examples:
-  # which bests has the step had?
+  # list the bests that the step has had
   python -m self_improve.rollback identify_potential_levers --list
 
-  # what would going back to the one before change? then open the pull request
+  # show what restoring the previous best would change, then open the pull request
   python -m self_improve.rollback identify_potential_levers --dry-run
   python -m self_improve.rollback identify_potential_levers --reason "longer in production"
 
-  # to the best of iteration 12, on GitHub; to what the step began with
+  # to the best of iteration 12, on GitHub; to the step's first baseline
   python -m self_improve.rollback plan_type --to 12 --forge github --github-repo OWNER/NAME
   python -m self_improve.rollback plan_type --to baseline
 
-Every text that the step sends becomes again what it was in the commit of that best. Nothing is
-merged. The same command finds the pull request that is open.
+Every text that the step sends is set to what it was in the commit of that best. Nothing is merged.
+Run again, the same command finds the open pull request.
 
 exit codes: 0 the pull request is open, or nothing is left to restore · 2 wrong usage or
 configuration, or there is no such best · 130 interrupted
 """
 
 
-def parser(prog: str = "python -m self_improve.rollback") -> argparse.ArgumentParser:
+def parser(prog: str = PROG) -> argparse.ArgumentParser:
     """Return the parser of a rollback."""
-    made = argparse.ArgumentParser(
-        prog=prog,
-        description="Open the pull request that restores an earlier best of a step.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = arguments.new_parser(
+        prog, "Open the pull request that restores an earlier best of a step.", EXAMPLES
     )
-    made.add_argument("step", metavar="STEP", help="the step, as `plumbline steps` names it")
-    made.add_argument(
+    parser.add_argument("step", metavar="STEP", help="the step, as `plumbline steps` names it")
+    parser.add_argument(
         "--to", metavar="CANDIDATE|ITERATION|COMMIT",
         help="the best to restore (default: the one before the current)",
     )  # fmt: skip
-    made.add_argument("--list", action="store_true", help="list the step's bests; change nothing")
-    made.add_argument("--dry-run", action="store_true", help="show what would change; open nothing")
-    made.add_argument("--reason", default="", metavar="TEXT", help="why, for reviewers")
-    made.add_argument("--prompt-lab-dir", metavar="DIR", help="the data repo (or PROMPT_LAB_DIR)")
-    made.add_argument(
-        "--host", type=Path, metavar="FILE", help="a host.toml (default: worker_plan)"
+    parser.add_argument("--list", action="store_true", help="list the step's bests; change nothing")
+    arguments.dry_run(parser, "show what would change; open nothing")
+    parser.add_argument("--reason", default="", metavar="TEXT", help="why, for reviewers")
+    lab_arguments.lab(parser)
+    step_arguments.host(parser)
+    step_arguments.repository(parser)
+    parser.add_argument(
+        "--base", metavar="BRANCH", help="the branch to change (default: the one checked out)"
     )
-    made.add_argument(
-        "--repo", type=Path, metavar="DIR",
-        help="the git repository of the pipeline's code (default: the one it lies in)",
-    )  # fmt: skip
-    made.add_argument(
-        "--base", metavar="BRANCH", help="what is to be mended (default: the branch checked out)"
-    )
-    made.add_argument("--forge", choices=FORGES, default=FORGES[0], help="where pull requests are")
-    made.add_argument(
-        "--github-repo", metavar="OWNER/NAME",
-        help="the repository on GitHub (or GITHUB_REPOSITORY)",
-    )  # fmt: skip
-    return made
+    step_arguments.forge(parser)
+    return parser
 
 
-OK = 0
-
-
-def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:
+def main(words: Sequence[str] | None = None, *, prog: str = PROG) -> int:
     """Open the pull request that restores a best, and return the exit code."""
-    options = (parser(prog) if prog else parser()).parse_args(arguments)
-    return ended(lambda: _rolled_back(options))
+    options = parser(prog).parse_args(words)
+    return exit_code(lambda: run(_run(options)))
 
 
-def _rolled_back(options: argparse.Namespace) -> int:
-    # Imported now, so that --help answers at once.
-    from self_improve import exits
-
-    exits.run(_run(options))
-    return OK
-
-
-async def _run(options: argparse.Namespace) -> None:
+async def _run(options: argparse.Namespace) -> int:
     """Do what was asked.
 
     Raises:
-        GatewayError, ImproveError, LabError, OSError: as the message says.
+        PlumblineError, OSError: as the message says.
     """
+    # Imported now, so that --help answers at once.
     import os
 
     from model_gateway import config
@@ -105,19 +80,16 @@ async def _run(options: argparse.Namespace) -> None:
     from self_improve.rollback.restoration import RestorationRequest, Rollback
 
     lab = layout.find(options.prompt_lab_dir)
+    entries = bests.read(lab, options.step)  # Before a forge is asked for anything.
     if options.list:
-        sys.stdout.write(pages.listing(bests.read(lab, options.step)))
-        return
-    bests.read(lab, options.step)  # Before a forge is asked for anything.
+        sys.stdout.write(pages.listing(entries))
+        return OK
     code = (options.repo or contract.own_code()).expanduser().resolve()
-    order = RestorationRequest(
+    request = RestorationRequest(
         step=options.step, to=options.to, reason=options.reason, layout=lab, code=code,
         base=options.base or branch_of(code), host_file=options.host, catalogue=config.load(),
     )  # fmt: skip
     repository = options.github_repo or os.environ.get("GITHUB_REPOSITORY")
-    rollback = Rollback(order, forge_named(options.forge, lab, repository), _say)
+    rollback = Rollback(request, forge_named(options.forge, lab, repository), say)
     await (rollback.dry_run() if options.dry_run else rollback.run())
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
+    return OK

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prompt_lab import markup
+from prompt_lab.tables import aligned, number
 from self_improve.forge.forge import Status, StatusState
 from self_improve.rollback.bests import Bests, Entry
 from self_improve.rollback.earlier_texts import Earlier
@@ -105,10 +106,8 @@ def listing(found: Bests) -> str:
             )
         )  # fmt: skip
     rows = [[markup.plain_line(str(cell)) for cell in row] for row in rows]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(head))]
-    lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows)
-    return "".join(line.rstrip() + "\n" for line in lines)
+    return "\n".join([*aligned(rows), ""])
 
 
 def _number(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:+.3g}"
+    return number(value, "+.3g", "unknown")

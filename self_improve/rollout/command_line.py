@@ -1,29 +1,29 @@
-"""`python -m self_improve.rollout`: parses, builds, calls, prints."""
+"""The subcommands of `python -m self_improve.rollout`."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from self_improve.exits import ended
-from self_improve.rollout.options import parser
+from model_gateway import arguments
+from model_gateway.exits import OK, exit_code, run, say
+from self_improve.rollout.options import PROG, parser
 
 if TYPE_CHECKING:
     from prompt_lab.layout import Layout
     from self_improve.rollout.production import Production
 
-OK, AGAINST, TOO_LITTLE = 0, 1, 4
+AGAINST, TOO_LITTLE = 1, 4
 
 __all__ = ["main", "parser"]
 
 
-def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> int:
+def main(words: Sequence[str] | None = None, *, prog: str = PROG) -> int:
     """Run a subcommand and return the exit code."""
-    options = (parser(prog) if prog else parser()).parse_args(arguments)
-    return ended(lambda: _COMMANDS[options.command](options))
+    options = parser(prog).parse_args(words)
+    return exit_code(lambda: _COMMANDS[options.command](options))
 
 
 def _start(options: argparse.Namespace) -> int:
@@ -35,14 +35,14 @@ def _start(options: argparse.Namespace) -> int:
     if options.old is not None:
         old = version.read(options.old)
         if state.current not in {None, old.id}:
-            _say(f"{step} has {state.current} in production; --old counts before a first rollout.")
+            say(f"{step} has {state.current} in production; --old counts before a first rollout.")
     elif state.current is not None:
         old = state.versions[state.current]
     else:
         old = version.baseline_of(lab, step)
     production.start(new, old, by=options.by, simulated=options.simulated)
     _commit(lab, f"rollout of {step}: {new.id} begins")
-    return _tell_state(options, production)
+    return _print_state(options, production)
 
 
 def _assign(options: argparse.Namespace) -> int:
@@ -54,9 +54,9 @@ def _assign(options: argparse.Namespace) -> int:
         "plan": options.plan, "step": production.step, "shown": shown,
         "version": None if version is None else version.to_row(),
     }  # fmt: skip
-    name = "what the code has: no rollout was begun" if version is None else version.id
-    asked = "its readers are asked to vote" if shown else "its readers are not asked"
-    _tell(options, facts, [f"{name} · {asked}"])
+    name = "the prompts in the code: no rollout was begun" if version is None else version.id
+    vote = "its readers are asked to vote" if shown else "its readers are not asked to vote"
+    _print(options, facts, [f"{name} · {vote}"])
     return OK
 
 
@@ -73,8 +73,8 @@ def _record(options: argparse.Namespace, value: float, by: str) -> int:
     fresh = production.mark(
         options.plan, value, by=by, version=options.version, voter=options.voter
     )
-    told = "Recorded." if fresh else "The same was recorded before."
-    _tell(options, {"recorded": fresh}, [told])
+    message = "Recorded." if fresh else "The same was recorded before."
+    _print(options, {"recorded": fresh}, [message])
     return OK
 
 
@@ -85,10 +85,10 @@ def _status(options: argparse.Namespace) -> int:
 
     lab = layout.find(options.prompt_lab_dir)
     names = [options.step] if options.step else log.steps(lab)
-    found = [Production(lab, name) for name in names]
-    facts = [pages.facts(one.state(), one.settings) for one in found]
+    productions = [Production(lab, name) for name in names]
+    facts = [pages.facts(one.state(), one.settings) for one in productions]
     lines = [line for one in facts for line in pages.lines(one)]
-    _tell(options, {"steps": facts}, lines or ["No step has a rollout."])
+    _print(options, {"steps": facts}, lines or ["No step has a rollout."])
     return OK
 
 
@@ -105,7 +105,7 @@ def _advance(options: argparse.Namespace) -> int:
         "action": move.action, "told": move.told, "simulated": move.simulated,
         "outcome": None if move.outcome is None else move.outcome.to_row(),
     }  # fmt: skip
-    _tell(options, facts, [f"{label}{move.action}: {move.told}"])
+    _print(options, facts, [f"{label}{move.action}: {move.told}"])
     if move.action == steps.WAIT:
         return TOO_LITTLE
     return OK if move.action in {states.WIDEN, states.PROMOTE} else AGAINST
@@ -118,7 +118,7 @@ def _watch(options: argparse.Namespace) -> int:
     production, lab = _production(options)
     capped = (options.max_calls, options.max_tokens, options.max_cost) != (None, None, None)
     if options.search and not capped:
-        raise UsageError("--search spends money: say how much, with --max-cost, for instance.")
+        raise UsageError("--search spends money: set a cap, for instance with --max-cost.")
     watched = production.watch(at_once=options.now)
     if watched.fresh:
         _commit(lab, f"watch of {production.step}: {watched.row['finding']}")
@@ -131,7 +131,7 @@ def _watch(options: argparse.Namespace) -> int:
         command = " ".join(["python run_optimization_iteration.py", *words])
         facts["search"] = {"why": watched.search, "command": command}
         lines.append(f"A search is due ({watched.search}):\n  {command}")
-    _tell(options, facts, lines)
+    _print(options, facts, lines)
     if watched.search is not None and options.search:
         return _search(production, lab, words)
     if watched.search is not None or watched.row["finding"] == Finding.rollback:
@@ -143,17 +143,17 @@ def _search_words(options: argparse.Namespace, step: str) -> list[str]:
     words = ["--step", step, "--candidates", str(options.candidates)]
     words += ["--models", options.models] if options.models else []
     caps = {"calls": options.max_calls, "tokens": options.max_tokens, "cost": options.max_cost}
-    given = {name: f"{value:.12g}" for name, value in caps.items() if value is not None}
-    return words + [word for name, value in given.items() for word in (f"--max-{name}", value)]
+    set_caps = {name: f"{value:.12g}" for name, value in caps.items() if value is not None}
+    return words + [word for name, value in set_caps.items() for word in (f"--max-{name}", value)]
 
 
 def _search(production: Production, lab: Layout, words: Sequence[str]) -> int:
-    """Run the iteration that is due; killed, it is still due and goes on where it stopped."""
+    """Run the iteration that is due; if killed, it stays due and resumes."""
     from self_improve.iteration import command_line as iteration
 
-    # With --new an unfinished one goes on, and after a finished one like it another begins.
+    # With --new an unfinished one resumes, and after a finished one like it another begins.
     code: int = iteration.main([*words, "--new", "--prompt-lab-dir", str(lab.root)])
-    if code in {iteration.OK, iteration.REJECTED}:
+    if code in {OK, iteration.REJECTED}:
         production.searched(" ".join(words), code)
         _commit(lab, f"search of {production.step} has ended")
     return code
@@ -163,16 +163,14 @@ def _rollback(options: argparse.Namespace) -> int:
     production, lab = _production(options)
     state = production.rollback(to=options.to, reason=options.reason)
     _commit(lab, f"rollout of {production.step}: taken back to {state.current}")
-    return _tell_state(options, production)
+    return _print_state(options, production)
 
 
 def _drift(options: argparse.Namespace) -> int:
     from model_gateway import config
-    from model_gateway.ledger import Caps
     from prompt_lab import layout
     from prompt_lab.record import Run
     from prompt_lab.run_names import find
-    from self_improve import exits
     from self_improve.rollout import pages
     from self_improve.rollout.drift import Finding
     from self_improve.rollout.drift_run import DriftCheck, DriftRequest
@@ -181,25 +179,25 @@ def _drift(options: argparse.Namespace) -> int:
 
     lab = layout.find(options.prompt_lab_dir)
     catalogue = config.load()
-    named = [name.strip() for name in options.models.split(",") if name.strip()]
-    order = DriftRequest(
+    models = arguments.names(options.models)
+    request = DriftRequest(
         layout=lab, against=tuple(find(name, lab) for name in options.against),
-        catalogue=catalogue, models=catalogue.choose(named) if named else (),
+        catalogue=catalogue, models=catalogue.choose(models) if models else (),
         split=options.split, baseline_dir=options.baseline_dir, code=options.code,
         host_file=options.host, workers=options.workers, seconds=options.timeout,
-        caps=Caps(calls=options.max_calls, tokens=options.max_tokens, dollars=options.max_cost),
+        caps=arguments.caps_of(options),
     )  # fmt: skip
-    production = Production(lab, Run(order.against[0]).step)
-    check = DriftCheck(order, production.state())
+    production = Production(lab, Run(request.against[0]).step)
+    check = DriftCheck(request, production.state())
     if options.dry_run:
-        expected = exits.run(check.expected())
-        _tell(options, vars(expected), [expected.text(), "Nothing was sent."])
+        estimate = run(check.expected())
+        _print(options, vars(estimate), [estimate.text(), "Nothing was sent."])
         return OK
-    checked = exits.run(check.run(display(quiet=options.json)))
+    checked = run(check.run(display(quiet=options.json)))
     production.drifted(checked.to_row(lab))
     _commit(lab, f"drift check of {production.step}: {checked.drift.summary}", lab.history)
     facts = checked.to_row(lab)
-    _tell(options, facts, pages.drift_lines(facts))
+    _print(options, facts, pages.drift_lines(facts))
     codes = {Finding.alike: OK, Finding.changed: AGAINST, Finding.inconclusive: TOO_LITTLE}
     return codes[checked.drift.finding]
 
@@ -208,10 +206,11 @@ def _settings(options: argparse.Namespace) -> int:
     from prompt_lab import layout
     from self_improve.rollout import settings
 
-    found = settings.Settings()
-    if not options.defaults:
-        found = settings.load(layout.find(options.prompt_lab_dir))
-    _tell(options, found.model_dump(mode="json"), [found.text().rstrip()])
+    if options.defaults:
+        terms = settings.Settings()
+    else:
+        terms = settings.load(layout.find(options.prompt_lab_dir))
+    _print(options, terms.model_dump(mode="json"), [terms.text().rstrip()])
     return OK
 
 
@@ -224,7 +223,7 @@ def _production(options: argparse.Namespace) -> tuple[Production, Layout]:
 
 
 def _commit(lab: Layout, message: str, *more: Any) -> None:
-    """Commit the log, so that what was decided has a date that nobody can move."""
+    """Commit the log, so that every decision has a date that nobody can change."""
     from model_gateway import config
     from prompt_lab.repository import Repository
 
@@ -232,20 +231,16 @@ def _commit(lab: Layout, message: str, *more: Any) -> None:
     Repository(lab, secrets=secrets).commit([lab.rollouts, *more], message)
 
 
-def _tell_state(options: argparse.Namespace, production: Production) -> int:
+def _print_state(options: argparse.Namespace, production: Production) -> int:
     from self_improve.rollout import pages
 
     facts = pages.facts(production.state(), production.settings)
-    _tell(options, facts, pages.lines(facts))
+    _print(options, facts, pages.lines(facts))
     return OK
 
 
-def _tell(options: argparse.Namespace, facts: Mapping[str, Any], lines: Sequence[str]) -> None:
+def _print(options: argparse.Namespace, facts: Mapping[str, Any], lines: Sequence[str]) -> None:
     print(json.dumps(facts) if options.json else "\n".join(lines))
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
 
 
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {

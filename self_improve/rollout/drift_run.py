@@ -10,6 +10,7 @@ from typing import Any
 
 from model_gateway.attempt import digest_of
 from model_gateway.config import Catalogue, Model
+from model_gateway.errors import BudgetReached
 from model_gateway.gateway import Gateway
 from model_gateway.ledger import Caps
 from prompt_lab.layout import Layout
@@ -17,7 +18,7 @@ from prompt_lab.record import Run
 from rubrics import load
 from self_improve.code import code_tree
 from self_improve.code.worktree import Worktrees
-from self_improve.errors import BudgetReached, UsageError
+from self_improve.errors import UsageError
 from self_improve.host import contract as host
 from self_improve.records.rubric_choice import rubric_for
 from self_improve.rollout.drift import Drift, compared

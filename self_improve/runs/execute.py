@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Sequence
 from typing import Any
 
+from model_gateway.exits import BUDGET, OK, say
 from model_gateway.gateway import Gateway
 from prompt_lab.record import Run
 from self_improve.errors import UsageError
@@ -26,7 +26,7 @@ from self_improve.runs.session import (
 )
 from self_improve.runs.stopping import StoppingRule
 
-OK, SOME_FAILED, BUDGET = 0, 1, 3
+SOME_FAILED = 1
 
 
 async def execute(
@@ -53,7 +53,7 @@ async def execute(
                 summary = await _run(request, work, states, gateway, until, as_json=as_json)
         await warming
     _print_summary(summary, as_json=as_json)
-    if summary.tally.budget:
+    if summary.stopped is not None:
         return BUDGET
     return SOME_FAILED if any(_failures(run) for run in summary.all_runs) else OK
 
@@ -79,7 +79,7 @@ async def _run(
         _expected(request, work, states), check_models(gateway, models.values())
     )
     if todo and not as_json:
-        _say(f"{work.step.name}: {expected.text()}")
+        say(f"{work.step.name}: {expected.text()}")
     session = Session(gateway, display(quiet=as_json))
     side = RunsOfOneTree(request=request, work=work, states=states)
     return await session.run([side], pinged, until)
@@ -117,12 +117,12 @@ def _print_summary(summary: Summary, *, as_json: bool) -> None:
         print(json.dumps(_as_json(summary)))
         return
     for run in summary.finished_before:
-        _say(f"{run.model}: {run.path} is finished already. Add --new to start another like it.")
+        say(f"{run.model}: {run.path} is finished already. Add --new to start another like it.")
     for run in summary.runs:
         print(_line(run))
-    if summary.tally.budget:
-        _say(
-            f"Stopped: {summary.cap_reached} was reached with {summary.tally.dropped} cells left. "
+    if summary.stopped is not None:
+        say(
+            f"Stopped: {summary.stopped} was reached with {summary.tally.dropped} cells left. "
             "Run the same command with a higher cap to do the rest."
         )
 
@@ -161,14 +161,10 @@ def _as_json(summary: Summary) -> dict[str, Any]:
             for run in summary.all_runs
         ],
         "left": summary.tally.dropped,
-        "budget_reached": summary.cap_reached if summary.tally.budget else None,
+        "budget_reached": summary.stopped,
         "spent": vars(summary.spent),
     }
 
 
 def _failures(run: Run) -> int:
     return sum(row.get("error") is not None for row in run.rows().values())
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")

@@ -73,9 +73,7 @@ class Experiment:
                 for name, work in self.works.items()
             ]
             summary = await Session(gateway, display).run(sides, pinged, until)
-        return ExperimentResult(
-            runs=self.runs(), stopped=summary.cap_reached if summary.tally.budget else None
-        )
+        return ExperimentResult(runs=self.runs(), stopped=summary.stopped)
 
     def runs(self) -> dict[str, tuple[Run, ...]]:
         """Return the existing runs."""

@@ -147,7 +147,7 @@ class Relay:
         for step, side in zip(steps, sides, strict=True):
             run = self._again(side.states[0]).run if side.states else None
             outcomes.append(self._outcome(step, run, absent[step.name], copies))
-        return outcomes, summary.cap_reached if summary.tally.budget else None
+        return outcomes, summary.stopped
 
     def _again(self, state: session.RunState) -> session.RunState:
         return session.state_of(state.specification, self._request.output, new=False)

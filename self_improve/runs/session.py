@@ -79,6 +79,11 @@ class Summary:
         """The runs of the command, including those that were finished before."""
         return (*self.finished_before, *self.runs)
 
+    @property
+    def stopped(self) -> str | None:
+        """The cap that left cells undone, or None."""
+        return self.cap_reached if self.tally.budget else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunsOfOneTree:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import platform
@@ -14,6 +13,7 @@ from typing import Any
 
 from model_gateway.attempt import digest_of
 from model_gateway.config import Model
+from model_gateway.suggestions import did_you_mean
 from self_improve.code.code_tree import CodeTree
 from self_improve.errors import UsageError
 from self_improve.host.candidate import Candidate
@@ -142,6 +142,5 @@ def choose_step(name: str, steps: Sequence[str]) -> str:
     """
     if name in steps:
         return name
-    near = difflib.get_close_matches(name, steps, n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    hint = did_you_mean(name, steps)
     raise UsageError(f"There is no step {name!r}.{hint} `plumbline steps` lists them all.")

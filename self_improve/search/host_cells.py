@@ -81,8 +81,8 @@ class HostCells:
             states = [self._state(one) for one in specifications]
             side = RunsOfOneTree(request=self._wanted, work=self._work, states=states)
             summary = await Session(self._gateway, self._display).run([side], {})
-        if summary.tally.budget:
-            raise SearchOver(f"{summary.cap_reached} was reached")
+        if summary.stopped is not None:
+            raise SearchOver(f"{summary.stopped} was reached")
         found: dict[tuple[str, str], CellOutcome] = {}
         for (proposal, _, _), group in groups.items():
             run = self._state(group.specification).run

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from model_gateway.suggestions import did_you_mean
 from rubrics.rubric import Rubric
 from self_improve.errors import UsageError
 from self_improve.verdict.pairing import Pair
@@ -75,8 +75,7 @@ def parse(text: str, rubric: Rubric) -> Expectation:
         )
     metric, measures = match["metric"], list(scales(rubric))
     if metric not in measures:
-        near = difflib.get_close_matches(metric, measures, n=3, cutoff=0.4)
-        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        hint = did_you_mean(metric, measures)
         raise UsageError(f"The rubric of {rubric.step} has no measure {metric!r}.{hint}")
     scope: dict[str, list[str]] = {"model": [], "plan": []}
     for part in _PART.split(match["scope"])[1:]:

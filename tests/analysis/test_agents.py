@@ -94,9 +94,9 @@ def test_program_gets_no_keys_but_its_own(
     monkeypatch.setenv("MINE_API_KEY", "mine-secret-value")
     script = f"env > '{tmp_path}/env'; printf '%s' '{GOOD}' > \"$1\""
     ask(record, program(tmp_path, script, key_variables=("MINE_API_KEY",)))
-    told = (tmp_path / "env").read_text()
-    assert "mine-secret-value" in told
-    assert "other-secret-value" not in told
+    output = (tmp_path / "env").read_text()
+    assert "mine-secret-value" in output
+    assert "other-secret-value" not in output
 
 
 def test_program_that_hangs_is_killed_with_all_it_started(record: Record, tmp_path: Path) -> None:
@@ -124,9 +124,9 @@ def test_program_that_gives_nothing_fails_visibly(
 ) -> None:
     """The message says why, without keys."""
     monkeypatch.setenv("MINE_API_KEY", "mine-secret-value")
-    with pytest.raises(AgentFailure, match=said) as told:
+    with pytest.raises(AgentFailure, match=said) as raised:
         ask(record, program(tmp_path, script, key_variables=("MINE_API_KEY",)))
-    assert "mine-secret-value" not in str(told.value)
+    assert "mine-secret-value" not in str(raised.value)
 
 
 def test_program_that_is_not_there_fails_visibly(record: Record, tmp_path: Path) -> None:
@@ -140,13 +140,13 @@ def test_program_is_charged_its_maximum_unless_it_says_less(record: Record, tmp_
     ledger = Ledger()
     ask(record, program(tmp_path, f"printf '%s' '{GOOD}' > \"$1\""), ledger)
     assert ledger.spent == SPEND
-    told = {
+    output = {
         "result": GOOD,
         "total_cost_usd": 0.25,
         "usage": {"input_tokens": 7, "output_tokens": 5},
     }
     claude = program(
-        tmp_path, f"cat <<'X'\n{json.dumps(told)}\nX", read=PROGRAMS["claude"].read, name="claude"
+        tmp_path, f"cat <<'X'\n{json.dumps(output)}\nX", read=PROGRAMS["claude"].read, name="claude"
     )
     ask(record, claude, ledger)
     assert ledger.spent == SPEND + Spend(calls=1, tokens=12, dollars=0.25)

@@ -83,6 +83,6 @@ def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     """And shows an example."""
     with pytest.raises(SystemExit):
         run_insight.main(["--help"])
-    told = capsys.readouterr().out
-    assert "exit codes" in told
-    assert "--iteration 12" in told
+    output = capsys.readouterr().out
+    assert "exit codes" in output
+    assert "--iteration 12" in output

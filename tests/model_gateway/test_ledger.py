@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_gateway.call import FailureKind, Source
+from model_gateway.errors import BudgetReached
 from model_gateway.jsonl import Row
-from model_gateway.ledger import BudgetError, Caps, Ledger, Spend, spent_before
+from model_gateway.ledger import Caps, Ledger, Spend, spent_before
 from tests.model_gateway import virtual_time
 from tests.model_gateway.rows import an_attempt
 
@@ -60,7 +61,7 @@ def test_no_interleaving_exceeds_a_cap(
         worst = quarters(*plan["worst"])
         try:
             held = await ledger.reserve(worst)
-        except BudgetError:
+        except BudgetReached:
             alone = caps.exceeded_by(ledger.spent + worst)
             assert alone is not None or ledger.held.calls == 0
             return
@@ -119,7 +120,7 @@ def test_waiting_ends_in_an_error_when_the_room_was_used_up() -> None:
         asyncio.get_running_loop().call_later(
             3, lambda: asyncio.ensure_future(ledger.settle(held, None))
         )
-        with pytest.raises(BudgetError, match="the cap of 100 tokens leaves no room"):
+        with pytest.raises(BudgetReached, match="the cap of 100 tokens leaves no room"):
             await ledger.reserve(Spend(calls=1, tokens=50))
         return virtual_time.now(), ledger.reached
 
@@ -132,7 +133,7 @@ def test_refused_at_once_when_waiting_cannot_help() -> None:
     async def scenario() -> None:
         ledger = Ledger(Caps(calls=1, dollars=1), spent=Spend(dollars=0.5))
         await ledger.reserve(Spend(calls=1))
-        with pytest.raises(BudgetError, match=r"the cap of 1 US dollars .* raise the cap"):
+        with pytest.raises(BudgetReached, match=r"the cap of 1 US dollars .* raise the cap"):
             await ledger.reserve(Spend(calls=1, dollars=0.75))
 
     virtual_time.run(scenario())
@@ -156,7 +157,7 @@ def test_what_was_really_spent_counts_even_above_the_worst_case() -> None:
     async def scenario() -> Spend:
         ledger = Ledger(Caps(tokens=10))
         await ledger.settle(await ledger.reserve(Spend(calls=1, tokens=10)), Spend(tokens=99))
-        with pytest.raises(BudgetError):
+        with pytest.raises(BudgetReached):
             await ledger.reserve(Spend(calls=1))
         return ledger.spent
 
@@ -208,7 +209,7 @@ def test_reservation_that_cannot_be_logged_holds_nothing() -> None:
 def test_refused_attempt_is_not_logged() -> None:
     """What was never sent leaves no reservation that a later session would charge."""
     rows: list[Row] = []
-    with pytest.raises(BudgetError):
+    with pytest.raises(BudgetReached):
         asyncio.run(Ledger(Caps(calls=0)).reserve(Spend(calls=1), log=rows.append))
     assert rows == []
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from model_gateway.ledger import BudgetError, Caps, Ledger, Spend
+from model_gateway.errors import BudgetReached
+from model_gateway.ledger import Caps, Ledger, Spend
 from model_gateway.program_journal import ProgramJournal, spent_on_programs
 
 WORST = Spend(calls=40, tokens=1000, dollars=5.0)
@@ -47,6 +48,6 @@ def test_an_answer_is_found_by_its_question(tmp_path: Path) -> None:
 def test_without_room_nothing_is_written(tmp_path: Path) -> None:
     """A program that may not start has no row."""
     journal = ProgramJournal(tmp_path / "p.jsonl")
-    with pytest.raises(BudgetError):
+    with pytest.raises(BudgetReached):
         asyncio.run(journal.reserve(Ledger(Caps(dollars=1.0)), WORST, {"q": "a"}))
     assert spent_on_programs(tmp_path / "p.jsonl") == Spend()

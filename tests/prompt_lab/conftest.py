@@ -37,7 +37,7 @@ class Heard:
     def received(self, count: int) -> None:
         """Pass over it."""
 
-    def said(self, line: str) -> None:
+    def message(self, line: str) -> None:
         """Keep the line."""
         self.lines.append(line)
 

@@ -49,7 +49,7 @@ def test_second_process_is_refused_until_the_first_ends(
     with pytest.raises(LabError) as caught, claim(lab, "run"):
         pass
     assert f"(process {process.pid} on {socket.gethostname()})" in str(caught.value)
-    assert "it goes on where that one stopped" in str(caught.value)
+    assert "resumes where that process stopped" in str(caught.value)
     if end is not None:
         process.send_signal(end)
     process.communicate("\n" if end is None else None)
@@ -86,8 +86,8 @@ def test_shorter_holder_overwrites_a_longer_one(lab: Layout) -> None:
     lab.locks.mkdir(parents=True)
     (lab.locks / "run").write_text("x" * 500)
     with claim(lab, "run"):
-        told = json.loads((lab.locks / "run").read_text())
-    assert told == {"pid": os.getpid(), "host": socket.gethostname()}
+        holder = json.loads((lab.locks / "run").read_text())
+    assert holder == {"pid": os.getpid(), "host": socket.gethostname()}
 
 
 @pytest.mark.parametrize("written", ["", "{", "[]", '{"pid": 1}', "\udcff"])
@@ -98,7 +98,7 @@ def test_holder_that_has_not_said_its_name_is_refused_all_the_same(
     with claim(lab, "run"):
         (lab.locks / "run").write_bytes(written.encode("utf-8", "surrogateescape"))
         with (
-            pytest.raises(LabError, match=r"^Another process is writing this run"),
+            pytest.raises(LabError, match=r"^Another process is doing this work"),
             claim(lab, "run"),
         ):
             pass

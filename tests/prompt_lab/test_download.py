@@ -31,7 +31,7 @@ def _bring(
     url: str, target: Path, *, most: int = 1_000_000, known: Plan | None = None, **patience: float
 ) -> Arrival | None:
     offer = RemoteZip(plan="silo", split="train", url=url, patience=Patience(**patience))
-    return offer.bring(target, known=known, most=most, listener=Heard())
+    return offer.bring(target, recorded=known, most=most, listener=Heard())
 
 
 def _refused(server: Server, behaviour: Behaviour, tmp_path: Path, **given: float) -> str:
@@ -142,7 +142,7 @@ def test_redirect_is_followed(server: Server, tmp_path: Path) -> None:
 def test_redirect_to_another_scheme_is_refused(server: Server, tmp_path: Path, target: str) -> None:
     """A server cannot make this machine read its own files."""
     message = _refused(server, status(302, Location=target), tmp_path)
-    assert "which is not followed" in message
+    assert "which is not safe" in message
 
 
 def test_redirect_without_end_is_refused(server: Server, tmp_path: Path) -> None:

@@ -103,4 +103,4 @@ def test_empty_data_repo_says_how_to_begin(
     """There is no table of nothing."""
     init(tmp_path / "lab")
     assert main(["progress", "--prompt-lab-dir", str(tmp_path / "lab")]) == 0
-    assert "Nothing was judged yet." in capsys.readouterr().out
+    assert "No iteration has ended yet." in capsys.readouterr().out

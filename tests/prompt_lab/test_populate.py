@@ -26,7 +26,7 @@ def _take(lab: Layout, *given: Offer, most: int = 1_000_000) -> list[PlanOutcome
     return populate(lab, given, most_bytes=most, listener=Heard())
 
 
-def _told(outcomes: Sequence[PlanOutcome]) -> str:
+def _notes(outcomes: Sequence[PlanOutcome]) -> str:
     """Return why the only outcome is a failure."""
     [outcome] = outcomes
     assert outcome.kind is Kind.FAILED
@@ -68,7 +68,7 @@ def test_other_zip_under_the_same_name_is_refused(tmp_path: Path, lab: Layout) -
     _take(lab, _offer(make_zip(tmp_path / "silo.zip")))
     before = tree(lab.root)
     other = make_zip(tmp_path / "other" / "silo.zip", {**PLAN, "new.md": "x"})
-    assert "silo-2.zip" in _told(_take(lab, _offer(other)))
+    assert "silo-2.zip" in _notes(_take(lab, _offer(other)))
     assert tree(lab.root) == before
 
 
@@ -79,7 +79,7 @@ def test_recorded_digest_is_kept_even_without_the_files(tmp_path: Path, lab: Lay
     shutil.rmtree(lab.plan("train", "silo"))
     lab.archive("train", "silo").unlink()
     other = make_zip(tmp_path / "other" / "silo.zip", {**PLAN, "new.md": "x"})
-    assert "known with other content" in _told(_take(lab, _offer(other)))
+    assert "exists with other content" in _notes(_take(lab, _offer(other)))
     assert [outcome.kind for outcome in _take(lab, _offer(silo))] == [Kind.ADDED]
 
 
@@ -106,8 +106,8 @@ def test_directory_of_somebody_else_is_not_replaced(tmp_path: Path, lab: Layout)
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
     before = tree(lab.root)
-    message = _told(_take(lab, _offer(make_zip(tmp_path / "silo.zip"))))
-    assert "Nothing is replaced" in message
+    message = _notes(_take(lab, _offer(make_zip(tmp_path / "silo.zip"))))
+    assert "Nothing was replaced" in message
     assert {**before, "history/.locks/incoming": b""} == tree(lab.root)
 
 
@@ -116,7 +116,7 @@ def test_zip_that_is_not_the_recorded_one_is_told(tmp_path: Path, lab: Layout) -
     silo = make_zip(tmp_path / "silo.zip")
     _take(lab, _offer(silo))
     lab.archive("train", "silo").write_text("version https://git-lfs.github.com/spec/v1")
-    assert "git lfs pull" in _told(_take(lab, _offer(silo)))
+    assert "git lfs pull" in _notes(_take(lab, _offer(silo)))
 
 
 def test_plan_of_one_split_is_refused_in_the_other(tmp_path: Path, lab: Layout) -> None:
@@ -124,21 +124,21 @@ def test_plan_of_one_split_is_refused_in_the_other(tmp_path: Path, lab: Layout) 
     silo = make_zip(tmp_path / "silo.zip")
     empty = lab.dataset.read_bytes()
     _take(lab, _offer(silo))
-    assert "belongs to the split train" in _told(_take(lab, _offer(silo, "verify")))
+    assert "belongs to the split train" in _notes(_take(lab, _offer(silo, "verify")))
     lab.dataset.write_bytes(empty)
-    assert "belongs to the split train" in _told(_take(lab, _offer(silo, "verify")))
+    assert "belongs to the split train" in _notes(_take(lab, _offer(silo, "verify")))
 
 
 def test_name_that_differs_only_in_case_is_refused(tmp_path: Path, lab: Layout) -> None:
     """On some disks it would be the same directory."""
     _take(lab, _offer(make_zip(tmp_path / "silo.zip")))
-    assert "only in case" in _told(_take(lab, _offer(make_zip(tmp_path / "Silo.zip"))))
+    assert "only in case" in _notes(_take(lab, _offer(make_zip(tmp_path / "Silo.zip"))))
 
 
 @pytest.mark.parametrize("name", ["-rf.zip", "a b.zip", "silo.zip.zip", "é.zip"])
 def test_bad_name_is_refused(tmp_path: Path, lab: Layout, name: str) -> None:
     """The message says what a name may be made of, or why this one cannot be."""
-    assert "cannot be the name" in _told(_take(lab, _offer(make_zip(tmp_path / name))))
+    assert "cannot be the name" in _notes(_take(lab, _offer(make_zip(tmp_path / name))))
 
 
 def test_one_bad_zip_does_not_stop_the_others(tmp_path: Path, lab: Layout) -> None:
@@ -152,8 +152,8 @@ def test_one_bad_zip_does_not_stop_the_others(tmp_path: Path, lab: Layout) -> No
 
 def test_zip_that_cannot_be_read_or_is_too_large_is_told(tmp_path: Path, lab: Layout) -> None:
     """Both name the zip."""
-    assert "cannot be read" in _told(_take(lab, _offer(tmp_path / "gone.zip")))
-    assert "--max-bytes" in _told(_take(lab, _offer(make_zip(tmp_path / "silo.zip")), most=9))
+    assert "cannot be read" in _notes(_take(lab, _offer(tmp_path / "gone.zip")))
+    assert "--max-bytes" in _notes(_take(lab, _offer(make_zip(tmp_path / "silo.zip")), most=9))
 
 
 def test_warnings_are_told(tmp_path: Path, lab: Layout) -> None:
@@ -168,13 +168,13 @@ def test_warnings_are_told(tmp_path: Path, lab: Layout) -> None:
     [outcome] = _take(lab, _offer(silo))
     assert outcome.notes[0].endswith("__MACOSX/x, a/.DS_Store, b/.DS_Store, c/.DS_Store, "
                                      "d/.DS_Store and 2 more")  # fmt: skip
-    assert "damaged JSON, kept as it is: torn.json" in outcome.notes[1]
+    assert "damaged JSON, stored unchanged: torn.json" in outcome.notes[1]
     twin = Path(shutil.copy(silo, tmp_path / "twin.zip"))
     [outcome] = _take(lab, _offer(twin, "verify"))
     assert "same zip as train/silo" in outcome.notes[-1]
     (lab.plan("train", "silo") / "torn.json").unlink()
     [outcome] = _take(lab, _offer(silo))
-    assert "3 files now and had 4" in outcome.notes[0]
+    assert "3 files and had 4" in outcome.notes[0]
 
 
 def test_download_is_recorded_with_its_address(tmp_path: Path, lab: Layout) -> None:
@@ -188,7 +188,7 @@ def test_download_is_recorded_with_its_address(tmp_path: Path, lab: Layout) -> N
         assert kinds == [Kind.ADDED, Kind.FAILED]
         assert [outcome.kind for outcome in _take(lab, found[0])] == [Kind.ALREADY_THERE]
         server.paths["/silo.zip"] = content(data + b"x", etag='"v2"')
-        assert "known with other content" in _told(_take(lab, found[0]))
+        assert "exists with other content" in _notes(_take(lab, found[0]))
         assert [code for _, code in server.requests] == [200, 404, 304, 200]
         address = server.address
     [(_, plan)] = dataset.load(lab).rows()

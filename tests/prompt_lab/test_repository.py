@@ -69,16 +69,16 @@ def test_key_fails_the_commit(layout: Layout, monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("MY_VALUE", "s3cret-value-of-a-key")
     before = git(layout.root, "rev-parse", "HEAD")
     paths = [note(layout, "a.md"), note(layout, "b.md", text)]
-    with pytest.raises(LabError, match=r"analysis/b\.md: what looks like a key") as told:
+    with pytest.raises(LabError, match=r"analysis/b\.md: it holds what looks like a key") as raised:
         Repository(layout, secrets=["MY_VALUE"]).commit(paths, "Both")
-    assert text not in str(told.value)
+    assert text not in str(raised.value)
     assert git(layout.root, "rev-parse", "HEAD") == before
     assert git(layout.root, "diff", "--cached", "--name-only") == ""
 
 
 def test_path_of_the_machine_fails_the_commit(layout: Layout) -> None:
     """Where the data repo lies is nobody's business."""
-    with pytest.raises(LabError, match=r"a\.md: a path of this machine"):
+    with pytest.raises(LabError, match=r"a\.md: it holds a path of this machine"):
         Repository(layout).commit([note(layout, "a.md", f"see {layout.root}/history/1")], "x")
 
 
@@ -106,7 +106,7 @@ def test_push_that_is_refused_is_told_and_caught_up_on(layout: Layout, tmp_path:
     remote = tmp_path / "remote.git"
     git(layout.root, "remote", "add", "origin", str(remote))
     path = note(layout, "a.md")
-    with pytest.raises(LabError, match="git refuses"):
+    with pytest.raises(LabError, match="git failed"):
         Repository(layout).commit([path], "First")
     git(tmp_path, "init", "--bare", "--quiet", "--initial-branch=main", str(remote))
     assert Repository(layout).commit([path], "First") is None
@@ -125,5 +125,5 @@ def test_two_writers_lose_nothing(layout: Layout) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    told = git(layout.root, "log", "--format=%s", "-6").split("\n")
-    assert sorted(told) == [f"Tell {n}" for n in range(6)]
+    subjects = git(layout.root, "log", "--format=%s", "-6").split("\n")
+    assert sorted(subjects) == [f"Tell {n}" for n in range(6)]

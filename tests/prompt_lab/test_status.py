@@ -50,9 +50,9 @@ def test_plans_are_shown_with_what_is_odd(lab: Layout, tmp_path: Path) -> None:
     found = status(lab)
     assert [(p.plan, p.files, p.remark) for p in found.splits["train"]] == [
         ("own", 0, "not in dataset.json"),
-        ("silo", 4, "had 3 files when it came"),
+        ("silo", 4, "had 3 files when it was added"),
     ]
-    assert [(p.plan, p.remark) for p in found.splits["verify"]] == [("port", "not here yet")]
+    assert [(p.plan, p.remark) for p in found.splits["verify"]] == [("port", "missing")]
     assert "missing" in found.next[0]
     assert "self_improve.runner" in found.next[1]
 
@@ -95,7 +95,7 @@ def test_unfinished_runs_are_what_is_next(lab: Layout) -> None:
     """They are named."""
     lab.plan("train", "silo").mkdir(parents=True)
     _run(lab, 7, {**OLD_META, "schema_version": 1}, [])
-    assert status(lab).next == ["Finish 1 runs by repeating their commands: history/0/07_setup"]
+    assert status(lab).next == ["Finish 1 runs by running their commands again: history/0/07_setup"]
 
 
 def test_json_holds_the_same(lab: Layout, capsys: pytest.CaptureFixture[str]) -> None:

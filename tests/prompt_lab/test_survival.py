@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from model_gateway.exits import RESUME
 from prompt_lab import dataset
 from prompt_lab.command_line import main
 from prompt_lab.layout import Layout
@@ -134,7 +135,7 @@ def test_broken_off_download_is_done_again(
     _, errors = process.communicate(timeout=10)
     if signal_ is signal.SIGINT:
         assert process.returncode == 130
-        assert errors == "Interrupted. The same command goes on where this one stopped.\n"
+        assert errors == f"Interrupted. {RESUME}\n"
         assert not part.exists()
     assert not list(dataset.load(lab).rows())
     server.paths["/silo.zip"] = content(data)

@@ -133,7 +133,7 @@ def test_nul_in_a_name_is_refused(tmp_path: Path) -> None:
         (stat.S_IFIFO, "special file"),
         (stat.S_IFCHR, "special file"),
         (stat.S_IFSOCK, "special file"),
-        (stat.S_IFDIR, "a folder by the other"),
+        (stat.S_IFDIR, "disagree on whether it is a folder"),
     ],
 )
 @pytest.mark.parametrize("system", [0, 3])

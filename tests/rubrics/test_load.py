@@ -73,7 +73,7 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
         "items: list", "items: a b"
     )
     said = told(tmp_path, text)
-    assert "metrics.0.wieght: there is no such key; did you mean weight?" in said
+    assert "metrics.0.wieght: there is no such key. Did you mean weight" in said
     assert "version: Input should be greater than or equal to 1" in said
     assert "metrics.1.scale" in said
     assert "clean.items" in said
@@ -90,7 +90,7 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
             "gates: {}\n#",
             "metrics.1: quantity@replies is of replies, and no replies",
         ),
-        ("metric: quantity\n    high", "metric: quantitty\n    high", "did you mean quantity"),
+        ("metric: quantity\n    high", "metric: quantitty\n    high", "Did you mean quantity"),
         ("    high: 0.2\n", "", "constraints.0: a metric without low or high bounds nothing"),
         ("    metric: quantity\n", "", "constraints.0: bounds without a metric"),
         ("high: 0.2", "high: 0.2\n    low: 0.5", "constraints.0: low is above high"),

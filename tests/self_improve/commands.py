@@ -32,8 +32,8 @@ class Ran:
     err: str
 
     @property
-    def told(self) -> Any:
-        """What it told as JSON."""
+    def json(self) -> Any:
+        """What it printed as JSON."""
         return json.loads(self.out)
 
 

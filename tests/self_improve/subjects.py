@@ -57,8 +57,8 @@ def subject(
         "plan": plan, "rubric": by or rubric(), "input": material(given),
         "prompt": material(prompt), "pool": Pool(), "facts": facts or {},
     }  # fmt: skip
-    told = [Item(call=n, value=v) for n, reply in enumerate(replies, start=1) for v in reply]
-    other = Subject(items=told, calls=len(replies), **shared)
+    lines = [Item(call=n, value=v) for n, reply in enumerate(replies, start=1) for v in reply]
+    other = Subject(items=lines, calls=len(replies), **shared)
     own = [Item(call=0, value=value) for value in items]
     return Subject(items=own, calls=0, replies=other, **shared)
 
@@ -109,8 +109,8 @@ def older_run(
     place.mkdir(parents=True)
     meta = {"step": STEP, "model": {"primary": model}, "workers": workers}
     (place / "meta.json").write_text(json.dumps(meta))
-    told = rows if rows is not None else [ok(plan) for plan in cells]
-    (place / "outputs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in told))
+    lines = rows if rows is not None else [ok(plan) for plan in cells]
+    (place / "outputs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
     for plan, items in cells.items():
         folder = place / "outputs" / plan
         folder.mkdir(parents=True)
@@ -157,8 +157,8 @@ def run(
         "schema_version": 1, "step": STEP, "model": {"primary": "llama", "provider": provider},
     }  # fmt: skip
     (place / "meta.json").write_text(json.dumps(meta))
-    told = [ok(plan, calls=1, attempts=2, repeat=0, **(rows or {})) for plan in cells]
-    (place / "outputs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in told))
+    lines = [ok(plan, calls=1, attempts=2, repeat=0, **(rows or {})) for plan in cells]
+    (place / "outputs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
     lines = [json.dumps(one.to_row(), ensure_ascii=False) for one in attempts]
     (place / "attempts.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for plan, items in cells.items():

@@ -24,30 +24,30 @@ def helped(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return capsys.readouterr().out
 
 
-def subcommands(told: str) -> list[str]:
+def subcommands(text: str) -> list[str]:
     """Return the subcommands that a help lists."""
-    lines = told.partition("positional arguments:")[2].partition("\n\n")[0].splitlines()
+    lines = text.partition("positional arguments:")[2].partition("\n\n")[0].splitlines()
     return [line.split()[0] for line in lines if line.startswith("    ") and line[4:5].isalpha()]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_of_every_command_has_examples(capsys: pytest.CaptureFixture[str], name: str) -> None:
     """They are called as the command was; where there are subcommands, each may have its own."""
-    told = helped(capsys, name)
-    assert told.startswith(f"usage: plumbline {name} ")
-    if "examples:" not in told:
-        assert subcommands(told)
-        for sub in subcommands(told):
+    text = helped(capsys, name)
+    assert text.startswith(f"usage: plumbline {name} ")
+    if "examples:" not in text:
+        assert subcommands(text)
+        for sub in subcommands(text):
             assert f"examples:\n  plumbline {name} {sub}" in helped(capsys, name, sub)
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     """With what it does, and examples of several."""
-    told = helped(capsys)
+    text = helped(capsys)
     for name, command in COMMANDS.items():
-        assert name in told.split()
-        assert command.help in " ".join(told.split())
-    assert "examples:" in told
+        assert name in text.split()
+        assert command.help in " ".join(text.split())
+    assert "examples:" in text
 
 
 @pytest.mark.parametrize("line", command_line.EXAMPLES.splitlines())

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from model_gateway.exits import OK, USAGE
 from self_improve import command_line, compare, evaluate, noise
 from self_improve.comparison.table import HEAD
 from self_improve.measures import store
@@ -87,8 +88,8 @@ def test_a_worse_side_is_rejected_with_all_numbers(lab: Path) -> None:
     ran = compared(lab, GOOD, BAD)
     assert ran.code == 0, ran.err
     assert ran.out.startswith("REJECT\n  the composite fell by")
-    for told in (ID, *MODELS, *PLANS, "15 pairs of cells", "evidence: historical"):
-        assert told in ran.out
+    for message in (ID, *MODELS, *PLANS, "15 pairs of cells", "evidence: historical"):
+        assert message in ran.out
     assert "unknown: speed mode" in ran.out
 
 
@@ -110,9 +111,9 @@ def test_a_side_against_its_own_copy_is_inconclusive(lab: Path, tmp_path: Path) 
 
 def test_json_holds_the_verdict_and_what_it_rests_on(lab: Path) -> None:
     """Plain values under stable keys, the same in every run of the command."""
-    told = [compared(lab, GOOD, BAD, "--json").out for _ in range(2)]
-    assert told[0] == told[1]
-    row = json.loads(told[0])
+    outputs = [compared(lab, GOOD, BAD, "--json").out for _ in range(2)]
+    assert outputs[0] == outputs[1]
+    row = json.loads(outputs[0])
     assert row["schema_version"] == 1
     assert (row["verdict"], row["word"], row["evidence"]) == ("REJECT", "REJECT", "historical")
     assert row["before"] == [f"1/3{n}_{STEP}" for n in (1, 2, 3)]
@@ -146,17 +147,17 @@ def test_where_all_cells_rose_what_fell_in_them_is_shown(lab: Path) -> None:
         for number, model in enumerate(MODELS):
             path = lab / "history" / "1" / f"{first + number}_{STEP}"
             older_run(path, dict.fromkeys(PLANS, items), model=model)
-    told = compared(lab, ("151", "152", "153"), ("161", "162", "163"), "--json").told
-    assert told["word"] == "KEEP"
-    assert [one["measure"] for one in told["examples"]] == ["near_duplicates:review"] * 3
-    assert {one["after_text"] for one in told["examples"]} == {"What it costs."}
+    row = compared(lab, ("151", "152", "153"), ("161", "162", "163"), "--json").json
+    assert row["word"] == "KEEP"
+    assert [one["measure"] for one in row["examples"]] == ["near_duplicates:review"] * 3
+    assert {one["after_text"] for one in row["examples"]} == {"What it costs."}
 
 
 @pytest.mark.parametrize("scope", ["model=lama", "plan=bot"])
 def test_what_is_expected_of_nobody_is_refused(lab: Path, scope: str) -> None:
     """A misspelt model or plan is no unmet expectation."""
     ran = compared(lab, GOOD, BAD, "--expect", f"{ID}:lower:{scope}")
-    assert ran.code == compare.USAGE
+    assert ran.code == USAGE
     known = MODELS if scope.startswith("model") else PLANS
     assert f"There are: {', '.join(sorted(known))}" in ran.err
 
@@ -169,7 +170,7 @@ def test_baseline_plans_are_the_whole_side_before(
 ) -> None:
     """They have no models of their own that runs could stand beside."""
     ran = compared(lab, before, after)
-    assert ran.code == compare.USAGE
+    assert ran.code == USAGE
     assert "the whole side before" in ran.err
 
 
@@ -204,13 +205,13 @@ def test_the_picture_is_the_same_every_time(lab: Path, tmp_path: Path) -> None:
 
 def test_baseline_plans_may_stand_before(lab: Path) -> None:
     """Their settings are unknown, so it is historical."""
-    told = json.loads(compared(lab, ("baseline-plan",), BAD, "--json").out)
-    assert (told["before"], told["evidence"], told["pairs"]) == (
+    row = json.loads(compared(lab, ("baseline-plan",), BAD, "--json").out)
+    assert (row["before"], row["evidence"], row["pairs"]) == (
         ["baseline-plan"],
         "historical",
         15,
     )
-    assert told["word"] == "REJECT"
+    assert row["word"] == "REJECT"
 
 
 def test_evaluate_compares_too(lab: Path) -> None:
@@ -219,7 +220,7 @@ def test_evaluate_compares_too(lab: Path) -> None:
     words = [
         "--prompt-lab-dir", lab, "--rubric", rubric, *BAD, "--against", *GOOD, "--json",
     ]  # fmt: skip
-    assert commands.called(evaluate.main, words).told == compared(lab, GOOD, BAD, "--json").told
+    assert commands.called(evaluate.main, words).json == compared(lab, GOOD, BAD, "--json").json
 
 
 def test_an_expectation_is_reported(lab: Path) -> None:
@@ -235,14 +236,14 @@ def test_failed_cells_are_among_the_worst_changes(lab: Path) -> None:
     path = lab / "history" / "1" / f"41_{STEP}" / "outputs.jsonl"
     rows = [failed(PLANS[0], "ReadTimeout('')"), *(ok(plan) for plan in PLANS[1:])]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    told = json.loads(compared(lab, GOOD, BAD, "--json").out)
-    assert told["examples"][0]["measure"] == "success"
-    assert told["examples"][0]["after_text"] == "failed: timeout"
-    assert (told["losses"]["lost"], told["losses"]["pairs"]) == (1, 15)
+    row = json.loads(compared(lab, GOOD, BAD, "--json").out)
+    assert row["examples"][0]["measure"] == "success"
+    assert row["examples"][0]["after_text"] == "failed: timeout"
+    assert (row["losses"]["lost"], row["losses"]["pairs"]) == (1, 15)
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "words", "told"),
+    ("before", "after", "words", "message"),
     [
         (("177",), BAD, (), "There is no run 177"),
         (GOOD, GOOD, (), "is on both sides"),
@@ -252,12 +253,12 @@ def test_failed_cells_are_among_the_worst_changes(lab: Path) -> None:
     ],
 )
 def test_what_cannot_be_compared_is_refused(
-    lab: Path, before: tuple[str, ...], after: tuple[str, ...], words: tuple[str, ...], told: str
+    lab: Path, before: tuple[str, ...], after: tuple[str, ...], words: tuple[str, ...], message: str
 ) -> None:
     """With code 2, the thing and the cause."""
     ran = compared(lab, before, after, *words)
     assert ran.code == 2
-    assert told in ran.err
+    assert message in ran.err
 
 
 def test_both_commands_are_subcommands_of_plumbline(capsys: pytest.CaptureFixture[str]) -> None:
@@ -291,20 +292,20 @@ def test_noise_finds_runs_that_were_run_again(lab: Path) -> None:
     for number in (31, 41):
         path = lab / "history" / "1" / f"{number}_{STEP}" / "meta.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), "specification": "s1"}))
-    told = measured_noise(lab, "--json").told
-    assert told["sources"] == ["1/31 = 1/41"]
-    assert (told["batches"], told["pairs"]) == (1, 5)
+    row = measured_noise(lab, "--json").json
+    assert row["sources"] == ["1/31 = 1/41"]
+    assert (row["batches"], row["pairs"]) == (1, 5)
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
-    [((), "was run again with nothing changed"), (("--alike", "1/31"), "write RUN,RUN=RUN,RUN")],
+    ("words", "message"),
+    [((), "was repeated with nothing changed"), (("--alike", "1/31"), "write RUN,RUN=RUN,RUN")],
 )
-def test_noise_needs_runs_that_are_alike(lab: Path, words: tuple[str, ...], told: str) -> None:
+def test_noise_needs_runs_that_are_alike(lab: Path, words: tuple[str, ...], message: str) -> None:
     """It says how to get them."""
     ran = measured_noise(lab, *words)
     assert ran.code == 2
-    assert told in ran.err
+    assert message in ran.err
 
 
 def test_noise_of_simulated_models_is_not_stored_for_real_verdicts(lab: Path) -> None:
@@ -318,11 +319,11 @@ def test_noise_of_simulated_models_is_not_stored_for_real_verdicts(lab: Path) ->
         "--alike", "1/71=1/81",
     ]  # fmt: skip
     ran = commands.called(noise.main, words)
-    assert ran.code == noise.USAGE
+    assert ran.code == USAGE
     assert "Simulated models ran these cells" in ran.err
     output = ("--output", lab.parent / "noise.json")
-    assert commands.called(noise.main, [*words, *output]).code == noise.OK
-    assert commands.called(noise.main, [*words, "--json"]).code == noise.OK
+    assert commands.called(noise.main, [*words, *output]).code == OK
+    assert commands.called(noise.main, [*words, "--json"]).code == OK
 
 
 def test_noise_of_another_step_is_not_stored_under_this_one(lab: Path) -> None:
@@ -330,8 +331,8 @@ def test_noise_of_another_step_is_not_stored_under_this_one(lab: Path) -> None:
     words = ["--prompt-lab-dir", lab, "--rubric", lab.parent / f"{STEP}.yaml", "--step", "other"]
     where = lab.parent / "noise.json"
     ran = commands.called(noise.main, [*words, "--alike", "1/31=1/41", "--output", where])
-    assert ran.code == noise.USAGE
-    assert f"--step is other, and what would be measured is {STEP}" in ran.err
+    assert ran.code == USAGE
+    assert f"--step is other, but the runs and the rubric are of {STEP}" in ran.err
     assert not where.exists()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from model_gateway.exits import OK, USAGE
 from self_improve import command_line, evaluate
 from self_improve.measures import store
 from tests.self_improve import commands
@@ -68,8 +69,8 @@ def evaluated(lab: Path, *words: str | Path) -> commands.Ran:
 def test_runs_are_named_by_number_slash_or_path(lab: Path) -> None:
     """All three mean the same run."""
     path = lab / "history" / "1" / f"31_{STEP}"
-    told = [json.loads(evaluated(lab, name, "--json").out) for name in ("131", "1/31", path)]
-    assert [one["runs"][0]["path"] for one in told] == [str(path)] * 3
+    rows = [json.loads(evaluated(lab, name, "--json").out) for name in ("131", "1/31", path)]
+    assert [one["runs"][0]["path"] for one in rows] == [str(path)] * 3
 
 
 @pytest.mark.parametrize(
@@ -77,13 +78,13 @@ def test_runs_are_named_by_number_slash_or_path(lab: Path) -> None:
     [
         ("133", "There is no run 133"),
         ("9/99", "There is no run 9/99"),
-        ("somewhere", "somewhere is no run: give a directory"),
+        ("somewhere", "somewhere is not a run: give a directory"),
     ],
 )
 def test_a_run_that_is_not_there_is_said_so(lab: Path, name: str, message: str) -> None:
     """With what would be a name."""
     ran = evaluated(lab, name)
-    assert ran.code == evaluate.USAGE
+    assert ran.code == USAGE
     assert message in ran.err
 
 
@@ -91,14 +92,14 @@ def test_a_number_that_two_runs_carry_is_not_guessed_at(lab: Path) -> None:
     """In older histories numbers collide between steps."""
     older_run(lab / "history" / "1" / "31_other_step", {})
     ran = evaluated(lab, "131")
-    assert ran.code == evaluate.USAGE
+    assert ran.code == USAGE
     assert "31_other_step" in ran.err
 
 
 def test_the_table_tells_each_measure_with_its_worst_model_and_plan(lab: Path) -> None:
     """Failed cells count for success and for nothing else."""
     ran = evaluated(lab, "131", "132")
-    assert ran.code == evaluate.OK, ran.err
+    assert ran.code == OK, ran.err
     head, evidence, *rest = ran.out.splitlines()
     assert head == f"{STEP} · rubric 3 · 2 runs · 3 of 4 cells succeeded"
     assert evidence.startswith("evidence: historical (")
@@ -112,8 +113,8 @@ def test_the_table_tells_each_measure_with_its_worst_model_and_plan(lab: Path) -
 
 def test_json_has_every_cell_and_every_measure(lab: Path) -> None:
     """Under keys that only grow."""
-    told = json.loads(evaluated(lab, "131", "--json").out)
-    assert told.keys() >= {
+    rows = json.loads(evaluated(lab, "131", "--json").out)
+    assert rows.keys() >= {
         "schema_version",
         "step",
         "rubric_version",
@@ -121,12 +122,12 @@ def test_json_has_every_cell_and_every_measure(lab: Path) -> None:
         "runs",
         "measures",
     }
-    cells = told["runs"][0]["cells"]
+    cells = rows["runs"][0]["cells"]
     assert [(cell["plan"], cell["succeeded"], cell["failure_kind"]) for cell in cells] == [
         ("boat", True, None), ("moor", False, "timeout"),
     ]  # fmt: skip
     assert cells[0]["values"]["duplicate_names"] == 0.25
-    assert told["measures"][0]["mean"] == 0.25
+    assert rows["measures"][0]["mean"] == 0.25
 
 
 def test_a_table_of_all_values_can_be_written(lab: Path, tmp_path: Path) -> None:
@@ -154,7 +155,7 @@ def test_explain_shows_what_made_a_number(lab: Path) -> None:
     """The cell, its value and the stretch of text, under a metric's name or a measure's."""
     for name in ("near_duplicates", "near_duplicates:review"):
         ran = evaluated(lab, "131", "--explain", name)
-        assert ran.code == evaluate.OK, ran.err
+        assert ran.code == OK, ran.err
         assert "boat · llama: 0.25" in ran.out
         assert "[1].review  »What boat leaves open.«  (like [0].review" in ran.out
 
@@ -170,12 +171,12 @@ def test_explain_shows_what_made_a_number(lab: Path) -> None:
 def test_explain_says_what_it_cannot_show(lab: Path, name: str, message: str) -> None:
     """An unknown name, and a measure that no text of the run makes."""
     ran = evaluated(lab, "131", "--explain", name)
-    assert (ran.code, message in ran.err) == (evaluate.USAGE, True)
+    assert (ran.code, message in ran.err) == (USAGE, True)
 
 
 def test_explain_tells_the_same_as_json(lab: Path) -> None:
     """A row for each cell, with all of its spans."""
-    (row,) = evaluated(lab, "131", "--explain", "near_duplicates", "--json").told
+    (row,) = evaluated(lab, "131", "--explain", "near_duplicates", "--json").json
     assert (row["plan"], row["model"], row["value"]) == ("boat", "llama", 0.25)
     (span,) = row["spans"]
     assert (span["where"], span["start"]) == ("[1].review", 0)
@@ -186,15 +187,15 @@ def test_explain_tells_the_same_as_json(lab: Path) -> None:
 def test_explain_does_one_thing(lab: Path, more: tuple[str, str]) -> None:
     """What it would pass over is refused."""
     ran = evaluated(lab, "131", "--explain", "near_duplicates", *more)
-    assert ran.code == evaluate.USAGE
+    assert ran.code == USAGE
     assert "leave --against, --csv and --markdown out" in ran.err
 
 
 def test_a_run_that_is_named_twice_is_measured_once(lab: Path) -> None:
     """By its number, with a slash and by its path."""
     path = lab / "history" / "1" / f"31_{STEP}"
-    told = evaluated(lab, "131", "1/31", path, "--json").told
-    assert len(told["runs"]) == 1
+    rows = evaluated(lab, "131", "1/31", path, "--json").json
+    assert len(rows["runs"]) == 1
 
 
 def test_a_reader_who_has_seen_enough_is_no_error(lab: Path) -> None:
@@ -213,10 +214,10 @@ def test_the_data_repo_of_the_environment_need_only_hold_a_history(
     """As one that a flag names; if it holds none, that is said."""
     monkeypatch.setenv("PROMPT_LAB_DIR", str(lab))
     words = ["131", "--rubric", lab.parent / f"{STEP}.yaml"]
-    assert commands.called(evaluate.main, words).code == evaluate.OK
+    assert commands.called(evaluate.main, words).code == OK
     monkeypatch.setenv("PROMPT_LAB_DIR", str(tmp_path / "gone"))
     ran = commands.called(evaluate.main, words)
-    assert ran.code == evaluate.USAGE
+    assert ran.code == USAGE
     assert f"PROMPT_LAB_DIR names {tmp_path / 'gone'}, which holds no history" in ran.err
 
 
@@ -237,7 +238,7 @@ def test_a_step_without_a_rubric_gets_one_from_its_record(tmp_path: Path) -> Non
     attempts = [attempt(plan, "k", levers("A", "A", "B"), schema=schema) for plan in "xyz"]
     path = run(tmp_path / "run", dict.fromkeys("xyz", ITEMS), attempts, provider="simulated")
     ran = commands.called(evaluate.main, [path])
-    assert ran.code == evaluate.OK, ran.err
+    assert ran.code == OK, ran.err
     assert ran.out.startswith(f"SIMULATED {STEP} · rubric 1 · 1 run · 3 of 3 cells succeeded")
     assert "duplicate_names:name " in ran.out
     assert "template_lock" in ran.out
@@ -256,7 +257,7 @@ def test_what_was_measured_is_kept_outside_of_history(lab: Path) -> None:
 def test_without_a_run_the_command_asks_for_one() -> None:
     """With an example."""
     ran = commands.called(evaluate.main, [])
-    assert (ran.code, "Which run?" in ran.err) == (evaluate.USAGE, True)
+    assert (ran.code, "Which run?" in ran.err) == (USAGE, True)
 
 
 def test_all_metrics_can_be_listed() -> None:
@@ -270,9 +271,9 @@ def test_a_rubric_that_is_broken_is_told_with_all_its_problems(lab: Path, tmp_pa
     """And nothing is measured."""
     (tmp_path / f"{STEP}.yaml").write_text(RUBRIC.replace("weight", "wait").replace("why", "wy"))
     ran = evaluated(lab, "131")
-    assert ran.code == evaluate.USAGE
-    assert "did you mean weight" in ran.err
-    assert "did you mean why" in ran.err
+    assert ran.code == USAGE
+    assert "Did you mean weight" in ran.err
+    assert "Did you mean why" in ran.err
 
 
 def test_the_command_is_one_of_plumblines() -> None:
@@ -292,9 +293,9 @@ def test_the_command_is_one_of_plumblines() -> None:
     assert command_line.COMMANDS["evaluate"].main == "self_improve.evaluate:main"
 
 
-def value(told: dict[str, Any], name: str) -> float:
+def value(rows: dict[str, Any], name: str) -> float:
     """Return the mean of a measure."""
-    (found,) = [row["mean"] for row in told["measures"] if row["id"] == name]
+    (found,) = [row["mean"] for row in rows["measures"] if row["id"] == name]
     assert isinstance(found, float)
     return found
 
@@ -312,7 +313,7 @@ def test_against_other_runs_the_comparison_speaks(lab: Path, tmp_path: Path) -> 
     """With its own words, on the same rubric; and the files that were asked for are written."""
     path = older_run(tmp_path / "after", {"boat": ITEMS, "moor": ITEMS}, model="qwen")
     ran = evaluated(lab, path, "--against", "1/32", "--markdown", tmp_path / "page.md")
-    assert ran.code == evaluate.OK, ran.err
+    assert ran.code == OK, ran.err
     assert "INCONCLUSIVE" in ran.out
     assert "INCONCLUSIVE" in (tmp_path / "page.md").read_text()
 
@@ -324,5 +325,5 @@ def test_a_run_can_be_held_against_the_baseline_plans(lab: Path, tmp_path: Path)
     (folder / CLEAN).write_text(json.dumps(ITEMS))
     words = ["1/32", "--against", evaluate.BASELINE, "--baseline-dir", tmp_path / "plans"]
     ran = evaluated(lab, *words)
-    assert ran.code == evaluate.OK, ran.err
+    assert ran.code == OK, ran.err
     assert "INCONCLUSIVE" in ran.out

@@ -76,7 +76,7 @@ class Used:
         self.plans_before = digests(self.plans)
         shutil.copytree(self.original, self.code, ignore=shutil.ignore_patterns("__pycache__"))
         host = self.code / "host.toml"
-        self.told: dict[str, Ran] = {
+        self.results: dict[str, Ran] = {
             step: run(
                 "--host", host, "--step", step, "--model", "sim", "--baseline-dir", self.plans,
                 output=self.output,
@@ -90,7 +90,7 @@ class Used:
         plan_dir = self.plans / plan
         ran = list_steps("--host", self.code / "host.toml", "--confirm", "--plan-dir", plan_dir)
         assert ran.code == 0, ran.err
-        return {step["name"]: step for step in ran.told["steps"]}
+        return {step["name"]: step for step in ran.json["steps"]}
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def surfaces(step: dict[str, Any]) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("step", PLAIN_STEPS)
 def test_plain_step_runs_on_every_plan(plain: Used, step: str) -> None:
     """A step with an OpenAI SDK call inside is re-executed on all plans and recorded."""
-    assert plain.told[step].code == 0, plain.told[step].err
+    assert plain.results[step].code == 0, plain.results[step].err
     rows = plain.runs[step].rows()
     assert {(plan, row["status"]) for (plan, _), row in rows.items()} == {
         ("monday", "ok"),
@@ -140,7 +140,7 @@ def test_plain_step_runs_on_every_plan(plain: Used, step: str) -> None:
 @pytest.mark.parametrize("step", PLANNING_STEPS)
 def test_planning_step_runs_on_every_plan(planning: Used, step: str) -> None:
     """A step with llama-index calls inside is re-executed on all plans and recorded."""
-    assert planning.told[step].code == 0, planning.told[step].err
+    assert planning.results[step].code == 0, planning.results[step].err
     rows = planning.runs[step].rows()
     assert {(plan, row["status"]) for (plan, _), row in rows.items()} == {
         ("tram", "ok"),
@@ -204,7 +204,7 @@ def test_what_a_step_prints_is_its_log(planning: Used) -> None:
     """Standard output of a step goes into the log of its cell, and nowhere else."""
     log = planning.runs["risk_register"].outputs("tram") / "log.txt"
     assert log.read_text(encoding="utf-8").startswith("RiskRegisterTask begins")
-    assert "RiskRegisterTask begins" not in planning.told["risk_register"].out
+    assert "RiskRegisterTask begins" not in planning.results["risk_register"].out
 
 
 def test_code_and_plans_are_unchanged(plain: Used, planning: Used) -> None:
@@ -243,11 +243,11 @@ def test_same_command_as_a_process_says_that_it_is_done(plain: Used) -> None:
 
 def test_plain_steps_are_listed_upstream_first(plain_listing: dict[str, Any]) -> None:
     """Every task is a step that says what it reads and writes, and whether it calls a model."""
-    told = {
+    output = {
         name: (step["given"], step["calls_model"], step["inputs"], step["outputs"])
         for name, step in plain_listing.items()
     }
-    assert list(told.items()) == [
+    assert list(output.items()) == [
         ("counter_log", (True, False, [], ["log.md"])),
         ("sort_items", (False, True, ["log.md"], ["sorted/items.json"])),
         ("items_table", (False, False, ["sorted/items.json"], ["table.md"])),
@@ -357,9 +357,9 @@ def test_step_without_its_inputs_stays_unconfirmed(plain: Used, tmp_path: Path) 
     """The listing names what the plan lacks, and lists the rest."""
     shutil.copyfile(plain.plans / "monday" / "log.md", tmp_path / "log.md")
     ran = list_steps("--host", plain.code / "host.toml", "--confirm", "--plan-dir", tmp_path)
-    told = {step["name"]: step["trouble"] for step in ran.told["steps"]}
-    assert told["sort_items"] is None
-    assert "table.md is missing" in told["write_notice"]
+    output = {step["name"]: step["trouble"] for step in ran.json["steps"]}
+    assert output["sort_items"] is None
+    assert "table.md is missing" in output["write_notice"]
 
 
 # ------------------------------------------------------------------------------ refusing

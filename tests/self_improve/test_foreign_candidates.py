@@ -96,10 +96,10 @@ def check_replaced(run: Run, texts: Mapping[str, str]) -> None:
     for surface, text in texts.items():
         assert text.splitlines()[0] in said
         assert ORIGINALS[surface] not in said
-    told = [row for row in run.surfaces()["surfaces"] if row["candidate"]]
-    assert len(told) == len(texts)
-    assert {row["text"] for row in told} == set(texts.values())
-    assert all(row["sent"] and not row["original_sent"] for row in told)
+    rows = [row for row in run.surfaces()["surfaces"] if row["candidate"]]
+    assert len(rows) == len(texts)
+    assert {row["text"] for row in rows} == set(texts.values())
+    assert all(row["sent"] and not row["original_sent"] for row in rows)
     assert len(run.meta["candidate"]["surfaces"]) == len(texts)
     done = run.done()
     assert done is not None

@@ -7,7 +7,8 @@ import shlex
 import pytest
 
 from model_gateway import config
-from self_improve.arguments import SPEEDS, names_in
+from model_gateway.arguments import model_names
+from self_improve.arguments import SPEEDS
 from self_improve.runner import EXAMPLES, parser
 from worker_plan.pipeline import all_steps
 from worker_plan.step import Detail
@@ -27,7 +28,7 @@ def test_example_is_a_command_that_exists(words: list[str]) -> None:
     given = parser().parse_args(words)
     steps = {step.__module__.rpartition(".")[2]: step for step in all_steps()}
     assert given.step in steps
-    for name in names_in(given):
+    for name in model_names(given):
         assert config.load().find(name)
     for prompt in given.prompt:
         module = __import__(steps[given.step].__module__, fromlist=["x"])
@@ -54,7 +55,7 @@ def test_there_are_several_examples() -> None:
 )
 def test_models_may_be_repeated_or_listed(words: str, names: list[str]) -> None:
     """`--model a --model b` and `--models a,b` mean the same."""
-    assert names_in(parser().parse_args(["--step", "x", *shlex.split(words)])) == names
+    assert model_names(parser().parse_args(["--step", "x", *shlex.split(words)])) == names
 
 
 def test_defaults_are_a_whole_split_once() -> None:
@@ -74,8 +75,8 @@ def test_count_must_be_a_whole_number_from_1(
     with pytest.raises(SystemExit) as ended:
         parser().parse_args(["--step", "x", f"{flag}={value}"])
     assert ended.value.code == 2
-    told = capsys.readouterr().err
-    assert f"argument {flag}: {value} is not a whole number from 1" in told
+    output = capsys.readouterr().err
+    assert f"argument {flag}: {value} is not a whole number from 1" in output
 
 
 @pytest.mark.parametrize("flag", ["--timeout", "--max-cost"])
@@ -107,6 +108,6 @@ def test_help_tells_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     """0, 1, 2, 3 and 130."""
     with pytest.raises(SystemExit):
         parser().parse_args(["--help"])
-    told = " ".join(capsys.readouterr().out.split())
+    output = " ".join(capsys.readouterr().out.split())
     for code in ("0 all cells ok", "1 some failed", "2 wrong usage", "3 budget", "130 interrupted"):
-        assert code in told
+        assert code in output

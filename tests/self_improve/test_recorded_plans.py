@@ -52,7 +52,7 @@ def test_a_step_runs_on_all_recorded_plans(step: str, plans: Path, tmp_path: Pat
 
 def test_every_step_that_calls_a_model_stands_in_the_table() -> None:
     """The table that `make reexecution` writes was made with today's steps, and no cell failed."""
-    listed = commands.list_steps().told["steps"]
+    listed = commands.list_steps().json["steps"]
     calling = [step["name"] for step in listed if step["calls_model"]]
     page = (Path(__file__).parents[2] / "docs" / "reexecution.md").read_text(encoding="utf-8")
     rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")][1:]

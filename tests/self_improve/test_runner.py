@@ -216,14 +216,14 @@ def test_a_dry_run_sends_and_writes_nothing(lab: Lab) -> None:
     """It tells cells, calls and the cost that the prices give."""
     with WireServer("openai", reply=levers) as server:
         lab.entry("m1", server)
-        told = lab.run("--dry-run", step=STEP)
+        dry_run = lab.run("--dry-run", step=STEP)
         as_json = lab.run("--dry-run", "--json", step=STEP)
-    assert told.code == as_json.code == 0
+    assert dry_run.code == as_json.code == 0
     assert server.requests == []
     assert not lab.output.exists()
-    assert "3 cells" in told.out
-    assert "Nothing was sent" in told.out
-    expected = as_json.told
+    assert "3 cells" in dry_run.out
+    assert "Nothing was sent" in dry_run.out
+    expected = as_json.json
     assert expected["cells"] == 3
     assert expected["calls"] >= 6
     assert expected["dollars"] == pytest.approx(
@@ -255,11 +255,11 @@ def test_json_tells_runs_rows_and_spending(lab: Lab) -> None:
     with WireServer("openai", reply=purpose) as server:
         lab.entry("m1", server)
         ran = lab.run("--json")
-    [run] = ran.told["runs"]
+    [run] = ran.json["runs"]
     assert run["finished"]
     assert {row["name"] for row in run["rows"]} == set(PLANS)
-    assert ran.told["spent"]["calls"] == 4  # three cells and the ping
-    assert ran.told["left"] == 0
+    assert ran.json["spent"]["calls"] == 4  # three cells and the ping
+    assert ran.json["left"] == 0
 
 
 def test_nothing_starts_when_a_server_does_not_answer(lab: Lab) -> None:
@@ -295,8 +295,8 @@ def test_a_key_is_nowhere_in_what_is_recorded_or_told(
         assert seen.key == KEY
         if seen.schema is not None and plan_of(seen) == "moor":
             return Status(code=500, message=f"your key {KEY} is fine")
-        told = {"topic": KEY, "purpose_detailed": f"It is {KEY}.", "purpose": "business"}
-        return Say(text="1") if seen.schema is None else Say(text=json.dumps(told))
+        reply = {"topic": KEY, "purpose_detailed": f"It is {KEY}.", "purpose": "business"}
+        return Say(text="1") if seen.schema is None else Say(text=json.dumps(reply))
 
     with WireServer("openai", reply=reply) as server:
         lab.entry("m1", server, key_env="LAB_KEY")
@@ -308,7 +308,7 @@ def test_a_key_is_nowhere_in_what_is_recorded_or_told(
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--step", "identify_purpos", "--model", "m1"], "Did you mean identify_purpose"),
         (["--step", ONE_CALL, "--model", "m11"], "Did you mean m1"),
@@ -320,7 +320,7 @@ def test_a_key_is_nowhere_in_what_is_recorded_or_told(
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_remedy(
-    lab: Lab, words: list[str], told: str
+    lab: Lab, words: list[str], message: str
 ) -> None:
     """The exit code is 2, the message names the thing, and nothing is begun."""
     with WireServer("openai", reply=purpose) as server:
@@ -330,7 +330,7 @@ def test_what_does_not_fit_is_refused_with_the_remedy(
         (lab.plans / plan).rename(lab.plans / "train" / plan)
     ran = run_apart(*words, "--baseline-dir", lab.plans, output=lab.output)
     assert ran.code == 2, ran.err
-    assert told in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err
     assert runs(lab.output) == []
 
@@ -367,7 +367,7 @@ def test_simulated_results_are_labelled_wherever_they_are_told(lab: Lab) -> None
     done = run.done()
     assert done is not None
     assert done["evidence"]["kind"] == "simulated"
-    assert lab.run("--json", "--new", model="sim").told["runs"][0]["simulated"] is True
+    assert lab.run("--json", "--new", model="sim").json["runs"][0]["simulated"] is True
 
 
 def test_the_recorded_provider_answers_with_a_runs_replies(lab: Lab) -> None:

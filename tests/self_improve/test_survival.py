@@ -73,10 +73,10 @@ def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(lab: Lab) -> None:
         process = started(lab)
         assert server.wait_requests(4, 30)
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=30)
         assert process.returncode == 130
-        assert "same command" in told
-        assert "Traceback" not in told
+        assert "same command" in errors
+        assert "Traceback" not in errors
         under_way = len(asked(server)) - sum(
             a.status == "ok" for a in only_run(lab.output).attempts()
         )
@@ -181,7 +181,7 @@ def test_caps_in_tokens_and_dollars_hold_for_the_worst_case(
         lab.entry("m1", server)
         ran = lab.run(flag, value, "--json", step=STEP)
     assert ran.code == 3
-    spent = ran.told["spent"]
+    spent = ran.json["spent"]
     assert 0 < spent["tokens" if flag == "--max-tokens" else "dollars"] <= float(value)
 
 

@@ -204,7 +204,7 @@ def test_failed_step_ends_with_1(run_dir: Path) -> None:
     assert process.returncode == 1
     assert "002-6-identify_purpose.md cannot be used" in process.stderr
     assert process.stderr.endswith(
-        f"A step failed. Go on with: python -m worker_plan resume {run_dir}\n"
+        f"A step failed. To resume, run: python -m worker_plan resume {run_dir}\n"
     )
     assert (run_dir / "002-2-redline_gate.md").exists()
 
@@ -223,7 +223,7 @@ def test_ctrl_c_ends_with_130(tmp_path: Path, llm_config: Path) -> None:
     output = process.communicate(timeout=10)[1]
     beside.stop(run_dir)
     assert process.returncode == 130
-    assert output.endswith(f"Interrupted. Go on with: python -m worker_plan resume {run_dir}\n")
+    assert output.endswith(f"Interrupted. To resume, run: python -m worker_plan resume {run_dir}\n")
 
 
 def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:

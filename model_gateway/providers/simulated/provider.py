@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 from dataclasses import fields, replace
 from typing import Any, Protocol
 
@@ -17,6 +16,7 @@ from model_gateway.providers.simulated import roles
 from model_gateway.providers.simulated.persona import PERSONAS
 from model_gateway.providers.simulated.rules import Rules
 from model_gateway.providers.simulated.step_model import StepModel
+from model_gateway.suggestions import did_you_mean
 
 
 class Player(Protocol):
@@ -79,8 +79,7 @@ def _player(model: Model, options: _Options) -> Player:
     persona = PERSONAS.get(options.persona)
     if persona is None:
         known = [*PERSONAS, *roles.ROLES]
-        near = difflib.get_close_matches(options.persona, known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else f" There are {', '.join(known)}."
+        hint = did_you_mean(options.persona, known) or f" There are {', '.join(known)}."
         raise ConfigError(f"{model.name}: there is no persona {options.persona!r}.{hint}")
     changed = _changed(persona, options.traits, f"{model.name}: options.traits")
     strengths = _changed(Rules(), options.rules, f"{model.name}: options.rules")

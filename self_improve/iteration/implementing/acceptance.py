@@ -19,9 +19,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model_gateway import child_process
+from model_gateway.errors import BudgetReached
 from model_gateway.keys import Redactor, without_keys
 from prompt_lab.layout import Layout
-from self_improve.errors import BudgetReached, ImproveError, UsageError
+from self_improve.errors import ImproveError, UsageError
 from self_improve.host.pipeline import Pipeline
 from self_improve.iteration.branches import Branched
 from self_improve.iteration.context import IterationContext

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from analysis.agent import AgentFailure
 from analysis.replies import Direction
-from model_gateway.ledger import BudgetError
 from prompt_lab.scores import Scores
-from self_improve.errors import BudgetReached, UsageError
+from self_improve.errors import UsageError
 from self_improve.iteration import rejected
 from self_improve.iteration.branches import BASELINE, Branched
 from self_improve.iteration.context import IterationContext
@@ -94,8 +93,6 @@ class _Site:
             side = self._committed(draft, direction, work)
             diff = side.diff
             notes = await self._checked(side, ordered, work)
-        except BudgetError as error:
-            raise BudgetReached(str(error)) from error
         except AgentFailure as failure:
             return self._said(draft, f"{self.writer.name} gave no code: {failure}")
         except Refused as refused:

@@ -56,6 +56,6 @@ class Implementer(Protocol):
 
         Raises:
             AgentFailure: nothing usable came of it.
-            BudgetError: there is no room for it under a cap.
+            BudgetReached: there is no room for it under a cap.
         """
         ...

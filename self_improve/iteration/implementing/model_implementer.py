@@ -9,7 +9,7 @@ from analysis.model_agent import MOST_FILES, WISHES_SYSTEM_PROMPT, Wishes
 from model_gateway.call import Call, FailureKind, R
 from model_gateway.config import Model
 from model_gateway.counsel import Counsel
-from model_gateway.ledger import BudgetError
+from model_gateway.errors import BudgetReached
 from model_gateway.material import block
 from self_improve import prompts
 from self_improve.iteration.implementing.implementer import LARGEST_FILE, Assignment, Work
@@ -86,7 +86,7 @@ class ModelImplementer:
         call = Call(key=key, system=system, user=user, schema=shape, max_output_tokens=REPLY_TOKENS)
         reply = await self._counsel.ask(ROLE, self._model, call)
         if reply.failure is not None and reply.failure.kind is FailureKind.budget:
-            raise BudgetError(reply.failure.message)
+            raise BudgetReached(reply.failure.message)
         if reply.value is None:
             raise AgentFailure(str(reply.failure))
         return reply.value

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from self_improve.errors import BudgetReached, UsageError
+from model_gateway.errors import BudgetReached
+from self_improve.errors import UsageError
 from self_improve.host import candidate
 from self_improve.iteration import rejected
 from self_improve.iteration.branches import BASELINE

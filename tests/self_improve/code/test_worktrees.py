@@ -21,7 +21,7 @@ from self_improve.code import git as git_command
 from self_improve.code.git import GitError
 from self_improve.code.patch import patched
 from self_improve.code.worktree import Worktree, Worktrees, leaf_of
-from self_improve.errors import ImproveError, UsageError
+from self_improve.errors import UsageError
 
 PROMPT = "code/host/prompts.py"
 TEXTS = {"host.prompts:NAME": "a new text"}
@@ -516,7 +516,7 @@ def test_missing_git_is_told(user: Path, monkeypatch: pytest.MonkeyPatch, tmp_pa
     """What is missing and what to do."""
     (tmp_path / "env").symlink_to("/usr/bin/env")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ImproveError, match="git"):
+    with pytest.raises(GitError, match="git"):
         git_command.run(user, "status")
 
 

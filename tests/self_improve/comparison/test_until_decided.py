@@ -111,7 +111,7 @@ def test_a_comparison_afterwards_knows_the_looks(lab: Lab) -> None:
         "--before", *before(lab), "--after", *(run.path for run in whole(lab)), "--json",
         "--baseline-dir", lab.plans,
     ]  # fmt: skip
-    row = commands.called(compare.main, arguments).told
+    row = commands.called(compare.main, arguments).json
     decision = facts(whole(lab)[0])["decision"]
     assert row["verdict"] == "SIMULATED REJECT"
     assert (row["look"], row["share"]) == (decision["look"], decision["share"])
@@ -161,7 +161,7 @@ def test_what_will_hardly_be_decided_is_given_up(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("--until-decided",), "say --against RUN"),
+        (("--until-decided",), "give both or neither"),
         (("--against", "1/31"), "both or neither"),
         (("--until-decided", "--against", "1/31"), "In which data repo is run 1/31?"),
     ],

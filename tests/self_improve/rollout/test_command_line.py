@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from prompt_lab.git import Git
 from prompt_lab.init import init
 from prompt_lab.layout import Layout
-from prompt_lab.repository import git_of
 from self_improve import runner
 from self_improve.rollout.command_line import main
 from self_improve.rollout.log import Log
@@ -47,7 +47,7 @@ def start(layout: Layout, by: str = "scores") -> None:
 def test_first_hour_of_a_rollout(layout: Layout) -> None:
     """Start, assign, score, status, advance; what begins is committed."""
     start(layout)
-    told = rollout("assign", "plan-1", "--json").told
+    told = rollout("assign", "plan-1", "--json").json
     assert told["version"]["id"] in {OLD.id, NEW.id}
     assert set(told["version"]) >= {"texts", "commit", "pull_request", "digest"}
     words = ("score", "plan-1", "0.8", "--version", told["version"]["id"])
@@ -56,8 +56,8 @@ def test_first_hour_of_a_rollout(layout: Layout) -> None:
     ]  # fmt: skip
     assert "at 5 % against" in rollout("status").out
     waiting = rollout("advance", "--json")
-    assert (waiting.code, waiting.told["action"]) == (4, "wait")
-    assert git_of(layout.root).log("-1", "--format=%s") == f"rollout of {STEP}: {NEW.id} begins"
+    assert (waiting.code, waiting.json["action"]) == (4, "wait")
+    assert Git(layout.root)("log", "-1", "--format=%s") == f"rollout of {STEP}: {NEW.id} begins"
 
 
 def test_vote_is_up_or_down(layout: Layout) -> None:
@@ -79,14 +79,14 @@ def test_rollback_says_that_something_was_against_it(layout: Layout) -> None:
     ran = rollout("rollback", "--reason", "<b>@all</b> readers complain")
     assert ran.code == 0
     assert "@all" not in ran.out
-    assert rollout("assign", "p", "--json").told["version"]["id"] == OLD.id
+    assert rollout("assign", "p", "--json").json["version"]["id"] == OLD.id
 
 
 def test_watch_prints_the_search_and_spends_nothing_without_a_cap(layout: Layout) -> None:
     """Too few marks are exit code 4; --search alone is refused before anything is written."""
     start(layout)
     ran = rollout("watch", "--search")
-    assert (ran.code, "say how much" in ran.err) == (2, True)
+    assert (ran.code, "set a cap" in ran.err) == (2, True)
     assert Log(layout, STEP).rows()[-1]["kind"] == "start"
     assert rollout("watch").code == 4
     log = Log(layout, STEP)
@@ -141,10 +141,10 @@ def test_drift_check_on_simulated_models_is_labelled_and_committed(
     dry = called(main, ["drift", "--against", "0", "1", "--dry-run"])
     assert (dry.code, dry.out.splitlines()[-1]) == (0, "Nothing was sent.")
     ran = called(main, ["drift", "--against", "0", "1", "--max-calls", "50", "--json"])
-    assert ran.told["told"].startswith("SIMULATED ")
-    assert [model["model"] for model in ran.told["models"]] == ["sim-strong", "sim-weak"]
-    assert ran.code == {"ALIKE": 0, "CHANGED": 1, "INCONCLUSIVE": 4}[ran.told["told"].split()[1]]
-    files = git_of(layout.root).ls_files("rollouts", "history").splitlines()
+    assert ran.json["told"].startswith("SIMULATED ")
+    assert [model["model"] for model in ran.json["models"]] == ["sim-strong", "sim-weak"]
+    assert ran.code == {"ALIKE": 0, "CHANGED": 1, "INCONCLUSIVE": 4}[ran.json["told"].split()[1]]
+    files = Git(layout.root)("ls-files", "rollouts", "history").splitlines()
     assert f"rollouts/{STEP}/log.jsonl" in files
     assert any(name.startswith("history/0/03_") for name in files)
     assert "drift check" in called(main, ["status"]).out

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from model_gateway import config
+from model_gateway.errors import BudgetReached
 from model_gateway.ledger import Caps
 from prompt_lab.layout import Layout
 from prompt_lab.record import Run
-from self_improve.errors import BudgetReached, UsageError
+from self_improve.errors import UsageError
 from self_improve.records.rubric_choice import rubric_for
 from self_improve.rollout import pages
 from self_improve.rollout.drift import Drift, Finding, compared

@@ -14,8 +14,9 @@ from analysis.agent import AgentFailure
 from analysis.program_agent import PROGRAMS, Program
 from model_gateway import config
 from model_gateway.counsel import Counsel
+from model_gateway.errors import BudgetReached
 from model_gateway.gateway import Gateway
-from model_gateway.ledger import BudgetError, Caps, Ledger, Spend
+from model_gateway.ledger import Caps, Ledger, Spend
 from model_gateway.program_journal import ProgramJournal, spent_on_programs
 from self_improve.iteration.implementing.implementer import Assignment, Work
 from self_improve.iteration.implementing.model_implementer import (
@@ -101,7 +102,7 @@ def test_path_of_the_machine_is_a_breach(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_program_without_room_under_the_cap_is_not_started(tmp_path: Path) -> None:
     """Its declared maximum must fit."""
-    with pytest.raises(BudgetError):
+    with pytest.raises(BudgetReached):
         write(tmp_path, program(tmp_path, ""), Ledger(Caps(dollars=0.5)))
     assert not (tmp_path / "calls").exists()
 
