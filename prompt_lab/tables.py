@@ -31,9 +31,14 @@ def number(value: float | None, form: str = "", missing: str = "–") -> str:
     return format(value, form)
 
 
-def interval(ends: Ends | None, form: str = "+.3g", missing: str = "") -> str:
+def interval(
+    ends: Ends | tuple[float, float] | None, form: str = "+.3f", missing: str = "–"
+) -> str:
     """Return an interval for people."""
-    return missing if ends is None else f"{ends.low:{form}} to {ends.high:{form}}"
+    if ends is None:
+        return missing
+    low, high = ends if isinstance(ends, tuple) else (ends.low, ends.high)
+    return f"{low:{form}} to {high:{form}}"
 
 
 def aligned(

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from prompt_lab import markup
+from prompt_lab.tables import interval, number
 from self_improve.comparison.comparison import Comparison
 from self_improve.comparison.examples import Example
 from self_improve.verdict import Verdict
 from self_improve.verdict.effects import Effect, Part
 from self_improve.verdict.expectation_outcomes import ExpectationOutcome
-from self_improve.verdict.statistics.intervals import Interval
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,19 +23,8 @@ _EFFECTS = ("measure", "better", "before", "after", "change", "interval", "over 
 _PARTS = ("where", "pairs", "composite", "interval")
 
 
-def number(value: float | None, sign: str = "") -> str:
-    """Return a number for people; a dash for an unknown one."""
-    if value is None:
-        return "–"
-    return f"{value:{sign}.2f}" if abs(value) >= 10 else f"{value:{sign}.3f}"
-
-
 def _p_text(p: float | None) -> str:
     return "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _interval(interval: Interval | None) -> str:
-    return "–" if interval is None else f"{interval.low:+.3f} to {interval.high:+.3f}"
 
 
 def _counted(count: int, noun: str) -> str:
@@ -52,8 +41,8 @@ def _summary_lines(verdict: Verdict) -> list[str]:
         f"{_counted(len(verdict.models), 'model')} · {_counted(len(verdict.plans), 'plan')} · "
         f"evidence: {verdict.evidence}{partial}",
         "composite: nothing to compare" if composite.effect is None else
-        f"composite {composite.effect:+.3f} (cells {_interval(composite.interval)}; plans "
-        f"{_interval(composite.plan_interval)}; without one plan "
+        f"composite {composite.effect:+.3f} (cells {interval(composite.interval)}; plans "
+        f"{interval(composite.plan_interval)}; without one plan "
         f"{number(min(without, default=None), '+')} to {number(max(without, default=None), '+')}), "
         f"p {_p_text(composite.p)}, drift {composite.drift:g}",
         f"success {losses.text}: {losses.lost} lost, {losses.gained} gained, p "
@@ -68,14 +57,14 @@ def _effect_rows(effects: Iterable[Effect]) -> list[tuple[str, ...]]:
     return [
         (
             e.id, e.direction, number(e.before), number(e.after), number(e.change, "+"),
-            _interval(e.interval), _interval(e.plan_interval), _p_text(e.q),
+            interval(e.interval), interval(e.plan_interval), _p_text(e.q),
         )
         for e in defined
     ]  # fmt: skip
 
 
 def _part_rows(parts: Iterable[Part]) -> list[tuple[str, ...]]:
-    return [(p.name, str(p.pairs), number(p.effect, "+"), _interval(p.interval)) for p in parts]
+    return [(p.name, str(p.pairs), number(p.effect, "+"), interval(p.interval)) for p in parts]
 
 
 def _remarks(comparison: Comparison) -> list[str]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from prompt_lab import markup
-from self_improve.comparison.text import number, verdict_page
+from prompt_lab.tables import number
+from self_improve.comparison.text import verdict_page
 from self_improve.iteration.branches import Branched
 from self_improve.iteration.decision import Decision
 from self_improve.iteration.drafts import Draft

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prompt_lab import markup
-from prompt_lab.tables import aligned, number
+from prompt_lab.tables import aligned, interval, number
 from self_improve.forge.forge import Status, StatusState
 from self_improve.rollback.bests import Bests, Entry
 from self_improve.rollback.earlier_texts import Earlier
@@ -58,7 +58,7 @@ def evidence(target: Entry, replaced: Entry, found: Earlier, *, step: str, pull:
         else "",
         markup.table(("", *sides), rows),
         "What was said for it then:" if reasons else "",
-        "\n".join(f"- {markup.line(one)}" for one in reasons),
+        markup.bullets(reasons),
         "Restored:",
         "\n".join(f"- {markup.code(surface)}" for surface in sorted(found.changed)),
         "Left as they are:" if found.left else "",
@@ -86,7 +86,7 @@ def _facts(entry: Entry) -> list[str]:
     return [
         score.candidate, score.iteration, score.commit[:12], score.date, score.verdict,
         _number(score.candidate_score), _number(score.delta),
-        "" if score.interval is None else f"{score.interval[0]:+.3g} to {score.interval[1]:+.3g}",
+        interval(score.interval, "+.3g", ""),
         ", ".join(score.models), score.split,
     ]  # fmt: skip
 

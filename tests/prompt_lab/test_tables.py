@@ -36,9 +36,10 @@ def test_number_has_the_decimals_that_its_size_makes_useful(
 
 
 def test_interval_names_both_ends() -> None:
-    """With signs; a missing one is empty."""
-    assert interval(Ends(-0.5, 1.25)) == "-0.5 to +1.25"
-    assert interval(None) == ""
+    """With signs; a missing one is a dash."""
+    assert interval(Ends(-0.5, 1.25)) == "-0.500 to +1.250"
+    assert interval((0.5, 1.25), ".3g") == "0.5 to 1.25"
+    assert interval(None) == "–"
 
 
 def test_columns_are_aligned() -> None:
