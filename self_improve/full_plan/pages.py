@@ -17,7 +17,7 @@ def page(result: Row, plans: Mapping[str, Row]) -> str:
     """Return the page of a comparison; `plans` are its `kpi_comparison.json`."""
     parts = [
         f"# Whole plans compared: {markup.line(result['told'])}",
-        "\n".join(f"- {markup.line(line)}" for line in facts(result)),
+        markup.bullets(facts(result)),
     ]
     for name, kpis in plans.items():
         parts += [
