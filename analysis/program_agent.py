@@ -19,7 +19,7 @@ from model_gateway.errors import BudgetReached
 from model_gateway.keys import Redactor, without_keys
 from model_gateway.ledger import Ledger, Spend
 from model_gateway.program_journal import ProgramJournal
-from model_gateway.replies import judge
+from model_gateway.replies import parse
 
 ANSWER = "answer.txt"
 _TASK = """\
@@ -142,7 +142,7 @@ class ProgramAgent:
         """Run the program, and read its last message as a `shape`."""
         task = _task(brief, shape)
         asked = self._identity(brief, task)
-        known = self._journal.said(asked)
+        known = self._journal.answer(asked)
         if known is not None:
             return self._read(known, shape)
         try:
@@ -163,7 +163,7 @@ class ProgramAgent:
             spent = Spend()
             raise
         finally:
-            await self._journal.settle(self._ledger, held, asked, spent=spent, said=said)
+            await self._journal.settle(self._ledger, held, asked, spent=spent, answer=said)
         return found
 
     def _identity(self, brief: Brief, task: str) -> dict[str, str]:
@@ -178,7 +178,7 @@ class ProgramAgent:
         }  # fmt: skip
 
     def _read(self, text: str, shape: type[P]) -> P:
-        found = judge(text, shape, cut_off=False, last=True)
+        found = parse(text, shape, cut_off=False, last=True)
         if found.value is None:
             raise AgentFailure(self._redact(f"{self._program.name}: {found.failure}"))
         return found.value
@@ -195,14 +195,14 @@ async def run(program: Program, room: Path, answer: Path, task: str) -> str:
     try:
         ended = await child_process.run(
             [word.format(answer=answer) for word in program.command], folder=room,
-            environment=environment, seconds=program.seconds, given=task,
+            environment=environment, seconds=program.seconds, input_text=task,
         )  # fmt: skip
     except OSError as error:
         raise NotStarted(f"{program.name} cannot be started: {error.strerror}") from error
     if ended.status is None:
         raise AgentFailure(f"{program.name} was killed after {program.seconds:g} s")
     if ended.status:
-        told = ended.complaint.strip()[-300:]
+        told = ended.error_output.strip()[-300:]
         raise AgentFailure(
             Redactor(program.key_variables)(f"{program.name} ended with {ended.status}: {told}")
         )

@@ -1,4 +1,4 @@
-"""One attempt at one call: the row of evidence that everything later is computed from."""
+"""One attempt at one call: the record that every later figure is computed from."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def digest_of(*parts: Any) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """Everything about one request and its reply, as it stands in `attempts.jsonl`.
+    """Everything about one request and its reply, as stored in `attempts.jsonl`.
 
     `messages` and `schema` are what was sent, after any schema text was added to the prompt;
     `arguments` are sampling arguments, `options` those of the entry that shape a reply.
     `cost` is in US dollars and None where no price is known; `seconds` is wall time.
     `status` is ok, partial (a value was recovered from a reply that broke off), failed, or
-    cancelled (the cell went away while the request was under way).
+    cancelled (the cell ended during the request).
     """
 
     cell: str
@@ -58,7 +58,7 @@ class Attempt:
 
     @property
     def request_digest(self) -> str:
-        """The journal's key: two attempts with the same one asked exactly the same thing."""
+        """The journal's key: attempts with the same digest sent the same request."""
         return digest_of(
             self.provider, self.model_id, self.messages, self.schema, self.arguments,
             self.options, self.max_output_tokens, self.cell, self.key, self.repeat,
@@ -70,16 +70,16 @@ class Attempt:
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Attempt:
-        """Read a row; unknown keys (of a newer version) are left out.
+        """Read a row; unknown keys (of a newer version) are ignored.
 
         Raises:
             KeyError, ValueError: the row lacks a field or holds an unknown kind or source.
         """
-        known = {f.name: row[f.name] for f in fields(cls) if f.name in row}
-        kind = known["failure_kind"]
-        known["failure_kind"] = None if kind is None else FailureKind(kind)
-        known["source"] = Source(known["source"])
+        values = {f.name: row[f.name] for f in fields(cls) if f.name in row}
+        kind = values["failure_kind"]
+        values["failure_kind"] = None if kind is None else FailureKind(kind)
+        values["source"] = Source(values["source"])
         try:
-            return cls(**known)
+            return cls(**values)
         except TypeError as error:
             raise KeyError(str(error)) from error

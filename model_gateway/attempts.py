@@ -1,4 +1,4 @@
-"""The one retry loop: everything that may go wrong with a call is counted and bounded here."""
+"""The one retry loop: counts and bounds everything that can go wrong with a call."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from model_gateway.attempt import Attempt, Message
 from model_gateway.call import Failure, FailureKind
 from model_gateway.config import Model
-from model_gateway.exchange import Asker, CallDesk, attempt_of, completed, exchange
+from model_gateway.door import Question
+from model_gateway.exchange import CallDesk, Caller, attempt_of, completed, exchange
 from model_gateway.provider import Origin, Request
 
 FEEDBACK = (
@@ -40,35 +40,19 @@ _LONGEST_ECHO = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
-    """What came through a door: one call, as messages.
-
-    `place` is its number among the cell's calls, for code whose keys are made of the content.
-    """
-
-    key: str
-    messages: list[Message]
-    place: int | None = None
-    schema: dict[str, Any] | None = None
-    schema_name: str = "Reply"
-    max_output_tokens: int = 8192
-    arguments: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What the asking side made of a reply's text."""
+class ParseResult:
+    """What the asking side read in a reply's text."""
 
     partial: bool = False
     failure: Failure | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Offer:
-    """A reply's text as it is put to the asking side.
+class OfferedReply:
+    """A reply's text, for the asking side to parse.
 
-    `cut_off` says that the length limit was reached, `last` that no further attempt will be
-    made, so that a part is better than nothing.
+    `cut_off` says that the length limit was reached, `last` that no further attempt follows, so
+    that a part is better than nothing.
     """
 
     text: str
@@ -77,7 +61,7 @@ class Offer:
     last: bool
 
 
-Judge = Callable[[Offer], Awaitable[Verdict]]
+ReplyParser = Callable[[OfferedReply], Awaitable[ParseResult]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,57 +72,57 @@ class CallOutcome:
     failure: Failure | None
 
 
-async def converse(question: Question, asker: Asker, desk: CallDesk, judge: Judge) -> CallOutcome:
-    """Put `question` to the asker's models until a reply is good, or the bound is reached.
+async def ask_models(
+    question: Question, caller: Caller, desk: CallDesk, parser: ReplyParser
+) -> CallOutcome:
+    """Put `question` to the caller's models until a reply is good, or the bound is reached.
 
-    The bound on attempts is the first model's and holds over all models and all kinds of
-    failure. Every attempt is in the journal before this returns. The deadline is each model's
-    own, and waiting for a turn does not count against it.
+    The first model's bound on attempts holds over all models and all kinds of failure. Every
+    attempt is in the journal before this returns. Each model has its own deadline; waiting for a
+    turn does not count against it.
     """
-    bound = asker.models[0].max_attempts
-    made = 0
-    for place, model in enumerate(asker.models):
-        others = len(asker.models) - 1 - place
-        most = max(1, bound - made - others)
-        ends = not others or made + most >= bound
-        talk = _Talk(question, asker, desk, model, fallback=place > 0, ends=ends)
-        outcome = await talk.attempts(judge, after=made, most=most)
-        made = outcome.attempt.number
-        if outcome.failure is None or outcome.failure.kind is FailureKind.budget:
-            break
-        if made >= bound:
+    bound = caller.models[0].max_attempts
+    count = 0
+    for index, model in enumerate(caller.models):
+        others = len(caller.models) - 1 - index
+        most = max(1, bound - count - others)
+        final = not others or count + most >= bound
+        attempts = _ModelAttempts(question, caller, desk, model, fallback=index > 0, final=final)
+        outcome = await attempts.run(parser, after=count, most=most)
+        count = outcome.attempt.number
+        if outcome.failure is None or outcome.failure.kind is FailureKind.budget or count >= bound:
             break
     return outcome
 
 
-class _Talk:
-    """The attempts at one call with one model; `ends` says that no other is asked after it."""
+class _ModelAttempts:
+    """The attempts at one call with one model; `final` says that no other model follows."""
 
     def __init__(
         self,
         question: Question,
-        asker: Asker,
+        caller: Caller,
         desk: CallDesk,
         model: Model,
         *,
         fallback: bool,
-        ends: bool,
+        final: bool,
     ) -> None:
         self._question = question
-        self._asker = asker
+        self._caller = caller
         self._desk = desk
         self._model = model
         self._fallback = fallback
-        self._ends = ends
+        self._final = final
         self._seconds_left = model.deadline_seconds
         self._base = _with_schema(question, model)
         self._feedback: list[Message] = []
 
-    async def attempts(self, judge: Judge, *, after: int, most: int) -> CallOutcome:
+    async def run(self, parser: ReplyParser, *, after: int, most: int) -> CallOutcome:
         """Make at most `most` attempts, numbered from `after` + 1."""
         for number in range(after + 1, after + most + 1):
             last = number == after + most
-            attempt, retry_after = await self._attempt(number, judge, last=last)
+            attempt, retry_after = await self._attempt(number, parser, last=last)
             if attempt.failure_kind is None:
                 return CallOutcome(attempt=attempt, failure=None)
             failure = Failure(kind=attempt.failure_kind, message=attempt.failure_message or "")
@@ -153,58 +137,58 @@ class _Talk:
         return CallOutcome(attempt=attempt, failure=failure)
 
     async def _attempt(
-        self, number: int, judge: Judge, *, last: bool
+        self, number: int, parser: ReplyParser, *, last: bool
     ) -> tuple[Attempt, float | None]:
         """Replay the recorded attempt, or make one; return it and the seconds to wait after it.
 
-        None for the seconds says that no waiting is due, because nothing was sent.
+        The seconds are None where nothing was sent, so that no wait is due.
         """
         request = self._request(number)
-        attempt = attempt_of(request, self._model, self._asker, fallback=self._fallback)
-        old = self._asker.journal.take(attempt.request_digest)
+        attempt = attempt_of(request, self._model, self._caller, fallback=self._fallback)
+        old = self._caller.journal.take(attempt.request_digest)
         if old is not None:
-            return await self._replayed(old, judge, last=last and self._ends), None
+            return await self._replay(old, parser, last=last and self._final), None
         sent = asyncio.Event()
         try:
-            done = await exchange(
-                request, model=self._model, asker=self._asker, desk=self._desk,
+            result = await exchange(
+                request, model=self._model, caller=self._caller, desk=self._desk,
                 seconds_left=self._seconds_left, sent=sent,
             )  # fmt: skip
         except asyncio.CancelledError:
             if sent.is_set():
                 await asyncio.shield(self._record(attempt))
             raise
-        attempt = completed(attempt, done)
-        self._seconds_left -= done.seconds
-        verdict = Verdict(failure=done.failure)
-        if done.failure is None:
+        attempt = completed(attempt, result)
+        self._seconds_left -= result.seconds
+        parsed = ParseResult(failure=result.failure)
+        if result.failure is None:
             try:
-                verdict = await judge(self._offer(attempt, last=last and self._ends))
+                parsed = await parser(self._offered(attempt, last=last and self._final))
             except BaseException:
-                # Who asked went away or does not speak the protocol; the reply was paid for.
+                # The asking side ended or breaks the protocol; the reply was paid for.
                 await asyncio.shield(self._record(attempt))
                 raise
-        attempt = self._judged(attempt, verdict)
+        attempt = self._classified(attempt, parsed)
         await self._record(attempt)
-        return attempt, done.retry_after or 0.0
+        return attempt, result.retry_after or 0.0
 
-    async def _replayed(self, old: Attempt, judge: Judge, *, last: bool) -> Attempt:
-        """Put a recorded reply to the asking side, which may have become stricter since."""
+    async def _replay(self, old: Attempt, parser: ReplyParser, *, last: bool) -> Attempt:
+        """Have the asking side, which may have become stricter since, parse a recorded reply."""
         if old.failure_kind is None:
-            verdict = await judge(self._offer(old, last=last or old.status == "partial"))
-            if verdict.failure is not None:
-                old = self._judged(old, verdict)
-        self._asker.observer.attempted(old, replayed=True)
+            parsed = await parser(self._offered(old, last=last or old.status == "partial"))
+            if parsed.failure is not None:
+                old = self._classified(old, parsed)
+        self._caller.observer.attempted(old, replayed=True)
         return old
 
-    def _judged(self, attempt: Attempt, verdict: Verdict) -> Attempt:
-        if verdict.failure is None:
-            return replace(attempt, status="partial" if verdict.partial else "ok")
+    def _classified(self, attempt: Attempt, parsed: ParseResult) -> Attempt:
+        if parsed.failure is None:
+            return replace(attempt, status="partial" if parsed.partial else "ok")
         return replace(
             attempt,
             status="failed",
-            failure_kind=verdict.failure.kind,
-            failure_message=self._desk.redact(verdict.failure.message),
+            failure_kind=parsed.failure.kind,
+            failure_message=self._desk.redact(parsed.failure.message),
         )
 
     async def _pause(self, tries: int, failure: Failure, retry_after: float | None) -> bool:
@@ -222,7 +206,7 @@ class _Talk:
     def _request(self, number: int) -> Request:
         arguments = {**self._model.arguments, **self._question.arguments}
         if self._model.sends_seed:
-            arguments.setdefault("seed", self._asker.seed)
+            arguments.setdefault("seed", self._caller.seed)
         return Request(
             model_id=self._model.model_id,
             messages=[*self._base, *self._feedback],
@@ -231,26 +215,26 @@ class _Talk:
             max_output_tokens=self._model.output_bound(self._question.max_output_tokens),
             arguments=arguments,
             origin=Origin(
-                plan=self._asker.plan, key=self._question.key, place=self._place(),
-                repeat=self._asker.repeat, number=number, seed=self._asker.seed,
+                plan=self._caller.plan, key=self._question.key, call_id=self._call_id(),
+                repeat=self._caller.repeat, number=number, seed=self._caller.seed,
             ),
         )  # fmt: skip
 
-    def _place(self) -> str:
-        place = self._question.place
-        return self._question.key if place is None else f"call {place}"
+    def _call_id(self) -> str:
+        index = self._question.call_index
+        return self._question.key if index is None else f"call {index}"
 
-    def _offer(self, attempt: Attempt, *, last: bool) -> Offer:
+    def _offered(self, attempt: Attempt, *, last: bool) -> OfferedReply:
         cut_off = attempt.finish_reason == "length"
-        return Offer(text=attempt.text, model=self._model.name, cut_off=cut_off, last=last)
+        return OfferedReply(text=attempt.text, model=self._model.name, cut_off=cut_off, last=last)
 
     async def _record(self, attempt: Attempt) -> None:
-        await self._asker.journal.append(attempt)
-        self._asker.observer.attempted(attempt, replayed=False)
+        await self._caller.journal.append(attempt)
+        self._caller.observer.attempted(attempt, replayed=False)
 
 
 def _with_schema(question: Question, model: Model) -> list[Message]:
-    """Return the messages; a server that takes no schema gets it as text in the first one."""
+    """Return the messages; a server that takes no schema gets it as text in the first message."""
     if question.schema is None or model.structured == "json_schema":
         return question.messages
     schema = json.dumps(question.schema, ensure_ascii=False)
@@ -259,7 +243,7 @@ def _with_schema(question: Question, model: Model) -> list[Message]:
 
 
 def _feedback_on(failure: Failure, text: str) -> list[Message]:
-    """Return what the model should hear of its last reply before it tries again."""
+    """Return the messages that tell the model what was wrong with its last reply."""
     if failure.kind is FailureKind.truncated:
         feedback = SHORTER
     elif failure.kind in {FailureKind.schema, FailureKind.schema_echo}:

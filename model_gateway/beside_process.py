@@ -22,12 +22,12 @@ from model_gateway.arguments import CAP_VARIABLES
 from model_gateway.cache import Cache, default_path
 from model_gateway.config import Catalogue, Model
 from model_gateway.errors import ConfigError, GatewayError
-from model_gateway.exchange import Asker
+from model_gateway.exchange import Caller, NoObserver
 from model_gateway.gateway import Gateway
 from model_gateway.journal import FileJournal, read_attempts
 from model_gateway.jsonl import Appender, read_rows
 from model_gateway.ledger import Caps, Ledger, spent_before
-from model_gateway.unwatched import Unwatched
+from model_gateway.line_connection import to_line
 
 ATTEMPTS = "attempts.jsonl"
 LEDGER = "ledger.jsonl"
@@ -42,7 +42,7 @@ def caps(environment: Mapping[str, str]) -> Caps:
     """Return the caps that the environment sets.
 
     Raises:
-        ConfigError: a value is no number of the right kind; every wrong one is named.
+        ConfigError: a value is not a number of the right kind; the message names every wrong one.
     """
     problems: list[str] = []
 
@@ -54,27 +54,28 @@ def caps(environment: Mapping[str, str]) -> Caps:
                 return value
         except ValueError:
             pass
-        problems.append(f"{name}={text!r} is no {'amount' if kind is float else 'whole number'}.")
+        noun = "an amount" if kind is float else "a whole number"
+        problems.append(f"{name}={text!r} is not {noun}.")
         return None
 
-    found = Caps(
+    result = Caps(
         calls=read(CAP_VARIABLES["calls"], int),
         tokens=read(CAP_VARIABLES["tokens"], int),
         dollars=read(CAP_VARIABLES["dollars"], float),
     )
     if problems:
         raise ConfigError("\n".join(problems))
-    return found
+    return result
 
 
 def uses_cache(environment: Mapping[str, str]) -> bool:
-    """Whether replies are kept across runs, as they are unless the environment says off."""
+    """Whether replies are cached across runs; the environment can switch that off."""
     return environment.get(CACHE_VARIABLE, "").strip().lower() != "off"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Books:
-    """What the process keeps in its folder, and the gateway that writes there."""
+class Resources:
+    """The files in the process's folder, and the gateway that writes there."""
 
     plan: str
     gateway: Gateway
@@ -83,30 +84,30 @@ class Books:
     rows: Appender
     cache: Cache | None
 
-    def asker(self, cell: str, models: tuple[Model, ...]) -> Asker:
-        """Return whose calls come through the door of `cell`."""
-        return Asker(
+    def caller(self, cell: str, models: tuple[Model, ...]) -> Caller:
+        """Return the caller behind the door of `cell`."""
+        return Caller(
             cell=cell, plan=self.plan, repeat=0, seed=0, models=models, journal=self.journal,
-            observer=Unwatched(), log=self.rows.append, cache=self.cache,
+            observer=NoObserver(), log=self.rows.append, cache=self.cache,
         )  # fmt: skip
 
 
 class Control:
     """The control socket: each connection holds one door, which closes with it."""
 
-    def __init__(self, books: Books) -> None:
-        self._books = books
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
         self._lines: set[asyncio.Task[None]] = set()
         self._idle_since = time.monotonic()
-        self.told_to_stop = asyncio.Event()
+        self.stop_requested = asyncio.Event()
 
     @property
     def idle_seconds(self) -> float:
-        """How long nobody has been connected."""
+        """How long there has been no connection."""
         return 0.0 if self._lines else time.monotonic() - self._idle_since
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Do what one connection asks, until it ends."""
+        """Serve one connection until it ends."""
         task = asyncio.current_task()
         if task is not None:
             self._lines.add(task)
@@ -114,8 +115,8 @@ class Control:
         with suppress(OSError, ValueError, KeyError, TypeError, asyncio.CancelledError):
             request = json.loads(await reader.readline())
             if "stop" in request:
-                self.told_to_stop.set()
-                await asyncio.Event().wait()  # until `close`, so that the end can be waited for
+                self.stop_requested.set()
+                await asyncio.Event().wait()  # until `close`, so that the client can wait for it
             await self._hold(request["open"], reader, writer)
         writer.close()
 
@@ -130,16 +131,18 @@ class Control:
         self, request: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         try:
-            models = self._books.catalogue.choose(request["models"])
+            models = self._resources.catalogue.choose(request["models"])
         except ConfigError as error:
-            await _say(writer, {"error": str(error)})
+            await _send(writer, {"error": str(error)})
             return
-        door = await self._books.gateway.open(self._books.asker(str(request["cell"]), models))
+        door = await self._resources.gateway.open(
+            self._resources.caller(str(request["cell"]), models)
+        )
         try:
-            await _say(writer, {"door": str(door.path)})
+            await _send(writer, {"door": str(door.path)})
             await reader.read()
         finally:
-            await self._books.gateway.close(door)
+            await self._resources.gateway.close(door)
 
     def _left(self, line: asyncio.Task[None]) -> None:
         self._lines.discard(line)
@@ -151,8 +154,8 @@ async def serve(
 ) -> None:
     """Keep a gateway for `run_dir` until nobody needs it; call `ready` when it listens.
 
-    It ends when it is told to, and by itself when nobody has been connected for `idle_seconds`
-    and the process `starter` is gone.
+    It ends on request, and by itself when there has been no connection for `idle_seconds` and the
+    process `starter` has ended.
 
     Raises:
         GatewayError: the configuration is wrong, or another gateway holds the directory.
@@ -161,20 +164,20 @@ async def serve(
     folder = run_dir / beside.FOLDER
     async with AsyncExitStack() as stack:
         await _only_writer(folder, stack)
-        books = await _opened(run_dir, folder, stack)
-        control = Control(books)
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gw-"))) / "control"
-        server = await asyncio.start_unix_server(control.serve, place)
+        resources = await _open_resources(run_dir, folder, stack)
+        control = Control(resources)
+        path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gw-"))) / "control"
+        server = await asyncio.start_unix_server(control.serve, path)
         stack.push_async_callback(control.close)
         stack.callback(server.close)
-        _announce(folder, place)
-        stack.callback((folder / beside.FOUND_BY).unlink, missing_ok=True)
+        _announce(folder, path)
+        stack.callback((folder / beside.ADDRESS_FILE).unlink, missing_ok=True)
         ready()
         await _until_unneeded(control, starter, idle_seconds)
 
 
 async def _only_writer(folder: Path, stack: AsyncExitStack) -> None:
-    """Hold the lock of the one process that writes here, waiting for one that is just ending."""
+    """Hold the lock of the one process that writes here, waiting for one that is ending."""
     lock = os.open(folder / _WRITER_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     stack.callback(os.close, lock)
     deadline = time.monotonic() + _WAIT_FOR_WRITER_SECONDS
@@ -184,14 +187,15 @@ async def _only_writer(folder: Path, stack: AsyncExitStack) -> None:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise GatewayError(
-                    f"Another gateway holds {folder} but does not answer; end it and repeat."
+                    f"Another gateway holds {folder} but does not answer; end it and run the "
+                    "command again."
                 ) from None
             await asyncio.sleep(_POLL_SECONDS)
         else:
             return
 
 
-async def _opened(run_dir: Path, folder: Path, stack: AsyncExitStack) -> Books:
+async def _open_resources(run_dir: Path, folder: Path, stack: AsyncExitStack) -> Resources:
     catalogue = config.load()
     spent = spent_before(read_rows(folder / LEDGER)[0], read_attempts(folder / ATTEMPTS))
     ledger = Ledger(caps(os.environ), spent=spent)
@@ -204,28 +208,28 @@ async def _opened(run_dir: Path, folder: Path, stack: AsyncExitStack) -> Books:
     gateway = await stack.enter_async_context(
         Gateway(ledger=ledger, key_variables=catalogue.key_variables)
     )
-    return Books(
+    return Resources(
         plan=run_dir.name, gateway=gateway, catalogue=catalogue, journal=journal, rows=rows,
         cache=cache,
     )  # fmt: skip
 
 
 def _announce(folder: Path, control: Path) -> None:
-    """Write the file by which clients find this process, in one go."""
-    told = {"pid": os.getpid(), "control": str(control)}
-    new = folder / f"{beside.FOUND_BY}.new"
-    new.write_text(json.dumps(told), encoding="utf-8")
-    new.replace(folder / beside.FOUND_BY)
+    """Write, atomically, the file by which clients find this process."""
+    address = {"pid": os.getpid(), "control": str(control)}
+    new = folder / f"{beside.ADDRESS_FILE}.new"
+    new.write_text(json.dumps(address), encoding="utf-8")
+    new.replace(folder / beside.ADDRESS_FILE)
 
 
 async def _until_unneeded(control: Control, starter: int, idle_seconds: float) -> None:
     loop = asyncio.get_running_loop()
     for kind in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(kind, control.told_to_stop.set)
+        loop.add_signal_handler(kind, control.stop_requested.set)
     process = _process(starter)
     while control.idle_seconds < idle_seconds or _lives(process):
         with suppress(TimeoutError):
-            await asyncio.wait_for(control.told_to_stop.wait(), _POLL_SECONDS)
+            await asyncio.wait_for(control.stop_requested.wait(), _POLL_SECONDS)
             return
 
 
@@ -247,6 +251,6 @@ def _lives(process: psutil.Process | None) -> bool:
         return False
 
 
-async def _say(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:
-    writer.write(json.dumps(message).encode() + b"\n")
+async def _send(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:
+    writer.write(to_line(message))
     await writer.drain()

@@ -1,7 +1,8 @@
-"""What a step may say to a model and what it hears back: the vocabulary both sides share."""
+"""What a step sends to a model and what it gets back: the types that both sides share."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
@@ -12,7 +13,7 @@ R = TypeVar("R", bound=BaseModel)
 
 
 class FailureKind(StrEnum):
-    """Why an attempt gave nothing usable. The words are those of the run records."""
+    """Why an attempt gave nothing usable, as the run records name it."""
 
     timeout = "timeout"
     rate_limit = "rate_limit"
@@ -48,14 +49,27 @@ class Failure:
     def __str__(self) -> str:
         return f"{self.kind}: {self.message}"
 
+    def to_row(self) -> dict[str, str]:
+        """Return it as plain JSON values."""
+        return {"kind": self.kind, "message": self.message}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, str]) -> Failure:
+        """Read a row.
+
+        Raises:
+            KeyError, ValueError: the row lacks a field or holds an unknown kind.
+        """
+        return cls(kind=FailureKind(row["kind"]), message=row["message"])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Call(Generic[R]):
     """One question to a model.
 
     `key` names the call inside its step and stays the same from run to run, because the
-    journal finds a finished call by it. `schema` is the shape of the reply;
-    `max_output_tokens` bounds its length and with it the cost that is reserved.
+    journal finds a finished call by it. `schema` is the shape of the reply; `max_output_tokens`
+    bounds its length, and so the cost that is reserved.
     """
 
     key: str
@@ -85,5 +99,5 @@ class Ask(Protocol):
     """The only way from a step to a model. Safe to call from several threads at once."""
 
     def __call__(self, call: Call[R]) -> Reply[R]:
-        """Put `call` to the model and return what came of it."""
+        """Put `call` to the model and return its reply or failure."""
         ...

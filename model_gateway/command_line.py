@@ -107,7 +107,7 @@ def _list(*, as_json: bool) -> int:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         print("  ".join(padded).rstrip())
     if not catalogue.default:
-        print(f"\nNo default is set. {catalogue.ready()}")
+        print(f"\nNo default is set. {catalogue.choice_hint()}")
     return OK
 
 

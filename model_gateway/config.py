@@ -1,4 +1,4 @@
-"""Which models there are, what they cost and how they may be called, read from `llm_config/`."""
+"""The models, their prices and how they may be called, read from `llm_config/`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RECORDED_PREFIX = "recorded:"
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-# Capitals only: a key put here by mistake is refused, and no message repeats it.
+# Capitals only: this refuses a key put here by mistake, and no message repeats it.
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")]
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
@@ -50,8 +50,8 @@ class Model(BaseModel):
     `max_attempts` bounds the requests for one call of a cell, transport and validation retries
     together. `attempt_seconds` bounds one exchange, `deadline_seconds` all of a call.
     `structured` says how the server takes a schema: natively, or as text in the prompt.
-    `max_output_tokens` bounds what a step may ask for; `thinking_tokens` is room added to that
-    for models that think before they answer.
+    `max_output_tokens` bounds what a step may ask for; `thinking_tokens` is added to that for
+    models that think before they answer.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -86,15 +86,15 @@ class Model(BaseModel):
         return (input_tokens * self.price.input + output_tokens * self.price.output) / 1e6
 
     @property
-    def manner(self) -> dict[str, Any]:
-        """The options that shape a reply. Where a recorded run lies is no part of it."""
+    def reply_options(self) -> dict[str, Any]:
+        """The options that shape a reply; the folder of a recorded run is not one of them."""
         return {} if self.provider == "recorded" else self.options
 
     @property
     def server(self) -> str:
-        """The address that is asked, or nothing for the provider's own."""
-        named = os.environ.get(self.base_url_env) if self.base_url_env else None
-        return (named or self.base_url or "").strip()
+        """The server's address, or nothing for the provider's own."""
+        url = os.environ.get(self.base_url_env) if self.base_url_env else None
+        return (url or self.base_url or "").strip()
 
     def output_bound(self, asked: int) -> int:
         """Return how many tokens a reply may have when a step asked for at most `asked`."""
@@ -108,11 +108,11 @@ class Model(BaseModel):
 
     @property
     def key(self) -> str | None:
-        """The key, read from the environment at this moment and held nowhere."""
+        """The key, read from the environment on each access and not stored."""
         return os.environ.get(self.key_env) if self.key_env else None
 
     def missing(self) -> str | None:
-        """Say what the user has to set before this model can be used, or None."""
+        """Return what the user has to set before this model can be used, or None."""
         if self.key_env and not os.environ.get(self.key_env):
             return f"the environment variable {self.key_env} is not set"
         return None
@@ -126,7 +126,7 @@ class _Defaults(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """All models by name, and the list that is used when no model is asked for."""
+    """All models by name, and the list that is used when none is named."""
 
     models: tuple[Model, ...]
     default: tuple[str, ...] = ()
@@ -152,46 +152,46 @@ class Catalogue:
         """
         if name.startswith(RECORDED_PREFIX):
             return _recorded(name)
-        found = self._by_name.get(name)
-        if found is None:
+        model = self._by_name.get(name)
+        if model is None:
             hint = did_you_mean(name, self._by_name)
             raise ConfigError(
-                f"There is no model {name!r}.{hint} `plumbline models` lists what there is; "
+                f"There is no model {name!r}.{hint} `plumbline models` lists all; "
                 f"a file in ./llm_config/ or {CONFIG_DIR_VARIABLE} adds one."
             )
-        return found
+        return model
 
     def choose(self, names: Sequence[str]) -> tuple[Model, ...]:
         """Return the models called `names`, each once, or the default list if there are none.
 
         Raises:
-            ConfigError: a name is unknown, or nothing was asked for and no default is set.
+            ConfigError: a name is unknown, or none was given and no default is set.
         """
-        wanted = names or self.default
-        if not wanted:
-            raise ConfigError(f"No model was named and no default is set. {self.ready()}")
+        names = names or self.default
+        if not names:
+            raise ConfigError(f"No model was named and no default is set. {self.choice_hint()}")
         problems: list[str] = []
         chosen: dict[str, Model] = {}
-        for name in wanted:
+        for name in names:
             try:
                 model = self.find(name)
             except ConfigError as error:
                 problems.append(str(error))
                 continue
             if chosen.setdefault(model.name, model) != model:
-                problems.append(f"Two models are called {model.name}; ask for them one by one.")
+                problems.append(f"Two models are called {model.name}; use them one by one.")
         if problems:
             raise ConfigError("\n".join(problems))
         return tuple(chosen.values())
 
-    def ready(self) -> str:
-        """Say which models could be used now, and how to choose one."""
+    def choice_hint(self) -> str:
+        """Return which models could be used now, and how to choose one."""
         usable = [m for m in self.models if m.missing() is None]
         listed = ", ".join(
             f"{m.name} ({', '.join(m.aliases)})" if m.aliases else m.name for m in usable
         )
         return (
-            f"Ready to use, as far as keys go: {listed or 'none'}. Say --model NAME, or put "
+            f"Models whose keys are set: {listed or 'none'}. Pass --model NAME, or put "
             'default_models = ["NAME"] into ./llm_config/default.toml.'
         )
 
@@ -203,24 +203,24 @@ def config_dirs() -> list[Path]:
     in the environment variable PLUMBLINE_LLM_CONFIG.
 
     Raises:
-        ConfigError: the variable names a directory that is not there.
+        ConfigError: the variable names a directory that does not exist.
     """
-    own = os.environ.get(CONFIG_DIR_VARIABLE, "")
-    named = [Path(part).expanduser() for part in own.split(os.pathsep) if part]
-    missing = [str(path) for path in named if not path.is_dir()]
+    value = os.environ.get(CONFIG_DIR_VARIABLE, "")
+    listed = [Path(part).expanduser() for part in value.split(os.pathsep) if part]
+    missing = [str(path) for path in listed if not path.is_dir()]
     if missing:
         raise ConfigError(
-            f"{CONFIG_DIR_VARIABLE} names {', '.join(missing)}, which is no directory. Correct it, "
-            "or unset it."
+            f"{CONFIG_DIR_VARIABLE} names {', '.join(missing)}, which is not a directory. Correct "
+            "it, or unset it."
         )
-    return [EMBEDDED, Path("llm_config"), *named]
+    return [EMBEDDED, Path("llm_config"), *listed]
 
 
 def load(dirs: Iterable[Path] | None = None) -> Catalogue:
     """Read every entry of `dirs` (by default `config_dirs()`).
 
     Raises:
-        ConfigError: one or more files are wrong; every problem is named, with its file.
+        ConfigError: one or more files are wrong; the message lists every problem with its file.
     """
     entries: dict[str, Model] = {}
     default: tuple[str, ...] = ()
@@ -235,21 +235,21 @@ def load(dirs: Iterable[Path] | None = None) -> Catalogue:
                     continue
                 model = Model.model_validate(values)
             except (OSError, ValueError) as error:
-                problems.append(f"{path}: {_told(error)}")
+                problems.append(f"{path}: {_message(error)}")
                 continue
             for name in (model.name, *model.aliases):
                 if name in seen:
                     problems.append(f"{path}: the name {name!r} is already used in {seen[name]}")
                 seen[name] = path
-            entries.pop(model.name, None)  # an entry that overrides another counts as read last
+            entries.pop(model.name, None)  # an overriding entry counts as read last
             entries[model.name] = model
     if problems:
         raise ConfigError("The model configuration cannot be used:\n" + "\n".join(problems))
-    # What was read last comes first, so that its aliases win over an embedded entry's.
+    # The last one read comes first, so that its aliases win over an embedded entry's.
     return Catalogue(models=tuple(reversed(entries.values())), default=default)
 
 
-def _told(error: Exception) -> str:
+def _message(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return "; ".join(
             f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)
@@ -261,14 +261,14 @@ def _recorded(name: str) -> Model:
     run = Path(name.removeprefix(RECORDED_PREFIX)).expanduser().resolve()
     if not (run / "meta.json").is_file():
         raise ConfigError(
-            f"{name!r} names no run: {run} has no meta.json. Give the directory of one run, such "
-            f"as {RECORDED_PREFIX}prompt_lab/history/0/07_identify_potential_levers."
+            f"{name!r} does not name a run: {run} has no meta.json. Give the directory of one run, "
+            f"such as {RECORDED_PREFIX}prompt_lab/history/0/07_identify_potential_levers."
         )
-    place = f"recorded/{run.parent.name}/{run.name}"
+    model_id = f"recorded/{run.parent.name}/{run.name}"
     return Model(
-        name=_NOT_IN_NAMES.sub("-", place),
+        name=_NOT_IN_NAMES.sub("-", model_id),
         provider="recorded",
-        model_id=place,
+        model_id=model_id,
         options={"run": str(run)},
         workers=64,
         price=Price(input=0, output=0),
@@ -277,12 +277,12 @@ def _recorded(name: str) -> Model:
 
 
 def entry(values: Mapping[str, Any]) -> Model:
-    """Return a model from plain values, for entries that stand in no file.
+    """Return a model from plain values, for entries without a file.
 
     Raises:
-        ConfigError: the values are no valid entry.
+        ConfigError: the values are not a valid entry.
     """
     try:
         return Model.model_validate(dict(values))
     except ValidationError as error:
-        raise ConfigError(_told(error)) from error
+        raise ConfigError(_message(error)) from error

@@ -1,31 +1,29 @@
-"""Asking a model outside of any step: proposers, critics, judges; journaled, on one ledger."""
+"""Calls to models outside of any step: proposers, critics, judges; journaled, on one ledger."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from model_gateway.call import Call, R, Reply
 from model_gateway.config import Model
-from model_gateway.exchange import Asker, Observer
+from model_gateway.exchange import Caller, NoObserver, Observer
 from model_gateway.gateway import Gateway
 from model_gateway.journal import FileJournal, read_attempts
 from model_gateway.jsonl import Appender, read_rows
 from model_gateway.ledger import Spend, spent_before
 from model_gateway.program_journal import ProgramJournal, spent_on_programs
-from model_gateway.unwatched import Unwatched
 
 ATTEMPTS, RESERVATIONS, PROGRAMS = "attempts.jsonl", "reservations.jsonl", "programs.jsonl"
 _PLAN = "counsel"
 
 
 class Counsel:
-    """Puts calls to models and keeps them in `folder`, so that a killed command asks nothing twice.
+    """Puts calls to models and keeps them in `folder`, so that a killed command repeats no call.
 
-    An async context manager. What is asked under the same role, key and repeat with the same
-    words is answered from the journal. The money is the gateway's ledger's.
+    An async context manager. A call with the same role, key, repeat and texts as an earlier one is
+    answered from the journal. The cost goes to the gateway's ledger.
     """
 
     def __init__(
@@ -34,7 +32,7 @@ class Counsel:
         self._gateway = gateway
         self._folder = folder
         self._seed = seed
-        self._observer = observer or Unwatched()
+        self._observer = observer or NoObserver()
         self.programs = ProgramJournal(folder / PROGRAMS)
 
     async def __aenter__(self) -> Self:
@@ -48,19 +46,14 @@ class Counsel:
         self._reservations = Appender(self._folder / RESERVATIONS)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the journal after writing what is waiting."""
+    async def __aexit__(self, *_: object) -> None:
+        """Close the journal after writing what is queued."""
         self._reservations.close()
         await self._journal.close()
 
     async def ask(self, role: str, model: Model, call: Call[R], *, repeat: int = 0) -> Reply[R]:
-        """Put one call to `model`; what goes wrong is part of the reply."""
-        asker = Asker(
+        """Put one call to `model`; a failure is part of the reply."""
+        caller = Caller(
             cell=role,
             plan=_PLAN,
             repeat=repeat,
@@ -70,14 +63,14 @@ class Counsel:
             observer=self._observer,
             log=self._reservations.append,
         )
-        return await self._gateway.ask(call, asker)
+        return await self._gateway.ask(call, caller)
 
     async def ask_all(self, role: str, model: Model, calls: list[Call[R]]) -> list[Reply[R]]:
-        """Put calls side by side; the replies come in the order of the calls."""
+        """Put calls concurrently; the replies are in the order of the calls."""
         return list(await asyncio.gather(*(self.ask(role, model, call) for call in calls)))
 
 
 def spent_in(folder: Path) -> Spend:
-    """Return what earlier sessions spent on the calls and programs that `folder` keeps."""
+    """Return what earlier sessions spent on the calls and programs in `folder`."""
     calls = spent_before(read_rows(folder / RESERVATIONS)[0], read_attempts(folder / ATTEMPTS))
     return calls + spent_on_programs(folder / PROGRAMS)

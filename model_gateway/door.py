@@ -3,29 +3,90 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Generic
+from typing import Any, Generic, Self
 
 from pydantic import BaseModel
 
 from model_gateway.attempt import Message
-from model_gateway.call import Call, Failure, FailureKind, R, Reply
+from model_gateway.call import Call, Failure, R, Reply
 from model_gateway.errors import DoorError
-from model_gateway.replies import Judgement, judge
+from model_gateway.line_connection import LineConnection
+from model_gateway.replies import ParsedReply, parse
 
 VARIABLE = "MODEL_GATEWAY"
 
 
+@functools.cache
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON schema of a model; cached, because a step needs the same one many times."""
+    return model.model_json_schema()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What comes through a door: one call, as messages.
+
+    `call_index` is its number among the cell's calls, for code whose keys are digests of the
+    content.
+    """
+
+    key: str
+    messages: list[Message]
+    call_index: int | None = None
+    schema: dict[str, Any] | None = None
+    schema_name: str = "Reply"
+    max_output_tokens: int = 8192
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, call: Call[R]) -> Self:
+        """Return the question of a step's call."""
+        return cls(
+            key=call.key,
+            messages=[
+                {"role": "system", "content": call.system},
+                {"role": "user", "content": call.user},
+            ],
+            schema=schema_of(call.schema),
+            schema_name=call.schema.__name__,
+            max_output_tokens=call.max_output_tokens,
+        )
+
+    def to_message(self) -> dict[str, Any]:
+        """Return it as it goes over the socket."""
+        values = dict(vars(self))
+        return {"place": values.pop("call_index"), **values}
+
+    @classmethod
+    def from_message(cls, message: dict[str, Any]) -> Self:
+        """Read what `to_message` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: `message` is not a question.
+        """
+        bound = message["max_output_tokens"]
+        if not isinstance(bound, int) or bound < 1:
+            raise ValueError("max_output_tokens is not a number of tokens")
+        return cls(
+            key=str(message["key"]),
+            messages=[{"role": m["role"], "content": m["content"]} for m in message["messages"]],
+            call_index=message.get("place"),
+            schema=message["schema"],
+            schema_name=message["schema_name"],
+            max_output_tokens=bound,
+            arguments=message.get("arguments", {}),
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExchangeEnd:
-    """What the gateway said in the end of an exchange that nobody judged."""
+    """How an exchange ended, with the last reply's text as it came."""
 
     text: str
     model: str
@@ -36,12 +97,11 @@ class ExchangeEnd:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DoorReply(Generic[R]):
-    """How an exchange ended that was judged here; `value` is None exactly when it failed."""
+class DoorReply(ExchangeEnd, Generic[R]):
+    """The end of an exchange whose replies were parsed here; `value` is None where it failed."""
 
     value: R | None
     partial: bool
-    told: ExchangeEnd
 
 
 class Door:
@@ -57,144 +117,70 @@ class Door:
             DoorError: the gateway is not there, or went away during the call.
         """
         began = time.monotonic()
-        judged = self.judged(
-            key=call.key,
-            messages=[
-                {"role": "system", "content": call.system},
-                {"role": "user", "content": call.user},
-            ],
-            schema=call.schema,
-            max_output_tokens=call.max_output_tokens,
-        )
+        reply = self.exchange_parsed(Question.of(call), call.schema)
         return Reply(
-            value=judged.value,
-            text=judged.told.text,
-            model=judged.told.model,
-            failure=judged.told.failure,
-            partial=judged.partial,
+            value=reply.value,
+            text=reply.text,
+            model=reply.model,
+            failure=reply.failure,
+            partial=reply.partial,
             seconds=time.monotonic() - began,
         )
 
-    def judged(
-        self,
-        *,
-        key: str,
-        messages: list[Message],
-        schema: type[R],
-        max_output_tokens: int = 8192,
-        arguments: dict[str, Any] | None = None,
-        place: int | None = None,
-    ) -> DoorReply[R]:
-        """Put messages of any number; every reply is read as a `schema` and told back if it fails.
-
-        `place` is the call's number in the cell, for code whose keys are made of the content.
+    def exchange_parsed(self, question: Question, schema: type[R]) -> DoorReply[R]:
+        """Put `question`; parse each reply as a `schema`, so that the model can correct it.
 
         Raises:
             DoorError: the gateway is not there, or went away during the call.
         """
-        question = {
-            "key": key,
-            "messages": messages,
-            "schema": schema_of(schema),
-            "schema_name": schema.__name__,
-            "max_output_tokens": max_output_tokens,
-            "arguments": arguments or {},
-            "place": place,
-            "judged": True,
-        }
-        judgement: Judgement[R] = Judgement()
-        with _exchange(self._path, question) as wire:
-            while True:
-                told = wire.hear()
-                if "ended" in told:
-                    break
-                judgement = judge(told["text"], schema, cut_off=told["cut_off"], last=told["last"])
-                wire.say({"partial": judgement.partial, "failure": _row(judgement.failure)})
-        ended = _told(told["ended"])
-        good = ended.failure is None
+        parsed: ParsedReply[R] = ParsedReply()
+        with self._exchange(question, parses=True) as connection:
+            while "ended" not in (message := _receive(connection)):
+                parsed = parse(
+                    message["text"], schema, cut_off=message["cut_off"], last=message["last"]
+                )
+                failure = parsed.failure and parsed.failure.to_row()
+                connection.send({"partial": parsed.partial, "failure": failure})
+        end = _end(message)
+        good = end["failure"] is None
         return DoorReply(
-            value=judgement.value if good else None,
-            partial=judgement.partial and good,
-            told=ended,
+            **end, value=parsed.value if good else None, partial=parsed.partial and good
         )
 
-    def exchange(
-        self,
-        *,
-        key: str,
-        messages: list[Message],
-        schema: dict[str, Any] | None = None,
-        schema_name: str = "Reply",
-        max_output_tokens: int = 8192,
-        arguments: dict[str, Any] | None = None,
-        place: int | None = None,
-    ) -> ExchangeEnd:
-        """Put plain messages and return the text as it came, for code that reads it itself.
+    def exchange(self, question: Question) -> ExchangeEnd:
+        """Put `question` and return the text as it came, for code that reads it itself.
 
         Raises:
             DoorError: the gateway is not there, or went away during the call.
         """
-        question = {
-            "key": key,
-            "messages": messages,
-            "schema": schema,
-            "schema_name": schema_name,
-            "max_output_tokens": max_output_tokens,
-            "arguments": arguments or {},
-            "place": place,
-            "judged": False,
-        }
-        with _exchange(self._path, question) as wire:
-            return _told(wire.hear()["ended"])
+        with self._exchange(question, parses=False) as connection:
+            return ExchangeEnd(**_end(_receive(connection)))
+
+    @contextmanager
+    def _exchange(self, question: Question, *, parses: bool) -> Iterator[LineConnection]:
+        try:
+            with LineConnection(self._path) as connection:
+                connection.send({**question.to_message(), "judged": parses})
+                yield connection
+        except OSError as error:
+            raise DoorError(
+                f"The model gateway at {self._path} cannot be reached: {error}"
+            ) from error
 
 
 def from_environment() -> Door | None:
-    """Return the door that whoever started this process opened for it, if there is one."""
+    """Return the door that the starter of this process opened for it, if there is one."""
     path = os.environ.get(VARIABLE)
     return Door(Path(path)) if path else None
 
 
-class _Wire:
-    def __init__(self, connection: socket.socket, lines: BinaryIO) -> None:
-        self._connection = connection
-        self._lines = lines
-
-    def say(self, message: dict[str, Any]) -> None:
-        # ensure_ascii keeps lone surrogates from breaking the wire.
-        self._connection.sendall(json.dumps(message).encode() + b"\n")
-
-    def hear(self) -> dict[str, Any]:
-        line = self._lines.readline()
-        if not line.endswith(b"\n"):
-            raise DoorError("The model gateway closed the connection during a call.")
-        message: dict[str, Any] = json.loads(line)
-        return message
+def _receive(connection: LineConnection) -> dict[str, Any]:
+    message = connection.receive()
+    if message is None:
+        raise DoorError("The model gateway closed the connection during a call.")
+    return message
 
 
-@functools.cache
-def schema_of(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the JSON schema of a model, made once: a step asks for the same one many times."""
-    return model.model_json_schema()
-
-
-@contextmanager
-def _exchange(path: Path, question: dict[str, Any]) -> Iterator[_Wire]:
-    with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rb") as lines:
-        try:
-            connection.connect(str(path))
-            wire = _Wire(connection, lines)
-            wire.say(question)
-            yield wire
-        except OSError as error:
-            raise DoorError(f"The model gateway at {path} cannot be reached: {error}") from error
-
-
-def _row(failure: Failure | None) -> dict[str, str] | None:
-    return None if failure is None else {"kind": failure.kind, "message": failure.message}
-
-
-def _told(ended: dict[str, Any]) -> ExchangeEnd:
-    failure = ended["failure"]
-    if failure is not None:
-        failure = Failure(kind=FailureKind(failure["kind"]), message=failure["message"])
-    return ExchangeEnd(**{**ended, "failure": failure})
+def _end(message: dict[str, Any]) -> dict[str, Any]:
+    end = message["ended"]
+    return {**end, "failure": end["failure"] and Failure.from_row(end["failure"])}

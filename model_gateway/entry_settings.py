@@ -1,4 +1,4 @@
-"""What every provider reads from its entry in the same way: address, options and arguments."""
+"""Reads what every provider takes from its entry: address, options and arguments."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def address(model: Model, default: str) -> str:
 def server_url(model: Model, default: str) -> str:
     """Return the address with a scheme.
 
-    One without it, such as `localhost:8080/v1`, is http for a local model and https for any
-    other, because a key would be readable on the way.
+    An address without one, such as `localhost:8080/v1`, gets http for a local model and https for
+    any other, so that no key is sent in the clear.
     """
     url = address(model, default)
     if "://" in url:
@@ -30,34 +30,34 @@ def server_url(model: Model, default: str) -> str:
     return f"{'http' if model.local else 'https'}://{url}"
 
 
-def options_of(model: Model, shape: type[O], *, ours: set[str]) -> O:
+def options_of(model: Model, shape: type[O], *, reserved: set[str]) -> O:
     """Return the entry's options as `shape`.
 
     Raises:
         ConfigError: an option is unknown or of the wrong kind, or `arguments` sets one of
             `ours`, the fields of a request that the gateway sets itself.
     """
-    taken = sorted(ours & model.arguments.keys())
+    taken = sorted(reserved & model.arguments.keys())
     if taken:
         raise ConfigError(
-            f"{model.name}: arguments may not set {', '.join(taken)}; the gateway does. "
+            f"{model.name}: arguments may not set {', '.join(taken)}, which the gateway sets. "
             "Remove it from the entry."
         )
     try:
         return shape.model_validate(model.options)
     except ValidationError as error:
         raise ConfigError(
-            f"{model.name}: {wrong_in(error)}. The provider {model.provider} knows the options "
-            f"{', '.join(shape.model_fields)}."
+            f"{model.name}: {option_problems(error)}. The options of the provider "
+            f"{model.provider} are {', '.join(shape.model_fields)}."
         ) from error
 
 
-def wrong_in(error: ValidationError) -> str:
-    """Say which options are wrong, without their values: one may be a secret."""
-    wrong = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"options.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in wrong)
+def option_problems(error: ValidationError) -> str:
+    """Return which options are wrong, without their values: one may be a secret."""
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(f"options.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problems)
 
 
-def free(arguments: Mapping[str, Any], *, ours: set[str]) -> dict[str, Any]:
+def other_arguments(arguments: Mapping[str, Any], *, reserved: set[str]) -> dict[str, Any]:
     """Return the arguments of one request without those the gateway sets itself."""
-    return {name: value for name, value in arguments.items() if name not in ours}
+    return {name: value for name, value in arguments.items() if name not in reserved}

@@ -1,4 +1,4 @@
-"""One exchange with a model: in its turn, paid for, within its time, or an answer kept earlier."""
+"""One exchange with a model: in its turn, paid for, in time, or answered from the cache."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SLACK_TOKENS = 64
 
 
 class Observer(Protocol):
-    """Hears of every attempt when it is recorded, for progress and for the cell's account."""
+    """Receives every attempt when it is recorded, for progress and for the cell's account."""
 
     def attempted(self, attempt: Attempt, *, replayed: bool) -> None:
         """Take note of `attempt`; `replayed` ones come from the journal and cost nothing now."""
@@ -36,8 +36,18 @@ class Observer(Protocol):
         ...
 
 
+class NoObserver:
+    """Takes no note of anything; the journal has every attempt."""
+
+    def attempted(self, attempt: Attempt, *, replayed: bool) -> None:
+        """Do nothing."""
+
+    def waiting(self, *, now: bool) -> None:
+        """Do nothing."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class Asker:
+class Caller:
     """Whose calls these are: one cell, with its models (fallbacks after the first)."""
 
     cell: str
@@ -62,8 +72,8 @@ class CallDesk:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exchanged:
-    """What one exchange gave, before the asking side has judged it.
+class ExchangeResult:
+    """The result of one exchange, before the asking side has parsed the reply.
 
     `seconds` is the time between sending and the whole reply; `billed` says that money may have
     been spent although no reply came.
@@ -88,11 +98,11 @@ async def exchange(
     request: Request,
     *,
     model: Model,
-    asker: Asker,
+    caller: Caller,
     desk: CallDesk,
     seconds_left: float,
     sent: asyncio.Event,
-) -> Exchanged:
+) -> ExchangeResult:
     """Get an answer from the cache or the provider; what goes wrong is part of the result.
 
     `sent` is set before the request goes out: from then on it may have cost money.
@@ -105,30 +115,32 @@ async def exchange(
     except ConfigError as error:
         return _never_sent(FailureKind.configuration, desk.redact(str(error)))
     except Exception as error:  # noqa: BLE001 - an SDK may raise anything when it is imported
-        told = f"{model.name}: its provider cannot be made: {type(error).__name__}: {error}"
-        return _never_sent(FailureKind.configuration, desk.redact(told))
-    digest = _cache_digest(request, model) if asker.cache is not None else ""
-    if asker.cache is not None and (kept := asker.cache.get(digest)) is not None:
-        return Exchanged(answer=kept, failure=_fault_of(kept), source=Source.cache, started=now())
+        message = f"{model.name}: its provider cannot be created: {type(error).__name__}: {error}"
+        return _never_sent(FailureKind.configuration, desk.redact(message))
+    digest = _cache_digest(request, model) if caller.cache is not None else ""
+    if caller.cache is not None and (answer := caller.cache.get(digest)) is not None:
+        return ExchangeResult(
+            answer=answer, failure=_fault_of(answer), source=Source.cache, started=now()
+        )
     worst = _worst_case(request, model)
-    async with _in_turn(desk.limits(model), worst.tokens, asker.observer):
+    async with _in_turn(desk.limits(model), worst.tokens, caller.observer):
         try:
-            held = await desk.ledger.reserve(
-                worst, log=asker.log, cell=asker.cell, key=request.origin.key,
-                repeat=asker.repeat, number=request.origin.number, model=model.name,
+            reservation = await desk.ledger.reserve(
+                worst, log=caller.log, cell=caller.cell, key=request.origin.key,
+                repeat=caller.repeat, number=request.origin.number, model=model.name,
             )  # fmt: skip
         except BudgetReached as error:
             return _never_sent(FailureKind.budget, str(error))
         sent.set()
         actual: Spend | None = None
         try:
-            done = await _send(request, provider, model, desk, seconds_left)
-            actual = spend_of(done, worst)
+            result = await _send(request, provider, model, desk, seconds_left)
+            actual = spend_of(result, worst)
         finally:
-            await asyncio.shield(desk.ledger.settle(held, actual))
-    if done.answer is not None and done.failure is None and asker.cache is not None:
-        asker.cache.put(digest, done.answer)
-    return done
+            await asyncio.shield(desk.ledger.settle(reservation, actual))
+    if result.answer is not None and result.failure is None and caller.cache is not None:
+        caller.cache.put(digest, result.answer)
+    return result
 
 
 @asynccontextmanager
@@ -142,10 +154,10 @@ async def _in_turn(limits: Limits, tokens: int, observer: Observer) -> AsyncIter
         yield
 
 
-def spend_of(done: Exchanged, worst: Spend) -> Spend | None:
-    """Return what an exchange came to, or None if nobody can know.
+def spend_of(done: ExchangeResult, worst: Spend) -> Spend | None:
+    """Return what an exchange cost, or None if that is unknown.
 
-    Where tokens are known but no price is, the dollars of the worst case stand.
+    Where the tokens are known but not the price, the dollars are the worst case's.
     """
     if done.answer is None:
         return None if done.billed else Spend(calls=1)
@@ -157,9 +169,9 @@ def spend_of(done: Exchanged, worst: Spend) -> Spend | None:
 
 async def _send(
     request: Request, provider: Provider, model: Model, desk: CallDesk, seconds_left: float
-) -> Exchanged:
+) -> ExchangeResult:
     limit = max(0.001, min(model.attempt_seconds, seconds_left))
-    blank = Exchanged(source=provider.source, started=now())
+    blank = ExchangeResult(source=provider.source, started=now())
     clock = asyncio.get_running_loop().time
     began = clock()
     try:
@@ -177,8 +189,8 @@ async def _send(
             retry_after=error.retry_after,
         )
     except Exception as error:  # noqa: BLE001 - a fault of a provider is this attempt's alone
-        told = f"the provider broke: {type(error).__name__}: {error}"
-        failure = Failure(kind=FailureKind.configuration, message=desk.redact(told))
+        message = f"the provider failed: {type(error).__name__}: {error}"
+        failure = Failure(kind=FailureKind.configuration, message=desk.redact(message))
         done = replace(blank, failure=failure, cost=None, billed=True)
     else:
         answer = replace(answer, text=desk.redact(answer.text))
@@ -186,13 +198,13 @@ async def _send(
     return replace(done, seconds=clock() - began)
 
 
-def _never_sent(kind: FailureKind, message: str) -> Exchanged:
+def _never_sent(kind: FailureKind, message: str) -> ExchangeResult:
     failure = Failure(kind=kind, message=message)
-    return Exchanged(failure=failure, source=Source.none, started=now())
+    return ExchangeResult(failure=failure, source=Source.none, started=now())
 
 
 def _fault_of(answer: Answer) -> Failure | None:
-    """Name what is wrong with a reply before anybody reads it."""
+    """Return what is wrong with a reply that need not be parsed for that."""
     if answer.finish_reason == "refusal":
         return Failure(kind=FailureKind.refused, message="the model declined to answer")
     if not answer.text.strip():
@@ -210,7 +222,7 @@ def _cost(answer: Answer, model: Model) -> float | None:
 
 
 def _worst_case(request: Request, model: Model) -> Spend:
-    """Return bytes counted as tokens, plus the whole of the output bound, at the model's price."""
+    """Return bytes counted as tokens, plus the whole output bound, at the model's price."""
     sent = sum(len(m["content"].encode("utf-8", "replace")) for m in request.messages)
     if request.schema is not None:
         sent += len(json.dumps(request.schema))
@@ -220,31 +232,32 @@ def _worst_case(request: Request, model: Model) -> Spend:
 
 
 def _cache_digest(request: Request, model: Model) -> str:
-    """Return what makes two requests the same; the simulation also answers by plan and seed."""
+    """Return what identifies a request; the simulation also answers by plan and seed."""
     origin = request.origin
     return digest_of(
-        model.provider, model.class_path, model.server, model.model_id, model.manner,
+        model.provider, model.class_path, model.server, model.model_id, model.reply_options,
         request.messages, request.schema, dict(request.arguments), request.max_output_tokens,
         origin.repeat,
-        [origin.plan, origin.place, origin.seed, origin.number] if model.is_simulated else None,
+        [origin.plan, origin.call_id, origin.seed, origin.number] if model.is_simulated else None,
     )  # fmt: skip
 
 
-def attempt_of(request: Request, model: Model, asker: Asker, *, fallback: bool) -> Attempt:
-    """Return the record of an attempt at `request` that has not been made yet."""
+def attempt_of(request: Request, model: Model, caller: Caller, *, fallback: bool) -> Attempt:
+    """Return the record of an attempt at `request` that has yet to be made."""
     return Attempt(
-        cell=asker.cell, key=request.origin.key, repeat=asker.repeat, number=request.origin.number,
-        model=model.name, model_id=model.model_id, provider=model.provider,
-        messages=request.messages, schema=request.schema, arguments=dict(request.arguments),
-        max_output_tokens=request.max_output_tokens, text="", finish_reason=None,
+        cell=caller.cell, key=request.origin.key, repeat=caller.repeat,
+        number=request.origin.number, model=model.name, model_id=model.model_id,
+        provider=model.provider, messages=request.messages, schema=request.schema,
+        arguments=dict(request.arguments), max_output_tokens=request.max_output_tokens,
+        text="", finish_reason=None,
         input_tokens=None, output_tokens=None, thinking_tokens=None, cost=None, started=now(),
         seconds=0.0, status="cancelled", failure_kind=None, failure_message=None,
-        source=Source.network, options=model.manner, fallback=fallback,
+        source=Source.network, options=model.reply_options, fallback=fallback,
     )  # fmt: skip
 
 
-def completed(attempt: Attempt, done: Exchanged) -> Attempt:
-    """Return `attempt` with what its exchange gave; its status is for the judge to say."""
+def completed(attempt: Attempt, done: ExchangeResult) -> Attempt:
+    """Return `attempt` with the result of its exchange; its status depends on the parser."""
     attempt = replace(
         attempt,
         started=done.started,

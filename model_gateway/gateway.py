@@ -1,4 +1,4 @@
-"""The one process that talks to models: it opens a door for each cell and answers behind it."""
+"""The one process that talks to models: it opens a door for each cell and answers its calls."""
 
 from __future__ import annotations
 
@@ -13,17 +13,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from model_gateway import providers
-from model_gateway.attempt import Attempt
-from model_gateway.attempts import CallOutcome, Judge, Offer, Question, Verdict, converse
+from model_gateway.attempts import (
+    CallOutcome,
+    OfferedReply,
+    ParseResult,
+    ReplyParser,
+    ask_models,
+)
 from model_gateway.call import Call, Failure, FailureKind, R, Reply
 from model_gateway.config import Model
-from model_gateway.door import schema_of
-from model_gateway.exchange import Asker, CallDesk
+from model_gateway.door import Question
+from model_gateway.exchange import CallDesk, Caller
 from model_gateway.keys import Redactor
 from model_gateway.ledger import Ledger
 from model_gateway.limits import Limits, Turn
+from model_gateway.line_connection import to_line
 from model_gateway.provider import Build, Provider
-from model_gateway.replies import Judgement, judge
+from model_gateway.replies import ParsedReply, parse
 
 if TYPE_CHECKING:
     from model_gateway.http_door import HttpDoor, HttpServer
@@ -35,18 +41,18 @@ _LONGEST_LINE = 256 * 1024 * 1024
 class OpenDoor:
     """A cell's door as the gateway sees it, until it is closed."""
 
-    asker: Asker
+    caller: Caller
     path: Path
     server: asyncio.Server | None = None
     calls: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 class Gateway:
-    """Answers the calls of many cells side by side.
+    """Answers the calls of many cells concurrently.
 
     Use it as an async context manager. `key_variables` are the environment variables that hold
-    keys; their values are taken out of everything that is recorded or told. `build` makes the
-    provider of a model. The `ledger` may be exchanged until the first door is opened.
+    keys; their values are removed from all records and messages. `build` makes the provider of a
+    model. The `ledger` may be replaced until the first door is opened.
     """
 
     def __init__(
@@ -88,14 +94,14 @@ class Gateway:
             if self._folder is not None:
                 self._folder.cleanup()
 
-    async def open(self, asker: Asker) -> OpenDoor:
-        """Open a socket for one cell; who connects to `path` speaks for that cell."""
+    async def open(self, caller: Caller) -> OpenDoor:
+        """Open a socket for one cell; every connection to `path` is a call of that cell."""
         if self._folder is None:
             raise RuntimeError("The gateway is used as an async context manager.")
-        asker.journal.begin(asker.cell, asker.repeat)
+        caller.journal.begin(caller.cell, caller.repeat)
         self._opened += 1
         path = Path(self._folder.name) / f"{self._opened:x}"
-        door = OpenDoor(asker=asker, path=path)
+        door = OpenDoor(caller=caller, path=path)
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await self._serve(door, reader, writer)
@@ -104,19 +110,19 @@ class Gateway:
         self._doors[path.name] = door
         return door
 
-    async def open_http(self, asker: Asker) -> HttpDoor:
-        """Open a URL for one cell, for code that speaks OpenAI's, Anthropic's or Ollama's way."""
+    async def open_http(self, caller: Caller) -> HttpDoor:
+        """Open a URL for one cell, for code that uses an API of OpenAI, Anthropic or Ollama."""
         async with self._http_starts:
             if self._http is None:
                 # The web server takes 0.2 s to import, and most gateways need no HTTP door.
                 from model_gateway.http_door import HttpServer
 
-                self._http = await HttpServer(self._put).start()
-        asker.journal.begin(asker.cell, asker.repeat)
-        return self._http.open(asker)
+                self._http = await HttpServer(self._answer).start()
+        caller.journal.begin(caller.cell, caller.repeat)
+        return self._http.open(caller)
 
     async def close(self, door: OpenDoor | HttpDoor) -> None:
-        """Close a door: calls still under way are cancelled, and charged at their reservation."""
+        """Close a door: unfinished calls are cancelled and charged at their reservation."""
         if isinstance(door, OpenDoor):
             self._doors.pop(door.path.name, None)
             if door.server is not None:
@@ -136,83 +142,74 @@ class Gateway:
             ledger=self.ledger, redact=self.redact, provider=self._provider, limits=self._limits_of
         )
 
-    async def answer(self, question: Question, asker: Asker) -> CallOutcome:
-        """Answer a question of this very process, whose text nobody judges here."""
-        return await converse(question, asker, self.desk, _accept)
+    async def answer(self, question: Question, caller: Caller) -> CallOutcome:
+        """Answer a question of this process, with the text as it came."""
+        return await ask_models(question, caller, self.desk, _accept)
 
-    async def ask(self, call: Call[R], asker: Asker) -> Reply[R]:
-        """Answer a call of this very process; its replies are read, and told back, here."""
-        found: Judgement[R] = Judgement()
+    async def ask(self, call: Call[R], caller: Caller) -> Reply[R]:
+        """Answer a call of this process; its replies are parsed here."""
+        parsed: ParsedReply[R] = ParsedReply()
         began = time.monotonic()
 
-        async def read(offer: Offer) -> Verdict:
-            nonlocal found
-            found = judge(offer.text, call.schema, cut_off=offer.cut_off, last=offer.last)
-            return Verdict(partial=found.partial, failure=found.failure)
+        async def parse_offered(reply: OfferedReply) -> ParseResult:
+            nonlocal parsed
+            parsed = parse(reply.text, call.schema, cut_off=reply.cut_off, last=reply.last)
+            return ParseResult(partial=parsed.partial, failure=parsed.failure)
 
-        question = Question(
-            key=call.key,
-            messages=[
-                {"role": "system", "content": call.system},
-                {"role": "user", "content": call.user},
-            ],
-            schema=schema_of(call.schema),
-            schema_name=call.schema.__name__,
-            max_output_tokens=call.max_output_tokens,
-        )
-        outcome = await self._put(question, asker, read)
+        outcome = await self._answer(Question.of(call), caller, parse_offered)
         attempt = None if isinstance(outcome, Failure) else outcome.attempt
         failure = outcome if isinstance(outcome, Failure) else outcome.failure
         return Reply(
-            value=found.value if failure is None else None,
+            value=parsed.value if failure is None else None,
             text=attempt.text if attempt else "",
             model=attempt.model if attempt else "",
             failure=failure,
-            partial=found.partial and failure is None,
+            partial=parsed.partial and failure is None,
             seconds=time.monotonic() - began,
         )
 
-    async def _put(
-        self, question: Question, asker: Asker, judge: Judge | None = None
+    async def _answer(
+        self, question: Question, caller: Caller, parser: ReplyParser | None = None
     ) -> CallOutcome | Failure:
-        """Answer a question; what breaks inside the gateway is a failure of this call alone."""
+        """Answer a question; an error inside the gateway is a failure of this call alone."""
         try:
-            return await converse(question, asker, self.desk, judge or _accept)
+            return await ask_models(question, caller, self.desk, parser or _accept)
         except Exception as error:  # noqa: BLE001 - the calls of other cells go on
-            told = f"the gateway could not make the call: {type(error).__name__}: {error}"
-            return Failure(kind=FailureKind.configuration, message=self.redact(told))
+            message = f"the gateway could not make the call: {type(error).__name__}: {error}"
+            return Failure(kind=FailureKind.configuration, message=self.redact(message))
 
     async def _serve(
         self, door: OpenDoor, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """Answer one call. The end of the stream means that the cell is gone."""
-        task = asyncio.current_task()
-        if task is not None:
-            door.calls.add(task)
-            task.add_done_callback(door.calls.discard)
+        """Answer one call. The end of the stream means that the cell has ended."""
+        call = asyncio.current_task()
+        if call is not None:
+            door.calls.add(call)
+            call.add_done_callback(door.calls.discard)
         line = _Line(reader, writer)
         try:
             if door.path.name not in self._doors:
                 return  # It was closed while this connection was being made.
-            question, judged = _question(await line.hear())
-            talk = asyncio.ensure_future(
-                self._put(question, door.asker, line.judge if judged else None)
+            message = await line.receive()
+            question, parses = Question.from_message(message), bool(message["judged"])
+            answer = asyncio.ensure_future(
+                self._answer(question, door.caller, line.parse if parses else None)
             )
             gone = asyncio.ensure_future(line.gone())
             try:
-                await asyncio.wait({talk, gone}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                for side in (talk, gone):
-                    if not side.done():
-                        side.cancel()
-                await asyncio.gather(talk, gone, return_exceptions=True)
-            if talk.cancelled():
+                for task in (answer, gone):
+                    if not task.done():
+                        task.cancel()
+                await asyncio.gather(answer, gone, return_exceptions=True)
+            if answer.cancelled():
                 return
-            await line.say({"ended": _ended(talk.result())})
+            await line.send({"ended": _end(answer.result())})
         except (ConnectionError, EOFError, ValueError, KeyError, TypeError, RecursionError):
-            return  # The cell went away, or did not speak the protocol: nobody is left to tell.
+            return  # The cell ended, or broke the protocol: there is no receiver.
         except asyncio.CancelledError:
-            return  # The door was closed; asyncio's streams complain when this is passed on.
+            return  # The door was closed; asyncio's streams log an error if this is raised.
         finally:
             writer.close()
 
@@ -230,77 +227,56 @@ class Gateway:
         return await asyncio.shield(building)
 
     async def warm(self, models: Iterable[Model]) -> None:
-        """Import the SDKs of `models` now, so that the first calls need not wait for it."""
+        """Import the SDKs of `models` now, so that the first calls do not wait for it."""
         await asyncio.gather(*(self._provider(m) for m in models), return_exceptions=True)
 
 
 class _Line:
-    """The lines of one connection: questions and verdicts in, offers and the end out."""
+    """The lines of one connection: the question and parse results in, replies and the end out."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self._heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._received: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
-    async def hear(self) -> dict[str, Any]:
+    async def receive(self) -> dict[str, Any]:
         line = await self._reader.readline()
         if not line.endswith(b"\n"):
             raise EOFError
         message: dict[str, Any] = json.loads(line)
         return message
 
-    async def say(self, message: dict[str, Any]) -> None:
-        self._writer.write(json.dumps(message).encode() + b"\n")
+    async def send(self, message: dict[str, Any]) -> None:
+        self._writer.write(to_line(message))
         await self._writer.drain()
 
     async def gone(self) -> None:
-        """Pass on what the cell says, and return when it says no more."""
+        """Queue the messages of the cell, and return when it closes the connection."""
         with contextlib.suppress(EOFError, ConnectionError, ValueError):
             while True:
-                self._heard.put_nowait(await self.hear())
+                self._received.put_nowait(await self.receive())
 
-    async def judge(self, offer: Offer) -> Verdict:
-        await self.say({"text": offer.text, "cut_off": offer.cut_off, "last": offer.last})
-        told = await self._heard.get()
-        failure = told["failure"]
+    async def parse(self, reply: OfferedReply) -> ParseResult:
+        """Have the cell parse `reply`."""
+        await self.send({"text": reply.text, "cut_off": reply.cut_off, "last": reply.last})
+        message = await self._received.get()
+        failure = message["failure"]
         if failure is not None:
-            failure = Failure(kind=FailureKind(failure["kind"]), message=failure["message"])
-        return Verdict(partial=bool(told["partial"]), failure=failure)
+            failure = Failure.from_row(failure)
+        return ParseResult(partial=bool(message["partial"]), failure=failure)
 
 
-async def _accept(_: Offer) -> Verdict:
-    return Verdict()
+async def _accept(_: OfferedReply) -> ParseResult:
+    return ParseResult()
 
 
-def _question(message: dict[str, Any]) -> tuple[Question, bool]:
-    most = message["max_output_tokens"]
-    if not isinstance(most, int) or most < 1:
-        raise ValueError("max_output_tokens is no number of tokens")
-    return (
-        Question(
-            key=str(message["key"]),
-            messages=[{"role": m["role"], "content": m["content"]} for m in message["messages"]],
-            schema=message["schema"],
-            schema_name=message["schema_name"],
-            max_output_tokens=most,
-            arguments=message.get("arguments", {}),
-            place=message.get("place"),
-        ),
-        bool(message["judged"]),
-    )
-
-
-def _ended(outcome: CallOutcome | Failure) -> dict[str, Any]:
-    if isinstance(outcome, Failure):
-        return _end(None, outcome)
-    return _end(outcome.attempt, outcome.failure)
-
-
-def _end(attempt: Attempt | None, failure: Failure | None) -> dict[str, Any]:
+def _end(outcome: CallOutcome | Failure) -> dict[str, Any]:
+    attempt = None if isinstance(outcome, Failure) else outcome.attempt
+    failure = outcome if isinstance(outcome, Failure) else outcome.failure
     return {
         "text": attempt.text if attempt else "",
         "model": attempt.model if attempt else "",
-        "failure": failure and {"kind": failure.kind, "message": failure.message},
+        "failure": failure and failure.to_row(),
         "finish_reason": attempt.finish_reason if attempt else None,
         "input_tokens": attempt.input_tokens if attempt else None,
         "output_tokens": attempt.output_tokens if attempt else None,

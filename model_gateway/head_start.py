@@ -1,6 +1,6 @@
-"""A process that imports what a gateway needs while others are busy, and becomes one when told to.
+"""A process that imports what a gateway needs in the background, and becomes one on request.
 
-It is kept small: whoever starts it does so before importing anything himself.
+This module is small, because its caller starts the process before importing anything else.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import Any, Self
 
 from model_gateway.arguments import CAP_VARIABLES
+from model_gateway.line_connection import to_line
 
 _SECONDS = 60.0
 _SERVE = (sys.executable, "-m", "model_gateway", "serve")
 
 
 class HeadStart:
-    """The process; a context manager that lets it go again if it was not made use of.
+    """The process; a context manager that ends it if it was not used.
 
-    Of `models`, named as on a command line, the first is the one whose SDK it imports; a wrong
-    name does no harm. It writes nothing and answers nobody before `become`.
+    It imports the SDK of the first of `models`, named as on a command line; a wrong name does no
+    harm. It writes nothing and accepts no connection before `become`.
     """
 
     def __init__(self, models: Sequence[str]) -> None:
@@ -37,22 +38,22 @@ class HeadStart:
     def become(self, run_dir: Path) -> dict[str, Any]:
         """Make it the gateway beside `run_dir`, under this process's caps, and wait for it.
 
-        It outlives this process's tasks. Returns what it told: `ready`, or an `error`; nothing
+        It outlives this process's tasks. Returns its message: `ready`, or an `error`; an empty one
         if it died.
         """
         caps = {name: os.environ[name] for name in CAP_VARIABLES.values() if name in os.environ}
-        word = json.dumps({"run_dir": str(run_dir), "caps": caps}).encode() + b"\n"
+        request = to_line({"run_dir": str(run_dir), "caps": caps})
         with suppress(OSError, ValueError, subprocess.TimeoutExpired):
-            told: dict[str, Any] = json.loads(self._process.communicate(word, _SECONDS)[0])
-            return told
+            answer: dict[str, Any] = json.loads(self._process.communicate(request, _SECONDS)[0])
+            return answer
         return {}
 
     def __enter__(self) -> Self:
-        """Go on while it imports."""
+        """Return at once, while it imports."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let it go; a gateway that it has become stays."""
+        """End it, unless it has become a gateway."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 with suppress(BrokenPipeError):

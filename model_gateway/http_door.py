@@ -1,8 +1,7 @@
 """Doors for foreign code: loopback URLs that look like OpenAI, Anthropic and Ollama.
 
-Each cell has a URL of its own, so who asks is known by where it is asked. Nothing is judged
-here: the model's text is passed on as it came, and what the foreign code makes of it is its own
-affair.
+Each cell has its own URL, which identifies the caller. Replies are not parsed here: the model's
+text is passed on as it came, for the foreign code to parse.
 """
 
 from __future__ import annotations
@@ -12,20 +11,26 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from aiohttp import web
 
-from model_gateway.attempts import CallOutcome, Question
+from model_gateway.attempts import CallOutcome
 from model_gateway.call import Failure, FailureKind
-from model_gateway.exchange import Asker
+from model_gateway.door import Question
+from model_gateway.exchange import Caller
 from model_gateway.occurrences import Occurrences
-from model_gateway.wire_shapes import ollama, openai
-from model_gateway.wire_shapes.anthropic import AnthropicMessages
-from model_gateway.wire_shapes.ollama import OllamaChat, OllamaGenerate
-from model_gateway.wire_shapes.openai import OpenAIChat
-from model_gateway.wire_shapes.shape import Asked, Given, RefusedRequestError, Shape
+from model_gateway.wire_formats import ollama, openai
+from model_gateway.wire_formats.anthropic import AnthropicMessages
+from model_gateway.wire_formats.ollama import OllamaChat, OllamaGenerate
+from model_gateway.wire_formats.openai import OpenAIChat
+from model_gateway.wire_formats.wire_format import (
+    RefusedRequestError,
+    ReplyContent,
+    WireFormat,
+    WireRequest,
+)
 
 _LARGEST_BODY = 64 * 1024 * 1024
 _SHUTDOWN_SECONDS = 1.0
@@ -37,58 +42,58 @@ _STATUS = {
     FailureKind.configuration: 400,
     FailureKind.budget: 402,
 }
-"""What is an error over the wire; any other failure lies in the text, which is passed on."""
+"""Failures that become HTTP errors; any other is in the text, which is passed on."""
 
-# The attempts are used up: the openai and anthropic SDKs obey this header whatever the status is.
+# The attempts are used up: the openai and anthropic SDKs obey this header at any status.
 _NO_RETRY = {"x-should-retry": "false"}
-_SHAPES: Mapping[str, Shape] = {
+_FORMATS: Mapping[str, WireFormat] = {
     "chat/completions": OpenAIChat(),
     "messages": AnthropicMessages(),
     "api/chat": OllamaChat(),
     "api/generate": OllamaGenerate(),
 }
 
-Answer = Callable[[Question, Asker], Coroutine[Any, Any, CallOutcome | Failure]]
+AnswerQuestion = Callable[[Question, Caller], Coroutine[Any, Any, CallOutcome | Failure]]
 
 
 @dataclass(eq=False, kw_only=True)
 class ForeignCall:
-    """One call of foreign code, and the request that waits for its end or was the last to.
+    """One call of foreign code, and the latest request that waits for its end.
 
     `heard` says that the end was told to somebody who was still there.
     """
 
     key: str
-    talk: asyncio.Task[CallOutcome | Failure]
+    task: asyncio.Task[CallOutcome | Failure]
     client: web.Request
-    heard: bool = False
+    delivered: bool = False
     began: float = field(default_factory=time.monotonic)
 
-    def takes_repetition(self) -> bool:
-        """Whether the same request means this call again.
+    def answers_repeats(self) -> bool:
+        """Whether a repeated request continues this call.
 
-        It does when the call failed, and when its client hung up before it was told the end.
+        It does when the call failed, and when its client hung up before it got the end.
         """
-        if self.talk.done() and (self.talk.cancelled() or _failure(self.talk.result())):
+        if self.task.done() and (self.task.cancelled() or _failure(self.task.result())):
             return True
-        return not self.heard and _gone(self.client)
+        return not self.delivered and _gone(self.client)
 
 
 @dataclass(eq=False, kw_only=True)
 class HttpDoor:
-    """A cell's URL. `calls` holds the conversations under way."""
+    """A cell's URL. `calls` holds the unfinished calls."""
 
-    asker: Asker
+    caller: Caller
     url: str
     token: str
     calls: set[asyncio.Task[CallOutcome | Failure]] = field(default_factory=set)
-    asked: Occurrences[ForeignCall] = field(default_factory=Occurrences)
+    calls_by_content: Occurrences[ForeignCall] = field(default_factory=Occurrences)
 
 
 class HttpServer:
-    """One server on loopback with a random path for each cell; `answer` puts the questions."""
+    """One server on loopback with a random path for each cell; `answer` answers the questions."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: AnswerQuestion) -> None:
         self._answer = answer
         self._doors: dict[str, HttpDoor] = {}
         self._runner: web.AppRunner | None = None
@@ -97,7 +102,7 @@ class HttpServer:
     async def start(self) -> Self:
         """Listen on a free port."""
         app = web.Application(client_max_size=_LARGEST_BODY)
-        app.router.add_route("*", "/{way:.*}", self._handle)
+        app.router.add_route("*", "/{path:.*}", self._handle)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -112,36 +117,36 @@ class HttpServer:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    def open(self, asker: Asker) -> HttpDoor:
-        """Return a new URL whose requests are the calls of `asker`."""
+    def open(self, caller: Caller) -> HttpDoor:
+        """Return a new URL whose requests are the calls of `caller`."""
         token = secrets.token_urlsafe(18)
-        door = HttpDoor(asker=asker, url=f"{self._address}/{token}", token=token)
+        door = HttpDoor(caller=caller, url=f"{self._address}/{token}", token=token)
         self._doors[token] = door
         return door
 
     def doors(self) -> list[HttpDoor]:
-        """Return the doors that are open."""
+        """Return the open doors."""
         return list(self._doors.values())
 
     def shut(self, door: HttpDoor) -> None:
-        """Take no more requests at this URL."""
+        """Accept no more requests at this URL."""
         self._doors.pop(door.token, None)
 
     async def _handle(self, request: web.Request) -> web.Response:
-        """Answer one request, whatever comes, in the shape that its client reads."""
+        """Answer one request, even a wrong one, in the format that its client reads."""
         token, _, path = request.path.lstrip("/").partition("/")
         path = path.removeprefix("v1/").rstrip("/")
-        shape = _shape(path, request)
+        wire_format = _format_of(path, request)
         try:
             door = self._door(token)
-            if request.method == "POST" and path in _SHAPES:
-                asked = shape.read(await _body(request))
-                # The door may have been closed while the body was on its way.
-                given = await self._given(asked, self._door(token), request)
-                return _replied(shape, asked, given)
-            return _json(200, _listed(request.method, path, door.asker.models[0].model_id))
+            if request.method == "POST" and path in _FORMATS:
+                wire_request = wire_format.read(await _body(request))
+                # The door may have been closed while the body arrived.
+                content = await self._reply_content(wire_request, self._door(token), request)
+                return _reply(wire_format, wire_request, content)
+            return _json(200, _listing(request.method, path, door.caller.models[0].model_id))
         except RefusedRequestError as error:
-            return _json(error.status, shape.error(error.status, error.message))
+            return _json(error.status, wire_format.error(error.status, error.message))
 
     def _door(self, token: str) -> HttpDoor:
         door = self._doors.get(token)
@@ -149,30 +154,32 @@ class HttpServer:
             raise RefusedRequestError(404, "There is no open door at this address.")
         return door
 
-    async def _given(self, asked: Asked, door: HttpDoor, request: web.Request) -> Given:
-        """Put the call, or join the one that this request repeats, and wait for its end."""
+    async def _reply_content(
+        self, wire_request: WireRequest, door: HttpDoor, request: web.Request
+    ) -> ReplyContent:
+        """Start the call, or join the one that this request repeats, and wait for its end."""
 
-        def begin(key: str, place: int) -> ForeignCall:
-            question = replace(asked.question(key), place=place)
-            talk = asyncio.ensure_future(self._answer(question, door.asker))
-            door.calls.add(talk)
-            talk.add_done_callback(door.calls.discard)
-            return ForeignCall(key=key, talk=talk, client=request)
+        def begin(key: str, index: int) -> ForeignCall:
+            question = wire_request.question(key, call_index=index)
+            task = asyncio.ensure_future(self._answer(question, door.caller))
+            door.calls.add(task)
+            task.add_done_callback(door.calls.discard)
+            return ForeignCall(key=key, task=task, client=request)
 
-        call = door.asked.call(asked.messages, asked.schema, begin)
+        call = door.calls_by_content.call(wire_request.messages, wire_request.schema, begin)
         call.client = request
-        await asyncio.wait({call.talk})
-        call.heard = call.heard or not _gone(request)
-        if call.talk.cancelled():
+        await asyncio.wait({call.task})
+        call.delivered = call.delivered or not _gone(request)
+        if call.task.cancelled():
             raise RefusedRequestError(503, "The door was closed during the call.")
-        outcome = call.talk.result()
+        outcome = call.task.result()
         failure = _failure(outcome)
         if failure is not None and failure.kind in _STATUS:
             raise RefusedRequestError(_STATUS[failure.kind], str(failure))
         if isinstance(outcome, Failure):
             raise RefusedRequestError(500, str(failure))
         attempt = outcome.attempt
-        return Given(
+        return ReplyContent(
             id=call.key.replace(".", ""),
             text=attempt.text,
             finish=_finish(outcome),
@@ -198,15 +205,15 @@ def _finish(outcome: CallOutcome) -> str:
     return "length" if outcome.attempt.finish_reason == "length" else "stop"
 
 
-def _shape(path: str, request: web.Request) -> Shape:
-    """Return the shape of the client's format, even where the path is unknown."""
-    if path in _SHAPES:
-        return _SHAPES[path]
+def _format_of(path: str, request: web.Request) -> WireFormat:
+    """Return the client's format, even where the path is unknown."""
+    if path in _FORMATS:
+        return _FORMATS[path]
     if path.startswith("api/"):
-        return _SHAPES["api/chat"]
+        return _FORMATS["api/chat"]
     if "anthropic-version" in request.headers:
-        return _SHAPES["messages"]
-    return _SHAPES["chat/completions"]
+        return _FORMATS["messages"]
+    return _FORMATS["chat/completions"]
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
@@ -223,7 +230,7 @@ async def _body(request: web.Request) -> dict[str, Any]:
     return body
 
 
-def _listed(method: str, path: str, model_id: str) -> dict[str, Any]:
+def _listing(method: str, path: str, model_id: str) -> dict[str, Any]:
     match method, path:
         case "GET", "models":
             return openai.listing(model_id)
@@ -234,16 +241,16 @@ def _listed(method: str, path: str, model_id: str) -> dict[str, Any]:
         case "POST", "api/show":
             return ollama.showing(model_id)
     raise RefusedRequestError(
-        404, f"The gateway does not offer {method} /{path}; it offers POST {', '.join(_SHAPES)}."
+        404, f"The gateway does not offer {method} /{path}; it offers POST {', '.join(_FORMATS)}."
     )
 
 
-def _replied(shape: Shape, asked: Asked, given: Given) -> web.Response:
-    if not asked.stream:
-        return _json(200, shape.reply(asked, given))
+def _reply(wire_format: WireFormat, request: WireRequest, content: ReplyContent) -> web.Response:
+    if not request.stream:
+        return _json(200, wire_format.reply(request, content))
     return web.Response(
-        text="".join(shape.stream(asked, given)),
-        content_type=shape.stream_type,
+        text="".join(wire_format.stream(request, content)),
+        content_type=wire_format.stream_type,
         charset="utf-8",
     )
 

@@ -13,10 +13,10 @@ from model_gateway.jsonl import SyncedAppender, read_rows
 
 
 class Journal(Protocol):
-    """Where attempts go when they are finished, and come from when a cell runs again."""
+    """Stores finished attempts, and replays them when a cell runs again."""
 
     def begin(self, cell: str, repeat: int) -> None:
-        """Take note that a cell begins, perhaps not for the first time: what it was told is due."""
+        """Note that a cell starts, perhaps again: then its recorded replies are replayed."""
         ...
 
     def take(self, digest: str) -> Attempt | None:
@@ -24,7 +24,7 @@ class Journal(Protocol):
         ...
 
     async def append(self, attempt: Attempt) -> None:
-        """Return when `attempt` is safe."""
+        """Return when `attempt` is stored."""
         ...
 
 
@@ -36,16 +36,16 @@ _NO_REPLY = {
     FailureKind.configuration,
     FailureKind.budget,
 }
-"""What lies in the circumstances, which may have been mended before the cell runs again."""
+"""Failures of the circumstances, which may be fixed before the cell runs again."""
 
 
 def replayable(attempt: Attempt) -> bool:
-    """Whether an attempt ended with a reply, good or bad, that need not be paid for again."""
+    """Whether an attempt ended with a reply, good or bad, that can be used again."""
     return attempt.status != "cancelled" and attempt.failure_kind not in _NO_REPLY
 
 
 def read_attempts(path: Path) -> list[Attempt]:
-    """Return the attempts of an `attempts.jsonl`; rows that cannot be read are passed over."""
+    """Return the attempts of an `attempts.jsonl`; unreadable rows are skipped."""
     attempts = []
     for row in read_rows(path)[0]:
         try:
@@ -66,19 +66,21 @@ def _by_request(attempts: Iterable[Attempt]) -> dict[str, deque[Attempt]]:
 class FileJournal:
     """The journal of a run: `attempts.jsonl`, one synced line per finished attempt.
 
-    Rows of `finished` cells, given as (cell, repeat), are not kept for replay. A cell may also
-    run again while the journal is open; until then what it was answered is not kept in memory.
+    Rows of `finished` cells, given as (cell, repeat), are not replayed. The replies of a cell that
+    runs again while the journal is open are read again from the file.
     """
 
     def __init__(self, path: Path, *, finished: Iterable[tuple[str, int]] = ()) -> None:
-        done = set(finished)
+        finished = set(finished)
         self._path = path
-        self._rows = _by_request(a for a in read_attempts(path) if (a.cell, a.repeat) not in done)
+        self._rows = _by_request(
+            a for a in read_attempts(path) if (a.cell, a.repeat) not in finished
+        )
         self._used: set[tuple[str, int]] = set()
         self._appender = SyncedAppender(path)
 
     def begin(self, cell: str, repeat: int) -> None:
-        """Make everything due again that the cell was told, if it has run here before."""
+        """Read the recorded replies of the cell again, if it has run before."""
         if (cell, repeat) not in self._used:
             return
         self._used.discard((cell, repeat))
@@ -100,12 +102,12 @@ class FileJournal:
         await self._appender.append(attempt.to_row())
 
     async def close(self) -> None:
-        """Close the file after writing what is waiting."""
+        """Close the file after writing what is queued."""
         await self._appender.close()
 
 
 class NoJournal:
-    """Keeps nothing; for quick looks such as a preflight ping."""
+    """Stores nothing; for calls such as a preflight ping."""
 
     def begin(self, cell: str, repeat: int) -> None:
         """Do nothing."""

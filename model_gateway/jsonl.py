@@ -1,4 +1,4 @@
-"""Files of JSON lines that only grow and survive a kill: the storage under every record."""
+"""Append-only files of JSON lines that survive a kill: the storage under every record."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 Row = dict[str, Any]
@@ -23,9 +22,9 @@ def dumps(row: Row) -> str:
 
 
 def read_rows(path: Path) -> tuple[list[Row], int]:
-    """Return the readable rows of `path` and the number of torn lines that were passed over.
+    """Return the readable rows of `path` and the number of torn lines that were skipped.
 
-    A line that is not a JSON object is what a killed writer left; it is never an error.
+    A line that is not a JSON object was left by a killed writer; it is not an error.
     A missing file has no rows.
     """
     try:
@@ -50,7 +49,7 @@ def read_rows(path: Path) -> tuple[list[Row], int]:
 
 
 class Appender:
-    """Appends rows to one file; a torn last line is ended first, never overwritten."""
+    """Appends rows to one file; a torn last line is ended first, not overwritten."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
@@ -62,7 +61,7 @@ class Appender:
         self.append_all([row], sync=sync)
 
     def append_all(self, rows: list[Row], *, sync: bool = False) -> None:
-        """Write several rows in one go.
+        """Write several rows at once.
 
         Raises:
             OSError: the disk is full or read-only; what was written before stays readable.
@@ -70,7 +69,7 @@ class Appender:
         self.append_lines([dumps(row) for row in rows], sync=sync)
 
     def append_lines(self, lines: list[str], *, sync: bool = False) -> None:
-        """Write rows that `dumps` has made lines of.
+        """Write lines that `dumps` returned.
 
         Raises:
             OSError: the disk is full or read-only; what was written before stays readable.
@@ -88,29 +87,24 @@ class Appender:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _write(self, data: bytes) -> None:
         view = memoryview(b"\n" + data if self._torn else data)
         while view:
-            # A full disk may take a part before it refuses the rest.
+            # A full disk may accept a part before it refuses the rest.
             self._torn = True
             view = view[os.write(self._file, view) :]
         self._torn = False
 
 
 class SyncedAppender:
-    """An `Appender` for an event loop: rows that arrive together share one sync to disk."""
+    """An `Appender` for an event loop: rows that arrive together share one sync."""
 
     def __init__(self, path: Path) -> None:
         self._appender = Appender(path)
-        self._waiting: list[tuple[str, asyncio.Future[None]]] = []
+        self._queue: list[tuple[str, asyncio.Future[None]]] = []
         self._task: asyncio.Task[None] | None = None
 
     async def append(self, row: Row) -> None:
@@ -118,24 +112,24 @@ class SyncedAppender:
 
         Raises:
             OSError: it could not be written.
-            TypeError, ValueError: it is no JSON; the rows of others are not held up by it.
+            TypeError, ValueError: it is not JSON; other rows are written all the same.
         """
         line = dumps(row)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((line, done))
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append((line, written))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain())
-        await done
+        await written
 
     async def close(self) -> None:
-        """Write what is waiting and close the file."""
+        """Write what is queued and close the file."""
         if self._task is not None:
             await self._task
         self._appender.close()
 
     async def _drain(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
+        while self._queue:
+            batch, self._queue = self._queue, []
             error: OSError | None = None
             try:
                 await asyncio.to_thread(
@@ -143,10 +137,10 @@ class SyncedAppender:
                 )
             except OSError as problem:
                 error = problem
-            for _, done in batch:
-                if done.done():
+            for _, written in batch:
+                if written.done():
                     continue
                 if error is None:
-                    done.set_result(None)
+                    written.set_result(None)
                 else:
-                    done.set_exception(error)
+                    written.set_exception(error)

@@ -1,4 +1,4 @@
-"""What a process asks of the kernel about its kin, where the kernel can do it: Linux's can."""
+"""Kernel settings for parent and child processes, where the kernel has them (Linux)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import sys
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-# Looked up beforehand, because a process that was just forked should import nothing.
+# Looked up at import, because a process that was just forked should import nothing.
 _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 def die_with_parent() -> bool:
-    """Have this process killed when its parent dies; return whether that is seen to."""
+    """Have this process killed when its parent dies; return whether that is set."""
     return _ask(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def adopt_orphans() -> bool:
-    """Make processes whose parent ends the children of this one, not of init."""
+    """Make this process, not init, the parent of orphaned descendants."""
     return _ask(_PR_SET_CHILD_SUBREAPER, 1)
 
 

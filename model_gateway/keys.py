@@ -1,4 +1,4 @@
-"""Where keys are read, and the one place that takes them out of any text that leaves."""
+"""Finds keys in the environment, and removes them from all texts that are stored or shown."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def without_keys(environment: Mapping[str, str], *, also: Iterable[str] = ()) ->
 class Redactor:
     """Replaces every known key in a text.
 
-    Known are the values of the variables in `names`, and of every variable whose name looks
-    like a key's and whose value is long enough to be one.
+    Keys are the values of the variables in `names`, and of every variable whose name looks like
+    a key's and whose value is long enough.
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:

@@ -1,4 +1,4 @@
-"""The money: every attempt reserves its worst case before it is sent, and settles afterwards."""
+"""The budget: each attempt reserves its worst case before it is sent, and settles afterwards."""
 
 from __future__ import annotations
 
@@ -60,42 +60,42 @@ class Caps:
 
 @dataclass(frozen=True, kw_only=True)
 class Reservation:
-    """Room held for one attempt until it is settled."""
+    """The amount reserved for one attempt until it is settled."""
 
     worst: Spend
 
 
 class Ledger:
-    """Counts what was spent and what is held, and never lets their sum exceed the caps.
+    """Counts what was spent and what is reserved, and keeps their sum within the caps.
 
     `spent` is what earlier sessions of the same work spent, so that a cap holds over all of
     them. A reservation is logged before its attempt is sent: if the process dies, the next
-    session charges it in full, because nobody knows what the attempt cost.
+    session charges it in full, because the attempt's cost is unknown.
     """
 
     def __init__(self, caps: Caps | None = None, *, spent: Spend | None = None) -> None:
         self.caps = caps or Caps()
         self.spent = spent or Spend()
-        self.held = Spend()
+        self.reserved = Spend()
         self.reached: str | None = None
         self._freed = asyncio.Condition()
 
     async def reserve(
         self, worst: Spend, *, log: Log | None = None, **identity: Any
     ) -> Reservation:
-        """Hold room for `worst`, waiting for attempts under way to settle if that could help.
+        """Reserve `worst`, waiting for unfinished attempts to settle if that could help.
 
         Raises:
-            BudgetReached: there is no room, and nothing under way whose settling could give any.
-            OSError: the reservation could not be logged; then nothing is held.
+            BudgetReached: a cap leaves no room, whatever unfinished attempts cost in the end.
+            OSError: the reservation could not be logged; then nothing is reserved.
         """
         async with self._freed:
             while True:
-                over = self.caps.exceeded_by(self.spent + self.held + worst)
+                over = self.caps.exceeded_by(self.spent + self.reserved + worst)
                 if over is None:
                     break
                 alone = self.caps.exceeded_by(self.spent + worst)
-                if alone is not None or self.held.calls == 0:
+                if alone is not None or self.reserved.calls == 0:
                     self.reached = alone or over
                     raise BudgetReached(
                         f"{self.reached} leaves no room for this call's worst case of "
@@ -105,15 +105,15 @@ class Ledger:
                 await self._freed.wait()
             if log is not None:
                 log({"reserved": identity, "tokens": worst.tokens, "dollars": worst.dollars})
-            self.held += worst
+            self.reserved += worst
         return Reservation(worst=worst)
 
     async def settle(self, reservation: Reservation, actual: Spend | None) -> None:
-        """Replace what was held by what it came to; unknown spend is charged in full."""
+        """Replace a reservation by the actual spend; unknown spend is charged in full."""
         async with self._freed:
-            self.held -= reservation.worst
-            if self.held.calls == 0:
-                self.held = Spend()  # what is left of the dollars is an error of rounding
+            self.reserved -= reservation.worst
+            if self.reserved.calls == 0:
+                self.reserved = Spend()  # removes rounding errors of the dollars
             self.spent += reservation.worst if actual is None else actual
             self._freed.notify_all()
 
@@ -131,8 +131,8 @@ def spent_before(reservations: Iterable[Row], attempts: Iterable[Attempt]) -> Sp
     total = Spend()
     for row in reservations:
         worst = Spend(calls=1, tokens=int(row["tokens"]), dollars=float(row["dollars"]))
-        known = actual.get(digest_of(row["reserved"]))
-        total += (known.popleft() if known else None) or worst
+        spends = actual.get(digest_of(row["reserved"]))
+        total += (spends.popleft() if spends else None) or worst
     return total
 
 
@@ -149,7 +149,7 @@ def _identity(attempt: Attempt) -> dict[str, Any]:
 def _was_sent(attempt: Attempt) -> bool:
     if attempt.source is Source.cache or attempt.failure_kind is FailureKind.budget:
         return False
-    # A key that was missing took no time; a server that refused one did.
+    # A missing key took no time; a server that refused one did.
     return attempt.failure_kind is not FailureKind.configuration or attempt.seconds > 0
 
 

@@ -1,4 +1,4 @@
-"""How fast a model may be called: side by side, per minute, and one local model at a time."""
+"""Limits on calls to a model: concurrent calls, rates per minute, one local model at a time."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from model_gateway.config import Model
 class Turn:
     """Lets calls of one local model through at a time; the other models wait in order.
 
-    A machine that holds one local model in memory would otherwise load them in turn, over and
-    over, when their calls come interleaved. So all calls that wait for a model are let in
-    together when its turn begins, and who comes later waits behind the models that wait already.
+    A machine that holds one local model in memory would otherwise load the models again and again
+    when their calls are interleaved. So all calls that wait for a model start together when its
+    turn begins, and a later call waits behind the models that already wait.
     """
 
     def __init__(self) -> None:
@@ -25,34 +25,34 @@ class Turn:
 
     @asynccontextmanager
     async def of(self, name: str) -> AsyncIterator[None]:
-        """Wait until no other model has the turn, and hold it for the length of the block."""
+        """Wait until no other model has the turn, and hold it during the block."""
         if self._holder is None or (self._holder == name and not self._waiting):
             self._holder = name
             self._calls += 1
         else:
-            await self._let_in(name)
+            await self._wait(name)
         try:
             yield
         finally:
             self._release()
 
-    async def _let_in(self, name: str) -> None:
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(name, []).append(place)
+    async def _wait(self, name: str) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(name, []).append(waiter)
         try:
-            await place
+            await waiter
         except asyncio.CancelledError:
-            if place.cancelled():
-                self._give_up(name, place)
+            if waiter.cancelled():
+                self._give_up(name, waiter)
             else:
                 self._release()
             raise
 
-    def _give_up(self, name: str, place: asyncio.Future[None]) -> None:
-        places = self._waiting.get(name, [])
-        if place in places:
-            places.remove(place)
-            if not places:
+    def _give_up(self, name: str, waiter: asyncio.Future[None]) -> None:
+        waiters = self._waiting.get(name, [])
+        if waiter in waiters:
+            waiters.remove(waiter)
+            if not waiters:
                 del self._waiting[name]
         if self._waiting and next(iter(self._waiting)) == self._holder:
             self._begin_next()
@@ -66,16 +66,16 @@ class Turn:
 
     def _begin_next(self) -> None:
         name = next(iter(self._waiting))
-        places = [place for place in self._waiting.pop(name) if not place.done()]
-        if places:
+        waiters = [waiter for waiter in self._waiting.pop(name) if not waiter.done()]
+        if waiters:
             self._holder = name
-            self._calls += len(places)
-        for place in places:
-            place.set_result(None)
+            self._calls += len(waiters)
+        for waiter in waiters:
+            waiter.set_result(None)
 
 
 class PerMinute:
-    """At most `rate` requests or tokens in any minute; the first to come is served first."""
+    """At most `rate` requests or tokens in any minute, first come, first served."""
 
     def __init__(self, rate: float) -> None:
         self._most = max(rate, 1)
@@ -84,7 +84,7 @@ class PerMinute:
         self._first = asyncio.Lock()
 
     async def take(self, amount: float = 1) -> None:
-        """Wait until there is room for `amount`; one larger than the rate waits for all of it."""
+        """Wait until there is room for `amount`, or for the whole rate if `amount` is larger."""
         now = asyncio.get_running_loop().time
         async with self._first:
             await asyncio.sleep(self._until_room(amount, now()))
@@ -115,10 +115,10 @@ class Limits:
 
     @asynccontextmanager
     async def slot(self, tokens: int) -> AsyncIterator[None]:
-        """Wait until a request of about `tokens` tokens may be sent; hold its place until done."""
+        """Wait until a request of about `tokens` tokens may be sent; hold its slot until it ends."""
         async with AsyncExitStack() as stack:
             if self._model.local:
-                # Before a worker is taken: all that wait for the model share its turn.
+                # Before a worker is taken: all calls that wait for the model share its turn.
                 await stack.enter_async_context(self._turn.of(self._model.name))
             await stack.enter_async_context(self._workers)
             if self._requests is not None:

@@ -1,4 +1,4 @@
-"""What llama-index says and wants to hear, in the gateway's words."""
+"""Converts between llama-index's messages and replies and the gateway's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from model_gateway.attempt import Message
 from model_gateway.door import ExchangeEnd
 from model_gateway.errors import GatewayError
-from model_gateway.unnamed_calls import Unnamed
+from model_gateway.unnamed_calls import UnnamedCall
 
 _ASSISTANTS = {MessageRole.ASSISTANT, MessageRole.MODEL, MessageRole.CHATBOT}
 _SYSTEMS = {MessageRole.SYSTEM, MessageRole.DEVELOPER}
@@ -39,36 +39,36 @@ def plain(message: ChatMessage) -> Message:
     return {"role": role, "content": "\n".join(texts)}
 
 
-def with_native_schema(asked: Unnamed) -> tuple[Unnamed, dict[str, Any] | None]:
-    """Take the schema that a text completion program wrote into a message out of it again."""
+def with_native_schema(call: UnnamedCall) -> tuple[UnnamedCall, dict[str, Any] | None]:
+    """Move the schema that a text completion program wrote into a message out of it."""
     before, _, after = PYDANTIC_FORMAT_TMPL.partition("{schema}")
-    for place, message in enumerate(asked.messages):
-        text, found, rest = message["content"].rpartition(f"\n\n{before}")
-        if not found or not rest.endswith(after):
+    for index, message in enumerate(call.messages):
+        text, match, rest = message["content"].rpartition(f"\n\n{before}")
+        if not match or not rest.endswith(after):
             continue
         try:
-            # The program doubles every brace, as if a template were still to be filled in.
+            # The program doubles every brace, as for a template that has yet to be filled in.
             schema = json.loads(rest.removesuffix(after).replace("{{", "{").replace("}}", "}"))
         except ValueError:
             continue
-        messages = list(asked.messages)
-        messages[place] = {**message, "content": text}
-        return replace(asked, messages=messages), schema
-    return asked, None
+        messages = list(call.messages)
+        messages[index] = {**message, "content": text}
+        return replace(call, messages=messages), schema
+    return call, None
 
 
 def fields(value: BaseModel) -> dict[str, Any]:
-    """Return the fields of `value` under the names by which its class is made."""
-    named = {}
+    """Return the fields of `value` under the names that its constructor takes."""
+    values = {}
     for name, info in type(value).model_fields.items():
         alias = info.validation_alias
-        named[alias if isinstance(alias, str) else name] = getattr(value, name)
-    return named
+        values[alias if isinstance(alias, str) else name] = getattr(value, name)
+    return values
 
 
-def usage(told: ExchangeEnd) -> dict[str, int]:
-    """Return the token counts under the names that llama-index's own counter reads."""
-    prompt, completion = told.input_tokens or 0, told.output_tokens or 0
+def usage(end: ExchangeEnd) -> dict[str, int]:
+    """Return the token counts under the names that llama-index's counter reads."""
+    prompt, completion = end.input_tokens or 0, end.output_tokens or 0
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
@@ -76,6 +76,6 @@ def usage(told: ExchangeEnd) -> dict[str, int]:
     }
 
 
-def raw(told: ExchangeEnd) -> dict[str, Any]:
-    """Return what a response of llama-index shows as the server's own reply."""
-    return {"model": told.model, "finish_reason": told.finish_reason, "usage": usage(told)}
+def raw(end: ExchangeEnd) -> dict[str, Any]:
+    """Return what a llama-index response shows as the server's raw reply."""
+    return {"model": end.model, "finish_reason": end.finish_reason, "usage": usage(end)}

@@ -1,4 +1,4 @@
-"""How a step shows material to a model: in named blocks, so that nobody takes it for an order."""
+"""Puts material for a model into named blocks, so that it is not taken for instructions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic_core import to_jsonable_python
 
 
 def block(tag: str, content: str) -> str:
-    """Return `content` between `<tag>` and `</tag>`; the same tag inside it is made harmless.
+    """Return `content` between `<tag>` and `</tag>`; the same tag inside it is escaped.
 
     Models also take `</ Tag >` for a tag, so spelling, spaces and attributes make no difference.
     """

@@ -1,7 +1,7 @@
-"""Names for the calls of code that names none: what was asked, and how often it was asked before.
+"""Names for the calls of code that does not name them: a digest of the content, and a count.
 
-A retry by the asking code (an SDK's, tenacity's) asks the same thing again. It must join the
-call that already used up its attempts, or the one bound on attempts per call would not hold.
+A retry by the asking code (an SDK's, tenacity's) sends the same content again. It must join the
+call that has used up its attempts, or the bound on attempts per call would not hold.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _DIGITS = 12
 
 
 class Repeatable(Protocol):
-    """A call that knows whether a repetition of it has to share its end."""
+    """A call that knows whether a repeated question continues it."""
 
-    def takes_repetition(self) -> bool:
-        """Whether who asks the same again means this call: it failed, or nobody heard its end."""
+    def answers_repeats(self) -> bool:
+        """Whether a repeated question continues this call: it failed, or nobody got its end."""
         ...
 
 
@@ -28,7 +28,7 @@ C = TypeVar("C", bound=Repeatable)
 
 
 class Occurrences(Generic[C]):
-    """The calls of one cell by what they ask. Threads may share it."""
+    """The calls of one cell by their content. Threads may share it."""
 
     def __init__(self) -> None:
         self._calls: defaultdict[str, list[C]] = defaultdict(list)
@@ -37,20 +37,18 @@ class Occurrences(Generic[C]):
     def call(
         self, messages: list[Message], schema: dict[str, Any] | None, begin: Callable[[str, int], C]
     ) -> C:
-        """Return the call that this repeats, or what `begin` makes of a new one.
+        """Return the call that this repeats, or start a new one with `begin`.
 
-        `begin` is given its key, and how many calls there were before it.
-
-        The key is `<digest of messages and schema>.<occurrence>`. Since failed calls are
-        repeated rather than begun again, the occurrence counts the calls with the same content
-        that were answered or are under way.
+        `begin` gets its key, and how many calls there were before it. The key is
+        `<digest of messages and schema>.<occurrence>`. Since failed calls are continued, the
+        occurrence counts the calls with the same content that were answered or are unfinished.
         """
         content = digest_of(messages, schema)[:_DIGITS]
         with self._lock:
             calls = self._calls[content]
             for earlier in calls:
-                if earlier.takes_repetition():
+                if earlier.answers_repeats():
                     return earlier
-            place = sum(map(len, self._calls.values()))
-            calls.append(begin(f"{content}.{len(calls)}", place))
+            index = sum(map(len, self._calls.values()))
+            calls.append(begin(f"{content}.{len(calls)}", index))
             return calls[-1]

@@ -1,23 +1,25 @@
-"""One token from one model: the cheapest way to see whether it answers at all."""
+"""Asks one model for one token: the cheapest check that it answers."""
 
 from __future__ import annotations
 
-from model_gateway.attempts import CallOutcome, Question
+from model_gateway.attempts import CallOutcome
 from model_gateway.config import Model
-from model_gateway.exchange import Asker, Observer
+from model_gateway.door import Question
+from model_gateway.exchange import Caller, NoObserver, Observer
 from model_gateway.gateway import Gateway
 from model_gateway.journal import NoJournal
-from model_gateway.unwatched import Unwatched
 
 SECONDS = 60.0
 
 
 async def ping(gateway: Gateway, model: Model, *, observer: Observer | None = None) -> CallOutcome:
-    """Ask `model` for one token, once; an empty or declined answer fails and is an answer."""
+    """Ask `model` for one token, once; an empty or declined answer fails but is an answer."""
     once = {"max_attempts": 1, "attempt_seconds": min(SECONDS, model.attempt_seconds)}
-    asker = Asker(
+    caller = Caller(
         cell="ping", plan="", repeat=0, seed=0, models=(model.model_copy(update=once),),
-        journal=NoJournal(), observer=observer or Unwatched(),
+        journal=NoJournal(), observer=observer or NoObserver(),
     )  # fmt: skip
     messages = [{"role": "user", "content": "1"}]
-    return await gateway.answer(Question(key="ping", messages=messages, max_output_tokens=1), asker)
+    return await gateway.answer(
+        Question(key="ping", messages=messages, max_output_tokens=1), caller
+    )

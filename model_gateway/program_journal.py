@@ -1,10 +1,11 @@
-"""What programs with models of their own were asked, said and spent, so that a resume knows it."""
+"""Records what programs with their own models were asked, answered and spent, for a resume."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ BEGUN, ENDED = "begun", "ended"
 class ProgramJournal:
     """A file of JSON lines: one row before a program is started, and one after it has ended.
 
-    `identity` says what a program is asked; what it answered to the same is not asked again.
+    `identity` identifies a question to a program; an answered one is not asked again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,11 +28,11 @@ class ProgramJournal:
     async def reserve(
         self, ledger: Ledger, worst: Spend, identity: Mapping[str, Any]
     ) -> Reservation:
-        """Hold room for what a program may spend, and write that down before it is started.
+        """Reserve what a program may spend, and record that before it is started.
 
         Raises:
-            BudgetReached: there is no room.
-            OSError: it cannot be written; then nothing is held.
+            BudgetReached: a cap leaves no room.
+            OSError: it cannot be written; then nothing is reserved.
         """
 
         def log(_: Row) -> None:
@@ -42,23 +43,23 @@ class ProgramJournal:
     async def settle(
         self,
         ledger: Ledger,
-        held: Reservation,
+        reservation: Reservation,
         identity: Mapping[str, Any],
         *,
         spent: Spend | None,
-        said: str | None,
+        answer: str | None,
     ) -> None:
-        """Write down what a program came to, unknown spend in full, and its answer if it is one."""
-        known = held.worst if spent is None else spent
+        """Record what a program spent (unknown spend in full) and its answer, if it gave one."""
+        charged = reservation.worst if spent is None else spent
         try:
-            self._append({ENDED: dict(identity), **asdict(known), "said": said})
+            self._append({ENDED: dict(identity), **asdict(charged), "said": answer})
         finally:
-            await ledger.settle(held, known)
+            await ledger.settle(reservation, charged)
 
-    def said(self, identity: Mapping[str, Any]) -> str | None:
-        """Return what was answered to the same before, or None."""
-        known = [r["said"] for r in read_rows(self._path)[0] if r.get(ENDED) == dict(identity)]
-        return next((said for said in reversed(known) if said is not None), None)
+    def answer(self, identity: Mapping[str, Any]) -> str | None:
+        """Return the recorded answer to the same question, or None."""
+        rows = [row for row in read_rows(self._path)[0] if row.get(ENDED) == dict(identity)]
+        return next((row["said"] for row in reversed(rows) if row["said"] is not None), None)
 
     def _append(self, row: Row) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,16 +68,16 @@ class ProgramJournal:
 
 
 def spent_on_programs(path: Path) -> Spend:
-    """Return what a journal's programs spent; one that nobody saw end counts in full."""
+    """Return what a journal's programs spent; one without a recorded end counts in full."""
     total = Spend()
-    open_ones: defaultdict[str, list[Spend]] = defaultdict(list)
+    unfinished: defaultdict[str, list[Spend]] = defaultdict(list)
     for row in read_rows(path)[0]:
         spend = Spend(calls=row["calls"], tokens=row["tokens"], dollars=row["dollars"])
         if BEGUN in row:
-            open_ones[digest_of(row[BEGUN])].append(spend)
+            unfinished[digest_of(row[BEGUN])].append(spend)
             continue
         total += spend
-        begun = open_ones[digest_of(row[ENDED])]
+        begun = unfinished[digest_of(row[ENDED])]
         if begun:
             begun.pop()
-    return sum((one for own in open_ones.values() for one in own), total)
+    return sum(chain.from_iterable(unfinished.values()), total)

@@ -1,4 +1,4 @@
-"""What a provider is: the thing that puts one request to one model, once."""
+"""The interface of a provider, which puts one request to one model, once."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from model_gateway.config import Model
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Who asks: needed only by embedded providers, which answer by plan and by seed.
+    """The asking cell: used only by embedded providers, which answer by plan and seed.
 
-    `number` counts the attempts at one call from 1; `seed` is the cell's. `place` says which of
-    the cell's calls this is: its key, or its number where the key changes with the prompt.
+    `number` counts the attempts at one call from 1; `seed` is the cell's. `call_id` identifies the
+    call in its cell: its key, or its number where the key changes with the prompt.
     """
 
     plan: str
     key: str
-    place: str
+    call_id: str
     repeat: int
     number: int
     seed: int
@@ -29,7 +29,7 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One request as it goes over the wire: messages, the schema of the reply, its bound."""
+    """One request as it goes over the wire: messages, schema and bound of the reply."""
 
     model_id: str
     messages: list[Message]
@@ -44,9 +44,9 @@ class Request:
 class Answer:
     """One reply. Token counts are those the server reported, None where it reported none.
 
-    `finish_reason` is stop, length, refusal or what else the server said; `thinking_tokens` is
-    the part of `output_tokens` that was not shown; `cost` is in US dollars where the server
-    names it; `model_id` is the model that the server says has answered.
+    `finish_reason` is stop, length, refusal or the server's own word; `thinking_tokens` is the
+    hidden part of `output_tokens`; `cost` is in US dollars where the server reports it;
+    `model_id` is the answering model as the server names it.
     """
 
     text: str
@@ -61,7 +61,7 @@ class Answer:
 class ProviderError(Exception):
     """The request gave no reply. `retry_after` is in seconds, where the server named a time.
 
-    `billed` says whether the request may have cost money although nothing came back.
+    `billed` says whether the request may have cost money all the same.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class ProviderError(Exception):
 
 
 class Provider(Protocol):
-    """Puts requests to the models of one entry. It never retries: the gateway does."""
+    """Puts requests to the models of one entry. It never retries; the gateway does."""
 
     source: Source
 

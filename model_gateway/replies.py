@@ -1,4 +1,4 @@
-"""Finding the value inside what a model wrote, and naming what is wrong when there is none."""
+"""Finds the value in a model's reply, or says what is wrong with the reply."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _OPENING = ("{", "[")
 _CLOSING = ("}", "]")
 _LAST_NUMBER = re.compile(r"-?\d[\d.eE+-]*\Z")
 _BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
-# One, or an escape that may be one.
-_HALF = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
+# A lone surrogate, or an escape that may be one.
+_SURROGATE = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
 _MOST_FENCES = 200
 _MOST_VALUES = 1_000
 _LEAST_TRIES = 40
@@ -34,97 +34,99 @@ _MOST_ERRORS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judgement(Generic[R]):
-    """What a reply's text was found to be: a value, a recovered part of one, or a failure."""
+class ParsedReply(Generic[R]):
+    """What a reply's text holds: a value, a recovered part of one, or a failure."""
 
     value: R | None = None
     partial: bool = False
     failure: Failure | None = None
 
 
-def judge(text: str, schema: type[R], *, cut_off: bool, last: bool) -> Judgement[R]:
+def parse(text: str, schema: type[R], *, cut_off: bool, last: bool) -> ParsedReply[R]:
     """Read `text` as a `schema`.
 
-    Code fences and prose around the JSON are passed over. A reply that broke off counts as
-    truncated; when no further attempt will be made (`last`), what is whole in it is kept and
-    marked partial. `cut_off` says that the provider reported the length limit.
+    Code fences and prose around the JSON are skipped. A reply that broke off counts as truncated;
+    when no further attempt follows (`last`), its complete part is kept and marked partial.
+    `cut_off` says that the provider reported the length limit.
     """
     if not text.strip():
         return _failed(FailureKind.empty, "the reply was empty")
-    reading = _Reading(text)
+    reader = _JsonReader(text)
     problem: ValidationError | None = None
     misfit: Any = None
-    for found in reading.values():
+    for candidate in reader.values():
         try:
-            return Judgement(value=schema.model_validate(found))
+            return ParsedReply(value=schema.model_validate(candidate))
         except ValidationError as error:
-            if problem is None or (isinstance(found, dict) and not isinstance(misfit, dict)):
-                problem, misfit = error, found
-    if reading.unclosed is not None and (cut_off or not isinstance(misfit, dict)):
-        value = _recovered(reading.unclosed, schema) if last else None
+            if problem is None or (isinstance(candidate, dict) and not isinstance(misfit, dict)):
+                problem, misfit = error, candidate
+    if reader.unclosed is not None and (cut_off or not isinstance(misfit, dict)):
+        value = _recovered(reader.unclosed, schema) if last else None
         if value is not None:
-            return Judgement(value=value, partial=True)
+            return ParsedReply(value=value, partial=True)
         return _failed(FailureKind.truncated, "the reply broke off inside its JSON")
     if problem is None and cut_off:
         return _failed(FailureKind.truncated, "the reply broke off before its JSON")
     if problem is None:
-        return _failed(FailureKind.schema, reading.complaint)
+        return _failed(FailureKind.schema, reader.problem)
     if _is_schema(misfit):
         return _failed(
             FailureKind.schema_echo, "the reply repeats the schema instead of filling it"
         )
-    return _failed(FailureKind.schema, _told(problem))
+    return _failed(FailureKind.schema, _problems(problem))
 
 
 def json_in(text: str) -> Any:
-    """Return the likeliest JSON object or array in `text`, as far as it is whole; None without."""
+    """Return the complete part of the likeliest JSON object or array in `text`, or None."""
     if not text.strip():
         return None
-    reading = _Reading(text)
-    for found in reading.values():
-        return found
-    return next(_parts(reading.unclosed), None) if reading.unclosed is not None else None
+    reader = _JsonReader(text)
+    for candidate in reader.values():
+        return candidate
+    return next(_parts(reader.unclosed), None) if reader.unclosed is not None else None
 
 
-def _failed(kind: FailureKind, message: str) -> Judgement[R]:
-    return Judgement(failure=Failure(kind=kind, message=message))
+def _failed(kind: FailureKind, message: str) -> ParsedReply[R]:
+    return ParsedReply(failure=Failure(kind=kind, message=message))
 
 
-class _Reading:
-    """What JSON there is in a text.
+class _JsonReader:
+    """Finds the JSON values in a text.
 
-    When all `values` were taken, `unclosed` is the text from where a JSON value begins that the
-    end of the text cuts off. What stands inside a broken value is never taken for the whole.
+    After the last of `values`, `unclosed` is the text from the start of a JSON value that the end
+    of the text cuts off. A part of a broken value is never taken for the whole.
     """
 
-    # Raw line breaks in strings do no harm, and NaN is as good as nothing.
+    # Raw line breaks in strings do no harm, and NaN counts as null.
     _decoder = json.JSONDecoder(strict=False, parse_constant=lambda _: None)
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._farthest = 0
-        self._has_halves = _HALF.search(text) is not None
+        self._has_surrogates = _SURROGATE.search(text) is not None
         self.unclosed: str | None = None
-        self.complaint = "the reply holds no JSON"
+        self.problem = "the reply holds no JSON"
 
     def values(self) -> Iterator[Any]:
         """Yield the JSON objects and arrays in the text, the likeliest first."""
         fenced = (match[1] for match in islice(_FENCE.finditer(self._text), _MOST_FENCES))
         for candidate in chain([self._text], fenced):
             try:
-                value = self._sound(self._decoder.decode(candidate.strip().lstrip("\ufeff")))
+                value = self._without_surrogates(
+                    self._decoder.decode(candidate.strip().lstrip("\ufeff"))
+                )
             except (ValueError, RecursionError):
                 continue
             if isinstance(value, dict | list):
                 yield value
         at = 0
-        # Every try may cost time in proportion to the length of the text.
+        # Every try may take time in proportion to the length of the text.
         tries = max(_LEAST_TRIES, _SCANNED_FOR_TRIES // len(self._text))
         left = _MOST_VALUES
         while tries and left and (start := _STARTS.search(self._text, at)) is not None:
             try:
                 value, at = self._decoder.raw_decode(self._text, start.start())
-                value = self._sound(value)
+                value = self._without_surrogates(value)
             except json.JSONDecodeError as error:
                 if self._is_cut(error):
                     self.unclosed = self._text[start.start() :]
@@ -138,9 +140,9 @@ class _Reading:
                 left -= 1
                 yield value
 
-    def _sound(self, value: Any) -> Any:
-        """Return `value` without half characters, which could not be written to any file."""
-        return _whole_characters(value) if self._has_halves else value
+    def _without_surrogates(self, value: Any) -> Any:
+        """Return `value` without lone surrogates, which could not be written to a file."""
+        return _replace_surrogates(value) if self._has_surrogates else value
 
     def _is_cut(self, error: json.JSONDecodeError) -> bool:
         """Whether the decoder stopped where the text ends, or in a string that is never closed."""
@@ -148,13 +150,13 @@ class _Reading:
         return unclosed or _CUT.match(self._text, error.pos) is not None
 
     def _after(self, start: int, error: json.JSONDecodeError) -> int:
-        """Return where to read on: behind broken JSON, or behind a bracket that stood in prose."""
+        """Return where to continue: behind broken JSON, or behind a bracket in prose."""
         if not self._text[start + 1 : error.pos].strip():
             return max(start + 1, error.pos)
         if error.pos - start > self._farthest:
             self._farthest = error.pos - start
             where = f"line {error.lineno}, column {error.colno}"
-            self.complaint = f"the JSON in the reply cannot be read: {error.msg} at {where}"
+            self.problem = f"the JSON in the reply cannot be read: {error.msg} at {where}"
         depth = 0
         for match in _BRACKETS.finditer(self._text, start):
             depth += (match[0] in _OPENING) - (match[0] in _CLOSING)
@@ -163,13 +165,13 @@ class _Reading:
         return len(self._text)
 
 
-def _whole_characters(value: Any) -> Any:
+def _replace_surrogates(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
-        return [_whole_characters(item) for item in value]
+        return [_replace_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {_whole_characters(k): _whole_characters(v) for k, v in value.items()}
+        return {_replace_surrogates(k): _replace_surrogates(v) for k, v in value.items()}
     return value
 
 
@@ -183,7 +185,7 @@ def _recovered(text: str, schema: type[R]) -> R | None:
 
 
 def _parts(text: str) -> Iterator[Any]:
-    """Yield what can be made of unclosed JSON: whole items first, half a string at the end last."""
+    """Yield readings of unclosed JSON: complete items first, half a string at the end last."""
     data = text.encode("utf-8", "replace")
     whole = _LAST_NUMBER.sub("", text).encode("utf-8", "replace")
     try:
@@ -196,7 +198,7 @@ def _parts(text: str) -> Iterator[Any]:
 
 
 def _open_brackets(text: str) -> str:
-    """Return the brackets that are open where `text` ends, the outermost first."""
+    """Return the brackets that are open at the end of `text`, the outermost first."""
     still_open: list[str] = []
     for match in _BRACKETS.finditer(text):
         if match[0] in _OPENING:
@@ -207,7 +209,7 @@ def _open_brackets(text: str) -> str:
 
 
 def _without_open_items(value: Any, still_open: str) -> Iterator[Any]:
-    """Drop the object that was being written from its list, then the one around that, and so on."""
+    """Drop the unfinished object from its list, then the one around that, and so on."""
     owners = [value]
     for _ in still_open[1:]:
         owner = owners[-1]
@@ -229,8 +231,8 @@ def _is_schema(value: Any) -> bool:
     )
 
 
-def _told(error: ValidationError) -> str:
-    """Say what is wrong where, without repeating what the model wrote."""
+def _problems(error: ValidationError) -> str:
+    """Return what is wrong where, without repeating the model's text."""
     errors = error.errors(include_url=False, include_input=False, include_context=False)
     lines = [
         f"{'.'.join(str(part) for part in e['loc']) or 'the reply'}: {e['msg']}"

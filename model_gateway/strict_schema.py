@@ -1,4 +1,4 @@
-"""JSON schemas for servers that hold a model to a schema while it writes."""
+"""JSON schemas for servers that constrain a model's output to a schema."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ _SHAPES = {"type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref"}
 
 
 class _TooFreeError(Exception):
-    """The schema allows what no strict schema can say."""
+    """The schema allows what no strict schema can express."""
 
 
 def strict(schema: Schema, *, all_required: bool) -> Schema | None:
     """Return `schema` with every object closed, or None where that would change what fits it.
 
-    None means that the schema has an object of free keys (`dict[str, str]`), a value of any type
-    or a root that is no object. Keywords that such servers refuse (defaults, lengths, patterns,
-    formats) are left out: the reply is checked against the whole schema afterwards. Titles and
-    descriptions stay. With `all_required` every property becomes required, as OpenAI demands.
+    None means that the schema has an object with free keys (`dict[str, str]`), a value of any type
+    or a root that is not an object. Keywords that such servers refuse (defaults, lengths,
+    patterns, formats) are left out: the reply is checked against the whole schema afterwards.
+    Titles and descriptions stay. With `all_required` every property becomes required, as OpenAI
+    demands.
     """
     definitions: dict[str, Schema] = schema.get("$defs", {})
     root = {key: value for key, value in schema.items() if key != "$ref"}
@@ -47,7 +48,7 @@ def _closed(node: Schema, *, all_required: bool) -> Schema:
         reference = _reference(node)
         if not closed:
             return reference
-        # A reference may have no neighbours, but its description is text the model should read.
+        # A reference may have no sibling keys, but the model should read its description.
         closed["anyOf"] = [reference]
     if node.get("type") == "array":
         if "prefixItems" in node:
@@ -61,8 +62,8 @@ def _closed(node: Schema, *, all_required: bool) -> Schema:
 def _variants(node: Schema) -> list[Schema]:
     if len(node.get("allOf", [])) > 1:
         raise _TooFreeError
-    found: list[Schema] = node.get("anyOf") or node.get("oneOf") or node.get("allOf") or []
-    return found
+    variants: list[Schema] = node.get("anyOf") or node.get("oneOf") or node.get("allOf") or []
+    return variants
 
 
 def _reference(node: Schema) -> Schema:

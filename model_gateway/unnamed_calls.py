@@ -1,4 +1,4 @@
-"""Calls through a door for code that gives its calls no names and expects failures to be raised."""
+"""Calls through a door for code that does not name its calls and expects failures to be raised."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, TypeVar, cast
 
 from model_gateway.attempt import Message
 from model_gateway.call import Failure, R
-from model_gateway.door import VARIABLE, Door, DoorReply, ExchangeEnd, from_environment
+from model_gateway.door import VARIABLE, Door, ExchangeEnd, Question, from_environment, schema_of
 from model_gateway.errors import DoorError, GatewayError
 from model_gateway.occurrences import Occurrences
 
-E = TypeVar("E")
+E = TypeVar("E", bound=ExchangeEnd)
 
 
 class CallFailedError(GatewayError):
@@ -26,8 +26,8 @@ class CallFailedError(GatewayError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unnamed:
-    """One call; `key` is None where its name is to come from what it asks."""
+class UnnamedCall:
+    """One call; `key` is None where its name is a digest of its content."""
 
     messages: list[Message]
     max_output_tokens: int
@@ -36,13 +36,13 @@ class Unnamed:
 
 
 @dataclass(kw_only=True)
-class _Begun:
+class _StartedCall:
     key: str
-    place: int | None = None
-    failed: CallFailedError | None = None
+    call_index: int | None = None
+    error: CallFailedError | None = None
 
-    def takes_repetition(self) -> bool:
-        return self.failed is not None
+    def answers_repeats(self) -> bool:
+        return self.error is not None
 
 
 class UnnamedCalls:
@@ -54,32 +54,22 @@ class UnnamedCalls:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._begun: Occurrences[_Begun] = Occurrences()
+        self._started: Occurrences[_StartedCall] = Occurrences()
 
     def __reduce__(self) -> tuple[type[UnnamedCalls], tuple[Path | None]]:
-        # A copy, such as one for another process, keeps account of its own calls.
+        # A copy, such as one for another process, tracks its own calls.
         return UnnamedCalls, (self._path,)
 
-    def text(self, asked: Unnamed, schema: dict[str, Any] | None = None) -> ExchangeEnd:
+    def text(self, call: UnnamedCall, schema: dict[str, Any] | None = None) -> ExchangeEnd:
         """Return the reply's text as it came.
 
         Raises:
             CallFailedError: no attempt gave a text.
             DoorError: there is no gateway.
         """
-        door = self._door()
+        return self._run(call, schema, "Reply", self._door().exchange)
 
-        def exchange(call: _Begun) -> tuple[ExchangeEnd, ExchangeEnd]:
-            told = door.exchange(
-                key=call.key, place=call.place, messages=asked.messages, schema=schema,
-                arguments=asked.arguments,
-                max_output_tokens=asked.max_output_tokens,
-            )  # fmt: skip
-            return told, told
-
-        return self._named(asked, schema, exchange)
-
-    def value(self, asked: Unnamed, schema: type[R]) -> tuple[R, ExchangeEnd]:
+    def value(self, call: UnnamedCall, schema: type[R]) -> tuple[R, ExchangeEnd]:
         """Return the reply as a `schema`, and how the exchange ended.
 
         Raises:
@@ -87,37 +77,37 @@ class UnnamedCalls:
             DoorError: there is no gateway.
         """
         door = self._door()
+        reply = self._run(
+            call, schema_of(schema), schema.__name__, lambda q: door.exchange_parsed(q, schema)
+        )
+        return cast(R, reply.value), reply
 
-        def exchange(call: _Begun) -> tuple[DoorReply[R], ExchangeEnd]:
-            judged = door.judged(
-                key=call.key, place=call.place, messages=asked.messages, schema=schema,
-                arguments=asked.arguments,
-                max_output_tokens=asked.max_output_tokens,
-            )  # fmt: skip
-            return judged, judged.told
-
-        judged = self._named(asked, schema.model_json_schema(), exchange)
-        return cast(R, judged.value), judged.told
-
-    def _named(
+    def _run(
         self,
-        asked: Unnamed,
+        call: UnnamedCall,
         schema: dict[str, Any] | None,
-        exchange: Callable[[_Begun], tuple[E, ExchangeEnd]],
+        schema_name: str,
+        exchange: Callable[[Question], E],
     ) -> E:
-        if asked.key is not None:
-            call = _Begun(key=asked.key)
+        if call.key is not None:
+            started = _StartedCall(key=call.key)
         else:
-            call = self._begun.call(
-                asked.messages, schema, lambda key, place: _Begun(key=key, place=place)
+            started = self._started.call(
+                call.messages, schema, lambda key, index: _StartedCall(key=key, call_index=index)
             )
-        if call.failed is not None:
-            raise CallFailedError(call.failed.failure, call.failed.text)
-        ended, told = exchange(call)
-        if told.failure is not None:
-            call.failed = CallFailedError(told.failure, told.text)
-            raise call.failed
-        return ended
+        if started.error is not None:
+            raise CallFailedError(started.error.failure, started.error.text)
+        end = exchange(
+            Question(
+                key=started.key, call_index=started.call_index, messages=call.messages,
+                schema=schema, schema_name=schema_name, arguments=call.arguments,
+                max_output_tokens=call.max_output_tokens,
+            )
+        )  # fmt: skip
+        if end.failure is not None:
+            started.error = CallFailedError(end.failure, end.text)
+            raise started.error
+        return end
 
     def _door(self) -> Door:
         door = from_environment() if self._path is None else Door(self._path)

@@ -1,4 +1,4 @@
-"""The files in which older records and finished plans tell what their calls used."""
+"""The usage files of older records and finished plans."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What replies look like in the three wire formats, read without importing any SDK."""
+"""Reads replies in the three wire formats without importing any SDK."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FINISH = {
 
 
 def sound(text: str) -> str:
-    """Return `text` with every lone surrogate replaced, because it could not be sent or kept."""
+    """Return `text` with every lone surrogate replaced, so that it can be sent and stored."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -34,7 +34,7 @@ def sound(text: str) -> str:
 
 
 def sendable(messages: Sequence[Message]) -> list[Message]:
-    """Return the messages as they can go over a wire."""
+    """Return the messages with texts that can be sent."""
     return [{**message, "content": sound(message["content"])} for message in messages]
 
 
@@ -45,7 +45,7 @@ def _or_none(value: Any, read: Callable[[Any], Any]) -> Any:
         return None
 
 
-# What a server says of usage is taken if it makes sense; the reply counts either way.
+# Usage that makes no sense is ignored; the reply counts either way.
 _Count = Annotated[int | None, Field(ge=0), WrapValidator(_or_none)]
 _Dollars = Annotated[float | None, Field(ge=0, allow_inf_nan=False), WrapValidator(_or_none)]
 _Text = Annotated[str, BeforeValidator(lambda v: sound(v) if isinstance(v, str) else v)]
@@ -53,7 +53,7 @@ _Name = Annotated[str | None, WrapValidator(_or_none)]
 _Fault = Annotated[dict[str, Any] | None, WrapValidator(_or_none)]
 
 
-class _Shape(BaseModel):
+class _WireModel(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, from_attributes=True)
 
 
@@ -66,16 +66,16 @@ class WireReply(Protocol):
         ...
 
     def answer(self) -> Answer:
-        """Return what it says."""
+        """Return its content."""
         ...
 
 
-class _ReasoningDetails(_Shape):
+class _ReasoningDetails(_WireModel):
     reasoning_tokens: _Count = None
 
 
-class CompletionUsage(_Shape):
-    """What a reply of the OpenAI format says it used."""
+class CompletionUsage(_WireModel):
+    """The usage in a reply of the OpenAI format."""
 
     prompt_tokens: _Count = None
     completion_tokens: _Count = None
@@ -83,31 +83,31 @@ class CompletionUsage(_Shape):
     cost: _Dollars = None
 
 
-class _Part(_Shape):
+class _Part(_WireModel):
     text: _Text | None = None
 
 
-class _Function(_Shape):
+class _Function(_WireModel):
     arguments: _Text = ""
 
 
-class _ToolCall(_Shape):
+class _ToolCall(_WireModel):
     function: _Function | None = None
 
 
-class _CompletionMessage(_Shape):
+class _CompletionMessage(_WireModel):
     content: _Text | list[_Part] | None = None
     refusal: _Text | None = None
     tool_calls: list[_ToolCall] | None = None
 
 
-class _Choice(_Shape):
+class _Choice(_WireModel):
     message: _CompletionMessage = Field(default_factory=_CompletionMessage)
     finish_reason: _Name = None
     error: _Fault = None
 
 
-class Completion(_Shape):
+class Completion(_WireModel):
     """A reply of the OpenAI chat completions format."""
 
     choices: list[_Choice] = Field(default_factory=list)
@@ -117,17 +117,17 @@ class Completion(_Shape):
 
     @property
     def fault(self) -> dict[str, Any] | None:
-        """The error that a router reports although the status says that all is well."""
+        """The error that a router reports in spite of a success status."""
         return self.error or (self.choices[0].error if self.choices else None)
 
     def answer(self) -> Answer:
-        """Return the first choice; a refusal's own words, or a tool call's arguments, as text.
+        """Return the first choice; a refusal's words, or a tool call's arguments, as text.
 
         Raises:
             ProviderError: there is no choice.
         """
         if not self.choices:
-            raise undecodable("choices: there is none")
+            raise undecodable("choices is empty")
         choice = self.choices[0]
         content = choice.message.content
         text = content if isinstance(content, str) else _joined(p.text for p in content or [])
@@ -150,11 +150,11 @@ class Completion(_Shape):
         )
 
 
-class _ThinkingDetails(_Shape):
+class _ThinkingDetails(_WireModel):
     thinking_tokens: _Count = None
 
 
-class _MessageUsage(_Shape):
+class _MessageUsage(_WireModel):
     input_tokens: _Count = None
     cache_creation_input_tokens: _Count = None
     cache_read_input_tokens: _Count = None
@@ -163,20 +163,20 @@ class _MessageUsage(_Shape):
 
     @property
     def all_input_tokens(self) -> int | None:
-        """Cached tokens too, which this format counts apart."""
+        """The input tokens, with the cached ones, which this format counts separately."""
         if self.input_tokens is None:
             return None
         cached = (self.cache_creation_input_tokens or 0) + (self.cache_read_input_tokens or 0)
         return self.input_tokens + cached
 
 
-class _Block(_Shape):
+class _Block(_WireModel):
     type: str
     text: _Text | None = None
     input: Any = None
 
 
-class AnthropicMessage(_Shape):
+class AnthropicMessage(_WireModel):
     """A reply of the Anthropic messages format."""
 
     content: list[_Block]
@@ -185,12 +185,12 @@ class AnthropicMessage(_Shape):
     model: _Name = None
 
     def answer(self) -> Answer:
-        """Return the arguments of the tool call, if one was forced, or else the text blocks."""
+        """Return the arguments of the tool call, if one was forced, else the text blocks."""
         text = _joined(b.text for b in self.content if b.type == "text")
         finish = _normal(self.stop_reason)
-        used = [b.input for b in self.content if b.type == "tool_use"]
-        if used:
-            text = json.dumps(used[0], ensure_ascii=False)
+        inputs = [b.input for b in self.content if b.type == "tool_use"]
+        if inputs:
+            text = json.dumps(inputs[0], ensure_ascii=False)
             finish = "stop" if finish == "tool_use" else finish
         usage = self.usage or _MessageUsage()
         details = usage.output_tokens_details
@@ -204,12 +204,12 @@ class AnthropicMessage(_Shape):
         )
 
 
-class _ChatMessage(_Shape):
+class _ChatMessage(_WireModel):
     content: _Text | None = None
 
 
-class OllamaChat(_Shape):
-    """A reply of the Ollama chat format, which counts thinking as output but does not split it."""
+class OllamaChat(_WireModel):
+    """A reply of the Ollama chat format, which counts thinking as output, not separately."""
 
     message: _ChatMessage
     done_reason: _Name = None
@@ -240,15 +240,15 @@ def read(body: bytes, shape: type[S]) -> S:
     try:
         return shape.model_validate(json.loads(body))
     except ValidationError as error:
-        wrong = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, wrong["loc"])) or "its body"
-        raise undecodable(f"{where}: {wrong['msg']}") from error
+        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(map(str, problem["loc"])) or "its body"
+        raise undecodable(f"{where}: {problem['msg']}") from error
     except (ValueError, RecursionError) as error:
         raise undecodable("it is not JSON, or not all of it") from error
 
 
 def undecodable(why: str) -> ProviderError:
-    """Return the failure of a reply that came whole but cannot be read."""
+    """Return the failure of a complete reply that cannot be read."""
     message = f"the server's reply could not be read: {why}"
     return ProviderError(FailureKind.connection, message, billed=True)
 

@@ -121,7 +121,7 @@ class Answering:
         request = Request(
             model_id=self._model, messages=seen.messages, schema=seen.schema,
             schema_name="Reply", max_output_tokens=seen.max_tokens or 8000, arguments={},
-            origin=Origin(plan="bench", key=mark, place=mark, repeat=0, number=1, seed=0),
+            origin=Origin(plan="bench", key=mark, call_id=mark, repeat=0, number=1, seed=0),
         )  # fmt: skip
         return Say(text=self._player.answer(request).text)
 

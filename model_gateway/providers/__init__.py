@@ -22,21 +22,21 @@ def build(model: Model) -> Provider:
     """Return the provider of `model`, importing its SDK only now.
 
     Raises:
-        ConfigError: the entry names no provider, or its SDK is missing or refuses the settings.
+        ConfigError: the entry's provider is unknown, or its SDK is missing or refuses the settings.
     """
     if model.provider not in names():
         raise ConfigError(
-            f"{model.name}: there is no provider {model.provider!r}; "
-            f"there are {', '.join(names())}."
+            f"{model.name}: there is no provider {model.provider!r}; choose one of "
+            f"{', '.join(names())}."
         )
-    # Three megabytes of each command: the SDKs' httpx takes along what its own command line needs.
+    # Saves three megabytes in each command: httpx would import its own command line, too.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     try:
         module = importlib.import_module(f"{__name__}.{model.provider}")
     except ImportError as error:
         raise ConfigError(
             f"{model.name}: the provider {model.provider} cannot be used, because {error.name} "
-            "is not installed as it should be. `make setup` installs what is pinned."
+            "is not installed correctly. `make setup` installs the pinned packages."
         ) from error
-    make: Build = module.build
-    return make(model)
+    build_provider: Build = module.build
+    return build_provider(model)

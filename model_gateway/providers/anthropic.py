@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from model_gateway.attempt import Message
 from model_gateway.call import Source
 from model_gateway.config import Model
-from model_gateway.entry_settings import free, options_of, server_url
+from model_gateway.entry_settings import options_of, other_arguments, server_url
 from model_gateway.provider import Answer, Request
 from model_gateway.providers.http_errors import ErrorSource, failure_of
 from model_gateway.strict_schema import strict
@@ -24,9 +24,9 @@ _OURS = {"model", "messages", "system", "stream", "max_tokens"}
 
 
 class Options(BaseModel):
-    """What an entry of this provider may say under `options`.
+    """The `options` of an entry of this provider.
 
-    `structured_tool` gets the reply as the arguments of a tool that the model must call, for
+    `structured_tool` requests the reply as the arguments of a tool that the model must call, for
     models and servers without native structured output.
     """
 
@@ -42,18 +42,18 @@ class AnthropicProvider:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._options = options_of(model, Options, ours=_OURS)
-        self._place = ErrorSource(model=model, url=server_url(model, _URL))
+        self._options = options_of(model, Options, reserved=_OURS)
+        self._error_source = ErrorSource(model=model, url=server_url(model, _URL))
         self._client = anthropic.AsyncAnthropic(
-            # Never None: the SDK would look for a key of its own.
+            # Not None: the SDK would look for its own key.
             api_key=model.key or _NO_KEY,
-            base_url=self._place.url,
+            base_url=self._error_source.url,
             max_retries=0,
-            # Said outright, because the SDK refuses long replies under its own time limit.
+            # Set, because the SDK refuses long replies under its default time limit.
             timeout=None,
             open_telemetry=False,
         )
-        # Named here because it imports half of the SDK, which must not hold up the event loop.
+        # Looked up here because it imports half of the SDK, which must not block the event loop.
         self._create = self._client.messages.with_raw_response.create
 
     async def send(self, request: Request) -> Answer:
@@ -62,8 +62,11 @@ class AnthropicProvider:
         Raises:
             ProviderError: there was no reply.
         """
-        system, messages = _parted(sendable(request.messages))
-        body = {**free(request.arguments, ours=_OURS), **self._shape(request)}
+        system, messages = _without_system(sendable(request.messages))
+        body = {
+            **other_arguments(request.arguments, reserved=_OURS),
+            **self._schema_fields(request),
+        }
         if system:
             body["system"] = system
         try:
@@ -74,15 +77,15 @@ class AnthropicProvider:
                 extra_body=body,
             )
         except Exception as error:
-            raise failure_of(error, self._place) from error
+            raise failure_of(error, self._error_source) from error
         return read(raw.http_response.content, AnthropicMessage).answer()
 
     async def close(self) -> None:
         """Close connections."""
         await self._client.close()
 
-    def _shape(self, request: Request) -> dict[str, Any]:
-        """Return the fields that make the server hold the reply to the schema."""
+    def _schema_fields(self, request: Request) -> dict[str, Any]:
+        """Return the fields that make the server constrain the reply to the schema."""
         if request.schema is None or self._model.structured != "json_schema":
             return {}
         closed = strict(request.schema, all_required=False)
@@ -93,8 +96,8 @@ class AnthropicProvider:
                 "input_schema": request.schema,
             }
             return {"tools": [tool], "tool_choice": {"type": "tool", "name": _TOOL}}
-        given = request.arguments.get("output_config") or {}
-        return {"output_config": {**given, "format": {"type": "json_schema", "schema": closed}}}
+        config = request.arguments.get("output_config") or {}
+        return {"output_config": {**config, "format": {"type": "json_schema", "schema": closed}}}
 
 
 def build(model: Model) -> AnthropicProvider:
@@ -106,9 +109,9 @@ def build(model: Model) -> AnthropicProvider:
     return AnthropicProvider(model)
 
 
-def _parted(messages: list[Message]) -> tuple[str, list[Message]]:
-    """Part the system messages from the others, as this format wants them."""
+def _without_system(messages: list[Message]) -> tuple[str, list[Message]]:
+    """Separate the system messages from the others, as this format requires."""
     system = "\n\n".join(m["content"] for m in messages if m["role"] == "system")
     others = [m for m in messages if m["role"] != "system"]
-    # The server refuses a request that has nothing but a system message.
+    # The server refuses a request with only a system message.
     return (system, others) if others else ("", [{"role": "user", "content": system}])

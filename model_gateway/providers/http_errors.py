@@ -1,4 +1,4 @@
-"""What the errors of any SDK over HTTP mean to the gateway, told without keys or requests."""
+"""Classifies the errors of any SDK over HTTP, with messages free of keys and requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from model_gateway.keys import HIDDEN
 from model_gateway.provider import ProviderError
 
 _LONGEST = 300
-_LONGEST_SAID = 180
+_LONGEST_REASON = 180
 _LONGEST_WAIT = 86_400.0
 
 _NO_MONEY = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
@@ -31,7 +31,7 @@ _DECLINED = {
 }
 _DECLINED_WORDS = ("content filtering policy", "content management policy")
 
-# The SDKs bring different HTTP libraries (httpx, httpx2), so errors are known by class name.
+# The SDKs use different HTTP libraries (httpx, httpx2), so errors are matched by class name.
 _LATE = {"TimeoutException", "TimeoutError", "APITimeoutError"}
 _NEVER_SENT_LATE = {"ConnectTimeout", "PoolTimeout"}
 _NOT_SENT = {"ConnectError", "ConnectionRefusedError", "gaierror", "ProxyError"}
@@ -49,14 +49,14 @@ _UNREADABLE = {
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorSource:
-    """What a message about a model names: its entry, and where its server is."""
+    """The entry and the server that a message about a model names."""
 
     model: Model
     url: str
 
     @property
     def server(self) -> str:
-        """The server without a user name or password that an address may hold."""
+        """The server, without a user name or password in its address."""
         parts = urlsplit(self.url)
         return parts.netloc.rpartition("@")[2] or self.url
 
@@ -64,54 +64,58 @@ class ErrorSource:
         """Return `text` on one short line, without the key."""
         key = self.model.key
         if key:
-            # Before it is shortened: the rest of a key would not be known for one.
+            # Before it is shortened: a part of a key would not be recognized.
             text = text.replace(key, HIDDEN)
         return _short("".join(c if c.isprintable() else " " for c in text), _LONGEST)
 
 
-def failure_of(error: Exception, place: ErrorSource) -> ProviderError:
-    """Return what `error` means, however deep in its causes that stands."""
+def failure_of(error: Exception, source: ErrorSource) -> ProviderError:
+    """Return the failure behind `error`, looking through all its causes."""
     chain = list(_chain(error))
     for link in chain:
         status = _status(link)
         if status is not None:
-            return failure_of_status(status, place, text=_text(link), headers=_headers(chain))
-    kind, billed, what = _of_kinds(chain, place)
-    return ProviderError(kind, place.text(what), billed=billed)
+            return failure_of_status(status, source, text=_text(link), headers=_headers(chain))
+    kind, billed, what = _of_kinds(chain, source)
+    return ProviderError(kind, source.text(what), billed=billed)
 
 
 def failure_of_status(
     status: int,
-    place: ErrorSource,
+    source: ErrorSource,
     *,
     text: str,
     headers: Mapping[str, str] | None = None,
     billed: bool = False,
 ) -> ProviderError:
-    """Return what an error status means, with what the server said about it."""
-    said = _Said.of(text)
-    kind = _kind_of(status, said)
-    words = place.text(said.message)
-    told = f"the server answered {status}: {_short(words, _LONGEST_SAID) or _phrase(status)}"
-    remedy = _remedy(status, place.model) if kind is FailureKind.configuration else ""
+    """Return the failure of an error status, with the server's message."""
+    body = _ErrorBody.of(text)
+    kind = _kind_of(status, body)
+    reason = _short(source.text(body.message), _LONGEST_REASON) or _phrase(status)
+    remedy = _remedy(status, source.model) if kind is FailureKind.configuration else ""
     wait = _retry_after(headers or {})
-    return ProviderError(kind, place.text(told + remedy), retry_after=wait, billed=billed)
+    return ProviderError(
+        kind,
+        source.text(f"the server answered {status}: {reason}{remedy}"),
+        retry_after=wait,
+        billed=billed,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Said:
-    """The parts of an error body that tell something; the rest may repeat the request."""
+class _ErrorBody:
+    """The informative parts of an error body; the rest may repeat the request."""
 
     message: str = ""
     codes: frozenset[str] = frozenset()
     flagged: bool = False
 
     @classmethod
-    def of(cls, text: str) -> _Said:
+    def of(cls, text: str) -> _ErrorBody:
         try:
             body = json.loads(text)
         except (ValueError, RecursionError):
-            # A page of HTML says less than its status.
+            # A page of HTML is less informative than its status.
             return cls(message="" if text.lstrip().startswith("<") else text)
         outer = body if isinstance(body, dict) else {"message": body}
         inner = outer.get("error") or outer
@@ -137,23 +141,23 @@ def _message(inner: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
     detail = inner.get("detail")
     if isinstance(detail, list) and detail and isinstance(detail[0], dict):
         detail = detail[0].get("msg")
-    # A router's own message says nothing when it passes on what another server said.
+    # A router's message says nothing when it passes on another server's.
     passed_on = metadata.get("raw")
     if isinstance(passed_on, str) and passed_on:
-        return f"{inner.get('message', '')}: {_Said.of(passed_on).message}"
+        return f"{inner.get('message', '')}: {_ErrorBody.of(passed_on).message}"
     for words in (inner.get("message"), detail):
         if isinstance(words, str):
             return words
     return ""
 
 
-def _kind_of(status: int, said: _Said) -> FailureKind:
-    if said.codes & _DECLINED or said.flagged:
+def _kind_of(status: int, body: _ErrorBody) -> FailureKind:
+    if body.codes & _DECLINED or body.flagged:
         return FailureKind.refused
-    if any(words in said.message.lower() for words in _DECLINED_WORDS):
+    if any(words in body.message.lower() for words in _DECLINED_WORDS):
         return FailureKind.refused
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return FailureKind.configuration if said.codes & _NO_MONEY else FailureKind.rate_limit
+        return FailureKind.configuration if body.codes & _NO_MONEY else FailureKind.rate_limit
     if status == HTTPStatus.REQUEST_TIMEOUT:
         return FailureKind.timeout
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.CONFLICT:
@@ -169,22 +173,22 @@ def _remedy(status: int, model: Model) -> str:
     return ""
 
 
-def _of_kinds(chain: list[BaseException], place: ErrorSource) -> tuple[FailureKind, bool, str]:
+def _of_kinds(chain: list[BaseException], source: ErrorSource) -> tuple[FailureKind, bool, str]:
     names = {c.__name__ for link in chain for c in type(link).__mro__}
     last = _last_words(chain)
     if names & _UNUSABLE:
-        what = f"nothing can be sent to {place.server}; check the address and the key of the entry"
+        what = f"nothing can be sent to {source.server}; check the address and the key of the entry"
         return FailureKind.configuration, False, what
     if names & _LATE:
-        what = f"{place.server} did not answer in time"
+        what = f"{source.server} did not answer in time"
         return FailureKind.timeout, not names & _NEVER_SENT_LATE, what
     if names & _NOT_SENT:
-        what = f"cannot connect to {place.server} ({last}){_other_address(place.model)}"
+        what = f"cannot connect to {source.server} ({last}){_other_address(source.model)}"
         return FailureKind.connection, False, what
     if names & _BROKEN:
-        return FailureKind.connection, True, f"the connection to {place.server} broke: {last}"
+        return FailureKind.connection, True, f"the connection to {source.server} broke: {last}"
     if names & _UNREADABLE:
-        what = f"the reply of {place.server} could not be read ({min(names & _UNREADABLE)})"
+        what = f"the reply of {source.server} could not be read ({min(names & _UNREADABLE)})"
         return FailureKind.connection, True, what
     what = f"{type(chain[0]).__name__}: {chain[0]}"
     return FailureKind.configuration, True, what
@@ -209,7 +213,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while link is not None and id(link) not in seen:
         seen.add(id(link))
         yield link
-        # A suppressed context still says why: Ollama's client raises everything `from None`.
+        # A suppressed context still holds the cause: Ollama's client raises everything `from None`.
         link = link.__cause__ or link.__context__
 
 
@@ -224,7 +228,7 @@ def _status(error: BaseException) -> int | None:
 
 
 def _text(error: BaseException) -> str:
-    # A reply that was streamed and never read has no text.
+    # A streamed reply that was never read has no text.
     with contextlib.suppress(RuntimeError):
         text = getattr(getattr(error, "response", None), "text", None)
         if isinstance(text, str) and text:
@@ -232,8 +236,8 @@ def _text(error: BaseException) -> str:
     body = getattr(error, "body", None)
     if isinstance(body, dict):
         return json.dumps(body, default=str)
-    said = getattr(error, "error", None)
-    return said if isinstance(said, str) else str(error)
+    message = getattr(error, "error", None)
+    return message if isinstance(message, str) else str(error)
 
 
 def _headers(chain: list[BaseException]) -> Mapping[str, str]:
@@ -246,17 +250,17 @@ def _headers(chain: list[BaseException]) -> Mapping[str, str]:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds to wait that the headers name, as a number or as a date."""
+    """Return the seconds to wait that the headers give, as a number or as a date."""
     by_name = {name.lower(): value for name, value in headers.items()}
     wait = _number(by_name.get("retry-after-ms"))
     if wait is not None:
         wait /= 1000
     else:
-        said = by_name.get("retry-after")
-        wait = _number(said)
-        if wait is None and said is not None:
+        value = by_name.get("retry-after")
+        wait = _number(value)
+        if wait is None and value is not None:
             with contextlib.suppress(ValueError):
-                wait = parsedate_to_datetime(said).timestamp() - time.time()
+                wait = parsedate_to_datetime(value).timestamp() - time.time()
     return None if wait is None else min(max(wait, 0.0), _LONGEST_WAIT)
 
 

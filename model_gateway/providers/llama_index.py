@@ -1,4 +1,4 @@
-"""Any llama-index LLM class behind the gateway, named by its class path."""
+"""Any llama-index LLM class, named by its class path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from model_gateway.call import Source
 from model_gateway.config import Model
-from model_gateway.entry_settings import wrong_in
+from model_gateway.entry_settings import option_problems
 from model_gateway.errors import ConfigError
 from model_gateway.provider import Answer, ProviderError, Request
 from model_gateway.providers.http_errors import ErrorSource, failure_of
@@ -41,9 +41,8 @@ class LlamaIndexProvider:
     """One LLM class with the settings of one entry.
 
     The class gets `options` as constructor arguments, and the model id, the key, the time limit
-    and no retries of its own where it takes such arguments. Arguments that the constructor
-    takes, and the bound on the reply, are set by making an object for each combination; other
-    arguments go with each call.
+    and a bound of no retries where it takes such arguments. There is one object for each
+    combination of constructor arguments and bound on the reply; other arguments go with each call.
     """
 
     source = Source.network
@@ -52,8 +51,8 @@ class LlamaIndexProvider:
         self._model = model
         self._kind = kind
         self._takes = set(kind.model_fields) | set(inspect.signature(kind.__init__).parameters)
-        self._place = ErrorSource(model=model, url=model.class_path or "")
-        self._made: dict[str, LLM] = {}
+        self._error_source = ErrorSource(model=model, url=model.class_path or "")
+        self._llms: dict[str, LLM] = {}
         self._llm(self._settings(model.arguments))
 
     async def send(self, request: Request) -> Answer:
@@ -70,12 +69,12 @@ class LlamaIndexProvider:
         try:
             reply = await _chat(self._llm(settings), messages, others)
         except Exception as error:
-            raise failure_of(error, self._place) from error
+            raise failure_of(error, self._error_source) from error
         return _answer(reply)
 
     async def close(self) -> None:
-        """Close what the class keeps open under the names that llama-index classes use."""
-        for llm in self._made.values():
+        """Close the client under the name that llama-index classes use."""
+        for llm in self._llms.values():
             client = getattr(llm, "_aclient", None)
             close = getattr(client, "close", None)
             if inspect.iscoroutinefunction(close):
@@ -86,18 +85,16 @@ class LlamaIndexProvider:
         return {name: value for name, value in arguments.items() if name in self._takes}
 
     def _llm(self, settings: dict[str, Any]) -> LLM:
-        known = json.dumps(settings, sort_keys=True, default=repr)
-        if known not in self._made:
-            self._made[known] = self._kind(
-                **{**self._defaults(), **self._model.options, **settings}
-            )
-        return self._made[known]
+        key = json.dumps(settings, sort_keys=True, default=repr)
+        if key not in self._llms:
+            self._llms[key] = self._kind(**{**self._defaults(), **self._model.options, **settings})
+        return self._llms[key]
 
     def _defaults(self) -> dict[str, Any]:
-        """Return what the gateway sets where the class takes it and the entry does not set it."""
+        """Return the arguments that the gateway sets where the class takes them."""
         defaults: dict[str, Any] = {"max_retries": 0}
         defaults |= dict.fromkeys(_MODEL_NAMES, self._model.model_id)
-        # The gateway's own limit comes first; this one ends what cannot be cancelled.
+        # The gateway's limit ends earlier; this one ends what cannot be cancelled.
         defaults |= dict.fromkeys(_TIME_LIMITS, self._model.attempt_seconds + _GRACE_SECONDS)
         if self._model.key:
             defaults["api_key"] = self._model.key
@@ -108,21 +105,21 @@ def build(model: Model) -> LlamaIndexProvider:
     """Return the provider of `model`.
 
     Raises:
-        ConfigError: the class cannot be found, is no llama-index LLM, or refuses its arguments.
+        ConfigError: the class is missing, is not a llama-index LLM, or refuses its arguments.
     """
     kind = _class(model)
     try:
         return LlamaIndexProvider(model, kind)
     except ValidationError as error:
-        raise _unmade(model, wrong_in(error)) from error
+        raise _refused(model, option_problems(error)) from error
     except Exception as error:
-        told = ErrorSource(model=model, url="").text(f"{type(error).__name__}: {error}")
-        raise _unmade(model, told) from error
+        message = ErrorSource(model=model, url="").text(f"{type(error).__name__}: {error}")
+        raise _refused(model, message) from error
 
 
-def _unmade(model: Model, why: str) -> ConfigError:
+def _refused(model: Model, why: str) -> ConfigError:
     return ConfigError(
-        f"{model.name}: {model.class_path} cannot be made from the entry: {why}. "
+        f"{model.name}: {model.class_path} cannot be created from the entry: {why}. "
         "Its constructor gets `options`."
     )
 
@@ -142,12 +139,12 @@ def _class(model: Model) -> type[LLM]:
             f"that holds it, or correct class_path."
         ) from error
     if not (isinstance(kind, type) and issubclass(kind, LLM)):
-        raise ConfigError(f"{model.name}: {model.class_path} is no llama-index LLM class.")
+        raise ConfigError(f"{model.name}: {model.class_path} is not a llama-index LLM class.")
     return kind
 
 
 async def _chat(llm: LLM, messages: Sequence[ChatMessage], others: dict[str, Any]) -> ChatResponse:
-    # CustomLLM's own achat calls chat, which would hold up every other call of the gateway.
+    # CustomLLM's achat calls chat, which would block every other call of the gateway.
     if _owner(type(llm), "achat") is not CustomLLM:
         with contextlib.suppress(NotImplementedError):
             return await llm.achat(messages, **others)
@@ -155,28 +152,28 @@ async def _chat(llm: LLM, messages: Sequence[ChatMessage], others: dict[str, Any
 
 
 def _owner(kind: type, method: str) -> type:
-    # Not by comparing methods: llama-index wraps them, and every look gives another object.
+    # Methods cannot be compared: llama-index wraps them on every access.
     return next(base for base in kind.__mro__ if method in vars(base))
 
 
 async def _in_thread(
     llm: LLM, messages: Sequence[ChatMessage], others: dict[str, Any]
 ) -> ChatResponse:
-    """Chat in a thread of its own, left behind if the call is cancelled.
+    """Chat in a separate thread, which is abandoned if the call is cancelled.
 
-    A thread of the loop's pool would keep the command from ending for as long as the class
-    waits for its server.
+    A thread of the loop's pool would keep the command from ending while the class waits for its
+    server.
     """
     loop = asyncio.get_running_loop()
-    done: asyncio.Future[ChatResponse] = loop.create_future()
+    future: asyncio.Future[ChatResponse] = loop.create_future()
 
     def settle(reply: ChatResponse | None, error: Exception | None) -> None:
-        if done.cancelled():
+        if future.cancelled():
             return
         if reply is not None:
-            done.set_result(reply)
+            future.set_result(reply)
         else:
-            done.set_exception(error or RuntimeError("no reply"))
+            future.set_exception(error or RuntimeError("no reply"))
 
     def run() -> None:
         reply, problem = None, None
@@ -188,11 +185,11 @@ async def _in_thread(
             loop.call_soon_threadsafe(settle, reply, problem)
 
     threading.Thread(target=run, daemon=True, name="llama-index-chat").start()
-    return await done
+    return await future
 
 
 def _answer(reply: ChatResponse) -> Answer:
-    """Return the text, with what the raw reply says if it has one of the known formats."""
+    """Return the text, with the details of a raw reply in one of the known formats."""
     text = sound(reply.message.content or "")
     for shape in (Completion, AnthropicMessage, OllamaChat):
         with contextlib.suppress(ValidationError, ProviderError):

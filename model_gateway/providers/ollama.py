@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from model_gateway.attempt import Message
 from model_gateway.call import FailureKind, Source
 from model_gateway.config import Model
-from model_gateway.entry_settings import address, free, options_of
+from model_gateway.entry_settings import address, options_of, other_arguments
 from model_gateway.provider import Answer, ProviderError, Request
 from model_gateway.providers.http_errors import ErrorSource, failure_of
 from model_gateway.wire_replies import OllamaChat, sendable, undecodable
@@ -23,12 +23,12 @@ _BYTES_PER_TOKEN = 4
 
 
 class Options(BaseModel):
-    """What an entry of this provider may say under `options`.
+    """The `options` of an entry of this provider.
 
     `num_ctx` is the size of the context in tokens, prompt and reply together. It is always sent,
-    because the server's own default is small and what does not fit is cut without a word.
-    `constrain` holds the reply to a schema that stands in the prompt: by itself the server only
-    constrains what is written, and the model never sees the schema or its descriptions.
+    because the server's default is small and it cuts what does not fit without a message.
+    `constrain` sends the schema beside the prompt that holds it: the server only constrains the
+    output, and does not show the schema and its descriptions to the model.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,10 +44,10 @@ class OllamaProvider:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._options = options_of(model, Options, ours=_OURS)
-        # OLLAMA_HOST often holds where the server listens, which is nowhere one can connect to.
+        self._options = options_of(model, Options, reserved=_OURS)
+        # OLLAMA_HOST often holds the address the server listens on, which may accept no connection.
         url = _ANY_HOST.sub(r"\g<1>127.0.0.1", address(model, _URL))
-        self._place = ErrorSource(model=model, url=url)
+        self._error_source = ErrorSource(model=model, url=url)
         headers = {"authorization": f"Bearer {model.key}"} if model.key else None
         self._client = ollama.AsyncClient(url, headers=headers, timeout=None)
 
@@ -59,7 +59,7 @@ class OllamaProvider:
         """
         messages = sendable(request.messages)
         self._refuse_too_long(messages)
-        arguments = free(request.arguments, ours=_OURS)
+        arguments = other_arguments(request.arguments, reserved=_OURS)
         beside = {name: arguments.pop(name) for name in _BESIDE_OPTIONS & arguments.keys()}
         native = self._model.structured == "json_schema" or self._options.constrain
         try:
@@ -76,10 +76,10 @@ class OllamaProvider:
                 **beside,
             )
         except TypeError as error:
-            # The client unpacks whatever JSON came as if it were an object.
-            raise undecodable("it is no JSON object") from error
+            # The client unpacks any JSON as if it were an object.
+            raise undecodable("it is not a JSON object") from error
         except Exception as error:
-            raise failure_of(error, self._place) from error
+            raise failure_of(error, self._error_source) from error
         return OllamaChat.model_validate(reply).answer()
 
     async def close(self) -> None:
@@ -91,9 +91,8 @@ class OllamaProvider:
         if tokens > self._options.num_ctx:
             raise ProviderError(
                 FailureKind.configuration,
-                f"the prompt has about {tokens} tokens and Ollama would cut it to the "
-                f"{self._options.num_ctx} of options.num_ctx; raise num_ctx in the entry of "
-                f"{self._model.name}",
+                f"the prompt has about {tokens} tokens and Ollama would cut it to options.num_ctx, "
+                f"{self._options.num_ctx}; raise num_ctx in the entry of {self._model.name}",
             )
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from model_gateway.call import Source
 from model_gateway.config import Model
-from model_gateway.entry_settings import free, options_of, server_url
+from model_gateway.entry_settings import options_of, other_arguments, server_url
 from model_gateway.provider import Answer, ProviderError, Request
 from model_gateway.providers.http_errors import ErrorSource, failure_of, failure_of_status
 from model_gateway.strict_schema import strict
@@ -27,12 +27,12 @@ _OURS = {"model", "messages", "stream", "n", "max_tokens", "max_completion_token
 
 
 class Options(BaseModel):
-    """What an entry of this provider may say under `options`.
+    """The `options` of an entry of this provider.
 
-    `strict` asks the server to hold the reply to the schema, where the schema allows it;
-    `json_mode` asks for any JSON object when the schema stands in the prompt. `constrain` sends
-    the schema beside the prompt that holds it, for local servers that hold the reply to it
-    without showing it to the model.
+    `strict` asks the server to constrain the reply to the schema, where the schema allows it;
+    `json_mode` asks for any JSON object when the schema is in the prompt. `constrain` sends the
+    schema beside the prompt that holds it, for local servers that constrain the reply without
+    showing the schema to the model.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,12 +50,12 @@ class OpenAIProvider:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._options = options_of(model, Options, ours=_OURS)
-        self._place = ErrorSource(model=model, url=server_url(model, _URL))
-        # Never None: the SDK would send OPENAI_API_KEY to a server that is to have no key.
+        self._options = options_of(model, Options, reserved=_OURS)
+        self._error_source = ErrorSource(model=model, url=server_url(model, _URL))
+        # Not None: the SDK would send OPENAI_API_KEY to a server that must not get a key.
         key = model.key or _NO_KEY
         self._client = openai.AsyncOpenAI(
-            api_key=key, base_url=self._place.url, max_retries=0, timeout=None
+            api_key=key, base_url=self._error_source.url, max_retries=0, timeout=None
         )
 
     async def send(self, request: Request) -> Answer:
@@ -67,10 +67,10 @@ class OpenAIProvider:
         messages = sendable(request.messages)
         body = {"model": request.model_id, "messages": messages, **self._body(request)}
         try:
-            # The typed method would take .3 s to import, and 2 ms more for each call.
+            # The typed method takes 0.3 s to import, and 2 ms more for each call.
             raw = await self._client.post("/chat/completions", cast_to=httpx.Response, body=body)
         except Exception as error:
-            raise failure_of(error, self._place) from error
+            raise failure_of(error, self._error_source) from error
         reply = read(raw.content, Completion)
         if reply.fault is not None:
             raise self._failure_in(reply, reply.fault)
@@ -81,7 +81,7 @@ class OpenAIProvider:
         await self._client.close()
 
     def _body(self, request: Request) -> dict[str, Any]:
-        body = free(request.arguments, ours=_OURS)
+        body = other_arguments(request.arguments, reserved=_OURS)
         body[self._options.max_tokens_parameter] = request.max_output_tokens
         if request.schema is None:
             return body
@@ -93,18 +93,18 @@ class OpenAIProvider:
 
     def _format(self, schema: dict[str, Any], name: str) -> dict[str, Any]:
         closed = strict(schema, all_required=True) if self._options.strict else None
-        told = {
+        json_schema = {
             "name": _NOT_IN_A_NAME.sub("_", name)[:_LONGEST_NAME],
             "schema": schema if closed is None else closed,
             "strict": closed is not None,
         }
-        return {"type": "json_schema", "json_schema": told}
+        return {"type": "json_schema", "json_schema": json_schema}
 
     def _failure_in(self, reply: Completion, fault: dict[str, Any]) -> ProviderError:
         code = fault.get("code")
         return failure_of_status(
             code if isinstance(code, int) else HTTPStatus.BAD_GATEWAY,
-            self._place,
+            self._error_source,
             text=json.dumps({"error": fault}),
             billed=bool(reply.choices),
         )

@@ -1,4 +1,4 @@
-"""Replies stored in one history run, given again: looking at old replies costs nothing."""
+"""Replays the replies stored in one run in history, so that using them again costs nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NUMBERS = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Stored:
+class _StoredCall:
     """The replies to one call: every attempt in order. `key` is None where none was stored."""
 
     key: str | None
@@ -31,18 +31,18 @@ class _Stored:
 
 @dataclass(kw_only=True)
 class _Plan:
-    """The stored calls of one plan and repeat, and which key was given which of them."""
+    """The stored calls of one plan and repeat, and the index of the call that each key got."""
 
-    calls: tuple[_Stored, ...]
-    given: dict[str, int] = field(default_factory=dict)
+    calls: tuple[_StoredCall, ...]
+    index_of_key: dict[str, int] = field(default_factory=dict)
 
 
 class Recorded:
-    """Answers with what is stored in the directory `run`.
+    """Answers with the replies stored in the directory `run`.
 
-    A call whose key is in the record gets that call's reply; otherwise the n-th key asked for a
-    plan and repeat gets the n-th stored call. Where an entry allows but one attempt, a call's
-    last reply is given, the one the record ended with; else attempt n gets the n-th stored one.
+    A call whose key is in the record gets that call's reply; otherwise the n-th key of a plan and
+    repeat gets the n-th stored call. Where an entry allows only one attempt, a call gets its last
+    stored reply; else attempt n gets the n-th stored one.
     """
 
     source = Source.recorded
@@ -54,22 +54,22 @@ class Recorded:
         self._attempts: list[Attempt] | None = None
 
     async def send(self, request: Request) -> Answer:
-        """Give the stored reply to this call.
+        """Return the stored reply to this call.
 
         Raises:
-            ProviderError: the run holds no such plan, no more replies, or cannot be read.
+            ProviderError: the run lacks the plan or the reply, or cannot be read.
         """
         origin = request.origin
         plan = self._plan(origin.plan, origin.repeat)
-        known = next((n for n, c in enumerate(plan.calls) if c.key == origin.key), None)
-        asked_before = plan.given.setdefault(origin.key, len(plan.given))
-        place = asked_before if known is None else known
-        if place >= len(plan.calls):
+        stored = next((n for n, c in enumerate(plan.calls) if c.key == origin.key), None)
+        turn = plan.index_of_key.setdefault(origin.key, len(plan.index_of_key))
+        index = turn if stored is None else stored
+        if index >= len(plan.calls):
             raise self._refused(
                 f"holds {len(plan.calls)} replies for the plan {origin.plan!r} (repeat "
-                f"{origin.repeat}), and {origin.key!r} is call number {place + 1}"
+                f"{origin.repeat}), and {origin.key!r} is call number {index + 1}"
             )
-        attempts = plan.calls[place].attempts
+        attempts = plan.calls[index].attempts
         last = self._one_attempt or origin.number > len(attempts)
         return attempts[-1 if last else origin.number - 1]
 
@@ -84,7 +84,7 @@ class Recorded:
             self._plans[name, repeat] = _Plan(calls=tuple(calls))
         return self._plans[name, repeat]
 
-    def _from_attempts(self, name: str, repeat: int) -> list[_Stored]:
+    def _from_attempts(self, name: str, repeat: int) -> list[_StoredCall]:
         if self._attempts is None:
             self._attempts = self._read_attempts()
         calls: defaultdict[str, list[Answer]] = defaultdict(list)
@@ -92,7 +92,7 @@ class Recorded:
             replied = attempt.text or attempt.finish_reason
             if replied and attempt.repeat == repeat and _is_of(attempt.cell, name):
                 calls[attempt.key].append(_answer(attempt))
-        return [_Stored(key=key, attempts=tuple(given)) for key, given in calls.items()]
+        return [_StoredCall(key=key, attempts=tuple(answers)) for key, answers in calls.items()]
 
     def _read_attempts(self) -> list[Attempt]:
         path = self._run / "attempts.jsonl"
@@ -101,18 +101,18 @@ class Recorded:
         except (OSError, UnicodeDecodeError) as error:
             raise self._refused(f"cannot be read: {path.name}: {error}") from error
 
-    def _from_raw(self, name: str, repeat: int) -> list[_Stored]:
+    def _from_raw(self, name: str, repeat: int) -> list[_StoredCall]:
         outputs = self._run / "outputs" if repeat == 0 else self._run / "repeats" / str(repeat)
         if Path(name).name != name:
             return []
-        calls: list[_Stored] = []
+        calls: list[_StoredCall] = []
         for path in sorted((outputs / name).glob("*_raw.json"), key=_natural):
             try:
                 value = json.loads(path.read_text(encoding="utf-8-sig"))
             except (OSError, ValueError, RecursionError) as error:
                 raise self._refused(f"cannot be read: {name}/{path.name}: {error}") from error
             calls.extend(
-                _Stored(key=None, attempts=(Answer(text=text, finish_reason="stop"),))
+                _StoredCall(key=None, attempts=(Answer(text=text, finish_reason="stop"),))
                 for text in _replies(value)
             )
         return calls
@@ -125,7 +125,7 @@ class Recorded:
 
 
 def _is_of(cell: str, plan: str) -> bool:
-    """Whether a cell's name has the plan's name in it, as a part of its own."""
+    """Whether a cell's name is the plan's name, or has it as one of its parts."""
     return cell == plan or plan in _SEPARATORS.split(cell)
 
 
@@ -141,17 +141,17 @@ def _answer(attempt: Attempt) -> Answer:
 
 
 def _replies(raw: Any) -> list[str]:
-    """Return the replies in a raw artifact: a list, one reply, or the reply's own keys."""
+    """Return the replies in a raw artifact: a list, one reply, or the keys of the reply."""
     if not isinstance(raw, dict):
         return []
     several = raw.get("responses", raw.get("response_list"))
     if isinstance(several, list | dict):
-        found = list(several.values()) if isinstance(several, dict) else several
+        replies = list(several.values()) if isinstance(several, dict) else several
     elif "response" in raw:
-        found = [raw["response"]]
+        replies = [raw["response"]]
     else:
-        found = [{key: value for key, value in raw.items() if key not in _ASKED}]
-    return [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in found]
+        replies = [{key: value for key, value in raw.items() if key not in _ASKED}]
+    return [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in replies]
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
@@ -163,11 +163,11 @@ def build(model: Model) -> Recorded:
     """Return the provider of an entry whose options name the run.
 
     Raises:
-        ConfigError: the options name no run.
+        ConfigError: the options do not name a run.
     """
     run = model.options.get("run")
     if not isinstance(run, str) or not run:
         raise ConfigError(
-            f"{model.name}: options.run must be the directory of a run; say --model recorded:RUN."
+            f"{model.name}: options.run must be the directory of a run; pass --model recorded:RUN."
         )
     return Recorded(Path(run), one_attempt=model.max_attempts == 1)

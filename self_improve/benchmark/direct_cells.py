@@ -23,10 +23,9 @@ from model_gateway import door
 from model_gateway.attempt import Attempt
 from model_gateway.call import Call, R, Reply
 from model_gateway.config import Model
-from model_gateway.exchange import Asker
+from model_gateway.exchange import Caller, NoObserver
 from model_gateway.gateway import Gateway
 from model_gateway.jsonl import Row
-from model_gateway.unwatched import Unwatched
 from prompt_lab.baselines import Baselines
 from rubrics.rubric import Rubric
 from self_improve.host import overrides, surfaces, task_graph
@@ -220,13 +219,13 @@ class DirectCells:
         self.run += 1
         model = self._models[case.model]
         kept = KeptCell()
-        asker = Asker(
+        caller = Caller(
             cell=case.plan, plan=case.plan, repeat=0, seed=self._seed_of(case), models=(model,),
-            journal=kept, observer=Unwatched(),
+            journal=kept, observer=NoObserver(),
         )  # fmt: skip
 
         def ask(call: Call[R]) -> Reply[R]:
-            return asyncio.run_coroutine_threadsafe(self._gateway.ask(call, asker), loop).result()
+            return asyncio.run_coroutine_threadsafe(self._gateway.ask(call, caller), loop).result()
 
         artifacts: dict[str, bytes] = {}
         error: str | None = None

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, overload
 
 from model_gateway.call import Call, R, Reply
@@ -95,13 +94,8 @@ class MeteredCounsel(Counsel):
         with self.counted():
             return await super().ask(role, model, call, repeat=repeat)
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await super().__aexit__(kind, error, trace)
+    async def __aexit__(self, *error: object) -> None:
+        await super().__aexit__(*error)
         if self._kept is not None:
             self._kept.close()
 

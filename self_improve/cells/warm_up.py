@@ -21,6 +21,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from model_gateway import door
+from model_gateway.call import Call
 from model_gateway.errors import DoorError
 
 _ENDED = dict.fromkeys(("failure", "finish_reason", "input_tokens", "output_tokens"))
@@ -43,7 +44,7 @@ def warm_door() -> None:
         listener.bind(str(path))
         listener.listen(1)
         with _served_by(lambda: _answer_door(listener)), suppress(DoorError):
-            door.Door(path).judged(key="", messages=[], schema=_Anything)
+            door.Door(path)(Call(key="", system="", user="", schema=_Anything))
 
 
 def _answer_door(listener: socket.socket) -> None:

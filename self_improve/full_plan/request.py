@@ -66,7 +66,7 @@ class PlanRequest:
             "base": base,
             "model": self.model.name,
             "model_id": self.model.model_id,
-            "manner": digest_of(self.model.arguments, self.model.manner),
+            "manner": digest_of(self.model.arguments, self.model.reply_options),
             "host": file_digest(host_file),
             "plans": sorted(self.plans),
             "speed": self.speed,

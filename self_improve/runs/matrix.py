@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from model_gateway.attempt import Attempt
 from model_gateway.cache import Cache
 from model_gateway.call import FailureKind
-from model_gateway.exchange import Asker
+from model_gateway.exchange import Caller
 from model_gateway.gateway import Gateway
 from model_gateway.journal import Journal
 from model_gateway.ledger import Log
@@ -220,18 +220,18 @@ class Matrix:
     async def _run_process(self, job: Job, scratch: Scratch, account: Account) -> int | None:
         """Fork the cell, with its own door; return its status, None if it took too long."""
         specification = job.arm.specification
-        asker = Asker(
+        caller = Caller(
             cell=job.plan, plan=job.plan, repeat=job.repeat,
             seed=specification.cell_seed(job.plan, job.repeat), models=specification.models,
             journal=job.arm.journal, observer=account, log=job.arm.log, cache=job.arm.cache,
         )  # fmt: skip
-        door = await self._gateway.open(asker)
-        http = await self._gateway.open_http(asker) if job.arm.over_http else None
+        door = await self._gateway.open(caller)
+        http = await self._gateway.open_http(caller) if job.arm.over_http else None
         try:
             request = cell.CellRequest(
                 id=f"{scratch.folder.parent.name}/{scratch.folder.name}",
                 step=specification.step.name, way=specification.step.way,
-                model=specification.model.name, speed=specification.speed, seed=asker.seed,
+                model=specification.model.name, speed=specification.speed, seed=caller.seed,
                 folder=str(scratch.folder), door=str(door.path),
                 url=http.url if http is not None else "",
                 texts=dict(specification.candidate.texts),

@@ -110,7 +110,7 @@ def _model_identity(model: Model) -> dict[str, Any]:
         "id": model.model_id,
         "class_path": model.class_path,
         "arguments": model.arguments,
-        "options": model.manner,
+        "options": model.reply_options,
         # Two servers may give different models one id; their addresses are private.
         "server": digest_of(model.server) if model.server else None,
         "structured": model.structured,

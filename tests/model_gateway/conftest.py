@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from model_gateway.attempt import Attempt
 from model_gateway.call import Source
 from model_gateway.config import Model, Price
-from model_gateway.exchange import Asker
+from model_gateway.exchange import Caller
 from model_gateway.journal import FileJournal
 from model_gateway.provider import Answer, Provider, ProviderError, Request
 
@@ -82,14 +82,14 @@ def a_model(**changes: Any) -> Model:
     return Model.model_validate({**values, **changes})
 
 
-MakeAsker = Callable[..., Asker]
+MakeCaller = Callable[..., Caller]
 
 
 @pytest.fixture
-def make_asker(tmp_path: Path) -> MakeAsker:
-    """Return a maker of askers whose journal lies in the test's directory."""
+def make_caller(tmp_path: Path) -> MakeCaller:
+    """Return a maker of callers whose journal lies in the test's directory."""
 
-    def make(*models: Model, **changes: Any) -> Asker:
+    def make(*models: Model, **changes: Any) -> Caller:
         values: dict[str, Any] = {
             "cell": "silo",
             "plan": "silo",
@@ -99,7 +99,7 @@ def make_asker(tmp_path: Path) -> MakeAsker:
             "journal": FileJournal(tmp_path / "attempts.jsonl"),
             "observer": Heard(),
         }
-        return Asker(**{**values, **changes})
+        return Caller(**{**values, **changes})
 
     return make
 

@@ -13,7 +13,7 @@ import ollama
 import openai
 
 from model_gateway.attempt import Attempt
-from model_gateway.exchange import Asker
+from model_gateway.exchange import Caller
 from model_gateway.gateway import Gateway
 from model_gateway.journal import read_attempts
 from tests.model_gateway.conftest import Fruit, Scripted, built_from
@@ -32,23 +32,23 @@ CLAUDE_TOOL: Any = {"name": "give_fruit", "description": "Give a fruit.", "input
 SCHEMA_FORMAT: Any = {"type": "json_schema", "json_schema": {"name": "Fruit", "schema": PARAMETERS}}
 
 
-def at_door(asker: Asker, provider: Scripted, use: Callable[[str], T], **gateway: Any) -> T:
-    """Open a door for `asker` and let `use` work with its URL in a thread."""
+def at_door(caller: Caller, provider: Scripted, use: Callable[[str], T], **gateway: Any) -> T:
+    """Open a door for `caller` and let `use` work with its URL in a thread."""
 
     async def scenario() -> T:
         async with Gateway(build=built_from(provider), **gateway) as door_keeper:
-            door = await door_keeper.open_http(asker)
+            door = await door_keeper.open_http(caller)
             return await asyncio.to_thread(use, door.url)
 
     return asyncio.run(scenario())
 
 
-def at_door_async(asker: Asker, provider: Scripted, use: Callable[[str], Awaitable[T]]) -> T:
-    """Open a door for `asker` and let the coroutine `use` work with its URL."""
+def at_door_async(caller: Caller, provider: Scripted, use: Callable[[str], Awaitable[T]]) -> T:
+    """Open a door for `caller` and let the coroutine `use` work with its URL."""
 
     async def scenario() -> T:
         async with Gateway(build=built_from(provider)) as gateway:
-            door = await gateway.open_http(asker)
+            door = await gateway.open_http(caller)
             return await use(door.url)
 
     return asyncio.run(scenario())

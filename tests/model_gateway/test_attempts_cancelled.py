@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 
 from model_gateway.attempt import Attempt
-from model_gateway.attempts import CallOutcome, Offer, Verdict
+from model_gateway.attempts import CallOutcome, OfferedReply, ParseResult
 from model_gateway.call import FailureKind
-from model_gateway.exchange import Asker
+from model_gateway.exchange import Caller
 from model_gateway.gateway import Gateway
 from model_gateway.journal import read_attempts
 from model_gateway.jsonl import Row
 from model_gateway.ledger import Caps, Ledger, Spend, spent_before
 from model_gateway.provider import ProviderError
 from tests.model_gateway import virtual_time
-from tests.model_gateway.conftest import Heard, MakeAsker, Scripted, a_model, built_from
-from tests.model_gateway.talking import GOOD, WRONG, a_question, talk, wants_fruit
+from tests.model_gateway.conftest import Heard, MakeCaller, Scripted, a_model, built_from
+from tests.model_gateway.fruit_calls import GOOD, WRONG, a_question, talk, wants_fruit
 
 
-async def never(_: Offer) -> Verdict:
+async def never(_: OfferedReply) -> ParseResult:
     """Judge until cancelled."""
     await asyncio.Event().wait()
     raise AssertionError
@@ -42,7 +42,7 @@ def rows(tmp_path: Path) -> list[Attempt]:
 
 @pytest.mark.parametrize("waits_for", ["worker", "minute", "money"])
 def test_call_that_was_never_sent_leaves_nothing(
-    make_asker: MakeAsker, tmp_path: Path, waits_for: str
+    make_caller: MakeCaller, tmp_path: Path, waits_for: str
 ) -> None:
     """Given up while it waits for its turn or for room under a cap, a call has no row or cost."""
     limits = {"worker": {"workers": 1}, "minute": {"requests_per_minute": 1}, "money": {}}
@@ -55,12 +55,12 @@ def test_call_that_was_never_sent_leaves_nothing(
     async def scenario() -> None:
         async with Gateway(build=built_from(provider), ledger=ledger) as gateway:
             await gateway.warm([model])
-            first = make_asker(model, cell="first")
-            second = make_asker(model, log=reserved.append, observer=heard)
+            first = make_caller(model, cell="first")
+            second = make_caller(model, log=reserved.append, observer=heard)
             busy = asyncio.ensure_future(_put(gateway, first))
             await asyncio.sleep(1)
             await given_up(asyncio.ensure_future(_put(gateway, second)), after=5)
-            assert ledger.held.calls == 1
+            assert ledger.reserved.calls == 1
             await busy
 
     virtual_time.run(scenario())
@@ -69,40 +69,40 @@ def test_call_that_was_never_sent_leaves_nothing(
     assert ledger.spent.calls == 1
 
 
-async def _put(gateway: Gateway, asker: Asker) -> CallOutcome:
-    return await gateway.answer(a_question(), asker)
+async def _put(gateway: Gateway, caller: Caller) -> CallOutcome:
+    return await gateway.answer(a_question(), caller)
 
 
 def test_call_cancelled_in_the_exchange_is_charged_in_full(
-    make_asker: MakeAsker, tmp_path: Path
+    make_caller: MakeCaller, tmp_path: Path
 ) -> None:
     """The row says cancelled and knows no cost; the next session charges the same as this one."""
     ledger = Ledger()
     reserved: list[Row] = []
-    asker = make_asker(log=reserved.append)
+    caller = make_caller(log=reserved.append)
 
     async def scenario() -> None:
-        call = asyncio.ensure_future(talk(Scripted(1000.0), asker, ledger=ledger))
+        call = asyncio.ensure_future(talk(Scripted(1000.0), caller, ledger=ledger))
         await given_up(call, after=5)
 
     virtual_time.run(scenario())
     [row] = rows(tmp_path)
     assert (row.status, row.cost, row.text, row.number) == ("cancelled", None, "", 1)
-    assert ledger.held == Spend()
+    assert ledger.reserved == Spend()
     assert ledger.spent == spent_before(reserved, [row])
     assert ledger.spent.tokens > 100
 
 
 def test_call_cancelled_while_the_step_judges_keeps_the_reply(
-    make_asker: MakeAsker, tmp_path: Path
+    make_caller: MakeCaller, tmp_path: Path
 ) -> None:
     """What was paid for and read stands in the row, with its tokens and its true cost."""
     ledger = Ledger()
     reserved: list[Row] = []
-    asker = make_asker(log=reserved.append)
+    caller = make_caller(log=reserved.append)
 
     async def scenario() -> None:
-        call = asyncio.ensure_future(talk(Scripted(GOOD), asker, judge=never, ledger=ledger))
+        call = asyncio.ensure_future(talk(Scripted(GOOD), caller, judge=never, ledger=ledger))
         await given_up(call, after=5)
 
     virtual_time.run(scenario())
@@ -112,25 +112,25 @@ def test_call_cancelled_while_the_step_judges_keeps_the_reply(
 
 
 def test_call_cancelled_in_a_pause_has_the_rows_before_it(
-    make_asker: MakeAsker, tmp_path: Path
+    make_caller: MakeCaller, tmp_path: Path
 ) -> None:
     """Between two attempts nothing is under way that could leave a row."""
     provider = Scripted(ProviderError(FailureKind.server, "it broke", retry_after=60))
 
     async def scenario() -> None:
-        await given_up(asyncio.ensure_future(talk(provider, make_asker())), after=5)
+        await given_up(asyncio.ensure_future(talk(provider, make_caller())), after=5)
 
     virtual_time.run(scenario())
     assert [(row.number, row.status) for row in rows(tmp_path)] == [(1, "failed")]
 
 
 def test_call_cancelled_at_its_second_attempt_has_two_rows(
-    make_asker: MakeAsker, tmp_path: Path
+    make_caller: MakeCaller, tmp_path: Path
 ) -> None:
     """The first attempt's row is as it was, and only the second is cancelled."""
 
     async def scenario() -> None:
-        await given_up(asyncio.ensure_future(talk(Scripted(WRONG, 1000.0), make_asker())), after=5)
+        await given_up(asyncio.ensure_future(talk(Scripted(WRONG, 1000.0), make_caller())), after=5)
 
     virtual_time.run(scenario())
     found = [(row.number, row.status, row.failure_kind) for row in rows(tmp_path)]
@@ -139,28 +139,28 @@ def test_call_cancelled_at_its_second_attempt_has_two_rows(
 
 @pytest.mark.parametrize("error", [KeyError("failure"), ConnectionResetError(), ValueError("kind")])
 def test_step_that_breaks_while_it_judges_leaves_a_row(
-    make_asker: MakeAsker, tmp_path: Path, error: Exception
+    make_caller: MakeCaller, tmp_path: Path, error: Exception
 ) -> None:
     """A reply was paid for, so it is recorded although nobody ever said what it was worth."""
 
-    async def breaks(_: Offer) -> Verdict:
+    async def breaks(_: OfferedReply) -> ParseResult:
         raise error
 
     with pytest.raises(type(error)):
-        virtual_time.run(talk(Scripted(GOOD), make_asker(), judge=breaks))
+        virtual_time.run(talk(Scripted(GOOD), make_caller(), judge=breaks))
     [row] = rows(tmp_path)
     assert (row.status, row.text) == ("cancelled", GOOD)
 
 
 @pytest.mark.parametrize("when", [0.5, 1.0])
 def test_cancelled_twice_is_cancelled_once(
-    make_asker: MakeAsker, tmp_path: Path, when: float
+    make_caller: MakeCaller, tmp_path: Path, when: float
 ) -> None:
     """Impatience does not lose the row or leave money held."""
     ledger = Ledger()
 
     async def scenario() -> None:
-        call = asyncio.ensure_future(talk(Scripted(1.0), make_asker(), ledger=ledger))
+        call = asyncio.ensure_future(talk(Scripted(1.0), make_caller(), ledger=ledger))
         await asyncio.sleep(when)
         for _ in range(3):
             call.cancel()
@@ -170,22 +170,22 @@ def test_cancelled_twice_is_cancelled_once(
 
     virtual_time.run(scenario())
     assert [row.number for row in rows(tmp_path)] == [1]
-    assert ledger.held == Spend()
+    assert ledger.reserved == Spend()
 
 
 def test_cancelled_attempt_is_made_again_by_the_next_session(
-    make_asker: MakeAsker, tmp_path: Path
+    make_caller: MakeCaller, tmp_path: Path
 ) -> None:
     """Resumed, the call has its good attempt under the same number, and both are charged."""
     reserved: list[Row] = []
     provider = Scripted(1000.0, GOOD)
 
     async def first() -> None:
-        asker = make_asker(log=reserved.append)
-        await given_up(asyncio.ensure_future(talk(provider, asker)), after=5)
+        caller = make_caller(log=reserved.append)
+        await given_up(asyncio.ensure_future(talk(provider, caller)), after=5)
 
     virtual_time.run(first())
-    outcome = virtual_time.run(talk(provider, make_asker(log=reserved.append), judge=wants_fruit))
+    outcome = virtual_time.run(talk(provider, make_caller(log=reserved.append), judge=wants_fruit))
     assert outcome.failure is None
     found = rows(tmp_path)
     assert [(row.number, row.status) for row in found] == [(1, "cancelled"), (1, "ok")]

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from model_gateway.attempts import CallOutcome, Offer, Verdict
+from model_gateway.attempts import CallOutcome, OfferedReply, ParseResult
 from model_gateway.call import Failure, FailureKind
 from model_gateway.journal import FileJournal, read_attempts
 from model_gateway.jsonl import Appender
 from model_gateway.ledger import Caps, Ledger
 from model_gateway.provider import Answer, ProviderError
 from tests.model_gateway import virtual_time
-from tests.model_gateway.conftest import Heard, MakeAsker, Scripted, Step, a_model
-from tests.model_gateway.talking import ASK, CUT, GOOD, WRONG, talk, wants_fruit
+from tests.model_gateway.conftest import Heard, MakeCaller, Scripted, Step, a_model
+from tests.model_gateway.fruit_calls import ASK, CUT, GOOD, WRONG, talk, wants_fruit
 
 K = FailureKind
 DOWN = ProviderError(K.server, "it broke")
@@ -24,8 +24,8 @@ DOWN = ProviderError(K.server, "it broke")
 class Cell:
     """A cell that is run again and again, each time by another session."""
 
-    def __init__(self, make_asker: MakeAsker, path: Path) -> None:
-        self._make_asker = make_asker
+    def __init__(self, make_caller: MakeCaller, path: Path) -> None:
+        self._make_asker = make_caller
         self.path = path
         self.heard = Heard()
         self.asked = 0
@@ -36,10 +36,10 @@ class Cell:
         self.heard = Heard()
         question = {k: changes.pop(k) for k in ("key", "messages", "judge") if k in changes}
         models = changes.pop("models", (a_model(),))
-        asker = self._make_asker(
+        caller = self._make_asker(
             *models, journal=FileJournal(self.path), observer=self.heard, **changes
         )
-        outcome = virtual_time.run(talk(provider, asker, ledger=ledger, **question))
+        outcome = virtual_time.run(talk(provider, caller, ledger=ledger, **question))
         self.asked = len(provider.requests)
         assert script or not self.asked
         return outcome
@@ -58,9 +58,9 @@ class Cell:
 
 
 @pytest.fixture
-def cell(make_asker: MakeAsker, tmp_path: Path) -> Cell:
+def cell(make_caller: MakeCaller, tmp_path: Path) -> Cell:
     """Return a cell whose journal is empty."""
-    return Cell(make_asker, tmp_path / "replayed.jsonl")
+    return Cell(make_caller, tmp_path / "replayed.jsonl")
 
 
 def test_bad_and_good_replies_are_replayed_in_order(cell: Cell) -> None:
@@ -182,10 +182,10 @@ def test_entry_that_was_renamed_is_the_same_model(cell: Cell) -> None:
 def test_step_that_became_stricter_is_heard(cell: Cell) -> None:
     """A recorded reply that the step no longer takes is a failure, and the model is asked."""
 
-    async def stricter(offer: Offer) -> Verdict:
+    async def stricter(offer: OfferedReply) -> ParseResult:
         if "plum" in offer.text:
             return await wants_fruit(offer)
-        return Verdict(failure=Failure(kind=K.schema, message="only plums"))
+        return ParseResult(failure=Failure(kind=K.schema, message="only plums"))
 
     cell.run(GOOD)
     outcome = cell.run('{"name": "plum", "seeds": []}', judge=stricter)
@@ -219,7 +219,7 @@ def test_waits_of_the_first_session_are_not_waited_again(cell: Cell) -> None:
     cell.run(WRONG, ProviderError(K.rate_limit, "slow down", retry_after=100), GOOD)
     asker_time: list[float] = []
 
-    async def timed(offer: Offer) -> Verdict:
+    async def timed(offer: OfferedReply) -> ParseResult:
         asker_time.append(virtual_time.now())
         return await wants_fruit(offer)
 

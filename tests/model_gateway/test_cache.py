@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from model_gateway.attempts import CallOutcome, Question
+from model_gateway.attempts import CallOutcome
 from model_gateway.cache import Cache, default_path
 from model_gateway.call import FailureKind, Source
-from model_gateway.exchange import Asker
+from model_gateway.door import Question
+from model_gateway.exchange import Caller, NoObserver
 from model_gateway.gateway import Gateway
 from model_gateway.journal import NoJournal
 from model_gateway.provider import Answer
-from model_gateway.unwatched import Unwatched
 from tests.model_gateway.conftest import Scripted, a_model, built_from
 from tests.model_gateway.tiny_disk import PAGE, fill, tiny_disk
 
@@ -34,23 +34,23 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "replies.sqlite"
 
 
-def asker(cache: Cache | None, **changes: Any) -> Asker:
+def caller(cache: Cache | None, **changes: Any) -> Caller:
     """Return a cell that uses `cache`."""
-    plain = Asker(
+    plain = Caller(
         cell="silo", plan="silo", repeat=0, seed=1, models=(a_model(),), journal=NoJournal(),
-        observer=Unwatched(), cache=cache,
+        observer=NoObserver(), cache=cache,
     )  # fmt: skip
     return replace(plain, **changes)
 
 
-def ask(provider: Scripted, *askers: Asker, **changes: Any) -> list[CallOutcome]:
+def ask(provider: Scripted, *callers: Caller, **changes: Any) -> list[CallOutcome]:
     """Let cells ask the same thing one after the other."""
     values: dict[str, Any] = {"key": "fruit", "messages": [{"role": "user", "content": "Any?"}]}
     question = Question(**{**values, **changes})
 
     async def scenario() -> list[CallOutcome]:
         async with Gateway(build=built_from(provider)) as gateway:
-            return [await gateway.answer(question, asker) for asker in askers]
+            return [await gateway.answer(question, caller) for caller in callers]
 
     return asyncio.run(scenario())
 
@@ -59,7 +59,7 @@ def test_answer_is_given_again_and_marked(path: Path) -> None:
     """Another run of the same request asks nobody, costs nothing and says where it was found."""
     provider = Scripted("a fig", "a plum")
     cache = Cache(path)
-    first, second = ask(provider, asker(cache), asker(cache, cell="barn", plan="barn"))
+    first, second = ask(provider, caller(cache), caller(cache, cell="barn", plan="barn"))
     cache.close()
     assert len(provider.requests) == 1
     assert (first.attempt.source, second.attempt.source) == (Source.network, Source.cache)
@@ -85,7 +85,7 @@ def test_another_request_is_asked(path: Path, other: dict[str, Any]) -> None:
     """A reply is never given to a request that another model or setting would have answered."""
     provider = Scripted("a fig", "a plum")
     cache = Cache(path)
-    ended = ask(provider, asker(cache), asker(cache, **other))
+    ended = ask(provider, caller(cache), caller(cache, **other))
     cache.close()
     assert [outcome.attempt.text for outcome in ended] == ["a fig", "a plum"]
 
@@ -95,7 +95,7 @@ def test_simulated_answers_belong_to_their_seed_and_plan(path: Path, other: dict
     """A simulated model answers by what is not in the request, so its replies are kept by that."""
     provider = Scripted("a fig", "a plum")
     cache = Cache(path)
-    simulated = asker(cache, models=(a_model(provider="simulated"),))
+    simulated = caller(cache, models=(a_model(provider="simulated"),))
     ended = ask(provider, simulated, replace(simulated, **other), replace(simulated, cell="barn"))
     cache.close()
     assert [outcome.attempt.text for outcome in ended] == ["a fig", "a plum", "a fig"]
@@ -106,7 +106,7 @@ def test_replies_that_say_nothing_are_not_kept(path: Path) -> None:
     declined = Answer(text="no", finish_reason="refusal")
     provider = Scripted("", declined, "a fig")
     cache = Cache(path)
-    once = asker(cache, models=(a_model(max_attempts=1),))
+    once = caller(cache, models=(a_model(max_attempts=1),))
     kinds = [o.failure and o.failure.kind for o in ask(provider, once, once, once)]
     cache.close()
     assert kinds == [FailureKind.empty, FailureKind.refused, None]
@@ -194,7 +194,7 @@ def test_unusable_file_is_done_without(
     spoil(path)
     cache = Cache(path)
     provider = Scripted("a fig")
-    ended = ask(provider, asker(cache), asker(cache))
+    ended = ask(provider, caller(cache), caller(cache))
     cache.close()
     assert [outcome.failure for outcome in ended] == [None, None]
     assert len(provider.requests) == 2
@@ -213,7 +213,7 @@ def test_file_that_breaks_during_a_run_is_done_without(
     other.execute("DROP TABLE replies")
     other.close()
     provider = Scripted("a fig")
-    ended = ask(provider, asker(cache), asker(cache))
+    ended = ask(provider, caller(cache), caller(cache))
     assert [outcome.failure for outcome in ended] == [None, None]
     assert cache.get("digest") is None
     assert len(caplog.messages) == 1
@@ -224,7 +224,7 @@ def test_full_disk_is_done_without(tmp_path: Path, caplog: pytest.LogCaptureFixt
     with tiny_disk(tmp_path / "disk") as disk:
         cache = Cache(disk / "replies.sqlite")
         fill(disk, leave=0)
-        [ended] = ask(Scripted("x" * 4 * PAGE), asker(cache))
+        [ended] = ask(Scripted("x" * 4 * PAGE), caller(cache))
         cache.close()
     assert ended.failure is None
     assert len(caplog.messages) == 1

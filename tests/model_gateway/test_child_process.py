@@ -14,15 +14,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from model_gateway.child_process import Ended, run
+from model_gateway.child_process import ProcessResult, run
 
 
-def ran(place: Path, script: str, *, seconds: float = 20.0, given: str = "") -> Ended:
+def ran(place: Path, script: str, *, seconds: float = 20.0, given: str = "") -> ProcessResult:
     """Run a shell script."""
     environment = {"PATH": os.environ["PATH"]}
     return asyncio.run(
         run(["sh", "-c", script], folder=place, environment=environment, seconds=seconds,
-            given=given)
+            input_text=given)
     )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def test_it_hears_and_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Both streams and the status come back, and our own environment is not seen."""
     monkeypatch.setenv("SOME_API_KEY", "secret")
     ended = ran(tmp_path, 'cat; pwd; echo "x$SOME_API_KEY" >&2; exit 4', given="hello\n")
-    assert (ended.status, ended.complaint) == (4, "x\n")
+    assert (ended.status, ended.error_output) == (4, "x\n")
     assert ended.output.splitlines() == ["hello", str(tmp_path.resolve())]
 
 
@@ -65,7 +65,7 @@ def test_only_the_last_of_a_flood_is_kept(tmp_path: Path) -> None:
     """Memory does not grow with what untrusted code prints."""
     flood = ["sh", "-c", "yes | head -c 3000000; echo end"]
     ended = asyncio.run(
-        run(flood, folder=tmp_path, environment=dict(os.environ), seconds=20.0, most=1000)
+        run(flood, folder=tmp_path, environment=dict(os.environ), seconds=20.0, max_bytes=1000)
     )
     assert len(ended.output) == 1000
     assert ended.output.endswith("end\n")

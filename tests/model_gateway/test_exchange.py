@@ -14,20 +14,20 @@ from model_gateway.attempts import CallOutcome
 from model_gateway.call import FailureKind, Source
 from model_gateway.config import Model
 from model_gateway.errors import ConfigError
-from model_gateway.exchange import Asker, Exchanged, _worst_case, spend_of
+from model_gateway.exchange import Caller, ExchangeResult, _worst_case, spend_of
 from model_gateway.journal import FileJournal, read_attempts
 from model_gateway.jsonl import Row
 from model_gateway.ledger import Caps, Ledger, Spend, spent_before
 from model_gateway.provider import Answer, Origin, Provider, ProviderError, Request
 from tests.model_gateway import virtual_time
-from tests.model_gateway.conftest import Heard, MakeAsker, Scripted, Step, a_model
+from tests.model_gateway.conftest import Heard, MakeCaller, Scripted, Step, a_model
+from tests.model_gateway.fruit_calls import GOOD, talk
 from tests.model_gateway.rows import ANY_TEXT
-from tests.model_gateway.talking import GOOD, talk
 
 K = FailureKind
 KEY = "sk-live-0123456789abcdef"
 WORST = Spend(calls=1, tokens=1000, dollars=2.0)
-ORIGIN = Origin(plan="silo", key="fruit", repeat=0, number=1, seed=1, place=None)
+ORIGIN = Origin(plan="silo", key="fruit", repeat=0, number=1, seed=1, call_id=None)
 
 
 def a_request(messages: list[Message], schema: dict[str, Any] | None = None) -> Request:
@@ -59,9 +59,9 @@ def test_schema_counts_towards_the_worst_case() -> None:
     assert with_it.tokens - _worst_case(a_request([]), a_model()).tokens > 500
 
 
-def done(answer: Answer | None = None, **changes: Any) -> Exchanged:
+def done(answer: Answer | None = None, **changes: Any) -> ExchangeResult:
     """Return what came of an exchange."""
-    return Exchanged(answer=answer, started="", **changes)
+    return ExchangeResult(answer=answer, started="", **changes)
 
 
 @pytest.mark.parametrize(
@@ -82,15 +82,15 @@ def done(answer: Answer | None = None, **changes: Any) -> Exchanged:
         (done(billed=False), Spend(calls=1)),
     ],
 )
-def test_spend_is_what_is_known(exchanged: Exchanged, spend: Spend | None) -> None:
+def test_spend_is_what_is_known(exchanged: ExchangeResult, spend: Spend | None) -> None:
     """Tokens that nobody reported make the spend unknown; a missing price leaves the worst case."""
     assert spend_of(exchanged, WORST) == spend
 
 
-def run(provider: Provider, make_asker: MakeAsker, *models: Model, **how: Any) -> CallOutcome:
+def run(provider: Provider, make_caller: MakeCaller, *models: Model, **how: Any) -> CallOutcome:
     """Put one call on the jumping clock, with a single attempt unless the models say otherwise."""
     models = models or (a_model(max_attempts=1),)
-    return virtual_time.run(talk(provider, make_asker(*models), **how))
+    return virtual_time.run(talk(provider, make_caller(*models), **how))
 
 
 class Rude(Scripted):
@@ -108,13 +108,13 @@ class Rude(Scripted):
 
 @pytest.mark.parametrize("error", [RuntimeError(f"with {KEY}"), TypeError(), OSError(5, "no")])
 def test_fault_of_a_provider_is_a_recorded_failure(
-    make_asker: MakeAsker, error: Exception, monkeypatch: pytest.MonkeyPatch
+    make_caller: MakeCaller, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a provider should not raise fails its attempt, which is charged and told of."""
     monkeypatch.setenv("SOME_KEY", KEY)
     ledger = Ledger()
     provider = Rude(error)
-    outcome = run(provider, make_asker, a_model(), ledger=ledger)
+    outcome = run(provider, make_caller, a_model(), ledger=ledger)
     assert outcome.failure is not None
     assert outcome.failure.kind is K.configuration
     assert f"the provider broke: {type(error).__name__}" in outcome.failure.message
@@ -134,20 +134,20 @@ def test_fault_of_a_provider_is_a_recorded_failure(
     ],
 )
 def test_replies_that_nobody_needs_to_read(
-    make_asker: MakeAsker, answer: Answer, kind: FailureKind
+    make_caller: MakeCaller, answer: Answer, kind: FailureKind
 ) -> None:
     """An empty or declined reply is named as such, whatever it says."""
-    outcome = run(Scripted(answer), make_asker)
+    outcome = run(Scripted(answer), make_caller)
     assert outcome.failure is not None
     assert outcome.failure.kind is kind
     assert ("length limit" in outcome.failure.message) is (answer.finish_reason == "length")
 
 
-def test_silence_is_a_timeout_charged_in_full(make_asker: MakeAsker) -> None:
+def test_silence_is_a_timeout_charged_in_full(make_caller: MakeCaller) -> None:
     """A request that was given up may have been answered and billed."""
     ledger = Ledger()
     model = a_model(max_attempts=1, attempt_seconds=7)
-    outcome = run(Scripted(1e6), make_asker, model, ledger=ledger)
+    outcome = run(Scripted(1e6), make_caller, model, ledger=ledger)
     assert outcome.failure is not None
     assert str(outcome.failure) == "timeout: no whole reply within 7 s"
     assert (outcome.attempt.seconds, outcome.attempt.cost) == (7.0, None)
@@ -156,11 +156,11 @@ def test_silence_is_a_timeout_charged_in_full(make_asker: MakeAsker) -> None:
 
 @pytest.mark.parametrize("billed", [True, False])
 def test_error_is_charged_if_it_may_have_been_billed(
-    make_asker: MakeAsker, *, billed: bool
+    make_caller: MakeCaller, *, billed: bool
 ) -> None:
     """A refused connection is free; one that broke after the request was sent is not."""
     ledger = Ledger()
-    run(Scripted(ProviderError(K.connection, "no", billed=billed)), make_asker, ledger=ledger)
+    run(Scripted(ProviderError(K.connection, "no", billed=billed)), make_caller, ledger=ledger)
     assert (ledger.spent.tokens > 0) is billed
     assert ledger.spent.calls == 1
 
@@ -177,20 +177,20 @@ def test_error_is_charged_if_it_may_have_been_billed(
     ],
 )
 def test_cost_comes_from_the_server_or_the_price(
-    make_asker: MakeAsker, answer: Answer, price: Any, cost: float | None
+    make_caller: MakeCaller, answer: Answer, price: Any, cost: float | None
 ) -> None:
     """What the server names counts; else the price, and nothing where one part is unknown."""
-    outcome = run(Scripted(answer), make_asker, a_model(price=price))
+    outcome = run(Scripted(answer), make_caller, a_model(price=price))
     assert outcome.attempt.cost == cost
 
 
-def test_row_says_what_the_server_said(make_asker: MakeAsker) -> None:
+def test_row_says_what_the_server_said(make_caller: MakeCaller) -> None:
     """Tokens, thinking, finish and the model that really answered are recorded as reported."""
     answer = Answer(
         text=GOOD, finish_reason="stop", input_tokens=10, output_tokens=50, thinking_tokens=40,
         model_id="scripted-1-2026",
     )  # fmt: skip
-    row = run(Scripted(answer), make_asker).attempt
+    row = run(Scripted(answer), make_caller).attempt
     assert (row.input_tokens, row.output_tokens, row.thinking_tokens) == (10, 50, 40)
     assert (row.finish_reason, row.reported_model) == ("stop", "scripted-1-2026")
     assert (row.model, row.model_id, row.source) == ("scripted", "scripted-1", Source.network)
@@ -204,7 +204,7 @@ def test_row_says_what_the_server_said(make_asker: MakeAsker) -> None:
     ],
 )
 def test_provider_that_cannot_be_made_is_a_failure_and_costs_nothing(
-    make_asker: MakeAsker, error: Exception, told: str, monkeypatch: pytest.MonkeyPatch
+    make_caller: MakeCaller, error: Exception, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The call fails with the reason, its fallback is asked, and others are not touched."""
     monkeypatch.setenv("SOME_KEY", KEY)
@@ -214,9 +214,9 @@ def test_provider_that_cannot_be_made_is_a_failure_and_costs_nothing(
             raise error
 
     ledger = Ledger()
-    asker = make_asker(a_model(), a_model(name="other"))
-    outcome = virtual_time.run(talk(Missing(other=Scripted(GOOD)), asker, ledger=ledger))
-    first, second = asker.observer.attempts  # type: ignore[attr-defined]
+    caller = make_caller(a_model(), a_model(name="other"))
+    outcome = virtual_time.run(talk(Missing(other=Scripted(GOOD)), caller, ledger=ledger))
+    first, second = caller.observer.attempts  # type: ignore[attr-defined]
     assert first.failure_kind is K.configuration
     assert told in first.failure_message
     assert KEY not in first.failure_message
@@ -259,11 +259,11 @@ def test_next_session_charges_what_this_one_spent(
     path = tmp_path_factory.mktemp("spent") / "attempts.jsonl"
     reserved: list[Row] = []
     ledger = Ledger(Caps(calls=cap))
-    asker = Asker(
+    caller = Caller(
         cell="silo", plan="silo", repeat=0, seed=1, models=(a_model(max_attempts=4),),
         journal=FileJournal(path), observer=Heard(), log=reserved.append,
     )  # fmt: skip
-    virtual_time.run(talk(Slow(*(STEPS[n] for n in script)), asker, ledger=ledger))
+    virtual_time.run(talk(Slow(*(STEPS[n] for n in script)), caller, ledger=ledger))
     charged = spent_before(reserved, read_attempts(path))
     assert (charged.calls, charged.tokens) == (ledger.spent.calls, ledger.spent.tokens)
     assert charged.dollars == pytest.approx(ledger.spent.dollars)

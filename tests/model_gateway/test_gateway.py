@@ -12,17 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from model_gateway.attempts import Question
 from model_gateway.call import Call, FailureKind, Reply
 from model_gateway.config import Model
-from model_gateway.door import Door
+from model_gateway.door import Door, Question
 from model_gateway.errors import ConfigError, DoorError
-from model_gateway.exchange import Asker
+from model_gateway.exchange import Caller
 from model_gateway.gateway import Gateway, OpenDoor
 from model_gateway.journal import FileJournal, read_attempts
 from model_gateway.ledger import Caps, Ledger, Spend
 from model_gateway.provider import Answer, Provider, Request
-from tests.model_gateway.conftest import Fruit, Heard, MakeAsker, Scripted, a_model, built_from
+from tests.model_gateway.conftest import Fruit, Heard, MakeCaller, Scripted, a_model, built_from
 from tests.model_gateway.tiny_disk import fill, tiny_disk
 
 GOOD = '{"name": "fig", "seeds": [1, 2]}'
@@ -35,8 +34,8 @@ async def _put(door: OpenDoor, call: Call[Fruit] = CALL) -> Reply[Fruit]:
         return await asyncio.get_running_loop().run_in_executor(thread, Door(door.path), call)
 
 
-async def _ask(gateway: Gateway, asker: Asker, call: Call[Fruit] = CALL) -> Reply[Fruit]:
-    door = await gateway.open(asker)
+async def _ask(gateway: Gateway, caller: Caller, call: Call[Fruit] = CALL) -> Reply[Fruit]:
+    door = await gateway.open(caller)
     try:
         return await _put(door, call)
     finally:
@@ -44,13 +43,13 @@ async def _ask(gateway: Gateway, asker: Asker, call: Call[Fruit] = CALL) -> Repl
 
 
 def test_good_reply_becomes_a_value_and_a_journal_row(
-    make_asker: MakeAsker, tmp_path: Path
+    make_caller: MakeCaller, tmp_path: Path
 ) -> None:
     """A reply that fits gives the value, and stands in the journal when the step hears it."""
 
     async def scenario() -> Reply[Fruit]:
         async with Gateway(build=built_from(Scripted(GOOD))) as gateway:
-            return await _ask(gateway, make_asker())
+            return await _ask(gateway, make_caller())
 
     reply = asyncio.run(scenario())
     assert reply.value == Fruit(name="fig", seeds=[1, 2])
@@ -58,13 +57,13 @@ def test_good_reply_becomes_a_value_and_a_journal_row(
     assert (row.status, row.input_tokens, row.cost) == ("ok", 10, 20e-6)
 
 
-def test_wrong_reply_is_told_back_and_tried_again(make_asker: MakeAsker) -> None:
+def test_wrong_reply_is_told_back_and_tried_again(make_caller: MakeCaller) -> None:
     """The second request holds the first reply and what was wrong with it."""
     provider = Scripted('{"name": 3}', GOOD)
 
     async def scenario() -> Reply[Fruit]:
         async with Gateway(build=built_from(provider)) as gateway:
-            return await _ask(gateway, make_asker())
+            return await _ask(gateway, make_caller())
 
     reply = asyncio.run(scenario())
     assert reply.value is not None
@@ -75,13 +74,13 @@ def test_wrong_reply_is_told_back_and_tried_again(make_asker: MakeAsker) -> None
     assert "seeds" in provider.requests[1].messages[-1]["content"]
 
 
-def test_attempts_are_bounded_over_all_kinds_of_failure(make_asker: MakeAsker) -> None:
+def test_attempts_are_bounded_over_all_kinds_of_failure(make_caller: MakeCaller) -> None:
     """Empty, wrong and missing JSON together use up one bound."""
     provider = Scripted("", "no json here", '{"name": "fig"}', GOOD)
 
     async def scenario() -> Reply[Fruit]:
         async with Gateway(build=built_from(provider)) as gateway:
-            return await _ask(gateway, make_asker())
+            return await _ask(gateway, make_caller())
 
     reply = asyncio.run(scenario())
     assert reply.value is None
@@ -90,13 +89,13 @@ def test_attempts_are_bounded_over_all_kinds_of_failure(make_asker: MakeAsker) -
     assert len(provider.requests) == 3
 
 
-def test_last_broken_off_reply_is_recovered_and_marked(make_asker: MakeAsker) -> None:
+def test_last_broken_off_reply_is_recovered_and_marked(make_caller: MakeCaller) -> None:
     """When no attempt is left, what is whole in a broken reply is kept as partial."""
     provider = Scripted('{"name": "fig", "seeds": [1, 2')
 
     async def scenario() -> Reply[Fruit]:
         async with Gateway(build=built_from(provider)) as gateway:
-            return await _ask(gateway, make_asker())
+            return await _ask(gateway, make_caller())
 
     reply = asyncio.run(scenario())
     assert reply.value is not None
@@ -104,14 +103,16 @@ def test_last_broken_off_reply_is_recovered_and_marked(make_asker: MakeAsker) ->
     assert len(provider.requests) == 3
 
 
-def test_finished_attempts_are_replayed_not_repeated(make_asker: MakeAsker, tmp_path: Path) -> None:
+def test_finished_attempts_are_replayed_not_repeated(
+    make_caller: MakeCaller, tmp_path: Path
+) -> None:
     """A second gateway on the same journal sends nothing that was answered before."""
     provider = Scripted("nothing", GOOD)
 
     async def scenario(observer: Heard) -> Reply[Fruit]:
         journal = FileJournal(tmp_path / "attempts.jsonl")
         async with Gateway(build=built_from(provider)) as gateway:
-            return await _ask(gateway, make_asker(journal=journal, observer=observer))
+            return await _ask(gateway, make_caller(journal=journal, observer=observer))
 
     first = asyncio.run(scenario(Heard()))
     heard = Heard()
@@ -122,13 +123,13 @@ def test_finished_attempts_are_replayed_not_repeated(make_asker: MakeAsker, tmp_
 
 
 def test_closing_the_door_ends_the_call_and_records_it(
-    make_asker: MakeAsker, tmp_path: Path
+    make_caller: MakeCaller, tmp_path: Path
 ) -> None:
     """A call under way when its cell is closed is cancelled and stands in the journal as such."""
 
     async def scenario() -> float:
         async with Gateway(build=built_from(Scripted(30.0))) as gateway:
-            door = await gateway.open(make_asker(a_model(attempt_seconds=60)))
+            door = await gateway.open(make_caller(a_model(attempt_seconds=60)))
             asking = asyncio.ensure_future(asyncio.to_thread(_quietly, Door(door.path)))
             await asyncio.sleep(0.2)
             await gateway.close(door)
@@ -159,13 +160,13 @@ class Echo(Scripted):
 
 
 def test_cells_side_by_side_never_hear_each_others_replies(
-    make_asker: MakeAsker, tmp_path: Path
+    make_caller: MakeCaller, tmp_path: Path
 ) -> None:
     """Many cells with one journal, each with several threads, get what they asked for."""
     journal = FileJournal(tmp_path / "attempts.jsonl")
 
     async def cell(gateway: Gateway, name: str) -> None:
-        door = await gateway.open(make_asker(a_model(workers=99), cell=name, journal=journal))
+        door = await gateway.open(make_caller(a_model(workers=99), cell=name, journal=journal))
 
         async def ask(n: int) -> None:
             call = replace(CALL, key=f"{n}", user=f"{name} {n}")
@@ -200,12 +201,12 @@ class Rude(Scripted):
         raise ZeroDivisionError("the end")
 
 
-def test_fault_of_a_provider_fails_only_its_call(make_asker: MakeAsker) -> None:
+def test_fault_of_a_provider_fails_only_its_call(make_caller: MakeCaller) -> None:
     """One call gets a failure that names the fault; others at the same time are answered."""
 
     async def scenario() -> list[Reply[Fruit]]:
         async with Gateway(build=built_from(Rude(GOOD))) as gateway:
-            door = await gateway.open(make_asker())
+            door = await gateway.open(make_caller())
             calls = [replace(CALL, user=user) for user in ("Any.", "A plum.", "A fig.")]
             return await asyncio.gather(*(_put(door, call) for call in calls))
 
@@ -216,16 +217,16 @@ def test_fault_of_a_provider_fails_only_its_call(make_asker: MakeAsker) -> None:
     assert "ZeroDivisionError: plums" in plum.failure.message
 
 
-def test_full_disk_fails_the_call_and_says_so(make_asker: MakeAsker, tmp_path: Path) -> None:
+def test_full_disk_fails_the_call_and_says_so(make_caller: MakeCaller, tmp_path: Path) -> None:
     """A reply that cannot be recorded is not given; when there is room again, calls go on."""
 
     async def scenario(disk: Path) -> tuple[Reply[Fruit], Reply[Fruit], Spend]:
-        asker = make_asker(journal=FileJournal(disk / "attempts.jsonl"))
+        caller = make_caller(journal=FileJournal(disk / "attempts.jsonl"))
         async with Gateway(build=built_from(Scripted(GOOD))) as gateway:
             ballast = fill(disk, leave=0)
-            failed = await _ask(gateway, asker)
+            failed = await _ask(gateway, caller)
             ballast.unlink()
-            return failed, await _ask(gateway, asker), gateway.ledger.held
+            return failed, await _ask(gateway, caller), gateway.ledger.reserved
 
     with tiny_disk(tmp_path / "disk") as disk:
         failed, good, held = asyncio.run(scenario(disk))
@@ -237,7 +238,7 @@ def test_full_disk_fails_the_call_and_says_so(make_asker: MakeAsker, tmp_path: P
 
 @pytest.mark.parametrize("error", [ConfigError("no such class"), ImportError("no such module")])
 def test_provider_that_cannot_be_built_fails_only_its_own_calls(
-    make_asker: MakeAsker, error: Exception
+    make_caller: MakeCaller, error: Exception
 ) -> None:
     """Every call to that model says why, and another model is asked as usual."""
     built: list[str] = []
@@ -253,7 +254,7 @@ def test_provider_that_cannot_be_built_fails_only_its_own_calls(
         async with Gateway(build=build) as gateway:
             await gateway.warm([broken, sound])
             return [
-                await _ask(gateway, make_asker(model, cell=str(n)))
+                await _ask(gateway, make_caller(model, cell=str(n)))
                 for n, model in enumerate([broken, sound, broken])
             ]
 
@@ -274,7 +275,7 @@ class Closing(Scripted):
         self.closed += 1
 
 
-def test_provider_is_built_once_and_closed_once(make_asker: MakeAsker) -> None:
+def test_provider_is_built_once_and_closed_once(make_caller: MakeCaller) -> None:
     """Calls that come at once share one provider, which is closed when the gateway ends."""
     built: list[Closing] = []
 
@@ -284,8 +285,8 @@ def test_provider_is_built_once_and_closed_once(make_asker: MakeAsker) -> None:
 
     async def scenario() -> None:
         async with Gateway(build=build) as gateway:
-            askers = [make_asker(cell=str(n)) for n in range(10)]
-            await asyncio.gather(*(_ask(gateway, asker) for asker in askers))
+            callers = [make_caller(cell=str(n)) for n in range(10)]
+            await asyncio.gather(*(_ask(gateway, caller) for caller in callers))
             assert built[0].closed == 0
 
     asyncio.run(scenario())
@@ -293,7 +294,7 @@ def test_provider_is_built_once_and_closed_once(make_asker: MakeAsker) -> None:
 
 
 def test_end_of_the_gateway_ends_calls_and_leaves_no_files(
-    make_asker: MakeAsker, tmp_path: Path
+    make_caller: MakeCaller, tmp_path: Path
 ) -> None:
     """Left in mid-call, by an error too, it cancels, records, charges and removes its sockets."""
     ledger = Ledger()
@@ -305,7 +306,7 @@ def test_end_of_the_gateway_ends_calls_and_leaves_no_files(
     async def work() -> None:
         async with Gateway(build=built_from(provider), ledger=ledger) as gateway:
             journal = FileJournal(tmp_path / "attempts.jsonl")
-            doors = [await gateway.open(make_asker(journal=journal)) for _ in range(2)]
+            doors = [await gateway.open(make_caller(journal=journal)) for _ in range(2)]
             folders.append(doors[0].path.parent)
             asking.extend(asyncio.ensure_future(_put(door)) for door in doors * 2)
             while len(provider.requests) < 4:  # noqa: ASYNC110 - threads set no event
@@ -322,21 +323,21 @@ def test_end_of_the_gateway_ends_calls_and_leaves_no_files(
     assert not folders[0].exists()
     rows = read_attempts(tmp_path / "attempts.jsonl")
     assert [row.status for row in rows] == ["cancelled"] * 4
-    assert (ledger.spent.calls, ledger.held) == (4, Spend())
+    assert (ledger.spent.calls, ledger.reserved) == (4, Spend())
 
 
-def test_closed_door_takes_no_calls(make_asker: MakeAsker) -> None:
+def test_closed_door_takes_no_calls(make_caller: MakeCaller) -> None:
     """Who comes after the end is told that there is no gateway, and other doors stay open."""
 
     async def scenario() -> Reply[Fruit]:
         async with Gateway(build=built_from(Scripted(GOOD))) as gateway:
-            closed = await gateway.open(make_asker())
+            closed = await gateway.open(make_caller())
             await gateway.close(closed)
             await gateway.close(closed)
             assert not closed.path.exists()
             with pytest.raises(DoorError, match="cannot be reached"):
                 await _put(closed)
-            return await _ask(gateway, make_asker())
+            return await _ask(gateway, make_caller())
 
     assert asyncio.run(scenario()).failure is None
 
@@ -345,7 +346,7 @@ def test_closed_door_takes_no_calls(make_asker: MakeAsker) -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("steps", range(8))
 def test_call_that_comes_as_its_door_closes_is_never_made_later(
-    make_asker: MakeAsker, steps: int
+    make_caller: MakeCaller, steps: int
 ) -> None:
     """However far a connection has come when the door closes, nothing is under way afterwards."""
     provider = Scripted(30.0)
@@ -353,7 +354,7 @@ def test_call_that_comes_as_its_door_closes_is_never_made_later(
     async def scenario() -> tuple[int, int, int]:
         async with Gateway(build=built_from(provider)) as gateway:
             await gateway.warm([a_model()])
-            door = await gateway.open(make_asker())
+            door = await gateway.open(make_caller())
             with socket.socket(socket.AF_UNIX) as client:
                 client.connect(str(door.path))
                 question = {
@@ -366,34 +367,35 @@ def test_call_that_comes_as_its_door_closes_is_never_made_later(
                 await gateway.close(door)
                 asked = len(provider.requests)
                 await asyncio.sleep(0.01)
-                return len(provider.requests) - asked, len(door.calls), gateway.ledger.held.calls
+                reserved = gateway.ledger.reserved.calls
+                return len(provider.requests) - asked, len(door.calls), reserved
 
     assert asyncio.run(scenario()) == (0, 0, 0)
     gc.collect()
 
 
-def test_cell_that_runs_again_in_the_same_gateway_is_replayed(make_asker: MakeAsker) -> None:
+def test_cell_that_runs_again_in_the_same_gateway_is_replayed(make_caller: MakeCaller) -> None:
     """A door opened anew for a cell answers from what the cell was told before."""
     provider = Scripted(GOOD)
 
     async def scenario() -> list[Reply[Fruit]]:
         async with Gateway(build=built_from(provider)) as gateway:
-            asker = make_asker()
-            return [await _ask(gateway, asker) for _ in range(3)]
+            caller = make_caller()
+            return [await _ask(gateway, caller) for _ in range(3)]
 
     values = [reply.value for reply in asyncio.run(scenario())]
     assert values == [Fruit(name="fig", seeds=[1, 2])] * 3
     assert len(provider.requests) == 1
 
 
-def test_ledger_that_was_exchanged_keeps_its_caps(make_asker: MakeAsker) -> None:
+def test_ledger_that_was_exchanged_keeps_its_caps(make_caller: MakeCaller) -> None:
     """A ledger set before the first door is opened is the one that calls are charged to."""
     ledger = Ledger(Caps(calls=1))
 
     async def scenario() -> list[Reply[Fruit]]:
         async with Gateway(build=built_from(Scripted(GOOD))) as gateway:
             gateway.ledger = ledger
-            return [await _ask(gateway, make_asker(cell=cell)) for cell in "ab"]
+            return [await _ask(gateway, make_caller(cell=cell)) for cell in "ab"]
 
     good, refused = asyncio.run(scenario())
     assert good.failure is None
@@ -402,20 +404,20 @@ def test_ledger_that_was_exchanged_keeps_its_caps(make_asker: MakeAsker) -> None
     assert ledger.spent.calls == 1
 
 
-def test_question_of_this_process_is_answered_as_it_comes(make_asker: MakeAsker) -> None:
+def test_question_of_this_process_is_answered_as_it_comes(make_caller: MakeCaller) -> None:
     """Without a door and a judge, the text is taken as it is."""
 
     async def scenario() -> str:
         async with Gateway(build=built_from(Scripted("no JSON"))) as gateway:
             messages = [{"role": "user", "content": "Any."}]
-            outcome = await gateway.answer(Question(key="k", messages=messages), make_asker())
+            outcome = await gateway.answer(Question(key="k", messages=messages), make_caller())
             assert outcome.failure is None
             return outcome.attempt.text
 
     assert asyncio.run(scenario()) == "no JSON"
 
 
-def test_doors_need_an_entered_gateway(make_asker: MakeAsker) -> None:
+def test_doors_need_an_entered_gateway(make_caller: MakeCaller) -> None:
     """A gateway that nobody would close opens nothing."""
     with pytest.raises(RuntimeError, match="async context manager"):
-        asyncio.run(Gateway().open(make_asker()))
+        asyncio.run(Gateway().open(make_caller()))

@@ -23,8 +23,8 @@ from model_gateway.door import Door
 from model_gateway.gateway import Gateway, OpenDoor
 from model_gateway.journal import read_attempts
 from model_gateway.provider import Answer, Request
-from tests.model_gateway.conftest import Fruit, MakeAsker, Scripted, Step, a_model, built_from
-from tests.model_gateway.talking import ASK, GOOD
+from tests.model_gateway.conftest import Fruit, MakeCaller, Scripted, Step, a_model, built_from
+from tests.model_gateway.fruit_calls import ASK, GOOD
 
 CALL = Call(key="fruit", system="Name a fruit.", user="Any.", schema=Fruit, max_output_tokens=100)
 ASKED = {
@@ -132,14 +132,14 @@ BAD_QUESTIONS = [
 
 @pytest.mark.parametrize("data", BAD_QUESTIONS, ids=lambda data: repr(data[:20]))
 def test_what_is_no_question_ends_its_connection_alone(
-    make_asker: MakeAsker, tmp_path: Path, data: bytes
+    make_caller: MakeCaller, tmp_path: Path, data: bytes
 ) -> None:
     """Nothing is sent or recorded, the connection is closed, and the next call is answered."""
     provider = Scripted(GOOD)
 
     async def scenario() -> tuple[bytes, int, Reply[Fruit]]:
         async with Gateway(build=built_from(provider)) as gateway:
-            door = await gateway.open(make_asker())
+            door = await gateway.open(make_caller())
             async with connected(door) as client:
                 await client.say(data)
                 told = await client.hears_the_end()
@@ -156,14 +156,14 @@ def test_what_is_no_question_ends_its_connection_alone(
     "wrong", [{"messages": []}, {"messages": [{"role": "user", "content": 5}]}]
 )
 def test_question_that_cannot_be_put_is_a_failure(
-    make_asker: MakeAsker, wrong: dict[str, Any]
+    make_caller: MakeCaller, wrong: dict[str, Any]
 ) -> None:
     """A question of the right form that makes no sense is told to be a failure."""
 
     async def scenario() -> dict[str, Any]:
         model = a_model(structured="prompt")
         async with Gateway(build=built_from(Scripted(GOOD))) as gateway:
-            door = await gateway.open(make_asker(model))
+            door = await gateway.open(make_caller(model))
             async with connected(door) as client:
                 await client.say(line({**ASKED, **wrong}))
                 return await client.hear()
@@ -175,14 +175,14 @@ def test_question_that_cannot_be_put_is_a_failure(
 
 @pytest.mark.parametrize("data", [b"", b'{"key": "fr', line(ASKED)[:-1]])
 def test_client_that_hangs_up_too_early_asks_nothing(
-    make_asker: MakeAsker, tmp_path: Path, data: bytes
+    make_caller: MakeCaller, tmp_path: Path, data: bytes
 ) -> None:
     """A question without its end of line is none."""
     provider = Scripted(GOOD)
 
     async def scenario() -> Reply[Fruit]:
         async with Gateway(build=built_from(provider)) as gateway:
-            door = await gateway.open(make_asker())
+            door = await gateway.open(make_caller())
             async with connected(door) as client:
                 await client.say(data)
             return await good_call(door)
@@ -191,12 +191,12 @@ def test_client_that_hangs_up_too_early_asks_nothing(
     assert len(rows(tmp_path)) == len(provider.requests) == 1
 
 
-def test_question_may_come_in_drips(make_asker: MakeAsker) -> None:
+def test_question_may_come_in_drips(make_caller: MakeCaller) -> None:
     """A line that arrives byte by byte is as good."""
 
     async def scenario() -> dict[str, Any]:
         async with Gateway(build=built_from(Scripted(GOOD))) as gateway:
-            door = await gateway.open(make_asker())
+            door = await gateway.open(make_caller())
             async with connected(door) as client:
                 for byte in line(ASKED):
                     await client.say(bytes([byte]))
@@ -208,7 +208,7 @@ def test_question_may_come_in_drips(make_asker: MakeAsker) -> None:
 
 @pytest.mark.parametrize("way", ["close", "half-close"])
 def test_client_that_hangs_up_in_the_call_is_charged(
-    make_asker: MakeAsker, tmp_path: Path, way: str
+    make_caller: MakeCaller, tmp_path: Path, way: str
 ) -> None:
     """The request is cancelled at once, recorded as cancelled and charged at its worst case."""
 
@@ -216,7 +216,7 @@ def test_client_that_hangs_up_in_the_call_is_charged(
         model = a_model(attempt_seconds=60)
         provider = Begun(30.0)
         async with Gateway(build=built_from(provider)) as gateway:
-            door = await gateway.open(make_asker(model))
+            door = await gateway.open(make_caller(model))
             async with connected(door) as client:
                 await client.say(line(ASKED))
                 await provider.begun.wait()
@@ -235,13 +235,13 @@ def test_client_that_hangs_up_in_the_call_is_charged(
 
 
 def test_client_that_hangs_up_at_the_offer_leaves_the_reply(
-    make_asker: MakeAsker, tmp_path: Path
+    make_caller: MakeCaller, tmp_path: Path
 ) -> None:
     """A reply that came is recorded, also when nobody is there to judge it."""
 
     async def scenario() -> None:
         async with Gateway(build=built_from(Scripted(GOOD))) as gateway:
-            door = await gateway.open(make_asker())
+            door = await gateway.open(make_caller())
             async with connected(door) as client:
                 await client.say(line(ASKED))
                 assert (await client.hear())["text"] == GOOD
@@ -267,14 +267,14 @@ BAD_VERDICTS = [
 
 @pytest.mark.parametrize("data", BAD_VERDICTS, ids=lambda data: repr(data[:40]))
 def test_what_is_no_verdict_ends_the_call_and_keeps_the_reply(
-    make_asker: MakeAsker, tmp_path: Path, data: bytes
+    make_caller: MakeCaller, tmp_path: Path, data: bytes
 ) -> None:
     """The reply is recorded once, no further attempt is made, and the next call is answered."""
     provider = Scripted(GOOD)
 
     async def scenario() -> Reply[Fruit]:
         async with Gateway(build=built_from(provider)) as gateway:
-            door = await gateway.open(make_asker())
+            door = await gateway.open(make_caller())
             async with connected(door) as client:
                 await client.say(line(ASKED))
                 await client.hear()
@@ -289,14 +289,14 @@ def test_what_is_no_verdict_ends_the_call_and_keeps_the_reply(
     assert len(provider.requests) == 2
 
 
-def test_large_message_passes(make_asker: MakeAsker, tmp_path: Path) -> None:
+def test_large_message_passes(make_caller: MakeCaller, tmp_path: Path) -> None:
     """Fifty megabytes in and out again are slow but no trouble."""
     text = "x" * 50_000_000
     provider = Scripted(text)
 
     async def scenario() -> dict[str, Any]:
         async with Gateway(build=built_from(provider)) as gateway:
-            door = await gateway.open(make_asker())
+            door = await gateway.open(make_caller())
             messages = [{"role": "user", "content": text}]
             async with connected(door) as client:
                 await client.say(line({**ASKED, "messages": messages, "judged": False}))
@@ -309,14 +309,14 @@ def test_large_message_passes(make_asker: MakeAsker, tmp_path: Path) -> None:
 
 
 def test_endless_line_is_not_taken_in(
-    make_asker: MakeAsker, monkeypatch: pytest.MonkeyPatch
+    make_caller: MakeCaller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A line above the limit ends its connection instead of filling the memory."""
     monkeypatch.setattr(gateway_module, "_LONGEST_LINE", 100_000)
 
     async def scenario() -> Reply[Fruit]:
         async with Gateway(build=built_from(Scripted(GOOD))) as gateway:
-            door = await gateway.open(make_asker())
+            door = await gateway.open(make_caller())
             async with connected(door) as client:
                 with contextlib.suppress(ConnectionError):
                     await client.say(b"x" * 10_000_000)
@@ -326,13 +326,13 @@ def test_endless_line_is_not_taken_in(
     assert asyncio.run(scenario()).failure is None
 
 
-def test_many_connections_at_once_are_all_answered(make_asker: MakeAsker, tmp_path: Path) -> None:
+def test_many_connections_at_once_are_all_answered(make_caller: MakeCaller, tmp_path: Path) -> None:
     """Two hundred threads of one step wait for their turns and all get their replies."""
 
     async def scenario() -> list[Reply[Fruit]]:
         loop = asyncio.get_running_loop()
         async with Gateway(build=built_from(Scripted(GOOD))) as gateway:
-            door = await gateway.open(make_asker(a_model(workers=8)))
+            door = await gateway.open(make_caller(a_model(workers=8)))
             calls = [replace(CALL, key=str(n)) for n in range(200)]
             with ThreadPoolExecutor(200) as threads:
                 put = (loop.run_in_executor(threads, Door(door.path), call) for call in calls)

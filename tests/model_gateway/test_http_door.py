@@ -24,7 +24,7 @@ from model_gateway.gateway import Gateway
 from model_gateway.journal import FileJournal
 from model_gateway.ledger import Caps, Ledger
 from model_gateway.provider import ProviderError
-from tests.model_gateway.conftest import Heard, MakeAsker, Scripted, a_model, built_from
+from tests.model_gateway.conftest import Heard, MakeCaller, Scripted, a_model, built_from
 from tests.model_gateway.foreign import (
     ASK,
     CLAUDE_TOOL,
@@ -50,7 +50,7 @@ from tests.model_gateway.foreign import (
     ],
 )
 def test_final_failure_is_told_once_and_never_asked_again(
-    make_asker: MakeAsker, kind: FailureKind, status: int
+    make_caller: MakeCaller, kind: FailureKind, status: int
 ) -> None:
     """SDKs with their retries on make one request; one that insists gets the same at once."""
     provider = Scripted(ProviderError(kind, "it broke"))
@@ -77,13 +77,13 @@ def test_final_failure_is_told_once_and_never_asked_again(
             third.chat(model="m", messages=ASK)
         return [*statuses, told.value.status_code]
 
-    statuses = at_door(make_asker(a_model(max_attempts=1)), provider, use)
+    statuses = at_door(make_caller(a_model(max_attempts=1)), provider, use)
     assert statuses == [status] * 5
     assert len(requests) == 4
     assert len(provider.requests) == 1
 
 
-def test_transport_retries_happen_inside_the_gateway(make_asker: MakeAsker) -> None:
+def test_transport_retries_happen_inside_the_gateway(make_caller: MakeCaller) -> None:
     """A passing error is retried behind the door: the client sees one good reply."""
     provider = Scripted(ProviderError(FailureKind.server, "it broke"), "a fig")
 
@@ -91,11 +91,11 @@ def test_transport_retries_happen_inside_the_gateway(make_asker: MakeAsker) -> N
         with openai_at(url, max_retries=0) as client:
             return client.chat.completions.create(model="m", messages=ASK)
 
-    assert at_door(make_asker(), provider, use).choices[0].message.content == "a fig"
+    assert at_door(make_caller(), provider, use).choices[0].message.content == "a fig"
     assert len(provider.requests) == 2
 
 
-def test_empty_budget_is_402(make_asker: MakeAsker) -> None:
+def test_empty_budget_is_402(make_caller: MakeCaller) -> None:
     """Without room under the cap nothing is sent and the client is told why."""
     provider = Scripted("a fig")
 
@@ -104,13 +104,13 @@ def test_empty_budget_is_402(make_asker: MakeAsker) -> None:
             client.chat.completions.create(model="m", messages=ASK)
         return caught.value
 
-    error = at_door(make_asker(), provider, use, ledger=Ledger(Caps(calls=0)))
+    error = at_door(make_caller(), provider, use, ledger=Ledger(Caps(calls=0)))
     assert error.status_code == 402
     assert "cap of 0 calls" in error.message
     assert provider.requests == []
 
 
-def test_what_the_door_cannot_do_is_400_and_costs_nothing(make_asker: MakeAsker) -> None:
+def test_what_the_door_cannot_do_is_400_and_costs_nothing(make_caller: MakeCaller) -> None:
     """Free tools, images, several choices and malformed bodies are refused with a reason."""
     provider = Scripted("a fig")
     image: Any = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]
@@ -139,7 +139,7 @@ def test_what_the_door_cannot_do_is_400_and_costs_nothing(make_asker: MakeAsker)
             third.generate(model="m", prompt="x", images=[b"\x89PNG"])
         return [*told, str(refused.value)]
 
-    told = at_door(make_asker(), provider, use)
+    told = at_door(make_caller(), provider, use)
     words = ["free tool", "free tool", "free tool", "image_url", "n=1", "messages", "no schema",
              "free tool", "image"]  # fmt: skip
     for word, message in zip(words, told, strict=True):
@@ -147,7 +147,7 @@ def test_what_the_door_cannot_do_is_400_and_costs_nothing(make_asker: MakeAsker)
     assert provider.requests == []
 
 
-def test_bad_bodies_unknown_paths_and_unknown_doors(make_asker: MakeAsker) -> None:
+def test_bad_bodies_unknown_paths_and_unknown_doors(make_caller: MakeCaller) -> None:
     """Each gets an error in the shape of the family that the client speaks."""
 
     def use(url: str) -> list[tuple[int, Any]]:
@@ -167,7 +167,7 @@ def test_bad_bodies_unknown_paths_and_unknown_doors(make_asker: MakeAsker) -> No
             ]
         return [(reply.status_code, reply.json()) for reply in replies]
 
-    told = at_door(make_asker(), Scripted("a fig"), use)
+    told = at_door(make_caller(), Scripted("a fig"), use)
     assert [status for status, _ in told] == [400, 400, 400, 404, 404, 404, 404, 404, 200]
     bodies = [body for _, body in told]
     assert "not JSON" in bodies[0]["error"]["message"]
@@ -179,7 +179,7 @@ def test_bad_bodies_unknown_paths_and_unknown_doors(make_asker: MakeAsker) -> No
     assert bodies[8]["data"][0]["id"] == "scripted-1"
 
 
-def test_large_bodies_pass_up_to_the_limit(make_asker: MakeAsker) -> None:
+def test_large_bodies_pass_up_to_the_limit(make_caller: MakeCaller) -> None:
     """A prompt of several megabytes passes; more than the limit is refused as too large."""
     provider = Scripted("a fig")
 
@@ -189,7 +189,7 @@ def test_large_bodies_pass_up_to_the_limit(make_asker: MakeAsker) -> None:
             passed = client.post(f"{url}/chat/completions", json=body)
         return passed.status_code, _oversized(url)
 
-    assert at_door(make_asker(), provider, use) == (200, 413)
+    assert at_door(make_caller(), provider, use) == (200, 413)
     assert len(provider.requests) == 1
 
 
@@ -212,7 +212,7 @@ def _oversized(url: str) -> int:
     return status
 
 
-def test_keys_name_content_and_occurrence(make_asker: MakeAsker, tmp_path: Path) -> None:
+def test_keys_name_content_and_occurrence(make_caller: MakeCaller, tmp_path: Path) -> None:
     """The same question again is another occurrence; another question or schema another key."""
 
     def use(url: str) -> None:
@@ -222,7 +222,7 @@ def test_keys_name_content_and_occurrence(make_asker: MakeAsker, tmp_path: Path)
             create(model="m", messages=ASK)
             create(model="m", messages=ASK, response_format=SCHEMA_FORMAT)
 
-    at_door(make_asker(), Scripted(GOOD), use)
+    at_door(make_caller(), Scripted(GOOD), use)
     keys = [row.key for row in rows(tmp_path)]
     assert all(re.fullmatch(r"[0-9a-f]{12}\.\d", key) for key in keys)
     assert keys[0][:12] == keys[1][:12] != keys[2][:12]
@@ -230,7 +230,7 @@ def test_keys_name_content_and_occurrence(make_asker: MakeAsker, tmp_path: Path)
 
 
 def test_same_question_side_by_side_has_own_occurrences(
-    make_asker: MakeAsker, tmp_path: Path
+    make_caller: MakeCaller, tmp_path: Path
 ) -> None:
     """Calls under way at the same time never share a key."""
 
@@ -240,12 +240,12 @@ def test_same_question_side_by_side_has_own_occurrences(
                 *(client.chat.completions.create(model="m", messages=ASK) for _ in range(3))
             )
 
-    at_door_async(make_asker(), Scripted(0.1, "a fig"), use)
+    at_door_async(make_caller(), Scripted(0.1, "a fig"), use)
     assert {row.key[-1] for row in rows(tmp_path)} == {"0", "1", "2"}
 
 
 def test_second_session_replays_what_the_first_was_told(
-    make_asker: MakeAsker, tmp_path: Path
+    make_caller: MakeCaller, tmp_path: Path
 ) -> None:
     """A cell run again by another gateway gets its replies from the journal."""
     provider = Scripted("a fig", "a plum")
@@ -255,10 +255,10 @@ def test_second_session_replays_what_the_first_was_told(
             replies = [client.chat.completions.create(model="m", messages=ASK) for _ in range(2)]
             return [reply.choices[0].message.content for reply in replies]
 
-    first = at_door(make_asker(), provider, use)
+    first = at_door(make_caller(), provider, use)
     heard = Heard()
     journal = FileJournal(tmp_path / "attempts.jsonl")
-    second = at_door(make_asker(journal=journal, observer=heard), provider, use)
+    second = at_door(make_caller(journal=journal, observer=heard), provider, use)
     assert first == second == ["a fig", "a plum"]
     assert len(provider.requests) == 2
     assert heard.replayed == [True, True]
@@ -266,7 +266,7 @@ def test_second_session_replays_what_the_first_was_told(
 
 @pytest.mark.parametrize("seconds", [1.0, 0.5])
 def test_client_that_gives_up_waiting_gets_the_call_it_left(
-    make_asker: MakeAsker, tmp_path: Path, seconds: float
+    make_caller: MakeCaller, tmp_path: Path, seconds: float
 ) -> None:
     """An SDK that runs into its own time limit and retries joins its first call, done or not."""
     provider = Scripted(seconds)
@@ -275,12 +275,12 @@ def test_client_that_gives_up_waiting_gets_the_call_it_left(
         with openai_at(url, timeout=0.3, max_retries=5) as client:
             return client.chat.completions.create(model="m", messages=ASK)
 
-    assert at_door(make_asker(), provider, use).choices[0].message.content == "{}"
+    assert at_door(make_caller(), provider, use).choices[0].message.content == "{}"
     assert len(provider.requests) == 1
     assert [row.status for row in rows(tmp_path)] == ["ok"]
 
 
-def test_two_cells_at_once_are_told_apart(make_asker: MakeAsker, tmp_path: Path) -> None:
+def test_two_cells_at_once_are_told_apart(make_caller: MakeCaller, tmp_path: Path) -> None:
     """Calls are the cell's whose URL was used, whatever the request says."""
     journal = FileJournal(tmp_path / "attempts.jsonl")
     models = a_model(), a_model(name="other", model_id="other-1")
@@ -288,7 +288,7 @@ def test_two_cells_at_once_are_told_apart(make_asker: MakeAsker, tmp_path: Path)
     async def scenario() -> None:
         async with Gateway(build=built_from(Scripted("a fig"))) as gateway:
             doors = [
-                await gateway.open_http(make_asker(model, cell=f"cell-{n}", journal=journal))
+                await gateway.open_http(make_caller(model, cell=f"cell-{n}", journal=journal))
                 for n, model in enumerate(models)
             ]
 
@@ -305,12 +305,12 @@ def test_two_cells_at_once_are_told_apart(make_asker: MakeAsker, tmp_path: Path)
     assert told == [("cell-0", "scripted-1")] * 4 + [("cell-1", "other-1")] * 6
 
 
-def test_closing_the_door_ends_its_calls(make_asker: MakeAsker, tmp_path: Path) -> None:
+def test_closing_the_door_ends_its_calls(make_caller: MakeCaller, tmp_path: Path) -> None:
     """The client hears at once, the attempt is recorded and charged, the URL is gone."""
 
     async def scenario() -> tuple[float, int, int, float]:
         async with Gateway(build=built_from(Scripted(30.0))) as gateway:
-            door = await gateway.open_http(make_asker(a_model(attempt_seconds=60)))
+            door = await gateway.open_http(make_caller(a_model(attempt_seconds=60)))
             asking = asyncio.ensure_future(asyncio.to_thread(_status, door.url))
             await asyncio.sleep(0.3)
             began = time.monotonic()
@@ -332,12 +332,12 @@ def test_closing_the_door_ends_its_calls(make_asker: MakeAsker, tmp_path: Path) 
     assert [row.status for row in rows(tmp_path)] == ["cancelled"]
 
 
-def test_gateway_that_ends_takes_its_doors_along(make_asker: MakeAsker, tmp_path: Path) -> None:
+def test_gateway_that_ends_takes_its_doors_along(make_caller: MakeCaller, tmp_path: Path) -> None:
     """Leaving the gateway cancels calls at HTTP doors and closes the port."""
 
     async def scenario() -> str:
         async with Gateway(build=built_from(Scripted(30.0))) as gateway:
-            door = await gateway.open_http(make_asker(a_model(attempt_seconds=60)))
+            door = await gateway.open_http(make_caller(a_model(attempt_seconds=60)))
             client = openai.AsyncOpenAI(base_url=door.url, api_key="none", max_retries=0)
             asking = asyncio.ensure_future(client.chat.completions.create(model="m", messages=ASK))
             await asyncio.sleep(0.3)
@@ -353,7 +353,7 @@ def test_gateway_that_ends_takes_its_doors_along(make_asker: MakeAsker, tmp_path
 
 
 def test_keys_are_taken_out_of_errors(
-    make_asker: MakeAsker, monkeypatch: pytest.MonkeyPatch
+    make_caller: MakeCaller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a server says of a key never reaches the foreign code."""
     monkeypatch.setenv("SOME_KEY", "sk-very-secret")
@@ -365,7 +365,7 @@ def test_keys_are_taken_out_of_errors(
         return str(caught.value)
 
     model: Model = a_model()
-    assert "secret" not in at_door(make_asker(model), provider, use, key_variables=["SOME_KEY"])
+    assert "secret" not in at_door(make_caller(model), provider, use, key_variables=["SOME_KEY"])
 
 
 def test_gateway_alone_does_not_import_the_web_server() -> None:

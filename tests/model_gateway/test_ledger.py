@@ -54,7 +54,7 @@ def test_no_interleaving_exceeds_a_cap(
 
     def check() -> None:
         if within:
-            assert caps.exceeded_by(ledger.spent + ledger.held) is None
+            assert caps.exceeded_by(ledger.spent + ledger.reserved) is None
 
     async def attempt(plan: dict[str, Any]) -> None:
         await asyncio.sleep(plan["arrives"])
@@ -63,7 +63,7 @@ def test_no_interleaving_exceeds_a_cap(
             held = await ledger.reserve(worst)
         except BudgetReached:
             alone = caps.exceeded_by(ledger.spent + worst)
-            assert alone is not None or ledger.held.calls == 0
+            assert alone is not None or ledger.reserved.calls == 0
             return
         check()
         share = plan["share"]
@@ -88,7 +88,7 @@ def test_no_interleaving_exceeds_a_cap(
                 raise error
 
     virtual_time.run(scenario())
-    assert ledger.held == Spend()
+    assert ledger.reserved == Spend()
     assert ledger.spent == sum(charged, Spend())
 
 
@@ -172,7 +172,7 @@ def test_rounding_leaves_nothing_held() -> None:
         held = [await ledger.reserve(Spend(calls=1, dollars=d)) for d in (0.1, 0.7, 0.2)]
         for reservation in held:
             await ledger.settle(reservation, Spend(calls=1))
-        return ledger.held
+        return ledger.reserved
 
     assert asyncio.run(scenario()) == Spend()
 
@@ -201,7 +201,7 @@ def test_reservation_that_cannot_be_logged_holds_nothing() -> None:
             await ledger.reserve(Spend(calls=1), log=full)
         async with asyncio.timeout(5):
             await ledger.reserve(Spend(calls=1))
-        return ledger.held
+        return ledger.reserved
 
     assert asyncio.run(scenario()) == Spend(calls=1)
 

@@ -22,13 +22,13 @@ def test_what_ended_counts_as_it_was_and_the_rest_in_full(tmp_path: Path) -> Non
         ledger, journal = Ledger(), ProgramJournal(tmp_path / "p.jsonl")
         for name, spent in (("a", LESS), ("b", None)):
             held = await journal.reserve(ledger, WORST, {"q": name})
-            await journal.settle(ledger, held, {"q": name}, spent=spent, said=name)
+            await journal.settle(ledger, held, {"q": name}, spent=spent, answer=name)
         await journal.reserve(ledger, WORST, {"q": "c"})
         return ledger
 
     ledger = asyncio.run(session())
-    assert spent_on_programs(tmp_path / "p.jsonl") == ledger.spent + ledger.held
-    assert ledger.spent + ledger.held == LESS + WORST + WORST
+    assert spent_on_programs(tmp_path / "p.jsonl") == ledger.spent + ledger.reserved
+    assert ledger.spent + ledger.reserved == LESS + WORST + WORST
 
 
 def test_an_answer_is_found_by_its_question(tmp_path: Path) -> None:
@@ -38,11 +38,11 @@ def test_an_answer_is_found_by_its_question(tmp_path: Path) -> None:
         ledger, journal = Ledger(), ProgramJournal(tmp_path / "p.jsonl")
         for said in ("old", "new", None):
             held = await journal.reserve(ledger, WORST, {"q": "a"})
-            await journal.settle(ledger, held, {"q": "a"}, spent=LESS, said=said)
+            await journal.settle(ledger, held, {"q": "a"}, spent=LESS, answer=said)
 
     asyncio.run(session())
     journal = ProgramJournal(tmp_path / "p.jsonl")
-    assert (journal.said({"q": "a"}), journal.said({"q": "b"})) == ("new", None)
+    assert (journal.answer({"q": "a"}), journal.answer({"q": "b"})) == ("new", None)
 
 
 def test_without_room_nothing_is_written(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def ask(
     request = Request(
         model_id="r", messages=[], schema=None, schema_name="R", max_output_tokens=100,
         arguments={},
-        origin=Origin(plan=plan, key=key, place=key, repeat=repeat, number=number, seed=0),
+        origin=Origin(plan=plan, key=key, call_id=key, repeat=repeat, number=number, seed=0),
     )  # fmt: skip
     return asyncio.run(provider.send(request))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field, RootModel
 
 from model_gateway.call import FailureKind
-from model_gateway.replies import Judgement, judge
+from model_gateway.replies import ParsedReply, parse
 from tests.model_gateway.conftest import Fruit
 
 K = FailureKind
@@ -36,12 +36,12 @@ class Shelf(BaseModel):
     baskets: list[Basket] = Field(min_length=1)
 
 
-def read(text: str, schema: type[Any] = Fruit, **how: bool) -> Judgement[Any]:
+def read(text: str, schema: type[Any] = Fruit, **how: bool) -> ParsedReply[Any]:
     """Judge a reply that did not run into its limit, with further attempts to come."""
-    return judge(text, schema, **{"cut_off": False, "last": False, **how})
+    return parse(text, schema, **{"cut_off": False, "last": False, **how})
 
 
-def kind_of(judgement: Judgement[Any]) -> FailureKind:
+def kind_of(judgement: ParsedReply[Any]) -> FailureKind:
     """Return why a reply failed."""
     assert judgement.value is None
     assert not judgement.partial
@@ -315,7 +315,7 @@ def test_every_prefix_of_a_plain_reply_is_truncated(cut: int) -> None:
 def test_no_text_is_an_exception(text: str, cut_off: bool, last: bool) -> None:  # noqa: FBT001
     """Any characters at all end in a value or a failure, never both, and a part is marked."""
     for schema in (Fruit, Basket, Shelf):
-        judgement = judge(text, schema, cut_off=cut_off, last=last)
+        judgement = parse(text, schema, cut_off=cut_off, last=last)
         assert (judgement.value is None) is (judgement.failure is not None)
         assert last or not judgement.partial
 
@@ -347,5 +347,5 @@ MANY = '{"name": "fig", "seeds": [1, 2]}, '
 def test_large_replies_are_read_in_bounded_time(text: str) -> None:
     """Five megabytes of anything take seconds at most, at the last attempt too."""
     began = time.process_time()
-    judge(text, Basket, cut_off=True, last=True)
+    parse(text, Basket, cut_off=True, last=True)
     assert time.process_time() - began < 5

@@ -17,7 +17,7 @@ from model_gateway import beside
 from model_gateway.call import Call, Failure, FailureKind, R, Reply
 from model_gateway.config import CONFIG_DIR_VARIABLE
 from model_gateway.door import VARIABLE
-from model_gateway.replies import judge
+from model_gateway.replies import parse
 from worker_plan.step import Step
 from worker_plan.steps.setup import Setup
 
@@ -44,7 +44,7 @@ class Scripted:
         if isinstance(said, Failure):
             return Reply(value=None, text="", model="scripted", failure=said, seconds=0.5)
         text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
-        parsed = judge(text, call.schema, cut_off=False, last=True)
+        parsed = parse(text, call.schema, cut_off=False, last=True)
         return Reply(
             value=parsed.value, text=text, model="scripted",
             failure=parsed.failure, partial=parsed.partial, seconds=0.5,

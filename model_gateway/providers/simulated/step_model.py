@@ -20,7 +20,7 @@ from model_gateway.providers.simulated import (
     tokens,
 )
 from model_gateway.providers.simulated.draw import Draw
-from model_gateway.providers.simulated.filling import Filler
+from model_gateway.providers.simulated.filler import Filler
 from model_gateway.providers.simulated.manner import Manner
 from model_gateway.providers.simulated.messages import Block, Conversation
 from model_gateway.providers.simulated.persona import Persona
@@ -76,7 +76,7 @@ class StepModel:
             tuple(p.name for p in read.shape.walk() if p.name),
         )
         draw = Draw(
-            origin.seed, origin.plan, origin.repeat, origin.place, origin.number, self._name
+            origin.seed, origin.plan, origin.repeat, origin.call_id, origin.number, self._name
         )
         voice = StepVoice(
             persona=self._persona, strengths=self._rules, manner=read.manner,

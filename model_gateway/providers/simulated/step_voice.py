@@ -10,7 +10,7 @@ from model_gateway.providers.simulated import kinds, names, rules, words
 from model_gateway.providers.simulated.draw import Draw, Stream
 from model_gateway.providers.simulated.manner import Manner, TextManner
 from model_gateway.providers.simulated.persona import Persona
-from model_gateway.providers.simulated.referring import Path
+from model_gateway.providers.simulated.referrer import Path
 from model_gateway.providers.simulated.rules import Rules
 from model_gateway.providers.simulated.shape import Shape
 from model_gateway.providers.simulated.words import Lexicon

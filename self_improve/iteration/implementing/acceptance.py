@@ -88,7 +88,7 @@ async def passed(code: Path, files: Sequence[str], trials: Trials) -> str:
     if ended.status is None:
         raise Refused(f"the tests were killed after {trials.seconds:g} s")
     if ended.status != 0:
-        said = f"{ended.complaint}\n{ended.output}".strip()[-_LONGEST_TAIL:]
+        said = f"{ended.error_output}\n{ended.output}".strip()[-_LONGEST_TAIL:]
         told = without_paths(Redactor(trials.key_variables)(said), code)
         raise Refused(f"the tests ended with {ended.status}: {told}")
     return f"the tests in {', '.join(files)} pass"

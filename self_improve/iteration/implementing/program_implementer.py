@@ -82,7 +82,7 @@ class ProgramImplementer:
         program = self._program
         task = _task(assignment)
         asked = _identity(program, assignment, task)
-        known = self._journal.said(asked)
+        known = self._journal.answer(asked)
         if known is not None:
             return _work(known)
         held = await self._journal.reserve(self._ledger, program.maximum, asked)
@@ -100,7 +100,7 @@ class ProgramImplementer:
             spent = Spend()
             raise
         finally:
-            await self._journal.settle(self._ledger, held, asked, spent=spent, said=said)
+            await self._journal.settle(self._ledger, held, asked, spent=spent, answer=said)
         return _work(said)
 
     def _kept(self, room: Path, assignment: Assignment, told: str) -> str:

@@ -16,7 +16,7 @@ from model_gateway.attempt import Attempt
 from model_gateway.call import Call, Reply
 from model_gateway.config import Model
 from model_gateway.door import Door
-from model_gateway.exchange import Asker
+from model_gateway.exchange import Caller
 from model_gateway.gateway import Gateway
 from model_gateway.journal import FileJournal, read_attempts
 from model_gateway.ledger import Spend
@@ -81,13 +81,13 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
 
         async def scenario() -> tuple[Reply[Any], Spend, float]:
             journal = FileJournal(path)
-            asker = Asker(
+            caller = Caller(
                 cell="silo", plan="silo", repeat=0, seed=1, models=(model,), journal=journal,
                 observer=Heard(),
             )  # fmt: skip
             async with Gateway(key_variables=[KEY_VARIABLE]) as gateway:
                 await gateway.warm([model])
-                door = await gateway.open(asker)
+                door = await gateway.open(caller)
                 began = time.monotonic()
                 reply = await asyncio.to_thread(Door(door.path), call)
                 seconds = time.monotonic() - began

@@ -10,7 +10,7 @@ import pytest
 
 from model_gateway.door import Door
 from model_gateway.errors import DoorError
-from model_gateway.exchange import Asker
+from model_gateway.exchange import Caller
 from model_gateway.gateway import Gateway
 from model_gateway.journal import FileJournal, read_attempts
 from tests.model_gateway.conftest import Heard
@@ -26,12 +26,12 @@ def test_closing_the_door_closes_the_connection(wire: str, step: Step, tmp_path:
 
     async def scenario(server: WireServer) -> bool:
         model = entry(wire, server, key_env=None, attempt_seconds=60, deadline_seconds=60)
-        asker = Asker(
+        caller = Caller(
             cell="silo", plan="silo", repeat=0, seed=1, models=(model,),
             journal=FileJournal(path), observer=Heard(),
         )  # fmt: skip
         async with Gateway() as gateway:
-            door = await gateway.open(asker)
+            door = await gateway.open(caller)
             asking = asyncio.ensure_future(asyncio.to_thread(_quietly, Door(door.path)))
             assert await asyncio.to_thread(server.wait_requests, 1, 10.0)
             await gateway.close(door)

@@ -18,7 +18,7 @@ from model_gateway.journal import read_attempts
 from model_gateway.providers.simulated import build
 from model_gateway.providers.simulated.persona import PERSONAS
 from model_gateway.providers.simulated.roles import ROLES
-from tests.model_gateway.conftest import MakeAsker
+from tests.model_gateway.conftest import MakeCaller
 from tests.model_gateway.simulated.conftest import SYSTEM, a_request, block
 from tests.model_gateway.simulated.plan_texts import ENGLISH
 from tests.model_gateway.simulated.shapes import Levers
@@ -52,13 +52,13 @@ def test_sim_is_the_strong_one() -> None:
     assert CATALOGUE.find("sim").name == "sim-strong"
 
 
-def test_call_through_the_gateway_gives_a_value(make_asker: MakeAsker, tmp_path: Path) -> None:
+def test_call_through_the_gateway_gives_a_value(make_caller: MakeCaller, tmp_path: Path) -> None:
     """A step hears a value; the journal says that it was simulated and cost nothing."""
     call = Call(key="levers", system=SYSTEM, user=block("plan", ENGLISH), schema=Levers)
 
     async def scenario() -> Reply[Levers]:
         async with Gateway() as gateway:
-            door = await gateway.open(make_asker(CATALOGUE.find("sim")))
+            door = await gateway.open(make_caller(CATALOGUE.find("sim")))
             try:
                 return await asyncio.to_thread(Door(door.path), call)
             finally:

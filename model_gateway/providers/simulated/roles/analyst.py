@@ -9,7 +9,7 @@ from typing import Any
 from model_gateway.providers.simulated import kinds, words
 from model_gateway.providers.simulated.draw import Draw
 from model_gateway.providers.simulated.messages import Block, Conversation
-from model_gateway.providers.simulated.referring import Path
+from model_gateway.providers.simulated.referrer import Path
 from model_gateway.providers.simulated.roles import defects, plain_voice
 from model_gateway.providers.simulated.roles.plain_voice import PlainVoice
 from model_gateway.providers.simulated.shape import Shape

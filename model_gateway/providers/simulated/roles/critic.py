@@ -9,7 +9,7 @@ from typing import Any
 from model_gateway.providers.simulated import kinds
 from model_gateway.providers.simulated.draw import Draw
 from model_gateway.providers.simulated.messages import Conversation
-from model_gateway.providers.simulated.referring import Path
+from model_gateway.providers.simulated.referrer import Path
 from model_gateway.providers.simulated.roles import defects, plain_voice
 from model_gateway.providers.simulated.roles.defects import Defect
 from model_gateway.providers.simulated.roles.plain_voice import PlainVoice

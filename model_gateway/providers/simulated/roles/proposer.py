@@ -10,7 +10,7 @@ from typing import Any
 from model_gateway.providers.simulated import kinds
 from model_gateway.providers.simulated.draw import Draw, Stream
 from model_gateway.providers.simulated.messages import Conversation
-from model_gateway.providers.simulated.referring import Path
+from model_gateway.providers.simulated.referrer import Path
 from model_gateway.providers.simulated.roles import edits, evidence, induction, plain_voice
 from model_gateway.providers.simulated.roles.examples import Edit
 from model_gateway.providers.simulated.roles.plain_voice import PlainVoice

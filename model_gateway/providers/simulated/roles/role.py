@@ -10,7 +10,7 @@ from typing import Any
 from model_gateway.provider import Answer, Request
 from model_gateway.providers.simulated import messages, records, shape, tokens
 from model_gateway.providers.simulated.draw import Draw
-from model_gateway.providers.simulated.filling import Filler, Voice
+from model_gateway.providers.simulated.filler import Filler, Voice
 from model_gateway.providers.simulated.marks import marks
 from model_gateway.providers.simulated.messages import Conversation
 from model_gateway.providers.simulated.references import References
@@ -40,7 +40,7 @@ class Role:
         origin = request.origin
         talk = messages.read(request.messages, retried=origin.number > 1)
         draw = Draw(
-            origin.seed, origin.plan, origin.repeat, origin.place, origin.number, self._name
+            origin.seed, origin.plan, origin.repeat, origin.call_id, origin.number, self._name
         )
         lexicon = Lexicon.of("\n".join(b.text for b in talk.blocks), [self._name])
         voice = self._voice(talk, lexicon, draw)

@@ -10,7 +10,7 @@ from model_gateway.providers.simulated import kinds, numbers, pattern
 from model_gateway.providers.simulated.draw import Draw
 from model_gateway.providers.simulated.records import Record
 from model_gateway.providers.simulated.references import References
-from model_gateway.providers.simulated.referring import Path, Referrer, Scope
+from model_gateway.providers.simulated.referrer import Path, Referrer, Scope
 from model_gateway.providers.simulated.shape import Shape
 
 _CURRENCIES = ("EUR", "USD", "GBP", "JPY", "DKK", "CHF")

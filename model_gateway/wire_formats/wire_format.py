@@ -1,21 +1,22 @@
-"""What a wire format is to the HTTP door: a way to read questions and to write replies."""
+"""A wire format of the HTTP door: reads requests and writes replies."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from model_gateway.attempt import Message
-from model_gateway.attempts import Question
+from model_gateway.door import Question
 
 _MOST_ERRORS = 4
 
 
 class RefusedRequestError(Exception):
-    """The door does not take this request; the message says why, the status is HTTP's."""
+    """The door refuses this request; the message says why, the status is HTTP's."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -24,11 +25,11 @@ class RefusedRequestError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """A request as it was read: what is asked, and how the answer is to be given back.
+class WireRequest:
+    """A request as it was read: the question, and the form of the reply.
 
-    `model` is the name the client used; it is only echoed, for the cell's own model answers.
-    `tool` names the one tool whose arguments the reply is to be given back as.
+    `model` is the name the client used; it is only echoed, because the cell's own model answers.
+    `tool` names the tool whose arguments the reply is returned as.
     """
 
     model: str
@@ -41,13 +42,35 @@ class Asked:
     stream: bool = False
     stream_usage: bool = False
 
-    def question(self, key: str) -> Question:
-        """Return what is put to the model, under the name `key`."""
+    @classmethod
+    def of(
+        cls,
+        *,
+        tool: Tool | None,
+        schema: dict[str, Any] | None,
+        schema_name: str = "Reply",
+        arguments: Mapping[str, Any],
+        stop: str | list[str] | None,
+        **others: Any,
+    ) -> Self:
+        """Return the request: a required `tool` is the schema of the reply, None is left out."""
+        stops = [stop] if isinstance(stop, str) and stop else stop or None
+        return cls(
+            schema=tool.arguments_schema if tool else schema,
+            schema_name=tool.name if tool else schema_name,
+            arguments={k: v for k, v in {**arguments, "stop": stops}.items() if v is not None},
+            tool=tool.name if tool else None,
+            **others,
+        )
+
+    def question(self, key: str, *, call_index: int) -> Question:
+        """Return the question to the model, under the name `key`."""
         bound = {} if self.max_output_tokens is None else {
             "max_output_tokens": self.max_output_tokens
         }  # fmt: skip
         return Question(
             key=key,
+            call_index=call_index,
             messages=self.messages,
             schema=self.schema,
             schema_name=self.schema_name,
@@ -57,8 +80,8 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
-    """A reply as it is given back. `finish` is stop, length or refusal; `seconds` is wall time."""
+class ReplyContent:
+    """A reply to write. `finish` is stop, length or refusal; `seconds` is wall time."""
 
     id: str
     text: str
@@ -70,24 +93,35 @@ class Given:
     created: float
 
 
-class Shape(Protocol):
+def tool_arguments(request: WireRequest, content: ReplyContent) -> dict[str, Any] | None:
+    """Return the arguments of the tool call that the reply is, or None where it is text."""
+    if request.tool is None or content.finish == "refusal":
+        return None
+    try:
+        value = json.loads(content.text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+class WireFormat(Protocol):
     """One wire format. `stream_type` is the content type of a streamed reply."""
 
     stream_type: str
 
-    def read(self, body: Mapping[str, Any]) -> Asked:
-        """Return what `body` asks.
+    def read(self, body: Mapping[str, Any]) -> WireRequest:
+        """Read a request.
 
         Raises:
-            RefusedRequestError: it is malformed, or asks for what the door cannot do.
+            RefusedRequestError: it is malformed, or the door does not support it.
         """
         ...
 
-    def reply(self, asked: Asked, given: Given) -> dict[str, Any]:
+    def reply(self, request: WireRequest, content: ReplyContent) -> dict[str, Any]:
         """Return the whole reply as the server of this format would send it."""
         ...
 
-    def stream(self, asked: Asked, given: Given) -> Iterable[str]:
+    def stream(self, request: WireRequest, content: ReplyContent) -> Iterable[str]:
         """Yield the same reply in the pieces of the format's streaming protocol."""
         ...
 
@@ -97,13 +131,13 @@ class Shape(Protocol):
 
 
 class Body(BaseModel):
-    """A part of a request; what the door does not know is passed over, as servers do."""
+    """A part of a request; unknown fields are ignored, as servers do."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class Tool(Body):
-    """A tool the model may call, as all formats describe it under different names."""
+    """A tool the model may call, which each format describes under other names."""
 
     name: str
     description: str | None = None
@@ -128,10 +162,10 @@ def parsed(kind: type[B], body: Mapping[str, Any]) -> B:
         return kind.model_validate(body)
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False, include_context=False)
-        told = "; ".join(
+        problems = "; ".join(
             f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in errors[:_MOST_ERRORS]
         )
-        raise RefusedRequestError(400, f"The request is malformed: {told}") from error
+        raise RefusedRequestError(400, f"The request is malformed: {problems}") from error
 
 
 def described(schema: dict[str, Any], description: str | None) -> dict[str, Any]:
@@ -145,14 +179,19 @@ def joined(texts: Iterable[str]) -> str:
 
 
 def not_text(kind: str) -> RefusedRequestError:
-    """Return the refusal of a part of a message that is no text."""
+    """Return the refusal of a part of a message that is not text."""
     return RefusedRequestError(
         400, f"The gateway passes on text only; a message holds a part of type {kind!r}."
     )
 
 
+def unknown_tool(name: str | None) -> RefusedRequestError:
+    """Return the refusal of a request that requires a tool it does not describe."""
+    return RefusedRequestError(400, f"tool_choice names {name!r}, which is not among the tools.")
+
+
 def free_tools(count: int) -> RefusedRequestError:
-    """Return the refusal of a request in which the model may choose what it calls."""
+    """Return the refusal of a request in which the model may choose which tool it calls."""
     return RefusedRequestError(
         400,
         f"The gateway does not support free tool choice ({count} tools): make one tool required, "

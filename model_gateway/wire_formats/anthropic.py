@@ -9,16 +9,17 @@ from typing import Any, Literal
 from pydantic import Field
 
 from model_gateway.attempt import Message
-from model_gateway.wire_shapes.shape import (
-    Asked,
+from model_gateway.wire_formats.wire_format import (
     Body,
-    Given,
-    RefusedRequestError,
+    ReplyContent,
     Tool,
+    WireRequest,
     free_tools,
     joined,
     not_text,
     parsed,
+    tool_arguments,
+    unknown_tool,
 )
 
 _FINISH = {"length": "max_tokens", "refusal": "refusal"}
@@ -35,18 +36,18 @@ class _Block(Body):
     content: str | list[_Block] | None = None
 
 
-class _Said(Body):
+class _RequestMessage(Body):
     role: Literal["user", "assistant", "system"]
     content: str | list[_Block]
 
 
-class _Offered(Body):
+class _OfferedTool(Body):
     name: str
     description: str | None = None
     input_schema: dict[str, Any] | None = None
 
 
-class _Choice(Body):
+class _ToolChoice(Body):
     type: Literal["auto", "any", "tool", "none"]
     name: str | None = None
 
@@ -63,13 +64,13 @@ class _OutputConfig(Body):
 
 class _Request(Body):
     model: str = ""
-    messages: list[_Said] = Field(min_length=1)
+    messages: list[_RequestMessage] = Field(min_length=1)
     system: str | list[_Block] | None = None
     max_tokens: int = Field(gt=0)
     output_config: _OutputConfig | None = None
     output_format: _Format | None = None
-    tools: list[_Offered] | None = None
-    tool_choice: _Choice | None = None
+    tools: list[_OfferedTool] | None = None
+    tool_choice: _ToolChoice | None = None
     temperature: float | None = None
     top_p: float | None = None
     stop_sequences: list[str] | None = None
@@ -81,46 +82,43 @@ class AnthropicMessages:
 
     stream_type = "text/event-stream"
 
-    def read(self, body: Mapping[str, Any]) -> Asked:
-        """Return what `body` asks; a required single tool becomes the schema of the reply."""
+    def read(self, body: Mapping[str, Any]) -> WireRequest:
+        """Read a request; a required single tool becomes the schema of the reply."""
         request = parsed(_Request, body)
         config = request.output_config or _OutputConfig()
-        tool = _required(request)
-        format_ = config.format or request.output_format
-        schema = format_.schema_ if format_ else None
-        arguments = {
-            "temperature": request.temperature,
-            "top_p": request.top_p,
-            "reasoning_effort": config.effort,
-            "stop": request.stop_sequences or None,
-        }
+        tool = _required_tool(request)
+        reply_format = config.format or request.output_format
         system = [] if not request.system else [_message("system", request.system)]
-        return Asked(
+        return WireRequest.of(
             model=request.model,
-            messages=[*system, *(_message(said.role, said.content) for said in request.messages)],
-            schema=tool.arguments_schema if tool else schema,
-            schema_name=tool.name if tool else "Reply",
+            messages=[*system, *(_message(m.role, m.content) for m in request.messages)],
+            tool=tool,
+            schema=reply_format.schema_ if reply_format else None,
             max_output_tokens=request.max_tokens,
-            arguments={k: v for k, v in arguments.items() if v is not None},
-            tool=tool.name if tool else None,
+            arguments={
+                "temperature": request.temperature,
+                "top_p": request.top_p,
+                "reasoning_effort": config.effort,
+            },
+            stop=request.stop_sequences,
             stream=bool(request.stream),
         )
 
-    def reply(self, asked: Asked, given: Given) -> dict[str, Any]:
+    def reply(self, request: WireRequest, content: ReplyContent) -> dict[str, Any]:
         """Return a `message`."""
-        block = _block(asked, given)
+        block = _block(request, content)
         return {
-            **_head(asked, given),
+            **_head(request, content),
             "content": [] if block is None else [block],
-            "stop_reason": _stop_reason(block, given),
-            "usage": {"input_tokens": given.input_tokens, "output_tokens": given.output_tokens},
+            "stop_reason": _stop_reason(block, content),
+            "usage": {"input_tokens": content.input_tokens, "output_tokens": content.output_tokens},
         }
 
-    def stream(self, asked: Asked, given: Given) -> Iterator[str]:
+    def stream(self, request: WireRequest, content: ReplyContent) -> Iterator[str]:
         """Yield the events of one message whose only block comes in one delta."""
-        block = _block(asked, given)
-        begun = {"input_tokens": given.input_tokens, "output_tokens": 0}
-        head = {**_head(asked, given), "content": [], "stop_reason": None, "usage": begun}
+        block = _block(request, content)
+        begun = {"input_tokens": content.input_tokens, "output_tokens": 0}
+        head = {**_head(request, content), "content": [], "stop_reason": None, "usage": begun}
         yield _event("message_start", message=head)
         if block is not None:
             is_tool = block["type"] == "tool_use"
@@ -135,8 +133,8 @@ class AnthropicMessages:
             yield _event("content_block_stop", index=0)
         yield _event(
             "message_delta",
-            delta={"stop_reason": _stop_reason(block, given), "stop_sequence": None},
-            usage={"output_tokens": given.output_tokens},
+            delta={"stop_reason": _stop_reason(block, content), "stop_sequence": None},
+            usage={"output_tokens": content.output_tokens},
         )
         yield _event("message_stop")
 
@@ -146,17 +144,15 @@ class AnthropicMessages:
         return {"type": "error", "error": {"type": kind, "message": message}}
 
 
-def _required(request: _Request) -> Tool | None:
-    """Return the one tool that the model has no choice but to call."""
+def _required_tool(request: _Request) -> Tool | None:
+    """Return the one tool that the model has to call."""
     tools = request.tools or []
-    choice = request.tool_choice or _Choice(type="auto")
+    choice = request.tool_choice or _ToolChoice(type="auto")
     if not tools or choice.type == "none":
         return None
     named = [t for t in tools if t.name == choice.name] if choice.type == "tool" else tools
     if choice.type == "tool" and not named:
-        raise RefusedRequestError(
-            400, f"tool_choice names {choice.name!r}, which is not among the tools."
-        )
+        raise unknown_tool(choice.name)
     if choice.type == "auto" or len(named) > 1 or named[0].input_schema is None:
         raise free_tools(len(tools))
     [tool] = named
@@ -181,43 +177,33 @@ def _text(block: _Block) -> str:
     raise not_text(block.type)
 
 
-def _head(asked: Asked, given: Given) -> dict[str, Any]:
+def _head(request: WireRequest, content: ReplyContent) -> dict[str, Any]:
     return {
-        "id": f"msg_{given.id}",
+        "id": f"msg_{content.id}",
         "type": "message",
         "role": "assistant",
-        "model": asked.model,
+        "model": request.model,
         "stop_sequence": None,
     }
 
 
-def _block(asked: Asked, given: Given) -> dict[str, Any] | None:
-    if not given.text:
+def _block(request: WireRequest, content: ReplyContent) -> dict[str, Any] | None:
+    if not content.text:
         return None
-    if asked.tool is not None and given.finish != "refusal":
-        arguments = _object(given.text)
-        if arguments is not None:
-            return {
-                "type": "tool_use",
-                "id": f"toolu_{given.id}",
-                "name": asked.tool,
-                "input": arguments,
-            }
-    return {"type": "text", "text": given.text}
+    arguments = tool_arguments(request, content)
+    if arguments is None:
+        return {"type": "text", "text": content.text}
+    return {
+        "type": "tool_use",
+        "id": f"toolu_{content.id}",
+        "name": request.tool,
+        "input": arguments,
+    }
 
 
-def _object(text: str) -> dict[str, Any] | None:
-    """Return the arguments in `text`; this format has no place for ones that are no object."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _stop_reason(block: dict[str, Any] | None, given: Given) -> str:
+def _stop_reason(block: dict[str, Any] | None, content: ReplyContent) -> str:
     usual = "tool_use" if block is not None and block["type"] == "tool_use" else "end_turn"
-    return _FINISH.get(given.finish, usual)
+    return _FINISH.get(content.finish, usual)
 
 
 def _event(kind: str, **data: Any) -> str:

@@ -1,4 +1,4 @@
-"""Ollama's chat and generate, and the small questions its clients ask before them."""
+"""Ollama's chat and generate, and the small requests its clients make before them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from typing import Any, Literal
 from pydantic import Field
 
 from model_gateway.attempt import Message
-from model_gateway.wire_shapes.shape import (
-    Asked,
+from model_gateway.wire_formats.wire_format import (
     Body,
-    Given,
     RefusedRequestError,
+    ReplyContent,
     Tool,
+    WireRequest,
     free_tools,
     joined,
     not_text,
     parsed,
+    tool_arguments,
 )
 
 VERSION = "0.12.0"
@@ -35,7 +36,7 @@ class _ToolCall(Body):
     function: _Function
 
 
-class _Said(Body):
+class _RequestMessage(Body):
     role: Literal["system", "user", "assistant", "tool"]
     content: str | None = None
     images: list[Any] | None = None
@@ -50,7 +51,7 @@ class _Options(Body):
     num_predict: int | None = None
 
 
-class _Offered(Body):
+class _OfferedTool(Body):
     function: Tool
 
 
@@ -62,8 +63,8 @@ class _Request(Body):
 
 
 class _ChatRequest(_Request):
-    messages: list[_Said] = Field(min_length=1)
-    tools: list[_Offered] | None = None
+    messages: list[_RequestMessage] = Field(min_length=1)
+    tools: list[_OfferedTool] | None = None
 
 
 class _GenerateRequest(_Request):
@@ -78,49 +79,48 @@ class OllamaChat:
 
     stream_type = "application/x-ndjson"
 
-    def read(self, body: Mapping[str, Any]) -> Asked:
-        """Return what `body` asks; a single tool becomes the schema of the reply.
+    def read(self, body: Mapping[str, Any]) -> WireRequest:
+        """Read a request; a single tool becomes the schema of the reply.
 
-        The format has no word for requiring a tool, so one tool alone counts as required.
+        The format cannot require a tool, so a single tool counts as required.
         """
         request = parsed(_ChatRequest, body)
-        tools = [offered.function for offered in request.tools or []]
+        tools = [tool.function for tool in request.tools or []]
         if len(tools) > 1:
             raise free_tools(len(tools))
-        return _asked(request, [_message(said) for said in request.messages], *tools)
+        return _wire_request(request, [_message(message) for message in request.messages], *tools)
 
-    def reply(self, asked: Asked, given: Given) -> dict[str, Any]:
+    def reply(self, request: WireRequest, content: ReplyContent) -> dict[str, Any]:
         """Return the one object that is the whole reply."""
-        return _whole(asked, given) | {"message": self._message(asked, given)}
+        return _whole(request, content) | {"message": self._message(request, content)}
 
-    def stream(self, asked: Asked, given: Given) -> Iterator[str]:
+    def stream(self, request: WireRequest, content: ReplyContent) -> Iterator[str]:
         """Yield one line with all of the message, and the closing line."""
-        begun = _head(asked, given) | {"message": self._message(asked, given), "done": False}
+        begun = _head(request, content) | {
+            "message": self._message(request, content),
+            "done": False,
+        }
         empty = {"role": "assistant", "content": ""}
         yield json.dumps(begun) + "\n"
-        yield json.dumps(_whole(asked, given) | {"message": empty}) + "\n"
+        yield json.dumps(_whole(request, content) | {"message": empty}) + "\n"
 
     def error(self, status: int, message: str) -> dict[str, Any]:  # noqa: ARG002 - the Protocol's
         """Return an error object."""
         return {"error": message}
 
-    def _message(self, asked: Asked, given: Given) -> dict[str, Any]:
-        if asked.tool is not None and given.finish != "refusal":
-            try:
-                arguments = json.loads(given.text)
-            except (ValueError, RecursionError):
-                arguments = None  # No tool call then, as Ollama's own parser would have it.
-            if isinstance(arguments, dict):
-                call = {"function": {"name": asked.tool, "arguments": arguments}}
-                return {"role": "assistant", "content": "", "tool_calls": [call]}
-        return {"role": "assistant", "content": given.text}
+    def _message(self, request: WireRequest, content: ReplyContent) -> dict[str, Any]:
+        arguments = tool_arguments(request, content)
+        if arguments is None:
+            return {"role": "assistant", "content": content.text}
+        call = {"function": {"name": request.tool, "arguments": arguments}}
+        return {"role": "assistant", "content": "", "tool_calls": [call]}
 
 
 class OllamaGenerate(OllamaChat):
     """Reads and writes `POST /api/generate`, where the reply is a bare text."""
 
-    def read(self, body: Mapping[str, Any]) -> Asked:
-        """Return what `body` asks."""
+    def read(self, body: Mapping[str, Any]) -> WireRequest:
+        """Read a request."""
         request = parsed(_GenerateRequest, body)
         if request.images:
             raise not_text("image")
@@ -129,17 +129,17 @@ class OllamaGenerate(OllamaChat):
         system: list[Message] = []
         if request.system:
             system = [{"role": "system", "content": request.system}]
-        return _asked(request, [*system, {"role": "user", "content": request.prompt}])
+        return _wire_request(request, [*system, {"role": "user", "content": request.prompt}])
 
-    def reply(self, asked: Asked, given: Given) -> dict[str, Any]:
+    def reply(self, request: WireRequest, content: ReplyContent) -> dict[str, Any]:
         """Return the one object that is the whole reply."""
-        return _whole(asked, given) | {"response": given.text}
+        return _whole(request, content) | {"response": content.text}
 
-    def stream(self, asked: Asked, given: Given) -> Iterator[str]:
+    def stream(self, request: WireRequest, content: ReplyContent) -> Iterator[str]:
         """Yield one line with all of the text, and the closing line."""
-        begun = _head(asked, given) | {"response": given.text, "done": False}
+        begun = _head(request, content) | {"response": content.text, "done": False}
         yield json.dumps(begun) + "\n"
-        yield json.dumps(_whole(asked, given) | {"response": ""}) + "\n"
+        yield json.dumps(_whole(request, content) | {"response": ""}) + "\n"
 
 
 def listing(model_id: str) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def listing(model_id: str) -> dict[str, Any]:
 
 
 def showing(model_id: str) -> dict[str, Any]:
-    """Return what `POST /api/show` says of whatever model is asked about."""
+    """Return what `POST /api/show` says of any model."""
     info = {
         "general.architecture": "gateway",
         "general.basename": model_id,
@@ -161,56 +161,55 @@ def _details() -> dict[str, str]:
     return {"format": "gateway", "family": "gateway", "parameter_size": "", "parent_model": ""}
 
 
-def _asked(request: _Request, messages: list[Message], tool: Tool | None = None) -> Asked:
+def _wire_request(
+    request: _Request, messages: list[Message], tool: Tool | None = None
+) -> WireRequest:
     options = request.options or _Options()
     schema = request.format if isinstance(request.format, dict) else None
     if request.format == "json":
         schema = {"type": "object"}
-    stop = [options.stop] if isinstance(options.stop, str) else options.stop
-    arguments = {
-        "temperature": options.temperature,
-        "top_p": options.top_p,
-        "seed": options.seed,
-        "stop": stop or None,
-    }
     bound = options.num_predict
-    return Asked(
+    return WireRequest.of(
         model=request.model,
         messages=messages,
-        schema=tool.arguments_schema if tool else schema,
-        schema_name=tool.name if tool else "Reply",
-        max_output_tokens=bound if bound is not None and bound > 0 else None,  # -1 is no bound
-        arguments={k: v for k, v in arguments.items() if v is not None},
-        tool=tool.name if tool else None,
+        tool=tool,
+        schema=schema,
+        max_output_tokens=bound if bound is not None and bound > 0 else None,  # -1: no bound
+        arguments={
+            "temperature": options.temperature,
+            "top_p": options.top_p,
+            "seed": options.seed,
+        },
+        stop=options.stop,
         stream=request.stream,
     )
 
 
-def _message(said: _Said) -> Message:
-    if said.images:
+def _message(message: _RequestMessage) -> Message:
+    if message.images:
         raise not_text("image")
-    content = said.content
-    if not content and said.tool_calls:
+    content = message.content
+    if not content and message.tool_calls:
         content = joined(
-            json.dumps(c.function.arguments, ensure_ascii=False) for c in said.tool_calls
+            json.dumps(c.function.arguments, ensure_ascii=False) for c in message.tool_calls
         )
-    return {"role": "user" if said.role == "tool" else said.role, "content": content or ""}
+    return {"role": "user" if message.role == "tool" else message.role, "content": content or ""}
 
 
-def _head(asked: Asked, given: Given) -> dict[str, Any]:
-    created = datetime.fromtimestamp(given.created, UTC).isoformat()
-    return {"model": asked.model, "created_at": created.replace("+00:00", "Z")}
+def _head(request: WireRequest, content: ReplyContent) -> dict[str, Any]:
+    created = datetime.fromtimestamp(content.created, UTC).isoformat()
+    return {"model": request.model, "created_at": created.replace("+00:00", "Z")}
 
 
-def _whole(asked: Asked, given: Given) -> dict[str, Any]:
-    spent = int(given.seconds * _NANOSECONDS)
-    return _head(asked, given) | {
+def _whole(request: WireRequest, content: ReplyContent) -> dict[str, Any]:
+    spent = int(content.seconds * _NANOSECONDS)
+    return _head(request, content) | {
         "done": True,
-        "done_reason": "length" if given.finish == "length" else "stop",
+        "done_reason": "length" if content.finish == "length" else "stop",
         "total_duration": spent,
         "load_duration": 0,
-        "prompt_eval_count": given.input_tokens,
+        "prompt_eval_count": content.input_tokens,
         "prompt_eval_duration": 0,
-        "eval_count": given.output_tokens,
+        "eval_count": content.output_tokens,
         "eval_duration": spent,
     }

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import ollama
 
-from tests.model_gateway.conftest import Fruit, MakeAsker, Scripted
+from tests.model_gateway.conftest import Fruit, MakeCaller, Scripted
 from tests.model_gateway.foreign import (
     ASK,
     FRUIT,
@@ -21,7 +21,7 @@ from tests.model_gateway.foreign import (
 )
 
 
-def test_ollama_chat(make_asker: MakeAsker) -> None:
+def test_ollama_chat(make_caller: MakeCaller) -> None:
     """The SDK reads the message and the token counts; options and the format are passed on."""
     provider = Scripted(GOOD)
 
@@ -34,7 +34,7 @@ def test_ollama_chat(make_asker: MakeAsker) -> None:
                 options={"temperature": 0.1, "num_predict": 33, "stop": ["END"], "num_ctx": 4096},
             )
 
-    reply = at_door(make_asker(), provider, use)
+    reply = at_door(make_caller(), provider, use)
     assert Fruit.model_validate_json(reply.message.content) == FRUIT
     assert (reply.done, reply.done_reason, reply.model) == (True, "stop", "llama9")
     assert (reply.prompt_eval_count, reply.eval_count) == (10, 5)
@@ -44,7 +44,7 @@ def test_ollama_chat(make_asker: MakeAsker) -> None:
     assert request.arguments == {"temperature": 0.1, "stop": ["END"]}
 
 
-def test_ollama_generate_stream_and_tools(make_asker: MakeAsker) -> None:
+def test_ollama_generate_stream_and_tools(make_caller: MakeCaller) -> None:
     """Generate, both streams and a tool call come in Ollama's shapes."""
 
     def use(url: str) -> tuple[Any, ...]:
@@ -55,7 +55,7 @@ def test_ollama_generate_stream_and_tools(make_asker: MakeAsker) -> None:
             called = client.chat(model="m", messages=ASK, tools=[TOOL])
         return generated, lines, chat, called
 
-    generated, lines, chat, called = at_door(make_asker(), Scripted(GOOD), use)
+    generated, lines, chat, called = at_door(make_caller(), Scripted(GOOD), use)
     assert generated.response == GOOD
     assert "".join(line.response for line in lines) == GOOD
     assert (lines[-1].done, lines[-1].eval_count) == (True, 5)
@@ -64,7 +64,7 @@ def test_ollama_generate_stream_and_tools(make_asker: MakeAsker) -> None:
     assert (call.function.name, call.function.arguments) == ("give_fruit", FRUIT.model_dump())
 
 
-def test_ollama_small_questions_and_async_client(make_asker: MakeAsker) -> None:
+def test_ollama_small_questions_and_async_client(make_caller: MakeCaller) -> None:
     """Clients that look first find the cell's model, a context length and a version."""
 
     async def use(url: str) -> tuple[Any, ...]:
@@ -77,7 +77,7 @@ def test_ollama_small_questions_and_async_client(make_asker: MakeAsker) -> None:
             version = (await plain.get(f"{url}/api/version")).json()
         return shown, listed, reply, version
 
-    shown, listed, reply, version = at_door_async(make_asker(), Scripted("a fig"), use)
+    shown, listed, reply, version = at_door_async(make_caller(), Scripted("a fig"), use)
     assert any(name.endswith("context_length") for name in shown.modelinfo)
     assert [model.model for model in listed.models] == ["scripted-1"]
     assert reply.message.content == "a fig"

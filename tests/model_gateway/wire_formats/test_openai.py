@@ -12,7 +12,7 @@ import pytest
 
 from model_gateway.call import FailureKind
 from model_gateway.provider import Answer
-from tests.model_gateway.conftest import Fruit, MakeAsker, Scripted, a_model
+from tests.model_gateway.conftest import Fruit, MakeCaller, Scripted, a_model
 from tests.model_gateway.foreign import (
     ASK,
     BARE,
@@ -29,7 +29,7 @@ from tests.model_gateway.foreign import (
 
 
 @pytest.mark.parametrize("base", ["", "/v1"])
-def test_openai_reply_is_parsed_with_its_usage(make_asker: MakeAsker, base: str) -> None:
+def test_openai_reply_is_parsed_with_its_usage(make_caller: MakeCaller, base: str) -> None:
     """The SDK reads text, usage, finish reason and its own model name, with or without /v1."""
     provider = Scripted(
         Answer(
@@ -46,7 +46,7 @@ def test_openai_reply_is_parsed_with_its_usage(make_asker: MakeAsker, base: str)
             messages: list[Any] = [{"role": "developer", "content": "Be short."}, *ASK]
             return client.chat.completions.create(model="gpt-9", messages=messages)
 
-    reply = at_door(make_asker(), provider, use)
+    reply = at_door(make_caller(), provider, use)
     assert reply.choices[0].message.content == "a fig"
     assert reply.choices[0].finish_reason == "stop"
     assert reply.model == "gpt-9"
@@ -57,7 +57,7 @@ def test_openai_reply_is_parsed_with_its_usage(make_asker: MakeAsker, base: str)
     assert request.model_id == "scripted-1"
 
 
-def test_openai_arguments_reach_the_model(make_asker: MakeAsker) -> None:
+def test_openai_arguments_reach_the_model(make_caller: MakeCaller) -> None:
     """Sampling arguments and the bound on the reply are passed on; text parts are joined."""
     provider = Scripted("a fig")
 
@@ -76,7 +76,7 @@ def test_openai_arguments_reach_the_model(make_asker: MakeAsker) -> None:
                 frequency_penalty=0.5,
             )
 
-    at_door(make_asker(), provider, use)
+    at_door(make_caller(), provider, use)
     [request] = provider.requests
     assert request.messages == [{"role": "user", "content": "Name\na fruit."}]
     assert request.max_output_tokens == 77
@@ -85,7 +85,7 @@ def test_openai_arguments_reach_the_model(make_asker: MakeAsker) -> None:
     }  # fmt: skip
 
 
-def test_openai_parse_gives_the_schema_and_gets_the_object(make_asker: MakeAsker) -> None:
+def test_openai_parse_gives_the_schema_and_gets_the_object(make_caller: MakeCaller) -> None:
     """`parse` with a class works: its schema goes to the model, the reply becomes its instance."""
     provider = Scripted(GOOD)
 
@@ -93,7 +93,7 @@ def test_openai_parse_gives_the_schema_and_gets_the_object(make_asker: MakeAsker
         with openai_at(url) as client:
             return client.chat.completions.parse(model="m", messages=ASK, response_format=Fruit)
 
-    reply = at_door(make_asker(), provider, use)
+    reply = at_door(make_caller(), provider, use)
     assert reply.choices[0].message.parsed == FRUIT
     [request] = provider.requests
     assert request.schema is not None
@@ -105,7 +105,7 @@ def test_openai_parse_gives_the_schema_and_gets_the_object(make_asker: MakeAsker
     "choice", ["required", {"type": "function", "function": {"name": "give_fruit"}}]
 )
 def test_openai_required_tool_is_the_schema_and_the_reply(
-    make_asker: MakeAsker, choice: Any
+    make_caller: MakeCaller, choice: Any
 ) -> None:
     """A tool that must be called gives its parameters as schema; the reply is a call of it."""
     provider = Scripted(GOOD)
@@ -116,7 +116,7 @@ def test_openai_required_tool_is_the_schema_and_the_reply(
                 model="m", messages=ASK, tools=[TOOL], tool_choice=choice
             )
 
-    reply = at_door(make_asker(), provider, use)
+    reply = at_door(make_caller(), provider, use)
     [call] = reply.choices[0].message.tool_calls
     assert (call.function.name, call.function.arguments) == ("give_fruit", GOOD)
     assert reply.choices[0].finish_reason == "tool_calls"
@@ -125,7 +125,7 @@ def test_openai_required_tool_is_the_schema_and_the_reply(
     assert request.schema_name == "give_fruit"
 
 
-def test_openai_stream_comes_whole_with_usage(make_asker: MakeAsker) -> None:
+def test_openai_stream_comes_whole_with_usage(make_caller: MakeCaller) -> None:
     """A streaming client gets the same reply in chunks, with usage where it asked for it."""
 
     def use(url: str) -> tuple[str, Any, Any]:
@@ -142,13 +142,13 @@ def test_openai_stream_comes_whole_with_usage(make_asker: MakeAsker) -> None:
         text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
         return text, chunks[-1].usage, final.choices[0].message.parsed
 
-    text, usage, parsed = at_door(make_asker(), Scripted(GOOD), use)
+    text, usage, parsed = at_door(make_caller(), Scripted(GOOD), use)
     assert text == GOOD
     assert usage.total_tokens == 15
     assert parsed == FRUIT
 
 
-def test_openai_stream_of_a_tool_call(make_asker: MakeAsker) -> None:
+def test_openai_stream_of_a_tool_call(make_caller: MakeCaller) -> None:
     """The SDK's own accumulation puts a streamed tool call together."""
 
     def use(url: str) -> Any:
@@ -160,12 +160,12 @@ def test_openai_stream_of_a_tool_call(make_asker: MakeAsker) -> None:
         ):
             return stream.get_final_completion()
 
-    reply = at_door(make_asker(), Scripted(GOOD), use)
+    reply = at_door(make_caller(), Scripted(GOOD), use)
     [call] = reply.choices[0].message.tool_calls
     assert json.loads(call.function.arguments) == FRUIT.model_dump()
 
 
-def test_openai_async_client(make_asker: MakeAsker) -> None:
+def test_openai_async_client(make_caller: MakeCaller) -> None:
     """The asynchronous client is answered too, many calls at once."""
 
     async def use(url: str) -> list[str | None]:
@@ -175,10 +175,10 @@ def test_openai_async_client(make_asker: MakeAsker) -> None:
             )
             return [reply.choices[0].message.content for reply in replies]
 
-    assert at_door_async(make_asker(), Scripted("a fig"), use) == ["a fig"] * 20
+    assert at_door_async(make_caller(), Scripted("a fig"), use) == ["a fig"] * 20
 
 
-def test_cut_off_reply_says_length(make_asker: MakeAsker) -> None:
+def test_cut_off_reply_says_length(make_caller: MakeCaller) -> None:
     """A reply that reached its bound is passed on as it is, with the family's word for it."""
     cut = Answer(text='{"name": "fi', finish_reason="length", input_tokens=1, output_tokens=2)
 
@@ -190,11 +190,11 @@ def test_cut_off_reply_says_length(make_asker: MakeAsker) -> None:
                 third.chat(model="m", messages=ASK).done_reason,
             )
 
-    told = at_door(make_asker(), Scripted(cut), use)
+    told = at_door(make_caller(), Scripted(cut), use)
     assert told == ("length", "max_tokens", "length")
 
 
-def test_refusal_is_a_reply_and_a_failed_attempt(make_asker: MakeAsker, tmp_path: Path) -> None:
+def test_refusal_is_a_reply_and_a_failed_attempt(make_caller: MakeCaller, tmp_path: Path) -> None:
     """A refusal reaches the client as a refusal; the attempt is recorded as failed."""
     no = Answer(text="I will not.", finish_reason="refusal", input_tokens=1, output_tokens=2)
 
@@ -205,14 +205,14 @@ def test_refusal_is_a_reply_and_a_failed_attempt(make_asker: MakeAsker, tmp_path
                 second.messages.create(model="m", messages=ASK, max_tokens=9),
             )
 
-    openai_reply, claude_reply = at_door(make_asker(), Scripted(no), use)
+    openai_reply, claude_reply = at_door(make_caller(), Scripted(no), use)
     message = openai_reply.choices[0].message
     assert (message.refusal, message.content, message.parsed) == ("I will not.", None, None)
     assert claude_reply.stop_reason == "refusal"
     assert [row.failure_kind for row in rows(tmp_path)] == [FailureKind.refused] * 2
 
 
-def test_empty_reply_is_passed_on_after_the_bound(make_asker: MakeAsker, tmp_path: Path) -> None:
+def test_empty_reply_is_passed_on_after_the_bound(make_caller: MakeCaller, tmp_path: Path) -> None:
     """Empty replies are tried again within the bound, then given as production would give them."""
 
     def use(url: str) -> Any:
@@ -220,7 +220,7 @@ def test_empty_reply_is_passed_on_after_the_bound(make_asker: MakeAsker, tmp_pat
             return client.chat.completions.create(model="m", messages=ASK)
 
     provider = Scripted("")
-    reply = at_door(make_asker(a_model(max_attempts=2)), provider, use)
+    reply = at_door(make_caller(a_model(max_attempts=2)), provider, use)
     assert reply.choices[0].message.content == ""
     assert len(provider.requests) == 2
     assert {row.status for row in rows(tmp_path)} == {"failed"}

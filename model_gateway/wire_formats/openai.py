@@ -9,17 +9,18 @@ from typing import Any, Literal
 from pydantic import Field
 
 from model_gateway.attempt import Message
-from model_gateway.wire_shapes.shape import (
-    Asked,
+from model_gateway.wire_formats.wire_format import (
     Body,
-    Given,
     RefusedRequestError,
+    ReplyContent,
     Tool,
+    WireRequest,
     described,
     free_tools,
     joined,
     not_text,
     parsed,
+    unknown_tool,
 )
 
 _FINISH = {"length": "length", "refusal": "content_filter"}
@@ -45,7 +46,7 @@ class _ToolCall(Body):
     function: _Function
 
 
-class _Said(Body):
+class _RequestMessage(Body):
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[_Part] | None = None
     tool_calls: list[_ToolCall] | None = None
@@ -62,12 +63,12 @@ class _Format(Body):
     json_schema: _Schema | None = None
 
 
-class _Offered(Body):
+class _OfferedTool(Body):
     type: str = "function"
     function: Tool | None = None
 
 
-class _Choice(Body):
+class _ToolChoice(Body):
     type: str = "function"
     function: _Function | None = None
 
@@ -78,10 +79,10 @@ class _StreamOptions(Body):
 
 class _Request(Body):
     model: str = ""
-    messages: list[_Said] = Field(min_length=1)
+    messages: list[_RequestMessage] = Field(min_length=1)
     response_format: _Format | None = None
-    tools: list[_Offered] | None = None
-    tool_choice: str | _Choice | None = None
+    tools: list[_OfferedTool] | None = None
+    tool_choice: str | _ToolChoice | None = None
     max_tokens: int | None = Field(default=None, gt=0)
     max_completion_tokens: int | None = Field(default=None, gt=0)
     temperature: float | None = None
@@ -99,53 +100,50 @@ class OpenAIChat:
 
     stream_type = "text/event-stream"
 
-    def read(self, body: Mapping[str, Any]) -> Asked:
-        """Return what `body` asks; a required single tool becomes the schema of the reply."""
+    def read(self, body: Mapping[str, Any]) -> WireRequest:
+        """Read a request; a required single tool becomes the schema of the reply."""
         request = parsed(_Request, body)
         if request.n not in (None, 1):
             raise RefusedRequestError(400, "The gateway gives one choice for each request: n=1.")
-        tool = _required(request)
-        schema, name = _wanted(request.response_format)
-        arguments = {k: v for k in _ARGUMENTS if (v := getattr(request, k)) is not None}
-        if request.stop:
-            stop = request.stop
-            arguments["stop"] = [stop] if isinstance(stop, str) else stop
-        return Asked(
+        tool = _required_tool(request)
+        schema, name = _schema_of(request.response_format)
+        return WireRequest.of(
             model=request.model,
-            messages=[_message(said) for said in request.messages],
-            schema=schema if tool is None else tool.arguments_schema,
-            schema_name=name if tool is None else tool.name,
+            messages=[_message(message) for message in request.messages],
+            tool=tool,
+            schema=schema,
+            schema_name=name,
             max_output_tokens=request.max_completion_tokens or request.max_tokens,
-            arguments=arguments,
-            tool=tool.name if tool else None,
+            arguments={name: getattr(request, name) for name in _ARGUMENTS},
+            stop=request.stop,
             stream=bool(request.stream),
             stream_usage=bool(request.stream_options and request.stream_options.include_usage),
         )
 
-    def reply(self, asked: Asked, given: Given) -> dict[str, Any]:
+    def reply(self, request: WireRequest, content: ReplyContent) -> dict[str, Any]:
         """Return a `chat.completion`."""
         choice = {
             "index": 0,
-            "message": {"role": "assistant", **_content(asked, given)},
+            "message": {"role": "assistant", **_content(request, content)},
             "logprobs": None,
-            "finish_reason": _finish(asked, given),
+            "finish_reason": _finish(request, content),
         }
-        head = _head(asked, given, "chat.completion")
-        return {**head, "choices": [choice], "usage": _usage(given)}
+        head = _head(request, content, "chat.completion")
+        return {**head, "choices": [choice], "usage": _usage(content)}
 
-    def stream(self, asked: Asked, given: Given) -> Iterator[str]:
+    def stream(self, request: WireRequest, content: ReplyContent) -> Iterator[str]:
         """Yield `chat.completion.chunk` events: the whole content, the end, the usage."""
-        head = _head(asked, given, "chat.completion.chunk")
-        delta = _content(asked, given)
+        head = _head(request, content, "chat.completion.chunk")
+        delta = _content(request, content)
         calls = delta.get("tool_calls", [])
         for index, call in enumerate(calls):
             call["index"] = index
         blank = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": None}
         first = {**blank, "delta": {"role": "assistant", **delta}}
         yield _event({**head, "choices": [first]})
-        yield _event({**head, "choices": [{**blank, "finish_reason": _finish(asked, given)}]})
-        if asked.stream_usage:
-            yield _event({**head, "choices": [], "usage": _usage(given)})
+        yield _event({**head, "choices": [{**blank, "finish_reason": _finish(request, content)}]})
+        if request.stream_usage:
+            yield _event({**head, "choices": [], "usage": _usage(content)})
         yield "data: [DONE]\n\n"
 
     def error(self, status: int, message: str) -> dict[str, Any]:
@@ -160,43 +158,43 @@ def listing(model_id: str) -> dict[str, Any]:
     return {"object": "list", "data": [row]}
 
 
-def _required(request: _Request) -> Tool | None:
-    """Return the one tool that the model has no choice but to call."""
+def _required_tool(request: _Request) -> Tool | None:
+    """Return the one tool that the model has to call."""
     offered = request.tools or []
     choice = request.tool_choice
     if not offered or choice == "none":
         return None
     tools = {o.function.name: o.function for o in offered if o.function is not None}
-    if isinstance(choice, _Choice) and choice.function is not None:
-        named = tools.get(choice.function.name)
-        if named is None:
-            raise RefusedRequestError(
-                400, f"tool_choice names {choice.function.name!r}, which is not among the tools."
-            )
-        return named
+    if isinstance(choice, _ToolChoice) and choice.function is not None:
+        tool = tools.get(choice.function.name)
+        if tool is None:
+            raise unknown_tool(choice.function.name)
+        return tool
     if choice == "required" and len(offered) == len(tools) == 1:
         return next(iter(tools.values()))
     raise free_tools(len(offered))
 
 
-def _wanted(format_: _Format | None) -> tuple[dict[str, Any] | None, str]:
-    if format_ is None or format_.type == "text":
+def _schema_of(reply_format: _Format | None) -> tuple[dict[str, Any] | None, str]:
+    if reply_format is None or reply_format.type == "text":
         return None, "Reply"
-    if format_.type == "json_object":
+    if reply_format.type == "json_object":
         return {"type": "object"}, "Reply"
-    wanted = format_.json_schema
-    if wanted is None or wanted.schema_ is None:
+    json_schema = reply_format.json_schema
+    if json_schema is None or json_schema.schema_ is None:
         raise RefusedRequestError(400, "response_format of type json_schema holds no schema.")
-    return described(wanted.schema_, wanted.description), wanted.name
+    return described(json_schema.schema_, json_schema.description), json_schema.name
 
 
-def _message(said: _Said) -> Message:
-    content = said.content
+def _message(message: _RequestMessage) -> Message:
+    content = message.content
     if isinstance(content, list):
         content = joined(_text(part) for part in content)
-    if not content and said.tool_calls:
-        content = joined(call.function.arguments for call in said.tool_calls)
-    role = {"developer": "system", "tool": "user", "function": "user"}.get(said.role, said.role)
+    if not content and message.tool_calls:
+        content = joined(call.function.arguments for call in message.tool_calls)
+    role = {"developer": "system", "tool": "user", "function": "user"}.get(
+        message.role, message.role
+    )
     return {"role": role, "content": content or ""}
 
 
@@ -208,42 +206,42 @@ def _text(part: _Part) -> str:
     raise not_text(part.type)
 
 
-def _head(asked: Asked, given: Given, kind: str) -> dict[str, Any]:
+def _head(request: WireRequest, content: ReplyContent, kind: str) -> dict[str, Any]:
     return {
-        "id": f"chatcmpl-{given.id}",
+        "id": f"chatcmpl-{content.id}",
         "object": kind,
-        "created": int(given.created),
-        "model": asked.model,
+        "created": int(content.created),
+        "model": request.model,
     }
 
 
-def _content(asked: Asked, given: Given) -> dict[str, Any]:
-    if given.finish == "refusal":
-        return {"content": None, "refusal": given.text or "The model declined to answer."}
-    if asked.tool is None:
-        return {"content": given.text, "refusal": None}
+def _content(request: WireRequest, content: ReplyContent) -> dict[str, Any]:
+    if content.finish == "refusal":
+        return {"content": None, "refusal": content.text or "The model declined to answer."}
+    if request.tool is None:
+        return {"content": content.text, "refusal": None}
     call = {
-        "id": f"call_{given.id}",
+        "id": f"call_{content.id}",
         "type": "function",
-        "function": {"name": asked.tool, "arguments": given.text},
+        "function": {"name": request.tool, "arguments": content.text},
     }
     return {"content": None, "refusal": None, "tool_calls": [call]}
 
 
-def _finish(asked: Asked, given: Given) -> str:
-    if given.finish == "refusal" and given.text:
-        return "stop"  # A refusal in words ends like an answer; only a filtered one has no end.
-    if asked.tool is not None and given.finish == "stop":
+def _finish(request: WireRequest, content: ReplyContent) -> str:
+    if content.finish == "refusal" and content.text:
+        return "stop"  # A refusal in words ends like an answer; only a filtered one does not.
+    if request.tool is not None and content.finish == "stop":
         return "tool_calls"
-    return _FINISH.get(given.finish, "stop")
+    return _FINISH.get(content.finish, "stop")
 
 
-def _usage(given: Given) -> dict[str, Any]:
+def _usage(content: ReplyContent) -> dict[str, Any]:
     return {
-        "prompt_tokens": given.input_tokens,
-        "completion_tokens": given.output_tokens,
-        "total_tokens": given.input_tokens + given.output_tokens,
-        "completion_tokens_details": {"reasoning_tokens": given.thinking_tokens or 0},
+        "prompt_tokens": content.input_tokens,
+        "completion_tokens": content.output_tokens,
+        "total_tokens": content.input_tokens + content.output_tokens,
+        "completion_tokens_details": {"reasoning_tokens": content.thinking_tokens or 0},
     }
 
 

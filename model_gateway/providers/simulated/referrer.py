@@ -53,7 +53,7 @@ class Referrer:
     def __init__(self, references: References, draw: Draw) -> None:
         self._references = references
         self._draw = draw
-        self._made: dict[str, list[str]] = {}
+        self._ids: dict[str, list[str]] = {}
 
     def text(self, place: Shape, path: Path, scope: Scope, name: str) -> str | None:
         """Return what a string field must repeat, or None if it is free."""
@@ -109,7 +109,7 @@ class Referrer:
     def new_id(self, place: Shape, path: Path, name: str) -> str:
         """Make an identifier: a letter and a number if the name says of what, else a UUID."""
         parts = kinds.parts_of(name)
-        made = self._made.setdefault(name, [])
+        made = self._ids.setdefault(name, [])
         if place.format == "uuid" or len(parts) == 1:
             stream = self._draw.at(path)
             whole = 0
@@ -127,7 +127,7 @@ class Referrer:
             return Reference()
         is_id = kinds.is_id(name)
         for start in range(1, len(parts) - 1):
-            made = self._made.get("_".join(parts[start:]))
+            made = self._ids.get("_".join(parts[start:]))
             if made and is_id:
                 return Reference(values=tuple(made))
         if not is_id and not (kinds.is_name(name) and len(parts) > 1):

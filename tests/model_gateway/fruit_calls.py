@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_gateway.attempts import CallOutcome, Judge, Offer, Question, Verdict, converse
+from model_gateway.attempts import CallOutcome, OfferedReply, ParseResult, ReplyParser, ask_models
 from model_gateway.config import Model
-from model_gateway.exchange import Asker
+from model_gateway.door import Question
+from model_gateway.exchange import Caller
 from model_gateway.gateway import Gateway
 from model_gateway.ledger import Ledger
 from model_gateway.provider import Provider
-from model_gateway.replies import judge
+from model_gateway.replies import parse
 from tests.model_gateway.conftest import Fruit
 
 GOOD = '{"name": "fig", "seeds": [1, 2]}'
@@ -22,10 +23,10 @@ ASK = [
 ]
 
 
-async def wants_fruit(offer: Offer) -> Verdict:
+async def wants_fruit(offer: OfferedReply) -> ParseResult:
     """Judge a reply as a step that wants a `Fruit` would."""
-    found = judge(offer.text, Fruit, cut_off=offer.cut_off, last=offer.last)
-    return Verdict(partial=found.partial, failure=found.failure)
+    found = parse(offer.text, Fruit, cut_off=offer.cut_off, last=offer.last)
+    return ParseResult(partial=found.partial, failure=found.failure)
 
 
 def a_question(**changes: Any) -> Question:
@@ -39,9 +40,9 @@ def a_question(**changes: Any) -> Question:
 
 async def talk(
     provider: Provider | dict[str, Provider],
-    asker: Asker,
+    caller: Caller,
     *,
-    judge: Judge = wants_fruit,
+    judge: ReplyParser = wants_fruit,
     ledger: Ledger | None = None,
     key_variables: tuple[str, ...] = (),
     **question: Any,
@@ -52,5 +53,5 @@ async def talk(
         return provider[model.name] if isinstance(provider, dict) else provider
 
     async with Gateway(build=build, ledger=ledger, key_variables=key_variables) as gateway:
-        await gateway.warm(asker.models)
-        return await converse(a_question(**question), asker, gateway.desk, judge)
+        await gateway.warm(caller.models)
+        return await ask_models(a_question(**question), caller, gateway.desk, judge)

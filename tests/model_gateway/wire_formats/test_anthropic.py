@@ -7,7 +7,7 @@ from typing import Any
 import anthropic
 import pytest
 
-from tests.model_gateway.conftest import Fruit, MakeAsker, Scripted
+from tests.model_gateway.conftest import Fruit, MakeCaller, Scripted
 from tests.model_gateway.foreign import (
     ASK,
     BARE,
@@ -20,7 +20,7 @@ from tests.model_gateway.foreign import (
 )
 
 
-def test_claude_reply_is_parsed_with_its_usage(make_asker: MakeAsker) -> None:
+def test_claude_reply_is_parsed_with_its_usage(make_caller: MakeCaller) -> None:
     """The SDK reads text, usage and stop reason; system blocks and stop sequences are passed on."""
     provider = Scripted("a fig")
 
@@ -35,7 +35,7 @@ def test_claude_reply_is_parsed_with_its_usage(make_asker: MakeAsker) -> None:
                 extra_body={"temperature": 0.2},
             )
 
-    reply = at_door(make_asker(), provider, use)
+    reply = at_door(make_caller(), provider, use)
     assert [block.text for block in reply.content] == ["a fig"]
     assert (reply.stop_reason, reply.model) == ("end_turn", "claude-9")
     assert (reply.usage.input_tokens, reply.usage.output_tokens) == (10, 5)
@@ -45,7 +45,7 @@ def test_claude_reply_is_parsed_with_its_usage(make_asker: MakeAsker) -> None:
     assert request.max_output_tokens == 50
 
 
-def test_claude_parse_gives_the_schema_and_gets_the_object(make_asker: MakeAsker) -> None:
+def test_claude_parse_gives_the_schema_and_gets_the_object(make_caller: MakeCaller) -> None:
     """Native structured output works: the schema goes to the model, the reply is parsed."""
     provider = Scripted(GOOD)
 
@@ -55,13 +55,13 @@ def test_claude_parse_gives_the_schema_and_gets_the_object(make_asker: MakeAsker
                 model="m", max_tokens=50, messages=ASK, output_format=Fruit
             )
 
-    assert at_door(make_asker(), provider, use).parsed_output == FRUIT
+    assert at_door(make_caller(), provider, use).parsed_output == FRUIT
     assert provider.requests[0].schema is not None
 
 
 @pytest.mark.parametrize("choice", [{"type": "any"}, {"type": "tool", "name": "give_fruit"}])
 def test_claude_required_tool_is_the_schema_and_the_reply(
-    make_asker: MakeAsker, choice: Any
+    make_caller: MakeCaller, choice: Any
 ) -> None:
     """A tool that must be called comes back as a tool_use block with parsed input."""
     provider = Scripted(GOOD)
@@ -76,7 +76,7 @@ def test_claude_required_tool_is_the_schema_and_the_reply(
             with client.messages.stream(**asked) as stream:
                 return whole, stream.get_final_message()
 
-    for reply in at_door(make_asker(), provider, use):
+    for reply in at_door(make_caller(), provider, use):
         [block] = reply.content
         assert (block.type, block.name) == ("tool_use", "give_fruit")
         assert block.input == FRUIT.model_dump()
@@ -85,7 +85,7 @@ def test_claude_required_tool_is_the_schema_and_the_reply(
     assert provider.requests[0].schema == {**BARE, "description": "Give a fruit."}
 
 
-def test_claude_tool_whose_arguments_are_no_object_comes_as_text(make_asker: MakeAsker) -> None:
+def test_claude_tool_whose_arguments_are_no_object_comes_as_text(make_caller: MakeCaller) -> None:
     """What cannot be the input of a tool is given as the text that it is."""
 
     def use(url: str) -> Any:
@@ -95,12 +95,12 @@ def test_claude_tool_whose_arguments_are_no_object_comes_as_text(make_asker: Mak
                 tools=[CLAUDE_TOOL], tool_choice={"type": "any"},
             )  # fmt: skip
 
-    reply = at_door(make_asker(), Scripted("no object"), use)
+    reply = at_door(make_caller(), Scripted("no object"), use)
     assert [block.text for block in reply.content] == ["no object"]
     assert reply.stop_reason == "end_turn"
 
 
-def test_claude_stream(make_asker: MakeAsker) -> None:
+def test_claude_stream(make_caller: MakeCaller) -> None:
     """The SDK puts the streamed message together, usage included; the async client too."""
 
     def use(url: str) -> tuple[str, Any]:
@@ -110,7 +110,7 @@ def test_claude_stream(make_asker: MakeAsker) -> None:
         ):
             return "".join(stream.text_stream), stream.get_final_message()
 
-    text, message = at_door(make_asker(), Scripted("a fig"), use)
+    text, message = at_door(make_caller(), Scripted("a fig"), use)
     assert text == "a fig"
     assert (message.usage.input_tokens, message.usage.output_tokens) == (10, 5)
 
@@ -121,4 +121,4 @@ def test_claude_stream(make_asker: MakeAsker) -> None:
         ):
             return await stream.get_final_text()
 
-    assert at_door_async(make_asker(cell="other"), Scripted("a fig"), use_async) == "a fig"
+    assert at_door_async(make_caller(cell="other"), Scripted("a fig"), use_async) == "a fig"
