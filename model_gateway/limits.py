@@ -115,7 +115,7 @@ class Limits:
 
     @asynccontextmanager
     async def slot(self, tokens: int) -> AsyncIterator[None]:
-        """Wait until a request of about `tokens` tokens may be sent; hold its slot until it ends."""
+        """Wait until a request of about `tokens` tokens may be sent, and hold its slot."""
         async with AsyncExitStack() as stack:
             if self._model.local:
                 # Before a worker is taken: all calls that wait for the model share its turn.

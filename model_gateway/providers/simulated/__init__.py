@@ -1,4 +1,4 @@
-"""The embedded models: they cost nothing, answer at once, and what they give is never evidence."""
+"""The embedded models: free and instant; their replies are never evidence."""
 
 from __future__ import annotations
 

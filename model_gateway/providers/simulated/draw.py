@@ -1,4 +1,4 @@
-"""Random numbers with names, so that two runs whose prompts differ draw the same ones."""
+"""Random numbers by name, so that two runs with different prompts draw the same ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UNIT = 1 / 2**32
 
 
 class Stream:
-    """A sequence of uniform numbers that hangs only on the names it was made from."""
+    """A sequence of uniform numbers that depends only on the names of its stream."""
 
     __slots__ = ("_block", "_hash", "_left")
 
@@ -37,7 +37,7 @@ class Stream:
         return int(self.unit() * bound)
 
     def chance(self, probability: float) -> bool:
-        """Say yes with this probability; a number is used up either way."""
+        """Return True with this probability; this uses up one number either way."""
         return self.unit() < probability
 
     def normal(self) -> float:
@@ -55,7 +55,7 @@ class Stream:
 
 
 class Draw:
-    """Streams by name. `names` say whose they are: seed, plan, repeat, call, attempt, persona."""
+    """Streams by name; `names` are seed, plan, repeat, call, attempt and persona."""
 
     def __init__(self, *names: Part) -> None:
         self._root = hashlib.blake2b(repr(names).encode("utf-8", "replace"), digest_size=64)

@@ -43,9 +43,9 @@ def written(
     echo: Mapping[str, Any] | None,
     prose: Callable[[int], str],
 ) -> str:
-    """Return `value` as JSON with the faults that fall to it; `prose` gives a remark by number.
+    """Return `value` as JSON with the faults drawn for it; `prose` returns a remark by number.
 
-    The schema can only be echoed where it stood in the prompt.
+    Only a schema in the prompt can be echoed.
     """
     stream = draw.at((), "faults")
     fenced, talks, breaks, echoes, where = (stream.unit() for _ in range(5))

@@ -1,4 +1,4 @@
-"""Walks a reply's shape and fills it: what refers is looked up, all else is asked of a voice."""
+"""Fills a reply's shape: looks up references, and gets all else from a voice."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _START = date(2026, 1, 5)
 
 
 class Voice(Protocol):
-    """Says what the walk cannot know: how many, how long, in which words."""
+    """Decides what the walk does not know: how many items, how long, in which words."""
 
     def enter(self, shape: Shape, path: Path) -> Mapping[str, Any]:
-        """Hear that an object begins; return the properties whose values are known already."""
+        """Begin an object; return the properties whose values are already decided."""
         ...
 
     def count(self, shape: Shape, path: Path) -> int:
@@ -37,7 +37,7 @@ class Voice(Protocol):
         ...
 
     def text(self, shape: Shape, path: Path, topic: str) -> str:
-        """Return running text; `topic` is the name of the thing it is about, if there is one."""
+        """Return running text; `topic` is the name of its subject, or an empty string."""
         ...
 
     def document(self, path: Path) -> str:
@@ -45,7 +45,7 @@ class Voice(Protocol):
         ...
 
     def currencies(self) -> tuple[str, ...]:
-        """Return the currencies that the material speaks of."""
+        """Return the currencies that the material mentions."""
         ...
 
 
@@ -79,30 +79,30 @@ class Filler:
         elif kind == "map":
             value = self._map(shape, path, scope)
         elif kind == "tuple":
-            places = enumerate(shape.properties)
-            value = [self._value(place, (*path, i), scope, name) for i, place in places]
+            nodes = enumerate(shape.properties)
+            value = [self._value(node, (*path, i), scope, name) for i, node in nodes]
         else:
             value = None if kind in _NOTHING else self._voice.text(shape, path, "")
         return value
 
     def _object(self, shape: Shape, path: Path, scope: Scope) -> dict[str, Any]:
-        known = self._voice.enter(shape, path)
+        decided = self._voice.enter(shape, path)
         scope = Scope(indices=scope.indices, binding=scope.binding)
-        made = scope.made
-        for place in shape.properties:
-            here = (*path, place.name)
-            if place.name in known:
-                made[place.name] = known[place.name]
-            elif place.nullable and self._is_left_out(place, here):
-                made[place.name] = None
+        values = scope.values
+        for node in shape.properties:
+            here = (*path, node.name)
+            if node.name in decided:
+                values[node.name] = decided[node.name]
+            elif node.nullable and self._is_left_out(node, here):
+                values[node.name] = None
             else:
-                inner = Scope(indices=scope.indices) if place.kind == "object" else scope
-                made[place.name] = self._value(place, here, inner, place.name)
-        numbers.put_in_order(made, shape)
-        return made
+                inner = Scope(indices=scope.indices) if node.kind == "object" else scope
+                values[node.name] = self._value(node, here, inner, node.name)
+        numbers.put_in_order(values, shape)
+        return values
 
-    def _is_left_out(self, place: Shape, path: Path) -> bool:
-        refers = place.kind in {"string", "integer"} and kinds.is_id(place.name)
+    def _is_left_out(self, node: Shape, path: Path) -> bool:
+        refers = node.kind in {"string", "integer"} and kinds.is_id(node.name)
         return not refers and self._draw.at(path, "null").chance(_LEFT_OUT)
 
     def _array(self, shape: Shape, path: Path, scope: Scope, name: str) -> list[Any]:
@@ -127,9 +127,9 @@ class Filler:
         ]  # fmt: skip
 
     def _string(self, shape: Shape, path: Path, scope: Scope, name: str) -> str:
-        known = self._referrer.text(shape, path, scope, name)
-        if known is not None:
-            return known
+        reference = self._referrer.text(shape, path, scope, name)
+        if reference is not None:
+            return reference
         value = self._of_kind(kinds.kind_of(shape, name), shape, path, scope, name)
         if shape.pattern and not pattern.fits(value, shape.pattern):
             return pattern.matching(shape.pattern, self._draw.at(path)) or value
@@ -159,19 +159,19 @@ class Filler:
 
     def _date(self, shape: Shape, scope: Scope) -> str:
         start = self._references.first_date or _START
-        day = start + timedelta(days=_DAYS_APART * (sum(scope.indices) + len(scope.made)))
+        day = start + timedelta(days=_DAYS_APART * (sum(scope.indices) + len(scope.values)))
         return f"{day.isoformat()}T09:00:00Z" if shape.format == "date-time" else day.isoformat()
 
     def _number(self, shape: Shape, path: Path, scope: Scope, name: str) -> float:
-        known = self._referrer.number(shape, scope, name)
-        if known is not None:
-            return known
+        reference = self._referrer.number(shape, scope, name)
+        if reference is not None:
+            return reference
         if kinds.is_number(name) or kinds.is_id(name):
             return numbers.clamped(scope.index + 1, shape)
         return numbers.value(shape, name, self._draw.at(path))
 
     def _choice(self, shape: Shape, path: Path, scope: Scope) -> Any:
-        """Return the first choice where something is decided once, and any in a list.
+        """Return the first choice for a lone field, and any in a list.
 
         A lone choice is often a gate; a random one would stop plans at random.
         """
@@ -184,22 +184,22 @@ class Filler:
         if not named:
             count = self._voice.count(shape, path)
             named = {self._voice.name(shape, (*path, i, "name")): None for i in range(count)}
-        made: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for index, (key, record) in enumerate(named.items()):
             options = next(iter(record.choices.values()), ()) if record else ()
             here = (*path, index)
             if options and items.kind == "string":
                 turn = scope.index + self._draw.at(here).below(2)
-                made[key] = options[turn % len(options)]
+                values[key] = options[turn % len(options)]
             else:
-                made[key] = self._value(items, here, Scope(indices=(index,)), "")
-        return made
+                values[key] = self._value(items, here, Scope(indices=(index,)), "")
+        return values
 
 
 def _parallel(scope: Scope, name: str) -> int | None:
     """Return the length of the list beside this one whose name begins the same way."""
     stem = kinds.parts_of(name)[:-2]
-    for other, value in scope.made.items():
+    for other, value in scope.values.items():
         alike = len(stem) > 1 and kinds.parts_of(other)[: len(stem)] == stem
         if alike and isinstance(value, list):
             return len(value)

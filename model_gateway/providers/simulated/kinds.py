@@ -1,4 +1,4 @@
-"""What a string field is for, told by its name as a programmer would: identifiers, not prose."""
+"""The purpose of a string field, read off its name, which is an identifier and not prose."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SINGULAR = re.compile(r"(?:(?<=[^aeious])ies|(?<=ss|sh|ch|xx)es|(?<!s)s)$")
 _LISTS = frozenset({"list", "lists", "array", "items"})
 
 
-# A reply asks for the same few identifiers thousands of times.
+# A reply looks up the same few identifiers thousands of times.
 @lru_cache(maxsize=4096)
 def parts_of(name: str) -> tuple[str, ...]:
     """Return the words of an identifier, whichever way they are joined."""
@@ -45,17 +45,17 @@ def element_name(name: str) -> str:
 
 
 def is_id(name: str) -> bool:
-    """Whether `name` is called like a key that tells things apart."""
+    """Whether `name` looks like the name of an identifier."""
     return bool(parts_of(name)) and parts_of(name)[-1] in _ID
 
 
 def is_number(name: str) -> bool:
-    """Whether `name` is called like a running number."""
+    """Whether `name` looks like the name of a sequence number."""
     return bool(parts_of(name)) and parts_of(name)[-1] in _NUMBER
 
 
 def is_name(name: str) -> bool:
-    """Whether `name` is called like a short name of something."""
+    """Whether `name` looks like the name of a short name."""
     return bool(parts_of(name)) and parts_of(name)[-1] in _NAME
 
 

@@ -1,4 +1,4 @@
-"""What one persona makes of one prompt, as numbers: computed once, used for every reply to it."""
+"""How one persona responds to one prompt, as numbers: computed once for all replies."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LONE_NOISE = 0.4
 
 @dataclass(frozen=True, kw_only=True)
 class TextManner:
-    """How a text field is written: the patterns it may copy, its length in words, its slips."""
+    """How a text field is written: patterns to copy, length in words, slips."""
 
     patterns: tuple[Pattern, ...]
     copy: float
@@ -51,7 +51,7 @@ class CountManner:
 
 @dataclass(frozen=True, kw_only=True)
 class Manner:
-    """Everything that the prompt decides about the replies to it."""
+    """All effects of the prompt on its replies."""
 
     texts: Mapping[StaticPath, TextManner]
     counts: Mapping[StaticPath, CountManner]
@@ -66,7 +66,7 @@ class Manner:
 
 
 def manner_of(form: PromptForm, shape: Shape, persona: Persona, strengths: Rules) -> Manner:
-    """Apply the rules to a prompt that was read."""
+    """Apply the rules to a prompt."""
     return _Maker(form, shape, persona, strengths).make()
 
 
@@ -115,11 +115,11 @@ class _Maker:
         )
 
     def _main_list(self) -> StaticPath | None:
-        """Return the path of the list that a prompt means when it names none."""
+        """Return the path of the list that a prompt means by default."""
         lists = [p for p in self._shape.walk() if p.kind == "array"]
         of_objects = [p for p in lists if p.items is not None and p.items.kind == "object"]
-        found = of_objects or lists
-        return min(found, key=lambda p: len(p.path)).path if found else None
+        candidates = of_objects or lists
+        return min(candidates, key=lambda p: len(p.path)).path if candidates else None
 
     def _visit(self, shape: Shape, owner: str, *, outer: bool) -> None:
         name = shape.name or owner
@@ -135,42 +135,42 @@ class _Maker:
     def _text(self, shape: Shape, name: str, *, listed: bool) -> TextManner:
         persona = self._persona
         patterns = self._patterns.get(name) or (() if listed else self._patterns.get("", ()))
-        own = persona.item_length if listed else persona.length
+        usual = persona.item_length if listed else persona.length
         asked = self._asked_length(name, patterns, listed=listed)
-        want = own
+        want = usual
         if asked is not None:
-            want = rules.towards(self._rules.mirror, own, asked * persona.verbosity, self._focus)
+            want = rules.towards(self._rules.mirror, usual, asked * persona.verbosity, self._focus)
         if shape.high is not None:
             want = min(want, shape.high / _CHARACTERS_A_WORD)
         different = structures(patterns)
         # An example shows what is wanted, and counts like one more statement of it.
-        told = self._form.mentions.get(name, 0) + self._reminded + min(1.0, different)
+        statements = self._form.mentions.get(name, 0) + self._reminded + min(1.0, different)
         return TextManner(
             patterns=patterns,
             copy=rules.copy_chance(self._rules, persona.copy, different),
             habit=rules.habit_chance(self._rules, 0.0 if listed else persona.habit, different),
             want=max(_LEAST_LENGTH, want),
-            empty=0.0 if shape.low else self._slip(persona.empty, told),
-            short=self._slip(persona.short if listed else 0.0, told),
-            near_duplicate=self._slip(persona.near_duplicate, told),
+            empty=0.0 if shape.low else self._slip(persona.empty, statements),
+            short=self._slip(persona.short if listed else 0.0, statements),
+            near_duplicate=self._slip(persona.near_duplicate, statements),
         )
 
     def _asked_length(
         self, name: str, patterns: tuple[Pattern, ...], *, listed: bool
     ) -> float | None:
-        """Return the length asked for in words: the examples', else that of a numeral.
+        """Return the requested length in words: that of the examples, else a numeral's.
 
         Numerals up to 9 count sentences, up to 400 words, above that characters. Beside a list
         the first numeral is its count.
         """
         if patterns:
             return sum(pattern.size for pattern in patterns) / len(patterns)
-        told = self._form.asked(name)
+        ranges = self._form.asked(name)
         if listed:
-            told = tuple(one for one in told[1:] if one.high >= _LEAST_WORDS)
-        if not told:
+            ranges = tuple(one for one in ranges[1:] if one.high >= _LEAST_WORDS)
+        if not ranges:
             return None
-        middle = (told[0].low + told[0].high) / 2
+        middle = (ranges[0].low + ranges[0].high) / 2
         if middle <= _MOST_SENTENCES:
             return middle * _WORDS_A_SENTENCE
         return middle if middle <= _MOST_WORDS else middle / _CHARACTERS_A_WORD
@@ -178,34 +178,34 @@ class _Maker:
     def _count(self, shape: Shape, name: str, *, outer: bool) -> CountManner:
         persona = self._persona
         asked = self._asked_count(shape, name)
-        own = persona.items if outer else persona.nested
-        mean = own
+        usual = persona.items if outer else persona.nested
+        mean = usual
         if asked is not None:
             aim = asked.low + persona.lean * (asked.high - asked.low)
-            mean = rules.towards(self._rules.keep, own, aim, self._focus)
-        told = len(self._form.numerals.get(name, ())) + (shape.low is not None)
+            mean = rules.towards(self._rules.keep, usual, aim, self._focus)
+        statements = len(self._form.numerals.get(name, ())) + (shape.low is not None)
         return CountManner(
             mean=mean,
             noise=self._noise(asked, outer=outer),
-            missing=0.0 if outer else self._slip(persona.missing, told),
+            missing=0.0 if outer else self._slip(persona.missing, statements),
             low=max(1, int(shape.low or 0)),
             high=None if shape.high is None else int(shape.high),
             outer=outer,
         )
 
     def _noise(self, asked: Range | None, *, outer: bool) -> float:
-        """Return the deviation of a count; a lone numeral is kept better than a range."""
+        """Return the deviation of a count; a lone numeral is followed better than a range."""
         if asked is None:
             return self._persona.noise
         lone = asked.low == asked.high
         return (_LONE_NOISE if lone else 1.0) * self._persona.noise if outer else 0.0
 
     def _asked_count(self, shape: Shape, name: str) -> Range | None:
-        told = [one for one in self._form.asked(name)[:1] if one.high <= _MOST_ITEMS]
-        if not told and shape.path == self._main:
-            told = [one for one in self._form.loose if one.low > 1 and one.high <= _MOST_ITEMS]
-        if told:
-            return told[0]
+        ranges = [one for one in self._form.asked(name)[:1] if one.high <= _MOST_ITEMS]
+        if not ranges and shape.path == self._main:
+            ranges = [one for one in self._form.loose if one.low > 1 and one.high <= _MOST_ITEMS]
+        if ranges:
+            return ranges[0]
         if shape.low is None and shape.high is None:
             return None
         low = int(shape.low if shape.low is not None else min(self._persona.items, shape.high or 1))

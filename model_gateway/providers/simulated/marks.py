@@ -1,4 +1,4 @@
-"""The signs in a prompt that a translation leaves as they are: the only ones the model may heed."""
+"""The signs in a prompt that a translation does not change: all that the model may react to."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _QUOTES = tuple(f"q{n}" for n in range(1, 9))
 _BLOCKS = frozenset({"fence", "tagged", "indented", "blockquote"})
 _JOINED = re.compile(r"\s*(?:[-\u2010-\u2015~\u301c\uff5e]\s*)?|\s*(?:[^\W\d_]+\s*){1,2}")
 _LONGEST_JOINT = 10
-_HELD = re.compile("\ue000(\\d+)\ue001")
+_PLACEHOLDER = re.compile("\ue000(\\d+)\ue001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Mark:
 def marks(text: str) -> tuple[Mark, ...]:
     """Return the signs of `text` in order; two numerals that form a range are one sign.
 
-    They are remembered: the calls of a cell differ in their messages more than in their prompts.
+    Cached, because the calls of a cell differ in their messages more than in their prompts.
     """
     return tuple(_marks(text))
 
@@ -92,7 +92,7 @@ def _marks(text: str) -> Iterator[Mark]:
                 pending = None
                 continue
             yield pending[1]
-            # The words that might have joined a range were not, so they count as words.
+            # The words between the numerals did not join a range, so they count as words.
             if any(sign.isalpha() for sign in between):
                 yield Mark("word")
             pending = None
@@ -106,41 +106,43 @@ def _marks(text: str) -> Iterator[Mark]:
 
 def _is_range(first: Mark, between: str, second: Mark) -> bool:
     near = len(between) <= _LONGEST_JOINT and _JOINED.fullmatch(between) is not None
-    # Far apart, two numerals joined by a word are likelier two demands than one.
+    # Two numerals far apart and joined by a word are more likely two demands than one.
     most = 3 if any(sign.isalpha() for sign in between) else 10
     return near and first.low < second.high <= most * max(1, first.low)
 
 
 def _mark(match: re.Match[str], values: list[Any]) -> Mark:
     kind = str(match.lastgroup)
-    held = match[kind]
+    content = match[kind]
     if kind in _BLOCKS:
-        inside = re.sub(r"(?m)^[ \t]*>[ \t]?", "", held) if kind == "blockquote" else held
-        lone = _HELD.fullmatch(inside.strip())
-        made = Mark("example", _restored(inside, values))
-        return made if lone is None else Mark("json", value=values[int(lone[1])])
+        inside = re.sub(r"(?m)^[ \t]*>[ \t]?", "", content) if kind == "blockquote" else content
+        lone = _PLACEHOLDER.fullmatch(inside.strip())
+        mark = Mark("example", _restored(inside, values))
+        return mark if lone is None else Mark("json", value=values[int(lone[1])])
     if kind == "json":
-        return Mark("json", value=values[int(held)])
+        return Mark("json", value=values[int(content)])
     if kind in _QUOTES:
-        return Mark("quote", _restored(held, values))
+        return Mark("quote", _restored(content, values))
     if kind in {"percent", "sign"}:
         whole = re.split(r"[.,]", match["number"] or "0")[0]
-        return Mark("percent", held, high=int(whole[:6]))
+        return Mark("percent", content, high=int(whole[:6]))
     if kind == "number":
-        return _number(held)
+        return _number(content)
     if kind in {"abbreviation", "loose"}:
         return Mark("word")
-    return Mark(kind, held if kind in {"code", "bracket", "name"} else "")
+    return Mark(kind, content if kind in {"code", "bracket", "name"} else "")
 
 
-def _restored(held: str, values: list[Any]) -> str:
-    return _HELD.sub(lambda m: json.dumps(values[int(m[1])], ensure_ascii=False), held).strip()
+def _restored(text: str, values: list[Any]) -> str:
+    return _PLACEHOLDER.sub(
+        lambda m: json.dumps(values[int(m[1])], ensure_ascii=False), text
+    ).strip()
 
 
-def _number(held: str) -> Mark:
-    if not held.isdecimal() or len(held) > 6:
+def _number(text: str) -> Mark:
+    if not text.isdecimal() or len(text) > 6:
         return Mark("word")
-    return Mark("number", low=int(held), high=int(held))
+    return Mark("number", low=int(text), high=int(text))
 
 
 def _without_json(text: str) -> tuple[str, list[Any]]:
@@ -184,7 +186,7 @@ def _doubled(decoder: json.JSONDecoder, text: str, start: int) -> tuple[Any, int
         value, end = decoder.raw_decode(rest)
     except (ValueError, RecursionError):
         return None, start
-    # The end in the doubled text: go on until as much of it is passed, undoubled.
+    # The end in the doubled text: advance until as much of it is passed, undoubled.
     passed = start
     for _ in range(end):
         passed += 2 if text.startswith(("{{", "}}"), passed) else 1

@@ -1,4 +1,4 @@
-"""What of a request is prompt and what is material: only the form of the messages may tell."""
+"""Separates prompt and material in a request, by the form of the messages only."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True)
 class Conversation:
-    """The messages of one request, taken apart.
+    """The parsed messages of one request.
 
-    `system` and `user` are prompt text. `tagged` says whether material stood in blocks of the
-    user messages; where it did not, those messages are material and prompt at once. `turns` are
-    the model's own earlier replies.
+    `system` and `user` are prompt text. `tagged` says whether the material was in blocks of the
+    user messages; where it was not, those messages are both material and prompt. `turns` counts
+    the model's earlier replies.
     """
 
     system: str
@@ -48,19 +48,19 @@ class Conversation:
 
 
 def read(messages: Sequence[Message], *, retried: bool = False) -> Conversation:
-    """Take `messages` apart.
+    """Parse `messages`.
 
-    On a retry the last two of them are the gateway's complaint about the reply before; they are
-    no part of the prompt.
+    On a retry the last two are the previous reply and the gateway's complaint about it; they are
+    not part of the prompt.
     """
     turns = sum(m["role"] == "assistant" for m in messages)
     if retried and len(messages) > 1 and messages[-2]["role"] == "assistant":
         messages = messages[:-2]
     system, inner = _apart(_of(messages, "system"), longer_than=_LONGEST_EXAMPLE)
-    asked = _of(messages, "user")
-    user, blocks = _apart(asked)
+    text = _of(messages, "user")
+    user, blocks = _apart(text)
     if not blocks and not inner:
-        blocks = [Block(tag="", text=asked, untagged=True)]
+        blocks = [Block(tag="", text=text, untagged=True)]
     return Conversation(
         system=system, user=user, blocks=(*inner, *blocks),
         tagged=not any(b.untagged for b in blocks), turns=turns,
@@ -104,11 +104,11 @@ def _blocks(text: str) -> Iterator[tuple[int, int, Block]]:
 
 
 def _inner(block: Block) -> list[Block]:
-    """Return the blocks inside `block` if it holds nothing else: a list of documents, say."""
-    found = list(_blocks(block.text))
+    """Return the blocks inside `block` if it holds nothing else, as a list of documents does."""
+    blocks = list(_blocks(block.text))
     at = 0
-    for start, end, _ in found:
+    for start, end, _ in blocks:
         if block.text[at:start].strip():
             return []
         at = end
-    return [] if block.text[at:].strip() else [inner for _, _, inner in found]
+    return [] if block.text[at:].strip() else [inner for _, _, inner in blocks]

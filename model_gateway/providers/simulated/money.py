@@ -1,4 +1,4 @@
-"""The currencies that a text speaks of, by their signs and codes."""
+"""The currencies that a text mentions, by their signs and codes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _CODES = (
     "NGN|NOK|NZD|PHP|PLN|RON|RUB|SAR|SEK|SGD|THB|TRY|UAH|USD|VND|ZAR"
 )
 _SIGN = f"[{''.join(_SIGNS)}]"
-_FOUND = re.compile(rf"\b(?:{_CODES})\b|(?<=\d)\s?{_SIGN}|{_SIGN}(?=\s?\d)")
+_CURRENCY = re.compile(rf"\b(?:{_CODES})\b|(?<=\d)\s?{_SIGN}|{_SIGN}(?=\s?\d)")
 
 
 def currencies(text: str) -> tuple[str, ...]:
     """Return the ISO codes of the currencies in `text`, the commonest first."""
-    found = Counter(_SIGNS.get(m.strip(), m.strip()) for m in _FOUND.findall(text))
-    return tuple(code for code, _ in found.most_common())
+    counts = Counter(_SIGNS.get(m.strip(), m.strip()) for m in _CURRENCY.findall(text))
+    return tuple(code for code, _ in counts.most_common())

@@ -1,4 +1,4 @@
-"""Short names made of a plan's own words, as many different ones as are asked for."""
+"""Any number of different short names from a plan's words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def new_name(
 ) -> tuple[str, frozenset[str]]:
     """Return a name unlike the `taken` ones, and the set of its words.
 
-    Names that share most of their words are avoided as long as the text has others to offer.
+    Names that share most of their words are avoided as long as the text offers others.
     """
     best: tuple[str, ...] = ()
     for tries in range(_TRIES):
@@ -37,14 +37,14 @@ def new_name(
 
 
 def _combination(lexicon: Lexicon, stream: Stream, mean_words: float) -> tuple[str, ...]:
-    wanted = min(_MOST, max(_FEWEST, round(mean_words + 0.7 * stream.normal())))
+    count = min(_MOST, max(_FEWEST, round(mean_words + 0.7 * stream.normal())))
     chosen: dict[str, None] = {}
-    for _ in range(2 * wanted):
+    for _ in range(2 * count):
         word = stream.pick(lexicon.content)
         length = sum(map(len, chosen)) + len(word)
         if not (lexicon.spaceless and chosen and length > _LONGEST_SPACELESS):
             chosen[word] = None
-        if len(chosen) == wanted:
+        if len(chosen) == count:
             break
     return tuple(chosen)
 

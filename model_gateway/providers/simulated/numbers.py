@@ -1,4 +1,4 @@
-"""Numbers that a reader could believe: inside their bounds, and in order where names say so."""
+"""Plausible numbers: inside their bounds, and in order where field names require it."""
 
 from __future__ import annotations
 
@@ -63,36 +63,36 @@ def _span(shape: Shape, name: str) -> tuple[float, float]:
     return _SPANS
 
 
-def put_in_order(made: dict[str, Any], shape: Shape) -> None:
-    """Sort the numbers and dates of an object whose names differ only in being low or high."""
+def put_in_order(values: dict[str, Any], shape: Shape) -> None:
+    """Sort the numbers and dates of an object whose names differ only by low and high."""
     families: defaultdict[tuple[str, ...], list[tuple[int, str]]] = defaultdict(list)
-    for name, held in made.items():
-        if isinstance(held, bool) or not isinstance(held, int | float | str):
+    for name, item in values.items():
+        if isinstance(item, bool) or not isinstance(item, int | float | str):
             continue
         parts = parts_of(name)
         rank, rest = _rank(parts)
         if rank is not None:
-            families[(type(held).__name__, *rest)].append((rank, name))
+            families[(type(item).__name__, *rest)].append((rank, name))
     for family in families.values():
         names = [name for _, name in sorted(family)]
-        held = [made[name] for name in names]
-        if len(names) > 1 and (not isinstance(held[0], str) or _are_dates(held)):
-            for name, one in zip(names, _apart(sorted(held)), strict=True):
-                place = shape.property(name)
-                most = None if place is None or isinstance(one, str) else place.high
-                made[name] = one if most is None else min(one, type(one)(most))
+        unsorted = [values[name] for name in names]
+        if len(names) > 1 and (not isinstance(unsorted[0], str) or _are_dates(unsorted)):
+            for name, one in zip(names, _apart(sorted(unsorted)), strict=True):
+                node = shape.property(name)
+                most = None if node is None or isinstance(one, str) else node.high
+                values[name] = one if most is None else min(one, type(one)(most))
 
 
 def _apart(ordered: list[Any]) -> list[Any]:
-    """Part equal whole numbers, upwards, so that a range is one."""
-    for place in range(1, len(ordered)):
-        if isinstance(ordered[place], int) and ordered[place] <= ordered[place - 1]:
-            ordered[place] = ordered[place - 1] + 1
+    """Raise equal whole numbers so that they differ, as the ends of a range should."""
+    for index in range(1, len(ordered)):
+        if isinstance(ordered[index], int) and ordered[index] <= ordered[index - 1]:
+            ordered[index] = ordered[index - 1] + 1
     return ordered
 
 
-def _are_dates(held: list[str]) -> bool:
-    return all(re.match(r"\d{4}-\d\d-\d\d", one) for one in held)
+def _are_dates(texts: list[str]) -> bool:
+    return all(re.match(r"\d{4}-\d\d-\d\d", one) for one in texts)
 
 
 def _rank(parts: tuple[str, ...]) -> tuple[int | None, tuple[str, ...]]:

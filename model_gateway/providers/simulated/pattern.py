@@ -16,7 +16,7 @@ _MORE = 4
 
 
 def fits(text: str, pattern: str) -> bool:
-    """Whether `pattern` finds `text`; one that is no Python pattern refuses nothing."""
+    """Whether `pattern` finds `text`; one that is not a Python pattern fits any text."""
     try:
         return re.search(pattern, text) is not None
     except re.error:

@@ -11,20 +11,21 @@ from types import MappingProxyType
 class Persona:
     """The parameters of one step model; each is a chance unless its line says otherwise.
 
-    R1 `copy`: an item copies the pattern of a lone example. `habit`: a text that is shown no
-    example begins with the model's favourite opener of this plan.
+    R1 `copy`: an item copies the pattern of a lone example. `habit`: a text without an example
+    begins with the model's favourite opener of this plan.
     R2 `leak`, R3 `placeholder`: per occurrence and item.
-    R4 `invent_base`, `invent`: per sentence, and what each percentage in the prompt adds.
+    R4 `invent_base`, `invent`: per sentence, and the addition for each percentage in the prompt.
     R5 `verbosity`: factor on the examples' length. `length`, `item_length`: words of a field and
-    of a string in a list when nothing else is known. `spread`: half-width of the length, as a part.
-    R6 `items`, `nested`: own counts of an outer and an inner list. `lean`: where in an asked range
-    it aims, 0 to 1. `noise`: standard deviation. `overshoot`, `undershoot`: chances of more, less.
+    of a string in a list by default. `spread`: half-width of the length, as a part.
+    R6 `items`, `nested`: usual counts of an outer and an inner list. `lean`: where in a requested
+    range it aims, 0 to 1. `noise`: standard deviation. `overshoot`, `undershoot`: chances of more
+    or less.
     R7 `output_limit`: tokens. `strain`: how much a schema's size lowers it.
     R8 `missing` (an inner list one short), `empty`, `short`, `duplicate` (a name of this reply),
-    `near_duplicate` (a text of this reply), `repeat` (a name that other calls give as well).
+    `near_duplicate` (a text of this reply), `repeat` (a name that other calls also give).
     `heed`: the part of a slip that full emphasis prevents.
-    R9 `attention`: clauses at which focus has halved. `guidance`: clauses until there is enough to
-    go by.
+    R9 `attention`: clauses at which focus has halved. `guidance`: clauses that give enough
+    guidance.
     R10 `fence`, `prose`, `broken`, `echo`.
     `name_words` is the mean length of a name in words.
     """

@@ -1,4 +1,4 @@
-"""What a prompt asks for, read off its form alone: the part of a request that optimizers change."""
+"""What a prompt asks for, by its form alone; the prompt is what optimizers change."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STATEMENT_ENDS = frozenset({"stop", "item", "paragraph"})
 
 @dataclass(frozen=True)
 class Range:
-    """A numeral (both ends the same) or a range of numerals in the prompt."""
+    """A numeral (with equal ends) or a range of numerals in the prompt."""
 
     low: int
     high: int
@@ -36,12 +36,12 @@ class Range:
 class PromptForm:
     """A prompt by form.
 
-    `clauses` is its length. `examples` are the example texts by field, those of no field under "".
-    `phrases` are short quoted phrases with how often they occur, `placeholders` the texts inside
-    square brackets, `percents` the number of percent signs. `numerals` are, by
-    field, the numerals of every statement that names the field; `loose` are the numerals of
-    statements that name none. `mentions` counts the statements that name a field. `reminders` is
-    the number of clauses in the user messages. `schema` is a schema that stood in the text.
+    `clauses` is its length. `examples` are the example texts by field, those without one under "".
+    `phrases` counts short quoted phrases, `placeholders` are the texts inside square brackets,
+    `percents` is the number of percent signs. `numerals` are, by field, the numerals of every
+    statement that names the field; `loose` are the numerals of statements that name none.
+    `mentions` counts the statements that name a field. `reminders` is the number of clauses in the
+    user messages. `schema` is a schema in the text.
     """
 
     clauses: int = 0
@@ -56,8 +56,8 @@ class PromptForm:
     schema: Mapping[str, Any] | None = None
 
     def asked(self, name: str) -> tuple[Range, ...]:
-        """Return the numerals of the first statement about the field `name`, if any has some."""
-        return next((told for told in self.numerals.get(name, ()) if told), ())
+        """Return the numerals of the first statement about the field `name` that has any."""
+        return next((ranges for ranges in self.numerals.get(name, ()) if ranges), ())
 
 
 def read(system: str, user: str, shape: Shape, *, tagged: bool) -> PromptForm:
@@ -68,18 +68,18 @@ def read(system: str, user: str, shape: Shape, *, tagged: bool) -> PromptForm:
     reader.text(user)
     reminders = reader.clauses - before
     if not tagged:
-        # The message is material too; a long plan must not count as a long prompt.
+        # The message is material too, and a long plan must not count as a long prompt.
         reader.clauses = before + min(reminders, _MOST_UNTAGGED)
         reminders = 0
-    for place in shape.walk():
-        if place.description:
-            reader.text(place.description, owner=place.name)
+    for node in shape.walk():
+        if node.description:
+            reader.text(node.description, owner=node.name)
     return PromptForm(
         clauses=reader.clauses,
         examples={name: tuple(texts) for name, texts in reader.examples.items()},
         phrases=reader.phrases, placeholders=tuple(reader.placeholders),
         percents=reader.percents,
-        numerals={name: tuple(told) for name, told in reader.numerals.items()},
+        numerals={name: tuple(ranges) for name, ranges in reader.numerals.items()},
         loose=tuple(reader.loose), mentions=reader.mentions, reminders=reminders,
         schema=reader.schema,
     )  # fmt: skip
@@ -102,12 +102,12 @@ class _Reader:
         self._near = ""
         self._item: str | None = None
         self._leads_on = False
-        self._said: list[Range | str] = []
+        self._statement: list[Range | str] = []
         self._open = False
 
     def text(self, text: str, *, owner: str = "") -> None:
         if len(text) > _LONGEST_TEXT:
-            # So long a message is mostly material; what is asked stands at its ends.
+            # A message of that length is mostly material; the question is at its ends.
             text = f"{text[:_READ_AT_START]}\n\n{text[-_READ_AT_END:]}"
         self._owner = self._near = owner
         self._item = None
@@ -131,14 +131,14 @@ class _Reader:
             self._state()
         if mark.kind in {"item", "paragraph"}:
             self._item = None if mark.kind == "paragraph" else ""
-        # A paragraph that ends with a colon or an example goes on in the next one.
+        # A paragraph that ends with a colon or an example continues in the next one.
         if mark.kind == "paragraph" and not self._leads_on:
             self._near = self._owner
 
     def _take(self, mark: Mark) -> None:
         self._leads_on = mark.kind in {"colon", "example", "json"}
         if mark.kind == "number":
-            self._said.append(Range(mark.low, mark.high))
+            self._statement.append(Range(mark.low, mark.high))
         elif mark.kind in {"name", "code"}:
             self._field(mark.text)
         elif mark.kind == "percent":
@@ -155,7 +155,7 @@ class _Reader:
     def _field(self, text: str) -> bool:
         name = self._fields.get(text.strip().strip('"').rstrip(":").casefold())
         if name is not None:
-            self._said.append(name)
+            self._statement.append(name)
             self._near = name
         return name is not None
 
@@ -191,9 +191,9 @@ class _Reader:
             return
         near = self._near
         for name, text in _strings(value):
-            known = self._fields.get(name.casefold())
-            if known is not None and words.size(text) > _SHORT_PHRASE:
-                self._near = known
+            owner = self._fields.get(name.casefold())
+            if owner is not None and words.size(text) > _SHORT_PHRASE:
+                self._near = owner
                 self._example(text)
         self._near = near
 
@@ -202,14 +202,14 @@ class _Reader:
             self.placeholders[text] = None
 
     def _state(self) -> None:
-        """Give the numerals of a statement to the fields that it names.
+        """Assign the numerals of a statement to the fields that it names.
 
         A statement that begins with a numeral has its numerals before the names, others after.
-        One without a name goes on about the first name of its list item.
+        One without a name is about the first name of its list item.
         """
-        said, self._said = self._said, []
-        names = [one for one in said if isinstance(one, str)]
-        numbers = [one for one in said if isinstance(one, Range)]
+        statement, self._statement = self._statement, []
+        names = [one for one in statement if isinstance(one, str)]
+        numbers = [one for one in statement if isinstance(one, Range)]
         self.mentions.update(set(names))
         if not names:
             about = self._owner or self._item
@@ -220,21 +220,22 @@ class _Reader:
             return
         if self._item == "":
             self._item = names[0]
-        ordered = said[::-1] if isinstance(said[0], Range) else said
-        given: dict[str, list[Range]] = {}
-        name = names[-1] if ordered is not said else names[0]
+        backwards = isinstance(statement[0], Range)
+        ordered = statement[::-1] if backwards else statement
+        numerals: dict[str, list[Range]] = {}
+        name = names[-1] if backwards else names[0]
         for one in ordered:
             if isinstance(one, str):
                 name = one
             else:
-                given.setdefault(name, []).append(one)
-        for name, told in given.items():
-            kept = told[::-1] if ordered is not said else told
-            self.numerals.setdefault(name, []).append(tuple(kept))
+                numerals.setdefault(name, []).append(one)
+        for name, ranges in numerals.items():
+            in_order = ranges[::-1] if backwards else ranges
+            self.numerals.setdefault(name, []).append(tuple(in_order))
 
 
 def _is_whole(mark: Mark) -> bool:
-    """Whether a line that ends here has ended its sentence inside a quote."""
+    """Whether a line that ends with `mark` has ended its sentence inside a quote."""
     return mark.kind == "example" or (mark.kind == "quote" and mark.text[-1:] in _SENTENCE_ENDS)
 
 

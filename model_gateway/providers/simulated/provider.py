@@ -1,4 +1,4 @@
-"""The simulated models as a provider: which one an entry plays stands in its options."""
+"""The simulated models as a provider; an entry's options choose the model."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model_gateway.call import Source
 from model_gateway.config import Model
+from model_gateway.entry_settings import option_problems
 from model_gateway.errors import ConfigError
 from model_gateway.provider import Answer, Request
 from model_gateway.providers.simulated import roles
@@ -20,10 +21,10 @@ from model_gateway.suggestions import did_you_mean
 
 
 class Player(Protocol):
-    """Whoever answers: a step model or one of the roles."""
+    """A step model or one of the roles."""
 
     def answer(self, request: Request) -> Answer:
-        """Return the reply; the same request gets the same one."""
+        """Return the reply, which depends on the request only."""
         ...
 
 
@@ -37,7 +38,7 @@ class _Options(BaseModel):
 
 
 class Simulated:
-    """Answers requests without a network; `player` does the work."""
+    """Answers requests without a network, by `player`."""
 
     source = Source.simulated
 
@@ -46,7 +47,7 @@ class Simulated:
         self._latency = latency_seconds
 
     async def send(self, request: Request) -> Answer:
-        """Answer `request` after the configured time; it never fails."""
+        """Answer `request` after the configured time; this never fails."""
         await asyncio.sleep(self._latency)
         return self._player.answer(request)
 
@@ -58,7 +59,7 @@ def build(model: Model) -> Simulated:
     """Return the provider of `model`, whose options name a persona or a role.
 
     `traits` and `rules` in the options change single parameters of the persona and of the rules,
-    so that a benchmark may draw models and landscapes that nobody has seen.
+    so that a benchmark can draw new models and landscapes.
 
     Raises:
         ConfigError: the options name an unknown persona or parameter.
@@ -66,20 +67,21 @@ def build(model: Model) -> Simulated:
     try:
         options = _Options.model_validate(model.options)
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ConfigError(f"{model.name}: the options cannot be used: {told}") from error
+        raise ConfigError(
+            f"{model.name}: the options cannot be used: {option_problems(error)}"
+        ) from error
     return Simulated(_player(model, options), latency_seconds=options.latency_seconds)
 
 
 def _player(model: Model, options: _Options) -> Player:
     if options.persona in roles.ROLES:
         if options.traits or options.rules:
-            raise ConfigError(f"{model.name}: a role has no traits and knows no rules.")
+            raise ConfigError(f"{model.name}: a role has neither traits nor rules.")
         return roles.Role(options.persona)
     persona = PERSONAS.get(options.persona)
     if persona is None:
-        known = [*PERSONAS, *roles.ROLES]
-        hint = did_you_mean(options.persona, known) or f" There are {', '.join(known)}."
+        names = [*PERSONAS, *roles.ROLES]
+        hint = did_you_mean(options.persona, names) or f" Choose one of {', '.join(names)}."
         raise ConfigError(f"{model.name}: there is no persona {options.persona!r}.{hint}")
     changed = _changed(persona, options.traits, f"{model.name}: options.traits")
     strengths = _changed(Rules(), options.rules, f"{model.name}: options.rules")
@@ -87,10 +89,10 @@ def _player(model: Model, options: _Options) -> Player:
 
 
 def _changed(facts: Any, changes: dict[str, float], where: str) -> Any:
-    known = [field.name for field in fields(facts)]
-    unknown = sorted(set(changes) - set(known))
+    names = [field.name for field in fields(facts)]
+    unknown = sorted(set(changes) - set(names))
     if unknown:
         raise ConfigError(
-            f"{where}: {', '.join(unknown)} is unknown; there are {', '.join(known)}."
+            f"{where}: {', '.join(unknown)} is unknown; choose from {', '.join(names)}."
         )
     return replace(facts, **changes)

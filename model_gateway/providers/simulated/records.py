@@ -1,4 +1,4 @@
-"""The things that earlier steps have named in the material, so that later replies can refer."""
+"""The objects that earlier steps named in the material, for replies to refer to."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LONGEST_LISTED = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One JSON object of the material. `groups` are the names of the lists it stands in."""
+    """One JSON object of the material. `groups` are the names of the lists that hold it."""
 
     values: Mapping[str, Any]
     groups: tuple[str, ...]
@@ -39,7 +39,7 @@ class Record:
 
     @cached_property
     def name(self) -> str:
-        """What the object is called, or an empty string."""
+        """The object's name, or an empty string."""
         for key in sorted(self.values, key=len):
             value = self.values[key]
             if parts_of(key)[-1:] in {("name",), ("title",)} and isinstance(value, str):
@@ -51,7 +51,7 @@ class Record:
 class Records:
     """All objects of the material in their order, and the lists of plain strings in it.
 
-    `prose` is the material that is no JSON, as (tag, text).
+    `prose` is the material that is not JSON, as (tag, text).
     """
 
     records: tuple[Record, ...] = ()
@@ -63,35 +63,38 @@ class Records:
     def first_date(self) -> date | None:
         """The first ISO date in the material."""
         texts = (*self.strings, *(text for _, text in self.prose))
-        for found in (_DATE.search(text) for text in texts):
-            if found is not None:
+        for match in (_DATE.search(text) for text in texts):
+            if match is not None:
                 with contextlib.suppress(ValueError):
-                    return date.fromisoformat(found[0])
+                    return date.fromisoformat(match[0])
         return None
 
     def with_key(self, key: str, kind: type) -> list[Record]:
         """Return the objects that have `key` with a value of `kind`, of the last block with any.
 
-        What a step is to work on stands last in its message, after the background.
+        A message has its background first, and last what the step is to work on.
         """
-        found = [r for r in self.records if type(r.values.get(key)) is kind]
-        last = max((r.block for r in found), default=0)
-        return [r for r in found if r.block == last]
+        return _of_last_block([r for r in self.records if type(r.values.get(key)) is kind])
 
     def in_group(self, stem: str) -> list[Record]:
         """Return the objects of the lists that have this word in their name, of the last block."""
-        found = [r for r in self.records if any(_akin(stem, group) for group in r.groups)]
-        last = max((r.block for r in found), default=0)
-        return [r for r in found if r.block == last]
+        return _of_last_block(
+            [r for r in self.records if any(_akin(stem, group) for group in r.groups)]
+        )
+
+
+def _of_last_block(records: list[Record]) -> list[Record]:
+    last = max((r.block for r in records), default=0)
+    return [r for r in records if r.block == last]
 
 
 def _akin(stem: str, group: str) -> bool:
-    wanted = singular(stem)
-    return len(wanted) > 1 and any(wanted in singular(part) for part in parts_of(group))
+    word = singular(stem)
+    return len(word) > 1 and any(word in singular(part) for part in parts_of(group))
 
 
 def read(blocks: Sequence[Block]) -> Records:
-    """Read the objects out of the material, whole JSON blocks as well as JSON inside text."""
+    """Read the objects in the material, from JSON blocks and from JSON inside text."""
     walker = _Walker()
     prose: list[tuple[str, str]] = []
     for number, block in enumerate(blocks):
@@ -134,7 +137,7 @@ class _Walker:
 
 
 def _values(text: str, rest: list[str]) -> Iterable[Any]:
-    """Yield the JSON values of a block; what is no JSON goes to `rest`."""
+    """Yield the JSON values of a block; all else goes to `rest`."""
     stripped = text.strip()
     if stripped[:1] in {"{", "["}:
         try:

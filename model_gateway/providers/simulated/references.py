@@ -1,4 +1,4 @@
-"""Which fields of a reply must repeat what the material has named, told by their identifiers."""
+"""Which fields of a reply must repeat names of the material, by the fields' identifiers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REFERS = frozenset({"id", "uuid", "guid", "name", "title"})
 
 @dataclass(frozen=True, kw_only=True)
 class Binding:
-    """A list whose items answer to things of the material, one item each, in their order."""
+    """A list with one item for each of certain objects of the material, in their order."""
 
     property: str
     values: tuple[Any, ...]
@@ -27,7 +27,7 @@ class Binding:
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """The values that a field may take, each with the object that it stands for."""
+    """The values that a field may take, each with its object."""
 
     values: tuple[Any, ...] = ()
     records: tuple[Record, ...] = ()
@@ -39,78 +39,86 @@ class Reference:
 class References:
     """Looks up the identifiers of a schema in the objects of the material.
 
-    `named` are things quoted in the prompt outside the material: where some of them are among the
-    values found, only these are meant.
+    `named` are quotes in the prompt outside the material: where some of them are among the
+    candidate values, only these are meant.
     """
 
     def __init__(self, records: Records, named: Iterable[str] = ()) -> None:
         self._records = records
         self._named = frozenset(named)
-        self._known: dict[tuple[str, str], Reference] = {}
+        self._cache: dict[tuple[str, str], Reference] = {}
 
     def binding(self, array: Shape) -> Binding | None:
-        """Return what the items of `array` answer to, or None when they are new things."""
+        """Return the objects that the items of `array` are about, or None when they are new."""
         item = array.items
         if item is None or item.kind != "object":
             return None
-        for place in item.properties:
-            if place.kind not in _TYPES:
+        for node in item.properties:
+            if node.kind not in _TYPES:
                 continue
-            found = self._binding_values(place, item, array)
-            if found:
-                return Binding(property=place.name, values=found.values, records=found.records)
+            reference = self._binding_values(node, item, array)
+            if reference:
+                return Binding(
+                    property=node.name, values=reference.values, records=reference.records
+                )
         return None
 
-    def _binding_values(self, place: Shape, item: Shape, array: Shape) -> Reference:
-        parts = kinds.parts_of(place.name)
-        found = self.find(place.name, place.kind)
-        if not found or kinds.is_id(place.name):
+    def _binding_values(self, node: Shape, item: Shape, array: Shape) -> Reference:
+        parts = kinds.parts_of(node.name)
+        reference = self.find(node.name, node.kind)
+        if not reference or kinds.is_id(node.name):
             bare = parts == ("id",)
-            return self._annotated(found, item, array) if bare else found
+            return self._annotated(reference, item, array) if bare else reference
         if parts[-1] in _REFERS and len(parts) > 1:
-            return found if _tells_of(item, found.records) else Reference()
-        if kinds.is_number(place.name) and place.kind == "integer":
-            return found if _tells_of(item, found.records) else Reference()
+            return reference if _annotates(item, reference.records) else Reference()
+        if kinds.is_number(node.name) and node.kind == "integer":
+            return reference if _annotates(item, reference.records) else Reference()
         return Reference()
 
-    def _annotated(self, found: Reference, item: Shape, array: Shape) -> Reference:
-        """A bare `id` refers only where the list is called like its group, or makes nothing new."""
+    def _annotated(self, reference: Reference, item: Shape, array: Shape) -> Reference:
+        """A bare `id` refers only where the list has its group's name, or creates nothing new."""
         akin = [r for part in kinds.parts_of(array.name) for r in self._records.in_group(part)]
         names = {id(r) for r in akin}
-        near = [(v, r) for v, r in zip(found.values, found.records, strict=True) if id(r) in names]
+        near = [
+            (v, r)
+            for v, r in zip(reference.values, reference.records, strict=True)
+            if id(r) in names
+        ]
         if near:
             return Reference(values=tuple(v for v, _ in near), records=tuple(r for _, r in near))
-        return Reference() if any(kinds.is_name(p.name) for p in item.properties) else found
+        return Reference() if any(kinds.is_name(p.name) for p in item.properties) else reference
 
     def find(self, name: str, kind: str) -> Reference:
         """Return the values that a field called `name` may take.
 
         The same key comes first, then a key that `name` ends with, then the `id` or `name` of the
-        objects in a list that is called like the word before it. Only a qualified identifier
-        (`depends_on_task_id`) may take just any `id`.
+        objects in a list named like the word before it. Only a qualified identifier
+        (`depends_on_task_id`) may take any `id`.
         """
-        if (name, kind) not in self._known:
-            self._known[name, kind] = self._find(name, kind)
-        return self._known[name, kind]
+        if (name, kind) not in self._cache:
+            self._cache[name, kind] = self._find(name, kind)
+        return self._cache[name, kind]
 
     def _find(self, name: str, kind: str) -> Reference:
-        wanted = _TYPES[kind]
+        value_type = _TYPES[kind]
         parts = kinds.parts_of(name)
         keys = [name, *("_".join(parts[i:]) for i in range(1, len(parts) - 1))]
         for key in keys:
-            records = self._records.with_key(key, wanted)
+            records = self._records.with_key(key, value_type)
             if records and (key == name or parts[-1] in _REFERS):
                 return self._distinct(records, key)
         if len(parts) < 2 or parts[-1] not in _REFERS:
             return Reference()
         for stem in reversed(parts[:-1]):
             near = [
-                r for r in self._records.in_group(stem) if type(r.values.get(parts[-1])) is wanted
+                r
+                for r in self._records.in_group(stem)
+                if type(r.values.get(parts[-1])) is value_type
             ]
             if near:
                 return self._distinct(near, parts[-1])
         if len(parts) >= _QUALIFIED and parts[-1] == "id":
-            return self._distinct(self._records.with_key("id", wanted), "id")
+            return self._distinct(self._records.with_key("id", value_type), "id")
         return Reference()
 
     def _distinct(self, records: Sequence[Record], key: str) -> Reference:
@@ -122,12 +130,12 @@ class References:
 
     @property
     def first_date(self) -> date | None:
-        """The first date in the material: what a plan's schedule counts from."""
+        """The first date in the material, from which a plan's schedule counts."""
         return self._records.first_date
 
-    def keys_of(self, place: Shape) -> dict[str, Record]:
-        """Return the names that the keys of the map `place` may take, with what they name."""
-        stems = kinds.parts_of(place.name)[:-1]
+    def keys_of(self, node: Shape) -> dict[str, Record]:
+        """Return the names that the keys of the map `node` may take, with their objects."""
+        stems = kinds.parts_of(node.name)[:-1]
         for stem in stems:
             near = [r for r in self._records.in_group(stem) if r.name]
             keyed = [
@@ -141,8 +149,8 @@ class References:
         return {r.name: r for r in named}
 
 
-def _tells_of(item: Shape, records: Sequence[Record]) -> bool:
-    """Whether `item` says something new of things that are known: else it makes more of them."""
-    told = {p.name for p in item.properties}
-    known = {key for record in records for key in record.values}
-    return bool(told - known) and bool(known - told)
+def _annotates(item: Shape, records: Sequence[Record]) -> bool:
+    """Whether `item` adds facts to existing objects; otherwise it creates more of them."""
+    fields = {p.name for p in item.properties}
+    keys = {key for record in records for key in record.values}
+    return bool(fields - keys) and bool(keys - fields)

@@ -1,7 +1,7 @@
 """How a simulated model responds to a prompt: each rule a pure function, with its sign outside.
 
-The formulas are the ground truth on which optimizers are compared; docs/simulated_model.md tells
-them in words. Nothing that proposes or judges prompts may read this module.
+The formulas are the ground truth on which optimizers are compared; docs/simulated_model.md
+describes them. Nothing that proposes or judges prompts may read this module.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Rules:
     retry: float = 0.35
 
     def flipped(self) -> Self:
-        """Return the rules with every sign turned round."""
+        """Return the rules with every sign flipped."""
         return replace(self, **{f.name: -getattr(self, f.name) for f in fields(self)})
 
 
@@ -56,28 +56,28 @@ def copy_chance(rules: Rules, copy: float, structures: float) -> float:
 
 
 def habit_chance(rules: Rules, habit: float, structures: float) -> float:
-    """R1: how likely a text begins as the model always begins; examples lead it away from that."""
+    """R1: how likely a text begins with the model's favourite opener; examples make that rarer."""
     falloff: float = (1 + structures) ** rules.habit_falloff
     return within(rules.habit * habit / falloff)
 
 
 def leak_chance(rules: Rules, leak: float, occurrences: int) -> float:
-    """R2: how likely a short quoted phrase turns up in an item, forbidden or not."""
+    """R2: how likely a short quoted phrase appears in an item, forbidden or not."""
     return within(rules.leak * (1 - (1 - leak) ** occurrences))
 
 
 def placeholder_chance(rules: Rules, placeholder: float, spans: int) -> float:
-    """R3: how likely an item holds a bracketed span of the prompt, letter by letter."""
+    """R3: how likely an item holds a bracketed span of the prompt verbatim."""
     return within(rules.placeholder * (1 - (1 - placeholder) ** min(spans, 4)))
 
 
 def invent_chance(rules: Rules, base: float, invent: float, percents: int) -> float:
-    """R4: how likely a sentence holds a percentage that the plan does not."""
+    """R4: how likely a sentence holds a percentage that is not in the plan."""
     return within(base + rules.invent * (1 - (1 - invent) ** percents))
 
 
 def focus(rules: Rules, clauses: int, attention: float) -> float:
-    """R9: how much of a prompt of so many clauses is kept in mind; half at `attention`."""
+    """R9: how much of a prompt of `clauses` clauses has an effect; half at `attention`."""
     if clauses <= 0:
         return 1.0
     load: float = (clauses / attention) ** rules.dilution
@@ -85,16 +85,16 @@ def focus(rules: Rules, clauses: int, attention: float) -> float:
 
 
 def obedience(rules: Rules, clauses: int, attention: float, guidance: float) -> float:
-    """R9: how far a model does as it is told: focus, times what there is to go by.
+    """R9: how far a model follows its prompt: focus, times the guidance in the prompt.
 
-    It is highest at a prompt length of the persona's own, and falls towards both ends.
+    It is highest at a prompt length that depends on the persona, and falls towards both ends.
     """
-    told = within(rules.guidance * (1 - math.exp(-clauses / guidance)))
-    return focus(rules, clauses, attention) * told
+    guided = within(rules.guidance * (1 - math.exp(-clauses / guidance)))
+    return focus(rules, clauses, attention) * guided
 
 
 def emphasis(rules: Rules, statements: float) -> float:
-    """R8: how much weight so many statements of one demand have, with diminishing returns."""
+    """R8: the weight of a demand that is stated `statements` times, with diminishing returns."""
     unheard: float = (1 - rules.emphasis) ** statements
     return min(1.0, 1 - unheard)
 
@@ -107,15 +107,15 @@ def slip_chance(
     return within(rules.slips * base * (1 - prevented))
 
 
-def towards(strength: float, own: float, asked: float, focus: float) -> float:
-    """R5, R6: the persona's own value, pulled towards the one asked for."""
-    return own + strength * math.sqrt(focus) * (asked - own)
+def towards(strength: float, usual: float, asked: float, focus: float) -> float:
+    """R5, R6: the persona's usual value, pulled towards the requested one."""
+    return usual + strength * math.sqrt(focus) * (asked - usual)
 
 
 def output_limit(rules: Rules, limit: int, strain: float, places: int) -> int:
-    """R7: where a reply breaks off, in tokens; long schemas wear weak models down.
+    """R7: where a reply breaks off, in tokens; a long schema lowers it for weak models.
 
-    `places` is the number of places of the schema; the first 12 cost nothing.
+    `places` is the number of nodes of the schema; the first 12 cost nothing.
     """
     weight = 1 + rules.strain * strain * max(0, places - 12) / 12
     return max(64, int(limit / max(0.1, weight)))

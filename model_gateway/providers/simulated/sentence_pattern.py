@@ -1,4 +1,4 @@
-"""The form of an example sentence, which a model that copies it fills with other words."""
+"""The form of an example sentence, which a model copies with other words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model_gateway.providers.simulated.words import Lexicon
 
 _OPENER = 3
 _ENDING = 2
-_OPEN = " \ua66e"  # a letter of no living language, to stand for a word of a slot
+_OPEN = " \ua66e"  # a letter of no living language, as a stand-in for a word of a slot
 _SLOT_WORDS = 7
 _SLOT = re.compile(r"\[[^\[\]\n]{2,80}\]")
 _SENTENCE = re.compile(
@@ -30,7 +30,7 @@ _PART_DIFFERENCE = 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class _Sentence:
-    """An opener and an ending word for word, and between them parts of so many words."""
+    """A literal opener and ending, and between them parts of given lengths in words."""
 
     opener: str
     parts: tuple[tuple[int, str], ...]
@@ -40,7 +40,7 @@ class _Sentence:
 
 @dataclass(frozen=True, kw_only=True)
 class Pattern:
-    """The form of one example: what is copied when the example is copied."""
+    """The form of one example, which is what a copy of it has in common with it."""
 
     sentences: tuple[_Sentence, ...]
     size: int
@@ -49,12 +49,12 @@ class Pattern:
 
     @classmethod
     def of(cls, example: str) -> Pattern:
-        """Read the form of `example`; spans in square brackets are open slots of it."""
+        """Read the form of `example`; spans in square brackets are open slots."""
         filled = _SLOT.sub(_OPEN * _SLOT_WORDS, example.strip())
         sentences = tuple(
-            _sentence(found)
-            for found in (m[0].strip() for m in _SENTENCE.finditer(filled))
-            if words.size(found)
+            _sentence(text)
+            for text in (m[0].strip() for m in _SENTENCE.finditer(filled))
+            if words.size(text)
         )
         return cls(
             sentences=sentences,
@@ -77,9 +77,9 @@ class Pattern:
 def _sentence(text: str) -> _Sentence:
     stop = text[-1] if _PUNCTUATION.match(text[-1]) else ""
     body = text.removesuffix(stop)
-    found = words.chunks(body)
-    opening = _before_slot(found, min(_OPENER, max(1, len(found) // 3)))
-    closing = _before_slot(found[::-1], min(_ENDING, len(found) // 5))
+    chunks = words.chunks(body)
+    opening = _before_slot(chunks, min(_OPENER, max(1, len(chunks) // 3)))
+    closing = _before_slot(chunks[::-1], min(_ENDING, len(chunks) // 5))
     pieces = _INNER.split(body)
     signs = [sign.strip() for sign in _INNER.findall(body)]
     sizes = [words.size(piece) for piece in pieces]
@@ -87,14 +87,14 @@ def _sentence(text: str) -> _Sentence:
     sizes[-1] -= closing
     parts = tuple((max(0, n), sign) for n, sign in zip(sizes, [*signs, ""], strict=True))
     return _Sentence(
-        opener=words.join(found[:opening]), parts=parts, stop=stop,
-        ending=words.join(found[-closing:]) if closing else "",
+        opener=words.join(chunks[:opening]), parts=parts, stop=stop,
+        ending=words.join(chunks[-closing:]) if closing else "",
     )  # fmt: skip
 
 
-def _before_slot(found: list[str], most: int) -> int:
+def _before_slot(chunks: list[str], most: int) -> int:
     """Return how many of the first words are literal."""
-    slots = [at for at, word in enumerate(found) if _OPEN.strip() in word]
+    slots = [at for at, word in enumerate(chunks) if _OPEN.strip() in word]
     return min([most, *slots])
 
 
@@ -114,9 +114,9 @@ def _filled(one: _Sentence, lexicon: Lexicon, stream: Stream, scale: float) -> s
 
 
 def structures(patterns: Sequence[Pattern]) -> float:
-    """Return how many structurally different examples these amount to, from 1 upwards.
+    """Return the number of structurally different examples among these, from 1 upwards.
 
-    An example with an opener seen before adds nothing. Another adds 0.4, and 0.3 each for a
+    An example with an earlier opener adds nothing. Any other adds 0.4, and 0.3 each for a
     length class and for a skeleton of punctuation that is new as well.
     """
     seen: list[Pattern] = []

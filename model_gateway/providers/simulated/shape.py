@@ -13,10 +13,10 @@ _MERGED = ("description", "title")
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """One place of a reply.
+    """One node of a reply.
 
-    `kind` is object, map, array, tuple, string, integer, number, boolean, null, choice, any, or
-    end where a shape that holds itself is not followed further. `low` and `high` bound the length
+    `kind` is object, map, array, tuple, string, integer, number, boolean, null, choice, any,
+    or end where a recursive shape is not followed further. `low` and `high` bound the length
     of an array or string, or the value of a number. `choices` are the values of a choice, `keys`
     the prescribed keys of a map. `items` is what an array or a map holds.
     """
@@ -40,7 +40,7 @@ class Shape:
         return next((p for p in self.properties if p.name == name), None)
 
     def walk(self) -> Iterator[Shape]:
-        """Yield this place and every place below it."""
+        """Yield this node and every node below it."""
         yield self
         for child in self.properties:
             yield from child.walk()
@@ -54,7 +54,7 @@ class _Reader:
     within: tuple[str, ...] = ()
 
     def read(self, schema: Any, name: str, path: tuple[str, ...]) -> Shape:
-        """Return the tree of `schema`; a shape inside itself ends after a few turns."""
+        """Return the tree of `schema`; a recursive shape ends after a few turns."""
         named = _references(schema)
         if len(path) > _DEEPEST or any(self.within.count(one) >= _TURNS for one in named):
             return Shape(kind="end", name=name, path=path, nullable=True)
@@ -80,17 +80,17 @@ class _Reader:
         return self._array(resolved, bare) if kind == "array" else _plain(resolved, bare)
 
     def _resolved(self, schema: Any) -> Mapping[str, Any]:
-        found: dict[str, Any] = dict(schema) if isinstance(schema, Mapping) else {}
+        resolved: dict[str, Any] = dict(schema) if isinstance(schema, Mapping) else {}
         for _ in range(_DEEPEST):
-            parts = found.pop("allOf", [])
-            if "$ref" in found:
-                parts = [self.definitions.get(str(found.pop("$ref")).rsplit("/", 1)[-1], {})]
+            parts = resolved.pop("allOf", [])
+            if "$ref" in resolved:
+                parts = [self.definitions.get(str(resolved.pop("$ref")).rsplit("/", 1)[-1], {})]
             if not parts:
                 break
             for part in parts:
-                # What stands beside a reference, such as a description, is nearer to the field.
-                found = {**part, **{k: v for k, v in found.items() if v or k not in _MERGED}}
-        return found
+                # A key beside a reference, such as a description, is nearer to the field.
+                resolved = {**part, **{k: v for k, v in resolved.items() if v or k not in _MERGED}}
+        return resolved
 
     def _either(self, options: list[Any], bare: Shape) -> Shape:
         real = [option for option in options if self._resolved(option).get("type") != "null"]

@@ -1,4 +1,4 @@
-"""The words of a step model: fragments of the plan, bent by what the prompt's form does to it."""
+"""The words of a step model: fragments of the plan, under the effects of the prompt's form."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _AVOID_STATEMENTS = 2.0
 class StepVoice:
     """Writes the texts, names and counts of one reply.
 
-    `given` are names that the material lists as found already. `turns` counts the replies that
-    were complained about before. `habits` are the streams that all calls of a plan share.
+    `listed` are names that the material already lists. `turns` counts the earlier replies with a
+    complaint. `habits` are the streams that all calls of a plan share.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class StepVoice:
         strengths: Rules,
         manner: Manner,
         lexicon: Lexicon,
-        given: frozenset[str],
+        listed: frozenset[str],
         draw: Draw,
         habits: Draw,
         turns: int = 0,
@@ -48,14 +48,18 @@ class StepVoice:
         self._persona = persona
         self._manner = manner
         self._lexicon = lexicon
-        self._given = given
+        self._listed = listed
         self._draw = draw
         self._habits = habits
         self._shrink = _SHORTER**turns
-        told = manner.name_statements + (_AVOID_STATEMENTS if given else 0.0)
+        statements = manner.name_statements + (_AVOID_STATEMENTS if listed else 0.0)
         self._duplicate, self._repeat = (
             rules.slip_chance(
-                strengths, base, heed=persona.heed, statements=told, obedience=manner.obedience
+                strengths,
+                base,
+                heed=persona.heed,
+                statements=statements,
+                obedience=manner.obedience,
             )
             for base in (persona.duplicate, persona.repeat)
         )
@@ -67,28 +71,28 @@ class StepVoice:
         self._habit: str | None = None
 
     def enter(self, shape: Shape, path: Path) -> Mapping[str, Any]:
-        """Decide which phrases and placeholders of the prompt this item will leak, and where."""
+        """Choose which phrases and placeholders of the prompt this item leaks, and where."""
         manner = self._manner
         if not manner.phrases and not manner.placeholders:
             return {}
         stream = self._draw.at(path, "leaks")
-        places = [
+        paths = [
             (*path, p.name) if p.kind == "string" else (*path, p.name, 0)
             for p in shape.properties
             if _holds_text(p)
         ]
         for phrase, chance in manner.phrases[:_MOST_PHRASES]:
             leaks, where = stream.chance(chance), stream.unit()
-            if leaks and places:
-                self._planned[places[int(where * len(places))]].append(phrase)
+            if leaks and paths:
+                self._planned[paths[int(where * len(paths))]].append(phrase)
         leaks, where, which = stream.chance(manner.placeholder), stream.unit(), stream.unit()
-        if leaks and places:
+        if leaks and paths:
             span = manner.placeholders[int(which * len(manner.placeholders))]
-            self._planned[places[int(where * len(places))]].append(span)
+            self._planned[paths[int(where * len(paths))]].append(span)
         return {}
 
     def count(self, shape: Shape, path: Path) -> int:
-        """Return the length of a list: the mean the prompt led to, and the persona's noise."""
+        """Return the length of a list: the prompt's mean, with the persona's noise."""
         manner = self._manner.counts[shape.path]
         stream = self._draw.at(path, "count")
         drawn, more, how_many, less, missing = (
@@ -103,7 +107,7 @@ class StepVoice:
         return count if manner.high is None else min(count, manner.high)
 
     def name(self, shape: Shape, path: Path) -> str:
-        """Return a name of the plan's words; slips repeat one of this reply or of other calls."""
+        """Return a name from the plan's words; slips repeat one of this reply or of other calls."""
         stream = self._draw.at(path)
         again, common, obeys, which = stream.unit(), stream.unit(), stream.unit(), stream.unit()
         taken = self._names[_without_index(path)]
@@ -111,7 +115,7 @@ class StepVoice:
             return list(taken)[int(which * len(taken))]
         if common < self._repeat:
             favourite = self._favourite(int(which * _FAVOURITES))
-            avoided = favourite.casefold() in self._given and obeys < self._avoids
+            avoided = favourite.casefold() in self._listed and obeys < self._avoids
             if favourite not in taken and not avoided:
                 taken[favourite] = frozenset(words.chunks(favourite.casefold()))
                 return favourite
@@ -119,14 +123,14 @@ class StepVoice:
             name, bag = names.new_name(
                 self._lexicon, stream, self._persona.name_words, taken.values()
             )
-            if name.casefold() not in self._given:
+            if name.casefold() not in self._listed:
                 break
         name = _no_longer(name, shape)
         taken[name] = bag
         return name
 
     def text(self, shape: Shape, path: Path, topic: str) -> str:
-        """Return a text; which of the prompt's effects it shows is drawn before its words are."""
+        """Return a text; the prompt's effects on it are drawn before its words."""
         manner = self._manner.texts.get(shape.path)
         if manner is None:
             return words.join(self._lexicon.fragment(self._draw.at(path), _SENTENCE))
@@ -141,28 +145,28 @@ class StepVoice:
         if self._lexicon.spaceless and not manner.patterns:
             want *= _PIECES_A_WORD
         if earlier and near < manner.near_duplicate:
-            made = self._varied(earlier[int(which * len(earlier))], stream)
+            text = self._varied(earlier[int(which * len(earlier))], stream)
         elif manner.patterns and copy < manner.copy:
-            made = self._copied(manner, which, stream, want, invented)
+            text = self._copied(manner, which, stream, want, invented)
         else:
             begin = self._opener() if habit < manner.habit else topic * (habit > _ON_TOPIC)
-            made = self._plain(stream, want, begin, invented, listed=not shape.name)
-        earlier.append(made)
+            text = self._plain(stream, want, begin, invented, listed=not shape.name)
+        earlier.append(text)
         for phrase in self._planned.pop(path, ()):
-            made = self._with(made, phrase, which)
-        return _no_longer(made, shape)
+            text = self._with(text, phrase, which)
+        return _no_longer(text, shape)
 
     def currencies(self) -> tuple[str, ...]:
         """Return the currencies of the plan."""
         return self._lexicon.currencies
 
     def remark(self, number: int) -> str:
-        """Return a sentence such as a chatty model puts before or after its JSON."""
+        """Return a sentence as a chatty model puts before or after its JSON."""
         stream = self._draw.at(("remark", number))
         return self._plain(stream, _SENTENCE, "", 1.0)
 
     def document(self, path: Path) -> str:
-        """Return running text with headings, as for a reply that has no shape."""
+        """Return running text with headings, for a reply without a shape."""
         out: list[str] = []
         for part in range(3):
             stream = self._draw.at((*path, "document", part))
@@ -199,22 +203,22 @@ class StepVoice:
         return words.join(out)
 
     def _invents(self, drawn: float, number: int) -> bool:
-        """Whether sentence `number` of a text gets a figure: one draw, turned on for each."""
+        """Whether sentence `number` of a text gets a figure: one draw, shifted for each."""
         return (drawn + number * _TURN) % 1 < self._manner.invent
 
     def _copied(
         self, manner: TextManner, which: float, stream: Stream, want: float, invented: float
     ) -> str:
         pattern = manner.patterns[int(which * len(manner.patterns))]
-        made = pattern.filled(self._lexicon, stream, round(want))
+        text = pattern.filled(self._lexicon, stream, round(want))
         for number in range(len(pattern.sentences)):
             if self._invents(invented, number):
-                tail = made[-1:] if made[-1:] in ".\u3002!?" else ""
-                made = made.removesuffix(tail) + self._percentage(invented, number) + tail
-        return made
+                tail = text[-1:] if text[-1:] in ".\u3002!?" else ""
+                text = text.removesuffix(tail) + self._percentage(invented, number) + tail
+        return text
 
     def _percentage(self, drawn: float, number: int) -> str:
-        """Return a percentage that the plan does not hold."""
+        """Return a percentage that is not in the plan."""
         value = 5 + (int(drawn * 9973) + 17 * number) % 90
         while self._lexicon.grounded(value):
             value += 1
@@ -228,7 +232,7 @@ class StepVoice:
         return words.join([*earlier.split(" ")[:-1], word]) + self._lexicon.stop
 
     def _with(self, text: str, phrase: str, where: float) -> str:
-        """Put `phrase` in front of the text, or at its end."""
+        """Put `phrase` before or after the text."""
         front = where < 0.5
         return words.join([phrase, text] if front else [text, phrase]) if text else phrase
 
@@ -258,15 +262,15 @@ def _holds_text(shape: Shape) -> bool:
 
 
 def _without_index(path: Path) -> Path:
-    """Return the path with its last index left out: all names of one list share it."""
-    for place in range(len(path) - 1, -1, -1):
-        if isinstance(path[place], int):
-            return (*path[:place], *path[place + 1 :])
+    """Return the path without its last index, which all names of one list share."""
+    for index in range(len(path) - 1, -1, -1):
+        if isinstance(path[index], int):
+            return (*path[:index], *path[index + 1 :])
     return path
 
 
 def _no_longer(text: str, shape: Shape) -> str:
-    """Keep to the schema's bounds on the length in characters."""
+    """Apply the schema's bounds on the length in characters."""
     if shape.high is not None and len(text) > shape.high:
         cut = text[: int(shape.high)]
         text = cut.rsplit(" ", 1)[0].rstrip(" ,") or cut

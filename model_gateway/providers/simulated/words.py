@@ -1,4 +1,4 @@
-"""The words of a plan in any script: a simulated model must not need to know a language."""
+"""The words of a plan in any script, without knowledge of a language."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SIGNS_ABOVE = (
 )
 _EAST_ASIAN = _HAN + _HIRAGANA + _KATAKANA
 _SPACELESS = _HAN + _HIRAGANA + _KATAKANA + _UNSPACED
-# Vowel signs and accents are no \w, yet they belong to the word they stand in.
+# Vowel signs and accents are not \w, but they are parts of words.
 _MARKS = "\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963"
 _LETTER = f"(?:[^\\W_{_SPACELESS}]|[{_MARKS}\u0966-\u0dff])"
 _WORD = f"{_LETTER}+(?:['\u2019.,\u2010\u2011-]{_LETTER}+)*[%\u066a\uff05]?"
@@ -75,7 +75,7 @@ def capitalised(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Lexicon:
-    """What a text offers to write with: its clauses as words, its own comma and full stop."""
+    """The vocabulary of a text: its clauses as words, its comma and full stop."""
 
     clauses: tuple[tuple[str, ...], ...]
     comma: str
@@ -84,9 +84,9 @@ class Lexicon:
 
     @classmethod
     def of(cls, text: str, fallback: Iterable[str] = ()) -> Lexicon:
-        """Read `text`; when it holds no word at all, the words of `fallback` serve."""
+        """Read `text`, or the words of `fallback` if it holds no word."""
         plain = _MARKUP.sub(" ", text[:_LONGEST_TEXT])
-        clauses = [tuple(found) for part in _BREAK.split(plain) if (found := chunks(part))]
+        clauses = [tuple(parts) for part in _BREAK.split(plain) if (parts := chunks(part))]
         long = [clause for clause in clauses if len(clause) > 1]
         spare = [tuple(chunks(word.replace("_", " "))) for word in fallback]
         return cls(
@@ -98,17 +98,17 @@ class Lexicon:
 
     @cached_property
     def percents(self) -> frozenset[str]:
-        """The percentages that the text holds, without their signs."""
-        return frozenset(re.sub(r"\D", "", found) for found in PERCENT.findall(self.text))
+        """The percentages in the text, without their signs."""
+        return frozenset(re.sub(r"\D", "", span) for span in PERCENT.findall(self.text))
 
     @cached_property
     def currencies(self) -> tuple[str, ...]:
-        """The currencies that the text speaks of."""
+        """The currencies that the text mentions."""
         return money.currencies(self.text[:_LONGEST_TEXT])
 
     @cached_property
     def content(self) -> tuple[str, ...]:
-        """The longer and rarer words, from which names are made."""
+        """The longer and rarer words, which names consist of."""
         counts = Counter(word for clause in self.clauses for word in clause)
         stems = {_stem(word): count for word, count in counts.items()}
         words = [word for word in stems if not any(sign.isdigit() for sign in word)]
@@ -135,7 +135,7 @@ class Lexicon:
 
         A clause that is longer by one word stays whole.
         """
-        # One number serves for both: its whole part chooses the clause, the rest where to begin.
+        # One number for both: its whole part chooses the clause, its fraction where to begin.
         drawn = stream.unit() * len(self.clauses)
         clause = self.clauses[int(drawn)]
         over = len(clause) - want
@@ -145,12 +145,12 @@ class Lexicon:
         return list(clause[start : start + want])
 
     def grounded(self, number: int) -> bool:
-        """Whether the text itself holds this percentage."""
+        """Whether the text holds this percentage."""
         return str(number) in self.percents
 
 
 def _stem(word: str) -> str:
-    """Drop the inflection that Japanese writes in hiragana; other words stay."""
+    """Drop the inflection that Japanese writes in hiragana; other words stay as they are."""
     return _HIRAGANA_TAIL.sub("", word) or word
 
 
@@ -165,7 +165,7 @@ def _weight(word: str) -> int:
 
 
 def _commonest(signs: str, text: str, usual: Mapping[str, str]) -> str:
-    """Return the sign that `text` uses most, or what is usual in the script of most of it."""
+    """Return the sign that `text` uses most, or the usual one of its main script."""
     counts = [text.count(sign) for sign in signs]
     if any(counts):
         return signs[counts.index(max(counts))]

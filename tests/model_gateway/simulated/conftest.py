@@ -59,7 +59,7 @@ def a_request(
             *more,
         ],
         schema=schema, schema_name="Reply", max_output_tokens=most, arguments={},
-        origin=Origin(**{**asks, "place": origin.get("key", "call"), **origin}),
+        origin=Origin(**{**asks, "call_id": origin.get("key", "call"), **origin}),
     )  # fmt: skip
 
 

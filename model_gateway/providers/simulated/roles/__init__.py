@@ -1,4 +1,4 @@
-"""Models beside the steps: they edit, criticise, compare and report what they are shown."""
+"""Models beside the steps: they edit, criticise, compare and report on what they are shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A writer of code that makes one small, harmless edit in the first file it is shown."""
+"""A writer of code that makes one small, harmless edit in the first file shown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from model_gateway.providers.simulated.words import Lexicon
 
 _DESCRIPTION = re.compile(r'^.*description="[^"\\\n]+\.".*$', re.MULTILINE)
 _ADDED = " Keep to what the plan says."
-_TOLD = "Adds a sentence to the description of a field."
+_SUMMARY = "Adds a sentence to the description of a field."
 
 
 class Coder(PlainVoice):
@@ -24,22 +24,22 @@ class Coder(PlainVoice):
     A file without such a line gets a comment at its end.
     """
 
-    def __init__(self, talk: Conversation, lexicon: Lexicon, draw: Draw) -> None:
-        super().__init__(lexicon, draw, f"{talk.system}\n{talk.user}")
-        self._files = [block for block in talk.blocks if "path" in block.attributes]
+    def __init__(self, conversation: Conversation, lexicon: Lexicon, draw: Draw) -> None:
+        super().__init__(conversation, lexicon, draw)
+        self._files = [block for block in conversation.blocks if "path" in block.attributes]
 
     def enter(self, shape: Shape, path: Path) -> Mapping[str, Any]:  # noqa: ARG002
-        """Return an edit for an object that asks for one, and what was done for its holder."""
-        names = {place.name for place in shape.properties}
+        """Return an edit for an object that requests one, and a summary for the one around it."""
+        names = {node.name for node in shape.properties}
         if "summary" in names:
-            return {"summary": _TOLD}
+            return {"summary": _SUMMARY}
         if not {"path", "old", "new"} <= names or not self._files:
             return {}
         old, new = _edit(self._files[0])
         return {"path": self._files[0].attributes["path"], "old": old, "new": new}
 
     def count(self, shape: Shape, path: Path) -> int:  # noqa: ARG002
-        """Return one: it does one thing."""
+        """Return one, because there is one edit."""
         return max(1, int(shape.low or 1))
 
 

@@ -1,4 +1,4 @@
-"""A reader that names what is wrong with outputs, with the spans that show it."""
+"""A reader that reports defects of outputs, with the spans that show them."""
 
 from __future__ import annotations
 
@@ -17,41 +17,37 @@ from model_gateway.providers.simulated.shape import Shape
 from model_gateway.providers.simulated.words import Lexicon
 
 _QUOTES = frozenset({"quote", "span", "spans", "quotes", "excerpt", "passage"})
-_PLACES = frozenset({"path", "place", "location", "where"})
+_LOCATIONS = frozenset({"path", "place", "location", "where"})
 _GRAVE = 3
 _SUMMED_UP = 5
 
 
 class Critic(PlainVoice):
-    """Fills lists of findings, most frequent first, and sums them up elsewhere."""
+    """Fills lists with findings, most frequent first, and lone fields with a summary."""
 
-    def __init__(self, talk: Conversation, lexicon: Lexicon, draw: Draw) -> None:
-        super().__init__(lexicon, draw, f"{talk.system}\n{talk.user}")
-        plan = "\n".join(b.text for b in talk.all("plan"))
+    def __init__(self, conversation: Conversation, lexicon: Lexicon, draw: Draw) -> None:
+        super().__init__(conversation, lexicon, draw)
+        plan = "\n".join(b.text for b in conversation.all("plan"))
         texts = [
             passage
-            for block in talk.all("outputs", "output", "items")
+            for block in conversation.all("outputs", "output", "items")
             for passage in defects.passages(block.text)
         ]
         seen = defects.found_in(texts, plan)
-        self._findings = [_traced(defect, talk) for defect in seen]
+        self._findings = [_traced(defect, conversation) for defect in seen]
 
     def enter(self, shape: Shape, path: Path) -> Mapping[str, Any]:
-        """Return a finding for an object in a list, and all in sum for one that stands alone."""
-        index = next((part for part in reversed(path) if isinstance(part, int)), None)
+        """Return a finding for an object in a list, and a summary for a lone object."""
+        index = plain_voice.list_index(path)
         if index is None:
-            told = "; ".join(defect.text() for defect in self._findings[:_SUMMED_UP])
-            return {
-                place.name: told or "no_defect"
-                for place in shape.properties
-                if place.kind == "string" and plain_voice.is_statement(place.name)
-            }
+            summary = "; ".join(defect.text() for defect in self._findings[:_SUMMED_UP])
+            return plain_voice.statements(shape, summary or "no_defect")
         if index >= len(self._findings):
             return {}
-        return _said(shape, self._findings[index])
+        return _fields(shape, self._findings[index])
 
     def count(self, shape: Shape, path: Path) -> int:
-        """Return the number of findings, within what the schema or the request allows."""
+        """Return the number of findings, within the bounds of the schema or the request."""
         if shape.items is not None and shape.items.kind == "object":
             return plain_voice.within(min(len(self._findings), 12), shape)
         return super().count(shape, path)
@@ -68,33 +64,33 @@ class Critic(PlainVoice):
         return "\n".join(f"- {defect.text()}" for defect in self._findings) or "- no_defect"
 
 
-def _said(shape: Shape, defect: Defect) -> dict[str, Any]:
-    known: dict[str, Any] = {}
-    for place in shape.properties:
-        parts = set(kinds.parts_of(place.name))
-        if place.kind == "choice":
+def _fields(shape: Shape, defect: Defect) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for node in shape.properties:
+        parts = set(kinds.parts_of(node.name))
+        if node.kind == "choice":
             grave = defect.count >= _GRAVE
-            wanted = [defect.kind, *(("high", "major") if grave else ("low", "minor", "medium"))]
-            known[place.name] = plain_voice.chosen(place, wanted)
-        elif place.kind in {"integer", "number"} and parts & {"count", "times", "frequency"}:
-            known[place.name] = defect.count
-        elif place.kind != "string":
+            preferred = [defect.kind, *(("high", "major") if grave else ("low", "minor", "medium"))]
+            values[node.name] = plain_voice.chosen(node, preferred)
+        elif node.kind in {"integer", "number"} and parts & {"count", "times", "frequency"}:
+            values[node.name] = defect.count
+        elif node.kind != "string":
             continue
         elif parts & _QUOTES:
-            known[place.name] = defect.quote
-        elif parts & _PLACES:
-            known[place.name] = defect.place
+            values[node.name] = defect.quote
+        elif parts & _LOCATIONS:
+            values[node.name] = defect.location
         elif "field" in parts:
-            known[place.name] = defect.field
+            values[node.name] = defect.field
         elif "kind" in parts or "metric" in parts:
-            known[place.name] = defect.kind
-        elif plain_voice.is_statement(place.name):
-            known[place.name] = defect.text()
-    return known
+            values[node.name] = defect.kind
+        elif plain_voice.is_statement(node.name):
+            values[node.name] = defect.text()
+    return values
 
 
-def _traced(defect: Defect, talk: Conversation) -> Defect:
-    """Say whether the prompt itself holds the span."""
-    shown = "\n".join(block.text for block in talk.all("prompt")).casefold()
-    held = bool(defect.quote) and defect.quote.casefold() in shown
-    return replace(defect, in_prompt=held)
+def _traced(defect: Defect, conversation: Conversation) -> Defect:
+    """Record whether the prompt holds the span."""
+    shown = "\n".join(block.text for block in conversation.all("prompt")).casefold()
+    in_prompt = bool(defect.quote) and defect.quote.casefold() in shown
+    return replace(defect, in_prompt=in_prompt)

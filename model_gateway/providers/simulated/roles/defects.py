@@ -1,4 +1,4 @@
-"""What a careful reader sees in outputs without knowing how they came about."""
+"""Defects that a careful reader sees in outputs without knowing how they were produced."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _LONGEST_QUOTE = 160
 
 @dataclass(frozen=True, kw_only=True)
 class Passage:
-    """One text of the outputs: the place it stands in, and its field. `listed` says in a list."""
+    """One text of the outputs, with its location and field. `listed` says that it is in a list."""
 
-    place: str
+    location: str
     field: str
     text: str
     listed: bool = False
@@ -34,11 +34,11 @@ class Passage:
 
 @dataclass(frozen=True, kw_only=True)
 class Defect:
-    """Something seen: its kind as an identifier, the exact span, and how often it was seen."""
+    """A defect: its kind as an identifier, the exact span, and how often it was seen."""
 
     kind: str
     quote: str
-    place: str
+    location: str
     field: str
     count: int = 1
     in_prompt: bool = False
@@ -51,33 +51,33 @@ class Defect:
 
 
 def passages(text: str) -> list[Passage]:
-    """Return the texts inside `text`: the strings of JSON, else its lines."""
+    """Return the texts in `text`: the strings of JSON, else its lines."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         lines = [line.strip() for line in text.splitlines()]
         return [
-            Passage(place=str(number), field="", text=line)
+            Passage(location=str(number), field="", text=line)
             for number, line in enumerate(lines, 1)
             if line
         ]
     return list(_strings(value, "", "", listed=False))
 
 
-def _strings(value: Any, place: str, field: str, *, listed: bool) -> Iterator[Passage]:
+def _strings(value: Any, location: str, field: str, *, listed: bool) -> Iterator[Passage]:
     if isinstance(value, str):
-        yield Passage(place=place, field=field, text=value, listed=listed)
+        yield Passage(location=location, field=field, text=value, listed=listed)
     elif isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _strings(inner, f"{place}.{key}".lstrip("."), str(key), listed=False)
+            yield from _strings(inner, f"{location}.{key}".lstrip("."), str(key), listed=False)
     elif isinstance(value, list):
         for number, inner in enumerate(value):
-            yield from _strings(inner, f"{place}[{number}]", field, listed=True)
+            yield from _strings(inner, f"{location}[{number}]", field, listed=True)
 
 
 def percents(text: str) -> set[str]:
     """Return the percentages in `text`, without their signs."""
-    return {re.sub(r"[^\d.,]", "", found) for found in words.PERCENT.findall(text)}
+    return {re.sub(r"[^\d.,]", "", span) for span in words.PERCENT.findall(text)}
 
 
 def found_in(texts: Sequence[Passage], plan: str) -> list[Defect]:
@@ -94,16 +94,16 @@ def found_in(texts: Sequence[Passage], plan: str) -> list[Defect]:
 def _openers(texts: Iterable[Passage]) -> Iterator[Defect]:
     groups: defaultdict[tuple[str, tuple[str, ...]], list[Passage]] = defaultdict(list)
     for one in texts:
-        found = words.chunks(one.text)
-        if len(found) > _LONG:
-            groups[one.field, tuple(w.casefold() for w in found[:_OPENER])].append(one)
+        chunks = words.chunks(one.text)
+        if len(chunks) > _LONG:
+            groups[one.field, tuple(w.casefold() for w in chunks[:_OPENER])].append(one)
     for (field, _), group in groups.items():
         if len(group) >= _REPEATED:
             first = group[0]
             third = words.chunks(first.text)[_OPENER - 1]
             quote = first.text[: first.text.find(third) + len(third)]
             yield Defect(
-                kind="repeated_opener", quote=quote, place=first.place, field=field,
+                kind="repeated_opener", quote=quote, location=first.location, field=field,
                 count=len(group),
             )  # fmt: skip
 
@@ -111,23 +111,23 @@ def _openers(texts: Iterable[Passage]) -> Iterator[Defect]:
 def _placeholders(texts: Iterable[Passage]) -> Iterator[Defect]:
     for one in texts:
         for span in PLACEHOLDER.findall(one.text):
-            yield Defect(kind="placeholder", quote=span, place=one.place, field=one.field)
+            yield Defect(kind="placeholder", quote=span, location=one.location, field=one.field)
 
 
 def _ungrounded(texts: Iterable[Passage], real: set[str]) -> Iterator[Defect]:
     for one in texts:
         for span in words.PERCENT.findall(one.text):
             if re.sub(r"[^\d.,]", "", span) not in real:
-                yield Defect(kind="ungrounded", quote=span, place=one.place, field=one.field)
+                yield Defect(kind="ungrounded", quote=span, location=one.location, field=one.field)
 
 
 def _short(texts: Iterable[Passage]) -> Iterator[Defect]:
     for one in texts:
         size = words.size(one.text)
         if one.listed and 0 < size <= _SHORT:
-            yield Defect(kind="short", quote=one.text, place=one.place, field=one.field)
+            yield Defect(kind="short", quote=one.text, location=one.location, field=one.field)
         elif not one.text.strip():
-            yield Defect(kind="empty", quote="", place=one.place, field=one.field)
+            yield Defect(kind="empty", quote="", location=one.location, field=one.field)
 
 
 def _duplicates(texts: Iterable[Passage]) -> Iterator[Defect]:
@@ -140,13 +140,13 @@ def _duplicates(texts: Iterable[Passage]) -> Iterator[Defect]:
         for at, one in enumerate(group[:_MOST_COMPARED]):
             if any(alike(grams[at], other) >= _ALIKE for other in grams[:at]):
                 yield Defect(
-                    kind="near_duplicate", quote=one.text[:_LONGEST_QUOTE], place=one.place,
+                    kind="near_duplicate", quote=one.text[:_LONGEST_QUOTE], location=one.location,
                     field=one.field,
                 )  # fmt: skip
 
 
 def grams_of(text: str) -> frozenset[str]:
-    """Return the runs of four characters of `text`, white space apart."""
+    """Return the four-character sequences of `text`, with white space normalised."""
     plain = " ".join(text.casefold().split())
     return frozenset(plain[i : i + _GRAM] for i in range(max(1, len(plain) - _GRAM + 1)))
 
@@ -158,7 +158,7 @@ def alike(one: frozenset[str], other: frozenset[str]) -> float:
 
 
 def rates(texts: Sequence[Passage], seen: Iterable[Defect]) -> dict[str, float]:
-    """Return how often each kind of defect was seen per text, and the mean length as `length`."""
+    """Return the number of defects per text by kind, and the mean length as `length`."""
     number = max(1, len(texts))
     counts = Counter[str]()
     for defect in seen:

@@ -1,4 +1,4 @@
-"""Edits of a prompt's sentences by form: what an editor can do without knowing the effect."""
+"""Edits of a prompt's sentences by form, without knowledge of their effect."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _PERCENT = re.compile(r"\s?(?:\d+(?:[.,]\d+)?\s?[-\u2013]\s?)?\d+(?:[.,]\d+)?\s?
 
 
 def drop_named(text: str, evidence: Evidence, stream: Stream) -> Edit | None:
-    """Take out a sentence that holds a span, or the opening of a span, that was complained of."""
+    """Remove a sentence that holds a span, or the opening of one, with a complaint."""
     pieces = passages.split(text)
     named = [p for p in pieces if any(_holds(p, span.text) for span in evidence.bad)]
     if not named or len(pieces) == 1:
         return None
     gone = stream.pick(named)
-    kept = [piece for piece in pieces if piece != gone]
-    return Edit(operation="drop_named", touched=gone, text=passages.join(kept)) if kept else None
+    rest = [piece for piece in pieces if piece != gone]
+    return Edit(operation="drop_named", touched=gone, text=passages.join(rest)) if rest else None
 
 
 def _holds(piece: str, span: str) -> bool:
@@ -35,13 +35,13 @@ def _holds(piece: str, span: str) -> bool:
     opening = [word.casefold() for word in words.chunks(span)[:_OPENER]]
     if len(opening) < _OPENER:
         return False
-    found = [word.casefold() for word in words.chunks(piece)]
-    places = range(len(found) - _OPENER + 1)
-    return any(found[i : i + _OPENER] == opening for i in places)
+    chunks = [word.casefold() for word in words.chunks(piece)]
+    starts = range(len(chunks) - _OPENER + 1)
+    return any(chunks[i : i + _OPENER] == opening for i in starts)
 
 
 def drop_duplicate(text: str, evidence: Evidence, stream: Stream) -> Edit | None:  # noqa: ARG001
-    """Take out a sentence that says nearly what an earlier one says."""
+    """Remove a sentence that nearly repeats an earlier one."""
     pieces = passages.split(text)
     grams = [grams_of(piece) for piece in pieces]
     again = [
@@ -52,21 +52,21 @@ def drop_duplicate(text: str, evidence: Evidence, stream: Stream) -> Edit | None
     if not again:
         return None
     at = stream.pick(again)
-    kept = [*pieces[:at], *pieces[at + 1 :]]
-    return Edit(operation="drop_duplicate", touched=pieces[at], text=passages.join(kept))
+    rest = [*pieces[:at], *pieces[at + 1 :]]
+    return Edit(operation="drop_duplicate", touched=pieces[at], text=passages.join(rest))
 
 
 def drop_percentages(text: str, evidence: Evidence, stream: Stream) -> Edit | None:  # noqa: ARG001
-    """Take out every numeral with a percent sign."""
-    found = _PERCENT.findall(text)
-    if not found:
+    """Remove every numeral with a percent sign."""
+    spans = _PERCENT.findall(text)
+    if not spans:
         return None
     new = _PERCENT.sub("", text)
-    return Edit(operation="drop_percentages", touched=found[0].strip(), text=passages.join([new]))
+    return Edit(operation="drop_percentages", touched=spans[0].strip(), text=passages.join([new]))
 
 
 def restate(text: str, evidence: Evidence, stream: Stream) -> Edit | None:  # noqa: ARG001
-    """Say a demand once more: an identifier with the numeral that stands beside it."""
+    """Repeat a demand: an identifier with the numeral beside it."""
     demands = [
         f"`{name}`: {number}"
         for piece in passages.split(text)
@@ -80,18 +80,18 @@ def restate(text: str, evidence: Evidence, stream: Stream) -> Edit | None:  # no
 
 
 def shorten(text: str, evidence: Evidence, stream: Stream) -> Edit | None:  # noqa: ARG001
-    """Take out a sentence of prose that holds no quote, name or numeral."""
+    """Remove a sentence of prose without a quote, name or numeral."""
     pieces = passages.split(text)
     plain = [at for at, piece in enumerate(pieces) if passages.is_plain(piece)]
     if not plain or len(pieces) == 1:
         return None
     at = stream.pick(plain)
-    kept = [*pieces[:at], *pieces[at + 1 :]]
-    return Edit(operation="shorten", touched=pieces[at], text=passages.join(kept))
+    rest = [*pieces[:at], *pieces[at + 1 :]]
+    return Edit(operation="shorten", touched=pieces[at], text=passages.join(rest))
 
 
 def reorder(text: str, evidence: Evidence, stream: Stream) -> Edit | None:  # noqa: ARG001
-    """Move a paragraph, or a sentence if there is but one paragraph."""
+    """Move a paragraph, or a sentence if there is only one paragraph."""
     paragraphs = [p for p in text.split("\n\n") if p.strip()]
     pieces, glue = (
         (paragraphs, "\n\n")
@@ -108,22 +108,22 @@ def reorder(text: str, evidence: Evidence, stream: Stream) -> Edit | None:  # no
 
 
 def crossing(donors: Sequence[str]) -> Operation:
-    """Return the operation that takes over a sentence from another prompt."""
+    """Return the operation that copies a sentence from another prompt."""
 
     def cross(text: str, evidence: Evidence, stream: Stream) -> Edit | None:  # noqa: ARG001
-        own = passages.split(text)
-        known = {piece.strip() for piece in own}
+        pieces = passages.split(text)
+        present = {piece.strip() for piece in pieces}
         foreign = [
             piece for donor in donors for piece in passages.split(donor)
-            if piece.strip() not in known and words.size(piece)
+            if piece.strip() not in present and words.size(piece)
         ]  # fmt: skip
         if not foreign:
             return None
         taken = stream.pick(foreign)
-        at = 1 + stream.below(len(own))
-        before = "".join(own[:at])
+        at = 1 + stream.below(len(pieces))
+        before = "".join(pieces[:at])
         gap = "" if before[-1:].isspace() else "\n"
-        new = f"{before}{gap}{taken.strip()}\n{''.join(own[at:])}"
+        new = f"{before}{gap}{taken.strip()}\n{''.join(pieces[at:])}"
         return Edit(operation="cross", touched=taken, text=passages.join([new]))
 
     return cross
@@ -132,10 +132,10 @@ def crossing(donors: Sequence[str]) -> Operation:
 PROMPTED: tuple[Operation, ...] = (
     drop_named, examples.replace_example, examples.add_example,
 )  # fmt: skip
-"""Operations that need something in the feedback to go by."""
+"""Operations that need feedback."""
 
 UNPROMPTED: tuple[Operation, ...] = (
     drop_duplicate, drop_percentages, examples.drop_example, examples.split_example,
     examples.drop_phrase, examples.drop_placeholders, restate, shorten, reorder,
 )  # fmt: skip
-"""Operations that need nothing but the text."""
+"""Operations that need only the text."""

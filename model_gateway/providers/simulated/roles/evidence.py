@@ -1,4 +1,4 @@
-"""What a proposer is shown about a prompt's effect: spans that were bad, or good."""
+"""What a proposer is shown of a prompt's effect: good and bad spans of outputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHORTEST = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """A span of an output, with the field that it stood in if that was said."""
+    """A span of an output, with its field if the feedback names it."""
 
     text: str
     field: str = ""
@@ -33,33 +33,33 @@ class Evidence:
 
     @property
     def bad(self) -> tuple[Span, ...]:
-        """The spans that were complained about."""
+        """The spans with a complaint."""
         return tuple(span for span in self.spans if not span.good)
 
     @property
     def good(self) -> tuple[Span, ...]:
-        """The spans that were praised."""
+        """The spans with praise."""
         return tuple(span for span in self.spans if span.good)
 
 
 def read(text: str) -> Evidence:
-    """Read feedback: JSON, or lines with quoted spans of which those after a + are good."""
+    """Read feedback: JSON, or lines with quoted spans, which are good after a leading +."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         spans = list(_of_lines(text))
     else:
         spans = list(_of_json(value, field="", good=False))
-    kept = [s for s in spans if _SHORTEST <= len(s.text) <= _LONGEST and words.size(s.text)]
-    return Evidence(spans=tuple(dict.fromkeys(kept)))
+    usable = [s for s in spans if _SHORTEST <= len(s.text) <= _LONGEST and words.size(s.text)]
+    return Evidence(spans=tuple(dict.fromkeys(usable)))
 
 
 def _of_lines(text: str) -> Iterator[Span]:
     for line in text.splitlines():
-        found = passages.names(line)
+        names = passages.names(line)
         for quote in passages.quotes(line):
             good = line.lstrip().startswith("+")
-            yield Span(text=quote.inside.strip(), field=found[0] if found else "", good=good)
+            yield Span(text=quote.inside.strip(), field=names[0] if names else "", good=good)
 
 
 def _of_json(value: Any, *, field: str, good: bool) -> Iterator[Span]:

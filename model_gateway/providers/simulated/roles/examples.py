@@ -22,7 +22,7 @@ _MOST_QUOTED = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """One change of a text: the operation as an identifier, what it touched, and the new text."""
+    """One change of a text: the operation as an identifier, the old span, and the new text."""
 
     operation: str
     touched: str
@@ -47,16 +47,16 @@ def _put(text: str, quote: Quote, new: str) -> str:
 
 
 def drop_example(text: str, evidence: Evidence, stream: Stream) -> Edit | None:  # noqa: ARG001
-    """Take out an example with the sentence around it."""
-    found = _long(text)
-    if not found:
+    """Remove an example with the sentence around it."""
+    quotes = _long(text)
+    if not quotes:
         return None
-    quote = stream.pick(found)
+    quote = stream.pick(quotes)
     pieces = passages.split(text)
-    kept = [piece for piece in pieces if quote.inside not in piece]
-    if not kept or len(kept) == len(pieces):
+    rest = [piece for piece in pieces if quote.inside not in piece]
+    if not rest or len(rest) == len(pieces):
         return None
-    return Edit(operation="drop_example", touched=quote.inside, text=passages.join(kept))
+    return Edit(operation="drop_example", touched=quote.inside, text=passages.join(rest))
 
 
 def _fitting(spans: Sequence[Span], text: str, stream: Stream) -> Span | None:
@@ -65,11 +65,11 @@ def _fitting(spans: Sequence[Span], text: str, stream: Stream) -> Span | None:
 
 
 def replace_example(text: str, evidence: Evidence, stream: Stream) -> Edit | None:
-    """Put a span that was praised in the place of an example."""
-    found, good = _long(text), _fitting(evidence.good, text, stream)
-    if not found or good is None:
+    """Replace an example by a praised span."""
+    quotes, good = _long(text), _fitting(evidence.good, text, stream)
+    if not quotes or good is None:
         return None
-    quote = stream.pick(found)
+    quote = stream.pick(quotes)
     return Edit(
         operation="replace_example", touched=quote.inside,
         text=_put(text, quote, quote.like(good.text)),
@@ -77,13 +77,13 @@ def replace_example(text: str, evidence: Evidence, stream: Stream) -> Edit | Non
 
 
 def add_example(text: str, evidence: Evidence, stream: Stream) -> Edit | None:
-    """Set a span that was praised beside the last example, or at the end with its field."""
+    """Add a praised span beside the last example, or at the end with its field."""
     good = _fitting(evidence.good, text, stream)
     if good is None:
         return None
-    found = _long(text)
-    if found:
-        last = found[-1]
+    quotes = _long(text)
+    if quotes:
+        last = quotes[-1]
         new = _put(text, last, text[last.start : last.end] + last.glue + last.like(good.text))
     else:
         field = f"`{good.field}`: " if good.field else ""
@@ -92,11 +92,11 @@ def add_example(text: str, evidence: Evidence, stream: Stream) -> Edit | None:
 
 
 def split_example(text: str, evidence: Evidence, stream: Stream) -> Edit | None:  # noqa: ARG001
-    """Make two examples out of one that begin, end and run differently."""
-    found = _long(text)
-    if not found:
+    """Split an example into two that begin, end and run differently."""
+    quotes = _long(text)
+    if not quotes:
         return None
-    quote = stream.pick(found)
+    quote = stream.pick(quotes)
     parts = [part for part in _CLAUSE.split(quote.inside.strip()) if part and part.strip()]
     if len(parts) < 2:
         halves = words.chunks(quote.inside)
@@ -115,7 +115,7 @@ def split_example(text: str, evidence: Evidence, stream: Stream) -> Edit | None:
 
 
 def drop_phrase(text: str, evidence: Evidence, stream: Stream) -> Edit | None:  # noqa: ARG001
-    """Take out the short quoted phrases of one sentence."""
+    """Remove the short quoted phrases of one sentence."""
     short = [quote for quote in passages.quotes(text) if not quote.is_long]
     if not short:
         return None
@@ -136,9 +136,9 @@ def drop_phrase(text: str, evidence: Evidence, stream: Stream) -> Edit | None:  
 
 
 def drop_placeholders(text: str, evidence: Evidence, stream: Stream) -> Edit | None:  # noqa: ARG001
-    """Take out every span in square brackets."""
-    found = _PLACEHOLDER.findall(text)
-    if not found:
+    """Remove every span in square brackets."""
+    spans = _PLACEHOLDER.findall(text)
+    if not spans:
         return None
     new = _LEFTOVER.sub("", _PLACEHOLDER.sub("", text))
-    return Edit(operation="drop_placeholders", touched=found[0].strip(), text=passages.join([new]))
+    return Edit(operation="drop_placeholders", touched=spans[0].strip(), text=passages.join([new]))

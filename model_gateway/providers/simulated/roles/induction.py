@@ -1,4 +1,4 @@
-"""A text to begin with where no prompt is shown: the best attempt, or what outputs suggest."""
+"""A starting text where no prompt is shown: the best attempt, or one derived from outputs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _EXAMPLES = 2
 
 
 def starting_text(talk: Conversation, draw: Draw) -> str:
-    """Return the attempt with the highest score, else a text induced from the other blocks."""
+    """Return the attempt with the highest score, else a text derived from the other blocks."""
     best: tuple[float, str] | None = None
     for block in talk.all("attempts", "attempt"):
         for score, text in _scored(_parsed(block.text)):
-            # Of equal scores the later attempt stands, since attempts are shown in ascending order.
+            # Of equal scores the later attempt wins, since attempts are shown in ascending order.
             if best is None or score >= best[0]:
                 best = score, text
     return best[1] if best else _induced(talk, draw)
@@ -44,17 +44,17 @@ def _scored(value: Any) -> Iterator[tuple[float, str]]:
 
 
 def _induced(talk: Conversation, draw: Draw) -> str:
-    """Say what outputs have in common by form: how long lists are, and how texts sound."""
+    """Return what outputs have in common by form: lengths of lists, and samples of texts."""
     lengths: defaultdict[str, list[int]] = defaultdict(list)
     texts: defaultdict[str, list[str]] = defaultdict(list)
     for block in talk.blocks:
         _gather(_parsed(block.text), "", lengths, texts)
     stream = draw.at(("induction",))
     lines = [
-        f"`{name}`: {sorted(found)[len(found) // 2]}" for name, found in lengths.items() if name
+        f"`{name}`: {sorted(counts)[len(counts) // 2]}" for name, counts in lengths.items() if name
     ]
-    for name, found in texts.items():
-        chosen = stream.shuffled(found)[:_EXAMPLES]
+    for name, samples in texts.items():
+        chosen = stream.shuffled(samples)[:_EXAMPLES]
         quoted = " ".join(f'"{text}"' for text in chosen if '"' not in text)
         lines.extend([f"`{name}`: {quoted}"] if quoted else [])
     return "\n".join(lines) or "\n".join(block.text for block in talk.blocks)

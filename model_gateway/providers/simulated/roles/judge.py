@@ -1,4 +1,4 @@
-"""A reader that compares two outputs: imperfect, with noise and a liking for what comes first."""
+"""A reader that compares two outputs, with noise and a bias towards the first one."""
 
 from __future__ import annotations
 
@@ -29,39 +29,39 @@ _SIDES = ({"a", "before", "first", "left", "1"}, {"b", "after", "second", "right
 
 
 class Judge(PlainVoice):
-    """Scores what stands in `<a>` and `<b>`, once for every `<question>`."""
+    """Scores the contents of `<a>` and `<b>`, once for every `<question>`."""
 
-    def __init__(self, talk: Conversation, lexicon: Lexicon, draw: Draw) -> None:
-        super().__init__(lexicon, draw, f"{talk.system}\n{talk.user}")
-        plan = "\n".join(b.text for b in talk.all("plan"))
-        first = talk.block("a", "output", "outputs")
-        second = talk.block("b")
-        self._questions = [b.text for b in talk.all("question")]
+    def __init__(self, conversation: Conversation, lexicon: Lexicon, draw: Draw) -> None:
+        super().__init__(conversation, lexicon, draw)
+        plan = "\n".join(b.text for b in conversation.all("plan"))
+        first = conversation.block("a", "output", "outputs")
+        second = conversation.block("b")
+        self._questions = [b.text for b in conversation.all("question")]
         read = (_read(first, plan), _read(second, plan))
         self._plain = (read[0][0], read[1][0])
         self._faults = (read[0][1], read[1][1])
 
     def enter(self, shape: Shape, path: Path) -> Mapping[str, Any]:
-        """Return scores, the winner and the reason; each question is judged on its own."""
-        index = next((part for part in reversed(path) if isinstance(part, int)), None)
+        """Return scores, the winner and the reason; each question is judged separately."""
+        index = plain_voice.list_index(path)
         stream = self.draw.at(("question", -1 if index is None else index))
         one = self._plain[0] + _NOISE * stream.normal() + _FIRST_IS_BETTER
         two = self._plain[1] + _NOISE * stream.normal()
-        known: dict[str, Any] = {}
-        for place in shape.properties:
-            parts = kinds.parts_of(place.name)
-            if place.kind == "choice" and _CHOICES & set(parts):
-                known[place.name] = plain_voice.chosen(place, _winner(one, two))
-            elif place.kind == "string" and _CHOICES & set(parts):
-                known[place.name] = _winner(one, two)[0]
-            elif place.kind in {"integer", "number"}:
-                known.update(_scored(place, parts, one, two))
-            elif place.kind == "string" and parts[:1] == ("question",) and index is not None:
-                known[place.name] = self._question(index)
-            elif place.kind == "string" and plain_voice.is_statement(place.name):
+        values: dict[str, Any] = {}
+        for node in shape.properties:
+            parts = kinds.parts_of(node.name)
+            if node.kind == "choice" and _CHOICES & set(parts):
+                values[node.name] = plain_voice.chosen(node, _winner(one, two))
+            elif node.kind == "string" and _CHOICES & set(parts):
+                values[node.name] = _winner(one, two)[0]
+            elif node.kind in {"integer", "number"}:
+                values.update(_scored(node, parts, one, two))
+            elif node.kind == "string" and parts[:1] == ("question",) and index is not None:
+                values[node.name] = self._question(index)
+            elif node.kind == "string" and plain_voice.is_statement(node.name):
                 seen_in_a, seen_in_b = self._faults
-                known[place.name] = f"a {one:.1f} ({seen_in_a}); b {two:.1f} ({seen_in_b})"
-        return known
+                values[node.name] = f"a {one:.1f} ({seen_in_a}); b {two:.1f} ({seen_in_b})"
+        return values
 
     def count(self, shape: Shape, path: Path) -> int:
         """Return the number of questions for a list of answers."""
@@ -79,7 +79,7 @@ class Judge(PlainVoice):
 
 
 def _read(block: Block | None, plan: str) -> tuple[float, str]:
-    """Return a mark from 0 to 10, ten less what is wrong per text, and the worst in words."""
+    """Return a mark, 10 less the penalties for defects per text, and the worst defects in words."""
     if block is None:
         return _TOP / 2, ""
     texts = defects.passages(block.text)
@@ -99,12 +99,12 @@ def _winner(one: float, two: float) -> list[str]:
     return [*sorted(_SIDES[0 if one > two else 1])][::-1]
 
 
-def _scored(place: Shape, parts: tuple[str, ...], one: float, two: float) -> dict[str, Any]:
-    low = 0.0 if place.low is None else place.low
-    high = _TOP if place.high is None else place.high
+def _scored(node: Shape, parts: tuple[str, ...], one: float, two: float) -> dict[str, Any]:
+    low = 0.0 if node.low is None else node.low
+    high = _TOP if node.high is None else node.high
     if parts and parts[-1] == "confidence":
         part = min(1.0, abs(one - two) / 2)
-        high = 1.0 if place.high is None else place.high
+        high = 1.0 if node.high is None else node.high
     elif parts and (parts[-1] in _SIDES[1] or parts[0] in _SIDES[1]):
         part = two / _TOP
     elif parts and (parts[-1] in _SIDES[0] or parts[0] in _SIDES[0] or "score" in parts):
@@ -112,4 +112,4 @@ def _scored(place: Shape, parts: tuple[str, ...], one: float, two: float) -> dic
     else:
         return {}
     value = low + min(1.0, max(0.0, part)) * (high - low)
-    return {place.name: round(value) if place.kind == "integer" else round(value, 2)}
+    return {node.name: round(value) if node.kind == "integer" else round(value, 2)}

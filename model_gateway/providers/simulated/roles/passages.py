@@ -1,4 +1,4 @@
-"""A prompt text in pieces that an editor may take out, move or replace on their own."""
+"""A prompt text in pieces that an editor may remove, move or replace separately."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHORT = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Quote:
-    """A quoted span: where it stands, its content, and the signs around it."""
+    """A quoted span: its position, its content, and the signs around it."""
 
     start: int
     end: int
@@ -41,7 +41,7 @@ class Quote:
 
     @property
     def glue(self) -> str:
-        """What stands between this and a second one: an empty line for lines that are quotes."""
+        """The separator before a second quote: an empty line between quoted lines."""
         return " " if self.closing else "\n\n"
 
     @property
@@ -66,7 +66,7 @@ def split(text: str) -> list[str]:
 
 
 def join(pieces: Sequence[str]) -> str:
-    """Return the pieces as a text, tidied where something was taken out."""
+    """Return the pieces as a text, tidied where something was removed."""
     text = "".join(pieces)
     text = re.sub(r"[ \t]+\n", "\n", text)
     text = re.sub(r"\n{3,}", "\n\n", text)
@@ -75,18 +75,18 @@ def join(pieces: Sequence[str]) -> str:
 
 def quotes(text: str) -> list[Quote]:
     """Return the quoted spans of `text` in order."""
-    found: list[Quote] = []
+    spans: list[Quote] = []
     for match in _QUOTED.finditer(text):
         lined = _LINED.match(match[0])
         opening, closing = (lined[0], "") if lined else (match[0][0], match[0][-1])
         inside = match[0].removeprefix(opening).removesuffix(closing)
-        found.append(
+        spans.append(
             Quote(
                 start=match.start(), end=match.end(), inside=inside, opening=opening,
                 closing=closing,
             )
         )  # fmt: skip
-    return found
+    return spans
 
 
 def names(text: str) -> list[str]:
@@ -95,11 +95,11 @@ def names(text: str) -> list[str]:
 
 
 def numerals(text: str) -> list[str]:
-    """Return the numerals and ranges of `text` that stand outside quotes."""
-    return [found.strip() for found in _NUMERAL.findall(_QUOTED.sub(" ", text))]
+    """Return the numerals and ranges of `text` outside quotes."""
+    return [numeral.strip() for numeral in _NUMERAL.findall(_QUOTED.sub(" ", text))]
 
 
 def is_plain(piece: str) -> bool:
-    """Whether a piece holds prose only: no quote, name, numeral or bracket."""
+    """Whether a piece holds only prose: no quote, name, numeral or bracket."""
     signs = _QUOTED.search(piece) or _NAME.search(piece) or re.search(r"[\d\[`]", piece)
     return signs is None and words.size(piece) > _SHORT

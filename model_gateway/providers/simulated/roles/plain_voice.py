@@ -1,4 +1,4 @@
-"""The voice of a role in fields that it knows nothing about: short, from what it was shown."""
+"""The voice of a role in all other fields: short, with the words it was shown."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from model_gateway.providers.simulated import kinds, names, words
 from model_gateway.providers.simulated.draw import Draw
+from model_gateway.providers.simulated.messages import Conversation
 from model_gateway.providers.simulated.referrer import Path
 from model_gateway.providers.simulated.shape import Shape
 from model_gateway.providers.simulated.words import Lexicon
@@ -22,21 +23,22 @@ STATEMENTS = frozenset({
     "feedback", "summary", "statement", "message", "hypothesis", "gradient", "comment", "evidence",
     "recommendation", "difference", "description", "answer", "assessment",
 })  # fmt: skip
-"""Identifiers of fields in which a role says what it did or saw."""
+"""Names of fields in which a role reports what it did or saw."""
 
 
 class PlainVoice:
-    """Fills what a role does not: counts from the schema or the request, texts from its words."""
+    """Fills what a role does not: counts by schema or request, texts from the words shown."""
 
-    def __init__(self, lexicon: Lexicon, draw: Draw, instructions: str) -> None:
+    def __init__(self, conversation: Conversation, lexicon: Lexicon, draw: Draw) -> None:
         self._lexicon = lexicon
         self.draw = draw
-        stated = [int(found) for found in _NUMERAL.findall(instructions)]
+        instructions = f"{conversation.system}\n{conversation.user}"
+        stated = [int(numeral) for numeral in _NUMERAL.findall(instructions)]
         self._stated = next((n for n in stated if 1 <= n <= _MOST), _FEW)
         self._taken: dict[str, frozenset[str]] = {}
 
     def enter(self, shape: Shape, path: Path) -> Mapping[str, Any]:  # noqa: ARG002
-        """Know nothing beforehand."""
+        """Decide nothing."""
         return {}
 
     def count(self, shape: Shape, path: Path) -> int:  # noqa: ARG002
@@ -54,7 +56,7 @@ class PlainVoice:
         return words.join(self._lexicon.fragment(self.draw.at(path), _LENGTH))
 
     def document(self, path: Path) -> str:
-        """Return a fragment as well: a role that has more to say overrides this."""
+        """Return a fragment, too; roles with more to say override this."""
         return self.text(Shape(kind="string"), path, "")
 
     def currencies(self) -> tuple[str, ...]:
@@ -63,18 +65,28 @@ class PlainVoice:
 
 
 def within(count: int, shape: Shape) -> int:
-    """Return `count` inside the bounds that the schema sets for a list."""
+    """Return `count` inside the schema's bounds for a list."""
     low = count if shape.low is None else max(count, int(shape.low))
     return low if shape.high is None else min(low, int(shape.high))
 
 
+def list_index(path: Path) -> int | None:
+    """Return the index in the innermost list around `path`, or None outside of lists."""
+    return next((part for part in reversed(path) if isinstance(part, int)), None)
+
+
+def statements(shape: Shape, text: str) -> dict[str, str]:
+    """Return `text` for each field of an object in which a role reports."""
+    fields = (p.name for p in shape.properties if p.kind == "string" and is_statement(p.name))
+    return dict.fromkeys(fields, text)
+
+
 def is_statement(name: str) -> bool:
-    """Whether a field called `name` is one in which to say what was done or seen."""
+    """Whether a role reports what it did or saw in a field called `name`."""
     return any(part in STATEMENTS for part in kinds.parts_of(name))
 
 
-def chosen(place: Shape, wanted: Sequence[str]) -> Any:
-    """Return the first of the wanted values that a choice offers, or its first value."""
-    offered = {str(value).casefold(): value for value in place.choices}
-    found = [offered[one] for one in wanted if one in offered]
-    return found[0] if found else place.choices[0]
+def chosen(node: Shape, preferred: Sequence[str]) -> Any:
+    """Return the first of the preferred values that a choice offers, or its first value."""
+    offered = {str(value).casefold(): value for value in node.choices}
+    return next((offered[one] for one in preferred if one in offered), node.choices[0])

@@ -1,4 +1,4 @@
-"""A text editor that proposes changed prompts from what it is shown, and from nothing else."""
+"""A text editor that proposes changed prompts from its messages alone."""
 
 from __future__ import annotations
 
@@ -24,47 +24,47 @@ _SURFACE = frozenset({"surface", "id", "name", "target", "component"})
 
 
 class Proposer(PlainVoice):
-    """Gives every object that has a `text` an edited prompt, its `surface` and what was done."""
+    """Fills every object that has a `text` with an edited prompt, its `surface` and a statement."""
 
-    def __init__(self, talk: Conversation, lexicon: Lexicon, draw: Draw) -> None:
-        super().__init__(lexicon, draw, f"{talk.system}\n{talk.user}")
-        shown = [(b.attributes.get("id", ""), b.text) for b in talk.all("prompt")]
-        self._prompts = shown or [("", induction.starting_text(talk, draw))]
-        feedback = "\n".join(b.text for b in talk.all("feedback"))
+    def __init__(self, conversation: Conversation, lexicon: Lexicon, draw: Draw) -> None:
+        super().__init__(conversation, lexicon, draw)
+        shown = [(b.attributes.get("id", ""), b.text) for b in conversation.all("prompt")]
+        self._prompts = shown or [("", induction.starting_text(conversation, draw))]
+        feedback = "\n".join(b.text for b in conversation.all("feedback"))
         self._evidence = evidence.read(feedback)
         self._seen = {_plain(text) for _, text in self._prompts}
-        for block in talk.all("attempts", "attempt"):
+        for block in conversation.all("attempts", "attempt"):
             self._seen.update(_texts(block.text))
         self._turn = draw.at(("proposer",)).below(len(self._prompts))
 
     def enter(self, shape: Shape, path: Path) -> Mapping[str, Any]:
-        """Return an edited text for an object that has a property `text`, and what was done."""
-        place = shape.property("text")
-        if place is None or place.kind != "string":
+        """Return an edited text for an object that has a property `text`, and a statement."""
+        node = shape.property("text")
+        if node is None or node.kind != "string":
             return {}
         surface, edit = self.propose(path)
-        known: dict[str, Any] = {"text": edit.text}
+        values: dict[str, Any] = {"text": edit.text}
         for other in shape.properties:
             if other.name == "text":
                 continue
             if kinds.parts_of(other.name)[:1] and kinds.parts_of(other.name)[0] in _SURFACE:
-                known[other.name] = (
+                values[other.name] = (
                     plain_voice.chosen(other, [surface.casefold()])
                     if other.kind == "choice"
                     else surface
                 )
             elif plain_voice.is_statement(other.name) and other.kind == "string":
-                known[other.name] = edit.statement()
-        return known
+                values[other.name] = edit.statement()
+        return values
 
     def propose(self, path: Path) -> tuple[str, Edit]:
-        """Return the surface and the edit of the next proposal, unlike all those before it."""
+        """Return the surface and the edit of the next proposal, different from all before it."""
         surface, text = self._prompts[self._turn % len(self._prompts)]
         named = len({name for name, _ in self._prompts}) == len(self._prompts)
         donors = [] if named and surface else [other for _, other in self._prompts]
         self._turn += 1
         stream = self.draw.at(path, "edit")
-        # An edit that reads the whole of a huge text would take seconds.
+        # An edit of a huge text would take seconds.
         head, tail = text[:_LONGEST_EDITED], text[_LONGEST_EDITED:]
         edit = self._edited(head, [donor[:_LONGEST_EDITED] for donor in donors], stream)
         edit = replace(edit, text=edit.text + tail)
@@ -72,15 +72,15 @@ class Proposer(PlainVoice):
         return surface, edit
 
     def document(self, path: Path) -> str:
-        """Return one edited prompt, for a request that names no shape."""
+        """Return one edited prompt, for a request without a shape."""
         return self.propose(path)[1].text
 
     def _edited(self, text: str, donors: list[str], stream: Stream) -> Edit:
-        """Try operations in a random order, those that the feedback prompts first."""
+        """Try operations in a random order, those that need feedback first."""
         others = [donor for donor in donors if donor != text]
         first = [*edits.PROMPTED, *([edits.crossing(others)] if others else [])]
         order = stream.shuffled(first) + stream.shuffled(edits.UNPROMPTED)
-        # With no feedback that fits, the first kind returns nothing and costs nothing.
+        # Without fitting feedback, the first kind returns nothing and costs nothing.
         if stream.chance(0.5):
             order = stream.shuffled(order)
         both = stream.chance(_SECOND_EDIT)
@@ -110,14 +110,14 @@ def _texts(shown: str) -> set[str]:
         value = json.loads(shown)
     except (ValueError, RecursionError):
         return {_plain(shown), *(_plain(part) for part in shown.split("\n---\n"))}
-    found: set[str] = set()
+    texts: set[str] = set()
     rest = [value]
     while rest:
         one = rest.pop()
         if isinstance(one, str):
-            found.add(_plain(one))
+            texts.add(_plain(one))
         elif isinstance(one, Mapping):
             rest.extend(one.values())
         elif isinstance(one, list):
             rest.extend(one)
-    return found
+    return texts

@@ -1,4 +1,4 @@
-"""A model that plays a part beside the steps: it answers from the messages it is shown, only."""
+"""A model with a role beside the steps, which answers from its messages alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROLES: Mapping[str, MakeVoice] = MappingProxyType(
 
 
 class Role:
-    """Plays the role called `name`."""
+    """The role called `name`."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -38,37 +38,25 @@ class Role:
     def answer(self, request: Request) -> Answer:
         """Return the reply to `request`: the same for the same seed, plan, repeat and call."""
         origin = request.origin
-        talk = messages.read(request.messages, retried=origin.number > 1)
+        conversation = messages.read(request.messages, retried=origin.number > 1)
         draw = Draw(
             origin.seed, origin.plan, origin.repeat, origin.call_id, origin.number, self._name
         )
-        lexicon = Lexicon.of("\n".join(b.text for b in talk.blocks), [self._name])
-        voice = self._voice(talk, lexicon, draw)
-        schema = request.schema or _schema_in(talk)
+        lexicon = Lexicon.of("\n".join(b.text for b in conversation.blocks), [self._name])
+        voice = self._voice(conversation, lexicon, draw)
+        schema = request.schema or _schema_in(conversation)
         if schema is None:
             text = voice.document(())
         else:
-            # Nothing refers here: what a role says of things it says in its own fields.
+            # No field of a role's reply refers to the material.
             nothing = References(records.read([]))
             filler = Filler(references=nothing, voice=voice, draw=draw)
             text = json.dumps(filler.fill(shape.shape_of(schema)), ensure_ascii=False)
-        return _answer(text, request)
+        return tokens.answer(text, request, request.max_output_tokens)
 
 
-def _schema_in(talk: Conversation) -> Mapping[str, Any] | None:
-    for mark in [*marks(talk.system), *marks(talk.user)]:
+def _schema_in(conversation: Conversation) -> Mapping[str, Any] | None:
+    for mark in [*marks(conversation.system), *marks(conversation.user)]:
         if mark.kind == "json" and isinstance(mark.value, Mapping) and "properties" in mark.value:
             return mark.value
     return None
-
-
-def _answer(text: str, request: Request) -> Answer:
-    whole = tokens.count(text)
-    cut = whole > request.max_output_tokens
-    return Answer(
-        text=tokens.cut(text, request.max_output_tokens) if cut else text,
-        finish_reason="length" if cut else "stop",
-        input_tokens=sum(tokens.count(m["content"]) for m in request.messages),
-        output_tokens=min(whole, request.max_output_tokens),
-        model_id=request.model_id,
-    )
