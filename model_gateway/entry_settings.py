@@ -13,18 +13,13 @@ from model_gateway.errors import ConfigError
 O = TypeVar("O", bound=BaseModel)  # noqa: E741 - stands for Options
 
 
-def address(model: Model, default: str) -> str:
-    """Return the address from the entry's variable, else from the entry, else `default`."""
-    return model.server or default
-
-
 def server_url(model: Model, default: str) -> str:
-    """Return the address with a scheme.
+    """Return the server's address, or `default`, with a scheme.
 
     An address without one, such as `localhost:8080/v1`, gets http for a local model and https for
     any other, so that no key is sent in the clear.
     """
-    url = address(model, default)
+    url = model.server or default
     if "://" in url:
         return url
     return f"{'http' if model.local else 'https'}://{url}"

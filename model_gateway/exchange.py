@@ -154,17 +154,19 @@ async def _in_turn(limits: Limits, tokens: int, observer: Observer) -> AsyncIter
         yield
 
 
-def spend_of(done: ExchangeResult, worst: Spend) -> Spend | None:
+def spend_of(result: ExchangeResult, worst: Spend) -> Spend | None:
     """Return what an exchange cost, or None if that is unknown.
 
     Where the tokens are known but not the price, the dollars are the worst case's.
     """
-    if done.answer is None:
-        return None if done.billed else Spend(calls=1)
-    if done.answer.input_tokens is None or done.answer.output_tokens is None:
+    if result.answer is None:
+        return None if result.billed else Spend(calls=1)
+    if result.answer.input_tokens is None or result.answer.output_tokens is None:
         return None
-    tokens = done.answer.input_tokens + done.answer.output_tokens
-    return Spend(calls=1, tokens=tokens, dollars=worst.dollars if done.cost is None else done.cost)
+    tokens = result.answer.input_tokens + result.answer.output_tokens
+    return Spend(
+        calls=1, tokens=tokens, dollars=worst.dollars if result.cost is None else result.cost
+    )
 
 
 async def _send(
@@ -179,9 +181,9 @@ async def _send(
             answer = await provider.send(request)
     except TimeoutError:
         failure = Failure(kind=FailureKind.timeout, message=f"no whole reply within {limit:g} s")
-        done = replace(blank, failure=failure, cost=None, billed=True)
+        result = replace(blank, failure=failure, cost=None, billed=True)
     except ProviderError as error:
-        done = replace(
+        result = replace(
             blank,
             failure=Failure(kind=error.kind, message=desk.redact(error.message)),
             cost=None if error.billed else 0.0,
@@ -191,11 +193,11 @@ async def _send(
     except Exception as error:  # noqa: BLE001 - a fault of a provider is this attempt's alone
         message = f"the provider failed: {type(error).__name__}: {error}"
         failure = Failure(kind=FailureKind.configuration, message=desk.redact(message))
-        done = replace(blank, failure=failure, cost=None, billed=True)
+        result = replace(blank, failure=failure, cost=None, billed=True)
     else:
         answer = replace(answer, text=desk.redact(answer.text))
-        done = replace(blank, answer=answer, failure=_fault_of(answer), cost=_cost(answer, model))
-    return replace(done, seconds=clock() - began)
+        result = replace(blank, answer=answer, failure=_fault_of(answer), cost=_cost(answer, model))
+    return replace(result, seconds=clock() - began)
 
 
 def _never_sent(kind: FailureKind, message: str) -> ExchangeResult:
@@ -256,23 +258,19 @@ def attempt_of(request: Request, model: Model, caller: Caller, *, fallback: bool
     )  # fmt: skip
 
 
-def completed(attempt: Attempt, done: ExchangeResult) -> Attempt:
+def completed(attempt: Attempt, result: ExchangeResult) -> Attempt:
     """Return `attempt` with the result of its exchange; its status depends on the parser."""
-    attempt = replace(
-        attempt,
-        started=done.started,
-        seconds=round(done.seconds, 4),
-        cost=done.cost,
-        source=done.source,
-    )
-    if done.answer is None:
-        return attempt
+    answer = result.answer or Answer(text="")
     return replace(
         attempt,
-        text=done.answer.text,
-        finish_reason=done.answer.finish_reason,
-        input_tokens=done.answer.input_tokens,
-        output_tokens=done.answer.output_tokens,
-        thinking_tokens=done.answer.thinking_tokens,
-        reported_model=done.answer.model_id,
+        started=result.started,
+        seconds=round(result.seconds, 4),
+        cost=result.cost,
+        source=result.source,
+        text=answer.text,
+        finish_reason=answer.finish_reason,
+        input_tokens=answer.input_tokens,
+        output_tokens=answer.output_tokens,
+        thinking_tokens=answer.thinking_tokens,
+        reported_model=answer.model_id,
     )

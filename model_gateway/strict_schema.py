@@ -7,7 +7,7 @@ from typing import Any
 Schema = dict[str, Any]
 
 _DEFINITIONS = "#/$defs/"
-_KEPT = ("type", "title", "description", "enum", "const")
+_COPIED = ("type", "title", "description", "enum", "const")
 _SHAPES = {"type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref"}
 
 
@@ -40,7 +40,7 @@ def strict(schema: Schema, *, all_required: bool) -> Schema | None:
 def _closed(node: Schema, *, all_required: bool) -> Schema:
     if not _SHAPES & node.keys() or isinstance(node.get("type"), list):
         raise _TooFreeError
-    closed: Schema = {key: node[key] for key in _KEPT if key in node}
+    closed: Schema = {key: node[key] for key in _COPIED if key in node}
     variants = _variants(node)
     if variants:
         closed["anyOf"] = [_closed(v, all_required=all_required) for v in variants]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Protocol, Self, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
 
@@ -55,19 +55,6 @@ _Fault = Annotated[dict[str, Any] | None, WrapValidator(_or_none)]
 
 class _WireModel(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, from_attributes=True)
-
-
-class WireReply(Protocol):
-    """A whole reply in one of the formats."""
-
-    @classmethod
-    def model_validate(cls, obj: Any) -> Self:
-        """Read a decoded reply."""
-        ...
-
-    def answer(self) -> Answer:
-        """Return its content."""
-        ...
 
 
 class _ReasoningDetails(_WireModel):
@@ -228,7 +215,7 @@ class OllamaChat(_WireModel):
         )
 
 
-S = TypeVar("S", bound=WireReply)
+S = TypeVar("S", bound=BaseModel)
 
 
 def read(body: bytes, shape: type[S]) -> S:

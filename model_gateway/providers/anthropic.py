@@ -36,7 +36,11 @@ class Options(BaseModel):
 
 
 class AnthropicProvider:
-    """One model of one server that speaks this format."""
+    """One model of one server that speaks this format.
+
+    Raises:
+        ConfigError: the entry's options or arguments cannot be used.
+    """
 
     source = Source.network
 
@@ -100,13 +104,7 @@ class AnthropicProvider:
         return {"output_config": {**config, "format": {"type": "json_schema", "schema": closed}}}
 
 
-def build(model: Model) -> AnthropicProvider:
-    """Return the provider of `model`.
-
-    Raises:
-        ConfigError: the entry's options or arguments cannot be used.
-    """
-    return AnthropicProvider(model)
+build = AnthropicProvider
 
 
 def _without_system(messages: list[Message]) -> tuple[str, list[Message]]:

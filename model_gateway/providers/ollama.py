@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from model_gateway.attempt import Message
 from model_gateway.call import FailureKind, Source
 from model_gateway.config import Model
-from model_gateway.entry_settings import address, options_of, other_arguments
+from model_gateway.entry_settings import options_of, other_arguments
 from model_gateway.provider import Answer, ProviderError, Request
 from model_gateway.providers.http_errors import ErrorSource, failure_of
 from model_gateway.wire_replies import OllamaChat, sendable, undecodable
@@ -38,7 +38,11 @@ class Options(BaseModel):
 
 
 class OllamaProvider:
-    """One model of one Ollama server."""
+    """One model of one Ollama server.
+
+    Raises:
+        ConfigError: the entry's options or arguments cannot be used.
+    """
 
     source = Source.network
 
@@ -46,7 +50,7 @@ class OllamaProvider:
         self._model = model
         self._options = options_of(model, Options, reserved=_OURS)
         # OLLAMA_HOST often holds the address the server listens on, which may accept no connection.
-        url = _ANY_HOST.sub(r"\g<1>127.0.0.1", address(model, _URL))
+        url = _ANY_HOST.sub(r"\g<1>127.0.0.1", model.server or _URL)
         self._error_source = ErrorSource(model=model, url=url)
         headers = {"authorization": f"Bearer {model.key}"} if model.key else None
         self._client = ollama.AsyncClient(url, headers=headers, timeout=None)
@@ -96,10 +100,4 @@ class OllamaProvider:
             )
 
 
-def build(model: Model) -> OllamaProvider:
-    """Return the provider of `model`.
-
-    Raises:
-        ConfigError: the entry's options or arguments cannot be used.
-    """
-    return OllamaProvider(model)
+build = OllamaProvider

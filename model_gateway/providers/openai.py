@@ -44,7 +44,11 @@ class Options(BaseModel):
 
 
 class OpenAIProvider:
-    """One model of one server that speaks this format."""
+    """One model of one server that speaks this format.
+
+    Raises:
+        ConfigError: the entry's options or arguments cannot be used.
+    """
 
     source = Source.network
 
@@ -110,10 +114,4 @@ class OpenAIProvider:
         )
 
 
-def build(model: Model) -> OpenAIProvider:
-    """Return the provider of `model`.
-
-    Raises:
-        ConfigError: the entry's options or arguments cannot be used.
-    """
-    return OpenAIProvider(model)
+build = OpenAIProvider

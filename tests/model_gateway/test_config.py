@@ -186,7 +186,7 @@ def test_no_wish_and_no_default_lists_what_is_ready(monkeypatch: pytest.MonkeyPa
     with pytest.raises(ConfigError) as caught:
         catalogue.choose([])
     told = str(caught.value)
-    assert "free (f), this. Say --model NAME, or put" in told
+    assert "free (f), this. Pass --model NAME, or put" in told
     assert "that" not in told
     assert SECRET not in told
 
@@ -221,7 +221,7 @@ def test_named_directory_that_is_not_there_is_an_error(
 ) -> None:
     """A slip in the variable is told of, or its models would seem never to have existed."""
     monkeypatch.setenv(CONFIG_DIR_VARIABLE, f"{tmp_path}{os.pathsep}{tmp_path / 'gone'}")
-    with pytest.raises(ConfigError, match=r"PLUMBLINE_LLM_CONFIG names \S+gone, which is no dir"):
+    with pytest.raises(ConfigError, match=r"PLUMBLINE_LLM_CONFIG names \S+gone, which is not a dir"):
         load()
 
 
@@ -269,7 +269,7 @@ def test_path_that_is_no_run_is_refused(
     """A missing run, a file and nothing at all are refused, with an example of what is meant."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plan.txt").write_text("no run")
-    with pytest.raises(ConfigError, match=r"names no run: .* Give the directory of one run"):
+    with pytest.raises(ConfigError, match=r"does not name a run: .* Give the directory of one run"):
         Catalogue(models=()).find(f"recorded:{place}")
 
 

@@ -117,7 +117,7 @@ def test_fault_of_a_provider_is_a_recorded_failure(
     outcome = run(provider, make_caller, a_model(), ledger=ledger)
     assert outcome.failure is not None
     assert outcome.failure.kind is K.configuration
-    assert f"the provider broke: {type(error).__name__}" in outcome.failure.message
+    assert f"the provider failed: {type(error).__name__}" in outcome.failure.message
     assert KEY not in outcome.failure.message
     assert (outcome.attempt.status, outcome.attempt.cost) == ("failed", None)
     assert len(provider.requests) == 1
@@ -200,7 +200,7 @@ def test_row_says_what_the_server_said(make_caller: MakeCaller) -> None:
     ("error", "told"),
     [
         (ConfigError("scripted: the class is missing"), "scripted: the class is missing"),
-        (ImportError(f"no module {KEY}"), "its provider cannot be made: ImportError: no module"),
+        (ImportError(f"no module {KEY}"), "its provider cannot be created: ImportError: no module"),
     ],
 )
 def test_provider_that_cannot_be_made_is_a_failure_and_costs_nothing(

@@ -157,7 +157,7 @@ def test_bound_differs_from_call_to_call(ask: Ask) -> None:
         ("llama_index.llms", "class_path is 'llama_index.llms'; write"),
         ("no_such_package:Thing", "No module named 'no_such_package'. Install the package"),
         (f"{PLUGS}:Missing", "has no attribute 'Missing'. Install the package"),
-        (f"{PLUGS}:NOT_A_CLASS", "is no llama-index LLM class"),
+        (f"{PLUGS}:NOT_A_CLASS", "is not a llama-index LLM class"),
         (f"{PLUGS}:SyncOnly", "url: Field required"),
     ],
 )

@@ -72,7 +72,7 @@ def test_prompt_that_cannot_fit_is_refused_not_cut(ask: Ask) -> None:
         asked = ask(entry("ollama", server, options={"num_ctx": 900}), call)
     assert server.requests == []
     assert asked.row.failure_kind is FailureKind.configuration
-    assert "options.num_ctx; raise num_ctx" in (asked.row.failure_message or "")
+    assert "raise num_ctx in the entry" in (asked.row.failure_message or "")
     assert asked.row.cost == 0.0
 
 
