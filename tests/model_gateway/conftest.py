@@ -29,17 +29,22 @@ class Fruit(BaseModel):
 
 
 class Scripted:
-    """Answers requests from a script, in order; the last entry is repeated."""
+    """Answers requests from a script, in order; the last entry is repeated.
+
+    `begun` is set when there is a request.
+    """
 
     source = Source.network
 
     def __init__(self, *script: Step) -> None:
         self.script = list(script)
         self.requests: list[Request] = []
+        self.begun = asyncio.Event()
 
     async def send(self, request: Request) -> Answer:
         """Do what the script says for this request."""
         self.requests.append(request)
+        self.begun.set()
         step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if isinstance(step, float):
             await asyncio.sleep(step)
@@ -54,7 +59,7 @@ class Scripted:
         """Nothing to close."""
 
 
-class Heard:
+class RecordingObserver:
     """An observer that keeps what it hears."""
 
     def __init__(self) -> None:
@@ -97,7 +102,7 @@ def make_caller(tmp_path: Path) -> MakeCaller:
             "seed": 1,
             "models": models or (a_model(),),
             "journal": FileJournal(tmp_path / "attempts.jsonl"),
-            "observer": Heard(),
+            "observer": RecordingObserver(),
         }
         return Caller(**{**values, **changes})
 

@@ -1,4 +1,4 @@
-"""Calls put to scripted models by a judge that wants a fruit."""
+"""Calls to scripted models whose replies are parsed as a fruit."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ ASK = [
 ]
 
 
-async def wants_fruit(offer: OfferedReply) -> ParseResult:
-    """Judge a reply as a step that wants a `Fruit` would."""
-    found = parse(offer.text, Fruit, cut_off=offer.cut_off, last=offer.last)
-    return ParseResult(partial=found.partial, failure=found.failure)
+async def wants_fruit(reply: OfferedReply) -> ParseResult:
+    """Parse a reply as a step that wants a `Fruit` would."""
+    parsed = parse(reply.text, Fruit, cut_off=reply.cut_off, last=reply.last)
+    return ParseResult(partial=parsed.partial, failure=parsed.failure)
 
 
 def a_question(**changes: Any) -> Question:
@@ -38,11 +38,11 @@ def a_question(**changes: Any) -> Question:
     return Question(**{**values, **changes})
 
 
-async def talk(
+async def put_call(
     provider: Provider | dict[str, Provider],
     caller: Caller,
     *,
-    judge: ReplyParser = wants_fruit,
+    parser: ReplyParser = wants_fruit,
     ledger: Ledger | None = None,
     key_variables: tuple[str, ...] = (),
     **question: Any,
@@ -54,4 +54,4 @@ async def talk(
 
     async with Gateway(build=build, ledger=ledger, key_variables=key_variables) as gateway:
         await gateway.warm(caller.models)
-        return await ask_models(a_question(**question), caller, gateway.desk, judge)
+        return await ask_models(a_question(**question), caller, gateway.desk, parser)

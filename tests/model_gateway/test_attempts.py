@@ -16,8 +16,8 @@ from model_gateway.journal import FileJournal, read_attempts
 from model_gateway.ledger import Caps, Ledger, Spend
 from model_gateway.provider import Answer, ProviderError, Request
 from tests.model_gateway import virtual_time
-from tests.model_gateway.conftest import Heard, MakeCaller, Scripted, Step, a_model
-from tests.model_gateway.fruit_calls import ASK, CUT, GOOD, WRONG, talk, wants_fruit
+from tests.model_gateway.conftest import MakeCaller, RecordingObserver, Scripted, Step, a_model
+from tests.model_gateway.fruit_calls import ASK, CUT, GOOD, WRONG, put_call, wants_fruit
 
 K = FailureKind
 KEY = "sk-live-0123456789abcdef"
@@ -30,7 +30,7 @@ def fault(kind: FailureKind, **changes: Any) -> ProviderError:
 
 def run(provider: Any, caller: Caller, **how: Any) -> CallOutcome:
     """Put one call on the jumping clock."""
-    return virtual_time.run(talk(provider, caller, **how))
+    return virtual_time.run(put_call(provider, caller, **how))
 
 
 STEPS: dict[str, tuple[Step, FailureKind | None]] = {
@@ -68,7 +68,7 @@ def test_whatever_goes_wrong_the_bounds_hold(
         model.name: Scripted(*(STEPS[name][0] for name in script))
         for model, script in zip(models, scripts, strict=True)
     }
-    heard = Heard()
+    heard = RecordingObserver()
     ledger = Ledger(Caps(calls=99))
     caller = Caller(
         cell="silo", plan="silo", repeat=0, seed=1, models=tuple(models),
@@ -76,7 +76,7 @@ def test_whatever_goes_wrong_the_bounds_hold(
     )  # fmt: skip
 
     async def scenario() -> tuple[CallOutcome, float]:
-        outcome = await talk(dict(providers), caller, ledger=ledger)
+        outcome = await put_call(dict(providers), caller, ledger=ledger)
         return outcome, virtual_time.now()
 
     outcome, seconds = virtual_time.run(scenario())
@@ -90,8 +90,8 @@ def test_whatever_goes_wrong_the_bounds_hold(
     assert [row.fallback for row in rows] == [row.model != "m0" for row in rows]
     for model, script in zip(models, scripts, strict=True):
         kinds = [row.failure_kind for row in rows if row.model == model.name]
-        told = [STEPS[script[min(n, len(script) - 1)]][1] for n in range(len(kinds))]
-        assert kinds == told
+        expected = [STEPS[script[min(n, len(script) - 1)]][1] for n in range(len(kinds))]
+        assert kinds == expected
         assert not FINAL & set(kinds[:-1])
         assert sum(row.seconds for row in rows if row.model == model.name) <= deadline + 0.1
     assert seconds <= deadline * len({row.model for row in rows}) + 0.1
@@ -164,7 +164,7 @@ def test_wait_that_the_deadline_forbids_ends_the_call_at_once(make_caller: MakeC
     caller = make_caller(a_model(deadline_seconds=300))
 
     async def scenario() -> tuple[CallOutcome, float]:
-        return await talk(provider, caller), virtual_time.now()
+        return await put_call(provider, caller), virtual_time.now()
 
     outcome, seconds = virtual_time.run(scenario())
     assert outcome.failure is not None
@@ -197,7 +197,7 @@ def test_deadline_cuts_the_attempt_that_is_under_way(make_caller: MakeCaller) ->
     caller = make_caller(model)
 
     async def scenario() -> tuple[CallOutcome, float]:
-        return await talk(provider, caller), virtual_time.now()
+        return await put_call(provider, caller), virtual_time.now()
 
     outcome, seconds = virtual_time.run(scenario())
     assert outcome.attempt.number == 3
@@ -215,7 +215,7 @@ def test_waiting_for_a_turn_does_not_use_up_the_deadline(make_caller: MakeCaller
     assert outcome.attempt.number == 2
 
 
-def told(provider: Scripted, number: int) -> list[dict[str, str]]:
+def feedback_in(provider: Scripted, number: int) -> list[dict[str, str]]:
     """Return what request `number` said after the question itself."""
     messages = provider.requests[number - 1].messages
     assert messages[: len(ASK)] == ASK
@@ -226,10 +226,10 @@ def test_problem_is_told_with_the_reply(make_caller: MakeCaller) -> None:
     """The model sees its own words and what was wrong with them, of the last reply only."""
     provider = Scripted(WRONG, "No.", GOOD)
     run(provider, make_caller())
-    mine, theirs = told(provider, 2)
+    mine, theirs = feedback_in(provider, 2)
     assert mine == {"role": "assistant", "content": WRONG}
     assert "name: Input should be a valid string; seeds: Field required" in theirs["content"]
-    second, _ = told(provider, 3)
+    second, _ = feedback_in(provider, 3)
     assert second["content"] == "No."
 
 
@@ -237,28 +237,28 @@ def test_outage_between_does_not_lose_the_feedback(make_caller: MakeCaller) -> N
     """An attempt that got no reply is made again as it was."""
     provider = Scripted(WRONG, fault(K.server), fault(K.connection), GOOD)
     run(provider, make_caller(a_model(max_attempts=4)))
-    assert told(provider, 2) == told(provider, 3) == told(provider, 4) != []
+    assert feedback_in(provider, 2) == feedback_in(provider, 3) == feedback_in(provider, 4) != []
 
 
 def test_truncated_reply_is_asked_to_be_shorter(make_caller: MakeCaller) -> None:
     """A model that ran into its limit is not told of errors it did not make."""
     provider = Scripted(CUT, GOOD)
     run(provider, make_caller())
-    assert "shorter" in told(provider, 2)[1]["content"]
+    assert "shorter" in feedback_in(provider, 2)[1]["content"]
 
 
 def test_empty_reply_is_simply_asked_again(make_caller: MakeCaller) -> None:
     """There is nothing to tell back of nothing."""
     provider = Scripted(WRONG, "", GOOD)
     run(provider, make_caller())
-    assert told(provider, 3) == []
+    assert feedback_in(provider, 3) == []
 
 
 def test_long_reply_is_not_told_back_in_full(make_caller: MakeCaller) -> None:
     """Megabytes of nonsense are not paid for a second time."""
     provider = Scripted("x" * 5_000_000, GOOD)
     run(provider, make_caller())
-    assert len(told(provider, 2)[0]["content"]) == 20_000
+    assert len(feedback_in(provider, 2)[0]["content"]) == 20_000
 
 
 def test_fallback_is_asked_when_the_first_model_is_through_and_is_marked(
@@ -274,7 +274,7 @@ def test_fallback_is_asked_when_the_first_model_is_through_and_is_marked(
         ("a", 1, False), ("a", 2, False), ("b", 3, True), ("c", 4, True),
     ]  # fmt: skip
     assert outcome.failure is None
-    assert told(providers["c"], 1) == []
+    assert feedback_in(providers["c"], 1) == []
 
 
 @pytest.mark.parametrize("name", ["declined", "unpaid", "silent"])

@@ -17,8 +17,14 @@ from model_gateway.jsonl import Row
 from model_gateway.ledger import Caps, Ledger, Spend, spent_before
 from model_gateway.provider import ProviderError
 from tests.model_gateway import virtual_time
-from tests.model_gateway.conftest import Heard, MakeCaller, Scripted, a_model, built_from
-from tests.model_gateway.fruit_calls import GOOD, WRONG, a_question, talk, wants_fruit
+from tests.model_gateway.conftest import (
+    MakeCaller,
+    RecordingObserver,
+    Scripted,
+    a_model,
+    built_from,
+)
+from tests.model_gateway.fruit_calls import GOOD, WRONG, a_question, put_call, wants_fruit
 
 
 async def never(_: OfferedReply) -> ParseResult:
@@ -50,7 +56,7 @@ def test_call_that_was_never_sent_leaves_nothing(
     ledger = Ledger(Caps(calls=1) if waits_for == "money" else None)
     provider = Scripted(1000.0, GOOD)
     reserved: list[Row] = []
-    heard = Heard()
+    heard = RecordingObserver()
 
     async def scenario() -> None:
         async with Gateway(build=built_from(provider), ledger=ledger) as gateway:
@@ -82,7 +88,7 @@ def test_call_cancelled_in_the_exchange_is_charged_in_full(
     caller = make_caller(log=reserved.append)
 
     async def scenario() -> None:
-        call = asyncio.ensure_future(talk(Scripted(1000.0), caller, ledger=ledger))
+        call = asyncio.ensure_future(put_call(Scripted(1000.0), caller, ledger=ledger))
         await given_up(call, after=5)
 
     virtual_time.run(scenario())
@@ -102,7 +108,7 @@ def test_call_cancelled_while_the_step_judges_keeps_the_reply(
     caller = make_caller(log=reserved.append)
 
     async def scenario() -> None:
-        call = asyncio.ensure_future(talk(Scripted(GOOD), caller, judge=never, ledger=ledger))
+        call = asyncio.ensure_future(put_call(Scripted(GOOD), caller, parser=never, ledger=ledger))
         await given_up(call, after=5)
 
     virtual_time.run(scenario())
@@ -118,7 +124,7 @@ def test_call_cancelled_in_a_pause_has_the_rows_before_it(
     provider = Scripted(ProviderError(FailureKind.server, "it broke", retry_after=60))
 
     async def scenario() -> None:
-        await given_up(asyncio.ensure_future(talk(provider, make_caller())), after=5)
+        await given_up(asyncio.ensure_future(put_call(provider, make_caller())), after=5)
 
     virtual_time.run(scenario())
     assert [(row.number, row.status) for row in rows(tmp_path)] == [(1, "failed")]
@@ -130,11 +136,13 @@ def test_call_cancelled_at_its_second_attempt_has_two_rows(
     """The first attempt's row is as it was, and only the second is cancelled."""
 
     async def scenario() -> None:
-        await given_up(asyncio.ensure_future(talk(Scripted(WRONG, 1000.0), make_caller())), after=5)
+        await given_up(
+            asyncio.ensure_future(put_call(Scripted(WRONG, 1000.0), make_caller())), after=5
+        )
 
     virtual_time.run(scenario())
-    found = [(row.number, row.status, row.failure_kind) for row in rows(tmp_path)]
-    assert found == [(1, "failed", FailureKind.schema), (2, "cancelled", None)]
+    attempts = [(row.number, row.status, row.failure_kind) for row in rows(tmp_path)]
+    assert attempts == [(1, "failed", FailureKind.schema), (2, "cancelled", None)]
 
 
 @pytest.mark.parametrize("error", [KeyError("failure"), ConnectionResetError(), ValueError("kind")])
@@ -147,7 +155,7 @@ def test_step_that_breaks_while_it_judges_leaves_a_row(
         raise error
 
     with pytest.raises(type(error)):
-        virtual_time.run(talk(Scripted(GOOD), make_caller(), judge=breaks))
+        virtual_time.run(put_call(Scripted(GOOD), make_caller(), parser=breaks))
     [row] = rows(tmp_path)
     assert (row.status, row.text) == ("cancelled", GOOD)
 
@@ -160,7 +168,7 @@ def test_cancelled_twice_is_cancelled_once(
     ledger = Ledger()
 
     async def scenario() -> None:
-        call = asyncio.ensure_future(talk(Scripted(1.0), make_caller(), ledger=ledger))
+        call = asyncio.ensure_future(put_call(Scripted(1.0), make_caller(), ledger=ledger))
         await asyncio.sleep(when)
         for _ in range(3):
             call.cancel()
@@ -182,11 +190,13 @@ def test_cancelled_attempt_is_made_again_by_the_next_session(
 
     async def first() -> None:
         caller = make_caller(log=reserved.append)
-        await given_up(asyncio.ensure_future(talk(provider, caller)), after=5)
+        await given_up(asyncio.ensure_future(put_call(provider, caller)), after=5)
 
     virtual_time.run(first())
-    outcome = virtual_time.run(talk(provider, make_caller(log=reserved.append), judge=wants_fruit))
+    outcome = virtual_time.run(
+        put_call(provider, make_caller(log=reserved.append), parser=wants_fruit)
+    )
     assert outcome.failure is None
-    found = rows(tmp_path)
-    assert [(row.number, row.status) for row in found] == [(1, "cancelled"), (1, "ok")]
-    assert spent_before(reserved, found).calls == 2
+    attempts = rows(tmp_path)
+    assert [(row.number, row.status) for row in attempts] == [(1, "cancelled"), (1, "ok")]
+    assert spent_before(reserved, attempts).calls == 2

@@ -14,8 +14,8 @@ from model_gateway.jsonl import Appender
 from model_gateway.ledger import Caps, Ledger
 from model_gateway.provider import Answer, ProviderError
 from tests.model_gateway import virtual_time
-from tests.model_gateway.conftest import Heard, MakeCaller, Scripted, Step, a_model
-from tests.model_gateway.fruit_calls import ASK, CUT, GOOD, WRONG, talk, wants_fruit
+from tests.model_gateway.conftest import MakeCaller, RecordingObserver, Scripted, Step, a_model
+from tests.model_gateway.fruit_calls import ASK, CUT, GOOD, WRONG, put_call, wants_fruit
 
 K = FailureKind
 DOWN = ProviderError(K.server, "it broke")
@@ -25,27 +25,27 @@ class Cell:
     """A cell that is run again and again, each time by another session."""
 
     def __init__(self, make_caller: MakeCaller, path: Path) -> None:
-        self._make_asker = make_caller
+        self._make_caller = make_caller
         self.path = path
-        self.heard = Heard()
+        self.heard = RecordingObserver()
         self.asked = 0
 
     def run(self, *script: Step, ledger: Ledger | None = None, **changes: Any) -> CallOutcome:
         """Run a session, in which without a script nothing may be asked."""
         provider = Scripted(*(script or ["nobody was to ask"]))
-        self.heard = Heard()
-        question = {k: changes.pop(k) for k in ("key", "messages", "judge") if k in changes}
+        self.heard = RecordingObserver()
+        question = {k: changes.pop(k) for k in ("key", "messages", "parser") if k in changes}
         models = changes.pop("models", (a_model(),))
-        caller = self._make_asker(
+        caller = self._make_caller(
             *models, journal=FileJournal(self.path), observer=self.heard, **changes
         )
-        outcome = virtual_time.run(talk(provider, caller, ledger=ledger, **question))
+        outcome = virtual_time.run(put_call(provider, caller, ledger=ledger, **question))
         self.asked = len(provider.requests)
         assert script or not self.asked
         return outcome
 
     @property
-    def found(self) -> list[tuple[int, str]]:
+    def row_states(self) -> list[tuple[int, str]]:
         """The number and status of every row of the journal."""
         return [(row.number, row.status) for row in read_attempts(self.path)]
 
@@ -87,14 +87,14 @@ def test_used_up_call_is_not_asked_again(cell: Cell) -> None:
     """A model that had all its attempts and only talked nonsense gets no more of them."""
     first = cell.run(WRONG)
     assert cell.run().failure == first.failure
-    assert len(cell.found) == 3
+    assert len(cell.row_states) == 3
 
 
 @pytest.mark.parametrize("kind", [K.server, K.connection, K.rate_limit, K.timeout])
 def test_outage_is_not_replayed(cell: Cell, kind: FailureKind) -> None:
     """A server that is up again is asked, with a full bound, whatever it did before."""
     assert cell.run(ProviderError(kind, "no")).failure is not None
-    assert len(cell.found) == 3
+    assert len(cell.row_states) == 3
     assert cell.run(ProviderError(kind, "no"), GOOD).failure is None
     assert cell.asked == 2
 
@@ -124,7 +124,7 @@ def test_empty_budget_is_not_replayed(cell: Cell) -> None:
     assert failure is not None
     assert failure.kind is K.budget
     assert cell.run(GOOD).failure is None
-    assert cell.found == [(1, "failed"), (1, "ok")]
+    assert cell.row_states == [(1, "failed"), (1, "ok")]
 
 
 def test_replay_needs_no_money_and_no_key(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +140,7 @@ def test_refusal_is_replayed(cell: Cell) -> None:
     """A model that declined has answered."""
     declined = Answer(text="I won't", finish_reason="refusal")
     assert cell.run(declined).failure == cell.run().failure
-    assert len(cell.found) == 1
+    assert len(cell.row_states) == 1
 
 
 def test_part_of_a_reply_is_replayed_as_such(cell: Cell) -> None:
@@ -190,8 +190,8 @@ def test_step_that_became_stricter_is_heard(cell: Cell) -> None:
     cell.run(GOOD)
     outcome = cell.run('{"name": "plum", "seeds": []}', judge=stricter)
     assert (outcome.failure, outcome.attempt.number, cell.asked) == (None, 2, 1)
-    told = outcome.attempt.messages[-1]["content"]
-    assert "only plums" in told
+    feedback = outcome.attempt.messages[-1]["content"]
+    assert "only plums" in feedback
     assert [row.status for row in cell.heard.attempts] == ["failed", "ok"]
 
 

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -92,16 +93,19 @@ def run_dir(
     beside.stop(path)
 
 
+def _address(run_dir: Path) -> dict[str, Any]:
+    address: dict[str, Any] = json.loads((run_dir / ".gateway/gateway.json").read_text())
+    return address
+
+
 def gateway_of(run_dir: Path) -> int:
     """Return the process id of the gateway beside `run_dir`."""
-    told = json.loads((run_dir / ".gateway/gateway.json").read_text())
-    return int(told["pid"])
+    return int(_address(run_dir)["pid"])
 
 
 def control_of(run_dir: Path) -> Path:
     """Return the socket at which the gateway beside `run_dir` takes requests."""
-    told = json.loads((run_dir / ".gateway/gateway.json").read_text())
-    return Path(told["control"])
+    return Path(_address(run_dir)["control"])
 
 
 def client(run_dir: Path, cell: str, key: str = "fruit") -> subprocess.Popen[str]:
@@ -153,12 +157,12 @@ def test_call_goes_through_and_is_recorded(run_dir: Path, server: WireServer) ->
 def test_two_processes_share_one_gateway(run_dir: Path, server: WireServer) -> None:
     """Processes that start at the same moment find the same gateway, each behind its own door."""
     clients = [client(run_dir, cell) for cell in ("a", "b")]
-    told = []
+    lines = []
     for process in clients:
         assert process.stdout is not None
-        told.append(process.stdout.readline())
+        lines.append(process.stdout.readline())
     replies = [process.communicate("\n", timeout=20)[0] for process in clients]
-    assert told[0] == told[1]
+    assert lines[0] == lines[1]
     assert [reply.strip() for reply in replies] == [GOOD, GOOD]
     rows = read_attempts(run_dir / ".gateway/attempts.jsonl")
     assert {row.cell for row in rows} == {"a", "b"}
@@ -238,10 +242,10 @@ def test_cache_is_on_unless_told_otherwise(
     """Another run of the same plan gets its replies from the cache, marked as such."""
     monkeypatch.delenv("PLUMBLINE_CACHE")
     other = tmp_path / "other"
-    for place in (run_dir, other):
-        with door_for("cell", ["wired"], place) as door:
+    for folder in (run_dir, other):
+        with door_for("cell", ["wired"], folder) as door:
             assert door(a_call()).value == FRUIT
-        beside.stop(place)
+        beside.stop(folder)
     [row] = read_attempts(other / ".gateway/attempts.jsonl")
     assert row.source is Source.cache
     assert len(server.requests) == 1

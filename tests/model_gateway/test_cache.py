@@ -161,9 +161,9 @@ def test_processes_share_one_file(path: Path) -> None:
         writer.stdin.write(b"go\n")
     assert [writer.communicate() for writer in writers] == [(b"", b"")] * 3
     cache = Cache(path)
-    found = [cache.get(f"{name}-{n}") for name in "abc" for n in range(100)]
+    answers = [cache.get(f"{name}-{n}") for name in "abc" for n in range(100)]
     cache.close()
-    assert found == [Answer(text=name) for name in "abc" for _ in range(100)]
+    assert answers == [Answer(text=name) for name in "abc" for _ in range(100)]
 
 
 def _no_directory(path: Path) -> None:
@@ -249,9 +249,9 @@ def test_entries_are_plain_json(path: Path) -> None:
     cache.put("digest", ANSWER)
     cache.close()
     database = sqlite3.connect(path)
-    [(kept,)] = database.execute("SELECT answer FROM replies")
+    [(row,)] = database.execute("SELECT answer FROM replies")
     database.close()
-    assert json.loads(kept)["text"] == "a fig"
+    assert json.loads(row)["text"] == "a fig"
 
 
 def test_cache_lies_in_the_users_own_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

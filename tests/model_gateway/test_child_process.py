@@ -17,12 +17,12 @@ import pytest
 from model_gateway.child_process import ProcessResult, run
 
 
-def ran(place: Path, script: str, *, seconds: float = 20.0, given: str = "") -> ProcessResult:
+def ran(folder: Path, script: str, *, seconds: float = 20.0, input_text: str = "") -> ProcessResult:
     """Run a shell script."""
     environment = {"PATH": os.environ["PATH"]}
     return asyncio.run(
-        run(["sh", "-c", script], folder=place, environment=environment, seconds=seconds,
-            input_text=given)
+        run(["sh", "-c", script], folder=folder, environment=environment, seconds=seconds,
+            input_text=input_text)
     )  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def alive(pid: int) -> bool:
 def test_it_hears_and_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both streams and the status come back, and our own environment is not seen."""
     monkeypatch.setenv("SOME_API_KEY", "secret")
-    ended = ran(tmp_path, 'cat; pwd; echo "x$SOME_API_KEY" >&2; exit 4', given="hello\n")
+    ended = ran(tmp_path, 'cat; pwd; echo "x$SOME_API_KEY" >&2; exit 4', input_text="hello\n")
     assert (ended.status, ended.error_output) == (4, "x\n")
     assert ended.output.splitlines() == ["hello", str(tmp_path.resolve())]
 

@@ -68,13 +68,13 @@ def test_every_problem_is_named_with_its_file(write: Write) -> None:
         "a_torn": 1, "b_wrong": 1, "c_empty": 1, "d_good": 0, "e_double": 3, "f_folder": 1,
         "g_default": 1, "h_latin": 1,
     }  # fmt: skip
-    told = {name: [line for line in lines if f"/{name}.toml: " in line] for name in problems}
-    assert {name: len(found) for name, found in told.items()} == problems
+    by_file = {name: [line for line in lines if f"/{name}.toml: " in line] for name in problems}
+    assert {name: len(own_lines) for name, own_lines in by_file.items()} == problems
     assert len(lines) == sum(problems.values())
     for field in ("name:", "mood: Extra inputs", "workers:", "structured:"):
-        assert field in told["b_wrong"][0]
-    assert "name: Field required; provider: Field required" in told["c_empty"][0]
-    assert f"the name 'g' is already used in {folder / 'd_good.toml'}" in told["e_double"][0]
+        assert field in by_file["b_wrong"][0]
+    assert "name: Field required; provider: Field required" in by_file["c_empty"][0]
+    assert f"the name 'g' is already used in {folder / 'd_good.toml'}" in by_file["e_double"][0]
 
 
 @pytest.mark.parametrize(
@@ -185,10 +185,10 @@ def test_no_wish_and_no_default_lists_what_is_ready(monkeypatch: pytest.MonkeyPa
     )
     with pytest.raises(ConfigError) as caught:
         catalogue.choose([])
-    told = str(caught.value)
-    assert "free (f), this. Pass --model NAME, or put" in told
-    assert "that" not in told
-    assert SECRET not in told
+    message = str(caught.value)
+    assert "free (f), this. Pass --model NAME, or put" in message
+    assert "that" not in message
+    assert SECRET not in message
 
 
 def test_unknown_models_are_all_named_with_the_nearest() -> None:
@@ -221,7 +221,7 @@ def test_named_directory_that_is_not_there_is_an_error(
 ) -> None:
     """A slip in the variable is told of, or its models would seem never to have existed."""
     monkeypatch.setenv(CONFIG_DIR_VARIABLE, f"{tmp_path}{os.pathsep}{tmp_path / 'gone'}")
-    with pytest.raises(ConfigError, match=r"PLUMBLINE_LLM_CONFIG names \S+gone, which is not a dir"):
+    with pytest.raises(ConfigError, match=r"PLUMBLINE_LLM_CONFIG names \S+gone, which is not"):
         load()
 
 
@@ -258,19 +258,19 @@ def test_recorded_run_is_found_below_home_and_here(
     run = a_run(tmp_path / "runs/01_x")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    found = [Catalogue(models=()).find(f"recorded:{p}") for p in ("~/runs/01_x", "runs/01_x")]
-    assert [model.options for model in found] == [{"run": str(run)}] * 2
+    models = [Catalogue(models=()).find(f"recorded:{p}") for p in ("~/runs/01_x", "runs/01_x")]
+    assert [model.options for model in models] == [{"run": str(run)}] * 2
 
 
-@pytest.mark.parametrize("place", ["", "gone", "plan.txt"])
+@pytest.mark.parametrize("path", ["", "gone", "plan.txt"])
 def test_path_that_is_no_run_is_refused(
-    tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A missing run, a file and nothing at all are refused, with an example of what is meant."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plan.txt").write_text("no run")
     with pytest.raises(ConfigError, match=r"does not name a run: .* Give the directory of one run"):
-        Catalogue(models=()).find(f"recorded:{place}")
+        Catalogue(models=()).find(f"recorded:{path}")
 
 
 def test_two_models_of_one_name_cannot_be_asked_for_together(tmp_path: Path) -> None:

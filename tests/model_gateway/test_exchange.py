@@ -20,8 +20,8 @@ from model_gateway.jsonl import Row
 from model_gateway.ledger import Caps, Ledger, Spend, spent_before
 from model_gateway.provider import Answer, Origin, Provider, ProviderError, Request
 from tests.model_gateway import virtual_time
-from tests.model_gateway.conftest import Heard, MakeCaller, Scripted, Step, a_model
-from tests.model_gateway.fruit_calls import GOOD, talk
+from tests.model_gateway.conftest import MakeCaller, RecordingObserver, Scripted, Step, a_model
+from tests.model_gateway.fruit_calls import GOOD, put_call
 from tests.model_gateway.rows import ANY_TEXT
 
 K = FailureKind
@@ -90,7 +90,7 @@ def test_spend_is_what_is_known(exchanged: ExchangeResult, spend: Spend | None) 
 def run(provider: Provider, make_caller: MakeCaller, *models: Model, **how: Any) -> CallOutcome:
     """Put one call on the jumping clock, with a single attempt unless the models say otherwise."""
     models = models or (a_model(max_attempts=1),)
-    return virtual_time.run(talk(provider, make_caller(*models), **how))
+    return virtual_time.run(put_call(provider, make_caller(*models), **how))
 
 
 class Rude(Scripted):
@@ -197,14 +197,14 @@ def test_row_says_what_the_server_said(make_caller: MakeCaller) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (ConfigError("scripted: the class is missing"), "scripted: the class is missing"),
         (ImportError(f"no module {KEY}"), "its provider cannot be created: ImportError: no module"),
     ],
 )
 def test_provider_that_cannot_be_made_is_a_failure_and_costs_nothing(
-    make_caller: MakeCaller, error: Exception, told: str, monkeypatch: pytest.MonkeyPatch
+    make_caller: MakeCaller, error: Exception, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The call fails with the reason, its fallback is asked, and others are not touched."""
     monkeypatch.setenv("SOME_KEY", KEY)
@@ -215,10 +215,10 @@ def test_provider_that_cannot_be_made_is_a_failure_and_costs_nothing(
 
     ledger = Ledger()
     caller = make_caller(a_model(), a_model(name="other"))
-    outcome = virtual_time.run(talk(Missing(other=Scripted(GOOD)), caller, ledger=ledger))
+    outcome = virtual_time.run(put_call(Missing(other=Scripted(GOOD)), caller, ledger=ledger))
     first, second = caller.observer.attempts  # type: ignore[attr-defined]
     assert first.failure_kind is K.configuration
-    assert told in first.failure_message
+    assert message in first.failure_message
     assert KEY not in first.failure_message
     assert (second.fallback, outcome.failure) == (True, None)
     assert ledger.spent.calls == 1
@@ -261,9 +261,9 @@ def test_next_session_charges_what_this_one_spent(
     ledger = Ledger(Caps(calls=cap))
     caller = Caller(
         cell="silo", plan="silo", repeat=0, seed=1, models=(a_model(max_attempts=4),),
-        journal=FileJournal(path), observer=Heard(), log=reserved.append,
+        journal=FileJournal(path), observer=RecordingObserver(), log=reserved.append,
     )  # fmt: skip
-    virtual_time.run(talk(Slow(*(STEPS[n] for n in script)), caller, ledger=ledger))
+    virtual_time.run(put_call(Slow(*(STEPS[n] for n in script)), caller, ledger=ledger))
     charged = spent_before(reserved, read_attempts(path))
     assert (charged.calls, charged.tokens) == (ledger.spent.calls, ledger.spent.tokens)
     assert charged.dollars == pytest.approx(ledger.spent.dollars)

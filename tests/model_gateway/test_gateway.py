@@ -21,7 +21,14 @@ from model_gateway.gateway import Gateway, OpenDoor
 from model_gateway.journal import FileJournal, read_attempts
 from model_gateway.ledger import Caps, Ledger, Spend
 from model_gateway.provider import Answer, Provider, Request
-from tests.model_gateway.conftest import Fruit, Heard, MakeCaller, Scripted, a_model, built_from
+from tests.model_gateway.conftest import (
+    Fruit,
+    MakeCaller,
+    RecordingObserver,
+    Scripted,
+    a_model,
+    built_from,
+)
 from tests.model_gateway.tiny_disk import fill, tiny_disk
 
 GOOD = '{"name": "fig", "seeds": [1, 2]}'
@@ -109,13 +116,13 @@ def test_finished_attempts_are_replayed_not_repeated(
     """A second gateway on the same journal sends nothing that was answered before."""
     provider = Scripted("nothing", GOOD)
 
-    async def scenario(observer: Heard) -> Reply[Fruit]:
+    async def scenario(observer: RecordingObserver) -> Reply[Fruit]:
         journal = FileJournal(tmp_path / "attempts.jsonl")
         async with Gateway(build=built_from(provider)) as gateway:
             return await _ask(gateway, make_caller(journal=journal, observer=observer))
 
-    first = asyncio.run(scenario(Heard()))
-    heard = Heard()
+    first = asyncio.run(scenario(RecordingObserver()))
+    heard = RecordingObserver()
     second = asyncio.run(scenario(heard))
     assert first.value == second.value
     assert len(provider.requests) == 2
@@ -128,10 +135,11 @@ def test_closing_the_door_ends_the_call_and_records_it(
     """A call under way when its cell is closed is cancelled and stands in the journal as such."""
 
     async def scenario() -> float:
-        async with Gateway(build=built_from(Scripted(30.0))) as gateway:
+        provider = Scripted(30.0)
+        async with Gateway(build=built_from(provider)) as gateway:
             door = await gateway.open(make_caller(a_model(attempt_seconds=60)))
             asking = asyncio.ensure_future(asyncio.to_thread(_quietly, Door(door.path)))
-            await asyncio.sleep(0.2)
+            await provider.begun.wait()
             await gateway.close(door)
             await asking
             return gateway.ledger.spent.dollars
@@ -229,11 +237,11 @@ def test_full_disk_fails_the_call_and_says_so(make_caller: MakeCaller, tmp_path:
             return failed, await _ask(gateway, caller), gateway.ledger.reserved
 
     with tiny_disk(tmp_path / "disk") as disk:
-        failed, good, held = asyncio.run(scenario(disk))
+        failed, good, reserved = asyncio.run(scenario(disk))
     assert failed.failure is not None
     assert "No space left on device" in failed.failure.message
     assert good.failure is None
-    assert held == Spend()
+    assert reserved == Spend()
 
 
 @pytest.mark.parametrize("error", [ConfigError("no such class"), ImportError("no such module")])

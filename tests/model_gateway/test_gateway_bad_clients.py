@@ -22,12 +22,11 @@ from model_gateway.call import Call, Reply
 from model_gateway.door import Door
 from model_gateway.gateway import Gateway, OpenDoor
 from model_gateway.journal import read_attempts
-from model_gateway.provider import Answer, Request
-from tests.model_gateway.conftest import Fruit, MakeCaller, Scripted, Step, a_model, built_from
+from tests.model_gateway.conftest import Fruit, MakeCaller, Scripted, a_model, built_from
 from tests.model_gateway.fruit_calls import ASK, GOOD
 
 CALL = Call(key="fruit", system="Name a fruit.", user="Any.", schema=Fruit, max_output_tokens=100)
-ASKED = {
+QUESTION = {
     "key": "fruit", "messages": ASK, "schema": Fruit.model_json_schema(), "schema_name": "Fruit",
     "max_output_tokens": 100, "arguments": {}, "judged": True,
 }  # fmt: skip
@@ -41,19 +40,6 @@ def line(message: Any) -> bytes:
 def rows(tmp_path: Path) -> list[Attempt]:
     """Return what stands in the journal."""
     return read_attempts(tmp_path / "attempts.jsonl")
-
-
-class Begun(Scripted):
-    """Says when it got a request."""
-
-    def __init__(self, *script: Step) -> None:
-        super().__init__(*script)
-        self.begun = asyncio.Event()
-
-    async def send(self, request: Request) -> Answer:
-        """Say so, and do what the script says."""
-        self.begun.set()
-        return await super().send(request)
 
 
 class Client:
@@ -114,9 +100,9 @@ BAD_QUESTIONS = [
     b"{}\n",
     b"[" * 200_000 + b"\n",
     b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-    *(line({k: v for k, v in ASKED.items() if k != left_out}) for left_out in ("key", "schema")),
+    *(line({k: v for k, v in QUESTION.items() if k != left_out}) for left_out in ("key", "schema")),
     *(
-        line({**ASKED, **wrong})
+        line({**QUESTION, **wrong})
         for wrong in (
             {"messages": 5},
             {"messages": ["hello"]},
@@ -142,12 +128,12 @@ def test_what_is_no_question_ends_its_connection_alone(
             door = await gateway.open(make_caller())
             async with connected(door) as client:
                 await client.say(data)
-                told = await client.hears_the_end()
-            asked = len(provider.requests)
-            return told, asked, await good_call(door)
+                received = await client.hears_the_end()
+            request_count = len(provider.requests)
+            return received, request_count, await good_call(door)
 
-    told, asked, reply = asyncio.run(scenario())
-    assert (told, asked) == (b"", 0)
+    received, request_count, reply = asyncio.run(scenario())
+    assert (received, request_count) == (b"", 0)
     assert reply.failure is None
     assert len(rows(tmp_path)) == 1
 
@@ -165,7 +151,7 @@ def test_question_that_cannot_be_put_is_a_failure(
         async with Gateway(build=built_from(Scripted(GOOD))) as gateway:
             door = await gateway.open(make_caller(model))
             async with connected(door) as client:
-                await client.say(line({**ASKED, **wrong}))
+                await client.say(line({**QUESTION, **wrong}))
                 return await client.hear()
 
     failure = asyncio.run(scenario())["ended"]["failure"]
@@ -173,7 +159,7 @@ def test_question_that_cannot_be_put_is_a_failure(
     assert "the gateway could not make the call" in failure["message"]
 
 
-@pytest.mark.parametrize("data", [b"", b'{"key": "fr', line(ASKED)[:-1]])
+@pytest.mark.parametrize("data", [b"", b'{"key": "fr', line(QUESTION)[:-1]])
 def test_client_that_hangs_up_too_early_asks_nothing(
     make_caller: MakeCaller, tmp_path: Path, data: bytes
 ) -> None:
@@ -198,7 +184,7 @@ def test_question_may_come_in_drips(make_caller: MakeCaller) -> None:
         async with Gateway(build=built_from(Scripted(GOOD))) as gateway:
             door = await gateway.open(make_caller())
             async with connected(door) as client:
-                for byte in line(ASKED):
+                for byte in line(QUESTION):
                     await client.say(bytes([byte]))
                     await asyncio.sleep(0)
                 return await client.hear()
@@ -214,11 +200,11 @@ def test_client_that_hangs_up_in_the_call_is_charged(
 
     async def scenario() -> tuple[float, float]:
         model = a_model(attempt_seconds=60)
-        provider = Begun(30.0)
+        provider = Scripted(30.0)
         async with Gateway(build=built_from(provider)) as gateway:
             door = await gateway.open(make_caller(model))
             async with connected(door) as client:
-                await client.say(line(ASKED))
+                await client.say(line(QUESTION))
                 await provider.begun.wait()
                 if way == "half-close":
                     client.writer.write_eof()
@@ -243,7 +229,7 @@ def test_client_that_hangs_up_at_the_offer_leaves_the_reply(
         async with Gateway(build=built_from(Scripted(GOOD))) as gateway:
             door = await gateway.open(make_caller())
             async with connected(door) as client:
-                await client.say(line(ASKED))
+                await client.say(line(QUESTION))
                 assert (await client.hear())["text"] == GOOD
             await asyncio.gather(*door.calls, return_exceptions=True)
 
@@ -276,7 +262,7 @@ def test_what_is_no_verdict_ends_the_call_and_keeps_the_reply(
         async with Gateway(build=built_from(provider)) as gateway:
             door = await gateway.open(make_caller())
             async with connected(door) as client:
-                await client.say(line(ASKED))
+                await client.say(line(QUESTION))
                 await client.hear()
                 await client.say(data)
                 if not data.endswith(b"\n"):
@@ -299,7 +285,7 @@ def test_large_message_passes(make_caller: MakeCaller, tmp_path: Path) -> None:
             door = await gateway.open(make_caller())
             messages = [{"role": "user", "content": text}]
             async with connected(door) as client:
-                await client.say(line({**ASKED, "messages": messages, "judged": False}))
+                await client.say(line({**QUESTION, "messages": messages, "judged": False}))
                 return await client.hear()
 
     ended = asyncio.run(scenario())["ended"]

@@ -24,7 +24,13 @@ from model_gateway.gateway import Gateway
 from model_gateway.journal import FileJournal
 from model_gateway.ledger import Caps, Ledger
 from model_gateway.provider import ProviderError
-from tests.model_gateway.conftest import Heard, MakeCaller, Scripted, a_model, built_from
+from tests.model_gateway.conftest import (
+    MakeCaller,
+    RecordingObserver,
+    Scripted,
+    a_model,
+    built_from,
+)
 from tests.model_gateway.foreign import (
     ASK,
     CLAUDE_TOOL,
@@ -72,10 +78,10 @@ def test_final_failure_is_told_once_and_never_asked_again(
             statuses.append(heard.value.status_code)
         with (
             ollama_at(url) as third,
-            pytest.raises(ollama.ResponseError, match="it broke") as told,
+            pytest.raises(ollama.ResponseError, match="it broke") as ollama_error,
         ):
             third.chat(model="m", messages=ASK)
-        return [*statuses, told.value.status_code]
+        return [*statuses, ollama_error.value.status_code]
 
     statuses = at_door(make_caller(a_model(max_attempts=1)), provider, use)
     assert statuses == [status] * 5
@@ -117,7 +123,7 @@ def test_what_the_door_cannot_do_is_400_and_costs_nothing(make_caller: MakeCalle
     other: Any = {"type": "function", "function": {"name": "other", "parameters": {}}}
 
     def use(url: str) -> list[str]:
-        told = []
+        messages = []
         with openai_at(url) as client:
             bad: list[dict[str, Any]] = [
                 {"messages": ASK, "tools": [TOOL, other]},
@@ -128,21 +134,21 @@ def test_what_the_door_cannot_do_is_400_and_costs_nothing(make_caller: MakeCalle
                 {"messages": []},
                 {"messages": ASK, "response_format": {"type": "json_schema"}},
             ]
-            for asked in bad:
+            for request in bad:
                 with pytest.raises(openai.BadRequestError) as caught:
-                    client.chat.completions.create(model="m", **asked)
-                told.append(caught.value.message)
+                    client.chat.completions.create(model="m", **request)
+                messages.append(caught.value.message)
         with claude_at(url) as claude, pytest.raises(anthropic.BadRequestError) as heard:
             claude.messages.create(model="m", max_tokens=9, messages=ASK, tools=[CLAUDE_TOOL])
-        told.append(heard.value.message)
+        messages.append(heard.value.message)
         with ollama_at(url) as third, pytest.raises(ollama.ResponseError) as refused:
             third.generate(model="m", prompt="x", images=[b"\x89PNG"])
-        return [*told, str(refused.value)]
+        return [*messages, str(refused.value)]
 
-    told = at_door(make_caller(), provider, use)
+    messages = at_door(make_caller(), provider, use)
     words = ["free tool", "free tool", "free tool", "image_url", "n=1", "messages", "no schema",
              "free tool", "image"]  # fmt: skip
-    for word, message in zip(words, told, strict=True):
+    for word, message in zip(words, messages, strict=True):
         assert word in message
     assert provider.requests == []
 
@@ -167,9 +173,9 @@ def test_bad_bodies_unknown_paths_and_unknown_doors(make_caller: MakeCaller) -> 
             ]
         return [(reply.status_code, reply.json()) for reply in replies]
 
-    told = at_door(make_caller(), Scripted("a fig"), use)
-    assert [status for status, _ in told] == [400, 400, 400, 404, 404, 404, 404, 404, 200]
-    bodies = [body for _, body in told]
+    replies = at_door(make_caller(), Scripted("a fig"), use)
+    assert [status for status, _ in replies] == [400, 400, 400, 404, 404, 404, 404, 404, 200]
+    bodies = [body for _, body in replies]
     assert "not JSON" in bodies[0]["error"]["message"]
     assert bodies[1]["type"] == "error"
     assert isinstance(bodies[2]["error"], str)
@@ -244,7 +250,7 @@ def test_same_question_side_by_side_has_own_occurrences(
     assert {row.key[-1] for row in rows(tmp_path)} == {"0", "1", "2"}
 
 
-def test_second_session_replays_what_the_first_was_told(
+def test_second_session_replays_the_replies_of_the_first(
     make_caller: MakeCaller, tmp_path: Path
 ) -> None:
     """A cell run again by another gateway gets its replies from the journal."""
@@ -256,7 +262,7 @@ def test_second_session_replays_what_the_first_was_told(
             return [reply.choices[0].message.content for reply in replies]
 
     first = at_door(make_caller(), provider, use)
-    heard = Heard()
+    heard = RecordingObserver()
     journal = FileJournal(tmp_path / "attempts.jsonl")
     second = at_door(make_caller(journal=journal, observer=heard), provider, use)
     assert first == second == ["a fig", "a plum"]
@@ -301,18 +307,19 @@ def test_two_cells_at_once_are_told_apart(make_caller: MakeCaller, tmp_path: Pat
             await asyncio.gather(talk(doors[0].url, 4), talk(doors[1].url, 6))
 
     asyncio.run(scenario())
-    told = sorted((row.cell, row.model_id) for row in rows(tmp_path))
-    assert told == [("cell-0", "scripted-1")] * 4 + [("cell-1", "other-1")] * 6
+    callers = sorted((row.cell, row.model_id) for row in rows(tmp_path))
+    assert callers == [("cell-0", "scripted-1")] * 4 + [("cell-1", "other-1")] * 6
 
 
 def test_closing_the_door_ends_its_calls(make_caller: MakeCaller, tmp_path: Path) -> None:
     """The client hears at once, the attempt is recorded and charged, the URL is gone."""
 
     async def scenario() -> tuple[float, int, int, float]:
-        async with Gateway(build=built_from(Scripted(30.0))) as gateway:
+        provider = Scripted(30.0)
+        async with Gateway(build=built_from(provider)) as gateway:
             door = await gateway.open_http(make_caller(a_model(attempt_seconds=60)))
             asking = asyncio.ensure_future(asyncio.to_thread(_status, door.url))
-            await asyncio.sleep(0.3)
+            await provider.begun.wait()
             began = time.monotonic()
             await gateway.close(door)
             first = await asking
@@ -326,7 +333,7 @@ def test_closing_the_door_ends_its_calls(make_caller: MakeCaller, tmp_path: Path
         return caught.value.status_code
 
     seconds, first, again, spent = asyncio.run(scenario())
-    assert seconds < 2
+    assert seconds < 15  # the attempt alone would take 30
     assert (first, again) == (503, 404)
     assert spent > 0
     assert [row.status for row in rows(tmp_path)] == ["cancelled"]
@@ -336,11 +343,12 @@ def test_gateway_that_ends_takes_its_doors_along(make_caller: MakeCaller, tmp_pa
     """Leaving the gateway cancels calls at HTTP doors and closes the port."""
 
     async def scenario() -> str:
-        async with Gateway(build=built_from(Scripted(30.0))) as gateway:
+        provider = Scripted(30.0)
+        async with Gateway(build=built_from(provider)) as gateway:
             door = await gateway.open_http(make_caller(a_model(attempt_seconds=60)))
             client = openai.AsyncOpenAI(base_url=door.url, api_key="none", max_retries=0)
             asking = asyncio.ensure_future(client.chat.completions.create(model="m", messages=ASK))
-            await asyncio.sleep(0.3)
+            await provider.begun.wait()
         with pytest.raises(openai.APIError):
             await asking
         await client.close()

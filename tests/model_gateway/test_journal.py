@@ -104,14 +104,14 @@ def test_appended_attempts_are_not_due_in_the_same_cell(path: Path) -> None:
     async def scenario() -> Attempt | None:
         journal = FileJournal(path)
         await journal.append(an_attempt())
-        found = journal.take(an_attempt().request_digest)
+        attempt = journal.take(an_attempt().request_digest)
         await journal.close()
-        return found
+        return attempt
 
     assert asyncio.run(scenario()) is None
 
 
-def test_cell_that_begins_again_gets_all_it_was_told(path: Path) -> None:
+def test_cell_that_begins_again_gets_all_its_replies(path: Path) -> None:
     """What came from the file and what was appended since are due again, others' rows are not."""
     old, new = (an_attempt(number=n, text=f"fig {n}") for n in (1, 2))
     other = an_attempt(cell="barn")

@@ -58,9 +58,9 @@ def test_torn_file_loses_only_the_torn_line(
     with Appender(path) as appender:
         appender.append_all(later)
     ends = [n for n, byte in enumerate(whole) if byte == ord("\n")]
-    kept = sum(end <= cut for end in ends)
-    found, torn = read_rows(path)
-    assert found == rows[:kept] + later
+    whole_rows = sum(end <= cut for end in ends)
+    rows_read, torn = read_rows(path)
+    assert rows_read == rows[:whole_rows] + later
     assert torn <= 1
 
 
@@ -184,15 +184,15 @@ def test_row_that_comes_during_a_sync_is_written_by_the_next(
 @pytest.fixture
 def syncs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Return a list that grows with every sync to disk."""
-    made: list[int] = []
+    calls: list[int] = []
     really = os.fsync
 
     def counted(file: int) -> None:
-        made.append(file)
+        calls.append(file)
         really(file)
 
     monkeypatch.setattr(os, "fsync", counted)
-    return made
+    return calls
 
 
 def test_rows_that_arrive_together_share_a_sync(path: Path, syncs: list[int]) -> None:
@@ -265,11 +265,11 @@ with Appender(Path(sys.argv[1])) as rows:
 def test_killed_writer_loses_nothing_it_acknowledged(path: Path) -> None:
     """After kill -9 every row that was acknowledged is there, and the file can be written on."""
     writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE)
-    with writer, writer.stdout as told:  # type: ignore[union-attr]
-        while told.readline() != b"30\n":
+    with writer, writer.stdout as output:  # type: ignore[union-attr]
+        while output.readline() != b"30\n":
             assert writer.poll() is None
         writer.send_signal(signal.SIGKILL)
-        last = max([30, *map(int, told.read().split())])
+        last = max([30, *map(int, output.read().split())])
     with Appender(path) as appender:
         appender.append({"n": -1})
     numbers = [row["n"] for row in rows_of(path)]

@@ -47,8 +47,8 @@ def test_named_and_guessed_keys_are_taken_out(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("PLAIN", "plain-value-of-an-entry")
     monkeypatch.setenv("MY_TOKEN", "a-guessed-token")
     redact = Redactor(["PLAIN", "NOT_SET"])
-    told = redact("plain-value-of-an-entry, a-guessed-token and again a-guessed-token")
-    assert told == f"{HIDDEN}, {HIDDEN} and again {HIDDEN}"
+    text = redact("plain-value-of-an-entry, a-guessed-token and again a-guessed-token")
+    assert text == f"{HIDDEN}, {HIDDEN} and again {HIDDEN}"
 
 
 def test_key_inside_another_is_taken_out_whole(monkeypatch: pytest.MonkeyPatch) -> None:

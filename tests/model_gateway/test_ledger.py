@@ -60,7 +60,7 @@ def test_no_interleaving_exceeds_a_cap(
         await asyncio.sleep(plan["arrives"])
         worst = quarters(*plan["worst"])
         try:
-            held = await ledger.reserve(worst)
+            reservation = await ledger.reserve(worst)
         except BudgetReached:
             alone = caps.exceeded_by(ledger.spent + worst)
             assert alone is not None or ledger.reserved.calls == 0
@@ -73,7 +73,7 @@ def test_no_interleaving_exceeds_a_cap(
             share = None
         actual = None if share is None else quarters(*(share * n for n in plan["worst"]))
         charged.append(worst if actual is None else actual)
-        await asyncio.shield(ledger.settle(held, actual))
+        await asyncio.shield(ledger.settle(reservation, actual))
         check()
 
     async def scenario() -> None:
@@ -100,10 +100,10 @@ def test_waits_for_attempts_under_way_that_could_free_room() -> None:
         went: list[float] = []
 
         async def attempt(seconds: float) -> None:
-            held = await ledger.reserve(Spend(calls=1, tokens=60))
+            reservation = await ledger.reserve(Spend(calls=1, tokens=60))
             went.append(virtual_time.now())
             await asyncio.sleep(seconds)
-            await ledger.settle(held, Spend(calls=1, tokens=20))
+            await ledger.settle(reservation, Spend(calls=1, tokens=20))
 
         await asyncio.gather(attempt(5), attempt(5), attempt(5))
         return went
@@ -116,9 +116,9 @@ def test_waiting_ends_in_an_error_when_the_room_was_used_up() -> None:
 
     async def scenario() -> tuple[float, str | None]:
         ledger = Ledger(Caps(tokens=100))
-        held = await ledger.reserve(Spend(calls=1, tokens=60))
+        reservation = await ledger.reserve(Spend(calls=1, tokens=60))
         asyncio.get_running_loop().call_later(
-            3, lambda: asyncio.ensure_future(ledger.settle(held, None))
+            3, lambda: asyncio.ensure_future(ledger.settle(reservation, None))
         )
         with pytest.raises(BudgetReached, match="the cap of 100 tokens leaves no room"):
             await ledger.reserve(Spend(calls=1, tokens=50))
@@ -169,8 +169,8 @@ def test_rounding_leaves_nothing_held() -> None:
 
     async def scenario() -> Spend:
         ledger = Ledger()
-        held = [await ledger.reserve(Spend(calls=1, dollars=d)) for d in (0.1, 0.7, 0.2)]
-        for reservation in held:
+        reservations = [await ledger.reserve(Spend(calls=1, dollars=d)) for d in (0.1, 0.7, 0.2)]
+        for reservation in reservations:
             await ledger.settle(reservation, Spend(calls=1))
         return ledger.reserved
 

@@ -32,24 +32,24 @@ def test_content_can_never_close_its_block(content: str) -> None:
     That holds for every way in which a reader might take a tag: with spaces, in capitals, with
     attributes.
     """
-    made = block("plan", content)
-    assert made.startswith("<plan>\n")
-    assert made.endswith("\n</plan>")
-    assert [found[0] for found in TAG.finditer(made)] == ["<plan>", "</plan>"]
+    text = block("plan", content)
+    assert text.startswith("<plan>\n")
+    assert text.endswith("\n</plan>")
+    assert [match[0] for match in TAG.finditer(text)] == ["<plan>", "</plan>"]
 
 
 @settings(deadline=None)
 @given(CONTENT)
 def test_readable_content_is_kept(content: str) -> None:
     """Only the brackets of such tags change."""
-    made = block("plan", content).removeprefix("<plan>\n").removesuffix("\n</plan>")
-    assert made.replace("&lt;", "<") == content.strip().replace("&lt;", "<")
+    text = block("plan", content).removeprefix("<plan>\n").removesuffix("\n</plan>")
+    assert text.replace("&lt;", "<") == content.strip().replace("&lt;", "<")
 
 
 def test_other_tags_stay() -> None:
     """Markup that cannot be taken for the block's own is none of our business."""
-    said = "<b>bold</b> </purpose> <planet> a < b"
-    assert block("plan", said) == f"<plan>\n{said}\n</plan>"
+    content = "<b>bold</b> </purpose> <planet> a < b"
+    assert block("plan", content) == f"<plan>\n{content}\n</plan>"
 
 
 def test_blocks_stand_one_after_the_other() -> None:
@@ -61,8 +61,8 @@ def test_blocks_stand_one_after_the_other() -> None:
 @given(st.lists(CONTENT))
 def test_json_inside_a_block_stays_json(values: list[str]) -> None:
     """Tags in strings are made harmless without breaking the JSON."""
-    made = json_block("plan", values)
-    inside = made.removeprefix("<plan>\n").removesuffix("\n</plan>")
+    text = json_block("plan", values)
+    inside = text.removeprefix("<plan>\n").removesuffix("\n</plan>")
     assert [v.replace("&lt;", "<") for v in json.loads(inside)] == [
         v.replace("&lt;", "<") for v in values
     ]

@@ -14,16 +14,16 @@ from model_gateway.ledger import Caps, Ledger
 from model_gateway.ping import ping
 from model_gateway.provider import Answer, ProviderError
 from tests.model_gateway import virtual_time
-from tests.model_gateway.conftest import Heard, Scripted, Step, a_model, built_from
+from tests.model_gateway.conftest import RecordingObserver, Scripted, Step, a_model, built_from
 
 
 def pinged(
     provider: Scripted, model: Model, ledger: Ledger | None = None
-) -> tuple[CallOutcome, Heard]:
+) -> tuple[CallOutcome, RecordingObserver]:
     """Ping a model; return what came of it and what an observer heard."""
 
-    async def scenario() -> tuple[CallOutcome, Heard]:
-        heard = Heard()
+    async def scenario() -> tuple[CallOutcome, RecordingObserver]:
+        heard = RecordingObserver()
         async with Gateway(build=built_from(provider), ledger=ledger) as gateway:
             return await ping(gateway, model, observer=heard), heard
 

@@ -21,8 +21,8 @@ def test_what_ended_counts_as_it_was_and_the_rest_in_full(tmp_path: Path) -> Non
     async def session() -> Ledger:
         ledger, journal = Ledger(), ProgramJournal(tmp_path / "p.jsonl")
         for name, spent in (("a", LESS), ("b", None)):
-            held = await journal.reserve(ledger, WORST, {"q": name})
-            await journal.settle(ledger, held, {"q": name}, spent=spent, answer=name)
+            reservation = await journal.reserve(ledger, WORST, {"q": name})
+            await journal.settle(ledger, reservation, {"q": name}, spent=spent, answer=name)
         await journal.reserve(ledger, WORST, {"q": "c"})
         return ledger
 
@@ -36,9 +36,9 @@ def test_an_answer_is_found_by_its_question(tmp_path: Path) -> None:
 
     async def session() -> None:
         ledger, journal = Ledger(), ProgramJournal(tmp_path / "p.jsonl")
-        for said in ("old", "new", None):
-            held = await journal.reserve(ledger, WORST, {"q": "a"})
-            await journal.settle(ledger, held, {"q": "a"}, spent=LESS, answer=said)
+        for answer in ("old", "new", None):
+            reservation = await journal.reserve(ledger, WORST, {"q": "a"})
+            await journal.settle(ledger, reservation, {"q": "a"}, spent=LESS, answer=answer)
 
     asyncio.run(session())
     journal = ProgramJournal(tmp_path / "p.jsonl")

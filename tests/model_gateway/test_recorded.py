@@ -100,16 +100,16 @@ def test_plans_and_repeats_have_their_own_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "told"),
+    ("raw", "reply"),
     [
         ({"response": {"a": 1}, "metadata": {}}, {"a": 1}),
         ({"topic": "t", "metadata": {}, "user_prompt": "u"}, {"topic": "t"}),
         ({"responses": {"1": {"a": 1}}, "metadata": {}}, {"a": 1}),
     ],
 )
-def test_other_raw_artifacts_hold_one_reply(tmp_path: Path, raw: Any, told: Any) -> None:
+def test_other_raw_artifacts_hold_one_reply(tmp_path: Path, raw: Any, reply: Any) -> None:
     """A `response`, or the reply's own keys beside what was asked, are the reply."""
-    assert json.loads(ask(the_provider(a_run(tmp_path, silo=raw))).text) == told
+    assert json.loads(ask(the_provider(a_run(tmp_path, silo=raw))).text) == reply
 
 
 def test_numbered_artifacts_come_in_their_order(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_other_cells_and_repeats_are_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("plan", "keys", "told"),
+    ("plan", "keys", "message"),
     [
         ("silo", "ab", r"0/07_step holds 1 replies for the plan 'silo'.*'b' is call number 2"),
         ("mine", "a", r"0/07_step holds no replies for the plan 'mine'"),
@@ -185,13 +185,13 @@ def test_other_cells_and_repeats_are_left_out(tmp_path: Path) -> None:
         ("torn", "a", r"cannot be read: torn/002-9-things_raw.json"),
     ],
 )
-def test_what_is_not_there_is_told(tmp_path: Path, plan: str, keys: str, told: str) -> None:
+def test_missing_replies_are_reported(tmp_path: Path, plan: str, keys: str, message: str) -> None:
     """No more replies, an unknown plan and a torn record name the run and the plan."""
     run = a_run(tmp_path, silo={"responses": ["s"]}, torn='{"responses": [')
     provider = the_provider(run)
     for key in keys[:-1]:
         ask(provider, key, plan=plan)
-    with pytest.raises(ProviderError, match=told) as caught:
+    with pytest.raises(ProviderError, match=message) as caught:
         ask(provider, keys[-1], plan=plan)
     assert caught.value.kind is FailureKind.configuration
     assert not caught.value.billed
@@ -208,11 +208,11 @@ def real_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Three runs of the recorded history, if it is there."""
     if not HISTORY.is_file():
         pytest.skip(f"the recorded history is not there: {HISTORY}")
-    wanted = ("history/0/05_", "history/1/66_")
+    prefixes = ("history/0/05_", "history/1/66_")
     root = tmp_path_factory.mktemp("recorded")
     with tarfile.open(HISTORY) as archive:
         for member in archive:
-            if member.name.startswith(wanted):
+            if member.name.startswith(prefixes):
                 archive.extract(member, root, filter="data")
     return sorted(path.parent for path in root.glob("history/*/*/meta.json"))
 
@@ -224,10 +224,10 @@ def test_real_runs_are_given_again(real_runs: list[Path]) -> None:
         provider = the_provider(run)
         for raw in sorted(run.glob("outputs/*/*_raw.json")):
             stored = json.loads(raw.read_text())["responses"]
-            given = [
+            replies = [
                 json.loads(ask(provider, f"call-{n}", plan=raw.parent.name).text)
                 for n in range(len(stored))
             ]
-            assert given == stored
+            assert replies == stored
             with pytest.raises(ProviderError):
                 ask(provider, "one more", plan=raw.parent.name)

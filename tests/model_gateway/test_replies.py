@@ -41,12 +41,12 @@ def read(text: str, schema: type[Any] = Fruit, **how: bool) -> ParsedReply[Any]:
     return parse(text, schema, **{"cut_off": False, "last": False, **how})
 
 
-def kind_of(judgement: ParsedReply[Any]) -> FailureKind:
+def kind_of(parsed: ParsedReply[Any]) -> FailureKind:
     """Return why a reply failed."""
-    assert judgement.value is None
-    assert not judgement.partial
-    assert judgement.failure is not None
-    return judgement.failure.kind
+    assert parsed.value is None
+    assert not parsed.partial
+    assert parsed.failure is not None
+    return parsed.failure.kind
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_value_is_found_in_its_wrapping(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "kind", "told"),
+    ("text", "kind", "message"),
     [
         ("", K.empty, "empty"),
         (" \n\t", K.empty, "empty"),
@@ -119,12 +119,12 @@ def test_value_is_found_in_its_wrapping(text: str) -> None:
     ],
     ids=lambda part: repr(part)[:40],
 )
-def test_what_cannot_be_used_is_named(text: str, kind: FailureKind, told: str) -> None:
+def test_what_cannot_be_used_is_named(text: str, kind: FailureKind, message: str) -> None:
     """Each way to fail has its kind, and words that help to do better."""
-    judgement = read(text)
-    assert kind_of(judgement) is kind
-    assert judgement.failure is not None
-    assert told in judgement.failure.message
+    parsed = read(text)
+    assert kind_of(parsed) is kind
+    assert parsed.failure is not None
+    assert message in parsed.failure.message
 
 
 @pytest.mark.parametrize(
@@ -169,9 +169,9 @@ def test_raw_line_breaks_in_strings_do_no_harm() -> None:
 )
 def test_half_characters_become_a_mark(written: str, name: str) -> None:
     """A character that was cut in two could not be written to a file; whole ones stay."""
-    found = read(f'{{"name": "{written}", "seeds": []}}').value
-    assert found == Fruit(name=name, seeds=[])
-    assert found.name.encode()
+    fruit = read(f'{{"name": "{written}", "seeds": []}}').value
+    assert fruit == Fruit(name=name, seeds=[])
+    assert fruit.name.encode()
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
@@ -207,7 +207,7 @@ def test_no_part_is_kept_while_there_are_attempts_left() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "kept"),
+    ("text", "fields"),
     [
         # The item that was being written goes, finished ones stay.
         (f'{{"fruits": [{GOOD}, {{"name": "pl', {"fruits": [FIG]}),
@@ -229,11 +229,11 @@ def test_no_part_is_kept_while_there_are_attempts_left() -> None:
         ('{"label": "b", "weight": nu', {"label": "b"}),
     ],
 )
-def test_what_is_whole_is_kept(text: str, kept: dict[str, Any]) -> None:
+def test_what_is_whole_is_kept(text: str, fields: dict[str, Any]) -> None:
     """Of a reply that broke off at the end of its attempts, whole items and fields remain."""
     part = read(text, Basket, last=True)
     assert part.partial
-    assert part.value == Basket(**kept)
+    assert part.value == Basket(**fields)
 
 
 def test_outer_item_goes_where_it_cannot_stand_without_the_inner_one() -> None:
@@ -315,9 +315,9 @@ def test_every_prefix_of_a_plain_reply_is_truncated(cut: int) -> None:
 def test_no_text_is_an_exception(text: str, cut_off: bool, last: bool) -> None:  # noqa: FBT001
     """Any characters at all end in a value or a failure, never both, and a part is marked."""
     for schema in (Fruit, Basket, Shelf):
-        judgement = parse(text, schema, cut_off=cut_off, last=last)
-        assert (judgement.value is None) is (judgement.failure is not None)
-        assert last or not judgement.partial
+        parsed = parse(text, schema, cut_off=cut_off, last=last)
+        assert (parsed.value is None) is (parsed.failure is not None)
+        assert last or not parsed.partial
 
 
 MEGABYTES = 5_000_000

@@ -97,8 +97,8 @@ def texts(schema: Any) -> set[str]:
         return set().union(*map(texts, schema), set())
     if not isinstance(schema, dict):
         return set()
-    own = {schema["description"]} if isinstance(schema.get("description"), str) else set()
-    return own.union(*map(texts, schema.values()))
+    descriptions = {schema["description"]} if isinstance(schema.get("description"), str) else set()
+    return descriptions.union(*map(texts, schema.values()))
 
 
 @pytest.mark.parametrize("model", [Branch, Leaf, Thorn, Empty])

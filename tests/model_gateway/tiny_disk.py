@@ -15,21 +15,21 @@ PAGE = 4096
 
 
 @contextlib.contextmanager
-def tiny_disk(place: Path) -> Iterator[Path]:
-    """Mount a disk of `PAGES` pages at `place`; skip the test where that is not allowed."""
-    place.mkdir()
+def tiny_disk(path: Path) -> Iterator[Path]:
+    """Mount a disk of `PAGES` pages at `path`; skip the test where that is not allowed."""
+    path.mkdir()
     size = f"size={PAGES * PAGE}"
-    mounting = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(place)]
+    mounting = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(path)]
     if (
         shutil.which("mount") is None
         or subprocess.run(mounting, capture_output=True, check=False).returncode
     ):
         pytest.skip("only root may mount a disk")
     try:
-        yield place
+        yield path
     finally:
         # Lazily: a file that a failed test left open must not keep it there.
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
 def fill(disk: Path, *, leave: int) -> Path:

@@ -160,15 +160,15 @@ class WireServer:
                 writer.transport.abort()
                 return False
             case Cut(text=text):
-                body = self._said(Say(text=text), seen)
+                body = self._reply_body(Say(text=text), seen)
                 writer.write(_head(200, len(body), "application/json", {}) + body[: len(body) // 2])
                 await writer.drain()
                 return False
             case Drip(text=text, every=every):
-                body = self._said(Say(text=text), seen)
+                body = self._reply_body(Say(text=text), seen)
                 writer.write(_head(200, len(body), "application/json", {}))
-                for place in range(len(body)):
-                    writer.write(body[place : place + 1])
+                for index in range(len(body)):
+                    writer.write(body[index : index + 1])
                     await writer.drain()
                     await asyncio.sleep(every)
             case Raw(body=body, code=code, content_type=kind, headers=headers):
@@ -179,12 +179,12 @@ class WireServer:
                 body = self._error(step.code, step.name, message)
                 await _send(writer, step.code, body, step.headers)
             case str():
-                await _send(writer, 200, self._said(Say(text=step), seen))
+                await _send(writer, 200, self._reply_body(Say(text=step), seen))
             case Say():
-                await _send(writer, 200, self._said(step, seen))
+                await _send(writer, 200, self._reply_body(step, seen))
         return True
 
-    def _said(self, say: Say, seen: Seen) -> bytes:
+    def _reply_body(self, say: Say, seen: Seen) -> bytes:
         return json.dumps(self._format.reply(say, str(seen.body["model"]))).encode()
 
     def _error(self, code: int, name: str, message: str) -> bytes:

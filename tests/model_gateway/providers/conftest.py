@@ -20,7 +20,7 @@ from model_gateway.exchange import Caller
 from model_gateway.gateway import Gateway
 from model_gateway.journal import FileJournal, read_attempts
 from model_gateway.ledger import Spend
-from tests.model_gateway.conftest import Fruit, Heard
+from tests.model_gateway.conftest import Fruit, RecordingObserver
 from tests.wire import WireServer
 
 FORMATS = ("openai", "anthropic", "ollama")
@@ -47,7 +47,7 @@ def entry(provider: str, server: WireServer, **changes: Any) -> Model:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class AskedCall:
     """What one call came to, for the step, in the journal and in the ledger."""
 
     reply: Reply[Any]
@@ -63,7 +63,7 @@ class Asked:
         return row
 
 
-Ask = Callable[..., Asked]
+Ask = Callable[..., AskedCall]
 
 
 @pytest.fixture
@@ -76,14 +76,14 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
 
     journals = (tmp_path / f"attempts-{number}.jsonl" for number in itertools.count())
 
-    def put(model: Model, call: Call[Any] = CALL) -> Asked:
+    def put(model: Model, call: Call[Any] = CALL) -> AskedCall:
         path = next(journals)
 
         async def scenario() -> tuple[Reply[Any], Spend, float]:
             journal = FileJournal(path)
             caller = Caller(
                 cell="silo", plan="silo", repeat=0, seed=1, models=(model,), journal=journal,
-                observer=Heard(),
+                observer=RecordingObserver(),
             )  # fmt: skip
             async with Gateway(key_variables=[KEY_VARIABLE]) as gateway:
                 await gateway.warm([model])
@@ -97,7 +97,7 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
             return reply, spent, seconds
 
         reply, spent, seconds = asyncio.run(scenario())
-        return Asked(
+        return AskedCall(
             reply=reply, attempts=read_attempts(path), journal=path.read_text("utf-8"),
             spent=spent, seconds=seconds,
         )  # fmt: skip

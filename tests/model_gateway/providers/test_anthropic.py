@@ -44,9 +44,9 @@ def test_system_messages_have_a_place_of_their_own(ask: Ask) -> None:
 def test_schema_goes_natively_and_keeps_its_descriptions(ask: Ask) -> None:
     """The schema is closed; what was optional stays so, and no description is lost."""
     call = Call(key="k", system="Say.", user="It.", schema=Note, max_output_tokens=50)
-    told = seen(ask, call=call).body["output_config"]["format"]
-    assert told["type"] == "json_schema"
-    schema = told["schema"]
+    output_format = seen(ask, call=call).body["output_config"]["format"]
+    assert output_format["type"] == "json_schema"
+    schema = output_format["schema"]
     assert schema["required"] == ["fruit"]
     assert schema["additionalProperties"] is False
     assert schema["properties"]["fruit"] == {

@@ -13,7 +13,7 @@ from model_gateway.errors import DoorError
 from model_gateway.exchange import Caller
 from model_gateway.gateway import Gateway
 from model_gateway.journal import FileJournal, read_attempts
-from tests.model_gateway.conftest import Heard
+from tests.model_gateway.conftest import RecordingObserver
 from tests.model_gateway.providers.conftest import CALL, FORMATS, GOOD, entry
 from tests.wire import Drip, Hang, Step, WireServer
 
@@ -28,7 +28,7 @@ def test_closing_the_door_closes_the_connection(wire: str, step: Step, tmp_path:
         model = entry(wire, server, key_env=None, attempt_seconds=60, deadline_seconds=60)
         caller = Caller(
             cell="silo", plan="silo", repeat=0, seed=1, models=(model,),
-            journal=FileJournal(path), observer=Heard(),
+            journal=FileJournal(path), observer=RecordingObserver(),
         )  # fmt: skip
         async with Gateway() as gateway:
             door = await gateway.open(caller)

@@ -187,10 +187,10 @@ def test_fault_ends_in_a_result_that_says_what_happened(
     assert all(fault.says in (row.failure_message or "") for row in failed)
     assert all(len(row.failure_message or "") <= 300 for row in failed)
     for row in rows:
-        known = fault.answered or row.failure_kind is None
-        assert (row.input_tokens, row.output_tokens) == ((11, 7) if known else (None, None))
-        assert row.cost == (25e-6 if known else 0.0 if fault.free else None)
-        assert row.reported_model == ("m-1-served" if known else None)
+        tokens_known = fault.answered or row.failure_kind is None
+        assert (row.input_tokens, row.output_tokens) == ((11, 7) if tokens_known else (None, None))
+        assert row.cost == (25e-6 if tokens_known else 0.0 if fault.free else None)
+        assert row.reported_model == ("m-1-served" if tokens_known else None)
     assert (asked.spent.tokens == 18 * len(rows)) is fault.answered
 
     gaps = [b.at - a.at for a, b in zip(server.requests, server.requests[1:], strict=False)]

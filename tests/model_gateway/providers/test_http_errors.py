@@ -20,7 +20,7 @@ from tests.model_gateway.providers.conftest import KEY, KEY_VARIABLE
 URL = "https://user:secret@models.example/v1"
 
 
-def place(**changes: Any) -> ErrorSource:
+def source(**changes: Any) -> ErrorSource:
     """Return where the errors of these tests come from."""
     values = {"name": "m", "provider": "openai", "model_id": "m-1", "key_env": KEY_VARIABLE}
     return ErrorSource(model=Model.model_validate({**values, **changes}), url=URL)
@@ -34,7 +34,7 @@ def of_status(code: int, body: Any = None, **headers: str) -> ProviderError:
     reply = httpx.Response(code, text=text, headers=named, request=request)
     with pytest.raises(httpx.HTTPStatusError) as caught:
         reply.raise_for_status()
-    return failure_of(caught.value, place())
+    return failure_of(caught.value, source())
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_date_to_wait_for_is_counted_from_now() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "words"),
     [
         ({"error": {"message": "bad id"}}, "bad id"),
         ({"error": "bad id"}, "bad id"),
@@ -103,11 +103,11 @@ def test_date_to_wait_for_is_counted_from_now() -> None:
         ("\x1b[31mbad\nid\x07", "[31mbad id"),
     ],
 )
-def test_message_says_what_the_server_said_and_no_more(body: Any, said: str) -> None:
+def test_message_says_what_the_server_said_and_no_more(body: Any, words: str) -> None:
     """The message of any known error body is told on one line; what else it holds is not."""
     message = of_status(400, body).message
     assert message.startswith("the server answered 400: ")
-    assert said in message
+    assert words in message
     assert "THE PROMPT" not in message
     assert message.isprintable()
 
@@ -153,7 +153,7 @@ def test_broken_exchanges_are_known_in_both_http_libraries(
     """The kind is found under the SDK's own error, and the address is told without its password."""
     outer = RuntimeError("the SDK's own words")
     outer.__cause__ = getattr(library, name)("details")
-    failure = failure_of(outer, place())
+    failure = failure_of(outer, source())
     assert (failure.kind, failure.billed) == (kind, billed)
     assert "models.example" in failure.message
     assert "secret" not in failure.message
@@ -161,6 +161,6 @@ def test_broken_exchanges_are_known_in_both_http_libraries(
 
 def test_error_of_no_known_kind_is_told_and_may_have_cost_money() -> None:
     """What nobody foresaw is final, named by its class, and charged."""
-    failure = failure_of(LookupError("odd"), place())
+    failure = failure_of(LookupError("odd"), source())
     assert (failure.kind, failure.billed) == (FailureKind.configuration, True)
     assert failure.message == "LookupError: odd"

@@ -44,7 +44,7 @@ def like(server: WireServer, **changes: Any) -> Model:
     return plug(OPENAI_LIKE, options, key_env=KEY_VARIABLE, **changes)
 
 
-def own(server: WireServer, name: str = "SyncOnly", **changes: Any) -> Model:
+def plugged(server: WireServer, name: str = "SyncOnly", **changes: Any) -> Model:
     """Return an entry for one of the classes in `plugs`."""
     return plug(f"{PLUGS}:{name}", {"url": server.base_url}, **changes)
 
@@ -76,7 +76,7 @@ def test_usage_comes_from_the_raw_reply(ask: Ask) -> None:
 def test_class_without_an_asynchronous_side_works(ask: Ask, name: str) -> None:
     """Such a class is called in a thread, and its Ollama-shaped raw reply is understood."""
     with WireServer("ollama", Say(text=GOOD, input_tokens=8, output_tokens=9)) as server:
-        asked = ask(own(server, name, arguments={"marker": "mine", "beside": 1}))
+        asked = ask(plugged(server, name, arguments={"marker": "mine", "beside": 1}))
     assert asked.reply.value == Fruit(name="fig", seeds=[1, 2])
     assert (asked.row.input_tokens, asked.row.output_tokens) == (8, 9)
     assert server.requests[0].body["marker"] == "mine"
@@ -86,7 +86,7 @@ def test_class_without_an_asynchronous_side_works(ask: Ask, name: str) -> None:
 def test_counts_beside_the_reply_are_taken(ask: Ask) -> None:
     """Without a raw reply, the counts that llama-index keeps beside it count."""
     with WireServer("ollama", GOOD) as server:
-        row = ask(own(server, "Counting")).row
+        row = ask(plugged(server, "Counting")).row
     assert (row.input_tokens, row.output_tokens) == (3, 4)
 
 
@@ -115,7 +115,7 @@ def test_errors_of_a_synchronous_class_are_told_too(ask: Ask) -> None:
     """An error crosses from the thread as it is, Retry-After included."""
     slow = Status(code=429, headers={"Retry-After-Ms": "600"})
     with WireServer("ollama", slow, GOOD) as server:
-        asked = ask(own(server))
+        asked = ask(plugged(server))
     assert [row.failure_kind for row in asked.attempts] == [FailureKind.rate_limit, None]
     assert server.requests[1].at - server.requests[0].at >= 0.6
 
@@ -133,7 +133,7 @@ def test_thread_that_cannot_be_ended_is_left_behind(ask: Ask) -> None:
     """The call and the gateway end in time although the class is still waiting."""
     began = time.monotonic()
     with WireServer("ollama", GOOD) as server:
-        asked = ask(own(server, "Sleepy", max_attempts=1, attempt_seconds=0.1))
+        asked = ask(plugged(server, "Sleepy", max_attempts=1, attempt_seconds=0.1))
     assert asked.row.failure_kind is FailureKind.timeout
     assert time.monotonic() - began < 0.9
     left = [t for t in threading.enumerate() if t.name == "llama-index-chat"]
@@ -151,7 +151,7 @@ def test_bound_differs_from_call_to_call(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("class_path", "told"),
+    ("class_path", "message"),
     [
         (None, "class_path is None; write"),
         ("llama_index.llms", "class_path is 'llama_index.llms'; write"),
@@ -161,12 +161,12 @@ def test_bound_differs_from_call_to_call(ask: Ask) -> None:
         (f"{PLUGS}:SyncOnly", "url: Field required"),
     ],
 )
-def test_wrong_class_path_is_told_with_its_remedy(class_path: str | None, told: str) -> None:
+def test_wrong_class_path_is_told_with_its_remedy(class_path: str | None, message: str) -> None:
     """A class that cannot be found or made is an error of the configuration."""
     with pytest.raises(ConfigError) as caught:
         providers.build(plug("x:y", {}).model_copy(update={"class_path": class_path}))
     assert "plugged: " in str(caught.value)
-    assert told in " ".join(str(caught.value).split())
+    assert message in " ".join(str(caught.value).split())
 
 
 def test_unused_provider_closes() -> None:

@@ -58,9 +58,9 @@ def test_schema_goes_natively_and_unchanged(ask: Ask) -> None:
 
 def test_strict_mode_closes_the_schema(ask: Ask) -> None:
     """Strict mode closes and requires everything and keeps every description."""
-    told = seen(ask, call=a_call(Basket), options={"strict": True}).body["response_format"]
-    schema = told["json_schema"]["schema"]
-    assert told["json_schema"]["strict"] is True
+    sent_format = seen(ask, call=a_call(Basket), options={"strict": True}).body["response_format"]
+    schema = sent_format["json_schema"]["schema"]
+    assert sent_format["json_schema"]["strict"] is True
     assert schema["required"] == ["label", "best", "seeds", "note"]
     assert schema["additionalProperties"] is False
     assert schema["$defs"]["Seed"]["required"] == ["grams"]
@@ -73,17 +73,17 @@ def test_strict_mode_closes_the_schema(ask: Ask) -> None:
 
 def test_schema_with_free_keys_is_sent_without_strict_mode(ask: Ask) -> None:
     """A dictionary of free keys cannot be closed, so strict mode is left off for it."""
-    told = seen(ask, call=a_call(Tags), options={"strict": True}).body["response_format"]
-    assert told["json_schema"]["strict"] is False
-    assert told["json_schema"]["schema"] == Tags.model_json_schema()
+    sent_format = seen(ask, call=a_call(Tags), options={"strict": True}).body["response_format"]
+    assert sent_format["json_schema"]["strict"] is False
+    assert sent_format["json_schema"]["schema"] == Tags.model_json_schema()
 
 
 @pytest.mark.parametrize("json_mode", [False, True])
 def test_schema_in_the_prompt_is_not_sent_natively(ask: Ask, *, json_mode: bool) -> None:
     """With structured = "prompt" the schema stands in the first message only."""
     request = seen(ask, structured="prompt", options={"json_mode": json_mode})
-    told = {"type": "json_object"} if json_mode else None
-    assert request.body.get("response_format") == told
+    expected = {"type": "json_object"} if json_mode else None
+    assert request.body.get("response_format") == expected
     assert '"seeds"' in request.messages[0]["content"]
     assert '"seeds"' not in request.messages[1]["content"]
 
@@ -217,16 +217,16 @@ def test_address_in_the_environment_comes_first(ask: Ask, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"options": {"stric": True}}, "options.stric: Extra inputs are not permitted"),
         ({"arguments": {"n": 3, "stream": True}}, "arguments may not set n, stream"),
     ],
 )
-def test_entry_that_cannot_be_used_says_so(ask: Ask, changes: dict[str, Any], told: str) -> None:
+def test_entry_that_cannot_be_used_says_so(ask: Ask, changes: dict[str, Any], message: str) -> None:
     """A mistyped option or an argument that is the gateway's ends the call before it is sent."""
     with WireServer("openai", GOOD) as server:
         asked = ask(entry("openai", server, **changes))
     assert server.requests == []
     assert asked.row.failure_kind is FailureKind.configuration
-    assert told in (asked.row.failure_message or "")
+    assert message in (asked.row.failure_message or "")

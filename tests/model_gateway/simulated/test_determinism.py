@@ -29,8 +29,8 @@ def test_every_part_of_the_origin_counts(change: dict[str, object]) -> None:
 
 def test_personas_differ() -> None:
     """No two personas answer alike."""
-    given = {a_model(name).answer(a_request()).text for name in PERSONAS}
-    assert len(given) == len(PERSONAS)
+    texts = {a_model(name).answer(a_request()).text for name in PERSONAS}
+    assert len(texts) == len(PERSONAS)
 
 
 def test_prompts_share_their_random_numbers() -> None:

@@ -24,8 +24,8 @@ def test_persona_table_is_the_code() -> None:
     }
     assert table["parameter"] == list(PERSONAS)
     for field in fields(Persona):
-        told = [float(cell) for cell in table[field.name]]
-        assert told == [getattr(persona, field.name) for persona in PERSONAS.values()]
+        documented = [float(cell) for cell in table[field.name]]
+        assert documented == [getattr(persona, field.name) for persona in PERSONAS.values()]
 
 
 @pytest.mark.parametrize("field", fields(Rules), ids=lambda field: field.name)
@@ -33,8 +33,8 @@ def test_every_strength_is_documented(field: object) -> None:
     """The table of rules names each strength, and its value where it is not 1."""
     name = getattr(field, "name", "")
     default = getattr(Rules(), name)
-    told = [line for line in TEXT.splitlines() if line.startswith(("| **R", "| R1"))]
-    last_cells = " ".join(line.rsplit("|", 2)[1] for line in told)
+    lines = [line for line in TEXT.splitlines() if line.startswith(("| **R", "| R1"))]
+    last_cells = " ".join(line.rsplit("|", 2)[1] for line in lines)
     assert re.search(rf"\b{name}\b{'' if default == 1 else f' = {default:g}'}", last_cells)
 
 

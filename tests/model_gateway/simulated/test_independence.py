@@ -42,9 +42,9 @@ def test_roles_reach_no_module_of_the_ground_truth() -> None:
         seen.add(path)
         for name in _imported(path):
             assert name.split(".")[0] not in _SECRET, f"{path.name} imports {name}"
-            found = (_HOME / name.replace(".", "/")).with_suffix(".py")
-            if found.is_file() and found not in seen:
-                waiting.append(found)
+            module = (_HOME / name.replace(".", "/")).with_suffix(".py")
+            if module.is_file() and module not in seen:
+                waiting.append(module)
     assert len(seen) > 15
 
 

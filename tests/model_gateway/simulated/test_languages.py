@@ -46,14 +46,14 @@ def test_reply_is_in_the_plans_script(persona: str, language: str) -> None:
 def test_words_are_the_plans(language: str) -> None:
     """Each word of the texts stands in the plan."""
     plan = BY_LANGUAGE[language]
-    known = {word.casefold() for word in words.chunks(plan)}
+    plan_words = {word.casefold() for word in words.chunks(plan)}
     answer = a_model().answer(a_request(user=block("plan", plan)))
     lever = json.loads(answer.text)["levers"][0]
-    found = {w.casefold() for w in words.chunks(lever["consequences"]) if not w.endswith("%")}
+    reply_words = {w.casefold() for w in words.chunks(lever["consequences"]) if not w.endswith("%")}
     if language == "japanese":
         assert all(sentence in plan for sentence in re.split("[、。]", lever["consequences"]))
     else:
-        assert found <= known
+        assert reply_words <= plan_words
 
 
 @pytest.mark.parametrize("language", sorted(BY_LANGUAGE))
@@ -104,9 +104,9 @@ def test_message_without_blocks_is_the_material() -> None:
     """A foreign pipeline's plain user message serves as plan and as prompt."""
     answer = a_model().answer(a_request(user=f"{plan_texts.ENGLISH}\n\nGive 9 levers."))
     reply = json.loads(answer.text)
-    known = {word.casefold() for word in words.chunks(plan_texts.ENGLISH)}
-    found = {word.casefold() for word in words.chunks(reply["levers"][0]["consequences"])}
-    assert len(found & known) > 0.8 * len(found)
+    plan_words = {word.casefold() for word in words.chunks(plan_texts.ENGLISH)}
+    reply_words = {word.casefold() for word in words.chunks(reply["levers"][0]["consequences"])}
+    assert len(reply_words & plan_words) > 0.8 * len(reply_words)
 
 
 def test_chunks_of_scripts_without_spaces() -> None:

@@ -80,19 +80,19 @@ def test_latency_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"persona": "stong"}, "Did you mean strong"),
         ({}, "persona"),
         ({"persona": "strong", "traits": {"copies": 1}}, "copies is unknown"),
         ({"persona": "strong", "rules": {"leek": 1}}, "leek is unknown"),
-        ({"persona": "judge", "rules": {"leak": 1}}, "knows no rules"),
+        ({"persona": "judge", "rules": {"leak": 1}}, "neither traits nor rules"),
         ({"persona": "strong", "speed": 3}, "speed"),
     ],
 )
-def test_wrong_options_are_named(options: dict[str, object], told: str) -> None:
+def test_wrong_options_are_named(options: dict[str, object], message: str) -> None:
     """A mistake in an entry is told with the entry's name and what there is instead."""
-    with pytest.raises(ConfigError, match=told) as caught:
+    with pytest.raises(ConfigError, match=message) as caught:
         build(an_entry(**options))
     assert "sim-test" in str(caught.value)
 

@@ -47,8 +47,8 @@ def form(system: str, user: str = "", *, tagged: bool = True) -> PromptForm:
 )  # fmt: skip
 def test_ranges_in_any_language(text: str, low: int, high: int) -> None:
     """Two numerals with a dash or a short word between them are one range."""
-    found = [mark for mark in marks(f"Give {text} of them.") if mark.kind == "number"]
-    assert [(mark.low, mark.high) for mark in found] == [(low, high)]
+    numbers = [mark for mark in marks(f"Give {text} of them.") if mark.kind == "number"]
+    assert [(mark.low, mark.high) for mark in numbers] == [(low, high)]
 
 
 def test_separate_numerals_stay_apart() -> None:
@@ -59,11 +59,11 @@ def test_separate_numerals_stay_apart() -> None:
 
 def test_numerals_go_to_the_names_in_their_statement() -> None:
     """Before the name or after it, as the statement begins."""
-    told = form("5 to 7 `levers` with 3 `options` each. `name`: 2 to 4 words. At most 9 of all.")
-    assert told.asked("levers") == (Range(5, 7),)
-    assert told.asked("options") == (Range(3, 3),)
-    assert told.asked("name") == (Range(2, 4),)
-    assert told.loose == (Range(9, 9),)
+    read = form("5 to 7 `levers` with 3 `options` each. `name`: 2 to 4 words. At most 9 of all.")
+    assert read.asked("levers") == (Range(5, 7),)
+    assert read.asked("options") == (Range(3, 3),)
+    assert read.asked("name") == (Range(2, 4),)
+    assert read.loose == (Range(9, 9),)
 
 
 def test_clauses_are_counted_and_not_words() -> None:
@@ -78,22 +78,22 @@ def test_clauses_are_counted_and_not_words() -> None:
 
 def test_short_quotes_are_phrases_and_long_ones_examples() -> None:
     """Names of fields and values of the schema are neither."""
-    told = form('Never "Golden Rule" or "x", but `name` and "name". "One two three four five."')
-    assert told.phrases == {"Golden Rule": 1, "x": 1}
-    assert told.examples == {"name": ("One two three four five.",)}
+    read = form('Never "Golden Rule" or "x", but `name` and "name". "One two three four five."')
+    assert read.phrases == {"Golden Rule": 1, "x": 1}
+    assert read.examples == {"name": ("One two three four five.",)}
 
 
 def test_apostrophes_are_no_quotes() -> None:
     """Possessives and contractions open nothing."""
-    told = form("The levers' names don't matter, the plan's do. It's 'fine here' though.")
-    assert told.phrases == {"fine here": 1}
+    read = form("The levers' names don't matter, the plan's do. It's 'fine here' though.")
+    assert read.phrases == {"fine here": 1}
 
 
 def test_json_in_a_prompt_is_example_or_schema() -> None:
     """Values under known keys are examples; a schema is remembered, with doubled braces too."""
     sample = json.dumps({"levers": [{"review_lever": "One two three four five six."}]})
-    told = form(f"Like this:\n{sample}")
-    assert told.examples == {"review_lever": ("One two three four five six.",)}
+    read = form(f"Like this:\n{sample}")
+    assert read.examples == {"review_lever": ("One two three four five six.",)}
     schema = json.dumps(Levers.model_json_schema())
     assert form(f"Fill:\n{schema}").schema == Levers.model_json_schema()
     doubled = schema.replace("{", "{{").replace("}", "}}")
@@ -103,9 +103,9 @@ def test_json_in_a_prompt_is_example_or_schema() -> None:
 
 def test_placeholders_and_percents_are_counted() -> None:
     """Square brackets hold placeholders, links and lists do not; any percent sign counts."""
-    told = form("Say [who pays] but [not](this) and [1, 2]; a % change, 25% or \uff13\uff10\uff05.")
-    assert told.placeholders == ("who pays",)
-    assert told.percents == 3
+    read = form("Say [who pays] but [not](this) and [1, 2]; a % change, 25% or \uff13\uff10\uff05.")
+    assert read.placeholders == ("who pays",)
+    assert read.percents == 3
 
 
 def test_untagged_message_counts_little_as_prompt() -> None:
@@ -116,31 +116,35 @@ def test_untagged_message_counts_little_as_prompt() -> None:
 
 def test_blocks_are_material_and_the_rest_is_prompt() -> None:
     """Well-formed blocks of the user message are taken out; attributes are kept."""
-    talk = messages.read(_talk('Use it. <plan>\nA <b>c</b>\n</plan> <doc id="7">x</doc> <open> y'))
-    assert [(b.tag, b.text, dict(b.attributes)) for b in talk.blocks] == [
+    parsed = messages.read(
+        _messages('Use it. <plan>\nA <b>c</b>\n</plan> <doc id="7">x</doc> <open> y')
+    )
+    assert [(b.tag, b.text, dict(b.attributes)) for b in parsed.blocks] == [
         ("plan", "A <b>c</b>", {}), ("doc", "x", {"id": "7"}),
     ]  # fmt: skip
-    assert "plan" not in talk.user
-    assert "<open> y" in talk.user
-    assert talk.tagged
+    assert "plan" not in parsed.user
+    assert "<open> y" in parsed.user
+    assert parsed.tagged
 
 
 def test_blocks_inside_a_block_are_blocks_of_their_own() -> None:
     """A list of documents is its documents."""
-    talk = messages.read(_talk('<docs>\n<doc path="a">x</doc>\n<doc path="b">y</doc>\n</docs>'))
-    assert [block.attributes["path"] for block in talk.blocks] == ["a", "b"]
+    parsed = messages.read(
+        _messages('<docs>\n<doc path="a">x</doc>\n<doc path="b">y</doc>\n</docs>')
+    )
+    assert [block.attributes["path"] for block in parsed.blocks] == ["a", "b"]
 
 
 def test_complaint_is_no_part_of_the_prompt() -> None:
     """On a retry the gateway's last two messages are left out, and counted as a turn."""
-    told = [*_talk("<plan>a</plan>"), {"role": "assistant", "content": "{"},
+    retry = [*_messages("<plan>a</plan>"), {"role": "assistant", "content": "{"},
             {"role": "user", "content": "Give 9 things."}]  # fmt: skip
-    talk = messages.read(told, retried=True)
-    assert talk.turns == 1
-    assert "9" not in talk.user
+    parsed = messages.read(retry, retried=True)
+    assert parsed.turns == 1
+    assert "9" not in parsed.user
 
 
-def _talk(user: str) -> list[Message]:
+def _messages(user: str) -> list[Message]:
     return [{"role": "system", "content": "Be brief."}, {"role": "user", "content": user}]
 
 
@@ -185,7 +189,7 @@ def test_difficult_patterns_are_given_up() -> None:
 
 def test_numbers_are_sorted_by_what_their_names_say() -> None:
     """Low, middle and high of one thing rise; other numbers stay as they are."""
-    made = {
+    values = {
         "days_max": 3,
         "cost_low": 9,
         "days_min": 8,
@@ -193,9 +197,9 @@ def test_numbers_are_sorted_by_what_their_names_say() -> None:
         "cost_high": 2,
         "n": 1,
     }
-    numbers.put_in_order(made, Shape(kind="object"))
-    assert made["days_min"] < made["days_realistic"] < made["days_max"]
-    assert (made["cost_low"], made["cost_high"], made["n"]) == (2, 9, 1)
+    numbers.put_in_order(values, Shape(kind="object"))
+    assert values["days_min"] < values["days_realistic"] < values["days_max"]
+    assert (values["cost_low"], values["cost_high"], values["n"]) == (2, 9, 1)
 
 
 def test_number_ranges_come_from_bounds_descriptions_and_names() -> None:
@@ -235,9 +239,9 @@ def test_schema_tree_follows_references_and_bounds_recursion() -> None:
 def test_material_json_is_found_inside_text_as_well() -> None:
     """Objects in the middle of prose are things to refer to; the prose stays prose."""
     block = messages.Block(tag="notes", text='Look:\n[{"task_id": "t-1"}]\nand more words.')
-    found = records.read([block])
-    assert [r.values for r in found.records] == [{"task_id": "t-1"}]
-    assert "more words" in found.prose[0][1]
+    material = records.read([block])
+    assert [r.values for r in material.records] == [{"task_id": "t-1"}]
+    assert "more words" in material.prose[0][1]
 
 
 def test_cutting_respects_the_limit() -> None:

@@ -69,8 +69,8 @@ def test_one_item_for_every_identifier() -> None:
     ids = [lever["lever_id"] for lever in LEVERS]
     decisions = ask(Decisions, json_block("levers", LEVERS)).decisions
     assert [decision.lever_id for decision in decisions] == ids
-    found = ask(Assessments, json_block("levers", LEVERS)).lever_assessments
-    assert [(one.lever_id, one.lever_name) for one in found] == [
+    assessments = ask(Assessments, json_block("levers", LEVERS)).lever_assessments
+    assert [(one.lever_id, one.lever_name) for one in assessments] == [
         (lever["lever_id"], lever["name"]) for lever in LEVERS
     ]
 
@@ -118,8 +118,8 @@ def test_tasks_depend_on_earlier_ones_only() -> None:
         details = ask(Dependencies, json_block("tasks", TASKS), seed=seed).task_dependency_details
         assert [task.dependent_task_id for task in details] == ids
         assert any(task.depends_on_task_id_list for task in details)
-        for place, task in enumerate(details):
-            assert set(task.depends_on_task_id_list) <= set(ids[:place])
+        for index, task in enumerate(details):
+            assert set(task.depends_on_task_id_list) <= set(ids[:index])
             explained = len(task.depends_on_task_explanation_list)
             assert explained == len(task.depends_on_task_id_list)
 
@@ -159,10 +159,10 @@ def test_numbers_of_things_that_have_none_are_counted() -> None:
     """Index fields run from 1, and nested ones are numbered by their place."""
     levers = ask(Levers).levers
     assert [lever.lever_index for lever in levers] == list(range(1, len(levers) + 1))
-    for place, phase in enumerate(ask(Breakdown).major_phase_details, 1):
-        assert phase.major_phase_wbs_number == str(place)
+    for number, phase in enumerate(ask(Breakdown).major_phase_details, 1):
+        assert phase.major_phase_wbs_number == str(number)
         numbers = [task.subtask_wbs_number for task in phase.subtasks]
-        assert numbers == [f"{place}.{n}" for n in range(1, len(numbers) + 1)]
+        assert numbers == [f"{number}.{n}" for n in range(1, len(numbers) + 1)]
 
 
 def test_whole_number_ids_match_the_material() -> None:
@@ -192,10 +192,10 @@ def test_new_things_do_not_borrow_names_of_old_ones() -> None:
     class Documents(BaseModel):
         documents_to_find: list[Document]
 
-    known = [{"document_name": "Lease", "description": "The lease."}]
-    found = ask(Documents, json_block("documents", known)).documents_to_find
-    assert len(found) > 1
-    assert all(document.document_name != "Lease" for document in found)
+    listed = [{"document_name": "Lease", "description": "The lease."}]
+    documents = ask(Documents, json_block("documents", listed)).documents_to_find
+    assert len(documents) > 1
+    assert all(document.document_name != "Lease" for document in documents)
 
 
 def test_trees_and_pairs_are_filled() -> None:

@@ -101,18 +101,18 @@ def shown(*texts: str) -> str:
 def outputs(persona: str, system: str = RICH, cells: int = 2, **traits: float) -> str:
     """Return replies of a step model as JSON."""
     model = a_model(persona, fence=0, prose=0, broken=0, **traits)
-    given = [json.loads(model.answer(a_request(system, seed=s)).text) for s in range(cells)]
-    return json.dumps(given, ensure_ascii=False)
+    replies = [json.loads(model.answer(a_request(system, seed=s)).text) for s in range(cells)]
+    return json.dumps(replies, ensure_ascii=False)
 
 
 def test_proposals_differ_from_each_other_and_from_the_given() -> None:
     """Eight proposals are eight texts, none of them the text given."""
     for seed in range(10):
-        given = play("proposer", Proposals, shown(RICH), "Make 8 proposals.", seed=seed).proposals
-        texts = {" ".join(proposal.text.split()) for proposal in given}
-        assert len(texts) == len(given) == 8
+        reply = play("proposer", Proposals, shown(RICH), "Make 8 proposals.", seed=seed)
+        texts = {" ".join(proposal.text.split()) for proposal in reply.proposals}
+        assert len(texts) == len(reply.proposals) == 8
         assert " ".join(RICH.split()) not in texts
-        assert all(proposal.surface == "steps:P0" for proposal in given)
+        assert all(proposal.surface == "steps:P0" for proposal in reply.proposals)
 
 
 def test_proposals_say_what_they_changed() -> None:
@@ -125,11 +125,11 @@ def test_proposals_say_what_they_changed() -> None:
 
 def test_proposals_take_every_surface_in_turn() -> None:
     """Each prompt with an id of its own is worked on, and keeps to its own text."""
-    given = play(
+    proposals = play(
         "proposer", Proposals, shown(RICH, "Give more. `options`: 3."), "Make 6."
     ).proposals
-    assert {proposal.surface for proposal in given} == {"steps:P0", "steps:P1"}
-    for proposal in given:
+    assert {proposal.surface for proposal in proposals} == {"steps:P0", "steps:P1"}
+    for proposal in proposals:
         assert ("You read a plan" in proposal.text) <= (proposal.surface == "steps:P0")
 
 
@@ -190,12 +190,12 @@ def test_proposer_survives_an_empty_prompt() -> None:
 
 def test_critic_quotes_what_it_names() -> None:
     """Openers, placeholders and made-up figures are named, with spans that stand in the outputs."""
-    given = outputs("parrot", placeholder=0.3, invent_base=0.2)
-    user = f"{block('plan', ENGLISH)}{block('prompt', RICH)}{block('outputs', given)}"
+    shown_outputs = outputs("parrot", placeholder=0.3, invent_base=0.2)
+    user = f"{block('plan', ENGLISH)}{block('prompt', RICH)}{block('outputs', shown_outputs)}"
     criticism = play("critic", Criticism, user)
     kinds = {finding.issue.split()[0] for finding in criticism.findings}
     assert {"repeated_opener", "ungrounded"} <= kinds
-    plain = json.dumps(json.loads(given), ensure_ascii=False)
+    plain = json.dumps(json.loads(shown_outputs), ensure_ascii=False)
     assert all(finding.quote in plain for finding in criticism.findings)
     assert any("in_prompt" in finding.issue for finding in criticism.findings)
     assert criticism.findings[0].quote in criticism.summary
@@ -203,8 +203,10 @@ def test_critic_quotes_what_it_names() -> None:
 
 def test_critic_finds_nothing_in_good_outputs() -> None:
     """Where nothing is wrong no finding is made up."""
-    given = json.dumps([{"name": "Quiet Hours", "options": ["One may close the gate at noon."]}])
-    criticism = play("critic", Criticism, block("outputs", given))
+    shown_outputs = json.dumps(
+        [{"name": "Quiet Hours", "options": ["One may close the gate at noon."]}]
+    )
+    criticism = play("critic", Criticism, block("outputs", shown_outputs))
     assert criticism.findings == []
     assert criticism.summary == "no_defect"
 

@@ -39,14 +39,15 @@ FILLER = "\n".join(
 def levers(persona: str, system: str = SYSTEM, **changes: Any) -> list[dict[str, Any]]:
     """Return the levers of many cells; what is no option of `replies` is a trait of the persona."""
     strengths = changes.pop("strengths", None)
-    asked = {key: changes.pop(key) for key in ("user", "cells", "more", "number") if key in changes}
+    names = {"user", "cells", "more", "number"} & changes.keys()
+    options = {name: changes.pop(name) for name in names}
     model = a_model(persona, strengths, **changes)
-    return [lever for reply in replies(model, system, **asked) for lever in reply["levers"]]
+    return [lever for reply in replies(model, system, **options) for lever in reply["levers"]]
 
 
-def share(found: list[dict[str, Any]], has: Callable[[dict[str, Any]], object]) -> float:
+def share(seen: list[dict[str, Any]], has: Callable[[dict[str, Any]], object]) -> float:
     """Return the share of levers that have something."""
-    return mean(bool(has(lever)) for lever in found)
+    return mean(bool(has(lever)) for lever in seen)
 
 
 def opens(text: str) -> Callable[[dict[str, Any]], bool]:
@@ -116,8 +117,8 @@ def test_r2_forbidden_phrase_is_copied_the_more_often_the_more_it_is_said() -> N
 
 def test_r3_placeholders_leak_literally() -> None:
     """A span in square brackets turns up as it is."""
-    found = levers("weak", SYSTEM + " Say [who pays].", cells=150, placeholder=0.05)
-    assert 0.02 < share(found, lambda lever: "[who pays]" in json.dumps(lever)) < 0.09
+    seen = levers("weak", SYSTEM + " Say [who pays].", cells=150, placeholder=0.05)
+    assert 0.02 < share(seen, lambda lever: "[who pays]" in json.dumps(lever)) < 0.09
 
 
 def test_r4_percentages_in_the_prompt_are_echoed_by_invented_ones() -> None:
@@ -131,10 +132,10 @@ def test_r4_percentages_in_the_prompt_are_echoed_by_invented_ones() -> None:
 def test_r4_plans_own_percentages_are_no_inventions() -> None:
     """An invented figure is never one that the plan holds."""
     plan = "Keep at least 12% of the beds free. " + ", ".join(f"{n}%" for n in range(5, 95, 2))
-    found = levers("inventive", SYSTEM + " About 30%.", user=block("plan", plan), cells=5)
-    own = {f"{n}%" for n in [12, *range(5, 95, 2)]}
-    added = [n for lever in found for n in re.findall(r"(?<![\d,] )\b(\d+%)(?=[.\"])", str(lever))]
-    assert any(n not in own for n in added)
+    seen = levers("inventive", SYSTEM + " About 30%.", user=block("plan", plan), cells=5)
+    in_plan = {f"{n}%" for n in [12, *range(5, 95, 2)]}
+    added = [n for lever in seen for n in re.findall(r"(?<![\d,] )\b(\d+%)(?=[.\"])", str(lever))]
+    assert any(n not in in_plan for n in added)
 
 
 def test_r5_length_follows_the_examples() -> None:
@@ -188,9 +189,9 @@ def test_r6_numerals_of_any_script_count(numeral: str) -> None:
 def test_r6_numeral_belongs_to_the_name_in_its_clause() -> None:
     """Four options are asked for by name; the levers keep their own numeral."""
     system = SYSTEM.replace("exactly 3 `options`", "exactly 4 `options`")
-    found = levers("strong", system, cells=30)
-    assert 3.9 < mean(len(lever["options"]) for lever in found) <= 4
-    assert 5.5 < len(found) / 30 < 6.5
+    seen = levers("strong", system, cells=30)
+    assert 3.9 < mean(len(lever["options"]) for lever in seen) <= 4
+    assert 5.5 < len(seen) / 30 < 6.5
 
 
 def test_r7_long_replies_break_off() -> None:
@@ -220,15 +221,15 @@ def test_r8_repeating_a_demand_prevents_slips() -> None:
 def test_r8_names_found_already_are_avoided() -> None:
     """A list of names in the material keeps later calls from giving them again."""
     common = [lever["name"] for lever in levers("weak", repeat=1.0, cells=40, heed=0.0)]
-    found = json_block("found", sorted(set(common)))
+    listed = json_block("found", sorted(set(common)))
     user = block("plan", ENGLISH)
 
-    def known(lever: dict[str, Any]) -> bool:
+    def is_common(lever: dict[str, Any]) -> bool:
         return lever["name"] in common
 
-    without = share(levers("weak", user=user, repeat=0.5), known)
-    given = share(levers("weak", user=f"{user}\n\n{found}", repeat=0.5), known)
-    assert without > given + 0.2
+    without = share(levers("weak", user=user, repeat=0.5), is_common)
+    with_list = share(levers("weak", user=f"{user}\n\n{listed}", repeat=0.5), is_common)
+    assert without > with_list + 0.2
 
 
 def test_r8_guidance_in_the_follow_up_prevents_slips() -> None:
@@ -278,8 +279,8 @@ def test_r10_faults_of_format_are_fewer_on_a_retry() -> None:
             {"role": "user", "content": "Send it again."},
         )
         more = complaint if number > 1 else ()
-        given = [model.answer(a_request(seed=s, number=number, more=more)) for s in range(100)]
-        return mean(not answer.text.startswith("{") for answer in given)
+        answers = [model.answer(a_request(seed=s, number=number, more=more)) for s in range(100)]
+        return mean(not answer.text.startswith("{") for answer in answers)
 
     assert faulty(1) > 0.3
     assert faulty(1) > faulty(2) + 0.15
@@ -289,13 +290,13 @@ def test_r10_schema_is_echoed_only_when_it_stands_in_the_prompt() -> None:
     """A server without schemas gets it as text, and some models send it back."""
     model = a_model("flaky", echo=0.5, fence=0, prose=0, broken=0)
     schema = json.dumps(a_request().schema)
-    told = f"{SYSTEM}\n\nReply with JSON like this:\n{schema}"
+    with_schema = f"{SYSTEM}\n\nReply with JSON like this:\n{schema}"
 
     def echoes(system: str) -> float:
         answers = [model.answer(a_request(system, seed=s)) for s in range(60)]
         return mean('"properties"' in answer.text for answer in answers)
 
-    assert echoes(told) > 0.3
+    assert echoes(with_schema) > 0.3
     assert echoes(SYSTEM) == 0
 
 

@@ -12,7 +12,7 @@ from tests.model_gateway.simulated.conftest import SYSTEM, a_model, a_request, b
 from tests.model_gateway.simulated.plan_texts import ENGLISH
 from tests.model_gateway.simulated.shapes import Levers
 
-_KEPT = re.compile(
+_FIXED = re.compile(
     r"<([a-z]+)>[\s\S]*?</\1>|```[\s\S]*?```|(?m:^>.*$)|\"[^\"]*\"|\u201c[^\u201d]*\u201d|`[^`]*`|\[[^\]]*\]"
     r"|\b\w+_\w+\b|\d+(?:[.,]\d+)*\s?%?|[^\w\s]|\n\s*"
 )
@@ -40,12 +40,12 @@ def translated(text: str, seed: int) -> str:
     alphabet = "бвгджзклмнпрстфхцчшщаеиоуыэюя"
     parts: list[str] = []
     at = 0
-    for match in [*_KEPT.finditer(text), None]:
+    for match in [*_FIXED.finditer(text), None]:
         prose = text[at : match.start() if match else len(text)]
         words = prose.split(" ")
-        for place, word in enumerate(words):
+        for index, word in enumerate(words):
             if _WORD.search(word):
-                words[place] = _WORD.sub(
+                words[index] = _WORD.sub(
                     lambda m: "".join(chance.choice(alphabet) for _ in m[0]), word
                 )
         if len(words) > 5:
@@ -79,11 +79,11 @@ def _schema(seed: int | None) -> dict[str, Any]:
 def test_translation_changes_nothing(persona: str, seed: int) -> None:
     """System text, user text and descriptions in another language get the same reply."""
     model = a_model(persona)
-    told = "Name further levers that are not in this list. Give 5 to 7 of them as before."
-    found = json_block("found", ["Sunday Quiet Hours", "Fence Allotments"])
+    request = "Name further levers that are not in this list. Give 5 to 7 of them as before."
+    listed = json_block("found", ["Sunday Quiet Hours", "Fence Allotments"])
     for system in (SYSTEM, RICH):
-        for user in ("", told):
-            material = f"{block('plan', ENGLISH)}\n\n{found}"
+        for user in ("", request):
+            material = f"{block('plan', ENGLISH)}\n\n{listed}"
             plain = a_request(system, f"{material}\n{user}", shape=_schema(None))
             foreign = a_request(
                 translated(system, seed), f"{material}\n{translated(user, seed)}",
@@ -96,5 +96,5 @@ def test_translation_is_one() -> None:
     """The test's own translator changes the prose and keeps quotes, names and numerals."""
     foreign = translated(RICH, 1)
     assert "reply" not in foreign
-    for kept in ("`options`", '"Option A:"', "[insert here]", "25%", "5 ", "repairs the pump"):
-        assert kept in foreign
+    for span in ("`options`", '"Option A:"', "[insert here]", "25%", "5 ", "repairs the pump"):
+        assert span in foreign

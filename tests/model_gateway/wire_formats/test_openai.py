@@ -190,8 +190,8 @@ def test_cut_off_reply_says_length(make_caller: MakeCaller) -> None:
                 third.chat(model="m", messages=ASK).done_reason,
             )
 
-    told = at_door(make_caller(), Scripted(cut), use)
-    assert told == ("length", "max_tokens", "length")
+    reasons = at_door(make_caller(), Scripted(cut), use)
+    assert reasons == ("length", "max_tokens", "length")
 
 
 def test_refusal_is_a_reply_and_a_failed_attempt(make_caller: MakeCaller, tmp_path: Path) -> None:
