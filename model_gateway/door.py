@@ -59,7 +59,7 @@ class Question:
         )
 
     def to_message(self) -> dict[str, Any]:
-        """Return it as it goes over the socket."""
+        """Return it as it goes over the socket, where `call_index` is called `place`."""
         values = dict(vars(self))
         return {"place": values.pop("call_index"), **values}
 

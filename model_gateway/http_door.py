@@ -60,7 +60,7 @@ AnswerQuestion = Callable[[Question, Caller], Coroutine[Any, Any, CallOutcome | 
 class ForeignCall:
     """One call of foreign code, and the latest request that waits for its end.
 
-    `heard` says that the end was told to somebody who was still there.
+    `delivered` says that a connected client got the end.
     """
 
     key: str

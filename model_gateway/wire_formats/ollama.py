@@ -59,7 +59,7 @@ class _Request(Body):
     model: str = ""
     format: Literal["", "json"] | dict[str, Any] | None = None
     options: _Options | None = None
-    stream: bool = True  # Ollama streams unless told not to.
+    stream: bool = True  # Ollama streams by default.
 
 
 class _ChatRequest(_Request):

@@ -1,4 +1,4 @@
-"""Rows of evidence survive the disk, and requests are told apart by what was asked."""
+"""Rows survive storage, and requests are distinguished by their content."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_digest_changes_with_what_was_asked(change: dict[str, Any]) -> None:
 
 
 def test_digest_does_not_depend_on_what_came_of_it() -> None:
-    """The outcome, the attempt's number and the entry's own name are no part of the request."""
+    """The outcome, the attempt's number and the entry's own name are not part of the request."""
     other = replace(
         an_attempt(), number=3, model="alias", text="", status="failed", cost=None, seconds=9.0,
         failure_kind=FailureKind.server, source=Source.cache, fallback=True, started="",
@@ -107,7 +107,7 @@ def test_digest_does_not_depend_on_what_came_of_it() -> None:
 
 
 def test_half_a_character_has_a_digest_of_its_own() -> None:
-    """Text that cannot be encoded is told apart all the same."""
+    """Text that cannot be encoded is distinguished, too."""
     assert len({digest_of(text) for text in ("\ud83d", "\ud83e", "?", "")}) == 4
 
 

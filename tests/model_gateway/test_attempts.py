@@ -241,7 +241,7 @@ def test_outage_between_does_not_lose_the_feedback(make_caller: MakeCaller) -> N
 
 
 def test_truncated_reply_is_asked_to_be_shorter(make_caller: MakeCaller) -> None:
-    """A model that ran into its limit is not told of errors it did not make."""
+    """A model that ran into its limit gets no feedback on errors it did not make."""
     provider = Scripted(CUT, GOOD)
     run(provider, make_caller())
     assert "shorter" in feedback_in(provider, 2)[1]["content"]
@@ -279,7 +279,7 @@ def test_fallback_is_asked_when_the_first_model_is_through_and_is_marked(
 
 @pytest.mark.parametrize("name", ["declined", "unpaid", "silent"])
 def test_fallback_is_asked_where_trying_again_is_no_use(make_caller: MakeCaller, name: str) -> None:
-    """A refusal, a wrong key or a server out of time is no reason not to ask another model."""
+    """After a refusal, a wrong key or a timeout, another model is asked."""
     providers = {"a": Scripted(STEPS[name][0]), "b": Scripted(GOOD)}
     models = [a_model(name=n, attempt_seconds=5, deadline_seconds=5) for n in providers]
     outcome = run(providers, make_caller(*models))
@@ -322,7 +322,7 @@ def test_keys_are_taken_out_of_everything(
             failure=Failure(kind=verdict.failure.kind, message=f"not {KEY} but fruit")
         )
 
-    outcome = run(provider, make_caller(), judge=talkative, key_variables=("SOME_KEY",))
+    outcome = run(provider, make_caller(), parser=talkative, key_variables=("SOME_KEY",))
     assert "[key hidden]" in outcome.attempt.text
     assert KEY not in str([request.messages for request in provider.requests])
     assert KEY not in (tmp_path / "attempts.jsonl").read_text()

@@ -108,7 +108,7 @@ def test_outage_between_replies_is_passed_over(cell: Cell) -> None:
 
 
 def test_missing_key_is_not_replayed(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user who sets the key as told, and repeats the command, gets an answer."""
+    """A user who sets the missing key and repeats the command gets an answer."""
     monkeypatch.delenv("FRUIT_KEY", raising=False)
     models = (a_model(key_env="FRUIT_KEY"),)
     failure = cell.run(models=models).failure
@@ -174,7 +174,7 @@ def test_another_request_is_not_answered_from_the_journal(
 
 
 def test_entry_that_was_renamed_is_the_same_model(cell: Cell) -> None:
-    """The name users type is no part of what was asked."""
+    """The name that users type is not part of a request."""
     cell.run(GOOD)
     assert cell.run(models=(a_model(name="renamed"),)).failure is None
 
@@ -188,7 +188,7 @@ def test_step_that_became_stricter_is_heard(cell: Cell) -> None:
         return ParseResult(failure=Failure(kind=K.schema, message="only plums"))
 
     cell.run(GOOD)
-    outcome = cell.run('{"name": "plum", "seeds": []}', judge=stricter)
+    outcome = cell.run('{"name": "plum", "seeds": []}', parser=stricter)
     assert (outcome.failure, outcome.attempt.number, cell.asked) == (None, 2, 1)
     feedback = outcome.attempt.messages[-1]["content"]
     assert "only plums" in feedback
@@ -223,5 +223,5 @@ def test_waits_of_the_first_session_are_not_waited_again(cell: Cell) -> None:
         asker_time.append(virtual_time.now())
         return await wants_fruit(offer)
 
-    cell.run(judge=timed)
+    cell.run(parser=timed)
     assert asker_time == [0]

@@ -192,7 +192,7 @@ def test_killed_client_closes_its_door(
 
 
 def test_second_session_asks_nothing_again(run_dir: Path, server: WireServer) -> None:
-    """A gateway started anew on the same directory replays what was answered before."""
+    """A new gateway on the same directory replays earlier replies."""
     for _ in range(2):
         with door_for("cell", ["wired"], run_dir) as door:
             assert [door(a_call(key)).value for key in ("one", "two")] == [FRUIT, FRUIT]
@@ -252,7 +252,7 @@ def test_cache_is_on_unless_told_otherwise(
 
 
 def test_wrong_settings_are_named(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An unknown model and a cap that is no number end in an error that says so."""
+    """An unknown model and a cap that is not a number are named in the error."""
     with pytest.raises(ConfigError, match="Did you mean wired"), door_for("c", ["wird"], run_dir):
         pass
     beside.stop(run_dir)

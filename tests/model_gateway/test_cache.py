@@ -232,7 +232,7 @@ def test_full_disk_is_done_without(tmp_path: Path, caplog: pytest.LogCaptureFixt
 
 @pytest.mark.parametrize("junk", ["{", "[]", '{"text": "a", "mood": 1}', '{"mood": 1}', "null"])
 def test_entry_that_cannot_be_read_is_asked_again(path: Path, junk: str) -> None:
-    """What another version kept is no answer, and is replaced."""
+    """An answer stored by another version does not count, and is replaced."""
     cache = Cache(path)
     database = sqlite3.connect(path, isolation_level=None)
     database.execute("INSERT INTO replies VALUES ('digest', ?)", (junk,))

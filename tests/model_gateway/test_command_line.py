@@ -72,7 +72,7 @@ def test_ping_says_what_came(entry: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_ping_of_a_model_that_fails(entry: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """An error is 1, told once and without the key; a refused key is 2."""
+    """An error is 1, printed once and without the key; a refused key is 2."""
     with WireServer("openai", Status(code=500), Status(code=401, echo_key=True)) as server:
         entry.write_text(ENTRY.format(url=server.base_url))
         assert main(["ping", "w"]) == 1

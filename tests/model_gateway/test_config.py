@@ -52,7 +52,7 @@ def test_embedded_entries_are_good() -> None:
 
 
 def test_every_problem_is_named_with_its_file(write: Write) -> None:
-    """Wrong, torn, unreadable and colliding files are all told of in one error."""
+    """Wrong, torn, unreadable and colliding files are all reported in one error."""
     write("a_torn.toml", 'name = "torn')
     write("b_wrong.toml", 'name = "b b"\nmood = 1\nworkers = 0\nstructured = "sometimes"\n' + PLAIN)
     write("c_empty.toml", "")
@@ -192,7 +192,7 @@ def test_no_wish_and_no_default_lists_what_is_ready(monkeypatch: pytest.MonkeyPa
 
 
 def test_unknown_models_are_all_named_with_the_nearest() -> None:
-    """Each wrong name is told of, with what it was probably meant to be."""
+    """Each wrong name is reported with the likely correct one."""
     catalogue = Catalogue(models=(a_model("gpt-oss"), a_model("haiku", aliases=["claude"])))
     with pytest.raises(ConfigError) as caught:
         catalogue.choose(["gpt-os", "haiku", "cloude", "zzz"])
@@ -219,7 +219,7 @@ def test_directories_come_in_the_order_in_which_they_override(
 def test_named_directory_that_is_not_there_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A slip in the variable is told of, or its models would seem never to have existed."""
+    """A mistake in the variable is reported, or its models would seem not to exist."""
     monkeypatch.setenv(CONFIG_DIR_VARIABLE, f"{tmp_path}{os.pathsep}{tmp_path / 'gone'}")
     with pytest.raises(ConfigError, match=r"PLUMBLINE_LLM_CONFIG names \S+gone, which is not"):
         load()
@@ -242,7 +242,7 @@ def a_run(root: Path) -> Path:
 
 
 def test_recorded_run_is_a_model_of_its_own(tmp_path: Path) -> None:
-    """Runs are found by their path, cost nothing, get one attempt, and are told apart."""
+    """Runs are found by their path, cost nothing, get one attempt, and have distinct names."""
     runs = [a_run(tmp_path / "history/0" / name) for name in ("07_a step", "08_b")]
     one, two = Catalogue(models=()).choose([f"recorded:{run}" for run in runs])
     assert (one.provider, one.options) == ("recorded", {"run": str(runs[0])})

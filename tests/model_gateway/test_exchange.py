@@ -1,4 +1,4 @@
-"""One exchange: what it may cost, what it came to, and whatever the provider does."""
+"""One exchange: its bound, its cost, and anything a provider may do."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Rude(Scripted):
 def test_fault_of_a_provider_is_a_recorded_failure(
     make_caller: MakeCaller, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a provider should not raise fails its attempt, which is charged and told of."""
+    """What a provider should not raise fails its attempt, which is charged and reported."""
     monkeypatch.setenv("SOME_KEY", KEY)
     ledger = Ledger()
     provider = Rude(error)

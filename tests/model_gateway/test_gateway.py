@@ -335,7 +335,7 @@ def test_end_of_the_gateway_ends_calls_and_leaves_no_files(
 
 
 def test_closed_door_takes_no_calls(make_caller: MakeCaller) -> None:
-    """Who comes after the end is told that there is no gateway, and other doors stay open."""
+    """A call after the end gets an error that there is no gateway; other doors stay open."""
 
     async def scenario() -> Reply[Fruit]:
         async with Gateway(build=built_from(Scripted(GOOD))) as gateway:
@@ -383,7 +383,7 @@ def test_call_that_comes_as_its_door_closes_is_never_made_later(
 
 
 def test_cell_that_runs_again_in_the_same_gateway_is_replayed(make_caller: MakeCaller) -> None:
-    """A door opened anew for a cell answers from what the cell was told before."""
+    """A new door for a cell answers from the cell's earlier replies."""
     provider = Scripted(GOOD)
 
     async def scenario() -> list[Reply[Fruit]]:
@@ -413,7 +413,7 @@ def test_ledger_that_was_exchanged_keeps_its_caps(make_caller: MakeCaller) -> No
 
 
 def test_question_of_this_process_is_answered_as_it_comes(make_caller: MakeCaller) -> None:
-    """Without a door and a judge, the text is taken as it is."""
+    """Without a door and a parser, the text is taken as it is."""
 
     async def scenario() -> str:
         async with Gateway(build=built_from(Scripted("no JSON"))) as gateway:

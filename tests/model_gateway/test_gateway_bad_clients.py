@@ -144,7 +144,7 @@ def test_what_is_no_question_ends_its_connection_alone(
 def test_question_that_cannot_be_put_is_a_failure(
     make_caller: MakeCaller, wrong: dict[str, Any]
 ) -> None:
-    """A question of the right form that makes no sense is told to be a failure."""
+    """A well-formed question that makes no sense gets a failure."""
 
     async def scenario() -> dict[str, Any]:
         model = a_model(structured="prompt")
@@ -223,7 +223,7 @@ def test_client_that_hangs_up_in_the_call_is_charged(
 def test_client_that_hangs_up_at_the_offer_leaves_the_reply(
     make_caller: MakeCaller, tmp_path: Path
 ) -> None:
-    """A reply that came is recorded, also when nobody is there to judge it."""
+    """A reply that came is recorded, also when nobody is there to parse it."""
 
     async def scenario() -> None:
         async with Gateway(build=built_from(Scripted(GOOD))) as gateway:

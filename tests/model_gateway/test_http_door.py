@@ -102,7 +102,7 @@ def test_transport_retries_happen_inside_the_gateway(make_caller: MakeCaller) ->
 
 
 def test_empty_budget_is_402(make_caller: MakeCaller) -> None:
-    """Without room under the cap nothing is sent and the client is told why."""
+    """Without room under the cap nothing is sent and the client gets the reason."""
     provider = Scripted("a fig")
 
     def use(url: str) -> Any:

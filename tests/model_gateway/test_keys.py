@@ -59,7 +59,7 @@ def test_key_inside_another_is_taken_out_whole(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_is_too_short_or_a_path_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Common words and file names are no keys, or every text would be full of holes."""
+    """Common words and file names are not keys, or every text would be full of holes."""
     monkeypatch.setenv("SOME_KEY", "a")
     monkeypatch.setenv("MY_TOKEN", "none-at-all")
     monkeypatch.setenv("PATH_TOKEN", "/var/run/token-of-mine")

@@ -93,7 +93,7 @@ def test_no_interleaving_exceeds_a_cap(
 
 
 def test_waits_for_attempts_under_way_that_could_free_room() -> None:
-    """An attempt whose worst case does not fit now goes out when another came to less."""
+    """An attempt whose worst case does not fit now is sent when another cost less."""
 
     async def scenario() -> list[float]:
         ledger = Ledger(Caps(tokens=100))
@@ -140,7 +140,7 @@ def test_refused_at_once_when_waiting_cannot_help() -> None:
 
 
 def test_unknown_spend_is_charged_in_full() -> None:
-    """An attempt of which nobody knows what it came to costs its worst case."""
+    """An attempt of unknown cost is charged its worst case."""
 
     async def scenario() -> Spend:
         ledger = Ledger()
@@ -241,7 +241,7 @@ def sessions() -> Iterator[Any]:
         reserved(), [an_attempt(**UNKNOWN, status="cancelled")], WORST, id="cancelled"
     )
     yield pytest.param(
-        reserved(), [an_attempt(status="cancelled")], KNOWN, id="cancelled when judged"
+        reserved(), [an_attempt(status="cancelled")], KNOWN, id="cancelled when parsed"
     )
     yield pytest.param(
         reserved(), [an_attempt(**{**NOT_BILLED, "cost": None})], WORST, id="timed out"
@@ -254,7 +254,7 @@ def sessions() -> Iterator[Any]:
     )  # fmt: skip
     yield pytest.param(reserved(2), [an_attempt()], WORST + KNOWN, id="killed, then repeated")
     for name, unsent in [("budget", NO_BUDGET), ("key", MISSING_KEY), ("cache", CACHED)]:
-        yield pytest.param(reserved(), [unsent], WORST, id=f"{name} row is no match")
+        yield pytest.param(reserved(), [unsent], WORST, id=f"{name} row does not match")
         yield pytest.param(reserved(), [unsent, an_attempt()], KNOWN, id=f"{name} row comes first")
 
 
@@ -262,5 +262,5 @@ def sessions() -> Iterator[Any]:
 def test_earlier_sessions_are_charged(
     reservations: list[Row], attempts: list[Any], charged: Spend
 ) -> None:
-    """Each reservation counts at what its own attempt came to, or in full if nobody knows."""
+    """Each reservation counts with its own attempt's cost, or in full if that is unknown."""
     assert spent_before(reservations, attempts) == charged

@@ -295,7 +295,7 @@ def test_failure_is_raised_once_and_remembered(make_caller: MakeCaller) -> None:
 def test_keys_name_content_and_occurrence_or_are_given(
     make_caller: MakeCaller, tmp_path: Path
 ) -> None:
-    """Repeated questions are told apart; `call_key` names a call outright."""
+    """Repeated questions are counted; `call_key` names a call explicitly."""
 
     def use(llm: GatewayLLM) -> None:
         structured = llm.as_structured_llm(Fruit)

@@ -1,4 +1,4 @@
-"""What programs came to, over every session that started one."""
+"""What programs spent, over every session that started one."""
 
 from __future__ import annotations
 

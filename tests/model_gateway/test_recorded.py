@@ -55,7 +55,7 @@ def with_attempts(run: Path, *attempts: Attempt) -> Path:
 
 
 def the_provider(run: Path, *, most: int = 4) -> Provider:
-    """Return the provider of a run, for an entry that allows so many attempts."""
+    """Return the provider of a run, for an entry that allows a number of attempts."""
     return build(
         Model(
             name="recorded", provider="recorded", model_id="r", max_attempts=most,

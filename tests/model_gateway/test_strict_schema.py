@@ -71,7 +71,7 @@ class Open(BaseModel):
 
 
 class Numbers(RootModel[list[int]]):
-    """A root that is no object."""
+    """A root that is not an object."""
 
 
 ALLOWED = {

@@ -1,4 +1,4 @@
-"""What a wire server saw, and what it may be told to do about it."""
+"""What a wire server received, and what it can be set up to do."""
 
 from __future__ import annotations
 

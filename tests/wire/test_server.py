@@ -43,7 +43,7 @@ def test_requests_are_answered_side_by_side() -> None:
 
 
 def test_unknown_path_is_an_error() -> None:
-    """A client that asks for something else is told so and not counted."""
+    """A client that asks for something else gets an error and is not counted."""
     with WireServer("ollama", "hello") as server:
         answer = httpx.post(f"{server.base_url}/api/show", json=BODY)
     assert answer.status_code == 404

@@ -119,7 +119,7 @@ PERSONAS: Mapping[str, Persona] = MappingProxyType(
             missing=0.01, short=0.012, duplicate=0.02, near_duplicate=0.01, repeat=0.08,
             heed=0.8, attention=75, guidance=12, prose=0.02, broken=0.01, name_words=3.2,
         ),
-        # Often fails at JSON, most of all when the schema stands in the prompt.
+        # Often fails at JSON, most of all when the schema is in the prompt.
         "flaky": Persona(
             copy=0.40, habit=0.20, leak=0.020, placeholder=0.003, invent_base=0.004, invent=0.22,
             length=30, item_length=13, spread=0.4, lean=0.4, noise=0.6, undershoot=0.05,

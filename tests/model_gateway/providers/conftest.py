@@ -48,7 +48,7 @@ def entry(provider: str, server: WireServer, **changes: Any) -> Model:
 
 @dataclass(frozen=True, kw_only=True)
 class AskedCall:
-    """What one call came to, for the step, in the journal and in the ledger."""
+    """The result of one call, for the step, in the journal and in the ledger."""
 
     reply: Reply[Any]
     attempts: list[Attempt]

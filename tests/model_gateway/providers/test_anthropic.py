@@ -113,7 +113,7 @@ def test_usage_is_recorded_exactly(ask: Ask) -> None:
 
 
 def test_full_context_counts_as_cut_off(ask: Ask) -> None:
-    """A reply that ended because the context was full is told as one that broke off."""
+    """A reply that ended because the context was full counts as truncated."""
     say = Say(text=GOOD[:20], finish="model_context_window_exceeded")
     with WireServer("anthropic", say) as server:
         row = ask(entry("anthropic", server, max_attempts=1)).row
@@ -122,7 +122,7 @@ def test_full_context_counts_as_cut_off(ask: Ask) -> None:
 
 
 def test_filtered_output_is_a_refusal(ask: Ask) -> None:
-    """The server's content filter is told as a refusal although its status is 400."""
+    """The server's content filter counts as a refusal although its status is 400."""
     status = Status(code=400, message="Output blocked by content filtering policy")
     with WireServer("anthropic", status) as server:
         asked = ask(entry("anthropic", server))

@@ -31,7 +31,7 @@ def said(text: str, **facts: Any) -> Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What the server does, and what every attempt and the whole call must come to.
+    """What the server does, and the expected result of each attempt and of the call.
 
     `kinds` has one entry per attempt, None for one that gave the value. `answered` says that
     the server's replies came whole, so that their tokens are known; `free` that what failed
@@ -115,7 +115,7 @@ FAULTS = (
         limits=ONCE, kinds=(Kind.connection,), says="could not be read",
     ),
     Fault(
-        name="body that is no object",
+        name="body that is not an object",
         script=(Raw(body=b"[1, 2]"),),
         limits=ONCE, kinds=(Kind.connection,), says="could not be read",
     ),

@@ -1,4 +1,4 @@
-"""What errors over HTTP mean, told from the errors that HTTP libraries really raise."""
+"""How errors over HTTP are classified, by the errors that HTTP libraries really raise."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def of_status(code: int, body: Any = None, **headers: str) -> ProviderError:
     ],
 )
 def test_status_decides_the_kind_and_costs_nothing(code: int, kind: FailureKind) -> None:
-    """An error status is no reply, so nothing is owed for it."""
+    """An error status is not a reply, so it costs nothing."""
     failure = of_status(code, {"error": {"message": "no"}})
     assert (failure.kind, failure.billed) == (kind, False)
     assert failure.message.startswith(f"the server answered {code}: no")
@@ -81,7 +81,7 @@ def test_time_to_wait_is_read_in_every_form(headers: dict[str, str], seconds: fl
 
 
 def test_date_to_wait_for_is_counted_from_now() -> None:
-    """A date in the future is so many seconds away."""
+    """A date in the future counts as the seconds until then."""
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
     assert of_status(503, retry_after=date).retry_after == pytest.approx(60, abs=3)
 
@@ -104,7 +104,7 @@ def test_date_to_wait_for_is_counted_from_now() -> None:
     ],
 )
 def test_message_says_what_the_server_said_and_no_more(body: Any, words: str) -> None:
-    """The message of any known error body is told on one line; what else it holds is not."""
+    """The message of any known error body is given on one line; its other contents are not."""
     message = of_status(400, body).message
     assert message.startswith("the server answered 400: ")
     assert words in message
@@ -150,7 +150,7 @@ def test_key_is_hidden_before_the_message_is_shortened(monkeypatch: pytest.Monke
 def test_broken_exchanges_are_known_in_both_http_libraries(
     library: Any, name: str, kind: FailureKind, *, billed: bool
 ) -> None:
-    """The kind is found under the SDK's own error, and the address is told without its password."""
+    """The kind is found under the SDK's error, and the address is shown without its password."""
     outer = RuntimeError("the SDK's own words")
     outer.__cause__ = getattr(library, name)("details")
     failure = failure_of(outer, source())

@@ -87,7 +87,7 @@ def test_model_that_is_not_there_is_told_in_the_servers_words(ask: Ask) -> None:
 
 
 def test_usage_is_recorded_exactly(ask: Ask) -> None:
-    """The counts of prompt and reply are the server's; thinking is not told apart."""
+    """The counts of prompt and reply are the server's; thinking is not counted separately."""
     with WireServer("ollama", Say(text=GOOD, input_tokens=321, output_tokens=45)) as server:
         row = ask(entry("ollama", server)).row
     assert (row.input_tokens, row.output_tokens, row.thinking_tokens) == (321, 45, None)

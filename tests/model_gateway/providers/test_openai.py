@@ -174,7 +174,7 @@ def test_content_in_parts_is_joined(ask: Ask) -> None:
 def test_error_behind_a_good_status_is_an_error(
     ask: Ask, body: bytes, kind: FailureKind, cost: float | None
 ) -> None:
-    """A router's error in a reply of status 200 is told as what it is."""
+    """A router's error in a reply of status 200 is classified by its code."""
     with WireServer("openai", Raw(body=body)) as server:
         row = ask(entry("openai", server, max_attempts=1)).row
     assert row.failure_kind is kind
@@ -192,7 +192,7 @@ def test_error_behind_a_good_status_is_an_error(
     ],
 )
 def test_error_that_stays_is_asked_once(ask: Ask, status: Status, kind: FailureKind) -> None:
-    """Missing money, an unknown model and a content filter are final, and told in short."""
+    """Missing money, an unknown model and a content filter are final, with a short message."""
     with WireServer("openai", status) as server:
         asked = ask(entry("openai", server))
     assert len(server.requests) == 1

@@ -43,7 +43,7 @@ def test_prompts_share_their_random_numbers() -> None:
 
 
 def test_streams_are_independent_of_the_order_of_use() -> None:
-    """A stream hangs on its path alone."""
+    """A stream depends on its path alone."""
     draw = Draw(1, "p")
     late = [draw.at(("b", i)).unit() for i in range(3)]
     assert late == [Draw(1, "p").at(("b", i)).unit() for i in range(3)]

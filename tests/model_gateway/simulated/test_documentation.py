@@ -47,5 +47,5 @@ def test_every_parameter_is_in_a_rule() -> None:
 
 @pytest.mark.parametrize("name", [*PERSONAS, *ROLES])
 def test_every_persona_and_role_is_described(name: str) -> None:
-    """Each is told in words."""
+    """Each is described."""
     assert f"*{name}*" in TEXT or f"`sim-{name}`" in TEXT

@@ -1,4 +1,4 @@
-"""Whatever language a plan is in, the reply is in it: there are no words of our own."""
+"""The reply is in the plan's language, whichever it is, without any other words."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_thirty_names_come_out_of_fifteen_words() -> None:
     ids=["empty", "one word", "one character", "numbers", "markup", "200 kB"],
 )
 def test_any_plan_gets_a_reply_of_the_right_shape(plan: str) -> None:
-    """A plan with next to nothing in it, or far too much, is no reason to fail."""
+    """A plan with next to nothing in it, or far too much, does not fail."""
     reply = json.loads(a_model().answer(a_request(user=block("plan", plan))).text)
     levers = Levers.model_validate(reply).levers
     assert len({lever.name for lever in levers}) == len(levers) == 6

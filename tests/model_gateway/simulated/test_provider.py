@@ -91,7 +91,7 @@ def test_latency_is_waited_for() -> None:
     ],
 )
 def test_wrong_options_are_named(options: dict[str, object], message: str) -> None:
-    """A mistake in an entry is told with the entry's name and what there is instead."""
+    """A mistake in an entry is reported with the entry's name and the possible values."""
     with pytest.raises(ConfigError, match=message) as caught:
         build(an_entry(**options))
     assert "sim-test" in str(caught.value)

@@ -183,7 +183,7 @@ def test_identifiers_made_in_a_reply_are_used_in_it() -> None:
 
 
 def test_new_things_do_not_borrow_names_of_old_ones() -> None:
-    """A list that makes more of what the material lists names them anew."""
+    """A list that makes more of what the material lists gives them new names."""
 
     class Document(BaseModel):
         document_name: str

@@ -37,7 +37,7 @@ FILLER = "\n".join(
 
 
 def levers(persona: str, system: str = SYSTEM, **changes: Any) -> list[dict[str, Any]]:
-    """Return the levers of many cells; what is no option of `replies` is a trait of the persona."""
+    """Return the levers of many cells; an option not of `replies` is a trait of the persona."""
     strengths = changes.pop("strengths", None)
     names = {"user", "cells", "more", "number"} & changes.keys()
     options = {name: changes.pop(name) for name in names}
