@@ -226,18 +226,13 @@ async def _until_unneeded(control: Control, starter: int, idle_seconds: float) -
     loop = asyncio.get_running_loop()
     for kind in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(kind, control.stop_requested.set)
-    process = _process(starter)
+    process = None
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(starter)
     while control.idle_seconds < idle_seconds or _lives(process):
         with suppress(TimeoutError):
             await asyncio.wait_for(control.stop_requested.wait(), _POLL_SECONDS)
             return
-
-
-def _process(pid: int) -> psutil.Process | None:
-    try:
-        return psutil.Process(pid)
-    except psutil.NoSuchProcess:
-        return None
 
 
 def _lives(process: psutil.Process | None) -> bool:

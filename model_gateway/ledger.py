@@ -32,11 +32,7 @@ class Spend:
         )
 
     def __sub__(self, other: Spend) -> Spend:
-        return Spend(
-            calls=self.calls - other.calls,
-            tokens=self.tokens - other.tokens,
-            dollars=self.dollars - other.dollars,
-        )
+        return self + Spend(calls=-other.calls, tokens=-other.tokens, dollars=-other.dollars)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -75,9 +76,11 @@ class Turn:
 
 
 class PerMinute:
-    """At most `rate` requests or tokens in any minute, first come, first served."""
+    """At most `rate` requests or tokens in any minute, first come, first served; None: no limit."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float | None) -> None:
+        self._unlimited = rate is None
+        rate = rate or math.inf
         self._most = max(rate, 1)
         self._seconds = 60 * max(1, 1 / rate)
         self._taken: deque[tuple[float, float]] = deque()
@@ -85,6 +88,8 @@ class PerMinute:
 
     async def take(self, amount: float = 1) -> None:
         """Wait until there is room for `amount`, or for the whole rate if `amount` is larger."""
+        if self._unlimited:
+            return
         now = asyncio.get_running_loop().time
         async with self._first:
             await asyncio.sleep(self._until_room(amount, now()))
@@ -110,8 +115,8 @@ class Limits:
         self._model = model
         self._turn = turn
         self._workers = asyncio.Semaphore(model.workers)
-        self._requests = _per_minute(model.requests_per_minute)
-        self._tokens = _per_minute(model.tokens_per_minute)
+        self._requests = PerMinute(model.requests_per_minute)
+        self._tokens = PerMinute(model.tokens_per_minute)
 
     @asynccontextmanager
     async def slot(self, tokens: int) -> AsyncIterator[None]:
@@ -121,12 +126,6 @@ class Limits:
                 # Before a worker is taken: all calls that wait for the model share its turn.
                 await stack.enter_async_context(self._turn.of(self._model.name))
             await stack.enter_async_context(self._workers)
-            if self._requests is not None:
-                await self._requests.take()
-            if self._tokens is not None:
-                await self._tokens.take(tokens)
+            await self._requests.take()
+            await self._tokens.take(tokens)
             yield
-
-
-def _per_minute(rate: float | None) -> PerMinute | None:
-    return None if rate is None else PerMinute(rate)

@@ -36,26 +36,25 @@ def overview(attempts: Iterable[Attempt]) -> dict[str, Any]:
     last = ""
     for attempt in attempts:
         last = max(last, attempt.started)
-        name = attempt.reported_model or attempt.model_id
-        total = models.setdefault(
-            name,
-            {"calls": 0, "input_tokens": 0, "output_tokens": 0, "thinking_tokens": 0,
-             "total_cost": 0.0, "total_tokens": 0},
-        )  # fmt: skip
-        used = (attempt.input_tokens or 0) + (attempt.output_tokens or 0)
-        total["calls"] += 1
-        total["input_tokens"] += attempt.input_tokens or 0
-        total["output_tokens"] += attempt.output_tokens or 0
-        total["thinking_tokens"] += attempt.thinking_tokens or 0
-        total["total_cost"] += attempt.cost or 0.0
-        total["total_tokens"] += used
-    sums = models.values()
+        tokens = attempt.input_tokens or 0, attempt.output_tokens or 0
+        amounts = {
+            "calls": 1, "input_tokens": tokens[0], "output_tokens": tokens[1],
+            "thinking_tokens": attempt.thinking_tokens or 0, "total_cost": attempt.cost or 0.0,
+            "total_tokens": sum(tokens),
+        }  # fmt: skip
+        totals = models.setdefault(attempt.reported_model or attempt.model_id, {})
+        for name, amount in amounts.items():
+            totals[name] = totals.get(name, 0) + amount
+
+    def total(name: str) -> Any:
+        return sum(totals[name] for totals in models.values())
+
     return {
         "last_updated": last,
         "models": models,
-        "total_cost": sum(m["total_cost"] for m in sums),
-        "total_input_tokens": sum(m["input_tokens"] for m in sums),
-        "total_output_tokens": sum(m["output_tokens"] for m in sums),
-        "total_thinking_tokens": sum(m["thinking_tokens"] for m in sums),
-        "total_tokens": sum(m["total_tokens"] for m in sums),
+        "total_cost": total("total_cost"),
+        "total_input_tokens": total("input_tokens"),
+        "total_output_tokens": total("output_tokens"),
+        "total_thinking_tokens": total("thinking_tokens"),
+        "total_tokens": total("total_tokens"),
     }

@@ -9,6 +9,7 @@ import inspect
 import json
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
@@ -164,28 +165,17 @@ async def _in_thread(
     A thread of the loop's pool would keep the command from ending while the class waits for its
     server.
     """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[ChatResponse] = loop.create_future()
-
-    def settle(reply: ChatResponse | None, error: Exception | None) -> None:
-        if future.cancelled():
-            return
-        if reply is not None:
-            future.set_result(reply)
-        else:
-            future.set_exception(error or RuntimeError("no reply"))
+    future: Future[ChatResponse] = Future()
+    future.set_running_or_notify_cancel()
 
     def run() -> None:
-        reply, problem = None, None
         try:
-            reply = llm.chat(messages, **others)
+            future.set_result(llm.chat(messages, **others))
         except Exception as error:  # noqa: BLE001 - it is raised again on the other side
-            problem = error
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(settle, reply, problem)
+            future.set_exception(error)
 
     threading.Thread(target=run, daemon=True, name="llama-index-chat").start()
-    return await future
+    return await asyncio.wrap_future(future)
 
 
 def _answer(reply: ChatResponse) -> Answer:

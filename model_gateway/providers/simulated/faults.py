@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from model_gateway.providers.simulated import rules
@@ -25,14 +25,10 @@ class Chances:
 
 def chances(persona: Persona, strengths: Rules, focus: float, turns: int) -> Chances:
     """Return the chances of `persona`, after `turns` complaints about its replies."""
-
-    def one(base: float) -> float:
-        return rules.fault_chance(strengths, base, focus, turns)
-
-    return Chances(
-        fence=one(persona.fence), prose=one(persona.prose), broken=one(persona.broken),
-        echo=one(persona.echo),
-    )  # fmt: skip
+    return Chances(**{
+        field.name: rules.fault_chance(strengths, getattr(persona, field.name), focus, turns)
+        for field in fields(Chances)
+    })  # fmt: skip
 
 
 def written(

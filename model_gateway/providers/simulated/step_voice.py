@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from model_gateway.providers.simulated import kinds, names, rules, words
@@ -67,8 +68,6 @@ class StepVoice:
         self._names: defaultdict[Path, dict[str, frozenset[str]]] = defaultdict(dict)
         self._texts: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
         self._planned: defaultdict[Path, list[str]] = defaultdict(list)
-        self._favourites: list[str] = []
-        self._habit: str | None = None
 
     def enter(self, shape: Shape, path: Path) -> Mapping[str, Any]:
         """Choose which phrases and placeholders of the prompt this item leaks, and where."""
@@ -114,7 +113,7 @@ class StepVoice:
         if taken and again < self._duplicate:
             return list(taken)[int(which * len(taken))]
         if common < self._repeat:
-            favourite = self._favourite(int(which * _FAVOURITES))
+            favourite = self._favourites[int(which * _FAVOURITES) % len(self._favourites)]
             avoided = favourite.casefold() in self._listed and obeys < self._avoids
             if favourite not in taken and not avoided:
                 taken[favourite] = frozenset(words.chunks(favourite.casefold()))
@@ -149,7 +148,7 @@ class StepVoice:
         elif manner.patterns and copy < manner.copy:
             text = self._copied(manner, which, stream, want, invented)
         else:
-            begin = self._opener() if habit < manner.habit else topic * (habit > _ON_TOPIC)
+            begin = self._opener if habit < manner.habit else topic * (habit > _ON_TOPIC)
             text = self._plain(stream, want, begin, invented, listed=not shape.name)
         earlier.append(text)
         for phrase in self._planned.pop(path, ()):
@@ -236,23 +235,20 @@ class StepVoice:
         front = where < 0.5
         return words.join([phrase, text] if front else [text, phrase]) if text else phrase
 
+    @cached_property
     def _opener(self) -> str:
-        if self._habit is None:
-            fragment = self._lexicon.fragment(self._habits.at(("opener",)), 3)
-            self._habit = words.join(fragment[:3])
-        return self._habit
+        return words.join(self._lexicon.fragment(self._habits.at(("opener",)), 3)[:3])
 
-    def _favourite(self, which: int) -> str:
-        if not self._favourites:
-            stream = self._habits.at(("names",))
-            taken: dict[str, frozenset[str]] = {}
-            for _ in range(_FAVOURITES):
-                name, bag = names.new_name(
-                    self._lexicon, stream, self._persona.name_words, taken.values()
-                )
-                taken[name] = bag
-            self._favourites = list(taken)
-        return self._favourites[which % len(self._favourites)]
+    @cached_property
+    def _favourites(self) -> list[str]:
+        stream = self._habits.at(("names",))
+        taken: dict[str, frozenset[str]] = {}
+        for _ in range(_FAVOURITES):
+            name, bag = names.new_name(
+                self._lexicon, stream, self._persona.name_words, taken.values()
+            )
+            taken[name] = bag
+        return list(taken)
 
 
 def _holds_text(shape: Shape) -> bool:
