@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -126,11 +125,9 @@ def _locked(folder: Path) -> Iterator[None]:
     """Hold the lock under which a gateway is looked for and started."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / _START_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        lock = (folder / _START_LOCK).open("ab")
     except OSError as error:
         raise DoorError(f"The gateway's files cannot be written to {folder}: {error}") from error
-    try:
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(lock)

@@ -178,8 +178,7 @@ async def serve(
 
 async def _only_writer(folder: Path, stack: AsyncExitStack) -> None:
     """Hold the lock of the one process that writes here, waiting for one that is ending."""
-    lock = os.open(folder / _WRITER_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    stack.callback(os.close, lock)
+    lock = stack.enter_context((folder / _WRITER_LOCK).open("ab"))
     deadline = time.monotonic() + _WAIT_FOR_WRITER_SECONDS
     while True:
         try:

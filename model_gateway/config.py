@@ -20,6 +20,7 @@ from pydantic import (
     ValidationError,
 )
 
+from model_gateway import validation
 from model_gateway.errors import ConfigError
 from model_gateway.suggestions import did_you_mean
 
@@ -234,8 +235,11 @@ def load(dirs: Iterable[Path] | None = None) -> Catalogue:
                     default = tuple(_Defaults.model_validate(values).default_models)
                     continue
                 model = Model.model_validate(values)
+            except ValidationError as error:
+                problems.append(f"{path}: {validation.summary(error)}")
+                continue
             except (OSError, ValueError) as error:
-                problems.append(f"{path}: {_message(error)}")
+                problems.append(f"{path}: {error}")
                 continue
             for name in (model.name, *model.aliases):
                 if name in seen:
@@ -247,14 +251,6 @@ def load(dirs: Iterable[Path] | None = None) -> Catalogue:
         raise ConfigError("The model configuration cannot be used:\n" + "\n".join(problems))
     # The last one read comes first, so that its aliases win over an embedded entry's.
     return Catalogue(models=tuple(reversed(entries.values())), default=default)
-
-
-def _message(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        return "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)
-        )
-    return str(error)
 
 
 def _recorded(name: str) -> Model:
@@ -285,4 +281,4 @@ def entry(values: Mapping[str, Any]) -> Model:
     try:
         return Model.model_validate(dict(values))
     except ValidationError as error:
-        raise ConfigError(_message(error)) from error
+        raise ConfigError(validation.summary(error)) from error

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from model_gateway import validation
 from model_gateway.config import Model
 from model_gateway.errors import ConfigError
 
@@ -48,9 +49,8 @@ def options_of(model: Model, shape: type[O], *, reserved: set[str]) -> O:
 
 
 def option_problems(error: ValidationError) -> str:
-    """Return which options are wrong, without their values: one may be a secret."""
-    problems = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"options.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problems)
+    """Return which options are wrong, and why."""
+    return "; ".join(f"options.{problem}" for problem in validation.problems(error))
 
 
 def other_arguments(arguments: Mapping[str, Any], *, reserved: set[str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, Generic
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from model_gateway import validation
 from model_gateway.call import Failure, FailureKind, R
 
 _FENCE = re.compile(r"```[^\n`]*\n(.*?)(?:```|\Z)", re.DOTALL)
@@ -73,7 +74,7 @@ def parse(text: str, schema: type[R], *, cut_off: bool, last: bool) -> ParsedRep
         return _failed(
             FailureKind.schema_echo, "the reply repeats the schema instead of filling it"
         )
-    return _failed(FailureKind.schema, _problems(problem))
+    return _failed(FailureKind.schema, validation.summary(problem, "the reply", most=_MOST_ERRORS))
 
 
 def json_in(text: str) -> Any:
@@ -229,15 +230,3 @@ def _is_schema(value: Any) -> bool:
         and isinstance(value.get("properties"), dict)
         and ("$defs" in value or value.get("type") == "object")
     )
-
-
-def _problems(error: ValidationError) -> str:
-    """Return what is wrong where, without repeating the model's text."""
-    errors = error.errors(include_url=False, include_input=False, include_context=False)
-    lines = [
-        f"{'.'.join(str(part) for part in e['loc']) or 'the reply'}: {e['msg']}"
-        for e in errors[:_MOST_ERRORS]
-    ]
-    if len(errors) > _MOST_ERRORS:
-        lines.append(f"and {len(errors) - _MOST_ERRORS} more")
-    return "; ".join(lines)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
 
+from model_gateway import validation
 from model_gateway.attempt import Message
 from model_gateway.call import FailureKind
 from model_gateway.provider import Answer, ProviderError
@@ -227,9 +228,7 @@ def read(body: bytes, shape: type[S]) -> S:
     try:
         return shape.model_validate(json.loads(body))
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, problem["loc"])) or "its body"
-        raise undecodable(f"{where}: {problem['msg']}") from error
+        raise undecodable(validation.problems(error, "its body")[0]) from error
     except (ValueError, RecursionError) as error:
         raise undecodable("it is not JSON, or not all of it") from error
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from model_gateway import validation
 from model_gateway.attempt import Message
 from model_gateway.door import Question
 
@@ -161,10 +162,7 @@ def parsed(kind: type[B], body: Mapping[str, Any]) -> B:
     try:
         return kind.model_validate(body)
     except ValidationError as error:
-        errors = error.errors(include_url=False, include_input=False, include_context=False)
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in errors[:_MOST_ERRORS]
-        )
+        problems = validation.summary(error, "body", most=_MOST_ERRORS)
         raise RefusedRequestError(400, f"The request is malformed: {problems}") from error
 
 

@@ -1,4 +1,4 @@
-"""How a simulated model responds to a prompt: each rule a pure function, with its sign outside.
+"""How a simulated model responds to a prompt: each rule is a pure function, its sign an argument.
 
 The formulas are the ground truth on which optimizers are compared; docs/simulated_model.md
 describes them. Nothing that proposes or judges prompts may read this module.
