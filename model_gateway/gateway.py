@@ -202,7 +202,7 @@ class Gateway:
                 for task in (answer, gone):
                     if not task.done():
                         task.cancel()
-                await asyncio.gather(answer, gone, return_exceptions=True)
+                await _outlast(answer, gone)
             if answer.cancelled():
                 return
             await line.send({"ended": _end(answer.result())})
@@ -264,6 +264,19 @@ class _Line:
         if failure is not None:
             failure = Failure.from_row(failure)
         return ParseResult(partial=bool(message["partial"]), failure=failure)
+
+
+async def _outlast(*tasks: asyncio.Future[Any]) -> None:
+    """Wait until cancelled tasks have ended, however often the wait is cancelled.
+
+    A second cancellation would interrupt their clean-up and leave connections open.
+    """
+    while pending := [task for task in tasks if not task.done()]:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait(pending)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # Otherwise the event loop logs it as an error that nobody handled.
 
 
 async def _accept(_: OfferedReply) -> ParseResult:

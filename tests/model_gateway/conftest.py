@@ -43,8 +43,8 @@ class Scripted:
 
     async def send(self, request: Request) -> Answer:
         """Do what the script says for this request."""
-        self.requests.append(request)
         self.begun.set()
+        self.requests.append(request)
         step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if isinstance(step, float):
             await asyncio.sleep(step)

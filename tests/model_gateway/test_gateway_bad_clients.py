@@ -22,8 +22,10 @@ from model_gateway.call import Call, Reply
 from model_gateway.door import Door
 from model_gateway.gateway import Gateway, OpenDoor
 from model_gateway.journal import read_attempts
+from model_gateway.provider import Answer, Request
 from tests.model_gateway.conftest import Fruit, MakeCaller, Scripted, a_model, built_from
 from tests.model_gateway.fruit_calls import ASK, GOOD
+from tests.waiting import LONGEST
 
 CALL = Call(key="fruit", system="Name a fruit.", user="Any.", schema=Fruit, max_output_tokens=100)
 QUESTION = {
@@ -61,7 +63,7 @@ class Client:
 
     async def hears_the_end(self) -> bytes:
         """Return what else comes until the gateway closes the connection."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LONGEST):
             return await self.reader.read()
 
 
@@ -217,7 +219,45 @@ def test_client_that_hangs_up_in_the_call_is_charged(
     [row] = rows(tmp_path)
     assert row.status == "cancelled"
     assert spent > 0
-    assert seconds < 5
+    assert seconds < 30
+
+
+class SlowToClose(Scripted):
+    """Waits for a reply that does not come, and takes a while to clean up."""
+
+    def __init__(self) -> None:
+        super().__init__(30.0)
+        self.closing = asyncio.Event()
+        self.closed = False
+
+    async def send(self, request: Request) -> Answer:
+        """Wait to be cancelled, and close the connection in several steps."""
+        try:
+            return await super().send(request)
+        finally:
+            self.closing.set()
+            for _ in range(20):
+                await asyncio.sleep(0)
+            self.closed = True
+
+
+def test_closing_the_door_of_a_client_that_hung_up_lets_its_call_clean_up(
+    make_caller: MakeCaller,
+) -> None:
+    """The call is cancelled once: a second time would leave its connection open."""
+
+    async def scenario() -> bool:
+        provider = SlowToClose()
+        async with Gateway(build=built_from(provider)) as gateway:
+            door = await gateway.open(make_caller(a_model(attempt_seconds=60)))
+            async with connected(door) as client:
+                await client.say(line(QUESTION))
+                await provider.begun.wait()
+            await provider.closing.wait()
+            await gateway.close(door)
+            return provider.closed
+
+    assert asyncio.run(scenario())
 
 
 def test_client_that_hangs_up_at_the_offer_leaves_the_reply(
