@@ -205,7 +205,7 @@ def _tapped(prism: str, server: str, seen: Seen) -> Iterator[str]:
     thread = threading.Thread(target=loop.run_until_complete, args=(run(),), daemon=True)
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(60)
         yield f"http://127.0.0.1:{ports[0]}"
     finally:
         loop.call_soon_threadsafe(end.set)

@@ -82,13 +82,13 @@ class Server:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
         self.address = self.public = f"http://127.0.0.1:{self.port}"
 
     def stop(self) -> None:
         """End it."""
         self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
     def _serve(self) -> None:

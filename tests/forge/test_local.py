@@ -123,7 +123,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r")
 @settings(
     deadline=None,
     max_examples=40,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(TEXT, TEXT, st.lists(TEXT, max_size=3))
 @example("a\x85b", "\u2028", ["\x85", "\u2029 ", "plain"])

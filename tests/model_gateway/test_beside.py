@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from model_gateway.head_start import HeadStart
 from model_gateway.journal import read_attempts
 from model_gateway.ledger import Caps
 from tests.model_gateway.conftest import Fruit
+from tests.waiting import LONGEST, until
 from tests.wire.script import Hang, Say
 from tests.wire.server import WireServer
 
@@ -125,16 +125,6 @@ def serving(starter: int) -> set[int]:
     return {pid for pid, line in lines if [word for word in line if word in words] == words}
 
 
-def until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait until `condition` holds; False if it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
 def test_door_of_a_runner_is_used_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With MODEL_GATEWAY set nothing is started and nothing is written."""
     monkeypatch.setenv(VARIABLE, "/some/socket")
@@ -151,7 +141,7 @@ def test_call_goes_through_and_is_recorded(run_dir: Path, server: WireServer) ->
     [row] = read_attempts(run_dir / ".gateway/attempts.jsonl")
     assert (row.cell, row.key, row.status) == ("cell", "fruit", "ok")
     assert "reserved" in (run_dir / ".gateway/ledger.jsonl").read_text()
-    assert until(lambda: not path.exists(), 2)
+    until(lambda: not path.exists())
 
 
 def test_two_processes_share_one_gateway(run_dir: Path, server: WireServer) -> None:
@@ -161,7 +151,7 @@ def test_two_processes_share_one_gateway(run_dir: Path, server: WireServer) -> N
     for process in clients:
         assert process.stdout is not None
         lines.append(process.stdout.readline())
-    replies = [process.communicate("\n", timeout=20)[0] for process in clients]
+    replies = [process.communicate("\n", timeout=LONGEST)[0] for process in clients]
     assert lines[0] == lines[1]
     assert [reply.strip() for reply in replies] == [GOOD, GOOD]
     rows = read_attempts(run_dir / ".gateway/attempts.jsonl")
@@ -181,12 +171,12 @@ def test_killed_client_closes_its_door(
         process.stdout.readline()
         process.stdin.write("\n")
         process.stdin.flush()
-        assert server.wait_requests(1, 10)
+        assert server.wait_requests(1)
         process.kill()
-        assert server.wait_abandoned(1, 3)
+        assert server.wait_abandoned(1)
         process.communicate()
         rows = run_dir / ".gateway/attempts.jsonl"
-        assert until(lambda: [r.status for r in read_attempts(rows)] == ["cancelled"], 3)
+        until(lambda: [r.status for r in read_attempts(rows)] == ["cancelled"])
         with door_for("other", ["wired"], run_dir):
             pass
 
@@ -294,7 +284,7 @@ def test_head_start_that_is_of_no_use_goes_without_a_trace(
             monkeypatch.setenv(VARIABLE, "/some/socket")
         if word != "none":
             beside.begin(run_dir, process)
-    assert until(lambda: serving(os.getpid()) == before, 10)
+    until(lambda: serving(os.getpid()) == before)
     assert (run_dir / ".gateway/gateway.json").exists() == bool(before)
     if before:
         assert {gateway_of(run_dir)} == before
@@ -331,11 +321,11 @@ def test_gateway_without_clients_ends_after_its_starter(
         serving = asyncio.ensure_future(
             serve(tmp_path, starter.pid, listening.set, idle_seconds=0.2)
         )
-        await asyncio.wait_for(listening.wait(), 10)
+        await asyncio.wait_for(listening.wait(), LONGEST)
         await asyncio.sleep(0.8)
         stayed = not serving.done()
         starter.kill()
-        await asyncio.wait_for(serving, 3)
+        await asyncio.wait_for(serving, LONGEST)
         starter.wait()
         return [stayed, serving.done()]
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from model_gateway.child_process import ProcessResult, run
+from tests.waiting import stretched, until
 
 
 def ran(folder: Path, script: str, *, seconds: float = 20.0, input_text: str = "") -> ProcessResult:
@@ -43,14 +42,12 @@ def test_it_is_killed_at_its_limit_with_what_left_its_session(tmp_path: Path) ->
     """A grandchild that is in no session of ours any more is found and ended, too."""
     escape = (
         "import os, sys, time\nif os.fork() == 0:\n os.setsid()\n"
-        " open('pid', 'w').write(str(os.getpid()))\n time.sleep(60)\nelse:\n time.sleep(60)"
+        " open('pid', 'w').write(str(os.getpid()))\n time.sleep(600)\nelse:\n time.sleep(600)"
     )
     (tmp_path / "escape.py").write_text(escape)
-    began = time.monotonic()
-    ended = ran(tmp_path, f"'{sys.executable}' escape.py", seconds=1.5)
+    ended = ran(tmp_path, f"'{sys.executable}' escape.py", seconds=stretched(1.5))
     assert ended.status is None
-    assert time.monotonic() - began < 8
-    assert not alive(int((tmp_path / "pid").read_text()))
+    until(lambda: not alive(int((tmp_path / "pid").read_text())))
 
 
 def test_grandchild_that_holds_the_streams_delays_nothing(tmp_path: Path) -> None:
@@ -58,7 +55,7 @@ def test_grandchild_that_holds_the_streams_delays_nothing(tmp_path: Path) -> Non
     began = time.monotonic()
     ended = ran(tmp_path, "sleep 60 & echo done")
     assert (ended.status, ended.output) == (0, "done\n")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
 
 
 def test_only_the_last_of_a_flood_is_kept(tmp_path: Path) -> None:
@@ -83,18 +80,8 @@ def test_it_dies_with_us(tmp_path: Path) -> None:
     root = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     parent = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment)
-    written = until(lambda: (tmp_path / "pid").read_text().strip())
+    written = tmp_path / "pid"
+    until(lambda: written.exists() and written.read_text().strip(), parent)
     parent.kill()
     parent.wait()
-    assert until(lambda: "gone" if not alive(int(written)) else "") == "gone"
-
-
-def until(look: Callable[[], str]) -> str:
-    """Return what is seen as soon as it is there."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with contextlib.suppress(FileNotFoundError):
-            if seen := look():
-                return seen
-        time.sleep(0.02)
-    return ""
+    until(lambda: not alive(int(written.read_text())))

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from model_gateway.jsonl import Appender, SyncedAppender, dumps, read_rows
 from tests.model_gateway.rows import ANY_TEXT
 from tests.model_gateway.tiny_disk import PAGE, fill, tiny_disk
+from tests.waiting import LONGEST
 
 ROWS = st.lists(
     st.dictionaries(ANY_TEXT, ANY_TEXT | st.integers() | st.none(), max_size=3), max_size=4
@@ -155,7 +156,7 @@ def test_row_is_on_the_disk_when_append_returns(path: Path) -> None:
             await appender.append({"n": n})
             assert {"n": n} in rows_of(path)
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LONGEST):
             await asyncio.gather(*(one(n) for n in range(50)))
         await appender.close()
 
@@ -173,7 +174,7 @@ def test_row_that_comes_during_a_sync_is_written_by_the_next(
         appender = SyncedAppender(path)
         first = asyncio.create_task(appender.append({"n": 1}))
         await asyncio.sleep(0.01)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONGEST):
             await appender.append({"n": 2})
         await first
 
@@ -214,7 +215,7 @@ def test_row_that_is_no_json_fails_its_caller_alone(path: Path) -> None:
     async def scenario() -> list[Any]:
         appender = SyncedAppender(path)
         rows: list[Any] = [{"n": 1}, {"n": object()}, {"n": 2}]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONGEST):
             return await asyncio.gather(*map(appender.append, rows), return_exceptions=True)
 
     heard = asyncio.run(scenario())

@@ -10,6 +10,7 @@ import pytest
 
 from prompt_lab.allocate import allocate
 from prompt_lab.layout import Layout
+from tests.waiting import LONGEST
 
 TAKE = """
 import sys
@@ -43,7 +44,7 @@ def test_eight_processes_get_distinct_numbers(lab: Layout) -> None:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    taken = [int(n) for p in processes for n in p.communicate(timeout=30)[0].split()]
+    taken = [int(n) for p in processes for n in p.communicate(timeout=LONGEST)[0].split()]
     assert sorted(taken) == list(range(200))
 
 

@@ -9,7 +9,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from prompt_lab.command_line import main
 from prompt_lab.layout import Layout
 from tests.prompt_lab.conftest import PLAN, make_zip, tree
 from tests.prompt_lab.server import Server, content, drip, serving
+from tests.waiting import LONGEST, until
 
 WRITES = {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "subprocess.Popen"}
 
@@ -59,13 +59,6 @@ def _started(*arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def _until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -130,9 +123,9 @@ def test_broken_off_download_is_done_again(
     command = _populate(lab.root, server.address, "--split", "train", "--plan", "silo")
     process = _started(*command)
     part = lab.incoming / "silo.zip"
-    _until(part.exists)
+    until(part.exists, process)
     process.send_signal(signal_)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=LONGEST)
     if signal_ is signal.SIGINT:
         assert process.returncode == 130
         assert errors == f"Interrupted. {RESUME}\n"
@@ -153,7 +146,7 @@ def test_two_populates_at_once_both_succeed(tmp_path: Path, lab: Layout) -> None
             {**PLAN, **{f"{n}.md": noise.randbytes(2000) for n in range(40)}},
         )
     processes = [_started(*_populate(lab.root, tmp_path / "zips")) for _ in range(3)]
-    outputs = [process.communicate(timeout=30)[0] for process in processes]
+    outputs = [process.communicate(timeout=LONGEST)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert sum(output.count(": added") for output in outputs) == 6
     assert [plan.files for _, plan in dataset.load(lab).rows()] == [43] * 6
@@ -169,7 +162,7 @@ def test_second_populate_waits_and_says_so(lab: Layout, zips: Path) -> None:
         assert process.stdout is not None
         assert "waiting" in process.stdout.readline()
         assert not lab.incoming.exists()
-    assert ": added" in process.communicate(timeout=10)[0]
+    assert ": added" in process.communicate(timeout=LONGEST)[0]
 
 
 def test_place_that_cannot_be_written_is_told(

@@ -59,8 +59,8 @@ class Lab:
             "model_id": f"wire-{name}",
             "base_url": server.base_url,
             "workers": 8,
-            "attempt_seconds": 5,
-            "deadline_seconds": 20,
+            "attempt_seconds": 60,
+            "deadline_seconds": 120,
             "max_attempts": 3,
             **settings,
         }

@@ -7,7 +7,6 @@ import pkgutil
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -134,7 +133,5 @@ def test_help_answers_at_once() -> None:
         "try:\n    main(['run', '--help'])\nexcept SystemExit:\n    pass\n"
         f"raise SystemExit([m for m in {heavy!r} if m in sys.modules] or 0)"
     )
-    began = time.monotonic()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert time.monotonic() - began < 5

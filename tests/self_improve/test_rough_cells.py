@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
 
 from prompt_lab.record import Run, changed_since_done
 from tests.self_improve.commands import FOREIGN, Ran, digests, only_run, run, run_apart
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("rough_cells")
 
@@ -111,10 +111,7 @@ def test_output_of_a_step_goes_into_its_own_log(done: Run, ran: Ran) -> None:
 def test_process_left_behind_is_ended(done: Run, deed: str) -> None:
     """A process that outlives its cell is killed, also if it has left the cell's session."""
     pid = int((done.outputs(deed) / "done.txt").read_text(encoding="utf-8"))
-    limit = time.monotonic() + 5
-    while _runs(pid, "sleep") and time.monotonic() < limit:
-        time.sleep(0.05)
-    assert not _runs(pid, "sleep")
+    until(lambda: not _runs(pid, "sleep"))
 
 
 def test_cell_has_no_keys_in_its_environment(done: Run) -> None:

@@ -30,6 +30,7 @@ from tests.self_improve.lab import (  # fmt: skip
     levers,
     purpose,
 )
+from tests.waiting import LONGEST, until
 from tests.wire.script import Say, Seen, Step
 from tests.wire.server import WireServer
 
@@ -71,9 +72,9 @@ def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(lab: Lab) -> None:
     with WireServer("openai", reply=levers, delay=0.4) as server:
         lab.entry("m1", server, workers=1)
         process = started(lab)
-        assert server.wait_requests(4, 30)
+        assert server.wait_requests(4)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=LONGEST)
         assert process.returncode == 130
         assert "same command" in errors
         assert "Traceback" not in errors
@@ -91,9 +92,9 @@ def test_a_polite_kill_is_like_ctrl_c(lab: Lab) -> None:
     with WireServer("openai", reply=levers, delay=1.0) as server:
         lab.entry("m1", server)
         process = started(lab)
-        assert server.wait_requests(3, 30)
+        assert server.wait_requests(3)
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=LONGEST)
     assert process.returncode == 130
 
 
@@ -105,13 +106,9 @@ def test_kill_9_at_any_moment_loses_nothing(lab: Lab, seed: int) -> None:
     with WireServer("openai", reply=levers, delay=0.15) as server:
         lab.entry("m1", server, workers=2)
         for _ in range(8):
-            process = started(lab)
-            try:
-                process.communicate(timeout=chance.uniform(0.5, 1.7))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-                kills += 1
+            kills += _killed_after(
+                started(lab), server, more=chance.randint(0, 3), seconds=chance.uniform(0, 0.3)
+            )
         assert lab.run(step=STEP).code == 0
         run = only_run(lab.output)
         repeated = len(asked(server)) - 9
@@ -126,20 +123,30 @@ def test_kill_9_at_any_moment_loses_nothing(lab: Lab, seed: int) -> None:
     whole(run)
 
 
+def _killed_after(
+    process: subprocess.Popen[str], server: WireServer, *, more: int, seconds: float
+) -> bool:
+    """Kill a process some time after it has sent `more` requests; False if it had ended."""
+    count = len(server.requests) + more
+    until(lambda: len(server.requests) >= count or process.poll() is not None)
+    time.sleep(seconds)
+    is_alive = process.poll() is None
+    process.kill()
+    process.communicate()
+    return is_alive
+
+
 def test_no_process_outlives_a_killed_command(lab: Lab) -> None:
     """After kill -9 of the command its zygote and cells are gone."""
     with WireServer("openai", reply=levers, delay=3.0) as server:
         lab.entry("m1", server)
         process = started(lab)
-        assert server.wait_requests(2, 30)
+        assert server.wait_requests(2)
         family = _family(process.pid)
         assert len(family) >= 2
         process.kill()
         process.communicate()
-        deadline = time.monotonic() + 5
-        while any(map(_lives, family)) and time.monotonic() < deadline:
-            time.sleep(0.05)
-    assert not any(map(_lives, family))
+        until(lambda: not any(map(_lives, family)))
 
 
 def _family(pid: int) -> list[int]:
@@ -200,9 +207,9 @@ def test_a_second_process_on_the_same_run_is_told_who_is_there(lab: Lab) -> None
     with WireServer("openai", reply=levers, delay=1.5) as server:
         lab.entry("m1", server)
         process = started(lab)
-        assert server.wait_requests(2, 30)
+        assert server.wait_requests(2)
         ran = lab.run(step=STEP)
-        process.communicate(timeout=30)
+        process.communicate(timeout=LONGEST)
         assert len(asked(server)) == 9
     assert ran.code == 2
     assert f"process {process.pid}" in ran.err
@@ -215,7 +222,7 @@ def test_two_commands_with_different_runs_share_a_history(lab: Lab) -> None:
         lab.entry("m1", server)
         processes = [started(lab, "--seed", str(seed), step=ONE_CALL) for seed in (1, 2, 3)]
         for process in processes:
-            process.communicate(timeout=60)
+            process.communicate(timeout=LONGEST)
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert sorted(run.number for run in runs(lab.output)) == [0, 1, 2]
 
@@ -241,7 +248,7 @@ def test_torn_last_lines_are_passed_over(lab: Lab) -> None:
     with WireServer("openai", reply=levers, delay=0.3) as server:
         lab.entry("m1", server, workers=1)
         process = started(lab)
-        assert server.wait_requests(6, 30)
+        assert server.wait_requests(6)
         process.kill()
         process.communicate()
         run = only_run(lab.output)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Self
 
+from tests.waiting import LONGEST
 from tests.wire.formats import format_called
 from tests.wire.script import Cut, Drip, Hang, Raw, Reset, Say, Seen, Status, Step
 
@@ -54,25 +55,25 @@ class WireServer:
         """How many requests the client gave up before their reply was whole."""
         return self._abandoned
 
-    def wait_requests(self, count: int, seconds: float) -> bool:
+    def wait_requests(self, count: int, seconds: float = LONGEST) -> bool:
         """Wait until `count` requests have come; False if they did not."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self.requests) >= count, seconds)
 
-    def wait_abandoned(self, count: int, seconds: float) -> bool:
+    def wait_abandoned(self, count: int, seconds: float = LONGEST) -> bool:
         """Wait until the client has given up `count` requests; False if it did not."""
         with self._changed:
             return self._changed.wait_for(lambda: self._abandoned >= count, seconds)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(60)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(60)
         self._loop.close()
         if kind is None and self._problems:
             raise self._problems[0]

@@ -38,7 +38,7 @@ def test_requests_are_answered_side_by_side() -> None:
             url = server.base_url + PATHS["ollama"]
             answers = list(pool.map(lambda _: client.post(url, json=BODY), range(40)))
     assert {answer.status_code for answer in answers} == {200}
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 40 * 0.2  # what they take one after the other
     assert len(server.requests) == 40
 
 
@@ -58,7 +58,7 @@ def test_client_that_stays_has_abandoned_nothing() -> None:
         assert not server.wait_abandoned(1, 0.1)
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(url, json=BODY, timeout=0.1)
-        assert server.wait_abandoned(1, 2.0)
+        assert server.wait_abandoned(1)
     assert server.abandoned == 1
 
 

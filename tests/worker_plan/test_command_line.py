@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from model_gateway import beside, config
+from tests.waiting import LONGEST, until
 from tests.worker_plan.conftest import ATTEMPTS, PLAN, command, names_in, rows
 from worker_plan.command_line import main
 from worker_plan.pipeline import all_steps
@@ -79,15 +80,12 @@ def test_killed_pipeline_goes_on_without_repeating_a_call(
     arguments = ["--plan", PLAN, "--model", "slow", "--run-dir", str(run_dir)]
     process = subprocess.Popen(command("run", *arguments), stderr=subprocess.PIPE)
     middle = ("IdentifyPotentialLevers", "levers_2")
-    deadline = time.monotonic() + 20
-    while not (run_dir / ATTEMPTS).exists() or middle not in answered(run_dir):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: (run_dir / ATTEMPTS).exists() and middle in answered(run_dir), process)
     workers = psutil.Process(process.pid).children()
     process.send_signal(signal.SIGKILL)
     process.communicate()
     left = names_in(run_dir)
-    assert psutil.wait_procs(workers, timeout=2)[1] == []
+    assert psutil.wait_procs(workers, timeout=LONGEST)[1] == []
     time.sleep(0.4)  # A worker that lived on would end its step within this time.
     assert names_in(run_dir) == left
     if gateway == "gone":
@@ -215,12 +213,9 @@ def test_ctrl_c_ends_with_130(tmp_path: Path, llm_config: Path) -> None:
     run_dir = tmp_path / "run"
     arguments = ["--plan", PLAN, "--model", "slow", "--run-dir", str(run_dir)]
     process = subprocess.Popen(command("run", *arguments), stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 20
-    while not (run_dir / ".gateway" / "gateway.json").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until((run_dir / ".gateway" / "gateway.json").exists, process)
     process.send_signal(signal.SIGINT)
-    output = process.communicate(timeout=10)[1]
+    output = process.communicate(timeout=LONGEST)[1]
     beside.stop(run_dir)
     assert process.returncode == 130
     assert output.endswith(f"Interrupted. To resume, run: python -m worker_plan resume {run_dir}\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from tests.waiting import until
 from tests.worker_plan.conftest import Scripted, carry_out
 from tests.worker_plan.test_language import ARABIC
 from tests.worker_plan.whole_plan import put_what_is_read
@@ -101,12 +101,9 @@ def is_open(part: WebElement) -> bool:
 
 
 def soon(condition: Callable[[], Any]) -> Any:
-    """Wait for a condition, at most some seconds, and return what it gives."""
-    for _ in range(100):
-        if value := condition():
-            return value
-        time.sleep(0.05)
-    raise AssertionError("it did not happen")
+    """Wait for a condition, and return what it gives."""
+    until(condition)
+    return condition()
 
 
 def test_contents_lead_to_every_part(opened: Callable[..., Chrome]) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from model_gateway.call import Call, Reply
+from tests.waiting import LONGEST
 from tests.worker_plan.conftest import FAILED, Scripted
 from worker_plan.shapes import SIDE_BY_SIDE, batches, each, until_enough
 
@@ -44,7 +45,7 @@ def test_replies_come_in_the_order_of_the_calls() -> None:
 
 def test_calls_stand_side_by_side() -> None:
     """As many calls as there may be are under way at the same moment."""
-    together = threading.Barrier(SIDE_BY_SIDE, timeout=5)
+    together = threading.Barrier(SIDE_BY_SIDE, timeout=LONGEST)
 
     def answer(asked: Call[Any]) -> Any:
         together.wait()

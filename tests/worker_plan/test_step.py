@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from model_gateway.beside import door_for
 from model_gateway.call import Ask, Call
 from model_gateway.door import VARIABLE
 from model_gateway.errors import DoorError
+from tests.waiting import until
 from tests.worker_plan.conftest import FAILED, Scripted, names_in, rows
 from worker_plan.artifact import Artifact, text
 from worker_plan.errors import ArtifactError, StepError
@@ -180,10 +180,7 @@ def test_door_is_opened_at_the_first_call_and_once(tmp_path: Path) -> None:
             folder = door._path.parent
             # Doors are numbered as they are opened.
             assert door._path.name == "2"
-            deadline = time.monotonic() + 2
-            while (folder / "1").exists():
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+            until(lambda: not (folder / "1").exists())
     finally:
         beside.stop(tmp_path)
 

@@ -40,8 +40,8 @@ def entry(provider: str, server: WireServer, **changes: Any) -> Model:
         "key_env": KEY_VARIABLE,
         "price": {"input": 1.0, "output": 2.0},
         "max_attempts": 2,
-        "attempt_seconds": 5,
-        "deadline_seconds": 10,
+        "attempt_seconds": 60,
+        "deadline_seconds": 120,
     }
     return Model.model_validate({**values, **changes})
 

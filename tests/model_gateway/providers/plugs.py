@@ -32,7 +32,7 @@ class SyncOnly(CustomLLM):
             "model": self.model_name, "marker": self.marker, **kwargs,
             "messages": [{"role": "user", "content": prompt}],
         }  # fmt: skip
-        reply = httpx.post(f"{self.url}/api/chat", json=body, timeout=5)
+        reply = httpx.post(f"{self.url}/api/chat", json=body, timeout=60)
         reply.raise_for_status()
         raw = reply.json()
         return CompletionResponse(text=raw["message"]["content"], raw=raw)
@@ -48,7 +48,7 @@ class Sleepy(SyncOnly):
 
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Sleep, then fail."""
-        time.sleep(1.0)
+        time.sleep(10)
         raise ValueError("too late")
 
 

@@ -33,10 +33,10 @@ def test_closing_the_door_closes_the_connection(wire: str, step: Step, tmp_path:
         async with Gateway() as gateway:
             door = await gateway.open(caller)
             asking = asyncio.ensure_future(asyncio.to_thread(_quietly, Door(door.path)))
-            assert await asyncio.to_thread(server.wait_requests, 1, 10.0)
+            assert await asyncio.to_thread(server.wait_requests, 1)
             await gateway.close(door)
             await asking
-            return await asyncio.to_thread(server.wait_abandoned, 1, 2.0)
+            return await asyncio.to_thread(server.wait_abandoned, 1)
 
     with WireServer(wire, step) as server:
         assert asyncio.run(scenario(server))

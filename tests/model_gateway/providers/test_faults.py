@@ -11,6 +11,7 @@ import pytest
 from model_gateway.call import FailureKind
 from tests.model_gateway.conftest import Fruit
 from tests.model_gateway.providers.conftest import CALL, FORMATS, GOOD, KEY, Ask, entry
+from tests.waiting import stretched
 from tests.wire import Cut, Drip, Hang, Raw, Reset, Say, Status, Step, WireServer
 
 FIG = Fruit(name="fig", seeds=[1, 2])
@@ -19,7 +20,6 @@ MARKUP = (
     '<script>alert("fig")</script> {"name": "other", "seeds": []} ```json \u202e%s {0} $(id)'
 )
 LONG = "fig " * 1_310_720
-OVERHEAD_SECONDS = 1.0
 
 Kind = FailureKind
 
@@ -167,10 +167,12 @@ def test_fault_ends_in_a_result_that_says_what_happened(
     """The value or the kind is right, in time, within the bound, recorded exactly, key unseen."""
     caplog.set_level("DEBUG")
     with WireServer(wire, *fault.script) as server:
-        model = entry(wire, server, **fault.limits)
+        slowness = stretched(1)
+        limits = {k: v * slowness if "seconds" in k else v for k, v in fault.limits.items()}
+        model = entry(wire, server, **limits)
         asked = ask(model)
         given_up = fault.kinds.count(Kind.timeout)
-        assert server.wait_abandoned(given_up, 2.0)
+        assert server.wait_abandoned(given_up)
     rows = asked.attempts
     assert [row.failure_kind for row in rows] == list(fault.kinds)
     assert [row.status for row in rows] == ["failed" if k else "ok" for k in fault.kinds]
@@ -181,7 +183,7 @@ def test_fault_ends_in_a_result_that_says_what_happened(
     last = asked.reply.failure
     assert (last and last.kind) == fault.kinds[-1]
     assert (last and last.message) == rows[-1].failure_message
-    assert asked.seconds < model.deadline_seconds + OVERHEAD_SECONDS
+    assert asked.seconds < model.deadline_seconds + stretched(1)
 
     failed = [row for row in rows if row.failure_kind]
     assert all(fault.says in (row.failure_message or "") for row in failed)
@@ -204,10 +206,10 @@ def test_deadline_bounds_all_attempts_together(ask: Ask) -> None:
     with WireServer("ollama", Hang()) as server:
         model = entry("ollama", server, max_attempts=9, attempt_seconds=0.5, deadline_seconds=1.2)
         asked = ask(model)
-        assert server.wait_abandoned(len(asked.attempts), 2.0)
+        assert server.wait_abandoned(len(asked.attempts))
     assert {row.failure_kind for row in asked.attempts} == {Kind.timeout}
     assert 2 <= len(asked.attempts) <= 3
-    assert asked.seconds < 1.2 + OVERHEAD_SECONDS
+    assert asked.seconds < 1.2 + stretched(1)
 
 
 REFUSAL = "I'm sorry, but I can't help with that."

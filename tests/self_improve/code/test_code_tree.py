@@ -166,7 +166,7 @@ def test_order_of_the_roots_does_not_matter(tree: Path) -> None:
     assert one != code_tree.digest_of(tree, ["single", "host"])
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.sampled_from(["__init__.py", "prompts.py", "steps/find.py"]), st.binary(max_size=20))
 def test_digest_changes_with_any_source_byte(tree: Path, name: str, content: bytes) -> None:
     """Other content is another digest, and the old content the old one."""

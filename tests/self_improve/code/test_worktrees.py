@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from self_improve.code.git import GitError
 from self_improve.code.patch import patched
 from self_improve.code.worktree import Worktree, Worktrees, leaf_of
 from self_improve.errors import UsageError
+from tests.waiting import LONGEST
 
 PROMPT = "code/host/prompts.py"
 TEXTS = {"host.prompts:NAME": "a new text"}
@@ -496,12 +496,19 @@ def test_kill_at_any_git_is_made_good(trees: Worktrees, user: Path, tmp_path: Pa
 def test_lock_outlives_its_owner(tmp_path: Path) -> None:
     """A git that goes on after its command was killed still keeps others out."""
     with checkout.alone(tmp_path) as lock:
-        child = subprocess.Popen(["sleep", "0.4"], pass_fds=[lock])
-    began = time.monotonic()
-    with checkout.alone(tmp_path):
-        waited = time.monotonic() - began
-    assert child.wait() == 0
-    assert waited > 0.3
+        child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[lock])
+    entered = threading.Event()
+
+    def enter() -> None:
+        with checkout.alone(tmp_path):
+            entered.set()
+
+    waiting = threading.Thread(target=enter)
+    waiting.start()
+    assert not entered.wait(0.3)
+    child.communicate()
+    waiting.join(LONGEST)
+    assert entered.is_set()
 
 
 def test_git_that_takes_too_long_is_ended(user: Path) -> None:

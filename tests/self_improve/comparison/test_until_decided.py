@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from self_improve.comparison.comparison import order_in
 from tests.self_improve import commands
 from tests.self_improve.commands import ROOT, runs
 from tests.self_improve.lab import PLANS, STEP, Lab, laboratory
+from tests.waiting import until
 
 MODELS = ("sim-strong", "sim-weak", "sim-parrot", "sim-terse")
 SURFACE = "LEVERS_SYSTEM_PROMPT"
@@ -137,9 +137,7 @@ def test_a_killed_command_goes_on_to_the_same_decision(lab: Lab) -> None:
         [sys.executable, "-m", "self_improve.runner", *map(str, arguments)],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    end = time.monotonic() + 60
-    while time.monotonic() < end and _rows(lab) < rows + 4 and process.poll() is None:
-        time.sleep(0.02)
+    until(lambda: _rows(lab) >= rows + 4, process)
     process.kill()
     process.wait()
     ran = commands.run(*decided(lab), output=lab.output)

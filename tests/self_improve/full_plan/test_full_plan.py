@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from typing import Any
 
@@ -24,6 +23,7 @@ from self_improve.full_plan.command_line import main
 from self_improve.full_plan.folder import ComparisonFolder
 from tests.self_improve.full_plan.conftest import BETTER, PLAN, best
 from tests.self_improve.iteration.conftest import GOOD, STEP, SURFACE, Ground, git
+from tests.waiting import until
 
 SIDES = ("baseline", "best")
 
@@ -135,14 +135,11 @@ def test_killed_comparison_of_like_with_like_goes_on(judged_ground: Ground) -> N
     ]  # fmt: skip
     environment = {**os.environ, "PLUMBLINE_LLM_CONFIG": str(config)}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while _sent_so_far(made) < 9 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until(lambda: _sent_so_far(made) >= 9, process)
     process.send_signal(signal.SIGKILL)
     process.wait()
     [place] = places.places(made.layout)
-    under_way = sent(place).total()
-    assert 9 <= under_way < 20
+    assert sent(place).total() >= 9
     assert place.result() is None
 
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -18,6 +17,7 @@ from prompt_lab.record import Run
 from prompt_lab.scores import Scores
 from self_improve.code import patch
 from tests.self_improve.iteration.conftest import GOOD, STEP, SURFACE, WEAK, Ground, git
+from tests.waiting import until
 
 Make = Callable[[str], Ground]
 FAST = ("--skip-downstream", "--skip-spot-check")
@@ -139,11 +139,7 @@ def test_killed_iteration_goes_on_without_repeating_a_call(context: Make) -> Non
     process = subprocess.Popen(
         command, env={**_environment(), **environment}, stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 60
-    while len(_answered(made)) < 6:
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.02)
+    until(lambda: len(_answered(made)) >= 6, process)
     process.send_signal(signal.SIGKILL)
     process.wait()
     first = _answered(made)

@@ -201,7 +201,8 @@ JSON = st.recursive(
 
 
 @settings(
-    deadline=None, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=120,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(clean=JSON | st.binary(max_size=40), raw=JSON | st.binary(max_size=40), told=JSON)
 def test_any_json_in_place_of_an_artifact_is_measured_or_a_failure(
@@ -226,7 +227,8 @@ def test_any_json_in_place_of_an_artifact_is_measured_or_a_failure(
 
 
 @settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(JSON, st.text(max_size=60), JSON)
 def test_any_json_in_place_of_an_attempt_is_measured(

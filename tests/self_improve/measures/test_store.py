@@ -6,13 +6,13 @@ import logging
 import sqlite3
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
 from self_improve.measures import store
 from self_improve.measures.store import Store
+from tests.waiting import LONGEST, until
 
 
 def test_what_was_put_is_found_by_another(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_several_processes_write_side_by_side(tmp_path: Path) -> None:
     path = tmp_path / "store"
     command = [sys.executable, "-c", WRITER, str(path)]
     processes = [subprocess.Popen([*command, name], cwd=Path(__file__).parents[3]) for name in "ab"]
-    assert [process.wait() for process in processes] == [0, 0]
+    assert [process.wait(LONGEST) for process in processes] == [0, 0]
     with Store(path) as one:
         assert all(one.get(f"{name}-{n}") == n for name in "ab" for n in range(300))
 
@@ -117,12 +117,14 @@ def test_a_writer_that_is_killed_leaves_a_sound_store(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", endless, str(path), "a"], cwd=Path(__file__).parents[3]
     )
-    seen = threading.Event()
-    while not seen.wait(0.01):
-        if path.exists() and path.with_name("store-wal").exists():
-            with Store(path) as one:
-                if one.get("a-20") == 20:
-                    seen.set()
+
+    def is_under_way() -> bool:
+        if not path.exists() or not path.with_name("store-wal").exists():
+            return False
+        with Store(path) as one:
+            return one.get("a-20") == 20
+
+    until(is_under_way, process)
     process.kill()
     process.wait()
     with Store(path) as other:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ from self_improve.full_plan import folder as places
 from self_improve.optimizer.command_line import main
 from self_improve.optimizer.rounds import KeptCandidate, latest_kept, rounds_of
 from tests.self_improve.iteration.conftest import GOOD, STEP, WEAK, Ground, git
+from tests.waiting import until
 
 Make = Callable[[str], Ground]
 FAST = ("--skip-downstream", "--skip-spot-check", "--analyse", "never")
@@ -155,12 +155,10 @@ def test_killed_loop_goes_on_without_repeating_a_call(small_ground: Make) -> Non
     ]  # fmt: skip
     environment = {**os.environ, "PLUMBLINE_LLM_CONFIG": str(config)}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while _rows(made.layout.history) < 3 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: _rows(made.layout.history) >= 3, process)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert _rows(made.layout.history) == 3
+    assert _rows(made.layout.history) in {3, 4}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("next to nothing to gain") == 2

