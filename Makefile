@@ -7,12 +7,12 @@ DEMO := .demo
 EXTRAS := .venv-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help reexecution test-extras generators test-forge setup demo test lint types contracts unit browser bench samples lock recorded pages clean evaluator calibrate rubrics
+.PHONY: help architecture reexecution test-extras generators test-forge setup demo test lint types contracts unit browser bench samples lock recorded pages clean evaluator calibrate rubrics
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-setup: $(READY)  ## install everything into .venv, as pinned in requirements.lock
+setup: $(READY)  ## install everything into .venv, pinned by requirements.lock
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; say make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
@@ -24,10 +24,10 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
 	@touch $(READY)
 
-demo: $(READY)  ## see one step re-executed on the sample plans, on simulated models
+demo: $(READY)  ## re-execute one step on the sample plans, on simulated models
 	@$(BIN)/python -m self_improve.demo $(DEMO)
 
-test: lint types contracts unit  ## everything that must hold, in under ten minutes
+test: lint types contracts unit  ## check everything, in under ten minutes
 
 lint: $(READY)  ## ruff: rules and format
 	@$(BIN)/ruff check .
@@ -36,23 +36,23 @@ lint: $(READY)  ## ruff: rules and format
 types: $(READY)  ## mypy, strict
 	@$(BIN)/mypy
 
-contracts: $(READY)  ## who may import whom
+contracts: $(READY)  ## which package and room may import which
 	@$(BIN)/lint-imports --no-cache
 
 unit: $(READY) browser  ## pytest on two processes
 	@$(BIN)/pytest -n 2 --dist loadfile
 
-# The tests of pages need a browser; where it may not be installed they say that they skipped.
+# The tests of pages need a browser; where it cannot be installed they are skipped.
 browser:
 	@command -v chromedriver > /dev/null || ! command -v apt-get > /dev/null || [ "$$(id -u)" != 0 ] || \
 	  { echo "Installing Chromium ..."; apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium chromium-driver > /dev/null; } || \
 	  echo "Chromium could not be installed: the tests of pages will be skipped."
 
-test-forge: $(READY)  ## the GitHub tests, every request checked against GitHub's description (needs Node 20)
+test-forge: $(READY)  ## the GitHub tests, with requests checked against GitHub's API (needs Node 20)
 	@npm ci --prefix tests/forge --ignore-scripts --omit-lockfile-registry-resolved --silent
 	@PLUMBLINE_TEST_FORGE=1 $(BIN)/pytest -q -p no:xdist -k "github or prism" tests/forge
 
-# The packages bring some fifty others along, so they get an environment of their own.
+# The packages have about fifty dependencies, so they get an environment of their own.
 $(EXTRAS)/.ready: requirements-extras.lock pyproject.toml | $(READY)
 	@echo "Installing gepa and dspy into $(EXTRAS) ..."
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(EXTRAS)
@@ -60,13 +60,13 @@ $(EXTRAS)/.ready: requirements-extras.lock pyproject.toml | $(READY)
 	@$(BIN)/uv pip install --quiet --python $(EXTRAS)/bin/python --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
 	@touch $@
 
-test-extras: $(EXTRAS)/.ready  ## the generators that drive the packages gepa and dspy
+test-extras: $(EXTRAS)/.ready  ## the generators that use the packages gepa and dspy
 	@$(EXTRAS)/bin/pytest -q -p no:xdist tests/self_improve/generators/test_packages.py
 
-generators: $(EXTRAS)/.ready  ## a search by every generator on two steps, and the table of them
+generators: $(EXTRAS)/.ready  ## search two steps with every generator; write docs/generators_searches.md
 	@$(EXTRAS)/bin/python -m tools.generators_table
 
-bench: $(READY)  ## measure speed and memory against a bare import, in one run
+bench: $(READY)  ## measure speed and memory; write docs/benchmarks*.md
 	@$(BIN)/python -m tools.bench
 	@$(BIN)/python -m tools.bench_plan
 	@$(BIN)/python -m tools.bench_evaluator
@@ -75,22 +75,25 @@ bench: $(READY)  ## measure speed and memory against a bare import, in one run
 samples: $(READY)  ## regenerate the bundled sample plans
 	@$(BIN)/python -m tools.samples
 
-evaluator: $(READY)  ## regenerate the measured parts of docs/evaluator.md
+evaluator: $(READY)  ## regenerate the tables of docs/evaluator.md
 	@$(BIN)/python -m tools.evaluator_page
 
-rubrics: $(READY)  ## take new versions of rubrics in: JSON schema, what each version says, docs/rubrics.md
+rubrics: $(READY)  ## accept new versions of rubrics; write their schema and docs/rubrics.md
 	@$(BIN)/python -m rubrics.schema
 	@$(BIN)/python -m tools.rubric_versions
 	@$(BIN)/python -m tools.rubric_table
 
-calibrate: $(READY)  ## how often the verdict is wrong, on 2,000 relabelled comparisons
+calibrate: $(READY)  ## measure how often the verdict is wrong, on 2,000 relabelled comparisons
 	@$(BIN)/python -m tools.calibrate
 
-recorded: $(READY)  ## replay the recorded history through today's step, and count the differences
+recorded: $(READY)  ## replay the recorded history through today's step; write docs/recorded_replies.md
 	@$(BIN)/python -m tools.recorded_table
 
-reexecution: $(READY)  ## run every step on every recorded plan, and write the table
+reexecution: $(READY)  ## run every step on every recorded plan; write docs/reexecution.md
 	@$(BIN)/python -m tools.reexecution_table
+
+architecture: $(READY)  ## redraw docs/architecture.md from the import graph
+	@$(BIN)/python -m tools.architecture
 
 pages: $(READY)  ## regenerate docs/commands.md from the parsers
 	@$(BIN)/python -m tools.pages
@@ -101,5 +104,5 @@ lock: $(READY)  ## pin the newest versions that fit pyproject.toml, with hashes 
 	@$(COMPILE) --extra dev --upgrade --output-file requirements.lock
 	@$(COMPILE) --extra dev --extra gepa --extra dspy --constraint requirements.lock --upgrade --output-file requirements-extras.lock
 
-clean:  ## remove what was installed and generated here
+clean:  ## remove everything that was installed or generated here
 	@rm -rf $(VENV) $(EXTRAS) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info

@@ -1,7 +1,7 @@
-"""Measures the runner against a bare import, in one run, and writes docs/benchmarks.md.
+"""Measures the runner against a bare import, and writes docs/benchmarks.md.
 
-Every figure is a ratio or a sum to B: the wall and CPU time of a process that only imports
-llama-index core, luigi and openai. Cases are interleaved, so that a busy moment hits all alike.
+Every limit is relative to B: the wall and CPU time of a process that only imports llama-index core,
+luigi and openai. Cases are interleaved, so that a busy moment affects all of them.
 """
 
 from __future__ import annotations
@@ -33,11 +33,17 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 STEP, ONE_CALL = "identify_potential_levers", "identify_purpose"
 BARE = "import llama_index.core, luigi, openai"
 PLAN_TEXT = "A floating library that calls at eleven harbours and lends tools, too. " * 10
+QUANTITIES = {
+    "wall": ("wall time", 1.0, "s", 2),
+    "cpu": ("CPU time", 1.0, "s", 2),
+    "pss": ("memory", 1e6, "MB", 0),
+}
+"""The name of each quantity, the size of its unit, the unit, and the digits worth showing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
-    """What a process and all its children took: seconds of wall and CPU, and peak bytes of PSS."""
+    """Seconds of wall and CPU time, and peak bytes of PSS, of a process and all its children."""
 
     wall: float
     cpu: float
@@ -46,7 +52,7 @@ class Taken:
 
 @dataclass(kw_only=True)
 class Case:
-    """Something to measure, what it must stay below, and what it took, run by run."""
+    """A command to measure, its limits, and the measurements of each run."""
 
     name: str
     command: Callable[[], list[str]]
@@ -64,11 +70,11 @@ class Case:
 
 
 def take(command: Sequence[str], environment: dict[str, str], *, weigh: bool) -> Taken:
-    """Run a command and return what it took; with `weigh` its memory is sampled, which slows it."""
+    """Run a command and measure it; `weigh` samples its memory, which slows it."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, env=environment, stdout=said, stderr=said, cwd=ROOT)
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=ROOT)
         peak = [0]
         watch = threading.Thread(target=_weigh, args=(process, peak), daemon=True)
         if weigh:
@@ -78,8 +84,8 @@ def take(command: Sequence[str], environment: dict[str, str], *, weigh: bool) ->
         if weigh:
             watch.join()
         if code != 0:
-            said.seek(0)
-            raise SystemExit(f"{' '.join(command)} ended with {code}:\n{said.read().decode()}")
+            log.seek(0)
+            raise SystemExit(f"{' '.join(command)} ended with {code}:\n{log.read().decode()}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Taken(wall=wall, cpu=cpu, pss=peak[0])
@@ -103,7 +109,7 @@ def _weigh(process: subprocess.Popen[bytes], peak: list[int]) -> None:
 
 
 def reply(seen: Seen) -> Say:
-    """Answer as a model that needs no time to think: whatever the schema of the request asks."""
+    """Answer as a model that needs no time to think, in the schema of the request."""
     if seen.schema is None:
         return Say(text="1")
     if "levers" not in seen.schema["properties"]:
@@ -124,41 +130,41 @@ def reply(seen: Seen) -> Say:
 
 @contextmanager
 def laboratory(delay: float) -> Iterator[tuple[Path, dict[str, str]]]:
-    """Yield a place with five plans and seven models behind one server, and its environment."""
+    """Yield a folder with five plans and seven models behind one server, and its environment."""
     with (
         tempfile.TemporaryDirectory(prefix="plumbline-bench-") as name,
         WireServer("openai", reply=reply, delay=delay) as server,
     ):
-        place = Path(name)
+        folder = Path(name)
         for number in range(5):
-            plan = place / "plans" / f"plan_{number}"
+            plan = folder / "plans" / f"plan_{number}"
             plan.mkdir(parents=True)
             (plan / "001-2-plan.txt").write_text(PLAN_TEXT)
             (plan / "002-6-identify_purpose.md").write_text("# A library\n\nFor harbours.\n")
             (plan / "002-8-plan_type.md").write_text("It needs a ship.\n")
-        (place / "llm_config").mkdir()
+        (folder / "llm_config").mkdir()
         for number in range(1, 8):
-            (place / "llm_config" / f"m{number}.toml").write_text(
+            (folder / "llm_config" / f"m{number}.toml").write_text(
                 f'name = "m{number}"\nprovider = "openai"\nmodel_id = "bench-{number}"\n'
                 f'base_url = "{server.base_url}"\nworkers = 1000\n'
                 "[price]\ninput = 0.1\noutput = 0.4\n"
             )
         drop = {"PYTHONDONTWRITEBYTECODE", "PROMPT_LAB_DIR"}
         environment = {k: v for k, v in os.environ.items() if k not in drop}
-        environment["PLUMBLINE_LLM_CONFIG"] = str(place / "llm_config")
-        yield place, environment
+        environment["PLUMBLINE_LLM_CONFIG"] = str(folder / "llm_config")
+        yield folder, environment
 
 
-def runner(place: Path, *more: str, step: str = STEP, models: int = 7) -> Callable[[], list[str]]:
-    """Return the maker of a runner's command that records into a fresh place each time."""
+def runner(folder: Path, *more: str, step: str = STEP, models: int = 7) -> Callable[[], list[str]]:
+    """Return a function that returns the runner's command with an empty output folder."""
     names = ",".join(f"m{n}" for n in range(1, models + 1))
 
     def command() -> list[str]:
-        out = place / "out"
+        out = folder / "out"
         shutil.rmtree(out, ignore_errors=True)
         return [
             sys.executable, "-m", "self_improve.runner", "--step", step, "--models", names,
-            "--baseline-dir", str(place / "plans"), "--output-dir", str(out), *more,
+            "--baseline-dir", str(folder / "plans"), "--output-dir", str(out), *more,
         ]  # fmt: skip
 
     return command
@@ -222,9 +228,12 @@ def page(b: Taken, cases: Sequence[Case], growth: dict[int, Taken], runs: int) -
     lines = [
         "# Benchmarks",
         "",
-        f"Made by `make bench`: medians of {runs} runs, interleaved, on {os.cpu_count()} cores "
+        "For developers who change how [cells](glossary.md#cell) are run. The table shows the "
+        "speed and memory of the runner, and whether it keeps its limits.",
+        "",
+        f"`make bench` measured medians of {runs} interleaved runs on {os.cpu_count()} cores "
         f"({platform.machine()}, Python {platform.python_version()}). Machines differ, so every "
-        "limit is counted from B, measured in the same run.",
+        "limit is relative to B, measured in the same run.",
         "",
         f"B, a process that only imports llama-index core, luigi and openai: "
         f"{b.wall:.2f} s wall, {b.cpu:.2f} s CPU.",
@@ -236,11 +245,11 @@ def page(b: Taken, cases: Sequence[Case], growth: dict[int, Taken], runs: int) -
         middle = case.middle()
         for kind, limit in case.limits(b).items():
             value = getattr(middle, kind)
-            told = _told(kind)
-            kept = "yes" if value <= limit else "**no**"
+            quantity, size, unit, digits = QUANTITIES[kind]
+            answer = "yes" if value <= limit else "**no**"
             lines.append(
-                f"| {case.name}: {told[0]} | {value / told[1]:.{told[3]}f} {told[2]} "
-                f"| {limit / told[1]:.{told[3]}f} {told[2]} | {kept} |"
+                f"| {case.name}: {quantity} | {value / size:.{digits}f} {unit} "
+                f"| {limit / size:.{digits}f} {unit} | {answer} |"
             )
     fixed, small, large = (growth[n] for n in (5, 100, 1000))
     each, times = large.cpu / 1000, large.cpu / small.cpu
@@ -253,24 +262,15 @@ def page(b: Taken, cases: Sequence[Case], growth: dict[int, Taken], runs: int) -
         "",
         f"The runs of 5, 100 and 1,000 cells took {fixed.cpu:.2f}, {small.cpu:.2f} and "
         f"{large.cpu:.2f} s of CPU, and {fixed.wall:.2f}, {small.wall:.2f} and {large.wall:.2f} s "
-        f"of wall time. Without what starting takes, a cell cost {marginal[0] * 1000:.1f} ms of "
+        f"of wall time. Without the start-up, a cell took {marginal[0] * 1000:.1f} ms of "
         f"CPU among 100 and {marginal[1] * 1000:.1f} ms among 1,000.",
         "",
-        "Memory is the proportional set size summed over all processes, its highest sample in any "
-        "run, at 20 samples a second. The loopback server runs outside what is measured, but on "
-        "the same cores.",
+        "Memory is the proportional set size summed over all processes: the highest sample of any "
+        "run, at 20 samples a second. The loopback server is not part of the measurement, but runs "
+        "on the same cores.",
         "",
     ]
     return "\n".join(lines)
-
-
-def _told(kind: str) -> tuple[str, float, str, int]:
-    """Return a quantity's name, its unit's size, the unit, and the digits worth showing."""
-    return {
-        "wall": ("wall time", 1.0, "s", 2),
-        "cpu": ("CPU time", 1.0, "s", 2),
-        "pss": ("memory", 1e6, "MB", 0),
-    }[kind]
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""How fast a comparison is decided: 35 pairs of cells, 10 and 100 times as many.
+"""Measures how fast a comparison is decided: 35 pairs of cells, 10 and 100 times as many.
 
-`python -m tools.bench_decide` makes cells by chance, with 24 metrics each, and decides with 10,000
-permutations: every metric, the composite, all gates, intervals, models and plans. At most one
-second for 35 pairs; the cost must be linear in cells.
+`python -m tools.bench_decide` makes random cells with 24 metrics each, and decides with 10,000
+permutations: every metric, the composite, all gates, intervals, models and plans. 35 pairs may take
+one second; the cost must be linear in cells.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TIMES = (1, 10, 100)
 
 
 def rubric() -> Rubric:
-    """Return a rubric with as many metrics as a large one has."""
+    """Return a rubric with as many metrics as a large one."""
     uses = [
         MetricUse(metric="duplicate_names", fields=(f"field{n}",), weight=1 / METRICS, scale=0.05)
         for n in range(METRICS)
@@ -52,7 +52,7 @@ def cells(times: int, by: Rubric, seed: int) -> list[MeasuredCell]:
 
 
 def rows() -> tuple[list[list[str]], bool]:
-    """Return the lines of a table: what, of how much, CPU time; and whether the bounds are kept."""
+    """Return the lines of the table, and whether the bounds are kept."""
     by = rubric()
     terms = Terms(rubric=by, noise=assumed(by), flips=FLIPS)
     seconds = {}
@@ -64,25 +64,24 @@ def rows() -> tuple[list[list[str]], bool]:
         seconds[times] = time.process_time() - began  # The first one warms up.
     # Twice the share of a larger comparison is left for what does not grow.
     linear = seconds[100] <= 2 * 10 * max(seconds[10], MOST_SECONDS / 10)
-    told = [
+    lines = [
         [
             f"a verdict, {FLIPS:,} permutations", f"{PLANS * MODELS * times} pairs",
-            f"{taken:.2f} s", f"{1000 * taken / (PLANS * MODELS * times):.2f} ms", "–",
+            f"{cpu:.2f} s", f"{1000 * cpu / (PLANS * MODELS * times):.2f} ms", "–",
         ]
-        for times, taken in seconds.items()
+        for times, cpu in seconds.items()
     ]  # fmt: skip
-    return told, seconds[1] <= MOST_SECONDS and linear
+    return lines, seconds[1] <= MOST_SECONDS and linear
 
 
 def main() -> int:
     """Decide, print a table, and return 1 if a bound is broken."""
-    told, kept = rows()
-    for one in told:
+    lines, is_fast = rows()
+    for one in lines:
         print("  ".join(one))
-    print(
-        f"bounds: {MOST_SECONDS:g} s for 35 pairs, linear in pairs: {'kept' if kept else 'BROKEN'}"
-    )
-    return 0 if kept else 1
+    answer = "kept" if is_fast else "BROKEN"
+    print(f"bounds: {MOST_SECONDS:g} s for 35 pairs, linear in pairs: {answer}")
+    return 0 if is_fast else 1
 
 
 if __name__ == "__main__":

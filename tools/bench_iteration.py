@@ -1,8 +1,9 @@
-"""Measures what an iteration takes beyond its model calls, which cost the simulated models nothing.
+"""Measures the overhead of an iteration: its time beyond the model calls.
 
-Two candidates, seven simulated models, the five bundled train plans, the local forge, without the
-steps downstream and a whole plan. The proposal is given, because what a search costs is measured by
-`python -m self_improve.benchmark`. It writes docs/benchmarks_iteration.md.
+The simulated models answer at once. The iteration has two candidates and the baseline, seven
+models, the bundled train plans and the local forge, without the steps downstream and a whole plan.
+The proposal exists beforehand, because `python -m self_improve.benchmark` measures the cost of a
+search. It writes docs/benchmarks_iteration.md.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from prompt_lab.source import offers, samples
 from self_improve.code import patch
 from self_improve.demo import reworded, weakened
 from self_improve.iteration import command_line
-from self_improve.iteration import folder as place
+from self_improve.iteration import folder as iterations
 from self_improve.iteration.branches import BASELINE, Branching
 from self_improve.iteration.drafts import Draft, of_texts
 from self_improve.iteration.request import IterationRequest, request_of
@@ -51,12 +52,12 @@ RUNS = 3
 
 
 def git(where: Path, *words: str) -> None:
-    """Run git as somebody."""
+    """Run git with a made-up author."""
     identity = ("-c", "user.name=n", "-c", "user.email=e@example.org")
     subprocess.run(["git", "-C", str(where), *identity, *words], check=True, capture_output=True)
 
 
-def grounds(home: Path) -> list[str]:
+def prepared(home: Path) -> list[str]:
     """Make the pipeline's repository and a data repo; return the words of the command."""
     code, lab = home / "code", home / "lab"
     source = Path(worker_plan.__file__).parent
@@ -70,8 +71,8 @@ def grounds(home: Path) -> list[str]:
     with contextlib.redirect_stdout(io.StringIO()):
         init(lab)
         layout = Layout(lab)
-        found = offers(samples(), Zips(split=None, plans=()), layout, dataset.load(layout))
-        populate(layout, found, most_bytes=100_000_000, listener=Lines())
+        zips = offers(samples(), Zips(split=None, plans=()), layout, dataset.load(layout))
+        populate(layout, zips, most_bytes=100_000_000, listener=Lines())
     return [
         "--step", STEP, "--models", MODELS, "--candidates", "2", "--repo", str(code),
         "--prompt-lab-dir", str(lab), "--skip-analysis", "--skip-downstream", "--skip-spot-check",
@@ -86,9 +87,9 @@ def drafts() -> list[Draft]:
 
 
 def proposed(request: IterationRequest, base: str) -> None:
-    """Begin the iteration with its proposal made, as a killed one would have left it."""
-    begun = place.begin(request.layout, STEP, request.order(base))
-    marker = begun.path / place.PHASES / "propose.json"
+    """Start the iteration with its proposal done, as a killed one would have left it."""
+    begun = iterations.begin(request.layout, STEP, request.order(base))
+    marker = begun.path / iterations.PHASES / "propose.json"
     marker.parent.mkdir(parents=True)
     marker.write_text(json.dumps({"drafts": [draft.to_row() for draft in drafts()]}))
 
@@ -96,7 +97,7 @@ def proposed(request: IterationRequest, base: str) -> None:
 def whole(environment: Mapping[str, str]) -> tuple[float, int]:
     """Return the wall time of an iteration in seconds, and the cells that it ran."""
     with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
-        words = grounds(Path(folder))
+        words = prepared(Path(folder))
         request = request_of(command_line.parser().parse_args(words))
         proposed(
             request, Branching(request.layout, request.code, forge_of(request)).base(request.base)
@@ -116,20 +117,20 @@ def whole(environment: Mapping[str, str]) -> tuple[float, int]:
 async def started() -> tuple[float, float]:
     """Return the seconds until three worktrees are ready to run cells, alone and side by side."""
     with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
-        request = request_of(command_line.parser().parse_args(grounds(Path(folder))))
+        request = request_of(command_line.parser().parse_args(prepared(Path(folder))))
         branching = Branching(request.layout, request.code, forge_of(request))
         base = branching.base(request.base)
         seconds = []
         began = time.monotonic()
         sides = [branching.baseline(base)]
         sides += [branching.of_texts(d, base, request.base, d.texts) for d in drafts()]
-        made = time.monotonic() - began
+        written = time.monotonic() - began
         trees = {side.name: branching.tree(side, base).code for side in sides}
         for names in ([BASELINE], list(trees)):
             began = time.monotonic()
             async with experiment({n: request.wanted(trees[n], number=0) for n in names}):
                 seconds.append(time.monotonic() - began)
-    return made / len(sides) + seconds[0], made + seconds[1]
+    return written / len(sides) + seconds[0], written + seconds[1]
 
 
 def main() -> None:
@@ -151,11 +152,14 @@ def page(runs: Sequence[tuple[float, int]], starts: Sequence[tuple[float, float]
         [
             "# Benchmarks of an iteration",
             "",
-            f"Made by `make bench`: medians of {RUNS} runs on {os.cpu_count()} cores "
-            f"({platform.machine()}, Python {platform.python_version()}). Two candidates and the "
+            "For developers who change iterations. The table shows the overhead of an iteration "
+            "of many [cells](glossary.md#cell), and whether it keeps its limits.",
+            "",
+            f"`make bench` measured medians of {RUNS} runs on {os.cpu_count()} cores "
+            f"({platform.machine()}, Python {platform.python_version()}): two candidates and the "
             "baseline, 7 simulated models, 5 train plans, then the verify plans; no early "
             "stopping, local forge, without analysis, the steps downstream and a whole plan. The "
-            "models answer at once, so that all of it is overhead.",
+            "models answer at once, so that all time is overhead.",
             "",
             "| case | measured | at most | kept |",
             "|---|---|---|---|",
@@ -164,7 +168,7 @@ def page(runs: Sequence[tuple[float, int]], starts: Sequence[tuple[float, float]
             f"| a worktree, until it can run cells: wall time | {alone:.1f} s "
             f"| {MOST_TO_START:g} s | {_kept(alone, MOST_TO_START)} |",
             "",
-            f"Three worktrees, with their commits and pull requests, are ready side by side after "
+            f"Three worktrees with their commits and pull requests are ready after "
             f"{together:.1f} s.",
             "",
         ]

@@ -1,7 +1,7 @@
-"""Measures a full plan: alone at 0 ms a call, and against a loopback server at 200 ms a call.
+"""Measures a full plan: alone at 0 ms a call, and with a loopback server at 200 ms a call.
 
 It writes docs/benchmarks_plan.md. The critical path is that of the task graph at the given number
-of workers, counted in rounds of calls: what has to wait for something takes a round of its own.
+of workers, counted in rounds of calls: a call that waits for another takes a further round.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import networkx as nx
 
 from model_gateway import beside, config, providers
 from model_gateway.provider import Origin, Request
+from model_gateway.providers.simulated.provider import Simulated
 from tests.wire.script import Say, Seen
 from tests.wire.server import WireServer
 from worker_plan import dag
@@ -41,7 +42,7 @@ RUNS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
-    """What a plan took: seconds of wall and of CPU without the gateway, its calls and rounds."""
+    """Seconds of wall and CPU time of a plan without the gateway, its calls and critical path."""
 
     wall: float
     cpu: float
@@ -75,22 +76,22 @@ def run(model: str, workers: int, environment: Mapping[str, str]) -> Taken:
 
 
 def critical_path(rows: Sequence[Mapping[str, Any]], workers: int) -> float:
-    """Return the seconds that the task graph needs at so many workers, if only calls take time."""
+    """Return the seconds that the task graph needs with `workers`, if only calls take time."""
     spans: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
     for row in rows:
         start = datetime.fromisoformat(row["started"]).timestamp()
         spans[row["cell"]].append((start, start + row["seconds"]))
     names = {step.__name__: step_name(step) for step in all_steps()}
-    needs = {names[cell]: LATENCY * _rounds(own) for cell, own in spans.items()}
-    graph = dag.graph()
+    needs = {names[cell]: LATENCY * _rounds(calls) for cell, calls in spans.items()}
+    graph = dag.task_graph()
     ready_at: dict[str, float] = {}
     free = [0.0] * workers
     for name in nx.lexicographical_topological_sort(graph):
         start = max((ready_at[up] for up in graph.predecessors(name)), default=0.0)
         if name in needs:
-            place = min(range(workers), key=lambda n: max(free[n], start))
-            free[place] = max(free[place], start) + needs[name]
-            ready_at[name] = free[place]
+            worker = min(range(workers), key=lambda n: max(free[n], start))
+            free[worker] = max(free[worker], start) + needs[name]
+            ready_at[name] = free[worker]
         else:
             ready_at[name] = start
     return max(ready_at.values())
@@ -105,13 +106,15 @@ def _rounds(spans: Sequence[tuple[float, float]]) -> int:
     return max(n for _, n in depth)
 
 
-class Answering:
-    """Answers as the simulated model does, behind a server that takes its time."""
+class SimulatedAnswers:
+    """Answers as the simulated model does, for a server with a delay."""
 
     def __init__(self) -> None:
         model = config.load().find("sim-strong")
         self._model = model.model_id
-        self._player = providers.build(model)._player
+        provider = providers.build(model)
+        assert isinstance(provider, Simulated)
+        self._player = provider._player
 
     def __call__(self, seen: Seen) -> Say:
         """Answer a request."""
@@ -131,7 +134,7 @@ def main() -> None:
     alone = [run("sim", 2, os.environ) for _ in range(RUNS)]
     with (
         tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder,
-        WireServer("openai", reply=Answering(), delay=LATENCY) as server,
+        WireServer("openai", reply=SimulatedAnswers(), delay=LATENCY) as server,
     ):
         (Path(folder) / "loopback.toml").write_text(
             'name = "loopback"\nprovider = "openai"\nmodel_id = "bench"\n'
@@ -154,7 +157,10 @@ def page(alone: Sequence[Taken], slow: Sequence[Taken]) -> str:
         [
             "# Benchmarks of a full plan",
             "",
-            f"Made by `make bench`: medians of {RUNS} runs on {os.cpu_count()} cores "
+            "For developers who change the embedded pipeline or the gateway. The table shows how "
+            "fast a full plan is, and whether it keeps its limits.",
+            "",
+            f"`make bench` measured medians of {RUNS} runs on {os.cpu_count()} cores "
             f"({platform.machine()}, Python {platform.python_version()}).",
             "",
             "| case | measured | at most | kept |",
@@ -166,17 +172,17 @@ def page(alone: Sequence[Taken], slow: Sequence[Taken]) -> str:
             f"| loopback server, 200 ms, {WORKERS} workers: wall time to critical path "
             f"| {ratio:.2f} × | 1.30 × | {_kept(ratio <= 1.3)} |",
             "",
-            f"In the first run behind the server {one.calls} calls took {one.wall:.1f} s of wall "
-            f"time, starting included; the critical path of the task graph at {WORKERS} workers "
-            f"is {one.path:.1f} s. The server's replies leave {1000 * LATENCY:.0f} ms after their "
-            "requests came.",
+            f"In the first run with the server {one.calls} calls took {one.wall:.1f} s of wall "
+            f"time, start-up included; the critical path of the task graph at {WORKERS} workers "
+            f"is {one.path:.1f} s. The server sends each reply {1000 * LATENCY:.0f} ms after its "
+            "request.",
             "",
         ]
     )
 
 
-def _kept(kept: bool) -> str:  # noqa: FBT001 - a word for a fact
-    return "yes" if kept else "**no**"
+def _kept(is_met: bool) -> str:  # noqa: FBT001 - a word for a fact
+    return "yes" if is_met else "**no**"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""How often verdicts are wrong where nothing was changed: `make calibrate`.
+"""Measures how often verdicts are wrong where nothing was changed: `make calibrate`.
 
-The sides of each pair of cells of the recorded iterations are exchanged by the toss of a coin, so
-that before and after mean nothing. What is then kept or rejected is false, and may be no more than
-2.5 % of all, with and without early stopping. It ends with 1 if it significantly is.
+The sides of each pair of cells of the recorded iterations are exchanged at random, so that before
+and after mean nothing. Every KEEP and REJECT is then false, and each may be at most 2.5 % of all,
+with and without early stopping. It ends with 1 if one is significantly more.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FLIPS = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class Rates:
-    """What was said of relabelled comparisons, in all and by iteration."""
+    """How often each word was given to relabelled comparisons, in all and by iteration."""
 
     stopping: bool
     words: Counter[Word]
@@ -36,37 +36,37 @@ class Rates:
         """The number of relabelled comparisons."""
         return self.words.total()
 
-    def is_kept(self, said: Word) -> bool:
+    def is_kept(self, answer: Word) -> bool:
         """Whether a false word is not significantly more frequent than it may be."""
-        return self.words[said] <= stats.binom.ppf(CERTAINTY, self.count, ALLOWED)
+        return self.words[answer] <= stats.binom.ppf(CERTAINTY, self.count, ALLOWED)
 
-    def row(self, said: Word) -> tuple[str, str, str, str]:
-        """Return the cells of a row: looks, word, rate with interval, whether that is kept."""
-        result = stats.binomtest(self.words[said], self.count)
+    def row(self, answer: Word) -> tuple[str, str, str, str]:
+        """Return the cells of a row: looks, word, rate with interval, whether the limit is kept."""
+        result = stats.binomtest(self.words[answer], self.count)
         low, high = result.proportion_ci(method="wilson")
         return (
             "four looks" if self.stopping else "all cells at once",
-            str(said),
-            f"{self.words[said] / self.count:.2%} ({low:.2%} to {high:.2%})",
-            "yes" if self.is_kept(said) else "NO",
+            str(answer),
+            f"{self.words[answer] / self.count:.2%} ({low:.2%} to {high:.2%})",
+            "yes" if self.is_kept(answer) else "NO",
         )
 
 
 def rates(count: int, *, stopping: bool, seed: int = 1) -> Rates:
-    """Relabel `count` comparisons and say what is said of them."""
+    """Relabel `count` comparisons and count their words."""
     by = recorded.terms(flips=FLIPS)
-    found = Rates(stopping=stopping, words=Counter(), by_iteration={})
+    results = Rates(stopping=stopping, words=Counter(), by_iteration={})
     for number, draw, pairing in recorded.relabelled(count, seed=seed):
-        said = word(looks(pairing, seed=draw) if stopping else pairing, by)
-        found.words[said] += 1
-        found.by_iteration.setdefault(number, Counter())[said] += 1
-    return found
+        answer = word(looks(pairing, seed=draw) if stopping else pairing, by)
+        results.words[answer] += 1
+        results.by_iteration.setdefault(number, Counter())[answer] += 1
+    return results
 
 
 def both(count: int) -> list[Rates]:
     """Return the rates without and with early stopping, side by side in two processes."""
     for number in recorded.iterations():
-        recorded.pairing(number)  # Measured once, before the processes part.
+        recorded.pairing(number)  # Measured once, before the processes fork.
     with ProcessPoolExecutor(PROCESSES) as pool:
         jobs = [pool.submit(rates, count, stopping=stopping) for stopping in (False, True)]
         return [job.result() for job in jobs]
@@ -74,19 +74,19 @@ def both(count: int) -> list[Rates]:
 
 def main() -> int:
     """Relabel, print the rates, and return 1 if one is too high."""
-    made = argparse.ArgumentParser(description="Measure how often verdicts are false.")
-    made.add_argument("--relabellings", type=int, default=2000, metavar="N", help="of each kind")
-    options = made.parse_args()
-    found = both(options.relabellings)
-    for one in found:
-        for said in (Word.keep, Word.reject):
-            print(*one.row(said), sep=" · ")
+    parser = argparse.ArgumentParser(description="Measure how often verdicts are false.")
+    parser.add_argument("--relabellings", type=int, default=2000, metavar="N", help="of each kind")
+    options = parser.parse_args()
+    results = both(options.relabellings)
+    for one in results:
+        for answer in (Word.keep, Word.reject):
+            print(*one.row(answer), sep=" · ")
         worst = max(one.by_iteration.items(), key=lambda item: item[1][Word.reject])
         print(f"  most REJECT in iteration {worst[0]}: {dict(worst[1])}")
-    kept = all(one.is_kept(said) for one in found for said in (Word.keep, Word.reject))
+    are_kept = all(one.is_kept(answer) for one in results for answer in (Word.keep, Word.reject))
     print(f"{options.relabellings} relabelled comparisons each, 2.5 % allowed: ", end="")
-    print("kept" if kept else "BROKEN")
-    return 0 if kept else 1
+    print("kept" if are_kept else "BROKEN")
+    return 0 if are_kept else 1
 
 
 if __name__ == "__main__":

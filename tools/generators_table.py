@@ -1,12 +1,13 @@
-"""Has every generator search two steps through the real command, and writes a table of it.
+"""Lets every generator search two steps through the real command, and writes a table.
 
-`make generators` makes a pipeline with two weak prompts, lets `plumbline iterate` search each of
-them by every generator on simulated models and judge the winner, and writes
-docs/generators_searches.md. The packages gepa and dspy are in the environment of that target.
+`make generators` makes a pipeline with two weak prompts, runs `plumbline iterate` on each of them
+with every generator on simulated models, and writes docs/generators_searches.md. The environment of
+that target has the packages gepa and dspy.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ LEVERS, RISKS = "identify_potential_levers", "identify_risks"
 MODELS = "sim-strong,sim-weak"
 CANDIDATES, MOST_CALLS = 2, 4000
 SEEDS = range(1, 6)
-"""The first is everybody's; the others are for who has found nothing with those before."""
+"""Every generator uses the first; the others are for generators without a winner so far."""
 _CARELESS = (
     "State in each potential_impact by how many percent the costs rise, for example 15% or 40%.\n"
     "Write each action as: [the party] weighs [one thing] against [another thing].\n"
@@ -45,7 +47,7 @@ AUTHOR = ("-c", "user.name=Plumbline", "-c", "user.email=plumbline@localhost")
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What came of one generator on one step; `over` is the last row of the search's log."""
+    """The result of one generator on one step; `over` is the last row of the search's log."""
 
     generator: str
     step: str
@@ -54,11 +56,11 @@ class Row:
     over: dict[str, Any]
     ends: tuple[str, ...]
     seconds: float
-    told: str
+    errors: str
 
     @property
     def is_searched(self) -> bool:
-        """Whether the search came to its own end."""
+        """Whether the search ran to its own end."""
         return self.code in {0, 1} and bool(self.over)
 
     def line(self) -> str:
@@ -92,7 +94,7 @@ def pipeline(code: Path) -> None:
 
 
 def words(generator: str, step: str, seed: object) -> list[str]:
-    """Return the words of the command, without the places."""
+    """Return the words of the command, without its folders."""
     return [
         "--step", step, "--models", MODELS, "--candidates", str(CANDIDATES),
         "--generator", generator, "--seed", str(seed), "--max-calls", str(MOST_CALLS),
@@ -101,39 +103,39 @@ def words(generator: str, step: str, seed: object) -> list[str]:
 
 
 def both(generator: str, home: Path) -> list[Row]:
-    """Search and judge on both steps, in a data repo of the generator's own, until it wins once."""
-    place = home / generator
-    shutil.copytree(home / "lab", place / "lab", symlinks=True)
-    shutil.copytree(home / "code", place / "code", symlinks=True)
+    """Search and test on both steps, in the generator's own data repo, until it wins once."""
+    folder = home / generator
+    shutil.copytree(home / "lab", folder / "lab", symlinks=True)
+    shutil.copytree(home / "code", folder / "code", symlinks=True)
     rows: list[Row] = []
     for seed in SEEDS:
-        rows += [searched(generator, step, seed, place) for step in (LEVERS, RISKS)]
+        rows += [searched(generator, step, seed, folder) for step in (LEVERS, RISKS)]
         if any(row.ends or not row.is_searched for row in rows):
             break
     return rows
 
 
-def searched(generator: str, step: str, seed: int, place: Path) -> Row:
-    """Run the command once, and read what it left."""
+def searched(generator: str, step: str, seed: int, folder: Path) -> Row:
+    """Run the command once, and read its records."""
     began = time.monotonic()
     done = subprocess.run(
         [
             sys.executable, "-m", "self_improve.iteration", *words(generator, step, seed),
-            "--repo", str(place / "code"), "--prompt-lab-dir", str(place / "lab"),
+            "--repo", str(folder / "code"), "--prompt-lab-dir", str(folder / "lab"),
         ],
         capture_output=True, text=True, check=False, cwd=ROOT,
-        env=os.environ | {"XDG_CACHE_HOME": str(place / "cache")},
+        env=os.environ | {"XDG_CACHE_HOME": str(folder / "cache")},
     )  # fmt: skip
-    found = sorted((place / "lab" / "analysis").glob(f"*_{step}"))
-    rows = read_rows(found[-1] / "search.jsonl")[0] if found else []
+    iterations = sorted((folder / "lab" / "analysis").glob(f"*_{step}"))
+    rows = read_rows(iterations[-1] / "search.jsonl")[0] if iterations else []
     over = [row for row in rows if row.get("event") == "over"]
-    marker = found[-1] / "phases" / "publish.json" if found else place
+    marker = iterations[-1] / "phases" / "publish.json" if iterations else folder
     ended = json.loads(marker.read_text())["candidates"] if marker.is_file() else {}
     row = Row(
         generator=generator, step=step, seed=seed, code=done.returncode,
         over=over[-1] if over else {},
         ends=tuple(one["told"] for one in ended.values()), seconds=time.monotonic() - began,
-        told=done.stderr,
+        errors=done.stderr,
     )  # fmt: skip
     print(row.line(), flush=True)
     return row
@@ -147,25 +149,26 @@ def page(rows: Sequence[Row]) -> str:
     lines = [
         "# Every generator, on two steps, through the real command",
         "",
-        "**SIMULATED.** This shows that the searches run and end, through forked cells of the real "
-        "pipeline, and that their winners become iterations. It is no comparison (one seed, few "
-        "cells): that is in [generators.md](generators.md).",
+        "For developers who change a generator. The table shows that every generator completes a "
+        "search through the real command, and that its winners become iterations. It does not "
+        "compare generators (one seed, few [cells](glossary.md#cell)); "
+        "[generators.md](generators.md) does.",
         "",
-        "Made by `make generators`. For each line the command is",
+        "**SIMULATED.** `make generators` runs this command for each line:",
         "",
         "```text",
         f"plumbline iterate {' '.join(words('NAME', 'STEP', 'SEED'))}",
         "```",
         "",
-        f"on a pipeline in which the prompts of `{LEVERS}` and `{RISKS}` were made worse (no "
-        "examples; demands for percentages and for square brackets), with the five bundled "
-        "train plans. Each generator has a data repo of its own. What does better than the "
-        "baseline in its search becomes a commit with a pull request, and is judged anew: on the "
-        "train plans with other seeds, and after a KEEP on the verify plans. Without the steps "
-        "downstream and a whole plan, left out here for speed, an iteration ends with CONDITIONAL "
-        "at best. A generator that has found nothing on either step begins anew with another seed.",
+        f"The prompts of `{LEVERS}` and `{RISKS}` were made worse beforehand (no examples; demands "
+        "for percentages and for square brackets); the plans are the five bundled train plans. "
+        "Each generator has its own data repo. A proposal that beats the baseline in the search "
+        "becomes a commit with a pull request and is tested again: on the train plans with other "
+        "seeds, and after a KEEP on the verify plans. The steps downstream and the whole plan are "
+        "skipped for speed, so an iteration ends with CONDITIONAL at best. A generator without a "
+        "winner on either step starts again with another seed.",
         "",
-        f"{len(rows) - len(broken)} of {len(rows)} searches came to their own end; for "
+        f"{len(rows) - len(broken)} of {len(rows)} searches ran to their own end; for "
         f"{len(started)} of {len(names)} generators an iteration started from a winner.",
         "",
         "| generator | step | seed | cells | proposer calls | admitted | refused | fitness, "
@@ -174,7 +177,7 @@ def page(rows: Sequence[Row]) -> str:
         *(row.line() for row in rows),
     ]
     for row in broken:
-        last = (row.told.strip().splitlines() or ["(it said nothing)"])[-1]
+        last = (row.errors.strip().splitlines() or ["(no message)"])[-1]
         lines += ["", f"- `{row.generator}` on {row.step} ended with code {row.code}: {last}"]
     return "\n".join(lines) + "\n"
 
@@ -185,15 +188,18 @@ def _fit(value: float | None) -> str:
 
 def main() -> int:
     """Run everything, write the page; 1 if a search broke or a generator had no winner at all."""
-    names = sys.argv[1:] or [one.name for one in catalogue.listed()]
+    parser = argparse.ArgumentParser(description="Search two steps by every generator.")
+    parser.add_argument("names", nargs="*", help="only these generators; writes no page")
+    options = parser.parse_args()
+    names = options.names or [one.name for one in catalogue.listed()]
     with tempfile.TemporaryDirectory(prefix="plumbline-generators-") as folder:
         home = Path(folder)
         lab.main(["init", str(home / "lab"), "--samples"])
         pipeline(home / "code")
         with ThreadPoolExecutor(2) as pool:
-            rows = [row for own in pool.map(lambda name: both(name, home), names) for row in own]
+            rows = list(chain.from_iterable(pool.map(lambda name: both(name, home), names)))
     text = page(rows)
-    if not sys.argv[1:]:
+    if not options.names:
         PAGE.write_text(text, encoding="utf-8")
     winners = {row.generator for row in rows if row.ends}
     return int(not all(row.is_searched for row in rows) or len(winners) < len(names))

@@ -37,10 +37,11 @@ def text() -> str:
     lines = [
         "# Commands",
         "",
-        "What `--help` says, of every command. Regenerate with `make pages`.",
+        "For everybody who uses the command line: the `--help` of every command. Regenerate it "
+        "with `make pages`.",
     ]
-    for prog, told in helps:
-        lines += ["", f"## {prog}", "", "```text", told, "```"]
+    for prog, help_text in helps:
+        lines += ["", f"## {prog}", "", "```text", help_text, "```"]
     return "\n".join(lines) + "\n"
 
 

@@ -1,7 +1,7 @@
-"""Effects of a known size: a share of the recorded items is damaged, and the verdict is asked.
+"""Plants effects of a known size: damages a share of the recorded items, and takes the verdict.
 
-The sides are runs between which nothing was changed, so what is planted stands in the noise that
-real runs have. Damage on the side after should be REJECT; the same read backwards is a repair, and
+The sides are runs without a change between them, so the planted effect has the noise of real runs.
+Damage on the side after should be REJECT; the same comparison read backwards is a repair, and
 should be KEEP.
 """
 
@@ -45,26 +45,26 @@ def _duplicate(item: Item, number: float) -> None:
 
 
 def _opener(item: Item, number: float) -> None:
-    """Let the review begin as all the others."""
+    """Let the review begin like all the others."""
     for key in _REVIEWS:
         if isinstance(item.get(key), str):
             item[key] = f"Weighing pace against care and cost, {item[key]}"
 
 
 def _drop(item: Item, number: float) -> None:
-    """Leave an item one of its options."""
+    """Keep only the first option of an item."""
     if isinstance(item.get("options"), list):
         item["options"] = item["options"][:1]
 
 
 def _invent(item: Item, number: float) -> None:
-    """Add two percentages that no plan holds."""
-    made = round(number * 70 + 13.37, 2)
-    item["consequences"] = f"{item.get('consequences')} +{made} %, -{made / 3:.2f} %."
+    """Add two percentages that are in no plan."""
+    percentage = round(number * 70 + 13.37, 2)
+    item["consequences"] = f"{item.get('consequences')} +{percentage} %, -{percentage / 3:.2f} %."
 
 
 def _shorten(item: Item, number: float) -> None:
-    """Leave a fifth of each long text."""
+    """Keep a fifth of each long text."""
     for key in ("consequences", *_REVIEWS):
         if isinstance(item.get(key), str):
             item[key] = item[key][: max(1, len(item[key]) // 5)]
@@ -91,7 +91,7 @@ DAMAGES: dict[str, Callable[[Item, float], None]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Power:
-    """How often a planted effect was seen: the shares of REJECT, and of KEEP read backwards."""
+    """How often a planted effect was detected: shares of REJECT, and of KEEP read backwards."""
 
     damage: str
     share: float
@@ -102,21 +102,22 @@ class Power:
 
 
 def planted(damage: str, share: float) -> Pairing:
-    """Return the pairs of both comparisons without a change, with the side after damaged."""
-    with tempfile.TemporaryDirectory(prefix="plumbline-planted-") as folder:
-        place = Path(folder)
-        before, after = [], []
+    """Return the pairs of both comparisons without a change, the side after damaged."""
+    with tempfile.TemporaryDirectory(prefix="plumbline-planted-") as name:
+        folder = Path(name)
+        before: list[Path] = []
+        after: list[Path] = []
         for number in recorded.ALIKE:
             one = recorded.iterations()[number]
             before += one.before
-            after += [_damaged(path, place / number, damage, share) for path in one.after]
+            after += [_damaged(path, folder / number, damage, share) for path in one.after]
         measurer = Measurer(recorded.rubric(), baselines=Baselines((unpacked.plans("train"),)))
         return measure_sides(before, after, measurer).pairing
 
 
-def _damaged(path: Path, place: Path, damage: str, share: float) -> Path:
+def _damaged(path: Path, folder: Path, damage: str, share: float) -> Path:
     """Copy a run with a share of its items damaged, in replies and cleaned form alike."""
-    target = place / path.parent.name / path.name
+    target = folder / path.parent.name / path.name
     shutil.copytree(path, target)
     for file in sorted(target.glob("outputs/*/*potential_levers*.json")):
         try:
@@ -139,7 +140,7 @@ def _items(value: Any) -> Iterable[Item]:
 
 
 def _damage(item: Item, where: str, damage: str, share: float) -> None:
-    """Damage an item if its lot says so; a reply's item and its cleaned form draw the same lot."""
+    """Damage a share of the items; a reply's item and its cleaned form draw the same number."""
     text = f"{where}/{item.get('consequences')}".encode("utf-8", "replace")
     lot = hashlib.sha256(text).digest()
     if int.from_bytes(lot[:4], "big") / 2**32 < share:
@@ -147,27 +148,27 @@ def _damage(item: Item, where: str, damage: str, share: float) -> None:
 
 
 def powers(damage: str, share: float) -> list[Power]:
-    """Return how often a planted effect is seen with each number of pairs."""
+    """Return how often a planted effect is detected with each number of pairs."""
     pairing = planted(damage, share)
     by = recorded.terms(flips=FLIPS)
     keys = [pair.key for pair in pairing.pairs]
-    found = []
+    results = []
     for count in COUNTS:
-        said: Counter[tuple[str, Word]] = Counter()
+        words: Counter[tuple[str, Word]] = Counter()
         draws = 1 if count >= len(keys) else DRAWS
         for draw in range(draws):
             part = pairing.only(order(keys, seed=draw)[:count])
-            said["damage", word(part, by)] += 1
-            said["repair", word(mirrored(part), by)] += 1
-        wrong = said["damage", Word.keep] + said["repair", Word.reject]
-        found.append(
+            words["damage", word(part, by)] += 1
+            words["repair", word(mirrored(part), by)] += 1
+        wrong = words["damage", Word.keep] + words["repair", Word.reject]
+        results.append(
             Power(
                 damage=damage, share=share, pairs=count,
-                rejected=said["damage", Word.reject] / draws,
-                kept=said["repair", Word.keep] / draws, wrong=wrong / 2 / draws,
+                rejected=words["damage", Word.reject] / draws,
+                kept=words["repair", Word.keep] / draws, wrong=wrong / 2 / draws,
             )
         )  # fmt: skip
-    return found
+    return results
 
 
 def table() -> list[Power]:
@@ -177,7 +178,7 @@ def table() -> list[Power]:
         recorded.pairing(number)
     cases = [(damage, share) for damage in DAMAGES for share in SHARES]
     with ProcessPoolExecutor(PROCESSES) as pool:
-        return [one for found in pool.map(powers, *zip(*cases, strict=True)) for one in found]
+        return [one for results in pool.map(powers, *zip(*cases, strict=True)) for one in results]
 
 
 if __name__ == "__main__":

@@ -27,14 +27,14 @@ from tools.relabelling import exchanged
 
 STEP = "identify_potential_levers"
 ALIKE = ("9", "16")
-"""Iterations between whose sides nothing was changed that could show."""
+"""Iterations without a change between their sides that could have an effect."""
 SAME_PROMPTS = ("9", "12", "14", "16", "17")
 """Iterations whose prompts were the same on both sides; noise is measured on these."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Iteration:
-    """One recorded iteration: its runs, and what was said of it at the time."""
+    """One recorded iteration: its runs, and the decision at the time."""
 
     number: str
     before: tuple[Path, ...]
@@ -71,16 +71,16 @@ def _paths(history: Path, names: str) -> tuple[Path, ...]:
 @cache
 def rubric() -> Rubric:
     """Return the rubric of the recorded step."""
-    found = load.find(STEP)
-    assert found is not None
-    return found
+    step_rubric = load.find(STEP)
+    assert step_rubric is not None
+    return step_rubric
 
 
 @cache
 def measurer() -> Measurer:
-    """Return what measures the recorded runs, with a store for all test processes."""
-    kept = Store(Path(tempfile.gettempdir()) / "plumbline-recorded-measures.sqlite")
-    return Measurer(rubric(), baselines=Baselines((unpacked.plans("train"),)), store=kept)
+    """Return the measurer of the recorded runs, with a store for all test processes."""
+    store = Store(Path(tempfile.gettempdir()) / "plumbline-recorded-measures.sqlite")
+    return Measurer(rubric(), baselines=Baselines((unpacked.plans("train"),)), store=store)
 
 
 @cache
@@ -91,31 +91,31 @@ def pairing(number: str) -> Pairing:
 
 
 def noise(without: Collection[str] = ()) -> Noise:
-    """Return the noise of the runs with the same prompts, some iterations left out."""
+    """Return the noise of the runs with the same prompts, without some iterations."""
     numbers = [number for number in SAME_PROMPTS if number not in without]
     return repeated_runs.noise_of([pairing(number) for number in numbers], rubric())
 
 
 @cache
 def stored() -> Noise:
-    """Return the noise that is stored with the rubric, which every verdict uses."""
+    """Return the noise stored with the rubric, which every verdict uses."""
     return calibration.find(rubric(), load.FOLDER)
 
 
 def terms(*, without: Collection[str] | None = None, flips: int = 10_000) -> Terms:
-    """Return the terms of a verdict; `without` measures noise anew and leaves iterations out."""
-    known = stored() if without is None else noise(without)
-    return Terms(rubric=rubric(), noise=known, flips=flips)
+    """Return the terms of a verdict; `without` measures the noise without some iterations."""
+    measured_noise = stored() if without is None else noise(without)
+    return Terms(rubric=rubric(), noise=measured_noise, flips=flips)
 
 
 def relabelled(count: int, *, seed: int) -> Iterator[tuple[str, int, Pairing]]:
-    """Yield comparisons in turn, the sides of each pair exchanged or not by the toss of a coin."""
+    """Yield comparisons in turn, with the sides of each pair exchanged at random."""
     numbers = list(iterations())
     chance = np.random.default_rng(seed)
     for draw in range(count):
         number = numbers[draw % len(numbers)]
-        found = pairing(number)
-        yield number, draw, exchanged(found, _tossed(chance, len(found.pairs)))
+        pairs = pairing(number)
+        yield number, draw, exchanged(pairs, _tossed(chance, len(pairs.pairs)))
 
 
 def _tossed(chance: np.random.Generator, count: int) -> Sequence[bool]:
@@ -123,9 +123,9 @@ def _tossed(chance: np.random.Generator, count: int) -> Sequence[bool]:
     return tossed
 
 
-def half(found: Pairing, *, seed: int) -> Pairing:
+def half(whole: Pairing, *, seed: int) -> Pairing:
     """Return a random half of the pairs."""
     chance = np.random.default_rng(seed)
-    keys = [pair.key for pair in found.pairs]
+    keys = [pair.key for pair in whole.pairs]
     chosen = sorted(chance.choice(len(keys), len(keys) // 2, replace=False).tolist())
-    return found.only([keys[n] for n in chosen])
+    return whole.only([keys[n] for n in chosen])

@@ -1,7 +1,7 @@
 """Replays the recorded history through today's step, and counts why the lever lists differ.
 
-`make recorded` unpacks ../shared/recorded, runs identify_potential_levers on the stored replies
-of every run with the recorded provider, compares each list with the recorded one, and writes
+`make recorded` unpacks ../shared/recorded, runs identify_potential_levers on the stored replies of
+every run with the recorded provider, compares each list with the recorded one, and writes
 docs/recorded_replies.md.
 """
 
@@ -39,15 +39,15 @@ WHY = {
     "options beyond the third": f"this step keeps the first {OPTIONS} options of a lever",
     "enough before the last reply": f"this step stops asking at {ENOUGH} levers",
     "fewer than five whole levers in the reply": "a rule of this step: the reply is refused",
-    "spaces around a text": "this step takes them off",
-    "not in the recorded list": "the old step left it out although its reply had it",
+    "spaces around a text": "this step removes them",
+    "not in the recorded list": "the old step omitted it although its reply had it",
     "unexplained": "must be 0",
 }
 
 
 @dataclass(kw_only=True)
 class Comparison:
-    """What was found: cells by how they compare, and levers by why they differ."""
+    """Counts of cells by how they compare, and of levers by why they differ."""
 
     cells: Counter[str] = field(default_factory=Counter)
     levers: Counter[str] = field(default_factory=Counter)
@@ -55,7 +55,7 @@ class Comparison:
 
 
 def unpack(into: Path) -> tuple[Path, Path]:
-    """Unpack history and train plans; return both places."""
+    """Unpack history and train plans; return both folders."""
     with tarfile.open(RECORDED / "history.tar.xz") as archive:
         archive.extractall(into, filter="data")
     plans = into / "plans"
@@ -78,24 +78,24 @@ def replay(old: Sequence[Path], plans: Path, output: Path) -> dict[str, Run]:
         )  # fmt: skip
         if done.returncode not in {0, 1}:
             raise SystemExit(f"The runner ended with {done.returncode}.")
-    made = [Run(path) for path in runs(Layout(output))]
-    return {run.model: run for run in made}
+    new_runs = [Run(path) for path in runs(Layout(output))]
+    return {run.model: run for run in new_runs}
 
 
-def compare(old: Run, new: Run, found: Comparison) -> None:
+def compare(old: Run, new: Run, comparison: Comparison) -> None:
     """Compare the lever lists of all plans of one run."""
-    found.runs += 1
+    comparison.runs += 1
     for plan, repeat in new.rows():
         recorded = _read(old.outputs(plan) / CLEAN)
         stored = _read(old.outputs(plan) / RAW)
         if recorded is None or stored is None:
-            found.cells["no replies were recorded"] += 1
+            comparison.cells["no replies were recorded"] += 1
             continue
         ours = _read(new.outputs(plan, repeat) / CLEAN) or []
         raw = _read(new.outputs(plan, repeat) / RAW) or {"refused": [], "metadata": {}}
         reasons = _reasons(recorded, ours, stored["responses"], raw)
-        found.levers.update(reasons)
-        found.cells["the same list" if set(reasons) <= {"same"} else "differs"] += 1
+        comparison.levers.update(reasons)
+        comparison.cells["the same list" if set(reasons) <= {"same"} else "differs"] += 1
 
 
 def _reasons(
@@ -104,7 +104,7 @@ def _reasons(
     replies: list[dict[str, Any]],
     raw: dict[str, Any],
 ) -> Counter[str]:
-    """Return for each lever of either list why it is, or is not, in both."""
+    """Return, for each lever of either list, why it is or is not in both."""
     reasons: Counter[str] = Counter()
     mine = {_key(lever): lever for lever in ours}
     refused = {(r["call"], r["name"].strip()): r["reason"] for r in raw["refused"]}
@@ -146,7 +146,7 @@ def _key(lever: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _reply_of(lever: dict[str, Any], replies: list[dict[str, Any]], nth: int) -> int | None:
-    """Return which reply holds the n-th lever like this one: some replies repeat earlier ones."""
+    """Return the number of the reply with the n-th lever like this one; replies may repeat."""
     for number, reply in enumerate(replies, start=1):
         for one in reply["levers"]:
             nth -= _key(one) == _key(lever)
@@ -159,24 +159,28 @@ def _read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def page(found: Comparison) -> str:
+def page(comparison: Comparison) -> str:
     """Return the page with the table."""
     lines = [
         "# The recorded replies, replayed",
         "",
-        f"Made by `make recorded`: the replies of {found.runs} recorded runs of {STEP}, given "
-        "again by the recorded provider to today's step. A cell is one plan of one run.",
+        "For developers who change this step or the recorded provider. The tables show how today's "
+        "step differs from the recorded one on the same replies, and why.",
+        "",
+        f"`make recorded` replays the replies of {comparison.runs} recorded runs of {STEP} through "
+        "today's step with the recorded provider. A [cell](glossary.md#cell) is one plan of one "
+        "run.",
         "",
         "| cells | number |",
         "|---|---|",
-        *(f"| {name} | {number} |" for name, number in sorted(found.cells.items())),
+        *(f"| {name} | {number} |" for name, number in sorted(comparison.cells.items())),
         "",
         "| levers | number | why |",
         "|---|---|---|",
-        *(f"| {name} | {found.levers.get(name, 0)} | {why} |" for name, why in WHY.items()),
+        *(f"| {name} | {comparison.levers.get(name, 0)} | {why} |" for name, why in WHY.items()),
         "",
-        "Calls beyond the stored replies fail (nothing is stored for them) and are marked partial "
-        "in the cell's row; they take nothing from the list.",
+        "Calls beyond the stored replies fail and are marked partial in the cell's row; they do "
+        "not change the list.",
         "",
     ]
     return "\n".join(lines)
@@ -190,15 +194,15 @@ def main() -> int:
         history, plans = unpack(Path(folder))
         old = runs(Layout(history))
         new = replay(old, plans, Path(folder) / "out")
-        found = Comparison()
+        comparison = Comparison()
         for path in old:
             run = new.get(f"recorded-{path.parent.name}-{path.name}")
             if run is not None:
-                compare(Run(path), run, found)
-    text = page(found)
+                compare(Run(path), run, comparison)
+    text = page(comparison)
     PAGE.write_text(text, encoding="utf-8")
     print(text)
-    return 1 if found.levers["unexplained"] else 0
+    return 1 if comparison.levers["unexplained"] else 0
 
 
 if __name__ == "__main__":

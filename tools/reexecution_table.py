@@ -1,4 +1,4 @@
-"""Re-executes every step that calls a model on every recorded plan, and writes a table of it.
+"""Re-executes every step that calls a model on every recorded plan, and writes a table.
 
 `make reexecution` unpacks the nine baseline plans of ../shared/recorded, runs each step alone on
 each of them with a simulated model through the runner, and writes docs/reexecution.md.
@@ -35,11 +35,11 @@ def unpack(into: Path) -> list[Path]:
 
 def calling_steps() -> list[str]:
     """Return the steps that call a model, in the order of the pipeline."""
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "self_improve.steps", "--json"],
         capture_output=True, text=True, check=True, cwd=ROOT,
     )  # fmt: skip
-    return [step["name"] for step in json.loads(told.stdout)["steps"] if step["calls_model"]]
+    return [step["name"] for step in json.loads(done.stdout)["steps"] if step["calls_model"]]
 
 
 def run(step: str, plans: Sequence[Path], output: Path) -> Mapping[str, dict[str, Any]]:
@@ -53,22 +53,25 @@ def run(step: str, plans: Sequence[Path], output: Path) -> Mapping[str, dict[str
     )  # fmt: skip
     if done.returncode not in {0, 1}:
         raise SystemExit(f"{step}: the runner ended with {done.returncode}: {done.stderr}")
-    [told] = json.loads(done.stdout)["runs"]
-    return {row["name"]: row for row in told["rows"]}
+    [run_facts] = json.loads(done.stdout)["runs"]
+    return {row["name"]: row for row in run_facts["rows"]}
 
 
 def page(plans: Sequence[str], rows: Mapping[str, Mapping[str, dict[str, Any]]]) -> str:
     """Return the page with the table."""
-    cells = [row for own in rows.values() for row in own.values()]
+    cells = [row for by_plan in rows.values() for row in by_plan.values()]
     failed = [f"{row['name']}: {row['error']}" for row in cells if row["error"]]
     partial = sum(bool(row["partial"]) for row in cells if not row["error"])
     columns = range(1, len(plans) + 1)
     lines = [
         "# Every step on every recorded plan",
         "",
-        f"Made by `make reexecution`: each of the {len(rows)} steps that call a model, run alone "
-        f"on each of the {len(plans)} recorded plans by the runner, with {MODEL}. The host was not "
-        "told of it. A number is the calls of a cell; `p` marks a partial result.",
+        "For developers who change the runner or a step. The table shows whether every step can "
+        "be run alone on every recorded plan, without any change to the host.",
+        "",
+        f"`make reexecution` runs each of the {len(rows)} steps that call a model alone on each of "
+        f"the {len(plans)} recorded plans, with {MODEL}. A number is the calls of a "
+        "[cell](glossary.md#cell); `p` marks a partial result.",
         "",
         f"Of {len(cells)} cells {len(cells) - len(failed)} ended ok, {partial} of them partial; "
         f"{len(failed)} failed.",
@@ -79,18 +82,16 @@ def page(plans: Sequence[str], rows: Mapping[str, Mapping[str, dict[str, Any]]])
         "",
         *(f"{n}. {plan}" for n, plan in zip(columns, plans, strict=True)),
         "",
-        *(f"- failed: {told}" for told in failed),
+        *(f"- failed: {cell}" for cell in failed),
     ]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _lines(plans: Sequence[str], rows: Mapping[str, Mapping[str, dict[str, Any]]]) -> Iterator[str]:
-    for step, own in rows.items():
-        told = [
-            "failed" if own[p]["error"] else f"{own[p]['calls']}{' p' * own[p]['partial']}"
-            for p in plans
-        ]
-        yield f"| {step} | {' | '.join(told)} |"
+    for step, by_plan in rows.items():
+        row = (by_plan[plan] for plan in plans)
+        texts = ["failed" if c["error"] else f"{c['calls']}{' p' * c['partial']}" for c in row]
+        yield f"| {step} | {' | '.join(texts)} |"
 
 
 def main() -> int:
@@ -103,7 +104,7 @@ def main() -> int:
     text = page([plan.name for plan in plans], rows)
     PAGE.write_text(text, encoding="utf-8")
     print(text)
-    return int(any(row["error"] for own in rows.values() for row in own.values()))
+    return int(any(row["error"] for by_plan in rows.values() for row in by_plan.values()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Writes docs/rubrics.md: every rubric, and what it measures on the bundled and recorded plans.
+"""Writes docs/rubrics.md: every rubric, and its measures on the bundled and recorded plans.
 
 `python -m tools.rubric_table`, a part of `make rubrics`, unpacks both; without ../shared the
 recorded columns are left empty.
@@ -25,19 +25,22 @@ SAMPLES = ROOT / "prompt_lab" / "samples"
 HEAD = """\
 # The rubrics
 
-What good means for each step that calls a model. `rubrics/<step>.yaml` says where the items are,
-what is measured of them with which weight, what refuses a candidate, what a judge is asked, and
-why. `rubrics/schema.json` describes the file; `python -m self_improve.evaluate --list-metrics`
-tells what each metric measures. A step without a rubric gets one from the schema of its replies and
-from what it wrote.
+For people who write or review a rubric. The table shows every rubric, and how many of its measures
+are defined on real and on bundled plans.
 
-A rubric that says something else (other measures, weights, scales or gates) has a higher version:
-measures, noise and verdicts name the one they were made with. `make rubrics` takes new versions in,
-refuses a change without one, and makes the table. *Plans* are those of the bundled samples, which
-a simulated model wrote, and of the recorded ones, as far as they hold the step's artifacts; *items*
-is the mean over plans; *measures* counts those that are defined in at least one plan, of all that
-are about content. Older plans do not keep the prompt of every step, and a plan alone has no replies
-of single calls, so some measures are only defined in runs.
+A rubric is the file `rubrics/<step>.yaml`. It says what good output of a step is: where the items
+are, which measures are taken of them and with which weight, which [gates](glossary.md#gate) reject
+a candidate, which questions a judge is asked, and why. `rubrics/schema.json` describes the file;
+`python -m self_improve.evaluate --list-metrics` describes each metric. A step without a rubric gets
+one from the schema of its replies and from its output.
+
+A rubric whose measures, weights, scales or gates change gets a higher version: measures, noise and
+verdicts name the version they were made with. `make rubrics` accepts new versions, refuses a change
+without one, and writes the table. *Plans* counts the bundled samples, which a simulated model
+wrote, and the recorded plans, as far as they have the step's artifacts; *items* is the mean over
+plans; *measures* counts the content measures that are defined in at least one plan, of all. Older
+plans do not hold the prompt of every step, and a plan alone has no replies of single calls, so some
+measures are defined in runs only.
 
 | step | version | bundled: plans | items | measures | recorded: plans | items | measures |
 |---|---:|---:|---:|---:|---:|---:|---:|
@@ -52,7 +55,7 @@ def bundled(into: Path) -> list[Path]:
 
 
 def cells(rubric: Rubric, folders: Sequence[Path]) -> list[MeasuredCell]:
-    """Return the plans in `folders` that hold what a rubric measures, measured."""
+    """Measure the plans in `folders` that have the artifacts of a rubric."""
     plans = [path.name for folder in folders for path in sorted(folder.iterdir())]
     beside = MeasuredRun(
         path=ROOT, step=rubric.step, model="", rubric_version=rubric.version,
@@ -66,13 +69,13 @@ def cells(rubric: Rubric, folders: Sequence[Path]) -> list[MeasuredCell]:
 
 def columns(rubric: Rubric, folders: Sequence[Path]) -> list[str]:
     """Return the number of plans, the mean number of items, and the measures that are defined."""
-    found = cells(rubric, folders)
-    if not found:
+    measured_cells = cells(rubric, folders)
+    if not measured_cells:
         return ["–", "–", "–"]
     content = {use.id for use in rubric.metrics if use.of != "cell"}
-    defined = {name for cell in found for name in cell.values} & content
-    items = fmean(cell.items or 0 for cell in found)
-    return [str(len(found)), f"{items:.1f}", f"{len(defined)} of {len(content)}"]
+    defined = {name for cell in measured_cells for name in cell.values} & content
+    items = fmean(cell.items or 0 for cell in measured_cells)
+    return [str(len(measured_cells)), f"{items:.1f}", f"{len(defined)} of {len(content)}"]
 
 
 def main() -> None:

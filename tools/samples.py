@@ -1,16 +1,16 @@
 """Regenerates the bundled sample plans: each plan text, run through the pipeline on a simulation.
 
-`make samples` writes the zips; with a directory as argument they are written there instead. The
-same code gives the same bytes: the start time is fixed, the times and durations of calls, the one
-thing that differs from run to run, are set to a fixed value. What one of the plans used becomes
-worker_plan/typical_plan.json, by which the pipeline tells its cost.
+`make samples` writes the zips; with a directory as argument it writes them there instead. The same
+code gives the same bytes: the start time and the times and durations of calls, which differ from
+run to run, are set to fixed values. The usage of one of the plans becomes
+worker_plan/typical_plan.json, from which the pipeline estimates its cost.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +39,7 @@ def texts() -> Iterator[tuple[str, Path]]:
 
 
 def make(split: str, text: Path, into: Path) -> Path:
-    """Run the pipeline on one plan text and zip what came of it."""
+    """Run the pipeline on one plan text and zip the result."""
     with tempfile.TemporaryDirectory(prefix="plumbline-sample-") as folder:
         plan = Path(folder) / text.stem
         plan_run.begin(plan, str(text))
@@ -53,19 +53,19 @@ def make(split: str, text: Path, into: Path) -> Path:
 
 def measure(text: Path) -> dict[str, dict[str, int]]:
     """Return the calls and tokens of one plan at each speed."""
-    found = {}
+    usage = {}
     for speed in SPEEDS:
         with tempfile.TemporaryDirectory(prefix="plumbline-sample-") as folder:
             plan_run.begin(Path(folder), str(text))
             plan_run.resume(Path(folder), models=[MODEL], speed=speed, workers=2)
             beside.stop(Path(folder))
-            told = json.loads((Path(folder) / OVERVIEW).read_text())
-            found[speed] = {
-                "calls": sum(model["calls"] for model in told["models"].values()),
-                "input_tokens": told["total_input_tokens"],
-                "output_tokens": told["total_output_tokens"],
+            overview = json.loads((Path(folder) / OVERVIEW).read_text())
+            usage[speed] = {
+                "calls": sum(model["calls"] for model in overview["models"].values()),
+                "input_tokens": overview["total_input_tokens"],
+                "output_tokens": overview["total_output_tokens"],
             }
-    return found
+    return usage
 
 
 def _steady(path: Path) -> bytes:
@@ -75,8 +75,8 @@ def _steady(path: Path) -> bytes:
         fixed = [row | {"timestamp": START.server_iso_utc, "duration_seconds": 0} for row in rows]
         return "".join(sorted(json.dumps(row) + "\n" for row in fixed)).encode()
     if path.name == OVERVIEW:
-        told = json.loads(data) | {"last_updated": START.server_iso_utc}
-        return json.dumps(told, ensure_ascii=False, indent=2).encode()
+        overview = json.loads(data) | {"last_updated": START.server_iso_utc}
+        return json.dumps(overview, ensure_ascii=False, indent=2).encode()
     if path.suffix != ".json" or b'"duration"' not in data:
         return data
     plain = _without_durations(json.loads(data))
@@ -93,7 +93,9 @@ def _without_durations(value: Any) -> Any:
 
 def main() -> None:
     """Make all sample plans."""
-    into = Path(sys.argv[1]) if len(sys.argv) > 1 else SAMPLES
+    parser = argparse.ArgumentParser(description="Regenerate the bundled sample plans.")
+    parser.add_argument("into", nargs="?", type=Path, default=SAMPLES, help="where to write them")
+    into = parser.parse_args().into
     os.environ["PLUMBLINE_CACHE"] = "off"
     for split, text in texts():
         packed = make(split, text, into)

@@ -1,4 +1,4 @@
-"""The recorded history and plans of ../shared, unpacked once a machine and never written to."""
+"""The recorded history and plans of ../shared, unpacked once per machine and never written to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RECORDED = Path(__file__).resolve().parents[2] / "shared" / "recorded"
 
 
 def history() -> Path:
-    """Return the directory of the recorded runs, or skip the test where they are not there."""
+    """Return the directory of the recorded runs, or skip the test where they are missing."""
 
     def fill(folder: Path) -> None:
         with tarfile.open(_there("history.tar.xz")) as archive:
@@ -45,7 +45,7 @@ def _there(*parts: str) -> Path:
 
 
 def _once(name: str, source: Path, fill: Callable[[Path], None]) -> Path:
-    """Return a directory that is filled by the first who needs it, for all test processes."""
+    """Return a directory that the first test process to need it fills for all of them."""
     state = source.stat()
     mark = f"{source}:{state.st_size}:{state.st_mtime_ns}:{os.getuid()}"
     digest = hashlib.sha256(mark.encode()).hexdigest()[:12]
