@@ -108,7 +108,7 @@ class Preferences:
 
     @property
     def preference(self) -> float | None:
-        """The share of pairs won, with ties counted half; .5 is no preference."""
+        """The share of pairs won, with ties counted half; .5 means no preference."""
         return (self.wins + self.ties / 2) / self.pairs if self.pairs else None
 
     def to_row(self) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def page(
             beaten=found.oracle_was_beaten,
             of=len(found.landscapes),
         ),
-        "## Where the house default stands\n\n" + _house(found, results),
+        "## How the default compares\n\n" + _house(found, results),
         "## Which one to use when\n\n" + _advice(found),
         "## The tables\n\n" + table(found),
         _second(found),
@@ -141,18 +141,18 @@ def _house(found: Ranking, results: Sequence[Result]) -> str:
     house = rows.get(HOUSE)
     others = [rows[name] for name in PACKAGES if name in rows]
     if house is None or not others:
-        return "This run did not compare the house default with the packages."
+        return "This run did not compare the default with the packages."
     better = min(others, key=lambda row: (row.cells_to[0.8].value, -row.area.value))
     ours, theirs = house.cells_to[0.8], better.cells_to[0.8]
     if math.isinf(ours.value) and math.isinf(theirs.value):
         told = (
-            "neither gets there in half of its searches: the medians cannot be compared, and the "
+            "neither reaches it in half of its searches: the medians cannot be compared, and the "
             "goal is **not shown to be reached**"
         )
     elif ours.value <= theirs.value:
-        told = "the house default **reaches the goal**"
+        told = "the default **reaches the goal**"
     else:
-        told = "the house default **misses the goal**"
+        told = "the default **misses the goal**"
     pairs = duel(results, HOUSE, better.generator, 0.8, found.reachable)
     later = difference(results, HOUSE, better.generator, 0.8, found.reachable)
     by_area = "more" if house.area.value > better.area.value else "less"
@@ -172,20 +172,19 @@ def _paired(pairs: Duel, later: RankEstimate, other: str) -> str:
     """Return how the two stand landscape by landscape, and what censored pairs leave open."""
     of = pairs.earlier + pairs.later + pairs.equal + pairs.neither
     told = (
-        f"Landscape by landscape, the house default gets to 80 % before `{other}` on "
-        f"{pairs.earlier} of {of}, after it on {pairs.later} and with it on {pairs.equal}. "
+        f"Landscape by landscape, the default reaches 80 % before `{other}` on {pairs.earlier} of "
+        f"{of}, after it on {pairs.later} and with the same number of calls on {pairs.equal}. "
     )
     if pairs.neither:
         told += (
-            f"On the other {pairs.neither} neither gets there within the budget: these comparisons "
-            "are censored. Which of the two would be first is not known there, and it is not said "
-            "that they are alike. "
+            f"On the other {pairs.neither} neither reaches it within the budget: these comparisons "
+            "are censored, so which of the two would be first is unknown. "
         )
     if 2 * pairs.neither >= of:
         return f"{told}They are at least half, so there is no median difference to report."
     return (
         f"{told}The median difference is {later.value:+.0f} step calls ({later.low:+.0f} to "
-        f"{later.high:+.0f}; who does not get there counts as one call beyond the budget)."
+        f"{later.high:+.0f}; a search that does not reach it counts as one call beyond the budget)."
     )
 
 
@@ -211,14 +210,14 @@ def _advice(found: Ranking) -> str:
         f"**{soon.generator}** (area {soon.area.value:.2f}).",
         f"- With few step calls, {half:.0%} of what can be gained: **{quick.generator}** "
         f"(step calls: {_reached(quick.cells_to[half], found.budget)}).",
-        f"- What held best on plans no search saw: **{held.generator}** "
+        f"- Best on plans that no search saw: **{held.generator}** "
         f"({held.verify_gain.value:+.3f}).",
         f"- Least harm to the worst model: **{safe.generator}** ({safe.regression.value:+.3f}).",
     ]
     if best_free is not None:
         told.append(
-            f"- Without a proposer model, or when its calls are dear: **{best_free.generator}** "
-            f"(mean share {best_free.final.value:.2f}, no proposer call)."
+            "- Without a proposer model, or when its calls are expensive: "
+            f"**{best_free.generator}** (mean share {best_free.final.value:.2f}, no proposer call)."
         )
     if blind is not None:
         weaker = [r.generator for r in found.rows if r.final.high < blind.final.low]
@@ -229,8 +228,8 @@ def _advice(found: Ranking) -> str:
         ]  # fmt: skip
         told.append(
             f"- Random search gets {blind.final.value:.2f}. Clearly below it: "
-            f"{', '.join(weaker) or 'none'}. Not told apart from it by these intervals: "
-            f"{', '.join(unclear) or 'none'}. Do not pay for these on such a landscape."
+            f"{', '.join(weaker) or 'none'}. Not distinguishable from it by these intervals: "
+            f"{', '.join(unclear) or 'none'}. Do not use these on such a landscape."
         )
     return "\n".join(told) + "\n\n" + page_text.ADVICE
 

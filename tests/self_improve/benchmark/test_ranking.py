@@ -127,7 +127,7 @@ def test_page_tells_all_and_figures_are_the_same_bytes(tmp_path: Path) -> None:
         assert one.read_bytes() == other.read_bytes()
     page = report.page(found, killed, results, first, command="the command")
     assert "SIMULATED" in page
-    assert "the house default **reaches the goal**" in page
+    assert "the default **reaches the goal**" in page
     assert "> 100; 0/3" in page
     assert all(f"figures/generators/{name}.svg" in page for name, _ in first)
     assert all(word in page for word in ("GRPO", "RLHF", "Soft prompts", "fine-tuning"))
