@@ -21,7 +21,7 @@ def exit_code(command: Callable[[], int]) -> int:
     """Run `command` and return its exit code, or the code of what stopped it.
 
     Every error of a group is printed. Errors that no package raises on purpose are bugs and are
-    raised unchanged. A reader that closes standard output early, as `head` does, is no error.
+    raised unchanged. A reader that closes standard output early, as `head` does, is not an error.
     """
     try:
         code = command()

@@ -37,7 +37,7 @@ class Spend:
 
 @dataclass(frozen=True, kw_only=True)
 class Caps:
-    """The limits of one command; None is no limit."""
+    """The limits of one command; None means no limit."""
 
     calls: int | None = None
     tokens: int | None = None
