@@ -259,7 +259,9 @@ def test_names_are_nouns_of_what_they_hold(part: str) -> None:
         hits += [
             at(path, node.lineno, node.name)
             for node in ast.walk(tree(path))
-            if isinstance(node, ast.ClassDef) and node.name.lstrip("_") in OLD_CLASSES
+            if isinstance(node, ast.ClassDef)
+            and node.name.lstrip("_") in OLD_CLASSES
+            and path.parent.name != "steps"  # the names of reply schemas are sent to models
         ]
         hits += [at(path, 1, "module name")] if path.stem in OLD_MODULES else []
     assert sorted(set(hits)) == []
