@@ -18,8 +18,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from model_gateway.jsonl import read_rows
 from prompt_lab.errors import LabError
 
-PLAN_TEXTS = ("001-2-plan.txt", "plan.txt")
-"""The names of the artifact with the plan's prompt, in the order of preference."""
+_PLAN_TEXT = re.compile(r"(?:\d+-)*plan\.txt")
+"""The name of the artifact that holds the plan's prompt, numbered or not."""
 
 _CHUNK = 1 << 16
 _MOST_NAMED = 10
@@ -239,10 +239,11 @@ def _write(
 
 
 def _check_plan_text(plan: Path, called: str) -> None:
-    path = next((plan / name for name in PLAN_TEXTS if (plan / name).is_file()), None)
+    files = sorted(file for file in plan.iterdir() if _PLAN_TEXT.fullmatch(file.name))
+    path = next(filter(Path.is_file, files), None)
     if path is None:
         raise LabError(
-            f"{called}: no plan text in it ({' or '.join(PLAN_TEXTS)}). "
+            f"{called}: no plan text in it (plan.txt, numbered or not). "
             "Zip the whole directory of a plan, with its prompt."
         )
     try:

@@ -1,7 +1,7 @@
-"""A sound rubric for a step that nobody has written one for, from what it asks and writes.
+"""A rubric for a step that has none, derived from what the step asks and writes.
 
-Names of fields are code, and their words are never looked at: what is a name, a long text, a list
-or a class is told from the response schema and from an example of what the step wrote.
+The words in field names are never used: the response schema and an example of what the step wrote
+show what is a name, a long text, a list or a class.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from rubrics.errors import RubricError
 from rubrics.rubric import Constraint, Fitness, MetricUse, Quantity, Question, Rubric, Source
-from rubrics.shapes import Shape, cleaned, kept_reply, of_schema
+from rubrics.shapes import Shape, cleaned, of_schema, stored_reply
 
 WHY = """\
 Derived from the response schema and from an example, because nobody has written down what good
@@ -20,7 +20,7 @@ off fields, placeholders, patterns that the prompt imposes, figures that the pla
 another language than the plan's, and texts that grow. Write rubrics/{step}.yaml to say more."""
 
 LONG, SHORT = 60, 80
-"""Characters: what is at least so long is prose, what is at most so long can be a name."""
+"""Characters: a text of at least `LONG` is prose, one of at most `SHORT` can be a name."""
 
 
 def derive(
@@ -32,16 +32,16 @@ def derive(
     """Return a rubric for `step`.
 
     `schema` is the JSON schema of its replies. `artifacts` are examples of what it wrote, by name:
-    JSON values, or a text for an artifact that is no JSON.
+    JSON values, or a text for an artifact that is not JSON.
 
     Raises:
-        RubricError: neither tells of any text.
+        RubricError: neither holds any text.
     """
     examples = dict(artifacts or {})
-    told = of_schema(schema) if schema is not None else None
+    asked = of_schema(schema) if schema is not None else None
     name, clean = cleaned(examples)
-    raw_name, raw = kept_reply(examples)
-    replies = told or raw
+    raw_name, raw = stored_reply(examples)
+    replies = asked or raw
     if clean is None and replies is None:
         raise RubricError(
             f"No rubric can be derived for {step}: there is no response schema and no artifact "
@@ -70,7 +70,7 @@ def derive(
         clean=source,
         replies=reply_source,
         name_field=name_field,
-        quantity=Quantity(required=tuple(f.place for f in shape.fields if f.place)),
+        quantity=Quantity(required=tuple(f.path for f in shape.fields if f.path)),
         metrics=tuple(_uses(shape, replies, name_field, is_clean=source is not None)),
         constraints=(Constraint(text="No wording of the prompt that fits one language only"),),
         questions=(
@@ -93,19 +93,19 @@ def _uses(shape: Shape, replies: Shape | None, name: str, *, is_clean: bool) -> 
             metric=metric, fields=tuple(fields), weight=weight, scale=scale, **settings
         )
 
-    every = tuple(field.place for field in shape.texts if field.place)
+    every = tuple(field.path for field in shape.texts if field.path)
     prose = tuple(
-        field.place for field in shape.texts
-        if field.place and (field.length is None or field.length >= LONG) and field.place != name
+        field.path for field in shape.texts
+        if field.path and (field.length is None or field.length >= LONG) and field.path != name
     ) or every  # fmt: skip
-    lists = tuple(field.place for field in shape.texts if field.is_list)
-    classes = tuple(field.place for field in shape.fields if field.is_class)
+    lists = tuple(field.path for field in shape.texts if field.is_list)
+    classes = tuple(field.path for field in shape.fields if field.is_class)
     if shape.is_list:
         if name:
             yield use("duplicate_names", (name,), 0.08, 0.03)
         yield use("near_duplicates", prose, 0.12, 0.03)
-    if shape.fields and shape.fields[0].place:
-        yield use("empty_fields", [field.place for field in shape.fields], 0.08, 0.02)
+    if shape.fields and shape.fields[0].path:
+        yield use("empty_fields", [field.path for field in shape.fields], 0.08, 0.02)
     yield use("placeholders", every, 0.06, 0.02)
     yield use("truncation", prose, 0.03, 0.02)
     if lists:
@@ -132,12 +132,12 @@ def _uses(shape: Shape, replies: Shape | None, name: str, *, is_clean: bool) -> 
 
 
 def _name_of(shape: Shape) -> str:
-    """Return the place of what looks most like a name: short, and different in every item."""
+    """Return the path of what looks most like a name: short, and different in every item."""
     if not shape.is_list:
         return ""
-    known = [f for f in shape.texts if f.length is not None and not f.is_list and f.place]
-    short = [f for f in known if f.length is not None and f.length <= SHORT and f.distinct > 0.5]
+    measured = [f for f in shape.texts if f.length is not None and not f.is_list and f.path]
+    short = [f for f in measured if f.length is not None and f.length <= SHORT and f.distinct > 0.5]
     if short:
-        return min(short, key=lambda field: (field.distinct < 0.9, field.length)).place
-    single = [f for f in shape.texts if not f.is_list and f.place and f.length is None]
-    return single[0].place if single else ""
+        return min(short, key=lambda field: (field.distinct < 0.9, field.length)).path
+    single = [f for f in shape.texts if not f.is_list and f.path and f.length is None]
+    return single[0].path if single else ""

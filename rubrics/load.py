@@ -1,4 +1,4 @@
-"""Finding a step's rubric and reading it: everything that is wrong is said at once."""
+"""Finds a step's rubric and reads it; all problems are reported at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def names(folder: Path = FOLDER) -> list[str]:
 
 
 def find(step: str, folder: Path = FOLDER) -> Rubric | None:
-    """Return the rubric of a step, or None if nobody has written one.
+    """Return the rubric of a step, or None if it has none.
 
     Raises:
         RubricError: it cannot be used.
@@ -36,7 +36,7 @@ def load(path: Path) -> Rubric:
     """Return the rubric in a file, which is named after its step.
 
     Raises:
-        RubricError: it cannot be read, or does not say what a rubric must; all problems at once.
+        RubricError: it cannot be read or is not a rubric; all problems are named.
     """
     problems: list[str] = []
     try:
@@ -44,42 +44,44 @@ def load(path: Path) -> Rubric:
     except (OSError, yaml.YAMLError, RecursionError) as error:
         raise RubricError(f"{path} cannot be read: {error}") from error
     try:
-        found = Rubric.model_validate(value)
+        rules = Rubric.model_validate(value)
     except ValidationError as error:
-        problems += [_told(e["loc"], e["type"], e["msg"]) for e in error.errors(include_url=False)]
+        problems += [
+            _message(e["loc"], e["type"], e["msg"]) for e in error.errors(include_url=False)
+        ]
         raise _refused(path, problems) from None
-    problems += _contradictions(found)
-    if found.step != path.stem:
-        problems.append(f"step: {found.step!r}, but the file is {path.name}")
+    problems += _contradictions(rules)
+    if rules.step != path.stem:
+        problems.append(f"step: {rules.step!r}, but the file is {path.name}")
     if problems:
         raise _refused(path, problems)
-    return found
+    return rules
 
 
 def _refused(path: Path, problems: list[str]) -> RubricError:
-    told = "\n  ".join(problems)
+    listed = "\n  ".join(problems)
     return RubricError(
-        f"{path} is no rubric that can be used:\n  {told}\n"
+        f"{path} cannot be used as a rubric:\n  {listed}\n"
         f"{FOLDER.name}/schema.json says what a rubric holds."
     )
 
 
 def _loader(problems: list[str]) -> type[yaml.SafeLoader]:
-    """Return a loader that takes note of keys that stand twice, of which YAML keeps the last."""
+    """Return a loader that reports duplicate keys, of which YAML keeps the last."""
 
     class Loader(yaml.SafeLoader):
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - as PyYAML calls it
             keys = Counter(key.value for key, _ in node.value if isinstance(key.value, str))
             line = node.start_mark.line + 1
             problems.extend(
-                f"line {line}: {key!r} stands there twice" for key, n in keys.items() if n > 1
+                f"line {line}: {key!r} is there twice" for key, n in keys.items() if n > 1
             )
             return super().construct_mapping(node, deep)
 
     return Loader
 
 
-def _told(location: tuple[int | str, ...], kind: str, message: str) -> str:
+def _message(location: tuple[int | str, ...], kind: str, message: str) -> str:
     where = ".".join(map(str, location)) or "the file"
     if kind == "extra_forbidden":
         return f"{where}: there is no such key.{did_you_mean(str(location[-1]), _known_keys())}"
@@ -91,22 +93,20 @@ def _known_keys() -> set[str]:
     return {name for model in models for name in model.model_fields}
 
 
-def _contradictions(found: Rubric) -> Iterator[str]:
-    ids = Counter(use.id for use in found.metrics)
-    yield from (f"metrics: {name} stands there {n} times" for name, n in ids.items() if n > 1)
-    if found.clean is None and found.replies is None:
+def _contradictions(rules: Rubric) -> Iterator[str]:
+    ids = Counter(use.id for use in rules.metrics)
+    yield from (f"metrics: {name} is there {n} times" for name, n in ids.items() if n > 1)
+    if rules.clean is None and rules.replies is None:
         yield "clean, replies: one of them must say where the items are"
-    for number, use in enumerate(found.metrics):
-        if use.of != "cell" and getattr(found, use.of) is None:
+    for number, use in enumerate(rules.metrics):
+        if use.of != "cell" and getattr(rules, use.of) is None:
             yield f"metrics.{number}: {use.id} is of {use.of}, and no {use.of} are named"
-    for number, constraint in enumerate(found.constraints):
+    for number, constraint in enumerate(rules.constraints):
         for problem in _of_constraint(constraint, list(ids)):
             yield f"constraints.{number}: {problem}"
-    questions = Counter(question.id for question in found.questions)
-    yield from (
-        f"questions: {name} stands there {n} times" for name, n in questions.items() if n > 1
-    )
-    if not found.fitness.quality + found.fitness.latency + found.fitness.preference > 0:
+    questions = Counter(question.id for question in rules.questions)
+    yield from (f"questions: {name} is there {n} times" for name, n in questions.items() if n > 1)
+    if not rules.fitness.quality + rules.fitness.latency + rules.fitness.preference > 0:
         yield "fitness: all shares are 0"
 
 

@@ -1,7 +1,7 @@
 """A rubric: what is measured on a step's outputs, what weighs how much, what may never happen.
 
-The contract of those who write rubrics, measure and decide. Fields are added with a default, never
-renamed or taken away; `rubrics/schema.json` is the same contract as a JSON schema.
+The contract between writing rubrics, measuring and deciding. Fields are added with a default, never
+renamed or removed; `rubrics/schema.json` is the same contract as a JSON schema.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 SCHEMA_VERSION = 1
+CALL_FACTS = frozenset(
+    {"metadata", "system_prompt", "system_prompt_list", "user_prompt", "user_prompt_list", "query"}
+)
+"""The keys of an artifact that stores a reply which hold the facts of the call."""
 
 Path = Annotated[str, Field(pattern=r"^$|^[^\s.\[\]]+(\[\])?(\.[^\s.\[\]]+(\[\])?)*$")]
-"""A place in JSON: keys with dots between them, `[]` after one whose items are all meant.
+"""A path in JSON: keys with dots between them, `[]` after one whose items are all meant.
 
-A list at the end of a place stands for all its items, with or without `[]`; `[]` after an object
+A list at the end of a path means all its items, with or without `[]`; `[]` after an object
 means all its values.
 """
 
@@ -26,13 +30,13 @@ class _Part(BaseModel):
 
 
 class Source(_Part):
-    """Where the measured items stand: an artifact, and the place of the list of items in it.
+    """Where the measured items are: an artifact, and the path of the list of items in it.
 
-    For replies `artifact` is the raw artifact of older records, in which they stand at `replies`
-    (empty: it is itself the one reply); records that hold attempts are read from there. `items` is
-    the place of the items inside one reply, or inside the cleaned artifact, or several such
-    places; empty when that is itself the list, or the one item. `<n>` in an artifact's name means
-    every number, in order.
+    For replies `artifact` is the raw artifact of older records, in which they are at `replies`
+    (empty: it is itself the one reply); records that hold attempts are read from those. `items` is
+    the path of the items inside one reply, or inside the cleaned artifact, or several such paths;
+    empty when that is itself the list, or the one item. `<n>` in an artifact's name means every
+    number, in order.
     """
 
     artifact: str
@@ -40,8 +44,8 @@ class Source(_Part):
     items: Path | tuple[Path, ...] = ""
 
     @property
-    def places(self) -> tuple[str, ...]:
-        """The places of the items."""
+    def json_paths(self) -> tuple[str, ...]:
+        """The paths of the items."""
         return (self.items,) if isinstance(self.items, str) else self.items
 
 
@@ -59,7 +63,7 @@ class MetricUse(_Part):
     """One metric on some fields, and what its values mean for this step.
 
     `of` says what is measured: the cleaned form, the replies, or the cell itself (its costs).
-    `fields` are places inside an item; none means every text of it. `scale` is the smallest change
+    `fields` are paths inside an item; none means every text of it. `scale` is the smallest change
     in the metric's own unit that is worth having: effects are divided by it before they are weighed
     into the composite. A metric of weight 0 is reported only.
     """
@@ -75,15 +79,15 @@ class MetricUse(_Part):
     @cached_property
     def id(self) -> str:
         """The name of the measure: metric, fields and source, the same in every table."""
-        told = f":{'+'.join(self.fields)}" if self.fields else ""
-        return f"{self.metric}{told}{'' if self.of != 'replies' else '@replies'}"
+        fields = f":{'+'.join(self.fields)}" if self.fields else ""
+        return f"{self.metric}{fields}{'' if self.of != 'replies' else '@replies'}"
 
 
 class Gates(_Part):
-    """What rejects a candidate whatever else is better.
+    """What rejects a candidate, whatever else is better.
 
     `collapse` is the share of items, after to before, under which a cell has collapsed;
-    `model_drop` and `plan_drop` are the falls of the composite, in its unit, beyond which a model
+    `model_drop` and `plan_drop` are the drops of the composite, in its unit, beyond which a model
     or a plan counts as lost (None: no such gate; 0: no regression anywhere).
     """
 
@@ -94,7 +98,7 @@ class Gates(_Part):
 
 
 class Constraint(_Part):
-    """A wish of the owner in plain words; with `metric` it is checked, and refuses a candidate.
+    """A requirement of the owner in plain words; with `metric` it is checked as a gate.
 
     `low` and `high` bound the mean of the measure `metric` over the candidate's cells.
     """
@@ -147,7 +151,7 @@ class Rubric(_Part):
     @field_validator("metrics")
     @classmethod
     def _not_empty(cls, metrics: tuple[MetricUse, ...]) -> tuple[MetricUse, ...]:
-        # As a length of the field it would be told in place of what is wrong with each.
+        # As a length of the field it would hide what is wrong with each.
         if not metrics:
             raise ValueError("there must be at least one")
         return metrics

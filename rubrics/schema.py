@@ -1,6 +1,6 @@
 """Writes `schema.json`: what a rubric holds, for editors and for other programs.
 
-`python -m rubrics.schema` regenerates it; a test says when that was forgotten.
+`python -m rubrics.schema` regenerates it; a test fails when that was forgotten.
 """
 
 from __future__ import annotations

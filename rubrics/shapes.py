@@ -1,4 +1,4 @@
-"""What a response schema and an example tell of a step's output: where its items and texts are."""
+"""Where the items and texts of a step's output are, by its response schema or an example."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
-RECORDED = frozenset(
-    {"metadata", "system_prompt", "system_prompt_list", "user_prompt", "user_prompt_list", "query"}
-)
+from rubrics.rubric import CALL_FACTS
+
 _LONG = 60
 
 _KEY = re.compile(r"[^\s.\[\]]+\Z")
@@ -20,9 +19,9 @@ _MOST_FIELDS = 24
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """A field of an item: its place, and whether it is a list, one of few values, or prose."""
+    """A field of an item: its path, and whether it is a list, one of few values, or prose."""
 
-    place: str
+    path: str
     is_list: bool = False
     is_class: bool = False
     length: float | None = None
@@ -31,7 +30,7 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """Where items stand, and what fields they have."""
+    """Where items are, and what fields they have."""
 
     items: str
     fields: tuple[Field, ...]
@@ -40,20 +39,20 @@ class Shape:
 
     @property
     def texts(self) -> tuple[Field, ...]:
-        """The fields that hold words of the model's own."""
+        """The fields that hold free text."""
         return tuple(field for field in self.fields if not field.is_class)
 
 
-# What a schema tells.
+# From a schema.
 
 
 def of_schema(schema: Mapping[str, Any]) -> Shape | None:
-    """Return where the items stand in replies of a schema: the list with the most texts."""
+    """Return where the items are in replies of a schema: the list with the most texts."""
     lists = list(_lists(schema, schema, "", _DEEPEST))
     lists.sort(key=lambda pair: (-_texts_in(pair[1]), pair[0].count(".")))
     if lists and _texts_in(lists[0][1]):
-        place, fields = lists[0]
-        return Shape(items=place, fields=fields, is_list=True)
+        path, fields = lists[0]
+        return Shape(items=path, fields=fields, is_list=True)
     fields = tuple(_fields(schema, schema, "", _DEEPEST))[:_MOST_FIELDS]
     return Shape(items="", fields=fields) if _texts_in(fields) else None
 
@@ -63,27 +62,27 @@ def _texts_in(fields: Sequence[Field]) -> int:
 
 
 def _lists(
-    schema: Any, root: Mapping[str, Any], place: str, depth: int
+    schema: Any, root: Mapping[str, Any], path: str, depth: int
 ) -> Iterator[tuple[str, tuple[Field, ...]]]:
     schema = _resolved(schema, root)
     if depth == 0:
         return
-    if schema.get("type") == "array" and place:
+    if schema.get("type") == "array" and path:
         inner = _resolved(schema.get("items"), root)
         if inner.get("type") == "object" or "properties" in inner:
-            yield place, tuple(_fields(inner, root, "", depth - 1))[:_MOST_FIELDS]
+            yield path, tuple(_fields(inner, root, "", depth - 1))[:_MOST_FIELDS]
     for key, part in _properties(schema):
-        yield from _lists(part, root, f"{place}.{key}" if place else key, depth - 1)
+        yield from _lists(part, root, f"{path}.{key}" if path else key, depth - 1)
 
 
-def _fields(schema: Any, root: Mapping[str, Any], place: str, depth: int) -> Iterator[Field]:
+def _fields(schema: Any, root: Mapping[str, Any], path: str, depth: int) -> Iterator[Field]:
     for key, part in _properties(_resolved(schema, root)):
-        inner, here = _resolved(part, root), f"{place}.{key}" if place else key
+        inner, here = _resolved(part, root), f"{path}.{key}" if path else key
         kind = inner.get("type")
         if kind == "string":
-            yield Field(place=here, is_class="enum" in inner or "const" in inner)
+            yield Field(path=here, is_class="enum" in inner or "const" in inner)
         elif kind == "array" and _resolved(inner.get("items"), root).get("type") == "string":
-            yield Field(place=here, is_list=True)
+            yield Field(path=here, is_list=True)
         elif depth and (kind == "object" or "properties" in inner):
             yield from _fields(inner, root, here, depth - 1)
 
@@ -102,10 +101,10 @@ def _resolved(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
             return {}
         reference = schema.get("$ref")
         if isinstance(reference, str) and reference.startswith("#/"):
-            found: Any = root
+            target: Any = root
             for part in reference[2:].split("/"):
-                found = found.get(part) if isinstance(found, dict) else None
-            schema = found
+                target = target.get(part) if isinstance(target, dict) else None
+            schema = target
             continue
         for choice in ("anyOf", "oneOf", "allOf"):
             parts = schema.get(choice)
@@ -118,57 +117,57 @@ def _resolved(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
-# What an example tells.
+# From an example.
 
 
 def cleaned(examples: Mapping[str, Any]) -> tuple[str | None, Shape | None]:
-    """Return the artifact that holds the cleaned form: the one with most texts, and no record."""
+    """Return the artifact with the cleaned form: the one with most texts that stores no call."""
     shapes = [
         (name, _of_example(value))
         for name, value in sorted(examples.items())
-        if not _is_record(value)
+        if not _stores_call(value)
     ]
-    found = [(name, shape) for name, shape in shapes if shape is not None]
-    # Prose that is set from the JSON beside it tells less than the JSON.
-    found.sort(key=lambda pair: (pair[1].fields == (), -len(pair[1].texts)))
-    return found[0] if found else (None, None)
+    named = [(name, shape) for name, shape in shapes if shape is not None]
+    # Prose that is rendered from the JSON beside it holds less than the JSON.
+    named.sort(key=lambda pair: (pair[1].fields == (), -len(pair[1].texts)))
+    return named[0] if named else (None, None)
 
 
-def kept_reply(examples: Mapping[str, Any]) -> tuple[str | None, Shape | None]:
-    """Return the artifact that keeps replies beside the facts of the call."""
+def stored_reply(examples: Mapping[str, Any]) -> tuple[str | None, Shape | None]:
+    """Return the artifact that stores replies beside the facts of the call."""
     for name, value in sorted(examples.items()):
-        if _is_record(value):
-            inner = {key: part for key, part in value.items() if key not in RECORDED}
+        if _stores_call(value):
+            inner = {key: part for key, part in value.items() if key not in CALL_FACTS}
             shape = _of_replies(inner) or _of_example(inner)
             if shape is not None:
                 return name, shape
     return None, None
 
 
-def _is_record(value: Any) -> bool:
+def _stores_call(value: Any) -> bool:
     return isinstance(value, dict) and "metadata" in value
 
 
 def _of_replies(value: Mapping[str, Any]) -> Shape | None:
-    """Return the shape of an artifact that keeps several replies in a list."""
+    """Return the shape of an artifact that stores several replies in a list."""
     for key, part in value.items():
         replies = [one for one in part if isinstance(one, dict)] if isinstance(part, list) else []
         if not replies or not _KEY.match(str(key)):
             continue
         inner = _of_example(replies[0])
         outer = tuple(_observed(replies))
-        # A list of items that have lists of their own is no list of replies.
+        # A list of items that have lists of their own is not a list of replies.
         if inner is not None and inner.is_list and _texts_in(inner.fields) > _texts_in(outer):
             return Shape(items=inner.items, fields=inner.fields, replies=str(key), is_list=True)
     return None
 
 
 def _of_example(value: Any) -> Shape | None:
-    """Return where the items stand in a value: the list of objects with the most texts."""
+    """Return where the items are in a value: the list of objects with the most texts."""
     if isinstance(value, str):
         return Shape(items="", fields=()) if value.strip() else None
     lists = list(_object_lists(value, "", _DEEPEST))
-    lists.sort(key=lambda found: (-_texts_in(found[1]), found[0].count(".")))
+    lists.sort(key=lambda pair: (-_texts_in(pair[1]), pair[0].count(".")))
     if lists and _texts_in(lists[0][1]):
         return Shape(items=lists[0][0], fields=lists[0][1], is_list=True)
     if isinstance(value, dict):
@@ -177,18 +176,18 @@ def _of_example(value: Any) -> Shape | None:
     return None
 
 
-def _object_lists(value: Any, place: str, depth: int) -> Iterator[tuple[str, tuple[Field, ...]]]:
+def _object_lists(value: Any, path: str, depth: int) -> Iterator[tuple[str, tuple[Field, ...]]]:
     if depth == 0:
         return
     if isinstance(value, list):
         items = [one for one in value if isinstance(one, dict)]
         if items:
-            yield place, tuple(_observed(items))[:_MOST_FIELDS]
+            yield path, tuple(_observed(items))[:_MOST_FIELDS]
         return
     if isinstance(value, dict):
         for key, part in value.items():
             if _KEY.match(str(key)):
-                yield from _object_lists(part, f"{place}.{key}" if place else str(key), depth - 1)
+                yield from _object_lists(part, f"{path}.{key}" if path else str(key), depth - 1)
 
 
 def _observed(items: Sequence[Mapping[str, Any]]) -> Iterator[Field]:
@@ -204,12 +203,12 @@ def _observed(items: Sequence[Mapping[str, Any]]) -> Iterator[Field]:
             if isinstance(entry, str)
         ]
         if entries:
-            yield Field(place=key, is_list=True, length=mean(map(len, entries)))
+            yield Field(path=key, is_list=True, length=mean(map(len, entries)))
         elif texts:
             distinct = len(set(texts)) / len(texts)
             length = mean(map(len, texts))
             is_class = len(items) > 2 and distinct <= 0.5 and length < _LONG
             opaque = all(" " not in text and text.isascii() and len(text) > 30 for text in texts)
             yield Field(
-                place=key, is_class=is_class or opaque, length=length, distinct=distinct
+                path=key, is_class=is_class or opaque, length=length, distinct=distinct
             )  # fmt: skip

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from model_gateway.arguments import Group
 
-SPEEDS = ("ALL_DETAILS_BUT_SLOW", "FAST_BUT_SKIP_DETAILS", "PING_LLM")
 FORGES = ("local", "github")
 
 
@@ -18,8 +17,9 @@ def step(group: Group) -> None:
 def speed(group: Group) -> None:
     """Add `--speed`."""
     group.add_argument(
-        "--speed", choices=SPEEDS, default=SPEEDS[0], help="how much work a step does"
-    )
+        "--speed", metavar="WORD",
+        help="how much work a step does: a speed of the host (default: its first)",
+    )  # fmt: skip
 
 
 def host(group: Group) -> None:

@@ -119,7 +119,7 @@ def _constant(source: str) -> str:
 def _show(shown: list[Run]) -> None:
     for run in shown:
         first = min(plan for plan, _ in run.rows())
-        levers = json.loads((run.outputs(first) / "002-10-potential_levers.json").read_text())
+        levers = json.loads(next(run.outputs(first).glob("*-potential_levers.json")).read_text())
         names = "; ".join(lever["name"] for lever in levers[:4])
         print(f"SIMULATED {run.model}: {len(levers)} levers for {first}: {names}; ...")
         print(f"  {run.path}")

@@ -148,13 +148,13 @@ def _explain(name: str, paths: Sequence[Path], rubric: Rubric, *, as_json: bool)
 
         rows = [
             explanation.to_row(use, path, explained)
-            for use in explanation.chosen(rubric, name)
+            for use in explanation.uses_named(rubric, name)
             for path in paths
             for explained in explanation.explain(path, rubric, use)
         ]
         print(json.dumps(rows, ensure_ascii=False))
         return OK
-    for use in explanation.chosen(rubric, name):
+    for use in explanation.uses_named(rubric, name):
         print(f"{use.id}  ({use.direction} is better)")
         for path in paths:
             for explained in explanation.explain(path, rubric, use):

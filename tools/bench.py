@@ -139,9 +139,9 @@ def laboratory(delay: float) -> Iterator[tuple[Path, dict[str, str]]]:
         for number in range(5):
             plan = folder / "plans" / f"plan_{number}"
             plan.mkdir(parents=True)
-            (plan / "001-2-plan.txt").write_text(PLAN_TEXT)
-            (plan / "002-6-identify_purpose.md").write_text("# A library\n\nFor harbours.\n")
-            (plan / "002-8-plan_type.md").write_text("It needs a ship.\n")
+            (plan / "plan.txt").write_text(PLAN_TEXT)
+            (plan / "identify_purpose.md").write_text("# A library\n\nFor harbours.\n")
+            (plan / "plan_type.md").write_text("It needs a ship.\n")
         (folder / "llm_config").mkdir()
         for number in range(1, 8):
             (folder / "llm_config" / f"m{number}.toml").write_text(

@@ -21,13 +21,13 @@ from typing import Any
 from prompt_lab import unzip
 from prompt_lab.layout import Layout, runs
 from prompt_lab.record import Run
-from worker_plan.steps.identify_potential_levers import ENOUGH, OPTIONS
+from worker_plan.steps.identify_potential_levers import ENOUGH, OPTIONS, IdentifyPotentialLevers
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDED = ROOT.parent / "shared" / "recorded"
 PAGE = ROOT / "docs" / "recorded_replies.md"
 STEP = "identify_potential_levers"
-RAW, CLEAN = "002-9-potential_levers_raw.json", "002-10-potential_levers.json"
+RAW, CLEAN = IdentifyPotentialLevers.raw.name, IdentifyPotentialLevers.levers.name
 SIDE_BY_SIDE = 40
 
 WHY = {

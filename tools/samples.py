@@ -44,7 +44,7 @@ def make(split: str, text: Path, into: Path) -> Path:
         plan = Path(folder) / text.stem
         plan_run.begin(plan, str(text))
         StartTime.start_time.save(plan, START)
-        done = plan_run.resume(plan, models=[MODEL], speed="ALL_DETAILS_BUT_SLOW", workers=2)
+        done = plan_run.resume(plan, models=[MODEL], speed=SPEEDS[0], workers=2)
         beside.stop(plan)
         if not done:
             raise SystemExit(f"{text.stem}: a step failed")

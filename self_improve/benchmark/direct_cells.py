@@ -37,7 +37,6 @@ from self_improve.search.host_cells import outcome_of
 from self_improve.search.search import Cell
 from self_improve.search.trial import Case, CellOutcome, Texts
 
-SPEED = "ALL_DETAILS_BUT_SLOW"
 _NOWHERE = Path()
 
 
@@ -102,9 +101,9 @@ class DirectStep:
     """
 
     def __init__(self, host: Host, step: str, plans: Mapping[str, Path]) -> None:
-        roots = task_graph.roots(host, run_dir=str(_NOWHERE), model="", speed=SPEED)
-        way = task_graph.walk(roots)[step].way
-        recipe = task_graph.recipe(host, way, SPEED)
+        roots = task_graph.roots(host, run_dir=str(_NOWHERE), model="", speed=host.speeds[0])
+        way = task_graph.walk(roots)[step].route
+        recipe = task_graph.recipe(host, way, host.speeds[0])
         if recipe is None:
             raise KeyError(f"the task of {step} cannot be made for any plan")
         self._host = host
@@ -209,7 +208,7 @@ class DirectCells:
         # The runner goes through the plans of a run by name.
         order = sorted(cases, key=lambda case: case.plan)
         read = [self._cell(case, loop) for case in order]
-        measured = self._measurer.of(read, self._baselines)
+        measured = self._measurer.cells(read, self._baselines)
         return [
             outcome_of(case, cell, reading, self._rubric, error=reading.row["error"])
             for case, cell, reading in zip(order, measured, read, strict=True)

@@ -80,10 +80,11 @@ class Bench:
         if rubric is None:
             raise UsageError(f"There is no rubric for {STEP}.")
         self.rubric = rubric
-        self.step = DirectStep(contract.load(contract.EMBEDDED), STEP, plans)
+        host = contract.load(contract.EMBEDDED)
+        self.step = DirectStep(host, STEP, plans)
         self.prompt = self.step.texts[SURFACE]
         self.material = tuple(
-            (folder / "001-2-plan.txt").read_text(encoding="utf-8") for folder in plans.values()
+            (folder / str(host.plan_text)).read_text(encoding="utf-8") for folder in plans.values()
         )
         found = config.load()
         self.proposer, self.judge = found.find(PROPOSER), found.find(JUDGE)

@@ -21,13 +21,13 @@ class CellRequest:
     """What the zygote is asked to run.
 
     `folder` is the cell's scratch directory: the plan is in `plan/` below it; the result and the
-    log are written beside that. `way` leads to the step's task (see `task_graph.follow`). `texts`
+    log are written beside that. `route` leads to the step's task (see `task_graph.follow`). `texts`
     are a candidate's, by surface id.
     """
 
     id: str
     step: str
-    way: tuple[int, ...]
+    route: tuple[int, ...]
     model: str
     speed: str
     seed: int
@@ -43,7 +43,7 @@ class CellRequest:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Read a request from plain JSON values."""
-        return cls(**{**row, "way": tuple(row["way"])})
+        return cls(**{**row, "route": tuple(row["route"])})
 
 
 @dataclass(frozen=True, kw_only=True)

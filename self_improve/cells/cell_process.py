@@ -65,7 +65,7 @@ def _run(request: CellRequest, host: Host, code: Path, recipe: task_graph.Recipe
         task = recipe.task(host, run_dir=str(plan), model=request.model)
     else:
         roots = task_graph.roots(host, run_dir=str(plan), model=request.model, speed=request.speed)
-        task = task_graph.follow(roots, request.way)
+        task = task_graph.follow(roots, request.route)
     missing = sorted(path.name for path in task_graph.inputs(task) if not path.exists())
     if missing:
         raise ImproveError(f"upstream artifacts are missing: {', '.join(missing)}")
@@ -117,6 +117,6 @@ def refuse_foreign_modules(host: Host, code: Path, *, checked: int = 0) -> None:
     """
     new = itertools.islice(reversed(sys.modules.items()), len(sys.modules) - checked)
     for name, module in reversed(list(new)):
-        path = getattr(module, "__file__", None) if host.is_from(name) else None
+        path = getattr(module, "__file__", None) if host.owns(name) else None
         if path and not Path(path).resolve().is_relative_to(code):
             raise ImproveError(f"{name} was loaded from {path}, not from {code}")

@@ -163,16 +163,16 @@ class _Zygote:
 
     def _recipe(self, request: cell.CellRequest) -> task_graph.Recipe | None:
         """Find out once per step how to create its task without all tasks on the way to it."""
-        if request.way not in self._recipes:
-            self._recipes[request.way] = None
+        if request.route not in self._recipes:
+            self._recipes[request.route] = None
             with suppress(Exception):  # Then the cell goes the whole way and reports the error.
-                recipe = task_graph.recipe(self._host, request.way, request.speed)
-                self._recipes[request.way] = recipe
+                recipe = task_graph.recipe(self._host, request.route, request.speed)
+                self._recipes[request.route] = recipe
                 if recipe is not None:
                     self._build_schemas(request.step)
             gc.collect()
             gc.freeze()
-        return self._recipes[request.way]
+        return self._recipes[request.route]
 
     def _build_schemas(self, step: str) -> None:
         """Build the schemas that cells of this step send, so that all of them share one copy."""

@@ -1,4 +1,4 @@
-"""The directory of one worktree: whether it is whole, and how it goes without losing anything."""
+"""The directory of one worktree: whether it is intact, and how to remove it without loss."""
 
 from __future__ import annotations
 
@@ -31,18 +31,17 @@ class Checkout:
     def git(
         self, *words: str, keep: int | None = None, environment: Mapping[str, str] | None = None
     ) -> str:
-        """Run git in the worktree, by our own knowledge of where its repository is.
+        """Run git in the worktree, without reading its `.git` file.
 
-        The worktree's `.git` file is not asked: whoever writes there could name a repository
-        whose settings start programs.
+        A program that writes there could name a repository whose settings start programs.
 
         Raises:
-            UsageError: git knows nothing of this worktree.
+            UsageError: git does not know this worktree.
             GitError: git refuses.
         """
         admin = self._admin()
         if admin is None:
-            raise UsageError(f"{self.path} is no worktree of {self.common} any more.")
+            raise UsageError(f"{self.path} is no longer a worktree of {self.common}.")
         return git_command.run(
             self.path, *words,
             environment={"GIT_DIR": str(admin), "GIT_WORK_TREE": str(self.path)}
@@ -50,44 +49,44 @@ class Checkout:
             keep=() if keep is None else (keep,),
         )  # fmt: skip
 
-    def at(self) -> tuple[str | None, str]:
-        """Return the branch that is checked out, None if it is none, and its commit."""
+    def head(self) -> tuple[str | None, str]:
+        """Return the branch that is checked out, None if there is none, and its commit."""
         commit, named = self.git("rev-parse", "HEAD", "--symbolic-full-name", "HEAD").split("\n")
         return (named.removeprefix("refs/heads/") if named != "HEAD" else None), commit
 
     def changed(self) -> tuple[str, ...]:
-        """Return the files that differ from the commit, new ones included, Python's own not."""
-        told = self.git("status", "--porcelain", "-z", "-uall", "--no-renames")
-        paths = (row[3:] for row in told.split("\0") if row)
+        """Return the files that differ from the commit, new ones included, bytecode excluded."""
+        status = self.git("status", "--porcelain", "-z", "-uall", "--no-renames")
+        paths = (row[3:] for row in status.split("\0") if row)
         return tuple(sorted(p for p in paths if _BYTECODE not in PurePosixPath(p).parts))
 
     def is_ready(self) -> bool:
-        """Whether the worktree is whole, on its branch and unchanged.
+        """Whether the worktree is intact, on its branch and unchanged.
 
-        Only for who holds the lock of the repository.
+        The caller holds the lock of the repository.
         """
         try:
-            return self._is_whole() and self.at()[0] == self.branch and not self.changed()
+            return self._is_intact() and self.head()[0] == self.branch and not self.changed()
         except GitError:
             return False
 
     def discard(self) -> None:
-        """Remove the worktree and git's knowledge of it.
+        """Remove the worktree and git's record of it.
 
-        What it holds beyond its branch is kept under `refs/plumbline/left`, or where git knows
-        nothing of it in a directory beside it. Only for who holds the lock of the repository.
+        What it holds beyond its branch is stored under `refs/plumbline/left`; a directory that git
+        does not know is renamed. The caller holds the lock of the repository.
 
         Raises:
-            GitError: git cannot keep it.
+            GitError: git cannot store it.
         """
         admin = self._admin()
         if admin is None:
             if self.path.exists():
                 self.path.rename(_free(self.path))
             return
-        if self._is_whole():
-            self._keep()
-        # Not `git worktree prune`: it would forget worktrees on drives that are unplugged.
+        if self._is_intact():
+            self._save()
+        # Not `git worktree prune`, which would forget worktrees on unplugged drives.
         shutil.rmtree(self.path, ignore_errors=True)
         shutil.rmtree(admin)
 
@@ -96,18 +95,20 @@ class Checkout:
         folder = self.common / "worktrees"
         for admin in sorted(folder.iterdir()) if folder.is_dir() else ():
             try:
-                known = (admin / "gitdir").read_text(encoding="utf-8").strip()
+                recorded = (admin / "gitdir").read_text(encoding="utf-8").strip()
             except OSError:
-                known = ""
+                recorded = ""
             # Git may have been killed before it wrote that file.
-            if known == str(self.path / ".git") or (not known and admin.name == self.path.name):
+            if recorded == str(self.path / ".git") or (
+                not recorded and admin.name == self.path.name
+            ):
                 return admin
         return None
 
-    def _is_whole(self) -> bool:
-        """Whether git had finished making it, and its link to the repository is git's own.
+    def _is_intact(self) -> bool:
+        """Whether git had finished creating it, and its link to the repository is git's own.
 
-        The lock of a git that was killed in it is taken away.
+        The lock of a killed git in it is removed.
         """
         admin = self._admin()
         if admin is None or _text(self.path / ".git") != f"gitdir: {admin}":
@@ -117,10 +118,10 @@ class Checkout:
         (admin / "index.lock").unlink(missing_ok=True)
         return True
 
-    def _keep(self) -> None:
-        """Give what the worktree holds beyond its branch a name, so that git never drops it."""
+    def _save(self) -> None:
+        """Store what the worktree holds beyond its branch under a ref, so that git keeps it."""
         try:
-            branch, head = self.at()
+            branch, head = self.head()
         except GitError:
             branch, head = None, ""  # Its branch was deleted.
         if branch == self.branch and not self.changed():
@@ -132,15 +133,15 @@ class Checkout:
             tree = self.git("write-tree", environment=index)
         finally:
             Path(index["GIT_INDEX_FILE"]).unlink(missing_ok=True)
-        told = f"Left in the worktree of {self.branch}"
-        who = identity("Plumbline")
+        message = f"Left in the worktree of {self.branch}"
+        author = author_variables("Plumbline")
         parent = ["-p", head] if head else []
-        kept = self.git("commit-tree", tree, *parent, "-m", told, environment=who)
-        self.git("update-ref", f"{LEFT}/{self.path.name}/{kept[:12]}", kept)
+        saved = self.git("commit-tree", tree, *parent, "-m", message, environment=author)
+        self.git("update-ref", f"{LEFT}/{self.path.name}/{saved[:12]}", saved)
 
 
-def identity(author: str) -> dict[str, str]:
-    """Return the environment that names an author; the committer is this program."""
+def author_variables(author: str) -> dict[str, str]:
+    """Return the environment variables that name an author; the committer is this program."""
     return {
         "GIT_AUTHOR_NAME": author, "GIT_AUTHOR_EMAIL": "plumbline@localhost",
         "GIT_COMMITTER_NAME": "Plumbline", "GIT_COMMITTER_EMAIL": "plumbline@localhost",
@@ -148,11 +149,11 @@ def identity(author: str) -> dict[str, str]:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[int]:
+def locked(folder: Path) -> Iterator[int]:
     """Wait until no other thread or process works on `folder`, and yield the lock's handle.
 
-    The lock is on the directory itself, so nothing is left in it. A child that holds the handle
-    keeps the lock if this process dies.
+    The lock is on the directory itself, so no file is left in it. A child that inherits the handle
+    holds the lock even if this process dies.
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -170,6 +171,6 @@ def _text(path: Path) -> str | None:
 
 
 def _free(path: Path) -> Path:
-    """Return a name beside `path` that nothing has."""
+    """Return an unused name beside `path`."""
     names = (path.with_name(f"{path.name}.left-{number}") for number in itertools.count(1))
     return next(name for name in names if not name.exists())

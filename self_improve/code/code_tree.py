@@ -1,4 +1,4 @@
-"""Which code this is: the commit that names it, and the digest of what really lies there."""
+"""Which code this is: its commit, and the digest of the files that are really there."""
 
 from __future__ import annotations
 
@@ -26,22 +26,17 @@ class CodeTree:
     digest: str
 
     def to_row(self) -> dict[str, Any]:
-        """Return the facts without the path, which is the machine's own affair."""
+        """Return the facts without the path, which says something only on this machine."""
         return {key: value for key, value in asdict(self).items() if key != "root"}
-
-    @property
-    def is_named(self) -> bool:
-        """Whether the commit names this code, so that a result of it can be evidence."""
-        return self.commit is not None and not self.dirty
 
 
 def read(root: Path, import_roots: Iterable[str], *, paths: Sequence[str] = ()) -> CodeTree:
-    """Look at the code tree in `root`; the digest is over the files of `import_roots`.
+    """Return the code tree in `root`; its digest is over the files of `import_roots`.
 
     With `paths` only changes below these make it dirty.
 
     Raises:
-        UsageError: one of the import roots is not there.
+        UsageError: one of the import roots does not exist.
     """
     digest = digest_of(root, import_roots)
     commit, branch, dirty = _git_facts(root, paths)
@@ -51,10 +46,10 @@ def read(root: Path, import_roots: Iterable[str], *, paths: Sequence[str] = ()) 
 def digest_of(root: Path, import_roots: Iterable[str]) -> str:
     """Return the SHA-256 over names and contents of all files of `import_roots`.
 
-    A prompt may stand in a file that is no Python. Bytecode and hidden files do not count.
+    Files that are not Python count, as they may hold prompts; bytecode and hidden files do not.
 
     Raises:
-        UsageError: one of them is not there.
+        UsageError: one of them does not exist.
     """
     total = hashlib.sha256()
     for name in sorted(import_roots):

@@ -31,7 +31,7 @@ def run(
     keep: Sequence[int] = (),
     seconds: float = _SECONDS,
 ) -> str:
-    """Run `git WORDS` in a folder and return what it printed.
+    """Run `git WORDS` in a folder and return its output.
 
     `settings`, configuration for this call, may hold secrets: no list of processes shows them.
     `keep` are open files that git holds too.

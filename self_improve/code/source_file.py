@@ -1,4 +1,4 @@
-"""A Python source file as bytes, text and syntax tree, so that places can be found in each."""
+"""A Python source file as text in its own encoding, one part of which can be replaced."""
 
 from __future__ import annotations
 
@@ -20,54 +20,50 @@ def text_of(source: bytes) -> str:
         return source.decode("utf-8", "replace")
 
 
+def syntax_of(source: bytes) -> str | None:
+    """Return the syntax tree of a file as text, or None if it is not Python."""
+    try:
+        return ast.dump(ast.parse(source))
+    except (SyntaxError, ValueError):
+        return None
+
+
 def _encoding_of(source: bytes) -> str:
     # The parser ends lines at a bare carriage return too, the tokenizer's reader does not.
     lines = io.BytesIO(re.sub(rb"\r\n?", b"\n", source))
     return tokenize.detect_encoding(lines.readline)[0]
 
 
-class PythonFile:
-    """Its text, its syntax tree, and how places in the two match."""
+class SourceFile:
+    """The text of a Python file; its encoding, byte order mark and line ends are kept."""
 
     def __init__(self, source: bytes) -> None:
         """Read a file.
 
         Raises:
-            UsageError: it is no Python, or its encoding does not give back the same bytes.
+            UsageError: it is not Python, or its encoding does not give back the same bytes.
         """
         try:
             self._encoding = _encoding_of(source)
             self.text = source.decode(self._encoding)
-            self.tree = ast.parse(source)
+            ast.parse(source)
         except (SyntaxError, ValueError, LookupError, RecursionError) as error:
-            raise UsageError(f"its file is no Python that can be read: {error}") from error
+            raise UsageError(f"its file is not Python that can be read: {error}") from error
         if self._encoded(self.text) != source:
             raise UsageError(f"its file cannot be written back unchanged in {self._encoding}")
-        ends = [found.end() for found in LINE_END.finditer(self.text)]
-        self._starts = [0, *ends]
-        found = [one.group() for one in LINE_END.finditer(self.text)]
-        self._line_end = max(("\n", "\r\n", "\r"), key=found.count)
-
-    def place(self, line: int, column: int) -> int:
-        """Return where in the text a place of the syntax tree is; its columns count bytes."""
-        start = self._starts[line - 1]
-        head = self.text[start : start + column].encode("utf-8", "surrogatepass")
-        return start + len(head[:column].decode("utf-8", "surrogatepass"))
-
-    def end(self, node: ast.expr) -> int:
-        """Return where in the text `node` ends."""
-        return self.place(node.end_lineno or node.lineno, node.end_col_offset or 0)
+        line_ends = LINE_END.findall(self.text)
+        self._line_end = max(("\n", "\r\n", "\r"), key=line_ends.count)
 
     def with_part(self, start: int, end: int, part: str) -> bytes:
-        """Return the file with another text between two places."""
+        """Return the file with another text between two positions in its text."""
         part = part.replace("\n", self._line_end)
         return self._encoded(self.text[:start] + part + self.text[end:])
 
-    def can_write(self, one: str) -> bool:
+    def can_write(self, character: str) -> bool:
         """Whether the file's encoding has a character."""
         try:
             # Some encodings take a character and give back another.
-            return one.encode(self._encoding).decode(self._encoding) == one
+            return character.encode(self._encoding).decode(self._encoding) == character
         except UnicodeError:
             return False
 

@@ -1,18 +1,17 @@
-"""Writes a text as a Python string, in the manner of the one whose place it takes."""
+"""Writes a text as a Python string literal, in the style of the one it replaces."""
 
 from __future__ import annotations
 
 import ast
-import io
 import re
-import tokenize
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import libcst as cst
+
 WIDTH = 100
 
-_TOKEN = re.compile(r"([A-Za-z]*)(\"\"\"|'''|\"|')(.*)\2", re.DOTALL)
 _LINE = re.compile(r"((?:[^\\\n]|\\.)*)(?:\n|\Z)", re.DOTALL)
 _ODD_ESCAPE = re.compile(r"\\(?:\\\\)*[^\\\n'\"abfnrtvxuUN0-7]")
 _SHORT_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -22,58 +21,51 @@ CanWrite = Callable[[str], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Old:
-    """A string as it stands in a file, its lines ended by the one character.
+class Literal:
+    """A string as a file writes it between two positions, with line ends as newlines.
 
-    `before` is what stands before it on its line; `bracketed` says that it stands inside
-    brackets, where lines may end anywhere.
+    `before` is the text before it on its line; `bracketed` says that it is inside brackets, where
+    lines may end anywhere. `joined` says that it is several strings side by side, the `first` and
+    others, `commented` that a comment is between them.
     """
 
+    start: int
+    end: int
     source: str
     value: str
     before: str
     bracketed: bool
-
-    def parts(self) -> list[str]:
-        """Return the strings that stand side by side in it, mostly one.
-
-        Raises:
-            ValueError: a comment stands between them, which would be lost.
-        """
-        tokens = list(tokenize.generate_tokens(io.StringIO(f"({self.source})").readline))
-        if any(token.type == tokenize.COMMENT for token in tokens):
-            raise ValueError("a comment stands between its parts and would be lost")
-        return [token.string for token in tokens if token.type == tokenize.STRING]
+    first: cst.SimpleString
+    joined: bool
+    commented: bool
 
 
-def forms(text: str, old: Old, can_write: CanWrite) -> Iterator[str]:
+def forms(text: str, old: Literal, can_write: CanWrite) -> Iterator[str]:
     """Yield literals for `text`, the one most like `old` first.
 
-    Which of them are right in their place is for a parser to say; the last always is.
-
-    Raises:
-        ValueError: see `Old.parts`.
+    A parser must check which of them fit there; the last one always does.
     """
     writer = _Writer(text, can_write)
-    parts = old.parts()
-    prefix, quote, body = _taken_apart(parts[0])
-    if len(parts) > 1 and "\n" in old.source:
+    quote = old.first.quote
+    body = old.first.raw_value
+    if old.joined and "\n" in old.source:
         yield writer.side_by_side(quote[0], indent=_second_indent(old.source))
-    elif len(quote) == len('"""') and len(parts) == 1:
-        wraps = _continues(body.removeprefix("\\\n"))
+    elif len(quote) == len('"""') and not old.joined:
+        wraps = any("\\\n" in line for line in _LINE.findall(body.removeprefix("\\\n")))
         yield writer.block(
             quote,
             opens_below=body.startswith("\\\n"),
             width=WIDTH if wraps else None,
-            known={} if "r" in prefix.lower() else _lines_of(body, quote),
+            old_lines={} if "r" in old.first.prefix else _lines_of(body, quote),
         )
     else:
-        yield from _grown(writer, old, quote[0])
-    yield writer.block('"""', opens_below=True, width=None, known={})
+        yield from _grown(writer, old)
+    yield writer.block('"""', opens_below=True, width=None, old_lines={})
 
 
-def _grown(writer: _Writer, old: Old, quote: str) -> Iterator[str]:
-    """Yield forms for what was on one line: as before if the new text fits there."""
+def _grown(writer: _Writer, old: Literal) -> Iterator[str]:
+    """Yield forms for a string on one line: as before if the new text fits there."""
+    quote = old.first.quote[0]
     several = "\n" in writer.text.rstrip("\n") and "\n" not in old.value
     line = writer.line(quote)
     fits = columns(old.before) + columns(line) < WIDTH
@@ -81,7 +73,7 @@ def _grown(writer: _Writer, old: Old, quote: str) -> Iterator[str]:
         yield line
     indent = len(old.before) - len(old.before.lstrip())
     if not old.bracketed:
-        yield writer.block('"""', opens_below=True, width=WIDTH, known={})
+        yield writer.block('"""', opens_below=True, width=WIDTH, old_lines={})
     elif not old.before.strip():
         yield writer.side_by_side(quote, indent=indent)
     else:
@@ -114,17 +106,17 @@ class _Writer:
         return ("\n" + " " * indent).join(pieces)
 
     def block(
-        self, quote: str, *, opens_below: bool, width: int | None, known: dict[str, str]
+        self, quote: str, *, opens_below: bool, width: int | None, old_lines: dict[str, str]
     ) -> str:
         """Return it between triple quotes, lines longer than `width` continued on the next.
 
-        Lines that are `known` are written as they were.
+        Lines in `old_lines` are written as they were.
         """
         lines = self.text.split("\n")
         written = []
         for number, line in enumerate(lines):
-            if line in known:
-                written.append(known[line])
+            if line in old_lines:
+                written.append(old_lines[line])
                 continue
             units = self._units(line, quote[0], triple=True, ends=number == len(lines) - 1)
             if units and units[-1] == " " and number < len(lines) - 1:
@@ -138,13 +130,13 @@ class _Writer:
     ) -> list[str]:
         """Return each character as it is written between such quotes.
 
-        Between triple quotes only those quotes are escaped that would end it.
+        Between triple quotes only quotes that would end it are escaped.
         """
         risky = set(range(len(text)))
         if triple:
             run = re.escape(quote)
             ending = re.compile(f"{run}{{3,}}|{run}+\\Z" if ends else f"{run}{{3,}}")
-            risky = {at for found in ending.finditer(text) for at in range(*found.span())}
+            risky = {at for match in ending.finditer(text) for at in range(*match.span())}
         return [
             f"\\{one}" if one == quote and at in risky else self._written(one)
             for at, one in enumerate(text)
@@ -153,7 +145,7 @@ class _Writer:
     def _written(self, one: str) -> str:
         if one in _SHORT_ESCAPES:
             return _SHORT_ESCAPES[one]
-        # What does not print might hide or turn around what a reviewer reads.
+        # A character that does not print might hide or reorder what a reviewer reads.
         if one.isprintable() and self._can_write(one):
             return one
         code = ord(one)
@@ -162,26 +154,14 @@ class _Writer:
         return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
-def _taken_apart(token: str) -> tuple[str, str, str]:
-    found = _TOKEN.fullmatch(token)
-    if found is None:
-        raise ValueError("it is no plain string")
-    prefix, quote, body = found.groups()
-    return prefix, quote, body
-
-
 def _second_indent(source: str) -> int:
     line = source.split("\n", 2)[1]
     return len(line) - len(line.lstrip())
 
 
-def _continues(body: str) -> bool:
-    return any("\\\n" in line for line in _LINE.findall(body))
-
-
 def _lines_of(body: str, quote: str) -> dict[str, str]:
-    """Return how the lines of an old text are written, by what they say."""
-    known: dict[str, str] = {}
+    """Return how the lines of an old text are written, by their value."""
+    lines: dict[str, str] = {}
     for written in _LINE.findall(body.removeprefix("\\\n")):
         if quote[0] in written or _ODD_ESCAPE.search(written):
             continue
@@ -190,8 +170,8 @@ def _lines_of(body: str, quote: str) -> dict[str, str]:
         except (SyntaxError, ValueError):
             continue
         if "\n" not in value:
-            known.setdefault(value, written)
-    return known
+            lines.setdefault(value, written)
+    return lines
 
 
 def _chunks(units: Sequence[str], room: int) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A git worktree and a branch per candidate, beside the user's checkout and without touching it."""
+"""A git worktree and a branch per candidate; the user's checkout is never touched."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from self_improve.code import git
-from self_improve.code.checkout import Checkout, alone, identity
+from self_improve.code.checkout import Checkout, author_variables, locked
 from self_improve.code.git import GitError
 from self_improve.errors import UsageError
 
@@ -48,7 +48,7 @@ class Worktree:
 def leaf_of(candidate: str) -> str:
     """Return the last part of a candidate's branch and worktree, made of a-z, 0-9 and dashes.
 
-    Two ids never have the same, on file systems that do not tell case apart either.
+    Two ids never have the same one, not even on file systems that ignore case.
     """
     plain = unicodedata.normalize("NFKD", candidate).casefold()
     slug = re.sub(r"[^a-z0-9]+", "-", plain)[:_LONGEST_SLUG].strip("-")
@@ -57,15 +57,15 @@ def leaf_of(candidate: str) -> str:
 
 
 class Worktrees:
-    """The worktrees of a repository's candidates, in the directory `place`.
+    """The worktrees of a repository's candidates, in the directory `folder`.
 
     `code` is the code tree inside the user's checkout: only the commits of its repository are
-    read, and nothing is written there but branches called `plumbline/…`.
+    read, and only branches called `plumbline/…` are written there.
     """
 
-    def __init__(self, code: Path, place: Path) -> None:
+    def __init__(self, code: Path, folder: Path) -> None:
         self._user = code.resolve()
-        self._place = place.resolve()
+        self._folder = folder.resolve()
 
     def commit_of(self, revision: str) -> str:
         """Return the commit that a branch, tag or other revision names now.
@@ -78,23 +78,23 @@ class Worktrees:
                 "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
             )
         except (GitError, ValueError) as error:
-            raise UsageError(f"{revision!r} names no commit of {self._user}.") from error
+            raise UsageError(f"{revision!r} is not a commit of {self._user}.") from error
 
     def open(self, candidate: str, base: str) -> Worktree:
-        """Return the candidate's worktree: the one that is there, or a new one at `base`.
+        """Return the candidate's worktree: the existing one, or a new one at `base`.
 
-        What a killed command left half made is made anew. Uncommitted changes in it are taken
-        away, and kept under `refs/plumbline/left`.
+        A half-made one of a killed command is recreated. Uncommitted changes in it are moved to
+        `refs/plumbline/left`.
 
         Raises:
             UsageError: there is no such base, the candidate was begun from another one, or its
-                branch belongs to somebody else.
+                branch holds other commits.
             GitError: git refuses.
         """
         leaf, base = leaf_of(candidate), self.commit_of(base)
-        self._place.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
         checkout = self._checkout(leaf)
-        with alone(self._common) as lock:
+        with locked(self._common) as lock:
             self._unlock_branch(leaf)
             tip = self._tip(leaf, base)
             for remaining in reversed(range(_TRIES)):
@@ -108,7 +108,7 @@ class Worktrees:
                         checkout.branch, keep=lock,
                     )  # fmt: skip
                 except GitError:
-                    # Another program's git may hold a lock for a moment.
+                    # Another git may hold a lock for a moment.
                     if not remaining:
                         raise
                     time.sleep(0.1)
@@ -123,11 +123,11 @@ class Worktrees:
         Raises:
             UsageError: a path leads out of the worktree, or through a link.
         """
-        places = {name: _inside(tree, tree.code, name) for name in files}
+        paths = {name: _inside(tree, tree.code, name) for name in files}
         for name, content in files.items():
-            places[name].parent.mkdir(parents=True, exist_ok=True)
-            places[name].write_bytes(content)
-        return tuple(path.relative_to(tree.path).as_posix() for path in places.values())
+            paths[name].parent.mkdir(parents=True, exist_ok=True)
+            paths[name].write_bytes(content)
+        return tuple(path.relative_to(tree.path).as_posix() for path in paths.values())
 
     def take(self, tree: Worktree, commit: str, paths: Iterable[str]) -> None:
         """Write files (relative to the top) as they are in another commit."""
@@ -142,68 +142,66 @@ class Worktrees:
         return self._checkout(tree.leaf).changed()
 
     def settings_digest(self) -> str:
-        """Return the digest of what tells git what to run: the repository's hooks and settings.
+        """Return the digest of what makes git run programs: the repository's hooks and settings.
 
-        Where its branches and remotes are counts for nothing: people push meanwhile.
+        The addresses of branches and remotes do not count, because people push meanwhile.
         """
         total = hashlib.sha256()
-        for place in (self._common / "hooks", self._common / "info"):
-            for path in sorted(place.rglob("*")):
+        for folder in (self._common / "hooks", self._common / "info"):
+            for path in sorted(folder.rglob("*")):
                 if path.is_file():
                     total.update(f"{path}\0{path.stat().st_mode}\0".encode())
                     total.update(hashlib.sha256(path.read_bytes()).digest())
         listed = self._git("config", "--file", str(self._common / "config"), "--list", "-z")
-        kept = (row for row in listed.split("\0") if not _ADDRESS.match(row))
-        total.update("\0".join(kept).encode("utf-8", "surrogateescape"))
+        settings = (row for row in listed.split("\0") if not _ADDRESS.match(row))
+        total.update("\0".join(settings).encode("utf-8", "surrogateescape"))
         return total.hexdigest()
 
     def commit(self, tree: Worktree, paths: Iterable[str], *, message: str) -> Worktree:
         """Commit those files (relative to the top), and return the worktree at its new commit.
 
-        If they were committed by an earlier call already, the worktree is returned as it is.
+        If an earlier call committed them, the worktree is returned as it is.
 
         Raises:
-            UsageError: other files were changed too, or nothing was, or somebody else committed.
+            UsageError: other files were changed too, or nothing was, or another commit was made.
             GitError: git refuses.
         """
-        wanted = {
-            _inside(tree, tree.path, path).relative_to(tree.path).as_posix() for path in paths
-        }
+        names = {_inside(tree, tree.path, path).relative_to(tree.path).as_posix() for path in paths}
         checkout = self._checkout(tree.leaf)
-        with alone(tree.path) as lock:
-            if checkout.at() != (tree.branch, tree.commit):
+        with locked(tree.path) as lock:
+            if checkout.head() != (tree.branch, tree.commit):
                 raise UsageError(
-                    f"Somebody else committed in {tree.path}, or changed its branch. What is there "
-                    "is no candidate of ours."
+                    f"Another commit was made in {tree.path}, or its branch was changed. What is "
+                    "there is not this candidate."
                 )
             changed = set(checkout.changed())
-            if others := sorted(changed - wanted):
+            if others := sorted(changed - names):
                 raise UsageError(
-                    f"More than the candidate's files was changed in {tree.path}, so nothing was "
-                    f"committed: {', '.join(others)}"
+                    f"Other files than the candidate's were changed in {tree.path}, so nothing "
+                    f"was committed: {', '.join(others)}"
                 )
             if not changed and tree.commit == tree.base:
                 raise UsageError(f"Nothing was changed in {tree.path}, so there is no candidate.")
             if not changed:
                 return tree
-            told = f"{_UNWANTED.sub('', message).strip()}\n\n{TRAILER}: {tree.leaf}"
+            trailed = f"{_UNWANTED.sub('', message).strip()}\n\n{TRAILER}: {tree.leaf}"
             checkout.git("add", "--", *sorted(changed), keep=lock)
             checkout.git(
-                "commit", "--quiet", "--message", told, keep=lock,
-                environment=identity(f"Plumbline candidate {tree.leaf}"),
+                "commit", "--quiet", "--message", trailed, keep=lock,
+                environment=author_variables(f"Plumbline candidate {tree.leaf}"),
             )  # fmt: skip
-            return replace(tree, commit=checkout.at()[1])
+            return replace(tree, commit=checkout.head()[1])
 
     def remove(self, tree: Worktree, *, pushed: str | None = None) -> bool:
-        """Remove a worktree; return whether its branch went too.
+        """Remove a worktree; return whether its branch was deleted too.
 
-        The branch goes only if nothing was committed on it, or if its tip is `pushed`, the commit
-        that a forge has. Uncommitted changes are kept under `refs/plumbline/left`.
+        The branch is deleted only if nothing was committed on it, or if its tip is `pushed`, the
+        commit that a forge has. Uncommitted changes are stored under `refs/plumbline/left`.
 
         Raises:
             GitError: git refuses.
         """
-        with alone(self._common) as lock:
+        with locked(self._common) as lock:
             self._unlock_branch(tree.leaf)
             self._checkout(tree.leaf).discard()
             tip = self._branch_tip(tree.leaf)
@@ -215,17 +213,17 @@ class Worktrees:
 
     @cached_property
     def _facts(self) -> tuple[Path, Path]:
-        """The repository's directory, and where in a checkout the code tree lies."""
+        """The repository's directory, and where the code tree is in a checkout."""
         try:
-            told = git.run(
+            output = git.run(
                 self._user, "rev-parse", "--path-format=absolute", "--git-common-dir",
                 "--show-toplevel",
             )  # fmt: skip
         except GitError as error:
             raise UsageError(
-                f"{self._user} is in no git repository, so no candidate can have a branch: {error}"
+                f"{self._user} is in no git repository, so candidates cannot have branches: {error}"
             ) from error
-        common, top = told.split("\n")
+        common, top = output.split("\n")
         return Path(common).resolve(), self._user.relative_to(Path(top).resolve())
 
     @property
@@ -237,27 +235,27 @@ class Worktrees:
         return self._facts[1]
 
     def _git(self, *words: str, keep: int | None = None) -> str:
-        """Run git on the repository alone, whatever its checkout holds."""
+        """Run git on the repository, independent of its checkout."""
         return git.run(
             self._common, *words, environment={"GIT_DIR": str(self._common)},
             keep=() if keep is None else (keep,),
         )  # fmt: skip
 
     def _checkout(self, leaf: str) -> Checkout:
-        return Checkout(common=self._common, path=self._place / leaf, branch=f"{PREFIX}/{leaf}")
+        return Checkout(common=self._common, path=self._folder / leaf, branch=f"{PREFIX}/{leaf}")
 
     def _branch_tip(self, leaf: str) -> str | None:
         ref = f"refs/heads/{PREFIX}/{leaf}"
         return self._git("for-each-ref", "--format=%(objectname)", ref) or None
 
     def _tip(self, leaf: str, base: str) -> str:
-        """Return the tip of the candidate's branch, which is made or moved to `base` if it may."""
+        """Return the tip of the candidate's branch, which is created at `base` or moved there."""
         branch = f"{PREFIX}/{leaf}"
         tip = self._branch_tip(leaf)
         if tip == base:
             return base
         if tip is None or self._is_ancestor(tip, base):
-            # An old base that was never committed on may move on with its branch.
+            # A branch without commits of its own may move to a newer base.
             if tip is not None:
                 self._checkout(leaf).discard()
             self._git("update-ref", f"refs/heads/{branch}", base, tip or "0" * len(base))
@@ -267,16 +265,16 @@ class Worktrees:
             return tip
         if began == tip:
             raise UsageError(
-                f"The branch {branch} is there and holds commits of somebody else. Give it "
-                f"another name: git branch -m {branch} NAME"
+                f"The branch {branch} exists and holds other commits. Rename it: "
+                f"git branch -m {branch} NAME"
             )
         raise UsageError(
-            f"This candidate was begun from {began[:12]}, not from {base[:12]}. Name that base, "
-            f"or drop what was made: git update-ref -d refs/heads/{branch}"
+            f"This candidate was begun from {began[:12]}, not from {base[:12]}. Use that base, "
+            f"or delete its commits: git update-ref -d refs/heads/{branch}"
         )
 
     def _began(self, tip: str, leaf: str) -> str:
-        """Return the last commit before those that were made here for this candidate."""
+        """Return the last commit before those of this candidate."""
         rows = self._git(
             "log", "--first-parent", "--max-count=1000",
             f"--format=%H %(trailers:key={TRAILER},valueonly,separator=%x20)", tip,
@@ -296,7 +294,7 @@ class Worktrees:
         return True
 
     def _unlock_branch(self, leaf: str) -> None:
-        """Take away the lock of a killed git on our own branch; nobody else writes that."""
+        """Remove the lock of a killed git on our own branch, which only we write."""
         with suppress(FileNotFoundError, NotADirectoryError):
             (self._common / "refs/heads" / PREFIX / f"{leaf}.lock").unlink()
 
@@ -316,5 +314,5 @@ def _inside(tree: Worktree, folder: Path, name: str) -> Path:
         or not path.is_relative_to(tree.path)
         or ".git" in path.relative_to(tree.path).parts
     ):
-        raise UsageError(f"{name!r} is no file of the worktree {tree.path}.")
+        raise UsageError(f"{name!r} is not a file of the worktree {tree.path}.")
     return path

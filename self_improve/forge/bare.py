@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from self_improve.code import git
-from self_improve.code.checkout import identity
+from self_improve.code.checkout import author_variables
 from self_improve.code.git import GitError
 from self_improve.forge.forge import RefusedError
 
@@ -85,5 +85,5 @@ class Bare:
         return made
 
     def _git(self, *words: str) -> str:
-        where = {"GIT_DIR": str(self.path), **identity("Plumbline")}
+        where = {"GIT_DIR": str(self.path), **author_variables("Plumbline")}
         return git.run(self.path, *words, environment=where)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prompt_lab.markup import page, plain_line
 from self_improve.code import git
-from self_improve.code.checkout import alone
+from self_improve.code.checkout import locked
 from self_improve.code.git import GitError
 from self_improve.forge.bare import Bare
 from self_improve.forge.forge import (
@@ -192,7 +192,7 @@ class LocalForge:
 
     def _begin(self) -> None:
         self._place.mkdir(parents=True, exist_ok=True)
-        with alone(self._place):
+        with locked(self._place):
             self._bare.make()
 
     @contextmanager
@@ -204,7 +204,7 @@ class LocalForge:
         """
         if not self._bare.is_made:
             raise MissingError(f"There is nothing in {self.name} yet: no branch was pushed to it.")
-        with alone(self._place):
+        with locked(self._place):
             try:
                 yield
             except GitError as error:

@@ -201,7 +201,7 @@ def _plan(
     if before is not None:
         old = fresh / BASELINE
         old_names = _copied(before, name, place.plans(BEFORE) / name, old)
-    report = after.host.among(REPORT, new)
+    report = after.host.name_among(REPORT, new)
     if report is not None:
         shutil.copyfile(fresh / PLAN / report, fresh / REPORT)
     rows, minimal = _rows(name, steps, after.failures(name))

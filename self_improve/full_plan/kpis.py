@@ -50,7 +50,7 @@ def completeness(folder: Path, names: Iterable[str], made: Regenerated) -> Compl
     """Return which of the artifacts that the steps declare are among a plan's `names`."""
     listed = {name for name in names if _size(folder / name)}
     expected = [n for step in made.steps for n in step.outputs if _PER_ITEM not in n]
-    missing = tuple(n for n in expected if made.host.among(n, listed) is None)
+    missing = tuple(n for n in expected if made.host.name_among(n, listed) is None)
     return Completeness(
         expected=len(expected), present=len(expected) - len(missing), missing=missing
     )
@@ -59,7 +59,7 @@ def completeness(folder: Path, names: Iterable[str], made: Regenerated) -> Compl
 def length(folder: Path, names: Iterable[str], host: Host) -> Row:
     """Return the characters of what people read: of all pages in Markdown, and of the report."""
     listed = list(names)
-    report = host.among(REPORT, listed)
+    report = host.name_among(REPORT, listed)
     return {
         "markdown_chars": sum(_chars(folder / n) for n in listed if n.endswith(".md")),
         "report_chars": None if report is None else _chars(folder / report),

@@ -138,7 +138,7 @@ async def _made(
 
 def computed(pipeline: Pipeline) -> tuple[StepFacts, ...]:
     """Return the steps that are run: steps that read nothing are given (text, start time)."""
-    return tuple(f for f in pipeline.steps.values() if not f.given and f.inputs)
+    return tuple(f for f in pipeline.steps.values() if not f.external and f.inputs)
 
 
 def _given(pipeline: Pipeline) -> Iterator[str]:
@@ -155,7 +155,7 @@ def _bare(target: Path, source: Path, work: Prepared) -> Path:
     names = {p.relative_to(source).as_posix() for p in source.rglob("*") if p.is_file()}
     shutil.rmtree(target, ignore_errors=True)
     for wanted in _given(work.pipeline):
-        found = work.host.among(wanted, names)
+        found = work.host.name_among(wanted, names)
         if found is None:
             raise UsageError(f"{source.name} cannot be made anew: it has no {wanted}.")
         copy = target / wanted

@@ -14,7 +14,6 @@ from model_gateway.config import Catalogue, Model
 from model_gateway.ledger import Caps
 from prompt_lab import layout
 from prompt_lab.layout import SPLITS, Layout
-from prompt_lab.record import file_digest
 from self_improve.errors import UsageError
 from self_improve.host import contract, plans
 from self_improve.runs.preparation import RunRequest
@@ -36,10 +35,10 @@ class PlanRequest:
     plans: Mapping[str, Path]
     code: Path
     base: str
+    speed: str
     judge: Model | None = None
     regenerate_baseline: bool = False
     host_file: Path | None = None
-    speed: str = "ALL_DETAILS_BUT_SLOW"
     seed: int = 1
     seconds: float = 1800.0
     workers: int = 64
@@ -67,7 +66,7 @@ class PlanRequest:
             "model": self.model.name,
             "model_id": self.model.model_id,
             "manner": digest_of(self.model.arguments, self.model.reply_options),
-            "host": file_digest(host_file),
+            "host": contract.host_digest(host_file),
             "plans": sorted(self.plans),
             "speed": self.speed,
             "seed": self.seed,
@@ -108,18 +107,19 @@ def request_of(options: argparse.Namespace) -> PlanRequest:
     catalogue = config.load()
     model = catalogue.choose([options.model] if options.model else [])[0]
     lab = layout.find(options.prompt_lab_dir)
+    code = (options.repo or contract.own_code()).expanduser().resolve()
     names = [*options.plan, *arguments.names(",".join(options.plans))]
     made = PlanRequest(
         layout=lab,
         catalogue=catalogue,
         model=model,
         plans=plans_named(names, lab, options.split),
-        code=(options.repo or contract.own_code()).expanduser().resolve(),
+        code=code,
         base=options.base or "HEAD",
         judge=judge_named(options.judge, catalogue, simulated=model.is_simulated),
         regenerate_baseline=options.regenerate_baseline,
         host_file=options.host,
-        speed=options.speed,
+        speed=contract.load(contract.locate(options.host, code)).speed(options.speed),
         seed=options.seed,
         seconds=options.timeout,
         workers=options.workers,

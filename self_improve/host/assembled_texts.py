@@ -1,4 +1,4 @@
-"""What a host's modules put together when they are imported: texts that no later change reaches."""
+"""Texts that a host's modules assemble at import, which a later change does not reach."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from typing import Any
 class Value:
     """What a module assigned at its top level; the id is `module:NAME` or `module:Class.name`.
 
-    `mentioned` and `held` are the identities of strings: those its expression names, and those
-    the value itself is or holds. `computed` is its text unless that stands in the code as it is.
+    `mentioned` and `strings` are the identities of strings: those its expression names, and those
+    the value itself is or contains. `computed` is its text unless the code has it as a literal.
     """
 
     id: str
     mentioned: frozenset[int]
-    held: frozenset[int]
+    strings: frozenset[int]
     computed: str | None
 
     def is_made_of(self, text: str) -> bool:
-        """Whether `text` went into this value, and would have to be put in again after a change."""
-        if id(text) in self.held:
+        """Whether this value was assembled from `text`, so that it would not follow a change."""
+        if id(text) in self.strings:
             return False
         if id(text) in self.mentioned:
             return True
-        # A function that was called at import may have put it in.
+        # A function that was called at import may have inserted it.
         return self.computed is not None and text.strip() in self.computed
 
 
 def values(name: str, module: ModuleType, assigned: Mapping[str, ast.expr]) -> Iterator[Value]:
-    """Yield what the module called `name` holds under the names that it assigned."""
+    """Yield the values of the names that the module called `name` assigned."""
     for target, expression in assigned.items():
         value = _at(module, target)
         is_literal = isinstance(expression, ast.Constant)
         yield Value(
             id=f"{name}:{target}",
             mentioned=frozenset(map(id, _mentioned(expression, vars(module)))),
-            held=frozenset(map(id, _strings(value))),
+            strings=frozenset(map(id, _strings(value))),
             computed=value if isinstance(value, str) and not is_literal else None,
         )
 
@@ -49,19 +49,19 @@ def values(name: str, module: ModuleType, assigned: Mapping[str, ast.expr]) -> I
 def assignments(module: ModuleType) -> dict[str, ast.expr]:
     """Return the expressions that a module assigns at its top level, by name.
 
-    Those in the body of a class, the annotations of its fields included, go by `Class.name`.
+    Those in the body of a class, with the annotations of its fields, are named `Class.name`.
     """
     path = getattr(module, "__file__", None)
     if path is None or not path.endswith(".py"):
         return {}
-    found: dict[str, ast.expr] = {}
+    expressions: dict[str, ast.expr] = {}
     for node in _statements(ast.parse(Path(path).read_bytes()).body):
-        found |= _assigned(node, found)
+        expressions |= _assigned(node, expressions)
         if isinstance(node, ast.ClassDef):
             for inner in _statements(node.body):
-                own = _assigned(inner, {}, annotated=True)
-                found |= {f"{node.name}.{name}": expression for name, expression in own.items()}
-    return found
+                named = _assigned(inner, {}, annotated=True).items()
+                expressions |= {f"{node.name}.{name}": value for name, value in named}
+    return expressions
 
 
 def _assigned(
@@ -84,7 +84,7 @@ def _both(one: ast.expr, other: ast.expr) -> ast.expr:
 
 
 def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements that run at import, those in branches and blocks included."""
+    """Yield the statements that run at import, also those in branches and blocks."""
     for node in body:
         yield node
         if isinstance(node, ast.If | ast.Try | ast.With | ast.For):
@@ -95,7 +95,7 @@ def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _at(module: ModuleType, target: str) -> Any:
-    """Return what stands under a name, or under a name in a class, as it was assigned."""
+    """Return the value of a name, or of a name in a class, as it was assigned."""
     name, _, attribute = target.partition(".")
     value = vars(module).get(name)
     if not attribute:
@@ -104,7 +104,7 @@ def _at(module: ModuleType, target: str) -> Any:
 
 
 def _mentioned(expression: ast.expr, names: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the strings that an expression names, plainly or as a module's attribute."""
+    """Yield the strings that an expression names, directly or as an attribute of a module."""
     for node in ast.walk(expression):
         value = None
         if isinstance(node, ast.Name):
@@ -117,14 +117,14 @@ def _mentioned(expression: ast.expr, names: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _strings(value: Any) -> list[str]:
-    """Return the strings that `value` is, or holds as a list or dict, which can be exchanged."""
-    found: list[str] = []
+    """Return the strings that `value` is, or contains as a list or dict: they can be replaced."""
+    strings: list[str] = []
     rest, seen = [value], set()
     while rest:
         one = rest.pop()
         if isinstance(one, str):
-            found.append(one)
+            strings.append(one)
         elif isinstance(one, dict | list) and id(one) not in seen:
             seen.add(id(one))
             rest.extend(one.values() if isinstance(one, dict) else one)
-    return found
+    return strings

@@ -1,4 +1,4 @@
-"""One proposed set of prompt texts, as data; a candidate as code is a code tree instead."""
+"""One proposed set of prompt texts as data; a candidate as code is a code tree instead."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Candidate:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the texts and of where they belong."""
+        """The SHA-256 of the texts and their surface ids."""
         plain = json.dumps(dict(self.texts), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -33,18 +33,18 @@ class Candidate:
         return not self.texts
 
 
-def from_files(given: Sequence[str], step: StepFacts, pipeline: Pipeline) -> Candidate:
+def from_files(arguments: Sequence[str], step: StepFacts, pipeline: Pipeline) -> Candidate:
     """Return the candidate of `--prompt SURFACE=FILE` arguments.
 
     A surface may be named by its id, or by what follows the colon if only one surface that
-    `step` reaches, or else only one of all, is called so.
+    `step` reaches, or else only one of all surfaces, has that name.
 
     Raises:
         UsageError: an argument, a surface or a file is wrong; all problems are named.
     """
     texts: dict[str, str] = {}
     problems: list[str] = []
-    for argument in given:
+    for argument in arguments:
         name, equals, file = argument.partition("=")
         if not equals:
             problems.append(f"--prompt {argument}: say SURFACE=FILE")
@@ -59,16 +59,15 @@ def from_files(given: Sequence[str], step: StepFacts, pipeline: Pipeline) -> Can
             problems.append(f"--prompt {argument}: the file cannot be read: {error}")
             continue
         if surface_id in texts:
-            problems.append(f"--prompt {argument}: {surface_id} is given twice")
+            problems.append(f"--prompt {argument}: {surface_id} is named twice")
         if not text.strip():
             problems.append(f"--prompt {argument}: the file is empty")
         surface = pipeline.surfaces[surface_id]
-        users = surface.assembled_into
-        if users:
+        if surface.assembled_into:
             problems.append(
-                f"--prompt {argument}: the code puts {surface_id} into {', '.join(users)} when it "
-                "is imported, so a text set later would not be sent; give the candidate as code "
-                "with --code DIR"
+                f"--prompt {argument}: the code puts {surface_id} into "
+                f"{', '.join(surface.assembled_into)} when it is imported, so a text set later "
+                "would not be sent; give the candidate as code with --code DIR"
             )
         texts[surface_id] = _as_meant(text, surface.text)
     if problems:
@@ -84,7 +83,7 @@ def _is_same(text: str, old: str) -> bool:
 
 
 def _as_meant(text: str, old: str) -> str:
-    """Return a file's text without the line end that editors put last, if the code has none."""
+    """Return a file's text without the final line end of editors, if the code has none."""
     return text if old.endswith("\n") else text.removesuffix("\n")
 
 
@@ -92,7 +91,7 @@ def surface_named(name: str, step: StepFacts, pipeline: Pipeline) -> str:
     """Return the id of the surface that `name` means.
 
     Raises:
-        UsageError: none or several are called so; the message names the nearest.
+        UsageError: none or several have that name; the message names the nearest.
     """
     if name in pipeline.surfaces:
         return name
@@ -103,6 +102,6 @@ def surface_named(name: str, step: StepFacts, pipeline: Pipeline) -> str:
         return fitting[0]
     if fitting:
         raise UsageError(f"{name} could be any of {', '.join(fitting)}; give the whole id.")
-    known = [s.partition(":")[2] for s in step.surfaces]
-    hint = did_you_mean(name, known) or f" It has {', '.join(known[:_NAMES_SHOWN])}."
+    names = [s.partition(":")[2] for s in step.surfaces]
+    hint = did_you_mean(name, names) or f" It has {', '.join(names[:_NAMES_SHOWN])}."
     raise UsageError(f"{step.name} has no prompt surface {name}.{hint}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import tomllib
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -26,8 +28,16 @@ EMBEDDED = Path(__file__).with_name("worker_plan.toml")
 FILE_NAME = "host.toml"
 VARIABLE = "PLUMBLINE_HOST"
 
+_OUTSIDE_CELLS = re.compile(rb"^(?:speeds|plan_text) *=.*\n", re.MULTILINE)
+
 Dotted = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
 TaskPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+
+
+@cache
+def _embedded_speeds() -> tuple[str, ...]:
+    """Return the speeds of the embedded host, which apply to a host that lists none."""
+    return tuple(tomllib.loads(EMBEDDED.read_text(encoding="utf-8"))["speeds"])
 
 
 def _may_use(*names: str) -> AfterValidator:
@@ -37,15 +47,15 @@ def _may_use(*names: str) -> AfterValidator:
         try:
             value.format(**dict.fromkeys(names, ""))
         except (LookupError, ValueError, AttributeError) as error:
-            known = " and ".join(f"{{{name}}}" for name in names)
-            raise ValueError(f"only {known} can be filled in; double any other braces") from error
+            listed = " and ".join(f"{{{name}}}" for name in names)
+            raise ValueError(f"only {listed} can be filled in; double any other braces") from error
         return value
 
     return AfterValidator(check)
 
 
 class NameRule(BaseModel):
-    """A substitution that takes an artifact's name to the form all its generations share."""
+    """A substitution that turns an artifact's name into the form all its generations share."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -57,29 +67,30 @@ class NameRule(BaseModel):
         try:
             re.sub(self.pattern, self.replace, "")
         except re.error as error:
-            raise ValueError(f"no substitution: {error}") from error
+            raise ValueError(f"not a substitution: {error}") from error
         return self
 
 
 class SurfaceRules(BaseModel):
-    """What settles ambiguities about prompt surfaces: ids (with wildcards) that are none."""
+    """Which texts are not prompt surfaces: their ids, with wildcards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     ignore: tuple[str, ...] = ()
 
     def ignores(self, surface_id: str) -> bool:
-        """Whether `surface_id` was declared to be no prompt surface."""
+        """Whether the host declares that `surface_id` is not a prompt surface."""
         return any(fnmatchcase(surface_id, pattern) for pattern in self.ignore)
 
 
 class Host(BaseModel):
     """The contract with a host pipeline.
 
-    `import_roots` are its packages; `tasks` the Luigi tasks from which every step is found;
+    `import_roots` are its packages; `tasks` the Luigi tasks that lead to every step;
     `run_dir` and `model` the names of the parameters for a plan's directory and for the model.
-    `fixed` sets further parameters, `environment` variables of the cell; a value may use
-    `{speed}` and, in the environment, `{gateway_url}`.
+    `speeds` are the words for `--speed`, the first by default; `plan_text` is the artifact that
+    holds the plan in its author's words. `fixed` sets further parameters, `environment` variables
+    of the cell; a value may use `{speed}` and, in the environment, `{gateway_url}`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -89,6 +100,8 @@ class Host(BaseModel):
     run_dir: str = Field(min_length=1)
     model: str = Field(min_length=1)
     model_is_list: bool = False
+    speeds: tuple[str, ...] = Field(default_factory=_embedded_speeds, min_length=1)
+    plan_text: str | None = None
     fixed: dict[str, Annotated[str, _may_use("speed")]] = Field(default_factory=dict)
     environment: dict[str, Annotated[str, _may_use("speed", "gateway_url")]] = Field(
         default_factory=dict
@@ -98,8 +111,18 @@ class Host(BaseModel):
 
     @property
     def uses_gateway_url(self) -> bool:
-        """Whether its code reaches models over HTTP rather than through a house socket."""
+        """Whether its code reaches models over HTTP instead of through the gateway's socket."""
         return any("{gateway_url}" in value for value in self.environment.values())
+
+    def speed(self, word: str | None) -> str:
+        """Return the speed of `--speed WORD`, or the default for None.
+
+        Raises:
+            UsageError: the host has no such speed.
+        """
+        if word is not None and word not in self.speeds:
+            raise UsageError(f"There is no speed {word!r}. Use one of {', '.join(self.speeds)}.")
+        return word or self.speeds[0]
 
     def common_name(self, name: str) -> str:
         """Return the form of an artifact's name that all its generations share."""
@@ -107,61 +130,66 @@ class Host(BaseModel):
             name = re.sub(rule.pattern, rule.replace, name)
         return name
 
-    def among(self, wanted: str, names: Iterable[str]) -> str | None:
-        """Return which of a plan's file `names` is the artifact `wanted`, or None.
+    def name_among(self, artifact: str, names: Iterable[str]) -> str | None:
+        """Return which of a plan's file `names` is the `artifact`, or None.
 
-        The very name wins; otherwise a name of another generation.
+        The exact name wins over a name of another generation.
 
         Raises:
-            UsageError: several names fit, and none is the very name.
+            UsageError: several names fit, and none is exact.
         """
         listed = set(names)
-        if wanted in listed:
-            return wanted
-        common = self.common_name(wanted)
+        if artifact in listed:
+            return artifact
+        common = self.common_name(artifact)
         fitting = sorted(n for n in listed if self.common_name(n) == common)
         if len(fitting) > 1:
-            raise UsageError(f"{wanted} could be any of {', '.join(fitting)}; keep one of them.")
+            raise UsageError(f"{artifact} could be any of {', '.join(fitting)}; keep one of them.")
         return fitting[0] if fitting else None
 
-    def is_from(self, module: str) -> bool:
+    def owns(self, module: str) -> bool:
         """Whether a module of this name belongs to the host."""
         return any(module == root or module.startswith(root + ".") for root in self.import_roots)
 
 
 def own_code() -> Path:
-    """Return the code tree that this package lies in, with the embedded host beside it."""
+    """Return the code tree that contains this package and the embedded host."""
     return Path(__file__).resolve().parents[2]
 
 
-def locate(given: str | Path | None, code: Path) -> Path:
-    """Return the `host.toml` to use: the one named, the environment's, the code's, the embedded.
+def locate(file: str | Path | None, code: Path) -> Path:
+    """Return the `host.toml` to use: `file`, the environment's, the code's or the embedded one.
 
     Raises:
-        UsageError: a file was named that is not there.
+        UsageError: the file does not exist.
     """
-    named = given or os.environ.get(VARIABLE)
-    if named:
-        path = Path(named).expanduser().resolve()
+    file = file or os.environ.get(VARIABLE)
+    if file:
+        path = Path(file).expanduser().resolve()
         if not path.is_file():
             raise UsageError(f"There is no host file {path}.")
         return path
-    own = code / FILE_NAME
-    return own.resolve() if own.is_file() else EMBEDDED
+    beside = code / FILE_NAME
+    return beside.resolve() if beside.is_file() else EMBEDDED
+
+
+def host_digest(path: Path) -> str:
+    """Return the SHA-256 of a host file without the keys that do not affect a cell."""
+    return hashlib.sha256(_OUTSIDE_CELLS.sub(b"", path.read_bytes())).hexdigest()
 
 
 def load(path: Path) -> Host:
     """Read a `host.toml`.
 
     Raises:
-        UsageError: it cannot be read or is wrong; every problem is named.
+        UsageError: it cannot be read or is wrong; all problems are named.
     """
     try:
         return Host.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        told = "; ".join(
+        problems = "; ".join(
             f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)
         )
-        raise UsageError(f"{path} is no valid host file: {told}") from error
+        raise UsageError(f"{path} is not a valid host file: {problems}") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as a host file: {error}") from error

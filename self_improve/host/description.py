@@ -48,11 +48,11 @@ def _row(
     return {
         "name": step.name,
         "task": f"{task.__module__}:{task.__qualname__}",
-        "way": step.way,
+        "route": step.route,
         "upstream": step.upstream,
         "inputs": _relative(task_graph.inputs(step.task), plan),
         "outputs": _relative(task_graph.outputs(step.task), plan),
-        "given": task_graph.is_given(step.task),
+        "external": task_graph.is_external(step.task),
         "calls_model": reached.calls_model,
         "surfaces": sorted(reached.surfaces) if reached.calls_model else [],
     }

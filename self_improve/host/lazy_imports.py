@@ -1,4 +1,4 @@
-"""Loads what a host imports only inside functions, so that its texts are known before it runs."""
+"""Imports what a host imports only inside functions, so that its texts are known early."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from self_improve.host.contract import Host
 def load(host: Host) -> None:
     """Import the host's modules that functions of its loaded modules import, and so on.
 
-    One that cannot be imported is left to the cell that wants it.
+    One that cannot be imported is left to the cell that needs it.
     """
     seen: set[str] = set()
-    while fresh := [name for name in sys.modules if host.is_from(name) and name not in seen]:
+    while fresh := [name for name in sys.modules if host.owns(name) and name not in seen]:
         seen.update(fresh)
-        for wanted in [w for name in fresh for w in _wanted(sys.modules[name])]:
-            if host.is_from(wanted) and wanted not in sys.modules:
+        for name in [name for one in fresh for name in _imported(sys.modules[one])]:
+            if host.owns(name) and name not in sys.modules:
                 with suppress(Exception):
-                    importlib.import_module(wanted)
+                    importlib.import_module(name)
 
 
-def _wanted(module: ModuleType) -> Iterator[str]:
+def _imported(module: ModuleType) -> Iterator[str]:
     """Yield the names of the modules, and of what may be modules, that functions import."""
     path = getattr(module, "__file__", None)
     if path is None or not path.endswith(".py"):

@@ -1,4 +1,4 @@
-"""Putting a candidate's texts in the place of the host's, in a process that runs nothing else."""
+"""Replaces texts of the host by a candidate's, in a process that runs nothing else."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from self_improve.host.surfaces import heirs_of
 
 
 def apply(texts: Mapping[str, str], host: Host) -> None:
-    """Set each surface of `texts` (id to text) for the rest of this process's life.
+    """Set each surface of `texts` (id to text) until this process ends.
 
-    A constant is set wherever the host's code holds the same object: under any name in a module
-    or a class, in a list or dict of theirs, as a parameter's default. After a description was
-    set, every model that embeds its model is rebuilt.
+    A constant is replaced wherever the host's code holds the same object: under any name in a
+    module or a class, in a list or dict of theirs, as a parameter's default. After a description
+    was set, every model that embeds its model is rebuilt.
 
     Raises:
         UsageError: an id names nothing that can be set.
@@ -28,7 +28,7 @@ def apply(texts: Mapping[str, str], host: Host) -> None:
     for surface_id, text in texts.items():
         module_name, _, name = surface_id.partition(":")
         module = sys.modules.get(module_name)
-        if module is None or not host.is_from(module_name):
+        if module is None or not host.owns(module_name):
             raise UsageError(f"There is no module {module_name} for the surface {surface_id}.")
         if "." in name:
             touched.add(_set_description(module, name, text, surface_id))
@@ -41,15 +41,15 @@ def apply(texts: Mapping[str, str], host: Host) -> None:
 def _set_constant(module: ModuleType, name: str, text: str, surface_id: str, host: Host) -> None:
     old = vars(module).get(name)
     if not isinstance(old, str):
-        raise UsageError(f"The surface {surface_id} is no string in the code that was loaded.")
-    exchange = _Exchange(old, text, host)
+        raise UsageError(f"The surface {surface_id} is not a string in the code that was loaded.")
+    replacement = _Replacement(old, text, host)
     for other_name, other in list(sys.modules.items()):
-        if host.is_from(other_name):
-            exchange.names_of(other)
+        if host.owns(other_name):
+            replacement.names_of(other)
 
 
-class _Exchange:
-    """Puts one string in the place of another, in everything that the host's names lead to."""
+class _Replacement:
+    """Replaces one string by another in everything that the host's names lead to."""
 
     def __init__(self, old: str, new: str, host: Host) -> None:
         self._old = old
@@ -58,7 +58,7 @@ class _Exchange:
         self._seen: set[int] = set()
 
     def names_of(self, owner: ModuleType | type) -> None:
-        """Exchange it in a module or class."""
+        """Replace it in a module or class."""
         for name, value in list(vars(owner).items()):
             if value is self._old:
                 setattr(owner, name, self._new)
@@ -70,11 +70,9 @@ class _Exchange:
             return
         self._seen.add(id(value))
         if isinstance(value, dict | list):
-            for place, inner in list(
-                value.items() if isinstance(value, dict) else enumerate(value)
-            ):
+            for key, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
                 if inner is self._old:
-                    value[place] = self._new
+                    value[key] = self._new
                 else:
                     self._inside(inner)
         elif isinstance(value, staticmethod | classmethod):
@@ -82,7 +80,7 @@ class _Exchange:
         elif isinstance(value, FunctionType):
             self._defaults_of(value)
             self._inside(getattr(value, "__wrapped__", None))
-        elif isinstance(value, type) and self._host.is_from(value.__module__):
+        elif isinstance(value, type) and self._host.owns(value.__module__):
             self.names_of(value)
 
     def _defaults_of(self, function: FunctionType) -> None:
@@ -111,14 +109,14 @@ def _rebuild(touched: set[type[BaseModel]], host: Host) -> None:
     models = [
         value
         for name, module in list(sys.modules.items())
-        if host.is_from(name)
+        if host.owns(name)
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, BaseModel) and value is not BaseModel
     ]
     embeds = {model: _models_in(model, models) for model in models}
     stale = [model for model in models if _reaches(model, touched, embeds, set())]
-    # Models may hold each other, so none can be the first to be right: all forget what they are
-    # before any is built again, from the fields of those it holds.
+    # Models may embed each other, so none can be rebuilt first: all schemas are dropped before
+    # any is built again from the fields of the models in it.
     for model in stale:
         if "__pydantic_core_schema__" in vars(model):
             del model.__pydantic_core_schema__
@@ -128,7 +126,7 @@ def _rebuild(touched: set[type[BaseModel]], host: Host) -> None:
 
 def _models_in(model: type[BaseModel], models: list[type[BaseModel]]) -> list[type[BaseModel]]:
     """Return the models that `model` names in its fields' annotations, and those it extends."""
-    found: list[type[BaseModel]] = []
+    inside: list[type[BaseModel]] = []
     rest = [info.annotation for info in model.model_fields.values()]
     seen: set[int] = set()
     while rest:
@@ -137,10 +135,10 @@ def _models_in(model: type[BaseModel], models: list[type[BaseModel]]) -> list[ty
             continue
         seen.add(id(annotation))
         if isinstance(annotation, type) and annotation in models:
-            found.append(annotation)
+            inside.append(annotation)
         rest.extend(getattr(annotation, "__args__", ()))
-    found.extend(base for base in model.__bases__ if base in models)
-    return [inner for inner in found if inner is not model]
+    inside.extend(base for base in model.__bases__ if base in models)
+    return [inner for inner in inside if inner is not model]
 
 
 def _reaches(

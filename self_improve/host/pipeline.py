@@ -1,4 +1,4 @@
-"""What the pipeline is, as the process that imported it describes it."""
+"""The pipeline as the process that imported it describes it: its steps and prompt surfaces."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from self_improve.host.surfaces import Surface, from_row
 
 @dataclass(frozen=True, kw_only=True)
 class StepFacts:
-    """A step as its code declares it: names of artifacts are relative to the plan."""
+    """A step as its code declares it; names of artifacts are relative to the plan.
+
+    `route` leads to its task (see `task_graph.follow`). An `external` step computes nothing: its
+    output comes from outside.
+    """
 
     name: str
     task: str
-    way: tuple[int, ...]
+    route: tuple[int, ...]
     upstream: tuple[str, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    given: bool
+    external: bool
     calls_model: bool
     surfaces: tuple[str, ...]
 
@@ -39,7 +43,7 @@ class Pipeline:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Pipeline:
-        """Read what a zygote says of its code."""
+        """Read a zygote's description of its code."""
         steps = [StepFacts.from_row(step) for step in row["steps"]]
         surfaces = [from_row(surface) for surface in row["surfaces"]]
         return cls(steps={s.name: s for s in steps}, surfaces={s.id: s for s in surfaces})

@@ -1,4 +1,4 @@
-"""The plans a run works on: where they lie, and which of their artifacts a step needs."""
+"""The plans a run works on: where they are, and which of their artifacts a step needs."""
 
 from __future__ import annotations
 
@@ -24,10 +24,7 @@ class BaselinePlan:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanInputs:
-    """The artifacts of one plan that a step reads, with their SHA-256.
-
-    Both mappings go by the names that the step knows.
-    """
+    """The artifacts of one plan that a step reads, with their SHA-256, by the step's own names."""
 
     plan: str
     files: Mapping[str, Path]
@@ -64,13 +61,13 @@ def _in_split(layout: Layout | None, split: str, baseline_dir: Path | None) -> l
     elif layout is not None:
         folder = layout.split(split)
     else:
-        raise UsageError("Which plans? Say --prompt-lab-dir, --baseline-dir or --plan-dir.")
+        raise UsageError("Which plans? Add --prompt-lab-dir, --baseline-dir or --plan-dir.")
     if not folder.is_dir():
         raise UsageError(f"There is no directory {folder} of baseline plans.")
-    found = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    if [p.name for p in found] and {p.name for p in found} <= set(SPLITS):
-        raise UsageError(f"{folder} holds no split {split!r}.")
-    if not found:
+    plans = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if plans and {p.name for p in plans} <= set(SPLITS):
+        raise UsageError(f"{folder} has no split {split!r}.")
+    if not plans:
         zips = len(list(folder.glob("*.zip")))
         hint = (
             f"The {zips} zips there must be unzipped: `python -m prompt_lab populate {folder} "
@@ -79,7 +76,7 @@ def _in_split(layout: Layout | None, split: str, baseline_dir: Path | None) -> l
             else "`python -m prompt_lab populate SOURCE` fills a data repo."
         )
         raise UsageError(f"There are no plans in {folder}. {hint}")
-    return found
+    return plans
 
 
 def inputs_of(plans: Sequence[BaselinePlan], step: StepFacts, host: Host) -> dict[str, PlanInputs]:
@@ -92,14 +89,14 @@ def inputs_of(plans: Sequence[BaselinePlan], step: StepFacts, host: Host) -> dic
     outside = [name for name in step.inputs if Path(name).is_absolute()]
     if outside:
         problems.append(f"{step.name} reads outside the plan: {', '.join(outside)}")
-    found = {plan.name: inputs_of_plan(plan, step, host, problems) for plan in plans}
+    inputs = {plan.name: inputs_of_plan(plan, step, host, problems) for plan in plans}
     if problems:
         raise UsageError(
             f"The step {step.name} cannot run on these plans:\n  "
             + "\n  ".join(problems)
-            + "\nUpstream steps are never run for you; take plans that have these artifacts."
+            + "\nUpstream steps are never run for you; use plans that have these artifacts."
         )
-    return found
+    return inputs
 
 
 def inputs_of_plan(
@@ -108,25 +105,25 @@ def inputs_of_plan(
     """Return what `step` reads of one plan; what is missing or unreadable joins `problems`."""
     names = {str(p.relative_to(plan.path)) for p in plan.path.rglob("*") if p.is_file()}
     files: dict[str, Path] = {}
-    for wanted in step.inputs:
+    for artifact in step.inputs:
         try:
-            name = host.among(wanted, names)
+            name = host.name_among(artifact, names)
         except UsageError as error:
             problems.append(f"{plan.name}: {error}")
             continue
         if name is None:
-            problems.append(f"{plan.name}: {wanted} is missing")
+            problems.append(f"{plan.name}: {artifact} is missing")
             continue
         fault = _fault_in(plan.path / name)
         if fault is not None:
             problems.append(f"{plan.name}: {name} {fault}")
-        files[wanted] = plan.path / name
-    digests = {wanted: file_digest(path) for wanted, path in files.items() if path.is_file()}
+        files[artifact] = plan.path / name
+    digests = {name: file_digest(path) for name, path in files.items() if path.is_file()}
     return PlanInputs(plan=plan.name, files=files, digests=digests)
 
 
 def _fault_in(path: Path) -> str | None:
-    """Say why an artifact cannot be read at all, or return None."""
+    """Return why an artifact cannot be read, or None."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -137,10 +134,10 @@ def _fault_in(path: Path) -> str | None:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return f"is not UTF-8 (byte {error.start})"
-    # Some artifacts are plain text under a name in .json.
+    # Some artifacts named .json are plain text.
     if path.suffix == ".json" and text.lstrip().startswith(("{", "[")):
         try:
             json.loads(text)
         except (ValueError, RecursionError) as error:
-            return f"is no JSON: {error}"
+            return f"is not JSON: {error}"
     return "is empty" if not text.strip() else None

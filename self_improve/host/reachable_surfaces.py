@@ -1,8 +1,7 @@
-"""What a step's code leads to: which prompt surfaces it could send, and whether it calls a model.
+"""Which prompt surfaces a step could send, and whether it calls a model, by its code.
 
-Found by following names from the methods that the step's class defines, through the functions,
-classes and constants of the host's modules that they mention. This is a guess to begin with; what
-a cell has really sent confirms it.
+The names in the methods of the step's class are followed through the functions, classes and
+constants of the host's modules. This is a first guess; what a cell has really sent confirms it.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from self_improve.host.surfaces import Surface
 
 MODEL_CLIENTS = (
     "model_gateway", "openai", "anthropic", "ollama", "llama_index", "litellm", "langchain_core",
-    # By these a model may be called without any client.
+    # With these a model may be called without a client.
     "httpx", "requests", "aiohttp", "urllib.request", "http.client",
 )  # fmt: skip
 
 
 @dataclass(kw_only=True)
 class Reached:
-    """The ids of the surfaces that were reached, and whether a model client was."""
+    """The ids of the surfaces that were reached, and whether a model client was reached."""
 
     surfaces: set[str] = field(default_factory=set)
     calls_model: bool = False
@@ -75,33 +74,33 @@ class _Walk:
                 self.visit(inner)
 
     def _inside(self, value: Any) -> Iterable[Any]:
-        """Return what a container, a bound call or an object of the host's classes holds."""
+        """Return what a container, a bound call or an object of the host's classes contains."""
         if isinstance(value, dict):
             return list(value.values())
         if isinstance(value, list | tuple | set | frozenset):
             return value
         if isinstance(value, partial):
             return (value.func, *value.args, *value.keywords.values())
-        if self._host.is_from(type(value).__module__):
+        if self._host.owns(type(value).__module__):
             return (type(value), *getattr(value, "__dict__", {}).values())
         return ()
 
     def _function(self, value: FunctionType) -> None:
         self._note_client(value.__module__)
-        if self._host.is_from(value.__module__):
+        if self._host.owns(value.__module__):
             self._code(value.__code__, value.__globals__)
             for default in (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()):
                 self.visit(default)
         for cell in value.__closure__ or ():
-            with suppress(ValueError):  # It is filled later.
+            with suppress(ValueError):  # It may still be empty.
                 self.visit(cell.cell_contents)
 
     def _class(self, value: type) -> None:
         self._note_client(value.__module__)
-        if not self._host.is_from(value.__module__):
+        if not self._host.owns(value.__module__):
             return
         if issubclass(value, luigi.Task) and value not in self._step.__mro__:
-            return  # Another step: what it sends is its own affair.
+            return  # Another step, which sends its own texts.
         if issubclass(value, BaseModel):
             self._model(value)
         for attribute in vars(value).values():
@@ -125,7 +124,7 @@ class _Walk:
             if name in names:
                 self.visit(names[name])
             elif hasattr(self._step, name):
-                # A method called on the step itself; those it inherits count too.
+                # A method of the step itself, inherited ones included.
                 self.visit(getattr(self._step, name))
         for module in _modules(code.co_names, names):
             self.visit(module)
@@ -151,12 +150,12 @@ def _unwrapped(value: Any) -> Any:
 
 
 def _modules(mentioned: Sequence[str], names: Mapping[str, Any]) -> list[ModuleType]:
-    """Return the modules that code mentions: those it knows, and those it imports when it runs."""
+    """Return the modules that code mentions: those it has, and those it imports when it runs."""
     package = str(names.get("__package__") or "").split(".")
     parents = [".".join(package[:length]) for length in range(1, len(package) + 1)]
-    found: dict[str, ModuleType] = {}
+    modules: dict[str, ModuleType] = {}
     for name in mentioned:
         absolute = [name, *(f"{parent}.{name}" if name else parent for parent in parents)]
-        known = [names.get(name), *map(sys.modules.get, absolute)]
-        found |= {module.__name__: module for module in known if isinstance(module, ModuleType)}
-    return list(found.values())
+        values = [names.get(name), *map(sys.modules.get, absolute)]
+        modules |= {value.__name__: value for value in values if isinstance(value, ModuleType)}
+    return list(modules.values())

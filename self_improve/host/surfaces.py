@@ -1,4 +1,4 @@
-"""The texts in the host's code that a model reads: found, and matched with what was sent."""
+"""The texts in the host's code that a model reads, and where they are in what was sent."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[sdrf]|\$\w+|\$\{\w+\}|\{\{\s*[\w.]+\
 class Surface:
     """One prompt surface. Its id is `module:NAME` or `module:Model.field`.
 
-    `assembled_into` names what was put together from this constant at import, with its module
-    if that is another: setting the constant later changes nothing that is sent, so a candidate
-    for it must come as code. `heirs` are the names of the models that inherit a described field,
-    and send it as theirs.
+    `assembled_into` names what was assembled from this constant at import, with its module if
+    that is another: setting the constant later changes nothing that is sent, so a candidate for
+    it must be code. `heirs` are the names of the models that inherit a described field and send
+    it as their own.
     """
 
     id: str
@@ -86,29 +86,30 @@ def from_row(row: Mapping[str, Any]) -> Surface:
 def find(host: Host) -> dict[str, Surface]:
     """Return every text under the host's import roots that may be a prompt surface, by its id.
 
-    Looks at the modules that are loaded now; what the host file ignores is left out.
+    Only modules that are loaded now count; what the host file ignores is left out.
     """
-    modules = {name: module for name, module in sorted(sys.modules.items()) if host.is_from(name)}
+    modules = {name: module for name, module in sorted(sys.modules.items()) if host.owns(name)}
     assigned = {name: assembled_texts.assignments(module) for name, module in modules.items()}
     values = [
         value
         for name, module in modules.items()
         for value in assembled_texts.values(name, module, assigned[name])
     ]
-    found: dict[str, Surface] = {}
-    for name, module in modules.items():
-        constants = _constants(name, module, assigned[name], values)
-        for surface in (*constants, *_descriptions(name, module)):
-            if not host.surfaces.ignores(surface.id):
-                found[surface.id] = surface
-    return found
+    return {
+        surface.id: surface
+        for name, module in modules.items()
+        for surface in (
+            *_constants(name, module, assigned[name], values), *_descriptions(name, module)
+        )
+        if not host.surfaces.ignores(surface.id)
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Description:
-    """A description in a schema that was sent: of which model's which field, and its text.
+    """A description in a schema that was sent: its model, its field and its text.
 
-    The model is None where the schema does not title it, the field where it stands elsewhere.
+    The model is None where the schema has no title, the field where the text describes no field.
     """
 
     model: str | None
@@ -116,14 +117,14 @@ class Description:
     text: str
 
 
-def holding(surface: Surface, messages: Iterable[str]) -> list[str]:
-    """Return the messages in which a constant's text stands, whole or as a filled-in template."""
+def messages_with(surface: Surface, messages: Iterable[str]) -> list[str]:
+    """Return the messages that hold a constant's text, whole or as a filled-in template."""
     templates = [[surface.text.strip()], *_templates(surface.text)]
     return [one for one in messages if any(_in_order(parts, one) for parts in templates)]
 
 
-def describing(surface: Surface, descriptions: Iterable[Description]) -> list[Description]:
-    """Return the descriptions that are this surface: the same field, with the same text."""
+def descriptions_of(surface: Surface, descriptions: Iterable[Description]) -> list[Description]:
+    """Return the descriptions of this surface: of the same field, with the same text."""
     model, _, field = surface.name.partition(".")
     return [
         one
@@ -134,68 +135,68 @@ def describing(surface: Surface, descriptions: Iterable[Description]) -> list[De
     ]
 
 
-def described_in(schema: Any) -> set[Description]:
+def descriptions_in(schema: Any) -> set[Description]:
     """Return every description in a JSON schema."""
-    found: set[Description] = set()
-    _describe(schema, None, None, found)
-    return found
+    descriptions: set[Description] = set()
+    _describe(schema, None, None, descriptions)
+    return descriptions
 
 
-def described_in_text(text: str) -> set[Description]:
-    """Return every description in the JSON schemas that stand in a message.
+def descriptions_in_text(text: str) -> set[Description]:
+    """Return every description in the JSON schemas inside a message.
 
     Some libraries write the schema into the prompt, with its braces doubled as in a template.
     """
-    found: set[Description] = set()
+    descriptions: set[Description] = set()
     if _PROPERTIES in text:
         for written in (text, text.replace("{{", "{").replace("}}", "}")):
             for value in _objects_in(written):
-                found |= described_in(value)
-    return found
+                descriptions |= descriptions_in(value)
+    return descriptions
 
 
 def _objects_in(text: str) -> Iterator[Any]:
     """Yield the JSON objects in `text` that have properties, as schemas do."""
     decoder = json.JSONDecoder()
-    at = text.find("{")
-    while at >= 0:
+    start = text.find("{")
+    while start >= 0:
         try:
-            value, end = decoder.raw_decode(text, at)
+            value, end = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):
-            value, end = None, at + 1
+            value, end = None, start + 1
         if isinstance(value, dict) and isinstance(value.get("properties"), dict):
             yield value
-        at = text.find("{", end)
+        start = text.find("{", end)
 
 
-def _describe(node: Any, model: str | None, field: str | None, found: set[Description]) -> None:
+def _describe(node: Any, model: str | None, field: str | None, into: set[Description]) -> None:
     if isinstance(node, list):
         for item in node:
-            _describe(item, model, field, found)
+            _describe(item, model, field, into)
     if not isinstance(node, dict):
         return
     if isinstance(node.get("description"), str):
-        found.add(Description(model, field, node["description"]))
+        into.add(Description(model, field, node["description"]))
     properties = node.get("properties")
-    own = node.get("title") if isinstance(properties, dict) else None
+    title = node.get("title") if isinstance(properties, dict) else None
     for key, value in node.items():
         if key == "properties" and isinstance(value, dict):
             for name, inner in value.items():
-                _describe(inner, own if isinstance(own, str) else None, name, found)
+                _describe(inner, title if isinstance(title, str) else None, name, into)
         elif key == "$defs" and isinstance(value, dict):
             for inner in value.values():
-                _describe(inner, None, None, found)
+                _describe(inner, None, None, into)
         else:
-            _describe(value, model, field, found)
+            _describe(value, model, field, into)
 
 
 def _in_order(parts: Iterable[str], message: str) -> bool:
-    at = 0
+    end = 0
     for part in parts:
-        at = message.find(part, at)
-        if at < 0:
+        start = message.find(part, end)
+        if start < 0:
             return False
-        at += len(part)
+        end = start + len(part)
     return True
 
 
@@ -210,7 +211,7 @@ def _templates(text: str) -> Iterator[list[str]]:
 
 
 def _enough(literals: Iterable[str]) -> Iterator[list[str]]:
-    """Yield the parts that stand fast, if they are enough to know a text by."""
+    """Yield the fixed parts, if they are long enough to recognize a text by."""
     parts = [literal.strip() for literal in literals if literal.strip()]
     if sum(map(len, parts)) >= SHORTEST:
         yield parts
@@ -226,10 +227,10 @@ def _constants(
             continue
         if not any(character.isspace() for character in text.strip()) and text.isascii():
             continue  # A name, a path or a pattern; scripts without spaces are not ASCII.
-        own = f"{name}:{attribute}"
-        users = [value.id for value in values if value.id != own and value.is_made_of(text)]
+        surface_id = f"{name}:{attribute}"
+        users = [v.id for v in values if v.id != surface_id and v.is_made_of(text)]
         yield Surface(
-            id=own,
+            id=surface_id,
             kind=CONSTANT,
             text=text,
             assembled_into=tuple(u.removeprefix(f"{name}:") for u in users),
@@ -256,4 +257,4 @@ def _descriptions(name: str, module: ModuleType) -> Iterator[Surface]:
 def heirs_of(model: type[BaseModel], field: str) -> list[type[BaseModel]]:
     """Return the classes that inherit the field from `model`, each with its own copy of it."""
     direct = [heir for heir in model.__subclasses__() if field not in heir.__annotations__]
-    return [found for heir in direct for found in (heir, *heirs_of(heir, field))]
+    return [one for heir in direct for one in (heir, *heirs_of(heir, field))]

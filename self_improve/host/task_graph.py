@@ -1,4 +1,4 @@
-"""The steps of a host pipeline, found by walking `requires()` from its root tasks."""
+"""The steps of a host pipeline, by walking `requires()` from its root tasks."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 @dataclass(frozen=True, kw_only=True)
 class HostTask:
-    """A step: its task, and the way to it as places in the lists that `deps()` gives.
+    """A step: its task, and the route to it as indexes into the lists that `deps()` returns.
 
-    The first place is that among the roots.
+    The first index is that among the roots.
     """
 
     name: str
     task: luigi.Task
-    way: tuple[int, ...]
+    route: tuple[int, ...]
     upstream: tuple[str, ...]
 
 
@@ -43,80 +43,81 @@ def roots(host: Host, *, run_dir: str, model: str, speed: str) -> list[luigi.Tas
     """Return the root tasks for one plan and one model.
 
     Raises:
-        UsageError: a task named in the host file is not there or does not take the parameters.
+        UsageError: a task named in the host file does not exist or does not take the parameters.
     """
-    made = []
+    tasks = []
     for path in host.tasks:
         try:
-            made.append(_root(path, host, run_dir=run_dir, model=model, speed=speed))
+            tasks.append(_root(path, host, run_dir=run_dir, model=model, speed=speed))
         except UsageError:
             raise
         except (Exception, SystemExit) as error:
-            raise UsageError(f"The host's task {path} cannot be made: {located(error)}") from error
-    return made
+            raise UsageError(f"The host's task {path} cannot be built: {located(error)}") from error
+    return tasks
 
 
 def _root(path: str, host: Host, *, run_dir: str, model: str, speed: str) -> luigi.Task:
     module, name = path.split(":")
     kind: type[luigi.Task] = getattr(importlib.import_module(module), name)
-    known = dict(kind.get_params())
-    unknown = sorted({host.run_dir, host.model, *host.fixed} - known.keys())
+    parameters = dict(kind.get_params())
+    unknown = sorted({host.run_dir, host.model, *host.fixed} - parameters.keys())
     if unknown:
         raise UsageError(
-            f"The host's task {path} cannot be made: it takes no {', '.join(unknown)}; it takes "
-            f"{', '.join(known)}."
+            f"The host's task {path} cannot be built: it takes no {', '.join(unknown)}; it takes "
+            f"{', '.join(parameters)}."
         )
-    fixed = {key: known[key].parse(value.format(speed=speed)) for key, value in host.fixed.items()}
-    given: dict[str, Any] = {
-        host.run_dir: known[host.run_dir].parse(run_dir),
-        host.model: (model,) if host.model_is_list else model,
+    values: dict[str, Any] = {
+        name: parameters[name].parse(value.format(speed=speed))
+        for name, value in host.fixed.items()
     }
-    return kind(**fixed, **given)
+    values[host.run_dir] = parameters[host.run_dir].parse(run_dir)
+    values[host.model] = (model,) if host.model_is_list else model
+    return kind(**values)
 
 
 def walk(tasks: list[luigi.Task]) -> dict[str, HostTask]:
     """Return all steps below `tasks` by name, upstream ones first.
 
-    Tasks that only bundle others are no steps. A second task of the same class gets a number.
+    Tasks that only bundle others are not steps. A second task of the same class gets a number.
     """
-    found: dict[str, HostTask] = {}
+    steps: dict[str, HostTask] = {}
     names: dict[str, tuple[str, ...]] = {}
 
-    def visit(task: luigi.Task, way: tuple[int, ...]) -> tuple[str, ...]:
-        """Return the name of the step, or the names of all that a bundle holds."""
+    def visit(task: luigi.Task, route: tuple[int, ...]) -> tuple[str, ...]:
+        """Return the name of the step, or the names of all steps in a bundle."""
         if task.task_id in names:
             return names[task.task_id]
         name = base = step_name(task)
         names[task.task_id] = (name,)
-        inner = [visit(up, (*way, place)) for place, up in enumerate(task.deps())]
+        inner = [visit(up, (*route, index)) for index, up in enumerate(task.deps())]
         upstream = tuple(dict.fromkeys(name for several in inner for name in several))
         if isinstance(task, luigi.WrapperTask):
             names[task.task_id] = upstream
             return upstream
         number = 1
-        while name in found:
+        while name in steps:
             number += 1
             name = f"{base}-{number}"
         names[task.task_id] = (name,)
-        found[name] = HostTask(name=name, task=task, way=way, upstream=upstream)
+        steps[name] = HostTask(name=name, task=task, route=route, upstream=upstream)
         return (name,)
 
-    for place, task in enumerate(tasks):
-        visit(task, (place,))
-    return found
+    for index, task in enumerate(tasks):
+        visit(task, (index,))
+    return steps
 
 
-def follow(tasks: list[luigi.Task], way: tuple[int, ...]) -> luigi.Task:
-    """Return the task at the end of `way`, making only the tasks along it."""
-    task = tasks[way[0]]
-    for place in way[1:]:
-        task = task.deps()[place]
+def follow(tasks: list[luigi.Task], route: tuple[int, ...]) -> luigi.Task:
+    """Return the task at the end of `route`, building only the tasks along it."""
+    task = tasks[route[0]]
+    for index in route[1:]:
+        task = task.deps()[index]
     return task
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How to make a step's task without making those on the way to it.
+    """How to build a step's task without building those on the route to it.
 
     `constants` are the parameters that are the same for every plan and model; `run_dirs` are
     those that hold the plan's directory, `models` the names of those that hold the model.
@@ -129,37 +130,37 @@ class Recipe:
 
     def task(self, host: Host, *, run_dir: str, model: str) -> luigi.Task:
         """Return the task for one plan and one model."""
-        given = dict(self.constants)
-        given |= {name: parameter.parse(run_dir) for name, parameter in self.run_dirs.items()}
-        given |= dict.fromkeys(self.models, (model,) if host.model_is_list else model)
-        return self.kind(**given)
+        values = dict(self.constants)
+        values |= {name: parameter.parse(run_dir) for name, parameter in self.run_dirs.items()}
+        values |= dict.fromkeys(self.models, (model,) if host.model_is_list else model)
+        return self.kind(**values)
 
 
-def recipe(host: Host, way: tuple[int, ...], speed: str) -> Recipe | None:
-    """Return how to make the task at the end of `way` directly, or None if that is not certain.
+def recipe(host: Host, route: tuple[int, ...], speed: str) -> Recipe | None:
+    """Return how to build the task at the end of `route` directly, or None if that is not certain.
 
-    Certain it is when the task's parameters are the directory, the model and things that depend
-    on neither: then a second pair gives, made either way, the same task.
+    It is certain when the task's parameters are the directory, the model and values that depend
+    on neither: then both ways build the same task for a second directory and model.
     """
-    with tempfile.TemporaryDirectory(prefix="plumbline-plan-") as place:
-        first, second = Path(place) / "first", Path(place) / "second"
-        made = []
+    with tempfile.TemporaryDirectory(prefix="plumbline-plan-") as folder:
+        first, second = Path(folder) / "first", Path(folder) / "second"
+        tasks = []
         for plan in (first, second):
             plan.mkdir()
             tops = roots(host, run_dir=str(plan), model=f"model-{plan.name}", speed=speed)
-            made.append(follow(tops, way))
-        one, other = made
-        found = _recipe(one, host, run_dir=str(first), model=f"model-{first.name}")
-        again = found.task(host, run_dir=str(second), model=f"model-{second.name}")
-        return found if again.task_id == other.task_id and again == other else None
+            tasks.append(follow(tops, route))
+        one, other = tasks
+        direct = _recipe(one, host, run_dir=str(first), model=f"model-{first.name}")
+        again = direct.task(host, run_dir=str(second), model=f"model-{second.name}")
+        return direct if again.task_id == other.task_id and again == other else None
 
 
 def _recipe(task: luigi.Task, host: Host, *, run_dir: str, model: str) -> Recipe:
-    known = dict(type(task).get_params())
+    parameters = dict(type(task).get_params())
     run_dirs, models, constants = {}, [], {}
     for name, value in task.param_kwargs.items():
         if str(value) == run_dir:
-            run_dirs[name] = known[name]
+            run_dirs[name] = parameters[name]
         elif value == ((model,) if host.model_is_list else model):
             models.append(name)
         else:
@@ -170,8 +171,8 @@ def _recipe(task: luigi.Task, host: Host, *, run_dir: str, model: str) -> Recipe
 def inputs(task: luigi.Task) -> list[Path]:
     """Return the paths of the artifacts that a task reads.
 
-    A host whose tasks say what they read (by overriding `input()`) is believed; otherwise it is
-    all that the tasks it requires write, those that a wrapper task bundles included.
+    These are what an overridden `input()` returns; otherwise all that the required tasks write,
+    also those that a wrapper task bundles.
     """
     read = list(_paths(task.input()))
     if type(task).input is luigi.Task.input:
@@ -184,8 +185,8 @@ def outputs(task: luigi.Task) -> list[Path]:
     return list(_paths(task.output()))
 
 
-def is_given(task: luigi.Task) -> bool:
-    """Whether a task computes nothing: its output is given from outside."""
+def is_external(task: luigi.Task) -> bool:
+    """Whether a task computes nothing: its output comes from outside."""
     return getattr(task, "run", None) is None
 
 

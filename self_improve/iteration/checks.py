@@ -149,7 +149,7 @@ class Checks:
     async def _whole(self, tree: Tree, model: Model, plan: Path, *, name: str) -> RelayResult:
         """Run every step on what a plan was given."""
         # Steps that read nothing are given: the plan's text, its start time.
-        steps = [f for f in tree.work.pipeline.steps.values() if not f.given and f.inputs]
+        steps = [f for f in tree.work.pipeline.steps.values() if not f.external and f.inputs]
         relay = Relay(
             self._gateway, tree.work, tree.wanted, output=self._layout,
             folder=self._place / name / "plans", display=self._display,

@@ -42,6 +42,7 @@ class IterationRequest:
     base: str
     judge: Model
     proposer: Model
+    speed: str
     host_file: Path | None = None
     prompts: tuple[str, ...] = ()
     branch: str | None = None
@@ -54,7 +55,6 @@ class IterationRequest:
     expectations: tuple[str, ...] = ()
     rationale: str = ""
     repeats: int = 1
-    speed: str = "ALL_DETAILS_BUT_SLOW"
     seed: int = 1
     forge: str = "local"
     github_repository: str | None = None
@@ -191,7 +191,7 @@ def request_of(options: argparse.Namespace) -> IterationRequest:
         expectations=tuple(options.expect),
         rationale=options.rationale,
         repeats=options.repeats,
-        speed=options.speed,
+        speed=contract.load(contract.locate(options.host, code)).speed(options.speed),
         seed=options.seed,
         forge=options.forge,
         github_repository=options.github_repo or os.environ.get("GITHUB_REPOSITORY"),

@@ -1,4 +1,4 @@
-"""Every metric by its name, found in the files, and what is wrong with a rubric that names them."""
+"""Every metric by its name, as the files define them, and the check of a rubric that uses them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
 from functools import cache
+from typing import Any
 
 from model_gateway.suggestions import did_you_mean
 from rubrics.rubric import MetricUse, Rubric
@@ -16,16 +17,19 @@ from self_improve.measures.metric import Metric, RunMetric, parameters
 
 @cache
 def catalogue() -> Mapping[str, Metric]:
-    """Return every metric in `metrics/` by its name."""
-    names = sorted(info.name for info in pkgutil.iter_modules(metrics.__path__))
-    return {name: importlib.import_module(f"{metrics.__name__}.{name}") for name in names}
+    """Return every metric in `metrics/` by its name: the file's, or those in its `METRICS`."""
+    every: dict[str, Metric] = {}
+    for info in pkgutil.iter_modules(metrics.__path__):
+        module: Any = importlib.import_module(f"{metrics.__name__}.{info.name}")
+        every |= getattr(module, "METRICS", {info.name: module})
+    return dict(sorted(every.items()))
 
 
 def check(rubric: Rubric) -> None:
     """Refuse a rubric that asks for what cannot be measured.
 
     Raises:
-        UsageError: metrics or settings are unknown, or a constraint names no measure; all at once.
+        UsageError: a metric or setting is unknown, or a constraint names no measure; all are named.
     """
     problems = [problem for use in rubric.metrics for problem in _problems(use)]
     ids = [use.id for use in rubric.metrics]
@@ -35,8 +39,8 @@ def check(rubric: Rubric) -> None:
         if c.metric is not None and c.metric not in ids
     ]
     if problems:
-        told = "\n  ".join(problems)
-        raise UsageError(f"The rubric of {rubric.step} cannot be used:\n  {told}")
+        listed = "\n  ".join(problems)
+        raise UsageError(f"The rubric of {rubric.step} cannot be used:\n  {listed}")
 
 
 def _problems(use: MetricUse) -> Iterator[str]:
@@ -45,13 +49,13 @@ def _problems(use: MetricUse) -> Iterator[str]:
         yield f"no metric {use.metric!r}.{did_you_mean(use.metric, catalogue())}"
         return
     if isinstance(metric, RunMetric):
-        yield f"{use.metric} is measured of every run anyhow; take it out."
-    known = parameters(metric)
+        yield f"{use.metric} is measured for every run anyway; remove it."
+    defaults = parameters(metric)
     for name, value in use.parameters.items():
-        if name not in known:
-            yield f"{use.metric} has no setting {name!r}.{did_you_mean(name, known)}"
-        elif not isinstance(value, _kinds(known[name])):
-            yield f"{use.metric}: {name} is {value!r}, which is no {_kind_name(known[name])}."
+        if name not in defaults:
+            yield f"{use.metric} has no setting {name!r}.{did_you_mean(name, defaults)}"
+        elif not isinstance(value, _kinds(defaults[name])):
+            yield f"{use.metric}: {name} is {value!r}, which is not a {_kind_name(defaults[name])}."
 
 
 def _kinds(default: object) -> tuple[type, ...]:

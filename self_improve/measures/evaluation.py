@@ -1,4 +1,4 @@
-"""What the measures of several runs come to: one row a measure, with where it is worst."""
+"""The measures of several runs in one table: a row per measure, with where it is worst."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class Evaluation:
 
     @property
     def reasons(self) -> list[str]:
-        """Why the runs are no better evidence, each reason once."""
+        """Why the runs are not better evidence, each reason once."""
         return list(dict.fromkeys(reason for run in self.runs for reason in run.reasons))
 
 
 def evaluate(rubric: Rubric, runs: Sequence[MeasuredRun]) -> Evaluation:
-    """Return what the measures of `runs` come to."""
+    """Return the measures of `runs` together."""
     cells = [cell for run in runs for cell in run.cells]
     return Evaluation(
         rubric=rubric,
@@ -67,16 +67,16 @@ def evaluate(rubric: Rubric, runs: Sequence[MeasuredRun]) -> Evaluation:
 
 
 def _row(use: MetricUse, cells: Sequence[MeasuredCell]) -> Row:
-    known = [cell for cell in cells if use.id in cell.values]
-    values = [cell.values[use.id] for cell in known]
+    defined = [cell for cell in cells if use.id in cell.values]
+    values = [cell.values[use.id] for cell in defined]
     return Row(
         use=use,
         unit=catalogue()[use.metric].UNIT,
         cells=len(values),
         mean=fmean(values) if values else None,
         spread=stdev(values) if len(values) > 1 else None,
-        worst_model=_worst(use, known, lambda cell: cell.model),
-        worst_plan=_worst(use, known, lambda cell: cell.plan),
+        worst_model=_worst(use, defined, lambda cell: cell.model),
+        worst_plan=_worst(use, defined, lambda cell: cell.plan),
     )
 
 

@@ -57,9 +57,9 @@ def _title(evaluation: Evaluation) -> Iterator[str]:
     cells, runs = evaluation.cells, evaluation.runs
     done = sum(cell.succeeded for cell in cells)
     label = "SIMULATED " if evaluation.evidence is Evidence.simulated else ""
-    told = f"{label}{evaluation.rubric.step} · rubric {evaluation.rubric.version}"
+    head = f"{label}{evaluation.rubric.step} · rubric {evaluation.rubric.version}"
     plural = "run" if len(runs) == 1 else "runs"
-    yield f"{told} · {len(runs)} {plural} · {done} of {len(cells)} cells succeeded"
+    yield f"{head} · {len(runs)} {plural} · {done} of {len(cells)} cells succeeded"
     why = f" ({'; '.join(evaluation.reasons)})" if evaluation.reasons else ""
     yield f"evidence: {evaluation.evidence}{why}"
 

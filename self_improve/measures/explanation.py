@@ -1,9 +1,10 @@
-"""What made a number: the cells of a measure, and the stretches of text that count in each."""
+"""Explains a number: the cells of a measure, and the stretches of text that count in each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from model_gateway.suggestions import did_you_mean
 from rubrics.rubric import MetricUse, Rubric
 from self_improve.errors import UsageError
 from self_improve.measures.catalogue import catalogue
-from self_improve.measures.metric import Measured, PairMetric, RunMetric, Span
-from self_improve.measures.open_cell import OpenCell, measured_by, opened
+from self_improve.measures.metric import Measurement, PairMetric, RunMetric, Span
+from self_improve.measures.open_cell import OpenCell, measurements, open_cell
 from self_improve.records import run_reading
 from self_improve.records.run_reading import CellReading, Refusal
 
@@ -21,15 +22,15 @@ _AROUND = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class Explained:
-    """One cell's value, and what in its texts made it."""
+class ExplainedCell:
+    """One cell's value, and the stretches of text behind it."""
 
     cell: CellReading
     value: float
     spans: Sequence[Span]
 
 
-def chosen(rubric: Rubric, name: str) -> list[MetricUse]:
+def uses_named(rubric: Rubric, name: str) -> list[MetricUse]:
     """Return the uses that `name` means: an id, or a metric with all its uses.
 
     Raises:
@@ -38,7 +39,7 @@ def chosen(rubric: Rubric, name: str) -> list[MetricUse]:
     uses = [use for use in rubric.metrics if name in {use.id, use.metric}]
     if not uses and isinstance(catalogue().get(name), RunMetric):
         raise UsageError(
-            f"{name} is one number of a whole run, so no text explains it: it stands under the "
+            f"{name} is one number for a whole run, so no text explains it: it is below the "
             "table of `evaluate RUN`, and `--csv FILE` writes how each cell ended."
         )
     if not uses:
@@ -47,32 +48,30 @@ def chosen(rubric: Rubric, name: str) -> list[MetricUse]:
     return uses
 
 
-def explain(path: Path, rubric: Rubric, use: MetricUse) -> Iterator[Explained]:
+def explain(path: Path, rubric: Rubric, use: MetricUse) -> Iterator[ExplainedCell]:
     """Yield each cell of a run for which a measure is defined, with the spans behind it.
 
     Raises:
-        UsageError: there is no run, or not of this step, or the measure needs another side.
+        UsageError: there is no run, or not of this step, or the measure compares two sides.
     """
     if isinstance(catalogue()[use.metric], PairMetric):
         raise UsageError(
-            f"{use.id} holds a cell against its baseline plan, so no text of the run explains it: "
+            f"{use.id} compares a cell with its baseline plan, so no text of the run explains it: "
             "`--csv FILE` writes its value for every cell."
         )
-    cells: list[CellReading] = []
-    found: list[OpenCell] = []
-    for cell in run_reading.read(path, rubric):
-        if cell.is_ok:
-            try:
-                found.append(opened(cell))
-            except Refusal:
-                continue
-            cells.append(cell)
-    for _, place, measured in measured_by([use], found):
-        yield Explained(cell=cells[place], value=measured.value, spans=_spans(measured))
+    readings: list[CellReading] = []
+    cells: list[OpenCell] = []
+    for reading in run_reading.read(path, rubric):
+        if reading.is_ok:
+            with suppress(Refusal):
+                cells.append(open_cell(reading))
+                readings.append(reading)
+    for _, number, measured in measurements([use], cells):
+        yield ExplainedCell(cell=readings[number], value=measured.value, spans=_spans(measured))
 
 
-def _spans(measured: Measured) -> list[Span]:
-    """Return the spans, with those that overlap in one text made one."""
+def _spans(measured: Measurement) -> list[Span]:
+    """Return the spans, with those that overlap in one text merged."""
     merged: list[Span] = []
     for span in measured.spans():
         last = merged[-1] if merged else None
@@ -81,28 +80,25 @@ def _spans(measured: Measured) -> list[Span]:
             and (last.where, last.text, last.note) == (span.where, span.text, span.note)
             and span.start <= last.end
         ):
-            end = max(last.end, span.end)
-            merged[-1] = Span(
-                where=last.where, text=last.text, start=last.start, end=end, note=last.note
-            )
+            merged[-1] = replace(last, end=max(last.end, span.end))
         else:
             merged.append(span)
     return merged
 
 
-def lines(explained: Explained) -> Iterator[str]:
+def lines(explained: ExplainedCell) -> Iterator[str]:
     """Yield the lines that show one cell."""
     cell = explained.cell
     repeat = f" · repeat {cell.repeat}" if cell.repeat else ""
     yield f"{cell.plan} · {cell.model}{repeat}: {explained.value:.4g}"
     for span in explained.spans[:MOST_SPANS]:
-        note = f"  ({_flat(span.note, 120)})" if span.note else ""
-        yield f"    {span.where}  {_shown(span)}{note}"
+        note = f"  ({_one_line(span.note, 120)})" if span.note else ""
+        yield f"    {span.where}  {_excerpt(span)}{note}"
     if len(explained.spans) > MOST_SPANS:
         yield f"    and {len(explained.spans) - MOST_SPANS} more"
 
 
-def to_row(use: MetricUse, path: Path, explained: Explained) -> dict[str, Any]:
+def to_row(use: MetricUse, path: Path, explained: ExplainedCell) -> dict[str, Any]:
     """Return one cell as plain JSON values, all of its spans included."""
     cell = explained.cell
     return {
@@ -112,14 +108,14 @@ def to_row(use: MetricUse, path: Path, explained: Explained) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _shown(span: Span) -> str:
-    before = _flat(span.text[max(span.start - _AROUND, 0) : span.start])
-    after = _flat(span.text[span.end : span.end + _AROUND])
-    middle = _flat(span.text[span.start : span.end], 240)
+def _excerpt(span: Span) -> str:
+    before = _one_line(span.text[max(span.start - _AROUND, 0) : span.start])
+    after = _one_line(span.text[span.end : span.end + _AROUND])
+    middle = _one_line(span.text[span.start : span.end], 240)
     return f"{'…' if span.start > _AROUND else ''}{before}»{middle}«{after}"
 
 
-def _flat(text: str, most: int = 1000) -> str:
+def _one_line(text: str, most: int = 1000) -> str:
     """Return untrusted text in one line without control characters."""
-    flat = "".join(c if c.isprintable() else " " for c in text)
-    return flat if len(flat) <= most else f"{flat[:most]}…"
+    line = "".join(c if c.isprintable() else " " for c in text)
+    return line if len(line) <= most else f"{line[:most]}…"

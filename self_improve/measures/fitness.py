@@ -1,4 +1,4 @@
-"""One number for a cell, from 0 to 1: what loops maximise. Verdicts do not rest on it."""
+"""One number for a cell, from 0 to 1, which loops maximise; verdicts do not use it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from self_improve.measures.catalogue import catalogue
 from self_improve.measures.measured import MeasuredCell
 
 ENOUGH = 0.95
-"""A mean fitness of the baseline from which on a search would mostly find noise."""
+"""From this mean fitness of the baseline on, a search would mostly find noise."""
 SATURATION = 10.0
-"""So many scales away from the best value, a measure is as bad as it can be."""
+"""At this many scales from the best value, a measure is as bad as it can be."""
 
 
 def quality(cell: MeasuredCell, rubric: Rubric) -> float | None:
     """Return the weighted mean of how near each measure is to its best value; None if it failed.
 
-    A measure at its best value counts 1, one that lies `SATURATION` scales away counts 0. Like the
-    evaluator's composite it is linear in between, but it needs no other side to compare with. A
-    measure that is undefined for the cell, or whose best value is unbounded, is left out.
+    A measure at its best value counts 1, one `SATURATION` scales away counts 0. Like the
+    evaluator's composite it is linear in between, but it needs no other side to compare with.
+    Measures that are undefined for the cell, or whose best value is unbounded, are left out.
     """
     if not cell.succeeded:
         return None
@@ -46,9 +46,9 @@ def nearness(cell: MeasuredCell, use: MetricUse) -> float | None:
 def fitness(cell: MeasuredCell, rubric: Rubric, preference: float | None = None) -> float | None:
     """Return quality, latency and preference in the rubric's shares; None if the cell failed.
 
-    Latency counts 1 up to the rubric's seconds a call, and their ratio beyond. What is not known
-    (a preference that nobody was asked for, a duration that was not recorded) is left out, and
-    the other shares grow.
+    Latency counts 1 up to the rubric's seconds a call, and their ratio beyond. What is unknown (a
+    preference without a judge, a duration that was not recorded) is left out, and the other
+    shares grow.
     """
     good = quality(cell, rubric)
     if good is None:
@@ -65,7 +65,7 @@ def fitness(cell: MeasuredCell, rubric: Rubric, preference: float | None = None)
 
 
 def mean(cells: Sequence[MeasuredCell], rubric: Rubric) -> float | None:
-    """Return the mean fitness; a failed cell counts 0, because no loop may like failing."""
+    """Return the mean fitness; a failed cell counts 0, so that no loop gains by failing."""
     if not cells:
         return None
     return sum(fitness(cell, rubric) or 0.0 for cell in cells) / len(cells)

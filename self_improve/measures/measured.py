@@ -1,6 +1,6 @@
 """What was measured of a cell: the record between measuring and deciding.
 
-The contract of both sides. Fields are added with a default, never renamed or taken away.
+The contract between them. Fields are added with a default, never renamed or removed.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ class MeasuredCell:
     """One cell's measures, by the id of their use in the rubric.
 
     A measure that is undefined for the cell is absent, never 0; a failed cell has no `values`,
-    `lengths` or `items` at all. `succeeded` means more than the status in the record: what the step
-    wrote can be read and holds at least one item. `failure_kind` is one of the gateway's kinds, or
+    `lengths` or `items` at all. `succeeded` means more than the status in the record: the step's
+    output can be read and holds at least one item. `failure_kind` is one of the gateway's kinds, or
     `no_items`, `unreadable` or `too_large` where the record says ok, or None where the step failed
-    for a reason of its own.
+    for another reason.
 
     `items` counts the items of the cleaned form; `lengths` holds the mean number of characters of
     a text in each of its fields, under "" that of all texts (both for ratios between two sides).
@@ -48,7 +48,7 @@ class MeasuredCell:
 
     @property
     def key(self) -> CellKey:
-        """The cell's place in a comparison."""
+        """What identifies the cell in a comparison."""
         return self.plan, self.model, self.repeat
 
 
@@ -59,7 +59,7 @@ class MeasuredRun:
     `summary` holds what is measured of the run as a whole (rates of success and recovery, pass@k
     over repeats, shares of the kinds of failure), by name. `reasons` say why `evidence` is not
     better. A baseline plan is measured as a run of its own (see
-    `measurer.baseline`), whose cells carry the keys of the run they stand beside.
+    `measurer.baseline`), whose cells carry the keys of the run they belong to.
     """
 
     path: Path

@@ -1,8 +1,9 @@
-"""What a metric is: one file in `metrics/`, with one function of one of four forms.
+"""What a metric is: a file in `metrics/` with one function of one of four forms.
 
-The file's docstring tells definition, unit, range and source; the file's name is the metric's. It
-may name `PARAMETERS`, its settings with their defaults, which a rubric can change. All values of a
-metric lie within `RANGE`, and a value that is undefined is None.
+The file's docstring gives definition, unit, range and source; the file's name is the metric's. It
+may have `PARAMETERS`, its settings with their defaults, which a rubric can change. All values of a
+metric lie within `RANGE`, and a value that is undefined is None. A file may instead hold several
+metrics by name, as objects of one of these forms, in `METRICS`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from rubrics.rubric import MetricUse
+from self_improve.measures import tokens
 from self_improve.measures.measured import MeasuredCell
 from self_improve.measures.subject import Subject, Units
+from self_improve.measures.text_groups import Grams
 from self_improve.measures.tokens import Numbers
 
 Range = tuple[float, float]
@@ -21,7 +24,7 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """A stretch of text that made a number: where it stands, its text, and why it counts."""
+    """A stretch of text that made a number: where it is, the text around it, and why it counts."""
 
     where: str
     text: str
@@ -29,10 +32,15 @@ class Span:
     end: int
     note: str = ""
 
+    @classmethod
+    def whole(cls, where: str, text: str, note: str = "") -> Span:
+        """Return the span of a whole text."""
+        return cls(where=where, text=text, start=0, end=len(text), note=note)
+
 
 @dataclass(frozen=True)
-class Measured:
-    """A value, and what shows the stretches of text that made it."""
+class Measurement:
+    """A value, and a function that returns the stretches of text that made it."""
 
     value: float
     spans: Callable[[], Iterable[Span]] = tuple
@@ -48,7 +56,7 @@ class _Described(Protocol):
 class CellMetric(_Described, Protocol):
     """Measures one cell."""
 
-    def measure(self, subject: Subject, use: MetricUse) -> Measured | None:
+    def measure(self, subject: Subject, use: MetricUse) -> Measurement | None:
         """Return the cell's value, or None where it is undefined."""
         ...
 
@@ -57,11 +65,11 @@ class CellMetric(_Described, Protocol):
 class AcrossMetric(_Described, Protocol):
     """Measures each cell of a run by what the cells of other plans hold.
 
-    What is gathered of a cell is small, because that of all cells is kept at once.
+    What is gathered of a cell must be small, because that of all cells is in memory at once.
     """
 
     def gather(self, subject: Subject, use: MetricUse) -> Numbers:
-        """Return what of a cell is held against the other cells."""
+        """Return what of a cell is compared with the other cells."""
         ...
 
     def across(
@@ -100,8 +108,8 @@ Metric = CellMetric | AcrossMetric | PairMetric | RunMetric
 
 def parameters(metric: Metric) -> Mapping[str, Any]:
     """Return the settings of a metric with their defaults."""
-    known: Mapping[str, Any] = getattr(metric, "PARAMETERS", {})
-    return known
+    defaults: Mapping[str, Any] = getattr(metric, "PARAMETERS", {})
+    return defaults
 
 
 def setting(use: MetricUse, defaults: Mapping[str, Any], name: str) -> Any:
@@ -109,17 +117,24 @@ def setting(use: MetricUse, defaults: Mapping[str, Any], name: str) -> Any:
     return use.parameters.get(name, defaults[name])
 
 
-def marked(units: Units, chosen: Iterable[int], note: str = "") -> Iterator[Span]:
+def whole_texts(units: Units, chosen: Iterable[int], note: str = "") -> Iterator[Span]:
     """Yield the whole texts of the units with these numbers."""
     for number in chosen:
         unit = units.all[number]
-        yield Span(
-            where=unit.where, text=unit.text.string, start=0, end=len(unit.text.string), note=note
-        )
+        yield Span.whole(unit.where, unit.text.string, note)
 
 
-def share(units: Units, chosen: Sequence[int], note: str = "") -> Measured | None:
-    """Return the share of the texts that were chosen, and show those; None without any text."""
+def gram_spans(units: Units, grams: Grams, size: int, indexes: Iterable[int]) -> Iterator[Span]:
+    """Yield the n-grams of `size` tokens with these indexes, each inside its text."""
+    for index in indexes:
+        unit, start = units.all[int(grams.owners[index])], int(grams.starts[index])
+        text = unit.text.string
+        first, last = tokens.spans(text, start, start + size) or (0, len(text))
+        yield Span(where=unit.where, text=text, start=first, end=last)
+
+
+def share(units: Units, chosen: Sequence[int], note: str = "") -> Measurement | None:
+    """Return the share of the chosen texts, which are its spans; None without any text."""
     if not len(units):
         return None
-    return Measured(len(chosen) / len(units), lambda: marked(units, chosen, note))
+    return Measurement(len(chosen) / len(units), lambda: whole_texts(units, chosen, note))

@@ -1,4 +1,4 @@
-"""Numbers in texts of any script, and whether the plan holds them too."""
+"""Numbers in texts of any script, and whether the plan contains them too."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from self_improve.measures.metric import Measured, Span
+from self_improve.measures.metric import Measurement, Span
 from self_improve.measures.subject import Subject, Unit
 
 _MARKS = r".,\uff0c\uff0e\u066b\u066c'\u2019\u00a0\u202f"
 _BLANKS = " \u00a0\u202f"
 _PERCENT = frozenset("%\u066a\ufe6a\uff05")
-_FIGURE = re.compile(rf"\d+(?:[{_MARKS}]\d+)*")
-_ASCII_FIGURE = re.compile(r"[0-9]+(?:[.,'][0-9]+)*")
+_NUMBER = re.compile(rf"\d+(?:[{_MARKS}]\d+)*")
+_ASCII_NUMBER = re.compile(r"[0-9]+(?:[.,'][0-9]+)*")
 _MARK = re.compile(f"[{_MARKS}]")
 
 
-class Figure(NamedTuple):
-    """One number in a text: what it may mean, and where it stands."""
+class Number(NamedTuple):
+    """One number in a text: what it may mean, and where it is."""
 
     readings: frozenset[str]
     percent: bool
@@ -29,23 +29,23 @@ class Figure(NamedTuple):
 
 
 @lru_cache(maxsize=2048)
-def figures(text: str) -> tuple[Figure, ...]:
-    """Return the numbers in `text`, in order; a percent sign may stand on either side of one."""
-    pattern = _FIGURE
+def numbers(text: str) -> tuple[Number, ...]:
+    """Return the numbers in `text`, in order; a percent sign may be on either side of one."""
+    pattern = _NUMBER
     if text.isascii():
-        # Most texts hold none, and this finds it out sooner than a pattern does.
+        # Most texts have none, and this is faster than the pattern.
         if not any(map(text.__contains__, "0123456789")):
             return ()
-        pattern = _ASCII_FIGURE
-    return tuple(_figure(text, *match.span()) for match in pattern.finditer(text))
+        pattern = _ASCII_NUMBER
+    return tuple(_number(text, *match.span()) for match in pattern.finditer(text))
 
 
-def _figure(text: str, start: int, end: int) -> Figure:
-    # As far as one blank may stand between them.
+def _number(text: str, start: int, end: int) -> Number:
+    # There may be one blank between them.
     behind = text[end : end + 2].lstrip(_BLANKS)[:1]
     before = text[max(start - 2, 0) : start].rstrip(_BLANKS)[-1:]
     percent = behind in _PERCENT or before in _PERCENT
-    return Figure(_readings(text[start:end]), percent, start, end)
+    return Number(_readings(text[start:end]), percent, start, end)
 
 
 @lru_cache(maxsize=4096)
@@ -55,14 +55,14 @@ def _readings(number: str) -> frozenset[str]:
     parts = _MARK.split(plain)
     if len(parts) == 1:
         return frozenset({_whole(plain)})
-    found = set()
+    meanings = set()
     if all(len(part) == 3 for part in parts[1:]):
-        found.add(_whole("".join(parts)))
+        meanings.add(_whole("".join(parts)))
     decimals = parts[-1].rstrip("0")
     whole = _whole("".join(parts[:-1]))
     if len(parts) == 2 or all(len(part) == 3 for part in parts[1:-1]):
-        found.add(f"{whole}.{decimals}" if decimals else whole)
-    return frozenset(found or {plain})
+        meanings.add(f"{whole}.{decimals}" if decimals else whole)
+    return frozenset(meanings or {plain})
 
 
 def _whole(digits: str) -> str:
@@ -70,35 +70,35 @@ def _whole(digits: str) -> str:
 
 
 @lru_cache(maxsize=24)
-def _given(text: str) -> frozenset[str]:
-    return frozenset(reading for figure in figures(text) for reading in figure.readings)
+def _readings_in(text: str) -> frozenset[str]:
+    return frozenset(reading for number in numbers(text) for reading in number.readings)
 
 
 def ungrounded(
     subject: Subject, fields: Sequence[str], *, percent: bool, least: int = 0
-) -> Measured | None:
+) -> Measurement | None:
     """Return how many numbers an item has that the input has not; only those with a percent sign.
 
     Whole numbers under `least` are left out. None without items or input.
     """
     if not subject.items or not subject.input.string:
         return None
-    given = _given(subject.input.string)
-    found = [
-        (unit, figure)
+    plan = _readings_in(subject.input.string)
+    missing = [
+        (unit, number)
         for unit in subject.units(fields).all
-        for figure in figures(unit.text.string)
-        if (figure.percent or not percent)
-        and not figure.readings & given
-        and not (least and _is_small(figure.readings, least))
+        for number in numbers(unit.text.string)
+        if (number.percent or not percent)
+        and not number.readings & plan
+        and not (least and _is_small(number.readings, least))
     ]
-    return Measured(len(found) / len(subject.items), lambda: _shown(found))
+    return Measurement(len(missing) / len(subject.items), lambda: _spans(missing))
 
 
 def _is_small(readings: frozenset[str], least: int) -> bool:
     return any(r.isdigit() and len(r) < 10 and int(r) < least for r in readings)
 
 
-def _shown(found: Sequence[tuple[Unit, Figure]]) -> Iterator[Span]:
-    for unit, figure in found:
-        yield Span(where=unit.where, text=unit.text.string, start=figure.start, end=figure.end)
+def _spans(missing: Sequence[tuple[Unit, Number]]) -> Iterator[Span]:
+    for unit, number in missing:
+        yield Span(where=unit.where, text=unit.text.string, start=number.start, end=number.end)

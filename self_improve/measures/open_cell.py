@@ -1,4 +1,4 @@
-"""One cell opened for measuring: its record, its texts and what its rubric reads."""
+"""One cell opened for measuring: the texts that its rubric reads, and what it cost."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 from rubrics.rubric import MetricUse
 from self_improve.measures.catalogue import catalogue
-from self_improve.measures.metric import AcrossMetric, Measured
+from self_improve.measures.metric import AcrossMetric, Measurement
 from self_improve.measures.subject import Item, Subject, material
 from self_improve.measures.text_groups import Pool
 from self_improve.records.run_reading import CellReading, Content
 
 
 def facts_of(cell: CellReading, content: Content | None) -> dict[str, float | None]:
-    """Return what a cell cost, as far as its record tells."""
+    """Return what a cell cost, as far as its record says."""
     usage = cell.usage
     wall = _number(usage.get("duration_seconds"))
     queued = _number(usage.get("queued_seconds")) or 0.0
@@ -36,8 +36,8 @@ def facts_of(cell: CellReading, content: Content | None) -> dict[str, float | No
     }
 
 
-def costs_of(cell: CellReading, content: Content | None) -> dict[str, Any]:
-    """Return the fields of a measured cell that are about its costs."""
+def cost_fields(cell: CellReading, content: Content | None) -> dict[str, Any]:
+    """Return the fields of a measured cell that hold its costs."""
     facts = facts_of(cell, content)
     whole = ("calls", "attempts", "input_tokens", "output_tokens")
     counts = {name: None if (n := facts[name]) is None else int(n) for name in whole}
@@ -45,7 +45,7 @@ def costs_of(cell: CellReading, content: Content | None) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float | None:
-    """Return a cost as a number, or None if the record holds no sensible one."""
+    """Return a cost as a number, or None if the record holds no valid one."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -57,7 +57,7 @@ def _number(value: Any) -> float | None:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenCell:
-    """A cell whose content was read: its two sources, ready to be measured."""
+    """A cell whose content was read: its cleaned form and its replies, ready to be measured."""
 
     content: Content
     clean: Subject
@@ -68,18 +68,16 @@ class OpenCell:
         return self.replies if use.of == "replies" else self.clean
 
 
-def opened(cell: CellReading) -> OpenCell:
+def open_cell(cell: CellReading) -> OpenCell:
     """Return a cell with its content read.
 
     Raises:
         Refusal: its content cannot be measured.
     """
     content = cell.content()
-    pool, given = Pool(), material(content.input)
-    facts = facts_of(cell, content)
     shared: dict[str, Any] = {
-        "plan": cell.plan, "rubric": cell.rubric, "input": given,
-        "prompt": material(content.prompt), "pool": pool, "facts": facts,
+        "plan": cell.plan, "rubric": cell.rubric, "input": material(content.input),
+        "prompt": material(content.prompt), "pool": Pool(), "facts": facts_of(cell, content),
     }  # fmt: skip
     items = [
         Item(call=call, value=value)
@@ -94,10 +92,10 @@ def opened(cell: CellReading) -> OpenCell:
     return OpenCell(content=content, clean=clean, replies=replies)
 
 
-def measured_by(
+def measurements(
     uses: Iterable[MetricUse], cells: Sequence[OpenCell]
-) -> Iterator[tuple[MetricUse, int, Measured]]:
-    """Yield what each use measures of the cells of one run, with the number of the cell."""
+) -> Iterator[tuple[MetricUse, int, Measurement]]:
+    """Yield what each use measures in the cells of one run, with the index of the cell."""
     for use in uses:
         metric: Any = catalogue()[use.metric]
         if hasattr(metric, "measure"):
@@ -111,14 +109,14 @@ def measured_by(
 
 def _across(
     metric: AcrossMetric, subjects: Sequence[Subject], use: MetricUse
-) -> list[Measured | None]:
-    """Return what a metric finds of each cell by what the cells of other plans hold."""
+) -> list[Measurement | None]:
+    """Return what a metric measures in each cell by what the cells of other plans hold."""
     plans = [subject.plan for subject in subjects]
     gathered = [metric.gather(subject, use) for subject in subjects]
     values = metric.across(plans, gathered, use)
     return [
         None
         if value is None
-        else Measured(value, partial(metric.spans, subject, plans, gathered, use))
+        else Measurement(value, partial(metric.spans, subject, plans, gathered, use))
         for subject, value in zip(subjects, values, strict=True)
     ]

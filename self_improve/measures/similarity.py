@@ -10,7 +10,7 @@ from self_improve.measures.text_groups import Incidence
 from self_improve.measures.tokens import Numbers
 
 MOST_TEXTS = 500
-"""Only so many texts of a cell are compared with each other."""
+"""At most this many texts of a cell are compared with each other."""
 
 _MOST_WORDS = 1_000_000
 
@@ -18,7 +18,7 @@ _MOST_WORDS = 1_000_000
 def earlier_twins(incidence: Incidence, least: float) -> dict[int, int]:
     """Return each text that is as alike as `least` to an earlier one, with the most alike.
 
-    Of more than `MOST_TEXTS` texts the first ones are looked at.
+    Of more than `MOST_TEXTS` texts only the first ones are compared.
     """
     alike = np.tril(jaccard(_few(incidence)), -1)
     most = alike.max(axis=1, initial=0)
@@ -36,8 +36,8 @@ def jaccard(incidence: Incidence) -> Numbers:
     shared = _shared(incidence)
     np.fill_diagonal(shared, sizes)
     either = sizes[:, None] + sizes[None, :] - shared
-    found: Numbers = np.divide(shared, either, out=np.zeros(either.shape), where=either > 0)
-    return found
+    alike: Numbers = np.divide(shared, either, out=np.zeros(either.shape), where=either > 0)
+    return alike
 
 
 def _few(incidence: Incidence) -> Incidence:
@@ -49,23 +49,23 @@ def _few(incidence: Incidence) -> Incidence:
 
 
 def _repeated(incidence: Incidence) -> Numbers:
-    """Return which n-grams stand in more than one text."""
-    found = np.zeros(len(incidence.hashes), bool)
+    """Return which n-grams are in more than one text."""
+    repeated = np.zeros(len(incidence.hashes), bool)
     again = incidence.hashes[1:] == incidence.hashes[:-1]
-    found[1:] = again
-    found[:-1] |= again
-    return found
+    repeated[1:] = again
+    repeated[:-1] |= again
+    return repeated
 
 
 def _shared(incidence: Incidence) -> Numbers:
     """Return the number of n-grams that every two texts share."""
     count = incidence.count
     shared = np.zeros((count, count), np.int64)
-    # What only one text holds is shared by none, so such n-grams get no column.
-    kept = _repeated(incidence)
-    if not kept.any():
+    # N-grams of a single text are not shared, so they get no column.
+    repeated = _repeated(incidence)
+    if not repeated.any():
         return shared
-    hashes, owners = incidence.hashes[kept], incidence.owners[kept]
+    hashes, owners = incidence.hashes[repeated], incidence.owners[repeated]
     columns = np.cumsum(np.concatenate(([False], hashes[1:] != hashes[:-1])))
     # Each column is a bit; what two texts share are the bits that both have.
     words = max(_MOST_WORDS // (count * count), 1)

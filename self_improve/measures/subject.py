@@ -1,4 +1,4 @@
-"""What a metric looks at: the items of one cell, their texts, and what the model was told."""
+"""What a metric reads: the items of one cell, their texts, and what the model was sent."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from rubrics.rubric import Rubric
 from self_improve.measures.text_groups import Group, Pool, Text, distinct
 from self_improve.measures.tokens import Numbers
-from self_improve.records import json_places
+from self_improve.records import json_paths
 
 MOST_TEXTS = 20_000
 MOST_CHARACTERS = 2_000_000
-"""What is measured of one source of one cell; the rest is left out."""
+"""The most that is measured of one source of one cell; the rest is left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,21 +27,19 @@ class Item:
 
 
 class Unit(NamedTuple):
-    """One text of an item: the item's place, the field, and the place in a field that is a list."""
+    """One text: the index of its item, the call, the field, and its index in a list there."""
 
     item: int
     call: int
     field: str
-    place: int
+    position: int
     text: Text
 
     @property
     def where(self) -> str:
-        """The place in words of a path."""
-        at = f"[{self.item}]"
-        if self.field:
-            at += f".{self.field}"
-        return f"{at}[{self.place}]" if self.place else at
+        """The JSON path of the text among the items."""
+        path = f"[{self.item}]" + (f".{self.field}" if self.field else "")
+        return f"{path}[{self.position}]" if self.position else path
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Units:
 
 
 class Material:
-    """A long text that many cells share: what the model was told."""
+    """A long text that many cells share: part of what the model was sent."""
 
     def __init__(self, string: str) -> None:
         self.string = string
@@ -82,7 +80,7 @@ class Material:
 
 @lru_cache(maxsize=24)
 def material(string: str) -> Material:
-    """Return the material of a text; that of a run's plans and prompt is made once."""
+    """Return the material of a text; that of a run's plans and prompt is created once."""
     return Material(string)
 
 
@@ -90,7 +88,7 @@ def material(string: str) -> Material:
 class Subject:
     """One source of one cell: its cleaned form, its replies, or the cell itself.
 
-    `facts` are the cell's costs as its row tells them (see `MeasuredCell`).
+    `facts` are the cell's costs by its row (see `MeasuredCell`).
     """
 
     plan: str
@@ -103,7 +101,7 @@ class Subject:
     facts: Mapping[str, float | None] = field(default_factory=dict)
     replies: Subject | None = None
     _units: dict[tuple[str, ...], Units] = field(default_factory=dict, repr=False)
-    _found: dict[str, tuple[tuple[Unit, ...], ...]] = field(default_factory=dict, repr=False)
+    _columns: dict[str, tuple[tuple[Unit, ...], ...]] = field(default_factory=dict, repr=False)
 
     def units(self, fields: Sequence[str]) -> Units:
         """Return the texts in these fields that are not blank, item by item; all without fields."""
@@ -111,28 +109,27 @@ class Subject:
         units = self._units.get(key)
         if units is None:
             columns = [self._column(name) for name in key or ("",)]
-            found = tuple(chain.from_iterable(chain.from_iterable(zip(*columns, strict=True))))
-            group = self.pool.group([unit.text for unit in found])
-            units = self._units[key] = Units(found, group)
+            every = tuple(chain.from_iterable(chain.from_iterable(zip(*columns, strict=True))))
+            group = self.pool.group([unit.text for unit in every])
+            units = self._units[key] = Units(every, group)
         return units
 
     def _column(self, name: str) -> tuple[tuple[Unit, ...], ...]:
         """Return the texts of one field, by item."""
-        if name not in self._found:
-            self._found[name] = tuple(self._read(name))
-        return self._found[name]
+        if name not in self._columns:
+            self._columns[name] = tuple(self._read(name))
+        return self._columns[name]
 
     def _read(self, name: str) -> Iterator[tuple[Unit, ...]]:
         texts, characters = MOST_TEXTS, MOST_CHARACTERS
         for number, item in enumerate(self.items):
-            strings = texts_at(item.value, name)
-            found = []
-            for place, string in enumerate(strings):
+            units = []
+            for position, string in enumerate(texts_at(item.value, name)):
                 texts -= 1
                 characters -= len(string)
                 if texts >= 0 and characters >= 0 and string and not string.isspace():
-                    found.append(Unit(number, item.call, name, place, self.pool.text(string)))
-            yield tuple(found)
+                    units.append(Unit(number, item.call, name, position, self.pool.text(string)))
+            yield tuple(units)
 
 
 def texts_at(item: Any, name: str) -> list[str]:
@@ -143,4 +140,6 @@ def texts_at(item: Any, name: str) -> list[str]:
             return [value]
         if isinstance(value, list) and all(isinstance(one, str) for one in value):
             return value
-    return [text for value in json_places.found(item, name) for text in json_places.leaves(value)]
+    return [
+        text for value in json_paths.items_at(item, name) for text in json_paths.texts_in(value)
+    ]

@@ -1,4 +1,4 @@
-"""Texts that are measured together: n-grams of words and characters, computed once."""
+"""Texts that are measured together: their n-grams of tokens and characters, computed once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _BUCKETS_OF_A_PROFILE = 12
 
 
 class Text:
-    """A string whose tokens are found once, when first asked for. Equal only to itself."""
+    """A string whose tokens are computed once, when first needed. Equal only to itself."""
 
     __slots__ = ("_folded", "_ids", "_tokens", "string")
 
@@ -59,8 +59,8 @@ class Text:
     def ids(self) -> Numbers:
         """The tokens as 64-bit numbers, equal for equal tokens within this process."""
         if self._ids is None:
-            found = np.fromiter(map(hash, self.tokens), np.int64, len(self.tokens))
-            self._ids = found.view(np.uint64)
+            hashes = np.fromiter(map(hash, self.tokens), np.int64, len(self.tokens))
+            self._ids = hashes.view(np.uint64)
         return self._ids
 
     @property
@@ -69,7 +69,7 @@ class Text:
         return " ".join(self.tokens)
 
     def has_words(self, least: float) -> bool:
-        """Whether the text is at least so many words long."""
+        """Whether the text is at least `least` words long."""
         if begins_with_words(self.string, least):
             return True
         if is_spaced(self.folded):
@@ -86,23 +86,23 @@ class Pool:
 
     def text(self, string: str) -> Text:
         """Return the text of a string."""
-        found = self._texts.get(string)
-        if found is None:
-            found = self._texts[string] = Text(string)
-        return found
+        text = self._texts.get(string)
+        if text is None:
+            text = self._texts[string] = Text(string)
+        return text
 
     def group(self, texts: Sequence[Text]) -> Group:
         """Return the group of these texts, in this order."""
         key = tuple(map(id, texts))
-        found = self._groups.get(key)
-        if found is None:
-            found = self._groups[key] = Group(texts)
-        return found
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = Group(texts)
+        return group
 
 
 @dataclass(frozen=True)
 class Grams:
-    """The n-grams of several texts: the hash of each, its text, and its first token's place."""
+    """The n-grams of several texts: the hash, the text and the first token's index of each."""
 
     hashes: Numbers
     owners: Numbers
@@ -124,7 +124,7 @@ class Incidence:
 
 
 class Group:
-    """Texts that are measured together; what several measures need is computed once."""
+    """Texts that are measured together; what several metrics need is computed once."""
 
     def __init__(self, texts: Sequence[Text]) -> None:
         self.texts = tuple(texts)
@@ -142,13 +142,13 @@ class Group:
         return ids, owners, np.arange(len(ids)) - first
 
     def grams(self, n: int) -> Grams:
-        """Return the n-grams of tokens; none reaches from one text into the next."""
+        """Return the n-grams of tokens; none crosses from one text into the next."""
         if n not in self._grams:
             ids, owners, starts = self._ids
             last = max(len(ids) - n + 1, 0)
             inside = owners[:last] == owners[len(owners) - last :]
             self._grams[n] = Grams(
-                mixed(ids, n)[inside], owners[:last][inside], starts[:last][inside]
+                run_hashes(ids, n)[inside], owners[:last][inside], starts[:last][inside]
             )
         return self._grams[n]
 
@@ -159,7 +159,7 @@ class Group:
 
     @cached_property
     def joined(self) -> str:
-        """All texts in one, to see at once whether something occurs in any of them."""
+        """All texts in one, to check at once whether something occurs in any of them."""
         return "\n".join(text.string for text in self.texts)
 
     @cached_property
@@ -182,33 +182,33 @@ class Group:
         return counts / length if length else counts
 
 
-def mixed(ids: Numbers, n: int) -> Numbers:
+def run_hashes(ids: Numbers, n: int) -> Numbers:
     """Return a 64-bit hash of every run of `n` numbers in `ids`."""
     last = max(len(ids) - n + 1, 0)
-    found = np.zeros(last, np.uint64)
+    hashes = np.zeros(last, np.uint64)
     for offset in range(n):
-        found += ids[offset : offset + last]
-        found *= _MIX
-        found ^= found >> np.uint64(29)
-    return found * _MIX_BACK
+        hashes += ids[offset : offset + last]
+        hashes *= _MIX
+        hashes ^= hashes >> np.uint64(29)
+    return hashes * _MIX_BACK
 
 
 def distinct(numbers: Numbers) -> Numbers:
     """Return the different ones among `numbers`, sorted: sorting is quicker than numpy's table."""
-    found = np.sort(numbers)
-    if len(found) < 2:
-        return found
-    return found[np.concatenate(([True], found[1:] != found[:-1]))]
+    ordered = np.sort(numbers)
+    if len(ordered) < 2:
+        return ordered
+    return ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))]
 
 
-def among(hashes: Numbers, known: Numbers) -> Numbers:
-    """Return which of `hashes` occur in `known`, which is sorted."""
-    if not len(known):
+def contained(hashes: Numbers, others: Numbers) -> Numbers:
+    """Return which of `hashes` occur in `others`, which are sorted."""
+    if not len(others):
         return np.zeros(len(hashes), bool)
-    places = np.searchsorted(known, hashes)
-    places[places == len(known)] = 0
-    found: Numbers = known[places] == hashes
-    return found
+    indexes = np.searchsorted(others, hashes)
+    indexes[indexes == len(others)] = 0
+    mask: Numbers = others[indexes] == hashes
+    return mask
 
 
 def character_grams(texts: Sequence[str], n: int = 4) -> Incidence:
@@ -220,38 +220,38 @@ def character_grams(texts: Sequence[str], n: int = 4) -> Incidence:
     every, inside = _windows(codes_of(_SEPARATOR.join((*texts, ""))), n)
     owners = np.repeat(np.arange(len(texts)), lengths)[: len(every)][inside]
     hashes = every[inside]
-    order = _order(hashes)
+    order = _sorting(hashes)
     hashes, owners = hashes[order], owners[order]
     if len(hashes):
-        # The owners of one n-gram are in order, so repetitions stand side by side.
+        # The owners of one n-gram are in order, so repetitions are side by side.
         differs = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])
         first = np.concatenate(([True], differs))
         hashes, owners = hashes[first], owners[first]
     return Incidence(hashes, owners, len(texts))
 
 
-def _order(hashes: Numbers) -> Numbers:
-    """Return the order that sorts 32-bit numbers, equal ones as they come.
+def _sorting(hashes: Numbers) -> Numbers:
+    """Return the indexes that sort 32-bit numbers, equal ones in their order.
 
-    In two passes of 16 bits each, for which numpy has a radix sort: half the time of one of 32.
+    Two passes of 16 bits each, for which numpy has a radix sort, take half the time of one of 32.
     """
     by_low = np.argsort((hashes & np.uint32(0xFFFF)).astype(np.uint16), kind="stable")
     high = (hashes >> np.uint32(16)).astype(np.uint16)
-    found: Numbers = by_low[np.argsort(high[by_low], kind="stable")]
-    return found
+    indexes: Numbers = by_low[np.argsort(high[by_low], kind="stable")]
+    return indexes
 
 
 def _windows(codes: Numbers, n: int) -> tuple[Numbers, Numbers]:
     """Return a 32-bit hash of every run of `n` codes, and which runs cross no separator."""
     last = max(len(codes) - n + 1, 0)
-    found = np.zeros(last, np.uint32)
+    hashes = np.zeros(last, np.uint32)
     for offset in range(n):
-        found += codes[offset : offset + last]
-        found *= _MIX_OF_32
-        found ^= found >> _HALF_OF_32
+        hashes += codes[offset : offset + last]
+        hashes *= _MIX_OF_32
+        hashes ^= hashes >> _HALF_OF_32
     inside = np.ones(last, bool)
     ends = np.nonzero(codes == 0)[0]
     for offset in range(n):
         crossing = ends - offset
         inside[crossing[(crossing >= 0) & (crossing < last)]] = False
-    return found * _MIX_BACK_OF_32, inside
+    return hashes * _MIX_BACK_OF_32, inside

@@ -1,4 +1,4 @@
-"""Text as numbers: words of any script, n-grams of words and of characters, scripts.
+"""The tokens, words and scripts of a text in any language.
 
 A token is a Unicode word after NFKC and casefold. A character of a script that is written without
 spaces, and a Hangul syllable, is a token of its own, so that a measure of n-grams means about the
@@ -31,7 +31,7 @@ _JOINERS = "\u200c\u200d"
 _ASCII_WORDS = bytes(c if c < 128 and (chr(c).isalnum() or c == 95) else 32 for c in range(256))
 _PLAIN_WORD = re.compile(r"\w+")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
-# What lies between is Latin, Greek, Cyrillic, punctuation and symbols.
+# All others are Latin, Greek, Cyrillic, punctuation and symbols.
 _NEEDS_CARE = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u0591-\u1dff\u200c\u200d\u20d0-\u20ff\u2c7f-\U0010ffff]"
 )
@@ -40,26 +40,6 @@ _FOUR_A_WORD = re.compile(f"[{_THAI_AND_LIKE}]")
 
 _FEW_CODES = 0x3000
 _BEGINNING = 80
-
-
-@cache
-def _word() -> re.Pattern[str]:
-    """Return the pattern of a token in text that is not plain Latin, Greek or Cyrillic."""
-    marks = "".join(_ranges({"Mn", "Mc", "Me"})) + _JOINERS
-    one = f"{_HAN_AND_KANA}{_HANGUL}{_THAI_AND_LIKE}"
-    # Tried in this order: a character that is a word by itself, then a run of the other letters.
-    return re.compile(f"[{one}][{marks}]*|(?:(?![{one}])[\\w{marks}])+")
-
-
-def _ranges(categories: set[str]) -> Iterator[str]:
-    start = None
-    for code in (*range(0x300, 0x20000), *range(0xE0100, 0xE01F1)):
-        inside = unicodedata.category(chr(code)) in categories
-        if inside and start is None:
-            start = code
-        elif not inside and start is not None:
-            yield f"{chr(start)}-{chr(code - 1)}"
-            start = None
 
 
 def folded(text: str) -> str:
@@ -78,10 +58,6 @@ def squeezed(text: str) -> str:
     return text.strip()
 
 
-def _pattern(text: str) -> re.Pattern[str]:
-    return _word() if _NEEDS_CARE.search(text) else _PLAIN_WORD
-
-
 def tokens(text: str) -> list[str]:
     """Return the tokens of `text`, in order."""
     return split(folded(text))
@@ -91,26 +67,19 @@ def split(plain: str) -> list[str]:
     """Return the tokens of folded text, in order."""
     if plain.isascii() or all(map(_is_between, set(_BEYOND_ASCII.findall(plain)))):
         # Three times as fast as a pattern; dashes and quotation marks become question marks.
-        told = plain.encode("ascii", "replace")
-        return told.translate(_ASCII_WORDS).decode("ascii").split()
+        return plain.encode("ascii", "replace").translate(_ASCII_WORDS).decode("ascii").split()
     return _pattern(plain).findall(plain)
 
 
-@lru_cache(maxsize=1024)
-def _is_between(character: str) -> bool:
-    """Whether a character beyond ASCII can only stand between words."""
-    return not character.isalnum() and _NEEDS_CARE.match(character) is None
-
-
-def words(found: Sequence[str]) -> float:
+def words(parts: Sequence[str]) -> float:
     """Return the length of a text in words by its tokens, comparable between scripts.
 
     Scripts without spaces are counted by their characters: two Han characters, kana or Hangul
     syllables, or four Thai, Lao, Khmer or Burmese letters, are about one word.
     """
-    two = sum(_TWO_A_WORD.match(t) is not None for t in found)
-    four = sum(_FOUR_A_WORD.match(t) is not None for t in found)
-    return len(found) - two / 2 - four * 3 / 4
+    two = sum(_TWO_A_WORD.match(part) is not None for part in parts)
+    four = sum(_FOUR_A_WORD.match(part) is not None for part in parts)
+    return len(parts) - two / 2 - four * 3 / 4
 
 
 def begins_with_words(text: str, least: float) -> bool:
@@ -122,27 +91,27 @@ def begins_with_words(text: str, least: float) -> bool:
 
 
 def is_spaced(text: str) -> bool:
-    """Whether every word of `text` is a plain run of letters of a script that writes spaces."""
+    """Whether every word of `text` is a plain run of letters of a script with spaces."""
     return _NEEDS_CARE.search(text) is None
 
 
 def spans(text: str, start: int, end: int) -> tuple[int, int] | None:
-    """Return where tokens `start` to `end` (exclusive) stand in `text` as it was written.
+    """Return where tokens `start` to `end` (exclusive) are in `text` as it was written.
 
-    None where folding changed the number of tokens, so that their places are not known.
+    None where folding changed the number of tokens, so that their positions are unknown.
     """
-    found = list((_word() if not text.isascii() else re.compile(r"\w+")).finditer(text))
-    told = tokens(text)
-    if len(found) != len(told) or not start < end <= len(found):
+    matches = list((_PLAIN_WORD if text.isascii() else _word()).finditer(text))
+    parts = tokens(text)
+    if len(matches) != len(parts) or not start < end <= len(matches):
         return None
-    first, last = found[start].start(), found[end - 1].end()
-    # Folding may also have moved a mark from what is between two tokens into one of them.
-    return (first, last) if tokens(text[first:last]) == told[start:end] else None
+    first, last = matches[start].start(), matches[end - 1].end()
+    # Folding may also have moved a mark from between two tokens into one of them.
+    return (first, last) if tokens(text[first:last]) == parts[start:end] else None
 
 
 @lru_cache(maxsize=8192)
 def script(character: str) -> str | None:
-    """Return the script of a letter, as the Unicode name begins; None for what is no letter."""
+    """Return the script of a letter, as its Unicode name begins; None for other characters."""
     if unicodedata.category(character)[0] != "L":
         return None
     name = unicodedata.name(character, "")
@@ -157,21 +126,13 @@ def scripts(text: str) -> dict[str, float]:
 def scripts_among(codes: Numbers) -> dict[str, float]:
     """Return the share of each script among the letters with these code points."""
     counts: Counter[str] = Counter()
-    found, numbers = _counted(codes)
-    for code, count in zip(found.tolist(), numbers.tolist(), strict=True):
+    codes, numbers = _counted(codes)
+    for code, count in zip(codes.tolist(), numbers.tolist(), strict=True):
         name = script(chr(code))
         if name is not None:
             counts[name] += count
     total = sum(counts.values())
     return {name: count / total for name, count in counts.items()}
-
-
-def _counted(codes: Numbers) -> tuple[Numbers, Numbers]:
-    if not len(codes) or codes.max() > _FEW_CODES:
-        return np.unique(codes, return_counts=True)
-    counts = np.bincount(codes)
-    found = np.nonzero(counts)[0]
-    return found, counts[found]
 
 
 def main_script(shares: Mapping[str, float]) -> str | None:
@@ -180,7 +141,7 @@ def main_script(shares: Mapping[str, float]) -> str | None:
 
 
 def writes_spaces(name: str) -> bool:
-    """Whether words of a script are written apart and it is an alphabet."""
+    """Whether a script is an alphabet that separates its words."""
     return name not in {
         "CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "HANGUL", "THAI", "LAO", "KHMER", "MYANMAR",
     }  # fmt: skip
@@ -189,3 +150,42 @@ def writes_spaces(name: str) -> bool:
 def codes_of(text: str) -> Numbers:
     """Return the code points of `text`, a lone surrogate included."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    return _word() if _NEEDS_CARE.search(text) else _PLAIN_WORD
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    """Return the pattern of a token in text that is not only Latin, Greek or Cyrillic."""
+    marks = "".join(_ranges({"Mn", "Mc", "Me"})) + _JOINERS
+    one = f"{_HAN_AND_KANA}{_HANGUL}{_THAI_AND_LIKE}"
+    # Tried in this order: a character that is a word by itself, then a run of the other letters.
+    return re.compile(f"[{one}][{marks}]*|(?:(?![{one}])[\\w{marks}])+")
+
+
+def _ranges(categories: set[str]) -> Iterator[str]:
+    start = None
+    for code in (*range(0x300, 0x20000), *range(0xE0100, 0xE01F1)):
+        inside = unicodedata.category(chr(code)) in categories
+        if inside and start is None:
+            start = code
+        elif not inside and start is not None:
+            yield f"{chr(start)}-{chr(code - 1)}"
+            start = None
+
+
+@lru_cache(maxsize=1024)
+def _is_between(character: str) -> bool:
+    """Whether a character beyond ASCII can only be between words."""
+    return not character.isalnum() and _NEEDS_CARE.match(character) is None
+
+
+def _counted(codes: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the different codes, sorted, and how often each occurs."""
+    if not len(codes) or codes.max() > _FEW_CODES:
+        return np.unique(codes, return_counts=True)
+    counts = np.bincount(codes)
+    present = np.nonzero(counts)[0]
+    return present, counts[present]

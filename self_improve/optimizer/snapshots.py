@@ -60,7 +60,7 @@ def need_of(pipeline: Pipeline, step: str, rounds: Sequence[Round]) -> Need | No
     between = tuple(
         facts
         for name, facts in pipeline.steps.items()
-        if name in below & above and name not in improved and not facts.given
+        if name in below & above and name not in improved and not facts.external
     )
     in_order = {name: improved[name] for name in pipeline.steps if name in improved}
     return Need(step=step, improved=in_order, between=between)
@@ -189,7 +189,7 @@ def known_steps(pipeline: Pipeline, steps: Collection[str]) -> list[str]:
     Raises:
         UsageError: one of them is none, or is given rather than computed.
     """
-    unknown = [s for s in steps if s not in pipeline.steps or pipeline.steps[s].given]
+    unknown = [s for s in steps if s not in pipeline.steps or pipeline.steps[s].external]
     if unknown:
         raise UsageError(
             f"No step that can be improved: {', '.join(unknown)}. `plumbline steps` lists them all."

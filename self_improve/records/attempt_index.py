@@ -1,4 +1,4 @@
-"""Which lines of `attempts.jsonl` belong to which cell, found without parsing them all at once."""
+"""Which lines of `attempts.jsonl` belong to which cell, without parsing them all at once."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from model_gateway.replies import json_in
 
 MOST_LINE = 12_000_000
 MOST_CELL = 60_000_000
-"""Bytes: longer lines, and what a cell has beyond this, are passed over unread."""
+"""Bytes: longer lines, and the lines of a cell beyond this, are not read."""
 
-# As every line begins that the journal wrote; other lines are parsed whole.
+# How every line of the journal begins; other lines are parsed whole.
 _HEAD = re.compile(rb'\{"cell": ("(?:[^"\\]|\\.)*"), "key": "(?:[^"\\]|\\.)*", "repeat": (\d+),')
 
 
@@ -43,27 +43,27 @@ class AttemptIndex:
 
     @cached_property
     def _lines(self) -> dict[tuple[str, int], list[tuple[int, int, bytes]]]:
-        """The place, length and digest of each line, by plan and repeat."""
-        found: defaultdict[tuple[str, int], list[tuple[int, int, bytes]]] = defaultdict(list)
+        """The offset, length and digest of each line, by plan and repeat."""
+        lines: defaultdict[tuple[str, int], list[tuple[int, int, bytes]]] = defaultdict(list)
         try:
             file = self.path.open("rb")
         except OSError:
             return {}
         with file:
-            at = 0
+            offset = 0
             while line := file.readline(MOST_LINE):
                 cell = _cell_of(line)
                 if cell is not None:
-                    found[cell].append((at, len(line), hashlib.sha256(line).digest()))
-                at += len(line)
-        return dict(found)
+                    lines[cell].append((offset, len(line), hashlib.sha256(line).digest()))
+                offset += len(line)
+        return dict(lines)
 
     def digest(self, plan: str, repeat: int) -> bytes:
         """Return a digest of a cell's attempts."""
         return b"".join(digest for _, _, digest in self._lines.get((plan, repeat), ()))
 
     def sent(self, plan: str, repeat: int) -> SentTexts:
-        """Return what a cell's attempts tell; of several successful ones of a call the last."""
+        """Return what a cell's attempts sent, and of each call the last successful reply."""
         system: dict[str, None] = {}
         user: dict[str, None] = {}
         replies: dict[str, Any] = {}
@@ -72,7 +72,7 @@ class AttemptIndex:
             replies.setdefault(key, None)
             if row.get("number") == 1 and isinstance(messages, list):
                 for message in messages:
-                    _take(message, system, user)
+                    _add(message, system, user)
             text = row.get("text")
             succeeded = row.get("failure_kind") is None and row.get("status") in {"ok", "partial"}
             if succeeded and isinstance(text, str):
@@ -90,17 +90,17 @@ class AttemptIndex:
         if not lines:
             return
         with self.path.open("rb") as file:
-            for at, length, _ in lines:
+            for offset, length, _ in lines:
                 left -= length
                 if left < 0:
                     return
-                file.seek(at)
+                file.seek(offset)
                 row = _parsed(file.read(length))
                 if row is not None:
                     yield row
 
 
-def _take(message: Any, system: dict[str, None], user: dict[str, None]) -> None:
+def _add(message: Any, system: dict[str, None], user: dict[str, None]) -> None:
     if not isinstance(message, dict) or not isinstance(message.get("content"), str):
         return
     if message.get("role") == "system":

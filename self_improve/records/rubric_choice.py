@@ -1,4 +1,4 @@
-"""The rubric that a run is measured by: the one written for its step, or one derived from it."""
+"""The rubric that a run is measured by: the one written for its step, or else one derived."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def rubric_for(path: Path, folder: Path = load.FOLDER) -> Rubric:
     """Return the rubric for the run at `path`.
 
     Raises:
-        RubricError: it cannot be used, or the run tells too little to derive one.
+        RubricError: it cannot be used, or the run holds too little to derive one.
     """
     run = Run(path)
     written = load.find(run.step, folder)
@@ -37,18 +37,18 @@ def _schema(run: Run) -> dict[str, Any] | None:
 
 
 def _artifacts(run: Run) -> Iterator[tuple[str, Any]]:
-    """Yield what the first cell wrote that has artifacts."""
+    """Yield the artifacts of the first cell that has any."""
     for plan, repeat in sorted(run.rows()):
         folder = run.outputs(plan, repeat)
         names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
-        found = [
+        artifacts = [
             (name, value)
             for name in names
             if name not in _OURS and Path(name).suffix in _KINDS
             and (value := _value(folder / name)) is not None
         ]  # fmt: skip
-        if found:
-            yield from found
+        if artifacts:
+            yield from artifacts
             return
 
 

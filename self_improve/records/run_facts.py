@@ -1,4 +1,4 @@
-"""What a run's record says of the run itself: what it sent, recovered, and counts as."""
+"""What a run's record says of the run itself: what it sent, what failed, what it counts as."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from model_gateway.call import FailureKind
 from model_gateway.jsonl import read_rows
 from prompt_lab.record import EVENTS, Evidence, Run
 
-# What the clients of model servers call their exceptions; the first that fits names the kind.
+# Exceptions of the clients of model servers; the first that fits names the kind.
 _KINDS = (
     (FailureKind.configuration,
      r"Cannot create LLM|AuthenticationError|PermissionDeniedError|NotFoundError|code: 40[134]"),
@@ -24,31 +24,27 @@ _KINDS = (
     (FailureKind.schema,
      r"validation errors? for|json_invalid|JSONDecodeError|Could not extract json|ValueError\("),
 )  # fmt: skip
-
 _PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _KINDS)
+_MOST_CHARACTERS = 20_000
+_OLDER_FORM = "the record is of an older form: it names no commit, no settings and no attempts"
 
-_MOST = 20_000
+CONSTANT = "constant"
 
 
-def kind_of(error: str) -> str | None:
-    """Return the kind of the last failure that `error` tells of; None if it names none."""
-    # Older records list all attempts; what ended the cell was the last.
-    last = error[-_MOST:].rsplit("\n - Attempt ", 1)[-1]
+def failure_kind_in(error: str) -> str | None:
+    """Return the kind of the last failure in the text `error`; None if it names none."""
+    # Older records list all attempts; the last one ended the cell.
+    last = error[-_MOST_CHARACTERS:].rsplit("\n - Attempt ", 1)[-1]
     for kind, pattern in _PATTERNS:
         if pattern.search(last):
             return str(kind)
     return None
 
 
-CONSTANT = "constant"
-
-_TOLD = "the record is of an older form: it names no commit, no settings and no attempts"
-
-
-def sent(run: Run, so_far: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+def sent_surfaces(run: Run, so_far: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     """Return the surfaces that a run sent, as far as its record names them.
 
-    That is written when a run ends; `so_far` is the same of one that is under way.
+    A run that is not finished has no such record; `so_far` is the same for it.
     """
     listed = (run.surfaces() or so_far or {}).get("surfaces")
     return [
@@ -61,8 +57,8 @@ def sent(run: Run, so_far: Mapping[str, Any] | None = None) -> list[dict[str, An
     ]
 
 
-def recovered(path: Path) -> frozenset[str]:
-    """Return the plans of an older run in which a call failed and the step went on."""
+def recovered_plans(path: Path) -> frozenset[str]:
+    """Return the plans of an older run in which a call failed and the step continued."""
     rows = read_rows(path / EVENTS)[0]
     return frozenset(
         str(row["plan_name"]) for row in rows
@@ -73,7 +69,7 @@ def recovered(path: Path) -> frozenset[str]:
 def evidence(run: Run, *, is_older: bool) -> tuple[Evidence, tuple[str, ...]]:
     """Return what a run counts as, and why it is not better evidence."""
     if is_older:
-        return Evidence.historical, (_TOLD,)
+        return Evidence.historical, (_OLDER_FORM,)
     unless_real = Evidence.simulated if run.is_simulated else Evidence.historical
     recorded = (run.done() or {}).get("evidence")
     if not isinstance(recorded, dict):

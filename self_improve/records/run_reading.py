@@ -1,7 +1,7 @@
-"""Reading runs, of today's form and of older ones, as cells with their replies and artifacts.
+"""Reads runs, of today's form and of older ones, as cells with their replies and artifacts.
 
-The record is never trusted: the last row of a cell counts, a torn line is passed over, an artifact
-that is missing, empty, unreadable or too large is a failure of its cell and never an error here.
+The record is never trusted: the last row of a cell counts, a torn line is skipped, and an artifact
+that is missing, empty, unreadable or too large is a failure of its cell, never an error here.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ from model_gateway.usage import USAGE
 from prompt_lab.record import ATTEMPTS, Evidence, Run
 from rubrics.rubric import Rubric, Source
 from self_improve.errors import UsageError
-from self_improve.records import json_places, run_facts, sent_texts
+from self_improve.records import run_facts, sent_texts
 from self_improve.records.attempt_index import AttemptIndex
-from self_improve.records.run_facts import kind_of
+from self_improve.records.json_paths import items_at, without_call_facts
+from self_improve.records.run_facts import failure_kind_in
 
 NO_ITEMS, UNREADABLE, TOO_LARGE = "no_items", "unreadable", "too_large"
 MOST_BYTES = 12_000_000
-"""Larger artifacts are refused before they are parsed, as are cells with more in all files."""
+"""Larger artifacts are refused before they are parsed, as are cells whose files exceed it."""
 
 _UNNUMBERED = re.compile(r"\A\d+(-\d+)*-")
 _N = "<n>"
 
 
 class Refusal(Exception):  # noqa: N818 - it is an outcome of a cell, not an error of ours
-    """What was recorded as ok cannot be measured; `kind` says why."""
+    """A cell that was recorded as ok cannot be measured; `kind` says why."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -47,9 +48,9 @@ class Content:
     """What is measured of one cell that succeeded.
 
     `clean` are the items of the cleaned form; `replies` those of each reply, call by call. `input`
-    is what the model was told of the plan, `prompt` what it was told by the step; each is empty
-    where the record does not hold it. `prompt_chars` is the length of all the step's texts that
-    were sent, the descriptions in the schema among them where the record names those.
+    is what was sent of the plan, `prompt` what was sent by the step; each is empty where the
+    record does not hold it. `prompt_chars` is the length of all the step's texts that were sent,
+    with the descriptions in the schema where the record names those.
     """
 
     clean: Sequence[Any] = ()
@@ -73,7 +74,7 @@ class CellReading:
     prompts: Sequence[str] = ()
     prompt_chars: int | None = None
     partial: bool = False
-    tells_tokens: bool = True
+    has_tokens: bool = True
 
     @property
     def is_ok(self) -> bool:
@@ -87,35 +88,37 @@ class CellReading:
             kind = self.row["failure_kind"]
             return kind if isinstance(kind, str) else None
         error = self.row.get("error")
-        return kind_of(error) if isinstance(error, str) else None
+        return failure_kind_in(error) if isinstance(error, str) else None
 
     @cached_property
     def digest(self) -> str:
         """The SHA-256 of everything that the cell's measures are made from."""
-        found = hashlib.sha256()
-        told = [self.plan, self.model, self.repeat, self.row, self.partial, self.tells_tokens]
-        told.append(self.prompt_chars)
-        found.update(json.dumps([*told, *self.prompts]).encode())
+        total = hashlib.sha256()
+        facts = [
+            self.plan, self.model, self.repeat, self.row, self.partial, self.has_tokens,
+            self.prompt_chars, *self.prompts,
+        ]  # fmt: skip
+        total.update(json.dumps(facts).encode())
         for name, data in self._files.items():
-            found.update(f"\0{name}\0{len(data) if data is not None else 'large'}\0".encode())
-            found.update(data or b"")
-        if self.tells_tokens:
-            found.update(self._read(self.folder / USAGE) or b"")
+            total.update(f"\0{name}\0{len(data) if data is not None else 'large'}\0".encode())
+            total.update(data or b"")
+        if self.has_tokens:
+            total.update(self._read(self.folder / USAGE) or b"")
         if self.attempts is not None:
-            found.update(self.attempts.digest(self.plan, self.repeat))
-        return found.hexdigest()
+            total.update(self.attempts.digest(self.plan, self.repeat))
+        return total.hexdigest()
 
     @cached_property
     def usage(self) -> Mapping[str, Any]:
-        """What the cell's calls used: as the row says, or in older records its usage file.
+        """What the cell's calls used, by its row, or in older records by its usage file.
 
-        Older records with several workers counted the calls of others as well, so that their
-        tokens and costs are unknown; `attempts` is then the number of replies.
+        Older records with several workers also counted the calls of other cells, so their tokens
+        and costs are unknown.
         """
-        if "attempts" in self.row or not self.tells_tokens:
+        if "attempts" in self.row or not self.has_tokens:
             return self.row
         every = read_rows(self.folder / USAGE)[0]
-        # What wraps a client writes a row of its own for the same call, without tokens.
+        # A wrapper around a client writes a row of its own for the same call, without tokens.
         rows = [row for row in every if isinstance(row.get("input_tokens"), int)]
         if not rows:
             return self.row
@@ -125,13 +128,8 @@ class CellReading:
         }
         return {**self.row, **sums}
 
-    @property
-    def size(self) -> int:
-        """The bytes of the artifacts."""
-        return sum(len(data or b"") for data in self._files.values())
-
     def forget(self) -> None:
-        """Let go of the contents of the files; they are read again when they are asked for."""
+        """Drop the contents of the files; they are read again when they are needed."""
         self.__dict__.pop("_files", None)
 
     def content(self) -> Content:
@@ -146,18 +144,18 @@ class CellReading:
         source = self.rubric.replies
         raw = self._documents(source) if source is not None else []
         if self.attempts is not None:
-            told = self.attempts.sent(self.plan, self.repeat)
-            replies: list[Any] = list(told.replies)
-            prompt, given = sent_texts.parted(told.system, told.user, self.prompts)
+            sent = self.attempts.sent(self.plan, self.repeat)
+            replies: list[Any] = list(sent.replies)
+            prompt, plan_input = sent_texts.of_messages(sent.system, sent.user, self.prompts)
         else:
             replies = []
         if self.attempts is None or not replies:
             replies = self._recorded_replies(raw, source)
-            prompt, given = sent_texts.recorded(raw or self._documents(self.rubric.clean))
+            prompt, plan_input = sent_texts.of_artifacts(raw or self._documents(self.rubric.clean))
         return Content(
             clean=clean,
             replies=[_items_in(reply, source) for reply in replies] if source else (),
-            input=given,
+            input=plan_input,
             prompt=prompt,
             prompt_chars=self.prompt_chars or len(prompt) or None,
         )
@@ -175,14 +173,14 @@ class CellReading:
         if source is None:
             return []
         if source.replies:
-            return [reply for one in raw for reply in json_places.found(one, source.replies)]
-        return [json_places.without_record(one) for one in raw]
+            return [reply for one in raw for reply in items_at(one, source.replies)]
+        return [without_call_facts(one) for one in raw]
 
     def _documents(self, source: Source | None) -> list[Any]:
         """Return the values of the artifacts that a source names.
 
         Raises:
-            Refusal: one of them is too large or is no JSON.
+            Refusal: one of them is too large or is not JSON.
         """
         if source is None:
             return []
@@ -204,16 +202,16 @@ class CellReading:
         """The contents of the artifacts that are measured; None for one that is too large."""
         sources = (self.rubric.clean, self.rubric.replies)
         names = [name for s in sources if s is not None for name in self._named(s.artifact)]
-        found: dict[str, bytes | None] = {}
+        contents: dict[str, bytes | None] = {}
         left = MOST_BYTES
         for name in dict.fromkeys(names):
             data = self._read(self.folder / name, left)
-            found[name] = data
+            contents[name] = data
             left -= len(data or b"")
-        return found
+        return contents
 
     def _named(self, artifact: str) -> list[str]:
-        """Return the names under which an artifact lies in the cell's folder."""
+        """Return the names that an artifact has in the cell's folder."""
         if _N in artifact:
             pattern = re.compile(re.escape(artifact).replace(re.escape(_N), r"(\d+)") + r"\Z")
             names = self._listed
@@ -255,21 +253,21 @@ class RunReading:
 
 
 def read(path: Path, rubric: Rubric, so_far: Mapping[str, Any] | None = None) -> RunReading:
-    """Return the run that lies at `path`.
+    """Return the run in the directory `path`.
 
     Args:
         path: its directory.
         rubric: what is measured of it.
-        so_far: what `surfaces.json` would say by now of a run that is under way. Without it the
-            step's own texts could not be told from the plan's, and its cells would seem other
-            than those of a finished run.
+        so_far: what `surfaces.json` would say now of a run that is not finished. Without it the
+            step's own texts could not be separated from the plan's, and its cells would differ
+            from those of a finished run.
 
     Raises:
         UsageError: there is no run, or it is of another step than the rubric.
     """
     run = Run(path)
     if not run.meta:
-        raise UsageError(f"{path} is no run: it has no meta.json that can be read.")
+        raise UsageError(f"{path} is not a run: it has no readable meta.json.")
     if run.step != rubric.step:
         raise UsageError(
             f"{path} is a run of {run.step}, and the rubric is for {rubric.step}: "
@@ -277,13 +275,13 @@ def read(path: Path, rubric: Rubric, so_far: Mapping[str, Any] | None = None) ->
         )
     is_older = "schema_version" not in run.meta
     index = None if is_older else AttemptIndex(path / ATTEMPTS)
-    sent = [] if is_older else run_facts.sent(run, so_far)
-    # The longest first, so that none is taken out of another.
+    sent = [] if is_older else run_facts.sent_surfaces(run, so_far)
+    # The longest first, so that none is cut out of another.
     prompts = sorted(
         {s["text"] for s in sent if s["kind"] == run_facts.CONSTANT}, key=lambda t: (-len(t), t)
     )
     prompt_chars = sum(len(surface["text"]) for surface in sent) or None
-    partial = run_facts.recovered(path) if is_older else frozenset()
+    partial = run_facts.recovered_plans(path) if is_older else frozenset()
     cells = tuple(
         CellReading(
             plan=plan,
@@ -296,7 +294,7 @@ def read(path: Path, rubric: Rubric, so_far: Mapping[str, Any] | None = None) ->
             prompts=prompts,
             prompt_chars=prompt_chars,
             partial=plan in partial or row.get("partial") is True,
-            tells_tokens=not is_older or run.meta.get("workers") == 1,
+            has_tokens=not is_older or run.meta.get("workers") == 1,
         )
         for (plan, repeat), row in sorted(run.rows().items())
         if plan and Path(plan).name == plan and plan != ".."
@@ -306,7 +304,7 @@ def read(path: Path, rubric: Rubric, so_far: Mapping[str, Any] | None = None) ->
 
 
 def plan_cell(plan: str, folder: Path, rubric: Rubric) -> CellReading:
-    """Return a baseline plan as if it were a cell of a run."""
+    """Return a baseline plan as a cell of a run."""
     return CellReading(plan=plan, model="", repeat=0, row={}, folder=folder, rubric=rubric)
 
 
@@ -314,12 +312,11 @@ def _json(data: bytes) -> Any:
     try:
         return from_json(data)
     except ValueError:
-        # It takes half characters, which the faster one does not.
+        # It accepts half surrogate pairs, which the faster parser does not.
         return json.loads(data)
 
 
 def _items_in(value: Any, source: Source) -> list[Any]:
-    found = []
-    for place in source.places:
-        found += json_places.found(value if place else json_places.without_record(value), place)
-    return [item for item in found if item is not None]
+    bare = without_call_facts(value)
+    items = [item for path in source.json_paths for item in items_at(value if path else bare, path)]
+    return [item for item in items if item is not None]

@@ -79,5 +79,5 @@ def _said(code: Path, commit: str, surface: str) -> str:
             source = git.run(code, "show", f"{commit}:./{path}")
         except (GitError, ValueError):
             continue
-        return patch.said(source.encode("utf-8", "surrogateescape"), name)
+        return patch.text_in(source.encode("utf-8", "surrogateescape"), name)
     raise UsageError(f"there is no {base}.py in {commit[:12]}")

@@ -16,7 +16,6 @@ from prompt_lab.claim import claim
 from prompt_lab.layout import Layout
 from prompt_lab.repository import Repository
 from prompt_lab.scores import Best, Score, Scores
-from self_improve.arguments import SPEEDS
 from self_improve.cells.fork_server import ForkServer
 from self_improve.code import patch
 from self_improve.code.worktree import PREFIX, leaf_of
@@ -189,10 +188,11 @@ class Rollback:
     async def _pipeline(self, code: Path) -> Pipeline:
         """Return the steps and surfaces of a code tree."""
         file = contract.locate(self._order.host_file, code)
+        speed = contract.load(file).speeds[0]
         environment = without_keys(os.environ, also=self._order.catalogue.key_variables)
         with tempfile.TemporaryFile() as errors:
             server = await ForkServer.start(
-                code=code, host_file=file, speed=SPEEDS[0], environment=environment, errors=errors
+                code=code, host_file=file, speed=speed, environment=environment, errors=errors
             )
             await server.close()
             return server.pipeline

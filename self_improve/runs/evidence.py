@@ -13,15 +13,15 @@ from model_gateway.call import Source
 from model_gateway.jsonl import Appender
 from model_gateway.usage import OVERVIEW, USAGE, overview, usage_rows
 from prompt_lab.record import SURFACES, Evidence, RunCell
-from self_improve.host.surfaces import (  # fmt: skip
+from self_improve.host.surfaces import (
     DESCRIPTION,
     Description,
     Surface,
-    described_in,
-    described_in_text,
-    describing,
+    descriptions_in,
+    descriptions_in_text,
+    descriptions_of,
     digest,
-    holding,
+    messages_with,
 )
 from self_improve.runs.matrix import Arm
 from self_improve.runs.specification import RunSpecification
@@ -51,11 +51,11 @@ def sent_by(attempts: Iterable[Attempt]) -> SentTexts:
         for message in attempt.messages:
             if message["content"] not in messages:
                 messages[message["content"]] = message["role"]
-                descriptions |= described_in_text(message["content"])
+                descriptions |= descriptions_in_text(message["content"])
         key = digest_of(attempt.schema)
         if key not in schemas:
             schemas.add(key)
-            descriptions |= described_in(attempt.schema)
+            descriptions |= descriptions_in(attempt.schema)
     return SentTexts(messages=messages, descriptions=frozenset(descriptions))
 
 
@@ -103,8 +103,8 @@ def surfaces_as_sent(specification: RunSpecification, sent: SentTexts) -> dict[s
 def _matches(surface: Surface, sent: SentTexts) -> Sequence[str | Description]:
     """Return the messages, or the descriptions, that contain a surface."""
     if surface.kind == DESCRIPTION:
-        return describing(surface, sent.descriptions)
-    return holding(surface, sent.messages)
+        return descriptions_of(surface, sent.descriptions)
+    return messages_with(surface, sent.messages)
 
 
 def classify(

@@ -230,7 +230,7 @@ class Matrix:
         try:
             request = cell.CellRequest(
                 id=f"{scratch.folder.parent.name}/{scratch.folder.name}",
-                step=specification.step.name, way=specification.step.way,
+                step=specification.step.name, route=specification.step.route,
                 model=specification.model.name, speed=specification.speed, seed=caller.seed,
                 folder=str(scratch.folder), door=str(door.path),
                 url=http.url if http is not None else "",

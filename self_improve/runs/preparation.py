@@ -13,14 +13,13 @@ from model_gateway.cache import Cache
 from model_gateway.config import Catalogue, Model
 from model_gateway.keys import without_keys
 from model_gateway.ledger import Caps
-from prompt_lab import record
 from prompt_lab.layout import Layout
 from self_improve.cells.fork_server import ForkServer
 from self_improve.code import code_tree
 from self_improve.code.code_tree import CodeTree
 from self_improve.errors import UsageError
 from self_improve.host import candidate, plans
-from self_improve.host.contract import Host, load, locate, own_code
+from self_improve.host.contract import Host, host_digest, load, locate, own_code
 from self_improve.host.pipeline import Pipeline, StepFacts
 from self_improve.runs.specification import RunSpecification, choose_step
 
@@ -29,7 +28,8 @@ from self_improve.runs.specification import RunSpecification, choose_step
 class RunRequest:
     """What the user asked the runner for, before any check.
 
-    An empty `step` means the first one that is computed, for callers that run several.
+    An empty `step` means the first one that is computed, for callers that run several. Without
+    `speed` it is the host's first.
     """
 
     step: str
@@ -45,7 +45,7 @@ class RunRequest:
     prompts: tuple[str, ...] = ()
     code: Path | None = None
     host_file: Path | None = None
-    speed: str = "ALL_DETAILS_BUT_SLOW"
+    speed: str | None = None
     seed: int = 1
     seconds: float = 1800.0
     workers: int = 64
@@ -84,6 +84,7 @@ async def prepared(request: RunRequest) -> AsyncIterator[Prepared]:
     if not code.is_dir():
         raise UsageError(f"There is no code directory {code}. Point --code at an existing one.")
     host = load(file)
+    speed = host.speed(request.speed)
     chosen = plans.choose(
         request.layout,
         split=request.split,
@@ -93,22 +94,22 @@ async def prepared(request: RunRequest) -> AsyncIterator[Prepared]:
     environment = without_keys(os.environ, also=request.catalogue.key_variables)
     with tempfile.TemporaryFile() as errors:
         server = await ForkServer.start(
-            code=code, host_file=file, speed=request.speed, environment=environment, errors=errors
+            code=code, host_file=file, speed=speed, environment=environment, errors=errors
         )
         try:
             pipeline = server.pipeline
-            first = [s.name for s in pipeline.steps.values() if s.inputs and not s.given][:1]
+            first = [s.name for s in pipeline.steps.values() if s.inputs and not s.external][:1]
             name = request.step or "".join(first)
             step = pipeline.steps[choose_step(name, list(pipeline.steps))]
-            if step.given:
+            if step.external:
                 raise UsageError(f"{step.name} is given, not computed: there is nothing to run.")
             inputs = plans.inputs_of(chosen, step, host)
             texts = candidate.from_files(request.prompts, step, pipeline)
             tree = code_tree.read(code, host.import_roots)
             specifications = tuple(
                 RunSpecification(
-                    step=step, pipeline=pipeline, host_digest=record.file_digest(file), code=tree,
-                    candidate=texts, models=(model, *request.fallbacks), speed=request.speed,
+                    step=step, pipeline=pipeline, host_digest=host_digest(file), code=tree,
+                    candidate=texts, models=(model, *request.fallbacks), speed=speed,
                     seed=request.seed, repeats=request.repeats, inputs=inputs,
                 )
                 for model in request.models

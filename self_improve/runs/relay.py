@@ -65,7 +65,7 @@ def assembling_steps(pipeline: Pipeline, step: str) -> list[StepFacts]:
     """Return the steps below `step`, other than its readers, that only assemble text, in order."""
     graph = _graph(pipeline.steps.values())
     readers = {facts.name for facts in readers_of(pipeline, step)}
-    assembling = [f for f in pipeline.steps.values() if not f.calls_model and not f.given]
+    assembling = [f for f in pipeline.steps.values() if not f.calls_model and not f.external]
     return [
         f for f in assembling if f.name in nx.descendants(graph, step) and f.name not in readers
     ]

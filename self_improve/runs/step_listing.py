@@ -19,16 +19,15 @@ from model_gateway import config
 from model_gateway.attempt import Attempt, Message
 from model_gateway.keys import without_keys
 from prompt_lab import layout, record
-from self_improve.arguments import SPEEDS
 from self_improve.cells.fork_server import ForkServer
 from self_improve.code import code_tree
 from self_improve.errors import UsageError
 from self_improve.host import plans
 from self_improve.host.candidate import Candidate
-from self_improve.host.contract import Host, load, locate, own_code
+from self_improve.host.contract import Host, host_digest, load, locate, own_code
 from self_improve.host.pipeline import Pipeline, StepFacts
 from self_improve.host.plans import BaselinePlan
-from self_improve.host.surfaces import CONSTANT, Surface, from_row, holding
+from self_improve.host.surfaces import CONSTANT, Surface, from_row, messages_with
 from self_improve.runs import evidence
 from self_improve.runs.estimate import PROBE_MODEL, probe
 from self_improve.runs.specification import RunSpecification, choose_step
@@ -70,7 +69,7 @@ async def list_steps(options: argparse.Namespace) -> Listing:
     environment = without_keys(os.environ, also=catalogue.key_variables)
     with tempfile.TemporaryFile() as errors:
         server = await ForkServer.start(
-            code=code, host_file=file, speed=SPEEDS[0],
+            code=code, host_file=file, speed=host.speeds[0],
             environment=environment, errors=errors,
         )  # fmt: skip
         try:
@@ -111,7 +110,7 @@ def _row(
     return {
         "name": step.name,
         "task": step.task,
-        "given": step.given,
+        "given": step.external,
         "calls_model": step.calls_model,
         "upstream": list(step.upstream),
         "inputs": list(step.inputs),
@@ -163,11 +162,11 @@ async def _probed(
                 RunSpecification(
                     step=step,
                     pipeline=server.pipeline,
-                    host_digest=record.file_digest(host_file),
+                    host_digest=host_digest(host_file),
                     code=tree,
                     candidate=Candidate(),
                     models=(model,),
-                    speed=SPEEDS[0],
+                    speed=host.speeds[0],
                     seed=1,
                     repeats=1,
                     inputs=inputs,
@@ -198,7 +197,9 @@ def _of_no_surface(attempts: Iterable[Attempt], sent: Sequence[Surface]) -> list
         if attempt.number > 1:
             continue
         unmatched = [
-            m for m in attempt.messages if not any(holding(s, [m["content"]]) for s in constants)
+            m
+            for m in attempt.messages
+            if not any(messages_with(s, [m["content"]]) for s in constants)
         ]
         texts += [f"system message: {_begin(m)}" for m in unmatched if m["role"] == "system"]
         if unmatched == attempt.messages:

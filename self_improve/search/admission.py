@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
-from self_improve.measures.text_groups import Text, mixed
+from self_improve.measures.text_groups import Text, run_hashes
 from self_improve.measures.tokens import tokens
 
 RUN = 12
@@ -118,7 +118,7 @@ def unfenced(text: str) -> str:
 
 def _grams(text: str) -> list[int]:
     """Return the hashes of all runs of tokens; a shorter text has none."""
-    return [int(gram) for gram in mixed(Text(text).ids, RUN)]
+    return [int(gram) for gram in run_hashes(Text(text).ids, RUN)]
 
 
 def _same(texts: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

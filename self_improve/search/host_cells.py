@@ -19,7 +19,7 @@ from self_improve.measures.fitness import fitness
 from self_improve.measures.measured import MeasuredCell
 from self_improve.measures.measurer import Measurer
 from self_improve.measures.metric import PairMetric
-from self_improve.measures.open_cell import OpenCell, measured_by, opened
+from self_improve.measures.open_cell import OpenCell, measurements, open_cell
 from self_improve.records import run_reading
 from self_improve.records.run_reading import Refusal
 from self_improve.runs.preparation import Prepared, RunRequest
@@ -155,7 +155,7 @@ def outcome_of(
         told = error or cell.failure_kind or "no items"
         return CellOutcome(case=case, score=None, failure=str(told).splitlines()[0])
     try:
-        content = opened(read)
+        content = open_cell(read)
     except Refusal as refusal:
         return CellOutcome(case=case, score=None, failure=refusal.kind)
     return CellOutcome(
@@ -184,7 +184,7 @@ class LateFlaws(Sequence[Flaw]):
         ]
         return tuple(
             Flaw(metric=use.metric, field=span.where, quote=span.text[span.start : span.end])
-            for use, _, value in measured_by(uses, [self._content])
+            for use, _, value in measurements(uses, [self._content])
             for span in islice(value.spans(), _FLAWS_A_METRIC)
         )
 

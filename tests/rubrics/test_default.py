@@ -74,15 +74,15 @@ def test_an_example_tells_names_classes_and_prose() -> None:
     found = derive("find", artifacts={"1-raw.json": RAW, "2-clean.json": ITEMS})
     assert found.clean is not None
     assert found.replies is not None
-    assert (found.clean.artifact, found.clean.places) == ("2-clean.json", ("",))
+    assert (found.clean.artifact, found.clean.json_paths) == ("2-clean.json", ("",))
     assert found.replies.model_dump() == {
         "artifact": "1-raw.json", "replies": "antworten", "items": "funde",
     }  # fmt: skip
     assert found.name_field == "titel"
-    told = uses(found)
-    assert told["near_duplicates"] == ("begruendung", "wege")
-    assert told["class_entropy"] == ("id",) or told["class_entropy"] == ("art",)
-    assert "id" not in told["placeholders"]
+    fields = uses(found)
+    assert fields["near_duplicates"] == ("begruendung", "wege")
+    assert fields["class_entropy"] == ("id",) or fields["class_entropy"] == ("art",)
+    assert "id" not in fields["placeholders"]
     check(found)
 
 

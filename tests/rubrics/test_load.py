@@ -33,7 +33,7 @@ def written(folder: Path, text: str, name: str = "find") -> Path:
     return path
 
 
-def told(folder: Path, text: str, name: str = "find") -> str:
+def refusal(folder: Path, text: str, name: str = "find") -> str:
     """Return what is said of a rubric that cannot be used."""
     with pytest.raises(RubricError) as caught:
         load.load(written(folder, text, name))
@@ -56,8 +56,8 @@ def test_items_may_stand_in_one_place_or_several(tmp_path: Path) -> None:
     found = load.load(written(tmp_path, GOOD))
     assert found.clean is not None
     assert found.replies is not None
-    assert (found.clean.places, found.replies.places) == (("list",), ("one", "other"))
-    assert Source(artifact="x").places == ("",)
+    assert (found.clean.json_paths, found.replies.json_paths) == (("list",), ("one", "other"))
+    assert Source(artifact="x").json_paths == ("",)
 
 
 def test_the_id_of_a_use_tells_metric_fields_and_source() -> None:
@@ -66,25 +66,25 @@ def test_the_id_of_a_use_tells_metric_fields_and_source() -> None:
     assert one.id == "bleed:a+b.c[]@replies"
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     """Misspelt keys with what is nearest, values out of bounds, and places that are none."""
     text = GOOD.replace("weight: 1", "wieght: 1").replace("version: 1", "version: 0")
     text = text.replace("scale: 0.1}\nreplies", "scale: 0}\nreplies").replace(
         "items: list", "items: a b"
     )
-    said = told(tmp_path, text)
-    assert "metrics.0.wieght: there is no such key. Did you mean weight" in said
-    assert "version: Input should be greater than or equal to 1" in said
-    assert "metrics.1.scale" in said
-    assert "clean.items" in said
-    assert "find.yaml" in said
+    message = refusal(tmp_path, text)
+    assert "metrics.0.wieght: there is no such key. Did you mean weight" in message
+    assert "version: Input should be greater than or equal to 1" in message
+    assert "metrics.1.scale" in message
+    assert "clean.items" in message
+    assert "find.yaml" in message
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ("step: find", "step: fund", "step: 'fund', but the file is find.yaml"),
-        ("of: replies, ", "", "metrics: quantity stands there 2 times"),
+        ("of: replies, ", "", "metrics: quantity is there 2 times"),
         (
             "replies: {art",
             "gates: {}\n#",
@@ -94,7 +94,7 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
         ("    high: 0.2\n", "", "constraints.0: a metric without low or high bounds nothing"),
         ("    metric: quantity\n", "", "constraints.0: bounds without a metric"),
         ("high: 0.2", "high: 0.2\n    low: 0.5", "constraints.0: low is above high"),
-        ("version: 1", "version: 1\nversion: 2", "'version' stands there twice"),
+        ("version: 1", "version: 1\nversion: 2", "'version' is there twice"),
         (
             "why: to",
             "fitness: {quality: 0, latency: 0, preference: 0}\nwhy: to",
@@ -102,10 +102,10 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_contradiction_is_told(tmp_path: Path, old: str, new: str, message: str) -> None:
+def test_a_contradiction_is_reported(tmp_path: Path, old: str, new: str, message: str) -> None:
     """Each in its own words, with its place."""
     assert old in GOOD
-    assert message in told(tmp_path, GOOD.replace(old, new, 1))
+    assert message in refusal(tmp_path, GOOD.replace(old, new, 1))
 
 
 @pytest.mark.parametrize(
@@ -113,10 +113,10 @@ def test_a_contradiction_is_told(tmp_path: Path, old: str, new: str, message: st
 )
 def test_what_is_no_rubric_is_refused(tmp_path: Path, text: str) -> None:
     """Broken YAML, tags that would run code, and other values."""
-    assert "find.yaml" in told(tmp_path, text)
+    assert "find.yaml" in refusal(tmp_path, text)
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     """With its name."""
     with pytest.raises(RubricError, match=r"none\.yaml cannot be read"):
         load.load(tmp_path / "none.yaml")

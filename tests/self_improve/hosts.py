@@ -104,11 +104,11 @@ def step(**changes: Any) -> StepFacts:
     values: dict[str, Any] = {
         "name": "find",
         "task": "steps.find:Find",
-        "way": (0,),
+        "route": (0,),
         "upstream": (),
         "inputs": ("001-2-plan.txt", "002-8-plan_type.md"),
         "outputs": ("002-10-levers.json",),
-        "given": False,
+        "external": False,
         "calls_model": True,
         "surfaces": (SYSTEM, FOLLOW_UP, FIELD),
     }

@@ -13,7 +13,7 @@ from rubrics.rubric import MetricUse, Rubric
 from rubrics.rubric import Source as Place
 from self_improve.measures.catalogue import catalogue
 from self_improve.measures.measured import MeasuredCell
-from self_improve.measures.metric import Measured
+from self_improve.measures.metric import Measurement
 from self_improve.measures.subject import Item, Subject, material
 from self_improve.measures.text_groups import Pool
 
@@ -57,16 +57,16 @@ def subject(
         "plan": plan, "rubric": by or rubric(), "input": material(given),
         "prompt": material(prompt), "pool": Pool(), "facts": facts or {},
     }  # fmt: skip
-    lines = [Item(call=n, value=v) for n, reply in enumerate(replies, start=1) for v in reply]
-    other = Subject(items=lines, calls=len(replies), **shared)
+    in_replies = [Item(call=n, value=v) for n, reply in enumerate(replies, start=1) for v in reply]
+    other = Subject(items=in_replies, calls=len(replies), **shared)
     own = [Item(call=0, value=value) for value in items]
     return Subject(items=own, calls=0, replies=other, **shared)
 
 
-def measured(metric: str, one: Subject, *fields: str, **settings: Any) -> Measured | None:
+def measured(metric: str, one: Subject, *fields: str, **settings: Any) -> Measurement | None:
     """Return what a metric measures of one cell."""
     found: Any = catalogue()[metric]
-    result: Measured | None = found.measure(one, use(metric, *fields, parameters=settings))
+    result: Measurement | None = found.measure(one, use(metric, *fields, parameters=settings))
     return result
 
 
@@ -98,7 +98,7 @@ def lever(name: str, **more: Any) -> dict[str, Any]:
 
 
 def older_run(
-    place: Path,
+    path: Path,
     cells: Mapping[str, Sequence[Any] | bytes | None],
     *,
     rows: Sequence[Mapping[str, Any]] | None = None,
@@ -106,13 +106,13 @@ def older_run(
     workers: int = 1,
 ) -> Path:
     """Write a run of the older form: what each plan's cleaned artifact holds, None for none."""
-    place.mkdir(parents=True)
+    path.mkdir(parents=True)
     meta = {"step": STEP, "model": {"primary": model}, "workers": workers}
-    (place / "meta.json").write_text(json.dumps(meta))
-    lines = rows if rows is not None else [ok(plan) for plan in cells]
-    (place / "outputs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    (path / "meta.json").write_text(json.dumps(meta))
+    listed = rows if rows is not None else [ok(plan) for plan in cells]
+    (path / "outputs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in listed))
     for plan, items in cells.items():
-        folder = place / "outputs" / plan
+        folder = path / "outputs" / plan
         folder.mkdir(parents=True)
         if items is None:
             continue
@@ -128,7 +128,7 @@ def older_run(
         (folder / RAW).write_text(json.dumps(raw, ensure_ascii=False), encoding="utf-8")
         clean = json.dumps(list(items), ensure_ascii=False)
         (folder / CLEAN).write_text(clean, encoding="utf-8")
-    return place
+    return path
 
 
 def ok(plan: str, **more: Any) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def failed(plan: str, error: str, **more: Any) -> dict[str, Any]:
 
 
 def run(
-    place: Path,
+    path: Path,
     cells: Mapping[str, Sequence[Any]],
     attempts: Sequence[Attempt],
     *,
@@ -152,24 +152,24 @@ def run(
     rows: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a run of today's form: cleaned items by plan, and the attempts."""
-    place.mkdir(parents=True)
+    path.mkdir(parents=True)
     meta = {
         "schema_version": 1, "step": STEP, "model": {"primary": "llama", "provider": provider},
     }  # fmt: skip
-    (place / "meta.json").write_text(json.dumps(meta))
-    lines = [ok(plan, calls=1, attempts=2, repeat=0, **(rows or {})) for plan in cells]
-    (place / "outputs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    (path / "meta.json").write_text(json.dumps(meta))
+    listed = [ok(plan, calls=1, attempts=2, repeat=0, **(rows or {})) for plan in cells]
+    (path / "outputs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in listed))
     lines = [json.dumps(one.to_row(), ensure_ascii=False) for one in attempts]
-    (place / "attempts.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (path / "attempts.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for plan, items in cells.items():
-        folder = place / "outputs" / plan
+        folder = path / "outputs" / plan
         folder.mkdir(parents=True)
         (folder / CLEAN).write_text(json.dumps(list(items)), encoding="utf-8")
     if surfaces:
-        (place / "surfaces.json").write_text(json.dumps({"surfaces": list(surfaces)}))
+        (path / "surfaces.json").write_text(json.dumps({"surfaces": list(surfaces)}))
     if evidence is not None:
-        (place / "done.json").write_text(json.dumps({"evidence": dict(evidence)}))
-    return place
+        (path / "done.json").write_text(json.dumps({"evidence": dict(evidence)}))
+    return path
 
 
 def attempt(plan: str, key: str, text: str, **more: Any) -> Attempt:

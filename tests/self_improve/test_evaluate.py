@@ -165,7 +165,7 @@ def test_explain_shows_what_made_a_number(lab: Path) -> None:
     [
         ("near_dupes", "Did you mean near_duplicates"),
         ("length_ratio", "its baseline plan"),
-        ("success", "one number of a whole run"),
+        ("success", "one number for a whole run"),
     ],
 )
 def test_explain_says_what_it_cannot_show(lab: Path, name: str, message: str) -> None:

@@ -175,7 +175,7 @@ def test_inputs_are_found_under_numbered_names(planning: Used) -> None:
 
 
 def test_step_with_a_call_for_each_batch_makes_them_all(planning: Used) -> None:
-    """Three levers in batches of two are two calls, told apart in the record."""
+    """Three levers in batches of two are two calls with keys of their own in the record."""
     attempts = planning.runs["enriched_levers"].attempts()
     assert len({attempt.key for attempt in attempts if attempt.cell == "tram"}) == 2
 
@@ -243,11 +243,11 @@ def test_same_command_as_a_process_says_that_it_is_done(plain: Used) -> None:
 
 def test_plain_steps_are_listed_upstream_first(plain_listing: dict[str, Any]) -> None:
     """Every task is a step that says what it reads and writes, and whether it calls a model."""
-    output = {
+    steps = {
         name: (step["given"], step["calls_model"], step["inputs"], step["outputs"])
         for name, step in plain_listing.items()
     }
-    assert list(output.items()) == [
+    assert list(steps.items()) == [
         ("counter_log", (True, False, [], ["log.md"])),
         ("sort_items", (False, True, ["log.md"], ["sorted/items.json"])),
         ("items_table", (False, False, ["sorted/items.json"], ["table.md"])),
@@ -377,7 +377,7 @@ def test_missing_upstream_artifacts_are_refused_by_name(plain: Used, tmp_path: P
     )  # fmt: skip
     assert ran.code == 2
     assert "tuesday: table.md is missing" in ran.err
-    assert "tuesday: sorted/items.json is no JSON" in ran.err
+    assert "tuesday: sorted/items.json is not JSON" in ran.err
     assert "freitag" not in ran.err
     assert runs(tmp_path / "out") == []
 

@@ -169,7 +169,7 @@ def test_constants_assembled_at_import_are_refused_with_the_remedy(tmp_path: Pat
 
 
 def test_candidate_that_is_never_sent_is_no_evidence(tmp_path: Path) -> None:
-    """A surface that this step does not send is told among the reasons."""
+    """A surface that this step does not send is named among the reasons."""
     ran = with_prompts(
         {"NOTICE_TASK": "Write something else, until %(closing)s."},
         tmp_path,
@@ -211,7 +211,7 @@ def test_text_that_could_not_be_replaced_everywhere_is_no_evidence(tmp_path: Pat
     )
 
 
-def test_all_wrong_prompts_are_told_at_once(tmp_path: Path) -> None:
+def test_all_wrong_prompts_are_reported_at_once(tmp_path: Path) -> None:
     """Unknown, ambiguous, empty and unchanged surfaces are all named, with the nearest."""
     file = tmp_path / "empty.txt"
     file.write_text(" \n", encoding="utf-8")

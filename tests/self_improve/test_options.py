@@ -8,7 +8,7 @@ import pytest
 
 from model_gateway import config
 from model_gateway.arguments import model_names
-from self_improve.arguments import SPEEDS
+from self_improve.host import contract
 from self_improve.runner import EXAMPLES, parser
 from worker_plan.pipeline import all_steps
 from worker_plan.step import Detail
@@ -61,7 +61,7 @@ def test_models_may_be_repeated_or_listed(words: str, names: list[str]) -> None:
 def test_defaults_are_a_whole_split_once() -> None:
     """Without flags: the train plans, one repeat, all details, no cap, nothing from a cache."""
     given = parser().parse_args(["--step", "x"])
-    assert (given.split, given.repeats, given.speed) == ("train", 1, SPEEDS[0])
+    assert (given.split, given.repeats, given.speed) == ("train", 1, None)
     assert (given.max_calls, given.max_tokens, given.max_cost) == (None, None, None)
     assert not any((given.new, given.dry_run, given.json, given.cache))
 
@@ -91,7 +91,7 @@ def test_amount_must_be_a_number_above_0(
     assert f"argument {flag}: {value} is not a number above 0" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", ["", "--step x --split test", "--step x --speed SLOW", "--steps"])
+@pytest.mark.parametrize("words", ["", "--step x --split test", "--steps"])
 def test_wrong_usage_ends_with_2(words: str) -> None:
     """A step is needed, and choices are checked."""
     with pytest.raises(SystemExit) as ended:
@@ -100,8 +100,9 @@ def test_wrong_usage_ends_with_2(words: str) -> None:
 
 
 def test_speeds_are_those_of_the_embedded_host() -> None:
-    """The words on the command line are the words of the steps' parameter."""
-    assert list(SPEEDS) == [detail.name for detail in Detail]
+    """The words for `--speed` are those of the steps' parameter."""
+    host = contract.load(contract.EMBEDDED)
+    assert list(host.speeds) == [detail.name for detail in Detail]
 
 
 def test_help_tells_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:

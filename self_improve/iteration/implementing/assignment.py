@@ -89,7 +89,7 @@ def _imported(code: Path, own: str, host: Host) -> list[Path]:
     package = Path(own).parent.parts
     found: dict[Path, None] = {}
     for name in _names(tree, package):
-        path = _module(code, name) if host.is_from(name) else None
+        path = _module(code, name) if host.owns(name) else None
         if path is not None and _relative(code, path) != own:
             found[path] = None
     return list(found)

@@ -1,1 +1,1 @@
-"""The metrics, one file each: a file put here is a metric that rubrics can name."""
+"""The metrics that rubrics can name: a file put here is one, or several in its `METRICS`."""

@@ -12,14 +12,14 @@ import math
 from collections import Counter
 
 from rubrics.rubric import MetricUse
-from self_improve.measures.metric import Measured, setting
+from self_improve.measures.metric import Measurement, setting
 from self_improve.measures.subject import Subject
 
 UNIT, RANGE = "share of the largest entropy", (0.0, 1.0)
 PARAMETERS = {"classes": 3}
 
 
-def measure(subject: Subject, use: MetricUse) -> Measured | None:
+def measure(subject: Subject, use: MetricUse) -> Measurement | None:
     """Return the entropy of the classes."""
     units = subject.units(use.fields)
     total = len(units)
@@ -28,4 +28,4 @@ def measure(subject: Subject, use: MetricUse) -> Measured | None:
         return None
     counts = Counter(unit.text.folded for unit in units.all)
     entropy = -sum(n / total * math.log(n / total) for n in counts.values())
-    return Measured(min(abs(entropy) / math.log(most), 1.0))
+    return Measurement(min(abs(entropy) / math.log(most), 1.0))

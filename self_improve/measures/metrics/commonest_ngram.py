@@ -1,4 +1,4 @@
-"""Largest share of texts that hold one same 3-gram of tokens.
+"""Largest share of texts that hold the same 3-gram of tokens.
 
 Unit: share of texts. Range: 0 to 1, lower is better. An n-gram has `tokens` tokens. Undefined
 below `least` texts.
@@ -12,15 +12,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from rubrics.rubric import MetricUse
-from self_improve.measures import text_groups, tokens
-from self_improve.measures.metric import Measured, Span, setting
-from self_improve.measures.subject import Subject, Units
+from self_improve.measures.metric import Measurement, Span, gram_spans, setting
+from self_improve.measures.subject import Subject
 
 UNIT, RANGE = "share of texts", (0.0, 1.0)
 PARAMETERS = {"least": 4, "tokens": 3}
 
 
-def measure(subject: Subject, use: MetricUse) -> Measured | None:
+def measure(subject: Subject, use: MetricUse) -> Measurement | None:
     """Return the share of the texts that hold the commonest n-gram."""
     units = subject.units(use.fields)
     size = setting(use, PARAMETERS, "tokens")
@@ -39,19 +38,10 @@ def measure(subject: Subject, use: MetricUse) -> Measured | None:
     most = int(counts.max())
     value = most / len(units) if most > 1 else 0.0
 
-    def shown() -> Iterator[Span]:
-        # Of several the one that comes first, so that the answer is always the same.
+    def spans() -> Iterator[Span]:
+        # Of several the first one, so that the answer is always the same.
         best = min(int(order[gram == one].min()) for one in np.nonzero(counts == most)[0])
-        places = np.nonzero(grams.hashes == grams.hashes[best])[0]
-        yield from _shown(units, grams, places.tolist(), size)
+        indexes = np.nonzero(grams.hashes == grams.hashes[best])[0]
+        return gram_spans(units, grams, size, indexes.tolist())
 
-    return Measured(value, shown)
-
-
-def _shown(units: Units, grams: text_groups.Grams, places: list[int], size: int) -> Iterator[Span]:
-    for place in places:
-        unit = units.all[int(grams.owners[place])]
-        start = int(grams.starts[place])
-        text = unit.text.string
-        found = tokens.spans(text, start, start + size) or (0, len(text))
-        yield Span(where=unit.where, text=text, start=found[0], end=found[1])
+    return Measurement(value, spans)

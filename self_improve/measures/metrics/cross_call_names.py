@@ -2,7 +2,7 @@
 
 Unit: share of items after the first reply. Range: 0 to 1, lower is better. Two names are the same
 when the Jaccard similarity of their sets of tokens reaches `least`; 1 means equal sets. Undefined
-where one reply only holds names.
+where only one reply holds names.
 Source: the reference measurements (name Jaccard of .6 across calls).
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rubrics.rubric import MetricUse
-from self_improve.measures.metric import Measured, Span, setting
+from self_improve.measures.metric import Measurement, Span, setting
 from self_improve.measures.subject import Subject, Unit
 
 UNIT, RANGE = "share of later items", (0.0, 1.0)
@@ -19,7 +19,7 @@ PARAMETERS = {"least": 0.6}
 MOST_NAMES = 500
 
 
-def measure(subject: Subject, use: MetricUse) -> Measured | None:
+def measure(subject: Subject, use: MetricUse) -> Measurement | None:
     """Return the share of names that an earlier reply gave."""
     names = subject.units(use.fields or (subject.rubric.name_field,)).all[:MOST_NAMES]
     if not names or names[0].call == names[-1].call:
@@ -42,13 +42,10 @@ def measure(subject: Subject, use: MetricUse) -> Measured | None:
         )
         if twin is not None:
             twins.append((unit, twin))
-    return Measured(len(twins) / later, lambda: _shown(twins))
+    return Measurement(len(twins) / later, lambda: _spans(twins))
 
 
-def _shown(twins: list[tuple[Unit, Unit]]) -> Iterator[Span]:
+def _spans(twins: list[tuple[Unit, Unit]]) -> Iterator[Span]:
     for unit, twin in twins:
-        text = unit.text.string
-        yield Span(
-            where=f"reply {unit.call} {unit.where}", text=text, start=0, end=len(text),
-            note=f"like reply {twin.call} {twin.where}: {twin.text.string}",
-        )  # fmt: skip
+        note = f"like reply {twin.call} {twin.where}: {twin.text.string}"
+        yield Span.whole(f"reply {unit.call} {unit.where}", unit.text.string, note)

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rubrics.rubric import MetricUse
-from self_improve.measures.metric import Measured, Span
+from self_improve.measures.metric import Measurement, Span
 from self_improve.measures.subject import Subject
-from self_improve.records import json_places
+from self_improve.records import json_paths
 
 UNIT, RANGE = "share of required fields", (0.0, 1.0)
 
 
-def measure(subject: Subject, use: MetricUse) -> Measured | None:
+def measure(subject: Subject, use: MetricUse) -> Measurement | None:
     """Return the share of required fields that are empty."""
     fields = use.fields or subject.rubric.quantity.required
     if not fields or not subject.items:
@@ -27,9 +27,9 @@ def measure(subject: Subject, use: MetricUse) -> Measured | None:
         (number, name)
         for number, item in enumerate(subject.items)
         for name in fields
-        if _is_empty(json_places.lists(item.value, name))
+        if _is_empty(json_paths.values_at(item.value, name))
     ]
-    return Measured(len(empty) / (len(fields) * len(subject.items)), lambda: _shown(empty))
+    return Measurement(len(empty) / (len(fields) * len(subject.items)), lambda: _spans(empty))
 
 
 def _is_empty(values: Sequence[Any]) -> bool:
@@ -39,6 +39,6 @@ def _is_empty(values: Sequence[Any]) -> bool:
     )
 
 
-def _shown(empty: Sequence[tuple[int, str]]) -> Iterator[Span]:
+def _spans(empty: Sequence[tuple[int, str]]) -> Iterator[Span]:
     for number, name in empty:
         yield Span(where=f"[{number}].{name}", text="", start=0, end=0, note="empty")

@@ -2,7 +2,7 @@
 
 Unit: share of cells. Range: 0 to 1, lower is better. The kinds are the gateway's; `no_items`,
 `unreadable` and `too_large` are what a row with status ok can hide, and `other` is a failure of
-the step's own. Only kinds that occur are given; undefined without cells.
+the step itself. Only kinds that occur are listed; undefined without cells.
 Source: the last row of each cell.
 """
 

@@ -1,4 +1,4 @@
-"""Share of lists that have not exactly as many entries as the step asks for.
+"""Share of lists that do not have exactly as many entries as the step asks for.
 
 Unit: share of lists over all items. Range: 0 to 1, lower is better. The lengths are the rubric's
 `quantity.counts`, or `length` for every field of the use. An item without the list counts as
@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rubrics.rubric import MetricUse
-from self_improve.measures.metric import Measured, Span, setting
+from self_improve.measures.metric import Measurement, Span, setting
 from self_improve.measures.subject import Subject
-from self_improve.records import json_places
+from self_improve.records import json_paths
 
 UNIT, RANGE = "share of lists", (0.0, 1.0)
 PARAMETERS = {"length": 0}
 
 
-def measure(subject: Subject, use: MetricUse) -> Measured | None:
+def measure(subject: Subject, use: MetricUse) -> Measurement | None:
     """Return the share of lists of the wrong length."""
     length, counts = setting(use, PARAMETERS, "length"), subject.rubric.quantity.counts
     expected = {name: length or counts.get(name, 0) for name in use.fields or counts}
@@ -27,13 +27,13 @@ def measure(subject: Subject, use: MetricUse) -> Measured | None:
         return None
     wrong = []
     for number, item in enumerate(subject.items):
-        for name, wanted in expected.items():
-            count = len(json_places.found(item.value, name))
-            if count != wanted:
-                wrong.append((f"[{number}].{name}", f"{count} in place of {wanted}"))
-    return Measured(len(wrong) / (len(expected) * len(subject.items)), lambda: _shown(wrong))
+        for name, right in expected.items():
+            count = len(json_paths.items_at(item.value, name))
+            if count != right:
+                wrong.append((f"[{number}].{name}", f"{count} in place of {right}"))
+    return Measurement(len(wrong) / (len(expected) * len(subject.items)), lambda: _spans(wrong))
 
 
-def _shown(wrong: Sequence[tuple[str, str]]) -> Iterator[Span]:
-    for where, told in wrong:
-        yield Span(where=where, text=told, start=0, end=len(told))
+def _spans(wrong: Sequence[tuple[str, str]]) -> Iterator[Span]:
+    for where, text in wrong:
+        yield Span.whole(where, text)

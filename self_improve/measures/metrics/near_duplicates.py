@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rubrics.rubric import MetricUse
-from self_improve.measures.metric import Measured, Span, setting
+from self_improve.measures.metric import Measurement, Span, setting
 from self_improve.measures.similarity import earlier_twins
 from self_improve.measures.subject import Subject, Units
 
@@ -18,20 +18,17 @@ UNIT, RANGE = "share of texts", (0.0, 1.0)
 PARAMETERS = {"least": 0.5}
 
 
-def measure(subject: Subject, use: MetricUse) -> Measured | None:
+def measure(subject: Subject, use: MetricUse) -> Measurement | None:
     """Return the share of texts with an earlier twin."""
     units = subject.units(use.fields)
     if len(units) < 2:
         return None
     twins = earlier_twins(units.group.characters, setting(use, PARAMETERS, "least"))
-    return Measured(len(twins) / len(units), lambda: _shown(units, twins))
+    return Measurement(len(twins) / len(units), lambda: _spans(units, twins))
 
 
-def _shown(units: Units, twins: dict[int, int]) -> Iterator[Span]:
+def _spans(units: Units, twins: dict[int, int]) -> Iterator[Span]:
     for number, twin in twins.items():
         unit, earlier = units.all[number], units.all[twin]
-        text = unit.text.string
-        yield Span(
-            where=unit.where, text=text, start=0, end=len(text),
-            note=f"like {earlier.where}: {earlier.text.string}",
-        )  # fmt: skip
+        note = f"like {earlier.where}: {earlier.text.string}"
+        yield Span.whole(unit.where, unit.text.string, note)

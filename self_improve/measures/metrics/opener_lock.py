@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections import defaultdict
 
 from rubrics.rubric import MetricUse
-from self_improve.measures.metric import Measured, marked, setting
+from self_improve.measures.metric import Measurement, setting, whole_texts
 from self_improve.measures.subject import Subject
 
 UNIT, RANGE = "share of texts", (0.0, 1.0)
 PARAMETERS = {"least": 4, "tokens": 3}
 
 
-def measure(subject: Subject, use: MetricUse) -> Measured | None:
+def measure(subject: Subject, use: MetricUse) -> Measurement | None:
     """Return the share of the commonest opening."""
     units = subject.units(use.fields)
     size = setting(use, PARAMETERS, "tokens")
@@ -31,6 +31,8 @@ def measure(subject: Subject, use: MetricUse) -> Measured | None:
     if count < setting(use, PARAMETERS, "least"):
         return None
     opening, chosen = max(openings.items(), key=lambda pair: len(pair[1]))
-    # One text that begins like no other is no lock.
+    # A text that begins like no other is not a lock.
     value = len(chosen) / count if len(chosen) > 1 else 0.0
-    return Measured(value, lambda: marked(units, chosen, f"begins with: {' '.join(opening)}"))
+    return Measurement(
+        value, lambda: whole_texts(units, chosen, f"begins with: {' '.join(opening)}")
+    )

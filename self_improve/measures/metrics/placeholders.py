@@ -2,8 +2,8 @@
 
 Unit: share of texts. Range: 0 to 1, lower is better. By form alone: 2 to 80 characters with a
 letter among them between square, lenticular, tortoise-shell, curly or double angle brackets of
-any script, unless a link follows or what stands there is a number, and between `<` and `>` if it
-is no tag. Undefined without texts.
+any script, unless a link follows or they are a number, and between `<` and `>` unless that is a
+tag. Undefined without texts.
 Source: the reference measurements (contract: placeholders of 2 to 80 characters).
 """
 
@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 
 from rubrics.rubric import MetricUse
-from self_improve.measures.metric import Measured, Span
+from self_improve.measures.metric import Measurement, Span
 from self_improve.measures.subject import Subject, Unit
 
 UNIT, RANGE = "share of texts", (0.0, 1.0)
@@ -43,20 +43,20 @@ _PLACEHOLDER = re.compile("|".join((*(_inside(*pair) for pair in _PAIRS), _ANGLE
 _OPENING = (*(pair[0] for pair in _PAIRS), "<")
 
 
-def measure(subject: Subject, use: MetricUse) -> Measured | None:
+def measure(subject: Subject, use: MetricUse) -> Measurement | None:
     """Return the share of texts with a placeholder."""
     units = subject.units(use.fields)
     if not len(units):
         return None
     every = units.group.joined
-    found = []
+    units_with: list[Unit] = []
     if any(sign in every for sign in _OPENING):
-        found = [unit for unit in units.all if _PLACEHOLDER.search(unit.text.string)]
-    return Measured(len(found) / len(units), lambda: _shown(found))
+        units_with = [unit for unit in units.all if _PLACEHOLDER.search(unit.text.string)]
+    return Measurement(len(units_with) / len(units), lambda: _spans(units_with))
 
 
-def _shown(found: list[Unit]) -> Iterator[Span]:
-    for unit in found:
+def _spans(units: list[Unit]) -> Iterator[Span]:
+    for unit in units:
         for match in _PLACEHOLDER.finditer(unit.text.string):
             yield Span(
                 where=unit.where, text=unit.text.string, start=match.start(), end=match.end()

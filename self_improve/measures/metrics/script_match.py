@@ -10,26 +10,26 @@ Unicode.
 from __future__ import annotations
 
 from rubrics.rubric import MetricUse
-from self_improve.measures.metric import Measured, Span
+from self_improve.measures.metric import Measurement, Span
 from self_improve.measures.subject import Subject
 from self_improve.measures.tokens import main_script, scripts
 
 UNIT, RANGE = "overlap", (0.0, 1.0)
 
 
-def measure(subject: Subject, use: MetricUse) -> Measured | None:
+def measure(subject: Subject, use: MetricUse) -> Measurement | None:
     """Return the overlap of the scripts of outputs and plan."""
     units = subject.units(use.fields)
-    theirs, own = subject.input.scripts, units.group.scripts
-    if not theirs or not own:
+    plan, outputs = subject.input.scripts, units.group.scripts
+    if not plan or not outputs:
         return None
-    value = sum(min(share, theirs.get(name, 0.0)) for name, share in own.items())
-    main = main_script(theirs)
-    return Measured(
+    value = sum(min(share, plan.get(name, 0.0)) for name, share in outputs.items())
+    main = main_script(plan)
+    return Measurement(
         min(value, 1.0),
         lambda: (
-            Span(where=u.where, text=u.text.string, start=0, end=len(u.text.string))
-            for u in units.all
-            if main_script(scripts(u.text.string)) not in {None, main}
+            Span.whole(unit.where, unit.text.string)
+            for unit in units.all
+            if main_script(scripts(unit.text.string)) not in {None, main}
         ),
     )

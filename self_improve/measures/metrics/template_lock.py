@@ -1,11 +1,11 @@
 """Share of a cell's 4-grams of tokens that occur in three or more plans of the same run.
 
-Unit: share of n-grams, repeated ones counted as often. Range: 0 to 1, lower is better. Plans have
-little in common but what the prompt put there, so this is the best measure of a form that is
+Unit: share of n-grams, each counted as often as it occurs. Range: 0 to 1, lower is better. Plans
+have little in common but what the prompt put there, so this is the best measure of a form that is
 filled in. An n-gram has `tokens` tokens. Undefined in a run of fewer than `plans` plans, and
 without n-grams.
 Source: the reference measurements (template across plans: .09 while a format was mandated, .034
-and .02 after it went).
+and .02 afterwards).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from rubrics.rubric import MetricUse
-from self_improve.measures import text_groups, tokens
-from self_improve.measures.metric import Span, setting
+from self_improve.measures.metric import Span, gram_spans, setting
 from self_improve.measures.subject import Subject
+from self_improve.measures.text_groups import contained, distinct
 from self_improve.measures.tokens import Numbers
 
 UNIT, RANGE = "share of n-grams", (0.0, 1.0)
@@ -37,9 +37,7 @@ def across(
     common = _common(plans, gathered, use)
     if common is None:
         return [None] * len(plans)
-    return [
-        float(text_groups.among(grams, common).mean()) if len(grams) else None for grams in gathered
-    ]
+    return [float(contained(grams, common).mean()) if len(grams) else None for grams in gathered]
 
 
 def spans(
@@ -51,11 +49,8 @@ def spans(
     grams = units.group.grams(size)
     if common is None:
         return
-    for place in np.nonzero(text_groups.among(grams.hashes, common))[0].tolist():
-        unit = units.all[int(grams.owners[place])]
-        start, text = int(grams.starts[place]), unit.text.string
-        found = tokens.spans(text, start, start + size) or (0, len(text))
-        yield Span(where=unit.where, text=text, start=found[0], end=found[1])
+    indexes = np.nonzero(contained(grams.hashes, common))[0].tolist()
+    yield from gram_spans(units, grams, size, indexes)
 
 
 def _common(plans: Sequence[str], gathered: Sequence[Numbers], use: MetricUse) -> Numbers | None:
@@ -66,7 +61,7 @@ def _common(plans: Sequence[str], gathered: Sequence[Numbers], use: MetricUse) -
     least = setting(use, PARAMETERS, "plans")
     if len(by_plan) < least:
         return None
-    kinds = [text_groups.distinct(np.concatenate(grams)) for grams in by_plan.values()]
+    kinds = [distinct(np.concatenate(grams)) for grams in by_plan.values()]
     every, counts = np.unique(np.concatenate(kinds), return_counts=True)
-    found: Numbers = every[counts >= least]
-    return found
+    common: Numbers = every[counts >= least]
+    return common

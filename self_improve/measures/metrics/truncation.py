@@ -12,7 +12,7 @@ from __future__ import annotations
 import unicodedata
 
 from rubrics.rubric import MetricUse
-from self_improve.measures.metric import Measured, setting, share
+from self_improve.measures.metric import Measurement, setting, share
 from self_improve.measures.subject import Subject
 
 UNIT, RANGE = "share of texts", (0.0, 1.0)
@@ -23,7 +23,7 @@ _GOES_ON = ("...", *"…,:،؛、，：")
 _CLOSED = frozenset({"Po", "Pe", "Pf"})
 
 
-def measure(subject: Subject, use: MetricUse) -> Measured | None:
+def measure(subject: Subject, use: MetricUse) -> Measurement | None:
     """Return the share of texts that break off."""
     units = subject.units(use.fields)
     if not len(units):

@@ -1,8 +1,8 @@
-"""Share of references to something that is not there.
+"""Share of references to something that does not exist.
 
 Unit: share of references. Range: 0 to 1, lower is better. A reference, a text or a number in one
-of the fields, resolves if it equals what stands at one of the places `to` in any item of the same
-source, or, with `in_input`, if it occurs in what was told of the plan. Undefined without
+of the fields, resolves if it equals the value at one of the paths `to` in any item of the same
+source, or, with `in_input`, if it occurs in what was sent of the plan. Undefined without
 references, and with `in_input` where the record does not hold the input.
 Source: ours; referential integrity.
 """
@@ -13,19 +13,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rubrics.rubric import MetricUse
-from self_improve.measures.metric import Measured, Span, setting
+from self_improve.measures.metric import Measurement, Span, setting
 from self_improve.measures.subject import Subject
 from self_improve.measures.tokens import folded
-from self_improve.records import json_places
+from self_improve.records import json_paths
 
 UNIT, RANGE = "share of references", (0.0, 1.0)
 PARAMETERS: dict[str, Any] = {"to": [], "in_input": False}
 
 
-def measure(subject: Subject, use: MetricUse) -> Measured | None:
-    """Return the share of references that lead nowhere."""
-    told = setting(use, PARAMETERS, "in_input")
-    if told and not subject.input.string:
+def measure(subject: Subject, use: MetricUse) -> Measurement | None:
+    """Return the share of unresolved references."""
+    in_input = setting(use, PARAMETERS, "in_input")
+    if in_input and not subject.input.string:
         return None
     references = [
         (f"[{number}].{name}", key)
@@ -35,31 +35,31 @@ def measure(subject: Subject, use: MetricUse) -> Measured | None:
     ]
     if not references:
         return None
-    known = {
+    targets = {
         key
         for item in subject.items
-        for place in setting(use, PARAMETERS, "to")
-        for key in _keys(item.value, str(place))
+        for json_path in setting(use, PARAMETERS, "to")
+        for key in _keys(item.value, str(json_path))
     }
-    given = subject.input.folded if told else ""
-    lost = [(where, key) for where, key in references if key not in known and key not in given]
-    if told:
-        return Measured(len(lost) / len(references), lambda: _shown(lost))
-    lost = [(where, key) for where, key in references if key not in known]
-    return Measured(len(lost) / len(references), lambda: _shown(lost))
+    lost = [
+        (where, key)
+        for where, key in references
+        if key not in targets and not (in_input and key in subject.input.folded)
+    ]
+    return Measurement(len(lost) / len(references), lambda: _spans(lost))
 
 
-def _keys(item: Any, place: str) -> list[str]:
-    """Return the texts and numbers at a place, as they are compared."""
-    found = []
-    for value in json_places.found(item, place):
+def _keys(item: Any, json_path: str) -> list[str]:
+    """Return the texts and numbers at a path, as they are compared."""
+    keys = []
+    for value in json_paths.items_at(item, json_path):
         if isinstance(value, str) and value.strip():
-            found.append(" ".join(folded(value).split()))
+            keys.append(" ".join(folded(value).split()))
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            found.append(str(value))
-    return found
+            keys.append(str(value))
+    return keys
 
 
-def _shown(lost: Sequence[tuple[str, str]]) -> Iterator[Span]:
+def _spans(lost: Sequence[tuple[str, str]]) -> Iterator[Span]:
     for where, key in lost:
-        yield Span(where=where, text=key, start=0, end=len(key))
+        yield Span.whole(where, key)

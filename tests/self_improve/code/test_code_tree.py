@@ -64,26 +64,24 @@ def read(root: Path) -> code_tree.CodeTree:
 
 
 def test_clean_commit_names_the_code(repo: Path) -> None:
-    """Commit and branch are told, and the code is named by them."""
-    found = read(repo)
-    assert (found.commit, found.branch) == (git(repo, "rev-parse", "HEAD"), "main")
-    assert not found.dirty
-    assert found.is_named
+    """The code has its commit and its branch."""
+    code = read(repo)
+    assert (code.commit, code.branch) == (git(repo, "rev-parse", "HEAD"), "main")
+    assert not code.dirty
 
 
 def test_code_outside_git_is_not_named(tree: Path) -> None:
     """It has a digest all the same."""
-    found = read(tree)
-    assert (found.commit, found.branch, found.dirty) == (None, None, True)
-    assert not found.is_named
-    assert found.digest
+    code = read(tree)
+    assert (code.commit, code.branch, code.dirty) == (None, None, True)
+    assert code.digest
 
 
 def test_repository_without_a_commit_is_not_named(tree: Path) -> None:
     """There is nothing to name it by."""
     git(tree, "init", "-q")
     assert read(tree).commit is None
-    assert not read(tree).is_named
+    assert read(tree).dirty
 
 
 @pytest.mark.parametrize("change", ["modified", "staged", "untracked", "deleted"])
@@ -97,10 +95,9 @@ def test_changed_files_make_it_dirty(repo: Path, change: str) -> None:
         (repo / "host" / "prompts.py").write_text('A = "y"\n')
     if change == "staged":
         git(repo, "add", ".")
-    found = read(repo)
-    assert found.dirty
-    assert found.commit == git(repo, "rev-parse", "HEAD")
-    assert not found.is_named
+    code = read(repo)
+    assert code.dirty
+    assert code.commit == git(repo, "rev-parse", "HEAD")
 
 
 def test_only_what_is_named_makes_it_dirty(repo: Path) -> None:
@@ -123,9 +120,9 @@ def test_ignored_files_do_not_make_it_dirty(repo: Path) -> None:
 def test_detached_head_has_no_branch(repo: Path) -> None:
     """The commit names the code all the same."""
     git(repo, "checkout", "-q", "--detach")
-    found = read(repo)
-    assert found.branch is None
-    assert found.is_named
+    code = read(repo)
+    assert code.branch is None
+    assert not code.dirty
 
 
 def test_worktree_has_its_own_branch(repo: Path, tmp_path: Path) -> None:
@@ -133,11 +130,11 @@ def test_worktree_has_its_own_branch(repo: Path, tmp_path: Path) -> None:
     git(repo, "worktree", "add", "-q", "-b", "candidate", str(tmp_path / "tree"))
     (tmp_path / "tree" / "host" / "prompts.py").write_text('A = "better"\n')
     git(tmp_path / "tree", "commit", "-q", "-a", "-m", "Better")
-    found, base = read(tmp_path / "tree"), read(repo)
-    assert (found.branch, base.branch) == ("candidate", "main")
-    assert found.is_named
-    assert found.digest != base.digest
-    assert found.commit != base.commit
+    code, base = read(tmp_path / "tree"), read(repo)
+    assert (code.branch, base.branch) == ("candidate", "main")
+    assert not code.dirty
+    assert code.digest != base.digest
+    assert code.commit != base.commit
 
 
 def test_tree_may_lie_inside_a_repository(repo: Path) -> None:
@@ -180,14 +177,14 @@ def test_digest_changes_with_any_source_byte(tree: Path, name: str, content: byt
 
 def test_digest_changes_with_names(tree: Path) -> None:
     """A renamed, a new and a missing source are other code."""
-    found = [code_tree.digest_of(tree, ["host"])]
+    code = [code_tree.digest_of(tree, ["host"])]
     (tree / "host" / "prompts.py").rename(tree / "host" / "texts.py")
-    found.append(code_tree.digest_of(tree, ["host"]))
+    code.append(code_tree.digest_of(tree, ["host"]))
     (tree / "host" / "prompts.py").write_text('A = "x"\n')
-    found.append(code_tree.digest_of(tree, ["host"]))
+    code.append(code_tree.digest_of(tree, ["host"]))
     (tree / "host" / "steps" / "find.py").unlink()
-    found.append(code_tree.digest_of(tree, ["host"]))
-    assert len(set(found)) == 4
+    code.append(code_tree.digest_of(tree, ["host"]))
+    assert len(set(code)) == 4
 
 
 def test_digest_counts_what_the_package_reads(tree: Path) -> None:
@@ -210,7 +207,7 @@ def test_digest_does_not_change_with_other_files(tree: Path) -> None:
 
 
 @pytest.mark.parametrize("root", ["nowhere", "host.nowhere", "README"])
-def test_missing_package_is_told(tree: Path, root: str) -> None:
+def test_missing_package_is_reported(tree: Path, root: str) -> None:
     """The message names the package and the tree."""
     with pytest.raises(UsageError, match=f"There is no package {root} in {tree}"):
         code_tree.digest_of(tree, ["host", root])

@@ -18,7 +18,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from self_improve.code.patch import Change, confirm, diff, patched, replaced
+from self_improve.code.patch import Change, confirm, diff, patched
+from self_improve.code.prompt_literal import replaced
 from self_improve.code.source_file import text_of
 from self_improve.errors import UsageError
 from tests.self_improve.hosts import surface
@@ -44,6 +45,7 @@ CONSTANTS = {
     "same words": 'OTHER = "an old text"\nNAME = "an old text"\nTHIRD = "an old text"\n',
     "first line": 'NAME = "an old text"',
     "locals": 'NAME = "old"\ndef f():\n    NAME = "local"\n    return NAME\n',
+    "lost blanks": '\x0cA = 1\ntry:\n    A = 2\nexcept OSError :\n    1\nNAME = "an old text"\n',
     "odd escape": "NAME = 'an old text'\nPATTERN = r'\\d'\n",
 }
 FIELDS = {
@@ -129,7 +131,7 @@ def others(source: bytes) -> list[str]:
 
 
 class Importer:
-    """A process that imports the files it is told of, and says what they hold."""
+    """A process that imports files, and says what they hold."""
 
     PROGRAM = """\
 import importlib.util, json, sys
@@ -283,8 +285,8 @@ def test_lines_that_stay_are_written_as_they_were() -> None:
         ('NAME = " ".join(["a", "b"])\n', "NAME", "call"),
         ('A = "old"\nNAME = A\n', "NAME", "another name"),
         ('NAME = "a" if A else "b"\n', "NAME", "condition"),
-        ('NAME = b"old"\n', "NAME", "no plain string"),
-        ("NAME = 3\n", "NAME", "no plain string"),
+        ('NAME = b"old"\n', "NAME", "not a plain string"),
+        ("NAME = 3\n", "NAME", "not a plain string"),
         ('A = "a"\n', "NAME", "assigns no NAME"),
         ('def f():\n    NAME = "a"\n', "NAME", "assigns no NAME"),
         ('class C:\n    NAME = "a"\n', "NAME", "assigns no NAME"),
@@ -298,14 +300,17 @@ def test_lines_that_stay_are_written_as_they_were() -> None:
         ('NAME = "a"\ndef NAME(): pass\n', "NAME", "several places"),
         ('NAME = "a"\ndef f():\n    global NAME\n    NAME = "b"\n', "NAME", "several places"),
         ('NAME = "a"\ndel NAME\n', "NAME", "several places"),
+        ('NAME = "a"\ntry: pass\nexcept E as NAME: pass\n', "NAME", "several places (lines 1, 3)"),
+        ('NAME = "a"\nprint(NAME := "b")\n', "NAME", "several places"),
+        ('NAME = "a" f"{b}"\n', "NAME", "in all its parts"),
         ('NAME = OTHER = "a"\n', "NAME", "together with other names"),
         ('NAME, OTHER = "a", "b"\n', "NAME", "together with other names"),
         ("import NAME\n", "NAME", "not set by an assignment"),
         ('NAME = (\n    "a"  # why\n    "b"\n)\n', "NAME", "comment"),
-        ("NAME = (\n", "NAME", "no Python"),
-        ("# coding: nonsense\nNAME = 'a'\n", "NAME", "no Python"),
-        ("# coding: rot13\nNAME = 'a'\n", "NAME", "no Python"),
-        ("NAME = 'a\x00'\n", "NAME", "no Python"),
+        ("NAME = (\n", "NAME", "not Python"),
+        ("# coding: nonsense\nNAME = 'a'\n", "NAME", "not Python"),
+        ("# coding: rot13\nNAME = 'a'\n", "NAME", "not Python"),
+        ("NAME = 'a\x00'\n", "NAME", "not Python"),
         ("class M:\n    name: str = Field()\n", "M.name", "no description is written"),
         ("class M:\n    name: str = 'x'\n    'A doc.'\n", "M.name", "no description is written"),
         ("class M:\n    name: str = Field(description=A)\n", "M.name", "another name"),
@@ -386,7 +391,9 @@ def test_file_that_says_so_already_is_left_out(tree: Path) -> None:
 )
 def test_module_that_is_not_there_is_refused(tree: Path, module: str) -> None:
     """A surface's id is untrusted text, and leads nowhere else."""
-    with pytest.raises(UsageError, match=r"cannot be changed in the source: .*(no module|no name)"):
+    with pytest.raises(
+        UsageError, match=r"cannot be changed in the source: .*(no module|not a module name)"
+    ):
         patched(tree, {f"{module}:NAME": "x"})
 
 
@@ -411,7 +418,9 @@ def test_imported_text_is_compared_with_the_candidate() -> None:
     """A surface that says something else after the import, or is gone, is named."""
     found = {"a:B": surface("a:B", "what was meant"), "a:C": surface("a:C", "something else")}
     confirm({"a:B": "what was meant"}, found)
-    with pytest.raises(UsageError, match=r"a:C says something else[^\0]*a:D is no prompt surface"):
+    with pytest.raises(
+        UsageError, match=r"a:C says something else[^\0]*a:D is no longer a prompt surface"
+    ):
         confirm({"a:B": "what was meant", "a:C": "what was meant", "a:D": "x"}, found)
 
 

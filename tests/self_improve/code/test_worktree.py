@@ -368,7 +368,7 @@ def test_package_missing_in_the_tree_is_refused(late: Path, tmp_path: Path) -> N
 def test_tree_that_cannot_be_imported_is_refused(
     late: Path, tmp_path: Path, line: str, words: tuple[str, ...]
 ) -> None:
-    """The error, its file and its line are told, and nothing else."""
+    """The error, its file and its line are named, and nothing else."""
     (late / "late_host.py").write_text(line + LATE_TASK, encoding="utf-8")
     plan = tmp_path / "plan"
     plan.mkdir()

@@ -127,8 +127,8 @@ def test_candidate_is_a_commit_on_a_branch_of_its_own(trees: Worktrees, user: Pa
 def test_commit_tells_the_candidate(trees: Worktrees, user: Path) -> None:
     """In its message, a trailer and its author; no identity has to be set up."""
     tree = committed(trees)
-    told = git(user, "log", "-1", "--format=%an|%cn|%B", tree.commit)
-    assert told == (
+    line = git(user, "log", "-1", "--format=%an|%cn|%B", tree.commit)
+    assert line == (
         f"Plumbline candidate {tree.leaf}|Plumbline|Try {CANDIDATE}\n\nSay it shorter.\n\n"
         f"Plumbline-Candidate: {tree.leaf}"
     )
@@ -143,7 +143,7 @@ def test_same_candidate_is_the_same_worktree(trees: Worktrees) -> None:
     assert committed(trees) == done
 
 
-def test_hostile_message_is_told_as_text(trees: Worktrees, user: Path) -> None:
+def test_hostile_message_is_stored_as_text(trees: Worktrees, user: Path) -> None:
     """Control characters go; a trailer that a text brings along does not count."""
     tree = trees.open(CANDIDATE, "main")
     files = trees.write(tree, {"host/prompts.py": b"A = 1\n"})
@@ -249,14 +249,14 @@ def test_path_out_of_the_worktree_is_refused(trees: Worktrees, tmp_path: Path, n
     """By dots, from the root, through a link, or into git's own files."""
     tree = trees.open(CANDIDATE, "main")
     (tree.code / "link").symlink_to(tmp_path)
-    with pytest.raises(UsageError, match="is no file of the worktree"):
+    with pytest.raises(UsageError, match="is not a file of the worktree"):
         trees.write(tree, {name: b"x"})
 
 
 @pytest.mark.parametrize("base", ["nothing", "--all", "", "a b", "x\x00", "main^{tree}", "main:x"])
 def test_base_that_names_no_commit_is_refused(trees: Worktrees, base: str) -> None:
     """Whatever it looks like to git."""
-    with pytest.raises(UsageError, match="names no commit"):
+    with pytest.raises(UsageError, match="is not a commit"):
         trees.open(CANDIDATE, base)
 
 
@@ -296,7 +296,7 @@ def test_base_that_moved_leaves_a_made_candidate(user: Path, tmp_path: Path) -> 
     """It was measured against its own base: another one is refused, and its own goes on."""
     trees = Worktrees(user / "code", tmp_path / "w")
     tree = committed(trees)
-    with pytest.raises(UsageError, match=r"was begun from .* Name that base"):
+    with pytest.raises(UsageError, match=r"was begun from .* Use that base"):
         trees.open(CANDIDATE, moved_on(user))
     assert trees.open(CANDIDATE, tree.base) == tree
 
@@ -305,11 +305,11 @@ def test_branch_of_somebody_else_is_left_alone(user: Path, tmp_path: Path) -> No
     """A branch of the same name with other commits is refused with the command that helps."""
     moved_on(user)
     git(user, "branch", f"plumbline/{leaf_of(CANDIDATE)}", "ahead")
-    with pytest.raises(UsageError, match=r"commits of somebody else.*git branch -m"):
+    with pytest.raises(UsageError, match=r"other commits.*git branch -m"):
         Worktrees(user / "code", tmp_path / "w").open(CANDIDATE, "main")
 
 
-def test_branch_that_blocks_the_name_is_told(user: Path, tmp_path: Path) -> None:
+def test_branch_that_blocks_the_name_is_reported(user: Path, tmp_path: Path) -> None:
     """A branch `plumbline` leaves no room for `plumbline/…`; git's words are passed on."""
     git(user, "branch", "plumbline")
     with pytest.raises(GitError, match=r"git update-ref failed.*plumbline"):
@@ -320,7 +320,7 @@ def test_commit_by_somebody_else_is_refused(trees: Worktrees) -> None:
     """An agent that commits by itself has made no candidate of ours."""
     tree = trees.open(CANDIDATE, "main")
     git(tree.path, "-c", "core.hooksPath=/dev/null", "commit", "-q", "--allow-empty", "-m", "Mine")
-    with pytest.raises(UsageError, match="Somebody else committed"):
+    with pytest.raises(UsageError, match="Another commit was made"):
         trees.commit(tree, [PROMPT], message="Try")
 
 
@@ -495,12 +495,12 @@ def test_kill_at_any_git_is_made_good(trees: Worktrees, user: Path, tmp_path: Pa
 
 def test_lock_outlives_its_owner(tmp_path: Path) -> None:
     """A git that goes on after its command was killed still keeps others out."""
-    with checkout.alone(tmp_path) as lock:
+    with checkout.locked(tmp_path) as lock:
         child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[lock])
     entered = threading.Event()
 
     def enter() -> None:
-        with checkout.alone(tmp_path):
+        with checkout.locked(tmp_path):
             entered.set()
 
     waiting = threading.Thread(target=enter)
@@ -519,7 +519,9 @@ def test_git_that_takes_too_long_is_ended(user: Path) -> None:
         )  # fmt: skip
 
 
-def test_missing_git_is_told(user: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_git_is_reported(
+    user: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """What is missing and what to do."""
     (tmp_path / "env").symlink_to("/usr/bin/env")
     monkeypatch.setenv("PATH", str(tmp_path))

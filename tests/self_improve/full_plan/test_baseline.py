@@ -19,6 +19,7 @@ def request_of(tmp_path: Path) -> PlanRequest:
     """Return what is asked for on the simulated model."""
     catalogue = config.load()
     return PlanRequest(
+        speed="ALL_DETAILS_BUT_SLOW",
         layout=Layout(tmp_path), catalogue=catalogue, model=catalogue.find("sim-strong"),
         plans={}, code=tmp_path, base="HEAD",
     )  # fmt: skip

@@ -140,7 +140,7 @@ def test_one_changed_text_is_enough(pipeline: Pipeline, file: Path, tmp_path: Pa
     assert set(from_files(given, hosts.step(), pipeline).texts) == {FIELD, SYSTEM}
 
 
-def test_all_problems_are_told_at_once(pipeline: Pipeline, file: Path, tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(pipeline: Pipeline, file: Path, tmp_path: Path) -> None:
     """Every argument that is wrong, and why."""
     (tmp_path / "empty.txt").write_text(" \n")
     (tmp_path / "latin.txt").write_bytes(b"Caf\xe9")
@@ -161,7 +161,7 @@ def test_all_problems_are_told_at_once(pipeline: Pipeline, file: Path, tmp_path:
     expected = [
         "--prompt FIND_SYSTEM_PROMPT: say SURFACE=FILE",
         "find has no prompt surface NOTHING.",
-        f"{SYSTEM} is given twice",
+        f"{SYSTEM} is named twice",
         "gone.txt",
         "latin.txt: the file cannot be read",
         "empty.txt: the file is empty",

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from prompt_lab.record import file_digest
 from self_improve.errors import UsageError
 from self_improve.host import contract
 from self_improve.host.contract import EMBEDDED, VARIABLE, Host
@@ -53,7 +54,7 @@ def test_generations_of_a_name_meet(
 def test_different_names_stay_apart(one: str, other: str, numbers: tuple[int, int | None]) -> None:
     """A number in front makes no artifact another one."""
     assume(one != other)
-    assert WORKER_PLAN.among(numbered(one, numbers), [numbered(other, numbers), other]) is None
+    assert WORKER_PLAN.name_among(numbered(one, numbers), [numbered(other, numbers), other]) is None
 
 
 @settings(deadline=None)
@@ -64,7 +65,7 @@ def test_name_of_either_generation_is_found(
     """Whichever form the reader knows and the plan has, the one is found by the other."""
     forms = (name, numbered(name, numbers))
     wanted, there = forms if reader_is_numbered else reversed(forms)
-    assert WORKER_PLAN.among(wanted, ["other.md", there]) == there
+    assert WORKER_PLAN.name_among(wanted, ["other.md", there]) == there
 
 
 @settings(deadline=None)
@@ -74,13 +75,13 @@ def test_very_name_wins(
 ) -> None:
     """Where both generations lie side by side, the name that was asked for is taken."""
     wanted = numbered(name, one)
-    assert WORKER_PLAN.among(wanted, [numbered(name, other), name, wanted]) == wanted
+    assert WORKER_PLAN.name_among(wanted, [numbered(name, other), name, wanted]) == wanted
 
 
 def test_ambiguous_name_is_refused() -> None:
     """All names that fit are listed, and nothing is guessed."""
     with pytest.raises(UsageError) as caught:
-        WORKER_PLAN.among("levers.json", ["002-9-levers.json", "002-10-levers.json", "x.md"])
+        WORKER_PLAN.name_among("levers.json", ["002-9-levers.json", "002-10-levers.json", "x.md"])
     assert str(caught.value) == (
         "levers.json could be any of 002-10-levers.json, 002-9-levers.json; keep one of them."
     )
@@ -89,8 +90,8 @@ def test_ambiguous_name_is_refused() -> None:
 def test_without_rules_only_the_very_name_counts() -> None:
     """A host that says nothing of names has one generation."""
     plain = hosts.host()
-    assert plain.among("levers.json", ["002-10-levers.json"]) is None
-    assert plain.among("levers.json", ["levers.json"]) == "levers.json"
+    assert plain.name_among("levers.json", ["002-10-levers.json"]) is None
+    assert plain.name_among("levers.json", ["levers.json"]) == "levers.json"
 
 
 def test_rules_apply_one_after_the_other() -> None:
@@ -118,7 +119,7 @@ def test_names_of_the_contract_stay_distinct() -> None:
 )
 def test_modules_below_an_import_root_belong(module: str, *, belongs: bool) -> None:
     """A name that only begins alike is another package."""
-    assert hosts.host().is_from(module) is belongs
+    assert hosts.host().owns(module) is belongs
 
 
 def test_surfaces_can_be_ignored_by_pattern() -> None:
@@ -188,8 +189,8 @@ def said_of(folder: Path, content: str | bytes) -> str:
 
 
 def test_every_problem_is_named(tmp_path: Path) -> None:
-    """Wrong, missing and unknown keys are told together, each by its name."""
-    told = said_of(
+    """Wrong, missing and unknown keys are reported together, each by its name."""
+    message = said_of(
         tmp_path,
         """
 import_roots = []
@@ -204,7 +205,7 @@ environment = { URL = 3 }
         "import_roots", "tasks.0", "run_dir", "model", "modle_is_list", "name_rules.0.replace",
         "environment.URL",
     ):  # fmt: skip
-        assert f"{key}: " in told
+        assert f"{key}: " in message
 
 
 @pytest.mark.parametrize(
@@ -212,7 +213,7 @@ environment = { URL = 3 }
     ["run_dir = ", b"run_dir = '\xff'"],
     ids=["no TOML", "not UTF-8"],
 )
-def test_file_that_cannot_be_read_is_told(tmp_path: Path, content: str | bytes) -> None:
+def test_file_that_cannot_be_read_is_reported(tmp_path: Path, content: str | bytes) -> None:
     """The message names the file and the cause."""
     assert "cannot be read as a host file" in said_of(tmp_path, content)
 
@@ -250,6 +251,28 @@ def test_good_file_is_read(tmp_path: Path) -> None:
         import_roots=("pipeline",), tasks=("pipeline.tasks:All",), run_dir="run_dir", model="models"
     )
     assert not read.model_is_list
+
+
+def test_a_speed_is_one_of_the_hosts_words() -> None:
+    """The first is the default; a host that lists none takes those of the embedded host."""
+    own = hosts.host(speeds=["quick", "slow"])
+    assert (own.speed(None), own.speed("slow")) == ("quick", "slow")
+    with pytest.raises(UsageError, match=r"no speed 'SLOW'. Use one of quick, slow"):
+        own.speed("SLOW")
+    assert hosts.host().speeds == WORKER_PLAN.speeds
+
+
+def test_digest_is_of_what_matters_to_a_cell(tmp_path: Path) -> None:
+    """So runs stay comparable with those from before the host file said more of the host."""
+    path = tmp_path / "host.toml"
+    path.write_text(GOOD)
+    before = contract.host_digest(path)
+    assert before == file_digest(path)
+    path.write_text(f'speeds = ["a"]\nplan_text = "x"\n{GOOD}')
+    assert contract.host_digest(path) == before
+    path.write_text(f"{GOOD}\nmodel_is_list = true\n")
+    assert contract.host_digest(path) != before
+    assert contract.host_digest(EMBEDDED).startswith("f8281b151372")
 
 
 def test_embedded_host_ignores_instructions() -> None:

@@ -182,14 +182,14 @@ def test_several_texts_are_set_at_once(package: Loaded) -> None:
     ("surface", "said"),
     [
         ("nowhere:X", "There is no module"),
-        ("prompts:NOTHING", "is no string"),
-        ("prompts:NUMBER", "is no string"),
+        ("prompts:NOTHING", "is not a string"),
+        ("prompts:NUMBER", "is not a string"),
         ("models:Nothing.name", "names no model"),
         ("prompts:GUIDE.name", "names no model"),
         ("models:Leaf.nothing", "names no field of Leaf"),
     ],
 )
-def test_id_that_names_nothing_is_told(package: Loaded, surface: str, said: str) -> None:
+def test_id_that_names_nothing_is_reported(package: Loaded, surface: str, said: str) -> None:
     """The message names the surface."""
     with pytest.raises(UsageError, match=said) as caught:
         overrides.apply({package.id(surface): "Text."}, package.host())

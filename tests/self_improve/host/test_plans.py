@@ -73,12 +73,12 @@ def test_relative_plan_directories_are_resolved(
         (lambda b: {"plan_dirs": [b / "x", b / "train", b / "y"]}, "No such plan directory: .*x, "),
         (lambda b: {"plan_dirs": [b / "train/silo"] * 2}, "Two plans are called silo"),
         (lambda b: {"baseline_dir": b / "nowhere"}, "There is no directory .*nowhere"),
-        (lambda b: {"baseline_dir": b, "split": "test"}, "holds no split 'test'"),
+        (lambda b: {"baseline_dir": b, "split": "test"}, "has no split 'test'"),
         (lambda b: {"baseline_dir": b / "train/silo"}, "There are no plans in .*silo"),
-        (lambda _: {}, "Say --prompt-lab-dir, --baseline-dir or --plan-dir"),
+        (lambda _: {}, "Add --prompt-lab-dir, --baseline-dir or --plan-dir"),
     ],
 )  # fmt: skip
-def test_choice_that_finds_nothing_is_told(
+def test_choice_that_finds_nothing_is_reported(
     base: Path, choice: Callable[[Path], dict[str, object]], said: str
 ) -> None:
     """Each message names the thing."""
@@ -87,7 +87,7 @@ def test_choice_that_finds_nothing_is_told(
         choose(None, **given)  # type: ignore[arg-type]
 
 
-def test_zips_that_are_not_unzipped_are_told(tmp_path: Path) -> None:
+def test_zips_that_are_not_unzipped_are_reported(tmp_path: Path) -> None:
     """The message says how many there are, and how to unzip them."""
     for name in ("a.zip", "b.zip"):
         (tmp_path / name).write_bytes(b"x")
@@ -131,7 +131,7 @@ def test_step_that_reads_nothing_needs_nothing(base: Path) -> None:
     assert looked(base)["silo"] == PlanInputs(plan="silo", files={}, digests={})
 
 
-def test_all_problems_are_told_at_once(base: Path) -> None:
+def test_all_problems_are_reported_at_once(base: Path) -> None:
     """Every artifact of every plan, with what is wrong with it; then what to do."""
     silo, port = base / "train" / "silo", base / "train" / "port"
     for folder in (silo, port):
@@ -148,21 +148,21 @@ def test_all_problems_are_told_at_once(base: Path) -> None:
     wanted = ("torn.json", "deep.json", "latin.md", "empty.md", "empty.json", "two.md", PLAN)
     with pytest.raises(UsageError) as caught:
         looked(base, *wanted)
-    told = str(caught.value)
-    assert told.startswith("The step find cannot run on these plans:\n")
-    assert told.endswith("take plans that have these artifacts.")
+    message = str(caught.value)
+    assert message.startswith("The step find cannot run on these plans:\n")
+    assert message.endswith("use plans that have these artifacts.")
     for plan in ("silo", "port"):
         for problem in (
-            "torn.json is no JSON: ", "deep.json is no JSON: ", "latin.md is not UTF-8 (byte 3)",
+            "torn.json is not JSON: ", "deep.json is not JSON: ", "latin.md is not UTF-8 (byte 3)",
             "empty.md is empty", "empty.json is empty",
             "two.md could be any of 001-1-two.md, 002-1-two.md; keep one of them.",
         ):  # fmt: skip
-            assert f"{plan}: {problem}" in told
-    assert f"silo: {PLAN} is missing" in told
-    assert f"port: {PLAN}" not in told
+            assert f"{plan}: {problem}" in message
+    assert f"silo: {PLAN} is missing" in message
+    assert f"port: {PLAN}" not in message
 
 
-def test_artifact_that_cannot_be_opened_is_told(base: Path) -> None:
+def test_artifact_that_cannot_be_opened_is_reported(base: Path) -> None:
     """A link to nowhere is as good as missing, and a directory is no artifact."""
     silo = base / "train" / "silo"
     (silo / PLAN).unlink()

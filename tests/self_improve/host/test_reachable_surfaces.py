@@ -130,7 +130,7 @@ class Sending(Base):
         return BY_STATIC
 
     @property
-    def told(self):
+    def report(self):
         return BY_PROPERTY
 
     def run(self):

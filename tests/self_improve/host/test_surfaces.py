@@ -14,11 +14,11 @@ from self_improve.host import surfaces
 from self_improve.host.surfaces import (
     Description,
     Surface,
-    described_in,
-    described_in_text,
-    describing,
+    descriptions_in,
+    descriptions_in_text,
+    descriptions_of,
     from_row,
-    holding,
+    messages_with,
 )
 from tests.self_improve.hosts import Loaded, loaded, surface
 
@@ -186,7 +186,7 @@ def test_candidate_changes_the_text_alone() -> None:
 
 def holds(text: str, message: str) -> bool:
     """Whether a constant with this text stands in a message."""
-    return holding(surface("a:B", text), [message]) == [message]
+    return messages_with(surface("a:B", text), [message]) == [message]
 
 
 @pytest.mark.parametrize(
@@ -234,13 +234,13 @@ def test_filled_template_is_always_recognized(parts: list[str], values: list[str
 def test_only_the_messages_that_hold_it_are_given() -> None:
     """Each message counts for itself."""
     messages = ["You find levers. Now.", "Something else.", "Please: You find levers."]
-    assert holding(surface("a:B", "You find levers."), messages) == [messages[0], messages[2]]
+    assert messages_with(surface("a:B", "You find levers."), messages) == [messages[0], messages[2]]
 
 
-def test_descriptions_of_a_schema_are_told_by_model_and_field(package: Loaded) -> None:
+def test_descriptions_of_a_schema_are_known_by_model_and_field(package: Loaded) -> None:
     """Nested models count as themselves; a model's own docstring has no field."""
     schema = package["models"].Outer.model_json_schema()
-    assert described_in(schema) == {
+    assert descriptions_in(schema) == {
         Description("Outer", "inner", "The inner one."),
         Description("Outer", "several", "Several inner ones."),
         Description("Inner", "name", "A short name."),
@@ -259,13 +259,13 @@ def test_field_called_description_is_no_description() -> None:
         for name in ("description", "properties", "title")
     }
     schema = {"title": "Odd", "type": "object", "properties": fields}
-    assert described_in(schema) == {Description("Odd", name, f"The {name}.") for name in fields}
+    assert descriptions_in(schema) == {Description("Odd", name, f"The {name}.") for name in fields}
 
 
 @pytest.mark.parametrize("schema", [None, [], "text", {"properties": 3}, {"$defs": []}])
 def test_odd_schema_has_no_descriptions(schema: object) -> None:
     """Foreign code may send anything."""
-    assert described_in(schema) == set()
+    assert descriptions_in(schema) == set()
 
 
 @pytest.mark.parametrize("double", [False, True])
@@ -275,9 +275,9 @@ def test_schema_in_a_prompt_is_read(package: Loaded, *, double: bool) -> None:
     text = str(schema.model_json_schema()).replace("'", '"')
     if double:
         text = text.replace("{", "{{").replace("}", "}}")
-    found = described_in_text(f"Fill this {{x}} in:\n{text}\nNothing else.")
+    found = descriptions_in_text(f"Fill this {{x}} in:\n{text}\nNothing else.")
     assert Description("Inner", "name", "A short name.") in found
-    assert described_in_text("No schema here: {}") == set()
+    assert descriptions_in_text("No schema here: {}") == set()
 
 
 def test_description_is_recognized_by_model_and_field() -> None:
@@ -293,16 +293,16 @@ def test_description_is_recognized_by_model_and_field() -> None:
         Description("Found", "name", "A long name."),
         Description(None, None, "A short name."),
     ]
-    assert describing(one, [*same, *other]) == same
+    assert descriptions_of(one, [*same, *other]) == same
 
 
 def test_description_of_an_inherited_field_is_recognized(
     package: Loaded, found: dict[str, Surface]
 ) -> None:
     """A model that inherits a field sends the surface of the model that declares it."""
-    sent = described_in(package["models"].Heir.model_json_schema())
+    sent = descriptions_in(package["models"].Heir.model_json_schema())
     for name, field in (("models:Inner.name", "name"), ("models:Inner.noted", "noted")):
-        assert [(one.model, one.field) for one in describing(found[name], sent)] == [
+        assert [(one.model, one.field) for one in descriptions_of(found[name], sent)] == [
             ("Heir", field)
         ]
     assert found["models:Inner.name"].heirs == ("Heir",)

@@ -110,7 +110,7 @@ def roots(host: Host) -> list[luigi.Task]:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "expected"),
     [
         ("IdentifyPotentialLevers", "identify_potential_levers"),
         ("IdentifyPotentialLeversTask", "identify_potential_levers"),
@@ -125,9 +125,9 @@ def roots(host: Host) -> list[luigi.Task]:
         ("Step2Of3", "step2_of3"),
     ],
 )
-def test_step_is_called_like_its_class(name: str, told: str) -> None:
+def test_step_is_called_like_its_class(name: str, expected: str) -> None:
     """In snake case, acronyms in one piece, without a last `Task`."""
-    assert task_graph.step_name(type(name, (luigi.Task,), {})()) == told
+    assert task_graph.step_name(type(name, (luigi.Task,), {})()) == expected
 
 
 def test_steps_of_the_embedded_host_are_called_like_their_files() -> None:
@@ -167,7 +167,7 @@ def test_way_leads_to_the_step(package: Loaded) -> None:
     """Following a step's way from freshly made roots comes to the same task."""
     host = package.host()
     for step in task_graph.walk(roots(host)).values():
-        assert task_graph.follow(roots(host), step.way) == step.task
+        assert task_graph.follow(roots(host), step.route) == step.task
 
 
 def test_way_leads_to_the_step_of_the_embedded_host() -> None:
@@ -175,7 +175,7 @@ def test_way_leads_to_the_step_of_the_embedded_host() -> None:
     host = load(EMBEDDED)
     tasks = task_graph.roots(host, run_dir="/nowhere/plan", model="m", speed="PING_LLM")
     for step in task_graph.walk(tasks).values():
-        assert task_graph.follow(tasks, step.way) is step.task
+        assert task_graph.follow(tasks, step.route) is step.task
 
 
 def test_way_leads_to_the_same_step_of_another_plan(package: Loaded) -> None:
@@ -183,7 +183,7 @@ def test_way_leads_to_the_same_step_of_another_plan(package: Loaded) -> None:
     host = package.host()
     other = task_graph.roots(host, run_dir="/plans/port", model="llama", speed="FAST")
     for step in task_graph.walk(roots(host)).values():
-        task = task_graph.follow(other, step.way)
+        task = task_graph.follow(other, step.route)
         assert type(task) is type(step.task)
         assert getattr(task, "number", None) == getattr(step.task, "number", None)
         assert task.run_dir == "/plans/port"
@@ -195,9 +195,9 @@ def test_several_roots_share_their_steps(package: Loaded) -> None:
     tasks = tuple(f"{package.name}.tasks:{name}" for name in ("Alone", "SortHTMLItems", "All"))
     more = Host.model_validate(host.model_dump() | {"tasks": tasks})
     found = task_graph.walk(roots(more))
-    assert found["alone"].way == (0,)
-    assert found["sort_html_items"].way == (1,)
-    assert found["book"].way[0] == 2
+    assert found["alone"].route == (0,)
+    assert found["sort_html_items"].route == (1,)
+    assert found["book"].route[0] == 2
     assert len(found) == 8
 
 
@@ -217,12 +217,12 @@ def test_parameters_are_set_by_the_host_file(package: Loaded) -> None:
         ({"fixed": {"pitch": "high"}}, "pitch"),
     ],
 )
-def test_task_that_cannot_be_made_is_told(
+def test_task_that_cannot_be_made_is_reported(
     package: Loaded, changes: dict[str, object], cause: str
 ) -> None:
     """The message names the task and what is wrong."""
     host = Host.model_validate(package.host().model_dump() | changes)
-    with pytest.raises(UsageError, match=f"{host.tasks[0]} cannot be made: .*{cause}"):
+    with pytest.raises(UsageError, match=f"{host.tasks[0]} cannot be built: .*{cause}"):
         roots(host)
 
 
@@ -252,7 +252,7 @@ def test_task_that_says_what_it_reads_is_believed(package: Loaded) -> None:
     assert task_graph.inputs(found["reads"].task) == [Path("/plans/silo/1.json")]
 
 
-def test_given_artifacts_are_told_from_computed_ones(package: Loaded) -> None:
+def test_external_artifacts_are_distinguished_from_computed_ones(package: Loaded) -> None:
     """A task without a `run` computes nothing."""
     found = task_graph.walk(roots(package.host()))
-    assert [name for name, step in found.items() if task_graph.is_given(step.task)] == ["given"]
+    assert [name for name, step in found.items() if task_graph.is_external(step.task)] == ["given"]

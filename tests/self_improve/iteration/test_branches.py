@@ -69,7 +69,7 @@ def test_files_as_they_were_stand_there_for_a_while(branching: Branching) -> Non
 def test_nothing_is_written_outside_the_code(branching: Branching, name: str) -> None:
     """Whatever an agent calls its files."""
     base = branching.base("main")
-    with pytest.raises(UsageError, match="is no file of the worktree"):
+    with pytest.raises(UsageError, match="is not a file of the worktree"):
         branching.written(DRAFT, base, {name: "x"}, message="m")
 
 

@@ -115,7 +115,7 @@ def plan_of(place: Path, name: str, items: list[Any]) -> None:
 
 
 def test_lengths_are_held_against_the_baseline_plan_of_the_data_repo(tmp_path: Path) -> None:
-    """Where it lies is told by where the run lies; without one the ratio is absent."""
+    """It is found by where the run is; without one the ratio is absent."""
     plan_of(tmp_path / "baseline" / "train", "boat", [lever("B")])
     long = [{"name": "Boat", "review": "x" * 90}]
     path = older_run(tmp_path / "history" / "0" / "00_x", {"boat": long, "moor": long})
@@ -148,11 +148,11 @@ def test_a_rubric_that_asks_for_the_impossible_is_refused_at_once() -> None:
     ]
     with pytest.raises(UsageError) as caught:
         check(rubric(*uses))
-    told = str(caught.value)
-    assert "Did you mean near_duplicates" in told
-    assert "Did you mean expected" in told
-    assert "least is 'much', which is no number" in told
-    assert "success is measured of every run anyhow" in told
+    message = str(caught.value)
+    assert "Did you mean near_duplicates" in message
+    assert "Did you mean expected" in message
+    assert "least is 'much', which is not a number" in message
+    assert "success is measured for every run anyway" in message
 
 
 def test_the_store_changes_nothing(tmp_path: Path) -> None:
@@ -204,15 +204,15 @@ JSON = st.recursive(
     max_examples=120,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(clean=JSON | st.binary(max_size=40), raw=JSON | st.binary(max_size=40), told=JSON)
+@given(clean=JSON | st.binary(max_size=40), raw=JSON | st.binary(max_size=40), fact=JSON)
 def test_any_json_in_place_of_an_artifact_is_measured_or_a_failure(
-    tmp_path_factory: pytest.TempPathFactory, clean: Any, raw: Any, told: Any
+    tmp_path_factory: pytest.TempPathFactory, clean: Any, raw: Any, fact: Any
 ) -> None:
     """Every metric on both forms: values in their range, or a cell that failed and says why."""
     path = older_run(
         tmp_path_factory.mktemp("fuzz") / "run",
         dict.fromkeys(("boat", "moor", "radio"), THREE),
-        rows=[ok("boat", calls=told, attempts=told), ok("moor", repeat=told), ok("radio")],
+        rows=[ok("boat", calls=fact, attempts=fact), ok("moor", repeat=fact), ok("radio")],
     )
     for name, value in ((CLEAN, clean), (RAW, raw)):
         data = value if isinstance(value, bytes) else json.dumps(value).encode()

@@ -265,7 +265,7 @@ MEASURES: dict[str, Callable[[Side], Any]] = {
 }
 
 
-def told(value: Any, like: str) -> str:
+def shown(value: Any, like: str) -> str:
     """Return a value in the form of the recorded figure `like`."""
     if isinstance(value, tuple):
         count, total = value
@@ -291,8 +291,8 @@ def test_a_recorded_figure_comes_out(row: dict[str, str]) -> None:
     before, after = iterations()[int(row["iteration"])]
     measure = MEASURES[row["metric"]]
     found = (
-        told(measure(side(before, row["scope"])), row["before"]),
-        told(measure(side(after, row["scope"])), row["after"]),
+        shown(measure(side(before, row["scope"])), row["before"]),
+        shown(measure(side(after, row["scope"])), row["after"]),
     )
     assert found == (row["before"], row["after"]), row["definition"]
 

@@ -128,7 +128,7 @@ def test_the_order_of_hashes_is_a_stable_sort(numbers: list[int]) -> None:
     """Two passes of 16 bits give what one sort of 32 gives."""
     hashes = np.array(numbers, np.uint32)
     expected = np.argsort(hashes, kind="stable")
-    assert text_groups._order(hashes).tolist() == expected.tolist()
+    assert text_groups._sorting(hashes).tolist() == expected.tolist()
 
 
 def test_scripts_are_counted_by_letters_alone() -> None:

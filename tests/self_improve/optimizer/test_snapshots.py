@@ -17,8 +17,8 @@ from self_improve.optimizer.snapshots import known_steps, need_of
 def step(name: str, *upstream: str, given: bool = False) -> StepFacts:
     """Return a step that reads what those above it write."""
     return StepFacts(
-        name=name, task=f"m:{name}", way=(), upstream=upstream,
-        inputs=tuple(f"{up}.json" for up in upstream), outputs=(f"{name}.json",), given=given,
+        name=name, task=f"m:{name}", route=(), upstream=upstream,
+        inputs=tuple(f"{up}.json" for up in upstream), outputs=(f"{name}.json",), external=given,
         calls_model=True, surfaces=(),
     )  # fmt: skip
 

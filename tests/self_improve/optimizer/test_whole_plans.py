@@ -31,6 +31,7 @@ def test_without_anything_to_compare_nothing_is_begun(
     catalogue = config.load()
     sim = catalogue.find("sim")
     request = IterationRequest(
+        speed="ALL_DETAILS_BUT_SLOW",
         step="a", models=(sim,), catalogue=catalogue, layout=Layout(tmp_path), code=tmp_path,
         base="main", judge=sim, proposer=sim,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from model_gateway.call import FailureKind
 from rubrics.rubric import Source
 from self_improve.errors import UsageError
 from self_improve.records import run_reading
-from self_improve.records.run_facts import kind_of
+from self_improve.records.run_facts import failure_kind_in
 from self_improve.records.run_reading import CellReading, Refusal
 from tests.self_improve.subjects import (
     CLEAN,
@@ -112,7 +112,7 @@ def test_prompts_in_the_user_role_are_the_steps_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("provider", "told", "kind"),
+    ("provider", "recorded", "kind"),
     [
         ("openai", {"kind": "real", "reasons": []}, "real"),
         ("openai", {"kind": "historical", "reasons": ["local changes"]}, "historical"),
@@ -123,10 +123,10 @@ def test_prompts_in_the_user_role_are_the_steps_own(tmp_path: Path) -> None:
     ],
 )
 def test_evidence_is_what_the_record_says_and_never_more(
-    tmp_path: Path, provider: str, told: dict[str, Any] | None, kind: str
+    tmp_path: Path, provider: str, recorded: dict[str, Any] | None, kind: str
 ) -> None:
     """A simulated model is never real, and an unfinished run is not either."""
-    path = run(tmp_path / "run", {"boat": TWO}, [], evidence=told, provider=provider)
+    path = run(tmp_path / "run", {"boat": TWO}, [], evidence=recorded, provider=provider)
     assert run_reading.read(path, rubric()).evidence == kind
 
 
@@ -263,7 +263,7 @@ def test_a_run_of_another_step_is_refused(tmp_path: Path) -> None:
 
 def test_a_directory_that_is_no_run_is_refused(tmp_path: Path) -> None:
     """Without a readable meta.json there is no run."""
-    with pytest.raises(UsageError, match="no run"):
+    with pytest.raises(UsageError, match="not a run"):
         run_reading.read(tmp_path, rubric())
 
 
@@ -283,19 +283,19 @@ def test_a_directory_that_is_no_run_is_refused(tmp_path: Path) -> None:
         ("", None),
     ],
 )
-def test_errors_of_older_records_are_told_apart(error: str, kind: str | None) -> None:
+def test_errors_of_older_records_have_kinds(error: str, kind: str | None) -> None:
     """By the exceptions of the clients of that time."""
-    assert kind_of(error) == kind
+    assert failure_kind_in(error) == kind
 
 
 def test_the_last_attempt_of_an_older_record_names_the_failure() -> None:
     """What earlier attempts met did not end the cell."""
     error = "Summary:\n - Attempt 0 ReadTimeout('')\n - Attempt 1 RateLimitError('')"
-    assert kind_of(error) == "rate_limit"
+    assert failure_kind_in(error) == "rate_limit"
 
 
 def test_every_failure_in_the_recorded_history_has_a_kind() -> None:
-    """None of the 166 runs holds an error that cannot be told."""
+    """None of the 166 runs holds an error of unknown kind."""
     levers_rubric = rubric(step="identify_potential_levers")
     runs = sorted(unpacked.history().glob("*/*_identify_potential_levers"))
     cells = [cell for path in runs for cell in run_reading.read(path, levers_rubric)]

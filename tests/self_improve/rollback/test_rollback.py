@@ -65,7 +65,7 @@ class Ground:
         """Return what a surface says in a commit."""
         module, _, name = surface.partition(":")
         source = git(self.code, "show", f"{commit}:{module.replace('.', '/')}.py")
-        return patch.said(source.encode(), name)
+        return patch.text_in(source.encode(), name)
 
 
 def commit(code: Path, texts: dict[str, str], message: str) -> str:
@@ -136,12 +136,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     async def pipeline(_: object, code: Path) -> Pipeline:
         source = (code / "worker_plan" / "steps" / f"{STEP}.py").read_bytes()
         surfaces = {
-            s: Surface(id=s, kind="constant", text=patch.said(source, s.partition(":")[2]))
+            s: Surface(id=s, kind="constant", text=patch.text_in(source, s.partition(":")[2]))
             for s in (PROMPT, FIELD)
         }
         facts = StepFacts(
-            name=STEP, task=f"{MODULE}:PlanType", way=(), upstream=(), inputs=(), outputs=(),
-            given=False, calls_model=True, surfaces=(PROMPT, FIELD),
+            name=STEP, task=f"{MODULE}:PlanType", route=(), upstream=(), inputs=(), outputs=(),
+            external=False, calls_model=True, surfaces=(PROMPT, FIELD),
         )  # fmt: skip
         return Pipeline(steps={STEP: facts}, surfaces=surfaces)
 

@@ -25,7 +25,7 @@ from self_improve.iteration.implementing.acceptance import (
 
 PLAINLY = "{python} -P {files}"
 STEP = StepFacts(
-    name="one", task="m:One", way=(), upstream=(), inputs=("a",), outputs=("b",), given=False,
+    name="one", task="m:One", route=(), upstream=(), inputs=("a",), outputs=("b",), external=False,
     calls_model=True, surfaces=("m:P",),
 )  # fmt: skip
 OTHER = replace(STEP, name="two", outputs=("c",))

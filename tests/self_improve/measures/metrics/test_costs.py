@@ -31,6 +31,6 @@ def test_a_cost_is_what_the_row_tells(metric: str, expected: float) -> None:
 @pytest.mark.parametrize(
     "metric", ["latency", "retries", "input_tokens", "output_tokens", "cost", "prompt_chars"]
 )
-def test_a_cost_that_is_not_told_is_undefined(metric: str) -> None:
+def test_a_cost_that_is_not_recorded_is_undefined(metric: str) -> None:
     """It is never 0."""
     assert value(metric, subject([], facts=dict.fromkeys(FACTS))) is None

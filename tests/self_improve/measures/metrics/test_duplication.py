@@ -21,7 +21,7 @@ def test_a_name_that_came_before_is_a_duplicate() -> None:
     assert marked("duplicate_names", subject(items)) == ["boat  fee.", "ＢＯＡＴ ＦＥＥ"]
 
 
-def test_names_of_signs_alone_are_told_apart() -> None:
+def test_names_of_signs_alone_stay_distinct() -> None:
     """What has no token is compared as it stands."""
     assert value("duplicate_names", subject([lever("???"), lever("!!!"), lever("???")])) == 1 / 3
 

@@ -15,8 +15,8 @@ NAMES = sorted(catalogue())
 @pytest.mark.parametrize("name", NAMES)
 def test_a_metric_says_what_it_is(name: str) -> None:
     """A definition, a unit, a range, when it is undefined, and a source."""
-    told = inspect.cleandoc(catalogue()[name].__doc__ or "")
-    head, _, rest = told.partition("\n\n")
+    text = inspect.cleandoc(catalogue()[name].__doc__ or "")
+    head, _, rest = text.partition("\n\n")
     assert head.endswith(".")
     assert all(word in rest for word in ("Unit: ", "Range: ", "Source: ", "ndefined"))
 
@@ -32,7 +32,7 @@ def test_a_metric_has_one_form(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_setting_of_a_metric_is_told(name: str) -> None:
+def test_every_setting_of_a_metric_is_documented(name: str) -> None:
     """Its name stands in the definition."""
-    told = catalogue()[name].__doc__ or ""
-    assert all(f"`{setting}`" in told for setting in parameters(catalogue()[name]))
+    text = catalogue()[name].__doc__ or ""
+    assert all(f"`{setting}`" in text for setting in parameters(catalogue()[name]))

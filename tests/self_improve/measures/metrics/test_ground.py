@@ -93,7 +93,7 @@ def test_a_reference_resolves_to_what_another_item_is_called() -> None:
     assert marked("unresolved_references", one, "needs", to=["id"]) == ["a9"]
 
 
-def test_a_reference_can_resolve_in_what_was_told() -> None:
+def test_a_reference_can_resolve_in_what_was_sent() -> None:
     """An id that the prompt gave, and one that was made up."""
     one = subject([{"id": "lever-7"}, {"id": "lever-8"}], given="Levers: lever-7")
     assert marked("unresolved_references", one, "id", in_input=True) == ["lever-8"]
