@@ -1,1 +1,1 @@
-"""Which generator to use when: searches on simulated landscapes whose truth is known."""
+"""Compares the generators by searches on simulated landscapes with a known optimum."""

@@ -1,4 +1,4 @@
-"""All searches of a benchmark, side by side in processes, each kept as soon as it is done."""
+"""Runs all searches of a benchmark concurrently in processes, and stores each when it is done."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,7 +32,7 @@ RESULTS = "results.jsonl"
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a benchmark runs. Budgets are in step calls a search."""
+    """The searches of a benchmark. Budgets are in step calls a search."""
 
     generators: tuple[str, ...]
     numbers: tuple[int, ...]
@@ -44,7 +45,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Task:
-    """One piece of the work."""
+    """One search, or one resume check."""
 
     kind: str
     generator: str
@@ -53,104 +54,99 @@ class Task:
 
 
 def available(names: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the generators to compare: those named, or all that can be made, and random search.
+    """Return the generators to compare: those named, or all that are installed, and random search.
 
     Raises:
-        UsageError: one that was named is unknown or lacks its package.
+        UsageError: a named one is unknown or lacks its package.
     """
     for name in names:
         if name != "random":
             catalogue.make(name)
     if names:
         return tuple(dict.fromkeys(names))
-    found = []
+    installed = []
     for one in catalogue.listed():
-        try:
+        with suppress(UsageError):
             catalogue.make(one.name)
-        except UsageError:
-            continue
-        found.append(one.name)
-    return (*found, "random")
+            installed.append(one.name)
+    return (*installed, "random")
 
 
 def tasks(plan: Plan) -> list[Task]:
-    """Return the pieces, landscape by landscape, so that an early end leaves whole ones."""
-    made = []
+    """Return the tasks, landscape by landscape, so that an early end leaves whole ones."""
+    tasks = []
     for number in plan.numbers:
-        made.append(Task(kind=_SEARCH, generator=ORACLE, number=number, budget=plan.oracle_budget))
-        made += [
+        tasks.append(Task(kind=_SEARCH, generator=ORACLE, number=number, budget=plan.oracle_budget))
+        tasks += [
             Task(kind=_SEARCH, generator=name, number=number, budget=plan.budget)
             for name in plan.generators
         ]
         if number in plan.resumed:
-            made += [
+            tasks += [
                 Task(kind=_RESUME, generator=name, number=number, budget=plan.resume_budget)
                 for name in plan.generators
             ]
-    return made
+    return tasks
 
 
-def run(
-    plan: Plan, folder: Path, told: Callable[[str], None]
-) -> tuple[list[Result], list[Resumed]]:
-    """Run what of `plan` is not in `folder` yet, made as it would be now, and return all of it.
+def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> tuple[list[Result], list[Resumed]]:
+    """Run the tasks of `plan` without a row of the present provenance, and return all results.
 
     Raises:
         OSError: the folder cannot be written.
-        ImproveError: searches broke; all others were run and kept.
+        ImproveError: searches failed; all others were run and stored.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    made_with = provenance.today().to_row()
+    present = provenance.current().to_row()
     done: dict[Task, dict[str, Any]] = {
         Task(**row["task"]): row["result"]
         for row in read_rows(folder / RESULTS)[0]
-        if row.get("made_with", {}).get("digest") == made_with["digest"]
+        if row.get("made_with", {}).get("digest") == present["digest"]
     }
-    wanted = tasks(plan)
-    todo = [task for task in wanted if task not in done]
-    broken: list[str] = []
-    kept = Appender(folder / RESULTS)
-    # A fresh process: what is set in the host's modules must not leak from one to another.
+    planned = tasks(plan)
+    todo = [task for task in planned if task not in done]
+    failures: list[str] = []
+    results = Appender(folder / RESULTS)
+    # Fresh processes: texts set in the host's modules must not leak from one search to another.
     context = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(plan.jobs, mp_context=context) as pool:
             under_way: dict[Future[dict[str, Any]], Task] = {
-                pool.submit(_carried_out, task): task for task in todo
+                pool.submit(_run_task, task): task for task in todo
             }
             for count, future in enumerate(as_completed(under_way), start=1):
                 task = under_way[future]
                 try:
                     done[task] = future.result()
-                except Exception as error:  # noqa: BLE001 - one search that breaks ends no other
-                    broken.append(f"{task.kind} {task.generator} on {task.number}: {error!r}")
-                    told(broken[-1])
+                except Exception as error:  # noqa: BLE001 - a failed search ends no other
+                    failures.append(f"{task.kind} {task.generator} on {task.number}: {error!r}")
+                    say(failures[-1])
                     continue
-                row = {"task": vars(task), "made_with": made_with, "result": done[task]}
-                kept.append(row, sync=True)
-                told(f"{count}/{len(todo)} {task.kind} {task.generator} on {task.number}")
+                row = {"task": vars(task), "made_with": present, "result": done[task]}
+                results.append(row, sync=True)
+                say(f"{count}/{len(todo)} {task.kind} {task.generator} on {task.number}")
     finally:
-        kept.close()
-    if broken:
-        told_all = "\n  ".join(broken)
+        results.close()
+    if failures:
+        details = "\n  ".join(failures)
         raise ImproveError(
-            f"{len(broken)} of {len(todo)} searches broke; all others are kept, and the same "
-            f"command tries these again:\n  {told_all}"
+            f"{len(failures)} of {len(todo)} searches failed; the others are stored. Run the same "
+            f"command again to repeat these:\n  {details}"
         )
-    rows = [(task, done[task]) for task in wanted]
+    rows = [(task, done[task]) for task in planned]
     searches = [Result.from_row(row) for task, row in rows if task.kind == _SEARCH]
     resumed = [Resumed.from_row(row) for task, row in rows if task.kind == _RESUME]
     return searches, resumed
 
 
-def _carried_out(task: Task) -> dict[str, Any]:
+def _run_task(task: Task) -> dict[str, Any]:
     bench = _bench()
     landscape = landscape_of(bench, task.number)
-    with tempfile.TemporaryDirectory(prefix="plumbline-search-", dir=_memory()) as place:
+    with tempfile.TemporaryDirectory(prefix="plumbline-search-", dir=_memory()) as name:
+        folder = Path(name)
         if task.kind == _RESUME:
-            return resume(
-                bench, task.generator, landscape, Path(place), budget=task.budget
-            ).to_row()
-        search = bench.search(task.generator, landscape, Path(place), budget=task.budget)
+            return resume(bench, task.generator, landscape, folder, budget=task.budget).to_row()
+        search = bench.search(task.generator, landscape, folder, budget=task.budget)
         return asyncio.run(search).to_row()
 
 
@@ -162,18 +158,17 @@ def landscape_of(bench: Bench, number: int) -> Landscape:
 
 @cache
 def _bench() -> Bench:
-    place = Path(tempfile.mkdtemp(prefix="plumbline-bench-", dir=_memory()))
-    return Bench(unpacked(place))
+    return Bench(unpacked(Path(tempfile.mkdtemp(prefix="plumbline-bench-", dir=_memory()))))
 
 
-def unpacked(place: Path) -> dict[str, Path]:
-    """Unzip the bundled sample plans below `place`; return their directories by name."""
-    found = {}
+def unpacked(folder: Path) -> dict[str, Path]:
+    """Unzip the bundled sample plans below `folder`; return their directories by name."""
+    plans = {}
     for split in ("train", "verify"):
         for name, file in _zips(split).items():
-            unzip.unpack(file, place / name, called=file.name, limits=unzip.UnzipLimits())
-            found[name] = place / name
-    return found
+            unzip.unpack(file, folder / name, called=file.name, limits=unzip.UnzipLimits())
+            plans[name] = folder / name
+    return plans
 
 
 def _zips(split: str) -> dict[str, Path]:
@@ -182,5 +177,5 @@ def _zips(split: str) -> dict[str, Path]:
 
 
 def _memory() -> str | None:
-    """Return a file system in memory where there is one: searches sync many small rows."""
+    """Return a file system in memory if there is one, because searches sync many small rows."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - mkdtemp below it

@@ -1,8 +1,8 @@
-"""The short way to a step's cells: its own `work`, called here, without Luigi, forks and files.
+"""Runs a step's cells in this process: its own `work`, without Luigi, forks and files.
 
-A search of the benchmark runs hundreds of cells; a process for each would be most of its time. The
-messages are composed by the step, sent through a gateway, read and measured by the same code as
-those of a run. A test proves the outcomes equal to those of the runner's way.
+A search of the benchmark runs hundreds of cells, and a process for each would take most of its
+time. The messages are composed by the step, sent through a gateway, read and measured by the same
+code as those of a run. A test proves the outcomes equal to the runner's.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ from self_improve.search.trial import Case, CellOutcome, Texts
 _NOWHERE = Path()
 
 
-class KeptCell:
-    """A journal in memory: what one cell was told. Nothing is replayed from it."""
+class MemoryJournal:
+    """A journal of one cell in memory. Nothing is replayed from it."""
 
     def __init__(self) -> None:
         self.attempts: list[Attempt] = []
 
     def begin(self, cell: str, repeat: int) -> None:
-        """Take note of nothing."""
+        """Do nothing."""
 
     def take(self, digest: str) -> Attempt | None:  # noqa: ARG002
-        """Return nothing."""
+        """Return None: there is nothing to replay."""
         return None
 
     async def append(self, attempt: Attempt) -> None:
@@ -59,8 +59,8 @@ class KeptCell:
 
 
 @dataclass(frozen=True)
-class _Told(AttemptIndex):
-    """The attempts of one cell, which stand in no file."""
+class _MemoryAttempts(AttemptIndex):
+    """The attempts of one cell, in memory instead of a file."""
 
     rows: Sequence[Row] = ()
 
@@ -70,17 +70,17 @@ class _Told(AttemptIndex):
 
 @dataclass(frozen=True, kw_only=True)
 class _Reading(CellReading):
-    """A cell whose artifacts stand in memory."""
+    """A cell with its artifacts in memory."""
 
     artifacts: Mapping[str, bytes] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
-        """Nothing: no store keeps these measures."""
+        """Empty: no store keeps these measures."""
         return ""
 
     def forget(self) -> None:
-        """Keep the artifacts, which can be read nowhere else."""
+        """Do nothing: the artifacts exist nowhere else."""
 
     def _named(self, artifact: str) -> list[str]:
         return [artifact] if artifact in self.artifacts else []
@@ -91,7 +91,7 @@ class _Reading(CellReading):
 
 
 class DirectStep:
-    """One step of the embedded pipeline, with prompts that can be exchanged in this process.
+    """One step of the embedded pipeline, with prompts that can be replaced in this process.
 
     `plans` are directories of baseline plans by name, with the artifacts under numbered names.
 
@@ -102,28 +102,26 @@ class DirectStep:
 
     def __init__(self, host: Host, step: str, plans: Mapping[str, Path]) -> None:
         roots = task_graph.roots(host, run_dir=str(_NOWHERE), model="", speed=host.speeds[0])
-        way = task_graph.walk(roots)[step].route
-        recipe = task_graph.recipe(host, way, host.speeds[0])
+        recipe = task_graph.recipe(host, task_graph.walk(roots)[step].route, host.speeds[0])
         if recipe is None:
-            raise KeyError(f"the task of {step} cannot be made for any plan")
+            raise KeyError(f"the task of {step} cannot be created for any plan")
         self._host = host
         self._recipe = recipe
         self._module = sys.modules[recipe.kind.__module__]
         self.plans = plans
-        found = surfaces.find(host).values()
-        own = [one for one in found if one.module == recipe.kind.__module__]
-        self.texts: Texts = {one.id: one.text for one in own}
-        """The texts of the step's surfaces as they stand in the code."""
-        self._constants = [one.id for one in own if one.kind == surfaces.CONSTANT]
+        of_step = [s for s in surfaces.find(host).values() if s.module == recipe.kind.__module__]
+        self.texts: Texts = {one.id: one.text for one in of_step}
+        """The texts of the step's surfaces in the code."""
+        self._constants = [one.id for one in of_step if one.kind == surfaces.CONSTANT]
         self._now = dict(self.texts)
 
     def use(self, texts: Texts) -> None:
-        """Put texts in the place of the step's, until others are put there."""
+        """Replace the step's texts, until they are replaced again."""
         changed = {surface: text for surface, text in texts.items() if text != self._now[surface]}
         if not changed:
             return
         self._now |= changed
-        # To look for other holders of a constant takes longer than a cell; a step's file has none.
+        # The search for other holders of a constant takes longer than a cell; a step has none.
         for surface in self._constants:
             if surface in changed:
                 setattr(self._module, surface.partition(":")[2], changed.pop(surface))
@@ -132,14 +130,14 @@ class DirectStep:
             door.schema_of.cache_clear()
 
     def sent(self, attempts: Sequence[Attempt]) -> tuple[str, ...]:
-        """Return the constants that stand in a cell's messages, the longest first."""
+        """Return the constants that are in a cell's messages, the longest first."""
         messages = {m["content"] for one in attempts for m in one.messages}
         texts = {self._now[surface] for surface in self._constants}
-        found = (text for text in texts if any(text in message for message in messages))
-        return tuple(sorted(found, key=lambda text: (-len(text), text)))
+        sent = (text for text in texts if any(text in message for message in messages))
+        return tuple(sorted(sent, key=lambda text: (-len(text), text)))
 
     def run(self, plan: str, model: Model, ask: Any) -> dict[str, bytes]:
-        """Return what the step writes, by artifact.
+        """Return the step's outputs by artifact.
 
         Raises:
             Exception: whatever the step raises; it is the cell's failure.
@@ -163,8 +161,8 @@ def weighted(rubric: Rubric) -> Rubric:
 class DirectCells:
     """Runs and measures the cells of a search in this process, one after the other.
 
-    Cells that are asked for together and belong to one proposal, model and repeat are measured
-    together, as the cells of one run are. `seed` is that of the runs.
+    Cells of one call with the same proposal, model and repeat are measured together, like the
+    cells of one run. `seed` is that of the runs.
     """
 
     def __init__(
@@ -185,42 +183,42 @@ class DirectCells:
         self._measurer = Measurer(self._rubric)
         self._lock = asyncio.Lock()
         self.run = 0
-        """The cells that were run."""
+        """The number of cells run so far."""
 
     async def __call__(self, cells: Sequence[Cell]) -> list[CellOutcome]:
         """Run and measure cells; the outcomes come in their order."""
         groups: dict[tuple[str, str, int], tuple[Texts, list[Case]]] = {}
         for proposal, case in cells:
-            place = (proposal.id, case.model, case.repeat)
-            groups.setdefault(place, (proposal.texts, []))[1].append(case)
-        found: dict[tuple[str, str], CellOutcome] = {}
+            key = (proposal.id, case.model, case.repeat)
+            groups.setdefault(key, (proposal.texts, []))[1].append(case)
+        outcomes: dict[tuple[str, str], CellOutcome] = {}
         loop = asyncio.get_running_loop()
         async with self._lock:
             for (name, _, _), (texts, cases) in groups.items():
-                outcomes = await asyncio.to_thread(self._group, texts, cases, loop)
-                found |= {(name, outcome.case.id): outcome for outcome in outcomes}
-        return [found[proposal.id, case.id] for proposal, case in cells]
+                for one in await asyncio.to_thread(self._group, texts, cases, loop):
+                    outcomes[name, one.case.id] = one
+        return [outcomes[proposal.id, case.id] for proposal, case in cells]
 
     def _group(
         self, texts: Texts, cases: Sequence[Case], loop: asyncio.AbstractEventLoop
     ) -> list[CellOutcome]:
         self._step.use(texts)
-        # The runner goes through the plans of a run by name.
+        # The runner takes the plans of a run in the order of their names.
         order = sorted(cases, key=lambda case: case.plan)
-        read = [self._cell(case, loop) for case in order]
-        measured = self._measurer.cells(read, self._baselines)
+        readings = [self._cell(case, loop) for case in order]
+        measured = self._measurer.cells(readings, self._baselines)
         return [
             outcome_of(case, cell, reading, self._rubric, error=reading.row["error"])
-            for case, cell, reading in zip(order, measured, read, strict=True)
+            for case, cell, reading in zip(order, measured, readings, strict=True)
         ]
 
     def _cell(self, case: Case, loop: asyncio.AbstractEventLoop) -> _Reading:
         self.run += 1
         model = self._models[case.model]
-        kept = KeptCell()
+        journal = MemoryJournal()
         caller = Caller(
             cell=case.plan, plan=case.plan, repeat=0, seed=self._seed_of(case), models=(model,),
-            journal=kept, observer=NoObserver(),
+            journal=journal, observer=NoObserver(),
         )  # fmt: skip
 
         def ask(call: Call[R]) -> Reply[R]:
@@ -232,19 +230,19 @@ class DirectCells:
             artifacts = self._step.run(case.plan, model, ask)
         except Exception as raised:  # noqa: BLE001 - whatever ends a cell is its result
             error = f"{type(raised).__name__}: {raised}"
-        calls = {attempt.key for attempt in kept.attempts}
+        calls = {attempt.key for attempt in journal.attempts}
         row = {
             "status": "ok" if error is None else "error", "error": error,
-            "calls": len(calls), "attempts": len(kept.attempts), "duration_seconds": 0.0,
+            "calls": len(calls), "attempts": len(journal.attempts), "duration_seconds": 0.0,
         }  # fmt: skip
-        told = _Told(_NOWHERE, [attempt.to_row() for attempt in kept.attempts])
+        attempts = _MemoryAttempts(_NOWHERE, [attempt.to_row() for attempt in journal.attempts])
         return _Reading(
             plan=case.plan, model=model.name, repeat=0, row=row, folder=_NOWHERE,
-            rubric=self._rubric, attempts=told, prompts=self._step.sent(kept.attempts),
+            rubric=self._rubric, attempts=attempts, prompts=self._step.sent(journal.attempts),
             artifacts=artifacts,
         )  # fmt: skip
 
     def _seed_of(self, case: Case) -> int:
-        """Return the seed that a run of the runner gives the cell; see RunSpecification."""
+        """Return the cell's seed in a run of the runner; see RunSpecification."""
         text = f"{self._seed + case.repeat}/{case.plan}/{case.model}/0"
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")

@@ -1,4 +1,4 @@
-"""The benchmark's figures: one a question, the same bytes for the same numbers."""
+"""The benchmark's figures, one for each question; equal numbers give equal bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SETTINGS: dict[Any, Any] = {
 }  # fmt: skip
 
 
-def draw(found: Ranking, resumed: Sequence[Resumed], folder: Path) -> list[tuple[str, str]]:
+def draw(ranking: Ranking, resumed: Sequence[Resumed], folder: Path) -> list[tuple[str, str]]:
     """Write all figures to `folder`; return the name and the question of each.
 
     Raises:
@@ -31,27 +31,27 @@ def draw(found: Ranking, resumed: Sequence[Resumed], folder: Path) -> list[tuple
 
     folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(_SETTINGS):
-        return [_saved(folder, *one) for one in _figures(found, resumed)]
+        return [_saved(folder, *one) for one in _figures(ranking, resumed)]
 
 
 def _figures(
-    found: Ranking, resumed: Sequence[Resumed]
+    ranking: Ranking, resumed: Sequence[Resumed]
 ) -> list[tuple[str, str, Callable[[], Any]]]:
     def of(pick: Callable[[Rank], RankEstimate], label: str) -> Callable[[], Any]:
-        return lambda: _dots([(row.generator, pick(row)) for row in found.rows], label)
+        return lambda: _dots([(row.generator, pick(row)) for row in ranking.rows], label)
 
     def to(attribute: str, label: str, most: float) -> Callable[[], Any]:
-        return lambda: _reaching(found.rows, attribute, label, most)
+        return lambda: _reaching(ranking.rows, attribute, label, most)
 
-    asked = max((row.asked for row in found.rows), default=1.0)
+    most_calls = max((row.asked for row in ranking.rows), default=1.0)
     return [
         ("step_calls", "How many step calls until 50, 80 and 95 % of what can be gained?",
          to("cells_to", "step calls; ×: under half got there",
-            found.budget)),
+            ranking.budget)),
         ("proposer_calls", "How many proposer calls until then?",
          to("asked_to", "proposer calls; ×: under half got there",
-            asked)),
-        ("best_so_far", "How does the best so far rise?", lambda: _curves(found)),
+            most_calls)),
+        ("best_so_far", "How does the best so far rise?", lambda: _curves(ranking)),
         ("area", "How much of the gain is there on average while the budget is spent?",
          of(lambda row: row.area, "area under the best so far, share of what can be gained")),
         ("verify_gain", "What is left of the gain on plans that no search saw?",
@@ -61,16 +61,16 @@ def _figures(
         ("gap", "How much of the gain is only on the train plans?",
          of(lambda row: row.gap, "gain on train less gain on verify plans")),
         ("overshoot", "How many step calls beyond the budget?",
-         lambda: _bars([(r.generator, float(r.overshoot)) for r in found.rows],
+         lambda: _bars([(r.generator, float(r.overshoot)) for r in ranking.rows],
                        "step calls beyond the budget, all searches together")),
         ("resume", "How much is repeated after a kill and a resume?",
-         lambda: _bars([(r.generator, float(r.repeated)) for r in _in_order(found, resumed)],
+         lambda: _bars([(r.generator, float(r.repeated)) for r in _in_order(ranking, resumed)],
                        "step and proposer calls made again")),
     ]  # fmt: skip
 
 
-def _in_order(found: Ranking, resumed: Sequence[Resumed]) -> list[Resumed]:
-    order = {row.generator: place for place, row in enumerate(found.rows)}
+def _in_order(ranking: Ranking, resumed: Sequence[Resumed]) -> list[Resumed]:
+    order = {row.generator: index for index, row in enumerate(ranking.rows)}
     return sorted(resumed, key=lambda one: order.get(one.generator, len(order)))
 
 
@@ -99,9 +99,9 @@ def _names(axes: Axes, names: Sequence[str]) -> None:
 
 def _dots(rows: Sequence[tuple[str, RankEstimate]], label: str) -> Any:
     figure, axes = _axes(len(rows))
-    for place, (_, one) in enumerate(rows):
-        axes.plot([one.low, one.high], [place, place], color=_LINE, linewidth=3)
-        axes.plot([one.value], [place], "o", color=_DOT, markersize=5)
+    for y, (_, one) in enumerate(rows):
+        axes.plot([one.low, one.high], [y, y], color=_LINE, linewidth=3)
+        axes.plot([one.value], [y], "o", color=_DOT, markersize=5)
     axes.axvline(0, color="#bbbbbb", linewidth=0.8)
     axes.set_xlabel(f"{label}; mean and 95 % interval")
     _names(axes, [name for name, _ in rows])
@@ -119,10 +119,10 @@ def _bars(rows: Sequence[tuple[str, float]], label: str) -> Any:
 
 def _reaching(rows: Sequence[Rank], attribute: str, label: str, most: float) -> Any:
     figure, axes = _axes(len(rows) * 2)
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         estimates = getattr(row, attribute)
         for n, share in enumerate(SHARES):
-            one, at = estimates[share], place + 0.25 * (n - 1)
+            one, at = estimates[share], index + 0.25 * (n - 1)
             shade = (0.45, 0.7, 1.0)[n]
             if math.isinf(one.value):
                 axes.plot([most * 1.04], [at], "x", color=_MISSED, markersize=4, alpha=shade)
@@ -134,15 +134,15 @@ def _reaching(rows: Sequence[Rank], attribute: str, label: str, most: float) -> 
     return figure
 
 
-def _curves(found: Ranking) -> Any:
+def _curves(ranking: Ranking) -> Any:
     from matplotlib import colormaps
 
     figure, axes = _axes(14)
     shades = colormaps["tab20"]
-    for place, row in enumerate(found.rows):
+    for index, row in enumerate(ranking.rows):
         axes.plot(
-            found.grid, row.curve, label=row.generator, color=shades(place % 20), linewidth=1.4,
-            linestyle="-" if place < 10 else "--",
+            ranking.grid, row.curve, label=row.generator, color=shades(index % 20), linewidth=1.4,
+            linestyle="-" if index < 10 else "--",
         )  # fmt: skip
     axes.set_xlabel("step calls")
     axes.set_ylabel("median share of what can be gained")

@@ -1,7 +1,7 @@
-"""The landscapes: three models that nobody has seen, a prompt with faults, and plans to split.
+"""The landscapes: three new models, a prompt with faults, and plans to split.
 
-Everything is drawn from the number of the landscape. Nothing of it is known to a generator or to
-the proposer, which see a prompt, outputs and scores.
+Everything is drawn from the number of the landscape. A generator and its proposer see only a
+prompt, outputs and scores.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from self_improve.search.pieces import joined, split
 from self_improve.search.trial import Case
 
 TUNED = range(100)
-"""Landscapes for trying things out while a generator is being written; never reported."""
+"""Landscapes for developing a generator; never reported."""
 REPORTED = range(1000, 2000)
-"""Landscapes of the figures; nothing may be set by looking at them."""
+"""Landscapes of the figures; nothing may be tuned on them."""
 
 STEP = "identify_potential_levers"
 SURFACE = "worker_plan.steps.identify_potential_levers:LEVERS_SYSTEM_PROMPT"
@@ -48,7 +48,7 @@ _RULES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "copy": (0.9, 1.6),
     }
 )
-"""The strengths that landscapes differ in, and between which bounds."""
+"""The strengths that landscapes differ in, with their bounds."""
 
 _EXAMPLE = (
     "A first ferry in the dark half of the year means that the school moves its bell, and the "
@@ -72,14 +72,14 @@ _ADDED = (
     "`options`: each has 70 words.",
     _WEIGH,
 )
-"""What careless authors add; a landscape's prompt begins with some of these."""
+"""What careless authors add; a landscape's prompt contains some of these."""
 _EXCHANGED = (("5 to 7", "10 to 14"), ("5 to 7", "2 to 3"), ("exactly 3", "exactly 4"))
-"""Wrong counts in the place of right ones."""
+"""Wrong counts that replace right ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Landscape:
-    """One landscape. `start` is the prompt that a search begins with, `seed` that of its runs."""
+    """One landscape. A search begins with the prompt `start`; `seed` is that of its runs."""
 
     number: int
     models: tuple[Model, ...]
@@ -90,12 +90,12 @@ class Landscape:
 
     @property
     def cases(self) -> tuple[Case, ...]:
-        """What a search may see."""
+        """The cases that a search may see."""
         return tuple(Case(plan=p, model=m.name) for p in self.train for m in self.models)
 
     @property
     def held_out(self) -> tuple[Case, ...]:
-        """What only the report sees."""
+        """The cases that only the report sees."""
         return tuple(
             Case(plan=p, model=m.name, repeat=r)
             for p in self.verify
@@ -110,13 +110,13 @@ def draw(number: int, *, prompt: str, train: Sequence[str], verify: Sequence[str
     Args:
         number: one of `TUNED` or `REPORTED`.
         prompt: the step's prompt, to which faults are added.
-        train: names of plans, of which each landscape takes a few.
+        train: names of plans; each landscape takes a few.
         verify: names of plans that no search sees.
     """
     chance = random.Random(f"landscape {number}")  # noqa: S311 - a draw, no secret
     rules = {name: round(chance.uniform(*bounds), 3) for name, bounds in _RULES.items()}
     personas = chance.sample(sorted(PERSONAS), MODELS)
-    models = tuple(_model(place, name, rules, chance) for place, name in enumerate(personas))
+    models = tuple(_model(n, name, rules, chance) for n, name in enumerate(personas, start=1))
     return Landscape(
         number=number,
         models=models,
@@ -127,30 +127,29 @@ def draw(number: int, *, prompt: str, train: Sequence[str], verify: Sequence[str
     )
 
 
-def _model(place: int, persona: str, rules: Mapping[str, float], chance: random.Random) -> Model:
-    """Return a model whose parameters are a persona's, each moved by chance."""
-    own: Any = PERSONAS[persona]
+def _model(number: int, persona: str, rules: Mapping[str, float], chance: random.Random) -> Model:
+    """Return a model with a persona's parameters, each changed at random."""
+    parameters: Any = PERSONAS[persona]
     traits: dict[str, float] = {}
-    for field in fields(own):
-        value, factor = getattr(own, field.name), chance.lognormvariate(0, _SPREAD)
+    for field in fields(parameters):
+        value, factor = getattr(parameters, field.name), chance.lognormvariate(0, _SPREAD)
         if field.name in _CHANCES:
             traits[field.name] = round(min(0.97, value * factor), 4)
         elif field.name in _SIZES:
             traits[field.name] = round(value * factor, 3)
     return Model(
-        name=f"model-{place + 1}", provider="simulated", model_id=f"simulated/{persona}",
+        name=f"model-{number}", provider="simulated", model_id=f"simulated/{persona}",
         options={"persona": persona, "traits": traits, "rules": dict(rules)},
         workers=64, price=Price(input=0.0, output=0.0),
     )  # fmt: skip
 
 
 def _faulty(prompt: str, chance: random.Random) -> str:
-    """Return the prompt with fewer examples and with some careless sentences in it."""
+    """Return the prompt with fewer examples and some careless sentences."""
     pieces = split(prompt)
     examples = [n for n, piece in enumerate(pieces) if piece.example and piece.counts]
-    kept = set(chance.sample(examples, min(len(examples), chance.randint(0, 1))))
-    out = [piece for n, piece in enumerate(pieces) if n in kept or n not in examples]
-    text = joined(out)
+    left = set(chance.sample(examples, min(len(examples), chance.randint(0, 1))))
+    text = joined([piece for n, piece in enumerate(pieces) if n in left or n not in examples])
     for old, new in chance.sample(_EXCHANGED, chance.randint(0, 1)):
         text = text.replace(old, new)
     added = chance.sample(_ADDED, chance.randint(4, 6))

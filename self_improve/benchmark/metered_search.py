@@ -1,4 +1,4 @@
-"""Stands between a search of the benchmark and what it costs: counts, keeps outcomes, may die."""
+"""Meters a search of the benchmark: counts calls and time, keeps outcomes, kills at a point."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ CELLS = "cells.jsonl"
 
 
 class MeteredCounsel(Counsel):
-    """Stands between a search and what it costs: counts, keeps the outcomes, and may die."""
+    """Meters a search: counts cells, calls and time, keeps outcomes, and kills it at a point.
+
+    `asked` counts proposer calls, `spent` holds cells and proposer calls after each batch.
+    """
 
     def __init__(
         self,
@@ -42,8 +45,8 @@ class MeteredCounsel(Counsel):
         self._direct = direct
         self._die_at = die_at
         rows = read_rows(folder / CELLS)[0] if keep else []
-        self._known = {(row["proposal"], row["case"]): row for row in rows}
-        self._kept = Appender(folder / CELLS) if keep else None
+        self._rows = {(row["proposal"], row["case"]): row for row in rows}
+        self._file = Appender(folder / CELLS) if keep else None
         self.asked = self.cells = 0
         self.spent: list[tuple[int, int]] = []
         self.seconds = self._since = 0.0
@@ -52,7 +55,7 @@ class MeteredCounsel(Counsel):
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Count the time in which something is measured or at least one call is under way."""
+        """Count the time during which cells are measured or a call is under way."""
         with self._lock:
             if not self._under_way:
                 self._since = time.monotonic()
@@ -66,38 +69,38 @@ class MeteredCounsel(Counsel):
                     self.seconds += time.monotonic() - self._since
 
     async def measure(self, cells: Sequence[Cell]) -> list[CellOutcome]:
-        """Run cells, or take their outcomes from an earlier life of the same search."""
+        """Run cells, or take their outcomes from an earlier, killed process of the same search."""
         with self.counted():
-            outcomes = await self._measured(cells)
+            outcomes = await self._run(cells)
         return [replace(one, flaws=_CountedFlaws(one.flaws, self)) for one in outcomes]
 
-    async def _measured(self, cells: Sequence[Cell]) -> list[CellOutcome]:
-        new = [cell for cell in cells if self._key(cell) not in self._known]
-        if self._die_at is not None and len(self._known) + len(new) >= self._die_at:
+    async def _run(self, cells: Sequence[Cell]) -> list[CellOutcome]:
+        new = [cell for cell in cells if self._key(cell) not in self._rows]
+        if self._die_at is not None and len(self._rows) + len(new) >= self._die_at:
             os.kill(os.getpid(), signal.SIGKILL)
         ran = dict(zip(map(self._key, new), await self._direct(new), strict=True))
-        if self._kept is not None:
+        if self._file is not None:
             for cell in new:
                 row = _row(cell, ran[self._key(cell)])
-                self._known[self._key(cell)] = row
-                self._kept.append(row)
+                self._rows[self._key(cell)] = row
+                self._file.append(row)
         self.cells += len(cells)
         self.spent.append((self.cells, self.asked))
         return [
-            ran.get(self._key(cell)) or _outcome(self._known[self._key(cell)], cell[1])
+            ran.get(self._key(cell)) or _outcome(self._rows[self._key(cell)], cell[1])
             for cell in cells
         ]
 
     async def ask(self, role: str, model: Model, call: Call[R], *, repeat: int = 0) -> Reply[R]:
-        """Put a call to the proposer, and count it."""
+        """Send a call to the proposer, and count it."""
         self.asked += 1
         with self.counted():
             return await super().ask(role, model, call, repeat=repeat)
 
     async def __aexit__(self, *error: object) -> None:
         await super().__aexit__(*error)
-        if self._kept is not None:
-            self._kept.close()
+        if self._file is not None:
+            self._file.close()
 
     @staticmethod
     def _key(cell: Cell) -> tuple[str, str]:
@@ -105,22 +108,22 @@ class MeteredCounsel(Counsel):
 
 
 class _CountedFlaws(Sequence[Flaw]):
-    """Flaws are found when somebody looks, by measuring once more: its time is not the search's."""
+    """Counts the time of flaws as measuring, because they are computed on first use."""
 
-    def __init__(self, flaws: Sequence[Flaw], watched: MeteredCounsel) -> None:
+    def __init__(self, flaws: Sequence[Flaw], meter: MeteredCounsel) -> None:
         self._flaws = flaws
-        self._watched = watched
+        self._meter = meter
 
     @overload
-    def __getitem__(self, place: int) -> Flaw: ...
+    def __getitem__(self, index: int) -> Flaw: ...
     @overload
-    def __getitem__(self, place: slice) -> Sequence[Flaw]: ...
-    def __getitem__(self, place: int | slice) -> Flaw | Sequence[Flaw]:
-        with self._watched.counted():
-            return self._flaws[place]
+    def __getitem__(self, index: slice) -> Sequence[Flaw]: ...
+    def __getitem__(self, index: int | slice) -> Flaw | Sequence[Flaw]:
+        with self._meter.counted():
+            return self._flaws[index]
 
     def __len__(self) -> int:
-        with self._watched.counted():
+        with self._meter.counted():
             return len(self._flaws)
 
 

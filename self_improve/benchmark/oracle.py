@@ -1,9 +1,10 @@
-"""What can be reached on a landscape: a long climb by somebody who has read the rules.
+"""The oracle: a long climb that knows the rules and estimates what a landscape allows.
 
-It knows which forms the simulation answers to (docs/simulated_model.md): examples of different
-build, counts as ranges, fields named again in backticks, no percent sign, no brackets, no quoted
-phrase, a length of the model's own. It edits exactly these, always scores on all cases, and takes
-any gain. It may use more step calls than any search. No generator and no proposer may import this.
+It knows which forms the simulation responds to (docs/simulated_model.md): examples of different
+structure, counts as ranges, fields named again in backticks, no percent sign, no brackets, no
+quoted phrase, a length of the model's own. It edits exactly these, always scores on all cases, and
+takes any gain. It may use more step calls than any search. No generator and no proposer may import
+this.
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ _FIELDS = ("review_lever", "consequences", "options")
 
 
 class Oracle:
-    """Climbs by every known form until nothing gains any more.
+    """Climbs by every known form until none gains.
 
-    `prompt` is the text from which the landscape's faulty one was made.
+    `prompt` is the text from which the landscape's faulty one was derived.
     """
 
     name = "oracle"
@@ -51,7 +52,7 @@ class Oracle:
         self._prompt = prompt
 
     async def search(self, trial: Trial) -> None:
-        """Begin with the best whole text, then try edits, again and again, and keep the better."""
+        """Begin with the best whole text, then try edits repeatedly and keep the better text."""
         [best] = await trial.score([trial.baseline], trial.cases)
         [surface] = trial.searched
         for text in _whole(self._prompt):
@@ -74,7 +75,7 @@ class Oracle:
         )
         if proposal is None:
             return best
-        # Half of the cases tell what is hopeless.
+        # Half of the cases show what is hopeless.
         half = trial.cases[::2]
         [some] = await trial.score([proposal], half)
         if (some.on(half) or 0.0) < (best.on(half) or 0.0) - 0.01:
@@ -84,7 +85,7 @@ class Oracle:
 
 
 def _whole(prompt: str) -> Iterator[str]:
-    """Yield the prompt as it was before it was made faulty, and others with all known forms."""
+    """Yield the prompt without its faults, and others with all known forms."""
     yield prompt
     without = joined([piece for piece in split(prompt) if not piece.example])
     yield without
@@ -96,11 +97,11 @@ def _whole(prompt: str) -> Iterator[str]:
 
 
 def _edits(text: str) -> Iterator[str]:
-    """Yield texts that differ from `text` in one form that the simulation answers to."""
+    """Yield texts that differ from `text` in one form that the simulation responds to."""
     pieces = split(text)
     counting = [n for n, piece in enumerate(pieces) if piece.counts]
-    for place in counting:
-        yield joined(pieces[:place] + pieces[place + 1 :])
+    for index in counting:
+        yield joined(pieces[:index] + pieces[index + 1 :])
     for example in _EXAMPLES:
         if example not in text:
             for name in _FIELDS[:2]:

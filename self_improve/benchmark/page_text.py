@@ -66,7 +66,7 @@ HOUSE = """\
 The goal: the default generator (`reflective`) needs at most as many step calls for 80 % of what can
 be gained as the better of the `gepa` package and DSPy's MIPROv2, median over landscapes.
 
-The better of the two is `{other}`: {theirs}. The default: {ours}. So {told}. Half of what can be
+The better of the two is `{other}`: {theirs}. The default: {ours}. So {outcome}. Half of what can be
 gained takes the default {half} and `{other}` {other_half}. {paired}
 
 Over the whole budget the default has {by_area} area ({area} against {other_area}); it ends at

@@ -1,4 +1,4 @@
-"""What the searches of a benchmark were made with, so that rows of another making do not count."""
+"""What a benchmark's searches were run with, so that rows of other code do not count."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ _PARTS = (
 class Provenance:
     """The commit, whether code differs from it, the rubric with its version, and a digest.
 
-    The digest is over all that a search's figures depend on: step, rubric, metrics, plans,
-    generators, simulated models, and how they are put together. It decides whether a row counts.
+    The digest covers all that a search's figures depend on: step, rubric, metrics, plans,
+    generators, simulated models, and the code that connects them. A row of another digest does not
+    count.
     """
 
     commit: str | None
@@ -48,8 +49,8 @@ class Provenance:
 
 
 @cache
-def today() -> Provenance:
-    """Return what a search would be made with now.
+def current() -> Provenance:
+    """Return the provenance of a search that runs now.
 
     Raises:
         UsageError: the step has no rubric.
@@ -62,7 +63,7 @@ def today() -> Provenance:
     for part in _PARTS:
         for file in _files(part):
             total.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
-    # The benchmark's own page and rows lie in the same repository.
+    # The benchmark's own page and rows are in the same repository.
     packages = sorted({part.partition("/")[0] for part in _PARTS} | {"rubrics"})
     root = own_code()
     tree = code_tree.read(root, ["self_improve"], paths=packages)
@@ -74,8 +75,7 @@ def today() -> Provenance:
 
 def _files(part: str) -> list[Path]:
     package, _, rest = part.partition("/")
-    place = Path(str(importlib.resources.files(package))) / rest
-    if place.is_file():
-        return [place]
-    found = (path for path in place.rglob("*") if path.is_file())
-    return sorted(path for path in found if path.suffix != ".pyc")
+    path = Path(str(importlib.resources.files(package))) / rest
+    if path.is_file():
+        return [path]
+    return sorted(one for one in path.rglob("*") if one.is_file() and one.suffix != ".pyc")

@@ -1,8 +1,8 @@
-"""Random search, the row that every algorithm must beat: blind edits of the baseline, all scored.
+"""Random search, the control that every algorithm must beat: blind edits of the baseline.
 
-Source: Bergstra and Bengio 2012, Random Search for Hyper-Parameter Optimization, as the control.
-Defaults: 1 to 4 single edits (those of operators.py) upon the baseline, each result scored on all
-cases; nothing is learnt from any score.
+Source: Bergstra and Bengio 2012, Random Search for Hyper-Parameter Optimization.
+Defaults: 1 to 4 single edits (those of operators.py) of the baseline, each result scored on all
+cases; no score influences later edits.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ class RandomSearch:
         [base] = await trial.score([trial.baseline], trial.cases)
         examples = proposer_calls.demonstrations(base.outcomes.values())
         while True:
-            proposal = _edited(trial, examples)
+            proposal = _propose(trial, examples)
             if proposal is None:
                 trial.note("no edit is left that was not tried")
                 return
             await trial.score([proposal], trial.cases)
 
 
-def _edited(trial: Trial, examples: list[str]) -> Proposal | None:
+def _propose(trial: Trial, examples: list[str]) -> Proposal | None:
     for _ in range(_TRIES):
         surface = trial.random.choice(list(trial.searched))
         text = trial.baseline.texts[surface]
-        shown, told = [], []
+        shown, changes = [], []
         for _ in range(trial.random.randint(1, MOST_EDITS)):
             example = trial.random.choice(examples) if examples else ""
             edited = trial.random.choice(ALL)(text, trial.random, example)
             if edited is not None:
                 text, change = edited
                 shown.append(example)
-                told.append(change)
-        made = trial.admit(
+                changes.append(change)
+        proposal = trial.admit(
             {surface: text}, operator="random", parents=[trial.baseline],
-            change="; ".join(told)[:300], demonstrations=shown,
+            change="; ".join(changes)[:300], demonstrations=shown,
         )  # fmt: skip
-        if made is not None:
-            return made
+        if proposal is not None:
+            return proposal
     return None

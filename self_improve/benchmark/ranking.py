@@ -1,8 +1,8 @@
-"""What the searches come to, generator by generator: counts, medians and means with intervals.
+"""Ranks the generators by their searches: counts, medians and means with intervals.
 
-Medians count a search that did not get there as infinite, which is what the Kaplan-Meier curve
-(Kaplan and Meier 1958) gives where all searches are watched up to the same budget. Intervals are
-percentile bootstraps over landscapes (Efron 1979), 95 %, with a fixed seed.
+Medians count a search that did not reach the share as infinite, which equals the Kaplan-Meier curve
+(Kaplan and Meier 1958) if all searches have the same budget. Intervals are percentile bootstraps
+over landscapes (Efron 1979), 95 %, with a fixed seed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from self_improve.benchmark.searches import Result
 
 SHARES = (0.5, 0.8, 0.95)
 LEAST_GAIN = 0.02
-"""Landscapes on which less can be gained say nothing about who gets there first."""
+"""Landscapes on which less can be gained are left out: they cannot rank generators."""
 ORACLE = "oracle"
 _RESAMPLES = 2000
 _SEED = 20_26
@@ -26,9 +26,9 @@ _GRID = 60
 
 @dataclass(frozen=True, kw_only=True)
 class RankEstimate:
-    """A value over landscapes with its interval; infinite is what was not reached.
+    """A value over landscapes with its interval; infinite if it was not reached.
 
-    `reached` of `of` searches count where something can be missed.
+    `reached` of `of` searches have a finite value.
     """
 
     value: float
@@ -42,8 +42,9 @@ class RankEstimate:
 class Rank:
     """One generator over all landscapes. Shares are of what can be gained on each.
 
-    `cells_to` and `asked_to` go by share. `curve` are the median shares on the grid of step calls.
-    `regression` is the worst model's change on the verify plans where it is a loss, else 0.
+    `cells_to` and `asked_to` (proposer calls) are by share. `curve` are the median shares on the
+    grid of step calls. `regression` is the worst model's change on the verify plans if it is a
+    loss, else 0. The names are keys of `--json`.
     """
 
     generator: str
@@ -64,7 +65,7 @@ class Rank:
 
 @dataclass(frozen=True, kw_only=True)
 class Ranking:
-    """All generators, the best first, and what the searches ran on."""
+    """All generators, the best first, with the landscapes of the searches."""
 
     rows: tuple[Rank, ...]
     grid: tuple[int, ...]
@@ -77,9 +78,9 @@ class Ranking:
 
 
 def ranking(results: Sequence[Result]) -> Ranking:
-    """Return the standings of all generators but the oracle.
+    """Return the ranking of all generators except the oracle.
 
-    What can be gained on a landscape is the most that the oracle or any search has found there.
+    What can be gained on a landscape is the most that the oracle or any search gained there.
     """
     searches = [one for one in results if one.generator != ORACLE]
     best: dict[int, float] = {}
@@ -91,8 +92,8 @@ def ranking(results: Sequence[Result]) -> Ranking:
     grid = tuple(sorted({round(budget * n / _GRID) for n in range(1, _GRID + 1)}))
     rows = []
     for name in sorted({one.generator for one in searches}):
-        own = {one.landscape: one for one in searches if one.generator == name}
-        rows.append(_standing(name, [own[n] for n in used if n in own], best, grid))
+        of_one = {one.landscape: one for one in searches if one.generator == name}
+        rows.append(_rank(name, [of_one[n] for n in used if n in of_one], best, grid))
     rows.sort(key=lambda row: (row.cells_to[0.8].value, -row.area.value, row.generator))
     bases = {one.landscape: one.base for one in results}
     return Ranking(
@@ -103,37 +104,39 @@ def ranking(results: Sequence[Result]) -> Ranking:
     )  # fmt: skip
 
 
-def _standing(
-    name: str, own: Sequence[Result], best: Mapping[int, float], grid: Sequence[int]
+def _rank(
+    name: str, searches: Sequence[Result], best: Mapping[int, float], grid: Sequence[int]
 ) -> Rank:
-    shares = np.array([[_share(one, cells, best) for cells in grid] for one in own])
-    verify = [one.verify_gain or 0.0 for one in own]
-    milliseconds = [1000 * one.own_seconds / max(1, one.candidates + one.refused) for one in own]
+    shares = np.array([[_share(one, cells, best) for cells in grid] for one in searches])
+    verify = [one.verify_gain or 0.0 for one in searches]
+    milliseconds = [
+        1000 * one.own_seconds / max(1, one.candidates + one.refused) for one in searches
+    ]
     return Rank(
         generator=name,
-        cells_to={s: median([_reached(one, s, best)[0] for one in own]) for s in SHARES},
-        asked_to={s: median([_reached(one, s, best)[1] for one in own]) for s in SHARES},
+        cells_to={s: median([_calls_to(one, s, best)[0] for one in searches]) for s in SHARES},
+        asked_to={s: median([_calls_to(one, s, best)[1] for one in searches]) for s in SHARES},
         area=mean([float(row.mean()) for row in shares]),
-        final=mean([_share(one, one.budget, best) for one in own]),
+        final=mean([_share(one, one.budget, best) for one in searches]),
         verify_gain=mean(verify),
-        regression=mean([min(0.0, *one.by_model.values()) for one in own if one.by_model]),
-        gap=mean([one.train_gain - v for one, v in zip(own, verify, strict=True)]),
-        overshoot=sum(one.overshoot for one in own),
-        asked=float(np.mean([one.asked for one in own])),
-        cells=float(np.mean([one.cells for one in own])),
-        refused=float(np.mean([one.refused for one in own])),
+        regression=mean([min(0.0, *one.by_model.values()) for one in searches if one.by_model]),
+        gap=mean([one.train_gain - v for one, v in zip(searches, verify, strict=True)]),
+        overshoot=sum(one.overshoot for one in searches),
+        asked=float(np.mean([one.asked for one in searches])),
+        cells=float(np.mean([one.cells for one in searches])),
+        refused=float(np.mean([one.refused for one in searches])),
         own_milliseconds=float(np.median(milliseconds)),
         curve=tuple(np.median(shares, axis=0).tolist()),
     )
 
 
 def _share(one: Result, cells: int, best: Mapping[int, float]) -> float:
-    """Return the share of what can be gained that a search had found after so many step calls."""
+    """Return the share of what can be gained that a search had reached after `cells` step calls."""
     scores = [point.score for point in one.curve if point.cells <= cells]
     return (max(scores) - one.base) / best[one.landscape] if scores else 0.0
 
 
-def _reached(one: Result, share: float, best: Mapping[int, float]) -> tuple[float, float]:
+def _calls_to(one: Result, share: float, best: Mapping[int, float]) -> tuple[float, float]:
     """Return the step calls and proposer calls until `share` of the gain; infinite if never."""
     goal = one.base + share * best[one.landscape] - 1e-9
     for point in one.curve:
@@ -143,7 +146,7 @@ def _reached(one: Result, share: float, best: Mapping[int, float]) -> tuple[floa
 
 
 def median(values: Sequence[float]) -> RankEstimate:
-    """Return the median with its interval; infinite values are those that were not reached."""
+    """Return the median with its interval; infinite values were not reached."""
     return _estimate(values, lambda rows: np.quantile(rows, 0.5, axis=1, method="higher"))
 
 
@@ -156,8 +159,8 @@ def _estimate(values: Sequence[float], over: Callable[[np.ndarray], np.ndarray])
     data = np.array(values, dtype=float)
     if not len(data):
         return RankEstimate(value=math.nan, low=math.nan, high=math.nan, of=0, reached=0)
-    places = np.random.default_rng(_SEED).integers(0, len(data), (_RESAMPLES, len(data)))
-    drawn = np.sort(over(data[places]))
+    indices = np.random.default_rng(_SEED).integers(0, len(data), (_RESAMPLES, len(data)))
+    drawn = np.sort(over(data[indices]))
     low, high = drawn[int(0.025 * _RESAMPLES)], drawn[int(0.975 * _RESAMPLES) - 1]
     return RankEstimate(
         value=float(over(data[None, :])[0]), low=float(low), high=float(high), of=len(data),
@@ -167,9 +170,9 @@ def _estimate(values: Sequence[float], over: Callable[[np.ndarray], np.ndarray])
 
 @dataclass(frozen=True, kw_only=True)
 class Duel:
-    """On how many landscapes one generator was earlier or later than another, or neither got there.
+    """The numbers of landscapes on which one generator was earlier or later than another.
 
-    Where only one of them got there, that one was earlier.
+    If only one of them reached the share, that one was earlier; `neither` counts the others.
     """
 
     earlier: int
@@ -181,14 +184,14 @@ class Duel:
 def duel(
     results: Sequence[Result], first: str, second: str, share: float, best: Mapping[int, float]
 ) -> Duel:
-    """Return who was earlier, landscape by landscape, with the censored pairs counted apart."""
-    own = {(one.generator, one.landscape): one for one in results}
+    """Compare two generators landscape by landscape; censored pairs are counted separately."""
+    searches = {(one.generator, one.landscape): one for one in results}
     counts = {"earlier": 0, "later": 0, "equal": 0, "neither": 0}
     for number in best:
-        pair = [own[n, number] for n in (first, second) if (n, number) in own]
+        pair = [searches[n, number] for n in (first, second) if (n, number) in searches]
         if len(pair) < 2:
             continue
-        a, b = (_reached(one, share, best)[0] for one in pair)
+        a, b = (_calls_to(one, share, best)[0] for one in pair)
         alike = "neither" if math.isinf(a) else "equal"
         counts["earlier" if a < b else "later" if a > b else alike] += 1
     return Duel(**counts)
@@ -199,14 +202,14 @@ def difference(
 ) -> RankEstimate:
     """Return by how many step calls `first` is later than `second`, paired by landscape.
 
-    A search that did not get there counts as its budget and one more.
+    A search that did not reach the share counts as its budget plus one.
     """
-    own = {(one.generator, one.landscape): one for one in results}
+    searches = {(one.generator, one.landscape): one for one in results}
     later = []
     for number in best:
-        pair = (own.get((first, number)), own.get((second, number)))
+        pair = (searches.get((first, number)), searches.get((second, number)))
         if pair[0] is None or pair[1] is None:
             continue
-        a, b = (min(_reached(one, share, best)[0], one.budget + 1.0) for one in pair if one)
+        a, b = (min(_calls_to(one, share, best)[0], one.budget + 1.0) for one in pair if one)
         later.append(a - b)
     return median(later)

@@ -1,4 +1,4 @@
-"""The page that says what the benchmark found: docs/generators.md, written from the results."""
+"""Writes the benchmark's page, docs/generators.md, from the results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PACKAGES = ("gepa-package", "dspy-miprov2")
 
 
 def page(
-    found: Ranking,
+    ranking: Ranking,
     resumed: Sequence[Resumed],
     results: Sequence[Result],
     drawn: Sequence[tuple[str, str]],
@@ -41,25 +41,25 @@ def page(
         page_text.TOP.format(
             command=command,
             searches=len(results),
-            landscapes=len(found.landscapes),
-            budget=found.budget,
-            rubric=provenance.today().rubric,
+            landscapes=len(ranking.landscapes),
+            budget=ranking.budget,
+            rubric=provenance.current().rubric,
             minutes=math.ceil(sum(one.seconds for one in results) / 60),
         ),
         page_text.HOW.format(
             tuned=_range(TUNED),
             reported=_range(REPORTED),
-            numbers=_numbers(found.landscapes),
-            left_out=_numbers(found.left_out) or "none",
-            base=f"{found.base:.3f}",
-            gain=f"{_mean(list(found.reachable.values())):.3f}",
-            beaten=found.oracle_was_beaten,
-            of=len(found.landscapes),
+            numbers=_numbers(ranking.landscapes),
+            left_out=_numbers(ranking.left_out) or "none",
+            base=f"{ranking.base:.3f}",
+            gain=f"{_mean(list(ranking.reachable.values())):.3f}",
+            beaten=ranking.oracle_was_beaten,
+            of=len(ranking.landscapes),
         ),
-        "## How the default compares\n\n" + _house(found, results),
-        "## Which one to use when\n\n" + _advice(found),
-        "## The tables\n\n" + table(found),
-        _second(found),
+        "## How the default compares\n\n" + _house(ranking, results),
+        "## Which one to use when\n\n" + _advice(ranking),
+        "## The tables\n\n" + table(ranking),
+        _second(ranking),
         "### Killed and resumed\n\n" + _resumed(resumed),
         "## The figures\n\n" + figures,
         page_text.LIST + "\n\n" + _listed(),
@@ -68,17 +68,17 @@ def page(
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
-def table(found: Ranking) -> str:
-    """Return the main table: who gets how far with how many step calls."""
+def table(ranking: Ranking) -> str:
+    """Return the main table: shares reached and the step calls they took."""
     head = ["generator", *(f"step calls to {s:.0%}" for s in SHARES), "area", "share at the end"]
     rows = [
         [
             row.generator,
-            *(_reached(row.cells_to[s], found.budget) for s in SHARES),
+            *(_median_text(row.cells_to[s], ranking.budget) for s in SHARES),
             _with_interval(row.area, "{:.2f}"),
             _with_interval(row.final, "{:.2f}"),
         ]
-        for row in found.rows
+        for row in ranking.rows
     ]
     return _markdown(head, rows)
 
@@ -88,22 +88,21 @@ def _listed() -> str:
         [one.name, one.summary, one.facts.get("needs", "-"), one.facts.get("costs", "-")]
         for one in catalogue.listed()
     ]
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join(["| generator | what it is | needs | costs |", "| --- " * 4 + "|", *lines])
+    return _markdown(["generator", "what it is", "needs", "costs"], rows, alignment="---")
 
 
-def _second(found: Ranking) -> str:
+def _second(ranking: Ranking) -> str:
     calls = [f"proposer calls to {s:.0%}" for s in SHARES]
-    most = max((row.asked for row in found.rows), default=0.0)
+    most = max((row.asked for row in ranking.rows), default=0.0)
     first = _markdown(
         ["generator", *calls, "step calls made", "proposer calls made"],
         [
             [
                 row.generator,
-                *(_reached(row.asked_to[s], most) for s in SHARES),
+                *(_median_text(row.asked_to[s], most) for s in SHARES),
                 f"{row.cells:.0f}", f"{row.asked:.0f}",
             ]
-            for row in found.rows
+            for row in ranking.rows
         ],
     )  # fmt: skip
     second = _markdown(
@@ -115,7 +114,7 @@ def _second(found: Ranking) -> str:
                 _with_interval(row.regression, "{:+.3f}"), _with_interval(row.gap, "{:+.3f}"),
                 f"{row.refused:.0f}", f"{row.own_milliseconds:.0f}", str(row.overshoot),
             ]
-            for row in found.rows
+            for row in ranking.rows
         ],
     )  # fmt: skip
     return f"{first}\n\n{second}"
@@ -136,8 +135,8 @@ def _resumed(resumed: Sequence[Resumed]) -> str:
     return page_text.RESUME + "\n\n" + _markdown(head, rows)
 
 
-def _house(found: Ranking, results: Sequence[Result]) -> str:
-    rows = {row.generator: row for row in found.rows}
+def _house(ranking: Ranking, results: Sequence[Result]) -> str:
+    rows = {row.generator: row for row in ranking.rows}
     house = rows.get(HOUSE)
     others = [rows[name] for name in PACKAGES if name in rows]
     if house is None or not others:
@@ -145,22 +144,22 @@ def _house(found: Ranking, results: Sequence[Result]) -> str:
     better = min(others, key=lambda row: (row.cells_to[0.8].value, -row.area.value))
     ours, theirs = house.cells_to[0.8], better.cells_to[0.8]
     if math.isinf(ours.value) and math.isinf(theirs.value):
-        told = (
+        outcome = (
             "neither reaches it in half of its searches: the medians cannot be compared, and the "
             "goal is **not shown to be reached**"
         )
     elif ours.value <= theirs.value:
-        told = "the default **reaches the goal**"
+        outcome = "the default **reaches the goal**"
     else:
-        told = "the default **misses the goal**"
-    pairs = duel(results, HOUSE, better.generator, 0.8, found.reachable)
-    later = difference(results, HOUSE, better.generator, 0.8, found.reachable)
+        outcome = "the default **misses the goal**"
+    pairs = duel(results, HOUSE, better.generator, 0.8, ranking.reachable)
+    later = difference(results, HOUSE, better.generator, 0.8, ranking.reachable)
     by_area = "more" if house.area.value > better.area.value else "less"
     return page_text.HOUSE.format(
-        half=_reached(house.cells_to[0.5], found.budget),
-        other_half=_reached(better.cells_to[0.5], found.budget),
-        other=better.generator, ours=_reached(ours, found.budget),
-        theirs=_reached(theirs, found.budget), told=told,
+        half=_median_text(house.cells_to[0.5], ranking.budget),
+        other_half=_median_text(better.cells_to[0.5], ranking.budget),
+        other=better.generator, ours=_median_text(ours, ranking.budget),
+        theirs=_median_text(theirs, ranking.budget), outcome=outcome,
         paired=_paired(pairs, later, better.generator),
         area=f"{house.area.value:.2f}", other_area=f"{better.area.value:.2f}", by_area=by_area,
         final=f"{house.final.value:.2f}", other_final=f"{better.final.value:.2f}",
@@ -169,73 +168,73 @@ def _house(found: Ranking, results: Sequence[Result]) -> str:
 
 
 def _paired(pairs: Duel, later: RankEstimate, other: str) -> str:
-    """Return how the two stand landscape by landscape, and what censored pairs leave open."""
+    """Return the comparison of the two landscape by landscape, with its censored pairs."""
     of = pairs.earlier + pairs.later + pairs.equal + pairs.neither
-    told = (
+    text = (
         f"Landscape by landscape, the default reaches 80 % before `{other}` on {pairs.earlier} of "
         f"{of}, after it on {pairs.later} and with the same number of calls on {pairs.equal}. "
     )
     if pairs.neither:
-        told += (
+        text += (
             f"On the other {pairs.neither} neither reaches it within the budget: these comparisons "
             "are censored, so which of the two would be first is unknown. "
         )
     if 2 * pairs.neither >= of:
-        return f"{told}They are at least half, so there is no median difference to report."
+        return f"{text}They are at least half, so there is no median difference to report."
     return (
-        f"{told}The median difference is {later.value:+.0f} step calls ({later.low:+.0f} to "
+        f"{text}The median difference is {later.value:+.0f} step calls ({later.low:+.0f} to "
         f"{later.high:+.0f}; a search that does not reach it counts as one call beyond the budget)."
     )
 
 
-def _advice(found: Ranking) -> str:
-    """Return advice that follows from the numbers, each sentence with its number."""
+def _advice(ranking: Ranking) -> str:
+    """Return advice that follows from the numbers."""
 
     def first(pick: Callable[[Rank], float]) -> Rank:
-        return max(found.rows, key=pick)
+        return max(ranking.rows, key=pick)
 
     far = first(lambda row: row.final.value)
     soon = first(lambda row: row.area.value)
     half = SHARES[0]
-    quick = min(found.rows, key=lambda row: row.cells_to[half].value)
-    held = first(lambda row: row.verify_gain.value)
+    quick = min(ranking.rows, key=lambda row: row.cells_to[half].value)
+    general = first(lambda row: row.verify_gain.value)
     safe = first(lambda row: row.regression.value)
-    free = [row for row in found.rows if not row.asked]
+    free = [row for row in ranking.rows if not row.asked]
     best_free = max(free, key=lambda row: row.final.value) if free else None
-    blind = next((row for row in found.rows if row.generator == "random"), None)
-    told = [
-        f"- To get farthest with {found.budget} step calls: **{far.generator}** (mean share "
+    blind = next((row for row in ranking.rows if row.generator == "random"), None)
+    lines = [
+        f"- To get farthest with {ranking.budget} step calls: **{far.generator}** (mean share "
         f"{far.final.value:.2f} of what can be gained).",
         f"- To have something early, because the budget may end at any time: "
         f"**{soon.generator}** (area {soon.area.value:.2f}).",
         f"- With few step calls, {half:.0%} of what can be gained: **{quick.generator}** "
-        f"(step calls: {_reached(quick.cells_to[half], found.budget)}).",
-        f"- Best on plans that no search saw: **{held.generator}** "
-        f"({held.verify_gain.value:+.3f}).",
+        f"(step calls: {_median_text(quick.cells_to[half], ranking.budget)}).",
+        f"- Best on plans that no search saw: **{general.generator}** "
+        f"({general.verify_gain.value:+.3f}).",
         f"- Least harm to the worst model: **{safe.generator}** ({safe.regression.value:+.3f}).",
     ]
     if best_free is not None:
-        told.append(
+        lines.append(
             "- Without a proposer model, or when its calls are expensive: "
             f"**{best_free.generator}** (mean share {best_free.final.value:.2f}, no proposer call)."
         )
     if blind is not None:
-        weaker = [r.generator for r in found.rows if r.final.high < blind.final.low]
+        weaker = [r.generator for r in ranking.rows if r.final.high < blind.final.low]
         unclear = [
-            r.generator for r in found.rows
+            r.generator for r in ranking.rows
             if r.generator != "random" and r.final.low <= blind.final.high
             and r.final.high >= blind.final.low
         ]  # fmt: skip
-        told.append(
+        lines.append(
             f"- Random search gets {blind.final.value:.2f}. Clearly below it: "
             f"{', '.join(weaker) or 'none'}. Not distinguishable from it by these intervals: "
             f"{', '.join(unclear) or 'none'}. Do not use these on such a landscape."
         )
-    return "\n".join(told) + "\n\n" + page_text.ADVICE
+    return "\n".join(lines) + "\n\n" + page_text.ADVICE
 
 
-def _reached(one: RankEstimate, most: float) -> str:
-    """Return a median of what it took, or that fewer than half got there; and how many did."""
+def _median_text(one: RankEstimate, most: float) -> str:
+    """Return a median with its interval, or `> most` if fewer than half got there; and how many."""
     if not one.of:
         return "-"
     value = f"> {most:.0f}" if math.isinf(one.value) else f"{one.value:.0f}"
@@ -252,8 +251,8 @@ def _with_interval(one: RankEstimate, form: str) -> str:
     return f"{form.format(one.value)} ({low} to {high})"
 
 
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---", *("--:" for _ in head[1:])], *rows]
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]], *, alignment: str = "--:") -> str:
+    lines = [head, ["---", *(alignment for _ in head[1:])], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -1,4 +1,4 @@
-"""What a search repeats that was killed half way and begun again."""
+"""Measures what a search repeats after being killed half way and resumed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from self_improve.errors import ImproveError
 
 @dataclass(frozen=True, kw_only=True)
 class Resumed:
-    """One killed and resumed search beside one that was not killed.
+    """One killed and resumed search, compared with one that was not killed.
 
-    `repeated` counts step and proposer calls that were made twice, `more` those that the two lives
-    made together beyond what the unkilled search made. `same` says that both ended alike.
+    `repeated` counts step and proposer calls that were made twice, `more` those that both processes
+    together made beyond those of the unkilled search. `same` says that the results are equal.
     """
 
     generator: str
@@ -46,10 +46,10 @@ class Resumed:
 
 
 def resume(bench: Bench, name: str, landscape: Landscape, folder: Path, *, budget: int) -> Resumed:
-    """Kill a search after half of its step calls with SIGKILL, let it go on, and compare.
+    """Kill a search with SIGKILL after half of its step calls, resume it, and compare.
 
     Raises:
-        ImproveError: the search broke by itself before it could be killed.
+        ImproveError: the search failed before it could be killed.
     """
     whole, parted = folder / "whole", folder / "parted"
     first = asyncio.run(bench.search(name, landscape, whole, budget=budget, keep=True))
@@ -60,25 +60,25 @@ def resume(bench: Bench, name: str, landscape: Landscape, folder: Path, *, budge
     child.start()
     child.join()
     if child.exitcode not in {0, -signal.SIGKILL}:
-        raise ImproveError(f"the search to be killed broke (exit status {child.exitcode})")
+        raise ImproveError(f"the search to be killed failed (exit status {child.exitcode})")
     again = asyncio.run(bench.search(name, landscape, parted, budget=budget, keep=True))
-    cells, asked = _made(parted)
-    cells_whole, asked_whole = _made(whole)
-    twice = sum(n - 1 for n in cells.values()) + sum(n - 1 for n in asked.values())
-    made = cells.total() + asked.total() - cells_whole.total() - asked_whole.total()
+    cells, calls = _counts(parted)
+    cells_whole, calls_whole = _counts(whole)
+    twice = sum(n - 1 for n in cells.values()) + sum(n - 1 for n in calls.values())
+    more = cells.total() + calls.total() - cells_whole.total() - calls_whole.total()
     return Resumed(
         generator=name, landscape=landscape.number, killed=child.exitcode == -signal.SIGKILL,
-        repeated=twice - sum(n - 1 for n in asked_whole.values()), more=made,
+        repeated=twice - sum(n - 1 for n in calls_whole.values()), more=more,
         same=(first.winner, first.curve) == (again.winner, again.curve),
     )  # fmt: skip
 
 
-def _made(folder: Path) -> tuple[Counter[tuple[str, str]], Counter[str]]:
+def _counts(folder: Path) -> tuple[Counter[tuple[str, str]], Counter[str]]:
     """Return how often each step call and each proposer call was made."""
     rows = read_rows(folder / CELLS)[0]
     cells = Counter((str(row["proposal"]), str(row["case"])) for row in rows)
-    asked = Counter(attempt.request_digest for attempt in read_attempts(folder / ATTEMPTS))
-    return cells, asked
+    calls = Counter(attempt.request_digest for attempt in read_attempts(folder / ATTEMPTS))
+    return cells, calls
 
 
 def _die(

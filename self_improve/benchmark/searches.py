@@ -1,4 +1,4 @@
-"""One search on one landscape, and what is measured of it."""
+"""One search on one landscape, and its result."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROPOSER, JUDGE = "sim-proposer", "sim-judge"
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """What a search had spent when its best on all train cases was `score`."""
+    """The calls of a search (`asked`: proposer calls) when its best on all train cases rose."""
 
     cells: int
     asked: int
@@ -38,8 +38,9 @@ class Point:
 class Result:
     """One search. Scores are means of a cell's fitness, 0 to 1; seconds are wall time.
 
-    `by_model` is the winner's gain on the verify plans, model by model. `overshoot` are the step
-    calls beyond the budget. `own_seconds` is what neither step, nor measuring, nor proposer took.
+    `asked` counts proposer calls. `by_model` is the winner's gain on the verify plans, model by
+    model. `overshoot` are the step calls beyond the budget. `own_seconds` is the time of neither
+    step, nor measuring, nor proposer.
     """
 
     generator: str
@@ -86,8 +87,8 @@ class Bench:
         self.material = tuple(
             (folder / str(host.plan_text)).read_text(encoding="utf-8") for folder in plans.values()
         )
-        found = config.load()
-        self.proposer, self.judge = found.find(PROPOSER), found.find(JUDGE)
+        models = config.load()
+        self.proposer, self.judge = models.find(PROPOSER), models.find(JUDGE)
         self._before: dict[tuple[int, str], float] = {}
 
     async def search(
@@ -100,10 +101,10 @@ class Bench:
         keep: bool = False,
         die_at: int | None = None,
     ) -> Result:
-        """Let a generator search a landscape; `folder` keeps what the proposer said.
+        """Let a generator search a landscape; `folder` keeps the proposer's replies.
 
-        With `keep` it keeps the outcomes of cells as well, and a search that was killed goes on
-        from there. `die_at` kills this very process when so many cells have been run.
+        With `keep` it keeps the outcomes of cells as well, so that a killed search resumes. This
+        process kills itself after `die_at` cells.
         """
         began = time.monotonic()
         texts = {**self.step.texts, SURFACE: landscape.start}
@@ -111,43 +112,43 @@ class Bench:
             direct = DirectCells(
                 gateway, self.step, self.rubric, landscape.models, seed=landscape.seed
             )
-            watched = MeteredCounsel(
+            meter = MeteredCounsel(
                 gateway, folder, direct, seed=landscape.seed, keep=keep, die_at=die_at
             )
-            setting = SearchRequest(
+            request = SearchRequest(
                 step=STEP, texts=texts, searched=(SURFACE,), cases=landscape.cases, cells=budget,
                 seed=landscape.seed, proposer=self.proposer, judge=self.judge,
                 instructions=f"Goal: {self.rubric.why}",
                 constraints=tuple(one.text for one in self.rubric.constraints),
                 material=self.material, force=True,
             )  # fmt: skip
-            search = Search(setting=setting, measure=watched.measure, counsel=watched)
-            async with watched:
-                found = await search.run(self._made(name))
+            search = Search(request=request, measure=meter.measure, counsel=meter)
+            async with meter:
+                result = await search.run(self._generator(name))
             searched = time.monotonic() - began
-            gains = await self._held_out(direct, search.baseline, found, landscape)
-        return _result(name, landscape, budget, found, watched, gains, searched)
+            gains = await self._held_out(direct, search.baseline, result, landscape)
+        return _result(name, landscape, budget, result, meter, gains, searched)
 
-    def _made(self, name: str) -> Generator:
+    def _generator(self, name: str) -> Generator:
         if name == Oracle.name:
             return Oracle(self.prompt)
         return RandomSearch() if name == RandomSearch.name else catalogue.make(name)
 
     async def _held_out(
-        self, direct: DirectCells, baseline: Proposal, found: SearchResult, landscape: Landscape
+        self, direct: DirectCells, baseline: Proposal, result: SearchResult, landscape: Landscape
     ) -> dict[str, float]:
         """Return the winner's gain on the verify plans by model."""
-        best = best_of(found, landscape.cases)
+        best = best_of(result, landscape.cases)
         if best is None:
             return {}
         gains: dict[str, float] = {}
         for model in landscape.models:
             cases = [case for case in landscape.held_out if case.model == model.name]
-            place = (landscape.number, model.name)
-            if place not in self._before:
-                self._before[place] = _mean(await direct([(baseline, case) for case in cases]))
+            key = (landscape.number, model.name)
+            if key not in self._before:
+                self._before[key] = _mean(await direct([(baseline, case) for case in cases]))
             after = _mean(await direct([(best.proposal, case) for case in cases]))
-            gains[model.name] = after - self._before[place]
+            gains[model.name] = after - self._before[key]
         return gains
 
 
@@ -160,40 +161,40 @@ def _result(
     name: str,
     landscape: Landscape,
     budget: int,
-    found: SearchResult,
-    watched: MeteredCounsel,
+    search: SearchResult,
+    meter: MeteredCounsel,
     gains: Mapping[str, float],
     seconds: float,
 ) -> Result:
-    best: Scored | None = best_of(found, landscape.cases)
-    base = found.trace[0][1] if found.trace else 0.0
+    best: Scored | None = best_of(search, landscape.cases)
+    base = search.trace[0][1] if search.trace else 0.0
     score = best.on(landscape.cases) if best is not None else None
     winner = best.proposal if best is not None else None
     curve = [
-        Point(cells=cells, asked=_asked(watched, cells), score=score)
-        for cells, score in found.trace
+        Point(cells=cells, asked=_proposer_calls_at(meter, cells), score=score)
+        for cells, score in search.trace
     ]
     return Result(
-        generator=name, landscape=landscape.number, budget=budget, cells=found.cells,
-        asked=found.asked, candidates=len(found.scored) - 1, refused=found.refused,
-        stopped=found.stopped, base=base, curve=tuple(_rising(curve)),
+        generator=name, landscape=landscape.number, budget=budget, cells=search.cells,
+        asked=search.proposer_calls, candidates=len(search.scored) - 1, refused=search.refused,
+        stopped=search.stopped, base=base, curve=tuple(_rising(curve)),
         train_gain=(score or base) - base,
         verify_gain=sum(gains.values()) / len(gains) if gains else None, by_model=dict(gains),
-        overshoot=max(0, watched.cells - budget), seconds=round(seconds, 3),
-        own_seconds=round(max(0.0, seconds - watched.seconds), 3),
+        overshoot=max(0, meter.cells - budget), seconds=round(seconds, 3),
+        own_seconds=round(max(0.0, seconds - meter.seconds), 3),
         winner=winner.id if winner else "", winner_size=winner.size if winner else 0,
-        base_size=found.scored[0].proposal.size,
+        base_size=search.scored[0].proposal.size,
     )  # fmt: skip
 
 
-def _asked(watched: MeteredCounsel, cells: int) -> int:
-    return next((asked for spent, asked in watched.spent if spent >= cells), watched.asked)
+def _proposer_calls_at(meter: MeteredCounsel, cells: int) -> int:
+    return next((asked for spent, asked in meter.spent if spent >= cells), meter.asked)
 
 
 def _rising(curve: Sequence[Point]) -> list[Point]:
     """Return the points at which the best score rose."""
-    kept: list[Point] = []
+    rising: list[Point] = []
     for point in curve:
-        if not kept or point.score > kept[-1].score:
-            kept.append(point)
-    return kept
+        if not rising or point.score > rising[-1].score:
+            rising.append(point)
+    return rising

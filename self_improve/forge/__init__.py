@@ -1,1 +1,1 @@
-"""Where pull requests live: GitHub, or a bare repository and a folder of Markdown beside it."""
+"""Pull requests: on GitHub, or in a bare repository with a folder of Markdown beside it."""

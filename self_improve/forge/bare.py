@@ -1,4 +1,4 @@
-"""A bare repository as a forge keeps it, where branches are merged without any files."""
+"""The bare repository of the local forge; branches are merged in it without a checkout."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Bare:
     path: Path
 
     def make(self) -> None:
-        """Make it, or complete what a killed command left."""
-        if not self.is_made:
+        """Create it, or complete what a killed command left."""
+        if not self.is_complete:
             git.run(
                 self.path.parent, "init", "--quiet", "--bare", "--initial-branch=main",
                 str(self.path),
@@ -29,12 +29,12 @@ class Bare:
             (self.path / _MADE).touch()
 
     @property
-    def is_made(self) -> bool:
-        """Whether it is there, and whole."""
+    def is_complete(self) -> bool:
+        """Whether it exists and its creation was not interrupted."""
         return (self.path / _MADE).is_file()
 
     def refs(self) -> dict[str, str]:
-        """Return the objects that branches and heads of pull requests name."""
+        """Return the commits of branches and of heads of pull requests, by ref."""
         rows = self._git(
             "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", "refs/pull"
         )
@@ -51,7 +51,7 @@ class Bare:
             return None
 
     def set(self, ref: str, commit: str) -> None:
-        """Set a ref of our own."""
+        """Set a ref."""
         self._git("update-ref", ref, commit)
 
     def adds(self, base: str, head: str) -> bool:
@@ -59,9 +59,9 @@ class Bare:
         return self._git("rev-list", "--count", f"{base}..{head}") != "0"
 
     def merge(self, base: str, head: str, message: str) -> str:
-        """Merge the commit `head` into the branch `base`, and return the commit made there.
+        """Merge the commit `head` into the branch `base`, and return the merge commit.
 
-        A merge that was made before a kill is found, not made again.
+        A merge that a killed command has made is returned, not repeated.
 
         Raises:
             RefusedError: both changed the same lines, or the branch moved meanwhile.
@@ -80,10 +80,10 @@ class Bare:
                     f"The pull request changes lines that {base} changed too; merge {base} into "
                     "its branch first."
                 ) from error
-        made = self._git("commit-tree", tree, "-p", tip, "-p", head, "-m", message)
-        self._git("update-ref", ref, made, tip)
-        return made
+        commit = self._git("commit-tree", tree, "-p", tip, "-p", head, "-m", message)
+        self._git("update-ref", ref, commit, tip)
+        return commit
 
     def _git(self, *words: str) -> str:
-        where = {"GIT_DIR": str(self.path), **author_variables("Plumbline")}
-        return git.run(self.path, *words, environment=where)
+        environment = {"GIT_DIR": str(self.path), **author_variables("Plumbline")}
+        return git.run(self.path, *words, environment=environment)

@@ -1,4 +1,4 @@
-"""What every forge can do, and the facts it tells."""
+"""The interface of a forge, its facts and its errors."""
 
 from __future__ import annotations
 
@@ -24,27 +24,31 @@ _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 class ForgeError(ImproveError):
-    """A forge did not do what was asked of it."""
+    """A request to a forge failed."""
 
 
 class UnreachableError(ForgeError):
-    """It is down, too slow, or wants no more requests for now; asking later may help."""
+    """It is down, too slow, or accepts no more requests for now; a later try may succeed."""
+
+
+class UncertainError(UnreachableError):
+    """The answer is missing: the request may or may not have been carried out."""
 
 
 class MissingError(ForgeError):
-    """It has no such thing, or none that this token may see."""
+    """What was asked for does not exist, or this token may not see it."""
 
 
 class RefusedError(ForgeError):
-    """It says no, and will say so again."""
+    """The forge refuses; a repetition would not help."""
 
 
 class MovedError(ForgeError):
-    """A branch is not where it was expected to be: somebody else pushed."""
+    """A branch is at another commit than expected: somebody else pushed."""
 
 
 class PullState(StrEnum):
-    """Where a pull request is in its life."""
+    """Whether a pull request is open, closed or merged."""
 
     open = "open"
     closed = "closed"
@@ -52,7 +56,7 @@ class PullState(StrEnum):
 
 
 class StatusState(StrEnum):
-    """What the commit status says."""
+    """The state of a commit status."""
 
     pending = "pending"
     success = "success"
@@ -64,8 +68,8 @@ class PullRequest:
     """A pull request as it is now.
 
     `head` is the commit at the tip of its branch, or what it was when the pull request ended.
-    `is_fork` says that the branch lies in somebody else's copy of the repository. `merged_as` is
-    the commit on the base that holds it, None unless it is merged.
+    `is_fork` says that the branch is in a fork of the repository. `merged_as` is the commit on the
+    base that contains it, None unless it is merged.
     """
 
     number: int
@@ -83,7 +87,7 @@ class PullRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """What the commit status says, in at most 140 characters, and where to read more."""
+    """A commit status: a description of at most 140 characters, and a link to more."""
 
     state: StatusState
     description: str
@@ -93,14 +97,14 @@ class Status:
 class Forge(Protocol):
     """A place for branches and pull requests.
 
-    Every call may be repeated after a kill: it finds what is there and does only what is left.
-    All of them raise a `ForgeError`. Titles and bodies are sent as they are: what models and
-    users wrote must have gone through `markup` before.
+    Every call may be repeated after a kill: it finds what exists and does only what is left.
+    All of them raise a `ForgeError`. Titles and bodies are sent as they are: texts of models and
+    users must have gone through `markup` before.
     """
 
     @property
     def name(self) -> str:
-        """What people call it, to be used in messages."""
+        """The name of the forge in messages."""
 
     def base_commit(self, repository: Path, base: str) -> str:
         """Bring the base branch's commit into a local repository, and return it."""
@@ -119,7 +123,7 @@ class Forge(Protocol):
     ) -> PullRequest:
         """Open a pull request for a pushed branch, or return the one that is open for it.
 
-        `labels` are added; the text of one that was open already stays as it is.
+        `labels` are added; the text of one that was already open stays as it is.
         """
 
     def pull(self, number: int) -> PullRequest:
@@ -150,17 +154,17 @@ class Forge(Protocol):
         """Close a pull request without merging it, unless it has ended already."""
 
     def merge(self, number: int, *, head: str) -> str:
-        """Merge a pull request if its head is that very commit; return the commit on the base."""
+        """Merge a pull request if its head is this very commit; return the commit on the base."""
 
 
 def checked_marker(marker: str) -> str:
-    """Return the marker if it is a plain word.
+    """Return the marker if it consists of a-z, 0-9 and dashes.
 
     Raises:
         ValueError: it is not.
     """
     if not _MARKER.fullmatch(marker):
-        raise ValueError(f"{marker!r} is no marker: use a-z, 0-9 and dashes")
+        raise ValueError(f"{marker!r} is not a marker: use a-z, 0-9 and dashes")
     return marker
 
 
@@ -168,19 +172,19 @@ def checked_label(label: str) -> str:
     """Return the label if every forge can have it.
 
     Raises:
-        ValueError: it is too long, or holds what would lead an address elsewhere.
+        ValueError: it is too long, or has characters that would change an address.
     """
     if not _LABEL.fullmatch(label):
-        raise ValueError(f"{label!r} is no label: use letters, digits, spaces and .:+-")
+        raise ValueError(f"{label!r} is not a label: use letters, digits, spaces and .:+-")
     return label
 
 
 def checked_commit(commit: str) -> str:
-    """Return the commit if it is a full object name.
+    """Return the commit if it is a full hash.
 
     Raises:
         ValueError: it is not.
     """
     if not _COMMIT.fullmatch(commit):
-        raise ValueError(f"{commit!r} is no full name of a commit")
+        raise ValueError(f"{commit!r} is not the full hash of a commit")
     return commit

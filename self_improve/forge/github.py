@@ -1,4 +1,4 @@
-"""GitHub and GitHub Enterprise, through PyGithub for the interface and git for the branches."""
+"""GitHub and GitHub Enterprise: PyGithub for the interface, git for the branches."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from self_improve.forge.forge import (
     RefusedError,
     Status,
     StatusState,
-    UnreachableError,
     checked_commit,
     checked_label,
     checked_marker,
 )
 from self_improve.forge.github_access import Access, from_environment
-from self_improve.forge.github_errors import judge
-from self_improve.forge.patience import Later, Patience
+from self_improve.forge.github_errors import classify
 
 if TYPE_CHECKING:
     from github import Github
     from github.IssueComment import IssueComment
     from github.PullRequest import PullRequest as GithubPull
     from github.Repository import Repository
+
+    from self_improve.forge.github_retry import BoundedRetry
 
 _MARKER = re.compile(r"<!-- plumbline:([a-z0-9-]+) -->\n")
 _VERSION = "2022-11-28"
@@ -43,16 +43,20 @@ T = TypeVar("T")
 
 
 class GitHubForge:
-    """A repository on GitHub. `seconds_between_writes` is GitHub's own wish."""
+    """A repository on GitHub.
+
+    `timeout` is how many seconds an answer may take, `seconds_between_writes` what GitHub asks for.
+    """
 
     def __init__(
-        self, access: Access, *, patience: Patience | None = None,
+        self, access: Access, *, retry: BoundedRetry | None = None, timeout: int = 30,
         seconds_between_writes: float = 1.0,
     ) -> None:  # fmt: skip
-        """Say which; nothing is asked yet."""
+        """Name the repository; nothing is sent yet."""
         self._access = access
         self._remote = access.remote
-        self._patience = patience or Patience()
+        self._chosen_retry = retry
+        self._timeout = timeout
         self._between = seconds_between_writes
         self._lock = threading.Lock()
 
@@ -67,22 +71,24 @@ class GitHubForge:
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The name of the forge in messages."""
         return self._access.name
 
     def base_commit(self, repository: Path, base: str) -> str:
         """Bring the base branch's commit into a local repository, and return it."""
         ref = f"refs/heads/{base}"
-        return self._git(lambda: self._remote.fetch(repository, ref, f"bases/{base}"))
+        return self._retry.repeat(lambda: self._remote.fetch(repository, ref, f"bases/{base}"))
 
     def push(self, repository: Path, branch: str, commit: str) -> None:
         """Set a branch to a commit of a local repository, if nothing there would be lost."""
-        self._git(lambda: self._remote.push(repository, branch, commit))
+        self._retry.repeat(lambda: self._remote.push(repository, branch, commit))
 
     def fetch(self, repository: Path, pull: PullRequest) -> str:
         """Bring the head of a pull request into a local repository, and return its commit."""
         ref = f"refs/pull/{pull.number}/head"
-        return self._git(lambda: self._remote.fetch(repository, ref, f"pulls/{pull.number}"))
+        return self._retry.repeat(
+            lambda: self._remote.fetch(repository, ref, f"pulls/{pull.number}")
+        )
 
     def open_pull(
         self, *, branch: str, base: str, title: str, body: str, labels: Sequence[str] = ()
@@ -91,10 +97,10 @@ class GitHubForge:
         added = tuple(map(checked_label, labels))
 
         def opened() -> PullRequest:
-            # Looked for at every try: the answer to an earlier one may have been lost.
-            there = self._pull_of(branch)
-            if there is not None and there.state is PullState.open:
-                return there
+            # Looked for at every attempt: the answer to an earlier one may have been lost.
+            pull = self._pull_of(branch)
+            if pull is not None and pull.state is PullState.open:
+                return pull
             return self._facts(
                 self._repo.create_pull(
                     base=base, head=branch, title=plain_line(title, most=LONGEST_TITLE),
@@ -129,8 +135,8 @@ class GitHubForge:
         whole = page(f"<!-- plumbline:{checked_marker(marker)} -->\n{body}", most=LONGEST_BODY)
 
         def written() -> None:
-            for found, comment in self._own_comments(number):
-                if found == marker:
+            for its_marker, comment in self._own_comments(number):
+                if its_marker == marker:
                     if comment.body != whole:
                         comment.edit(whole)
                     return
@@ -142,8 +148,8 @@ class GitHubForge:
         """Return the texts of our comments by their markers."""
 
         def read() -> dict[str, str]:
-            found = reversed(list(self._own_comments(number)))
-            return {marker: _MARKER.sub("", one.body, count=1) for marker, one in found}
+            comments = reversed(list(self._own_comments(number)))
+            return {marker: _MARKER.sub("", one.body, count=1) for marker, one in comments}
 
         return self._ask(f"the comments on pull request {number}", read)
 
@@ -196,7 +202,7 @@ class GitHubForge:
             self._ask(what, lambda: self._repo.get_pull(number).edit(state="closed"))
 
     def merge(self, number: int, *, head: str) -> str:
-        """Merge a pull request if its head is that very commit; return the commit on the base."""
+        """Merge a pull request if its head is this very commit; return the commit on the base."""
         checked_commit(head)
 
         def merged() -> str:
@@ -210,10 +216,16 @@ class GitHubForge:
                 raise RefusedError(f"Pull request {number} is closed, so nothing was merged.")
             if pull.merged_as is not None:
                 return pull.merged_as
-            # GitHub compares the head once more, so a push in between is no danger.
+            # GitHub compares the head once more, so a push in between does no harm.
             return self._repo.get_pull(number).merge(merge_method="merge", sha=head).sha
 
         return self._ask(f"the merge of pull request {number}", merged)
+
+    @cached_property
+    def _retry(self) -> BoundedRetry:
+        from self_improve.forge.github_retry import BoundedRetry  # loads PyGithub
+
+        return self._chosen_retry or BoundedRetry()
 
     @cached_property
     def _github(self) -> Github:
@@ -222,8 +234,8 @@ class GitHubForge:
 
         return Github(
             auth=Auth.Token(self._access.token), base_url=self._access.api,
-            timeout=self._patience.timeout,
-            retry=None, per_page=100, lazy=True, api_version=_VERSION, user_agent="plumbline",
+            timeout=self._timeout, retry=self._retry, per_page=100, lazy=True,
+            api_version=_VERSION, user_agent="plumbline",
             seconds_between_requests=None, seconds_between_writes=self._between,
         )  # fmt: skip
 
@@ -233,7 +245,7 @@ class GitHubForge:
 
     @cached_property
     def _login(self) -> str | None:
-        """Whose token this is; None if it belongs to an app, which has no user."""
+        """The user of the token; None if it belongs to an app, which has no user."""
         from github import GithubException
 
         try:
@@ -246,15 +258,15 @@ class GitHubForge:
     def _own_comments(self, number: int) -> Iterator[tuple[str, IssueComment]]:
         """Yield our comments and their markers, the oldest first.
 
-        A marker in a comment of somebody else is a copy, and that comment is none of ours.
+        A marker in a comment of somebody else is a copy, so that comment is not ours.
         """
         for comment in self._repo.get_issue(number).get_comments():
-            found = _MARKER.match((comment.body or "").replace("\r\n", "\n"))
-            if found is None:
+            match = _MARKER.match((comment.body or "").replace("\r\n", "\n"))
+            if match is None:
                 continue
             by_app = self._login is None and comment.user.type == "Bot"
             if by_app or comment.user.login == self._login:
-                yield found.group(1), comment
+                yield match.group(1), comment
 
     def _pull_of(self, branch: str) -> PullRequest | None:
         owner = self._access.owner
@@ -263,7 +275,7 @@ class GitHubForge:
             state="all", head=f"{owner}:{branch}", sort="created", direction="desc"
         ):
             pull = self._facts(one)
-            # An answer to a filter that was not understood holds others.
+            # A server that ignores the filter returns others, too.
             if pull.branch == branch and not pull.is_fork:
                 if pull.state is PullState.open:
                     return pull
@@ -283,17 +295,16 @@ class GitHubForge:
         )  # fmt: skip
 
     def _ask(self, what: str, request: Callable[[], T]) -> T:
-        """Ask, one request at a time, as patiently as GitHub wishes."""
-        with self._lock:
-            return self._patience.ask(
-                request, lambda error: judge(error, f"{self.name}: {what}", self._access.clean)
-            )
+        """Ask, one request at a time; what may or may not have been done is looked for again."""
 
-    def _git(self, request: Callable[[], T]) -> T:
-        """Let git ask as patiently."""
-        return self._patience.ask(
-            request,
-            lambda error: (
-                Later(error=error, wait=None) if isinstance(error, UnreachableError) else None
-            ),
-        )
+        def asked() -> T:
+            try:
+                return request()
+            except Exception as error:
+                meaning = classify(error, f"{self.name}: {what}", self._access.clean)
+                if meaning is None:
+                    raise
+                raise meaning from error
+
+        with self._lock:
+            return self._retry.repeat(asked)

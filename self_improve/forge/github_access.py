@@ -1,4 +1,4 @@
-"""Which repository on which GitHub, and the token for it, which nobody else gets to see."""
+"""Which repository on which GitHub, and the token for it, which is never shown."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 class Access:
     """The repository `OWNER/NAME` on the GitHub whose interface is at `api`.
 
-    The token is in memory alone: it goes into a header of each request and into the environment
-    of each `git push`, and `clean` takes it out of what others say. `git` is where branches are
-    pushed to, if that is not GitHub's usual place.
+    The token stays in memory: it goes into a header of each request and into the environment of
+    each `git push`, and `clean` takes it out of answers. `git` is the address of the repository,
+    if it is not GitHub's usual one.
     """
 
     repository: str
@@ -34,17 +34,17 @@ class Access:
     git: str | None = None
 
     def __post_init__(self) -> None:
-        """Check what was given.
+        """Check the fields.
 
         Raises:
-            UsageError: the name is no OWNER/NAME, or the token would travel in the open.
+            UsageError: the name is not OWNER/NAME, or the token would be sent unencrypted.
         """
         if not _NAME.fullmatch(self.repository) or self.repository.endswith(("/.", "/..")):
-            raise UsageError(f"{self.repository!r} is no repository of GitHub's: say OWNER/NAME.")
+            raise UsageError(f"{self.repository!r} is not a GitHub repository: use OWNER/NAME.")
         for address in (self.api, self.git or self.api):
             parts = urlsplit(address)
             if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-                raise UsageError(f"{address} would show the token on the way there: use https.")
+                raise UsageError(f"{address} would send the token unencrypted: use https.")
 
     @property
     def owner(self) -> str:
@@ -53,19 +53,19 @@ class Access:
 
     @property
     def site(self) -> str:
-        """Where its pages and repositories are: scheme and host."""
+        """Scheme and host of its pages and repositories."""
         parts = urlsplit(self.api)
         netloc = "github.com" if self.api.rstrip("/") == PUBLIC else parts.netloc
         return f"{parts.scheme}://{netloc}"
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The name of the repository in messages."""
         return f"{self.repository} on {urlsplit(self.site).netloc}"
 
     @property
     def remote(self) -> Remote:
-        """Its git side, with settings that let git push with the token and with nothing else."""
+        """Its git side, with settings that let git push with this token only."""
         address = self.git or f"{self.site}/{self.repository}.git"
         parts = urlsplit(address)
         header = f"http.{parts.scheme}://{parts.netloc}/.extraHeader"
@@ -77,7 +77,7 @@ class Access:
         return Remote(address=address, called=self.name, settings=settings, clean=self.clean)
 
     def clean(self, text: str) -> str:
-        """Return what others said without the token in it."""
+        """Return a text without the token in it."""
         for secret in (self.token, self._basic):
             text = text.replace(secret, "***")
         return text
@@ -96,7 +96,7 @@ def from_environment(repository: str) -> Access:
     token = os.environ.get(TOKEN, "").strip()
     if not token:
         raise UsageError(
-            f"{TOKEN} is not set. Set it to a token that may write to {repository}, or use "
+            f"{TOKEN} is not set. Set it to a token that may write to {repository}, or choose "
             "--forge local."
         )
     api = (os.environ.get(API) or PUBLIC).rstrip("/")

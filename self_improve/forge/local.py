@@ -1,4 +1,4 @@
-"""The embedded forge: a bare repository, and a folder of pull requests in Markdown beside it."""
+"""The local forge: a bare repository, and a folder of pull requests in Markdown beside it."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ from self_improve.forge.remote import Remote
 class LocalForge:
     """A forge in a directory: `repository.git`, `pulls/` and `statuses/`.
 
-    Addresses of pull requests are relative to the directory that `place` lies in, so that they
-    hold on every machine. Two processes may use it at once.
+    Addresses of pull requests are relative to the parent of `folder`, so that they are valid on
+    every machine. Two processes may use it at once.
     """
 
-    def __init__(self, place: Path) -> None:
-        self._place = place.resolve()
-        self._bare = Bare(self._place / "repository.git")
-        self._pages = Pages(self._place)
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+        self._bare = Bare(self._folder / "repository.git")
+        self._pages = Pages(self._folder)
         self._remote = Remote(address=str(self._bare.path), called=self.name)
 
     @property
     def name(self) -> str:
-        """What people call it."""
-        return f"the local forge in {self._place.name}"
+        """The name of the forge in messages."""
+        return f"the local forge in {self._folder.name}"
 
     def base_commit(self, repository: Path, base: str) -> str:
         """Bring the base branch's commit into a local repository, and return it.
 
-        The branch is first brought up to the local one, if that only adds to it.
+        The branch is first moved forward to the local one, if that loses nothing.
 
         Raises:
             MissingError: neither the forge nor the repository has the branch.
@@ -61,14 +61,14 @@ class LocalForge:
         self._begin()
         try:
             ref = f"refs/heads/{base}^{{commit}}"
-            own = git.run(repository, "rev-parse", "--verify", "--quiet", ref)
-            self._remote.push(repository, base, own)
+            tip = git.run(repository, "rev-parse", "--verify", "--quiet", ref)
+            self._remote.push(repository, base, tip)
         except MovedError:
             pass  # What was merged here is not in the local branch yet.
         except (GitError, ValueError) as error:
             if self._bare.commit(f"refs/heads/{base}") is None:
                 raise MissingError(
-                    f"Neither {self.name} nor the code has a branch {base}."
+                    f"Neither {self.name} nor the code's repository has a branch {base}."
                 ) from error
         return self._remote.fetch(repository, f"refs/heads/{base}", f"bases/{base}")
 
@@ -92,13 +92,13 @@ class LocalForge:
         """Open a pull request for a pushed branch, or return the one that is open for it.
 
         Raises:
-            RefusedError: a branch is not there, or the one adds nothing to the other.
+            RefusedError: a branch is missing, or `branch` adds nothing to `base`.
         """
         added = tuple(map(checked_label, labels))
         self._begin()
         with self._alone():
-            there = self._of_branch(branch)
-            if there is None or there.state is not PullState.open:
+            pull = self._of_branch(branch)
+            if pull is None or pull.state is not PullState.open:
                 number = max(self._pages.numbers(), default=0) + 1
                 front = Front(
                     number=number, title=plain_line(title, most=LONGEST_TITLE),
@@ -106,15 +106,15 @@ class LocalForge:
                     head=self._addition(branch, base),
                 )  # fmt: skip
                 self._pages.write_pull(front, page(body, most=LONGEST_BODY))
-                there = self._pull(number)
-            return self._write(replace(there, labels=_united(there.labels, added)))
+                pull = self._pull(number)
+            return self._write(replace(pull, labels=_united(pull.labels, added)))
 
     def pull(self, number: int) -> PullRequest:
         """Return a pull request.
 
         Raises:
-            MissingError: there is none with this number.
-            ForgeError: its file says something that cannot be.
+            MissingError: none has this number.
+            ForgeError: its file is invalid.
         """
         with self._alone():
             return self._pull(number)
@@ -170,7 +170,7 @@ class LocalForge:
                 self._write(replace(pull, state=PullState.closed))
 
     def merge(self, number: int, *, head: str) -> str:
-        """Merge a pull request if its head is that very commit; return the commit on the base.
+        """Merge a pull request if its head is exactly this commit; return the commit on the base.
 
         Raises:
             MovedError: its head is another commit.
@@ -185,14 +185,14 @@ class LocalForge:
                 )
             if pull.state is PullState.closed:
                 raise RefusedError(f"Pull request {number} is closed, so nothing was merged.")
-            told = f"Merge pull request {number} from {pull.branch}\n\n{pull.title}"
-            merged = pull.merged_as or self._bare.merge(pull.base, head, told)
+            message = f"Merge pull request {number} from {pull.branch}\n\n{pull.title}"
+            merged = pull.merged_as or self._bare.merge(pull.base, head, message)
             self._write(replace(pull, state=PullState.merged, merged_as=merged))
             return merged
 
     def _begin(self) -> None:
-        self._place.mkdir(parents=True, exist_ok=True)
-        with locked(self._place):
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with locked(self._folder):
             self._bare.make()
 
     @contextmanager
@@ -200,11 +200,11 @@ class LocalForge:
         """Hold the forge's lock.
 
         Raises:
-            ForgeError: there is no forge yet, or git refused something inside.
+            ForgeError: there is no forge yet, or a git command inside failed.
         """
-        if not self._bare.is_made:
-            raise MissingError(f"There is nothing in {self.name} yet: no branch was pushed to it.")
-        with locked(self._place):
+        if not self._bare.is_complete:
+            raise MissingError(f"{self.name} is empty: no branch was pushed to it yet.")
+        with locked(self._folder):
             try:
                 yield
             except GitError as error:
@@ -215,35 +215,35 @@ class LocalForge:
         tips = [self._bare.commit(f"refs/heads/{name}") for name in (branch, base)]
         for name, tip in zip((branch, base), tips, strict=True):
             if tip is None:
-                raise RefusedError(f"{self.name} has no branch {name}; it must be pushed first.")
+                raise RefusedError(f"{self.name} has no branch {name}: push it first.")
         head, onto = map(str, tips)
         if not self._bare.adds(onto, head):
-            raise RefusedError(f"There are no commits on {branch} that {base} does not have.")
+            raise RefusedError(f"{branch} has no commits that {base} does not have.")
         return head
 
     def _of_branch(self, branch: str) -> PullRequest | None:
         refs = self._bare.refs()
         pulls = [self._pull(number, refs) for number in reversed(self._pages.numbers())]
-        own = [pull for pull in pulls if pull.branch == branch and not pull.is_fork]
-        is_open = [pull for pull in own if pull.state is PullState.open]
-        return next(iter((*is_open, *own)), None)
+        of_branch = [pull for pull in pulls if pull.branch == branch and not pull.is_fork]
+        is_open = [pull for pull in of_branch if pull.state is PullState.open]
+        return next(iter((*is_open, *of_branch)), None)
 
     def _pull(self, number: int, refs: Mapping[str, str] | None = None) -> PullRequest:
-        """Return a pull request: what its file says, and where its branch is now."""
+        """Return a pull request: the facts of its file, and the present tip of its branch."""
         front, body = self._pages.pull(number)
         refs = self._bare.refs() if refs is None else refs
-        state, own = front.state, _head_ref(number)
-        known = refs.get(own, front.head)
+        state, ref = front.state, _head_ref(number)
+        head = refs.get(ref, front.head)
         if state is PullState.open and not front.fork:
             tip = refs.get(f"refs/heads/{front.branch}")
             if tip is None:
-                state = PullState.closed  # Its branch was deleted.
-            elif tip != refs.get(own):
-                self._bare.set(own, tip)
-            known = tip or known
+                state = PullState.closed  # its branch was deleted
+            elif tip != refs.get(ref):
+                self._bare.set(ref, tip)
+            head = tip or head
         return PullRequest(
-            number=number, url=self._pages.path(number).relative_to(self._place.parent).as_posix(),
-            title=front.title, body=body, state=state, branch=front.branch, head=known,
+            number=number, url=self._pages.path(number).relative_to(self._folder.parent).as_posix(),
+            title=front.title, body=body, state=state, branch=front.branch, head=head,
             base=front.base, is_fork=front.fork, labels=front.labels, merged_as=front.merged_as,
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Pull requests, comments and statuses as files that people can read and mend by hand."""
+"""Pull requests, comments and statuses as files that people can read and edit by hand."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PULL = re.compile(r"(\d{4,})\.md")
 
 
 class Front(BaseModel):
-    """What stands above a pull request's text; the head is the one that was last seen."""
+    """The front matter of a pull request's file; the head is the one that was last seen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -52,7 +52,7 @@ class _StatusRow(BaseModel):
 
 
 class Pages:
-    """The files of a local forge. Who writes holds the forge's lock."""
+    """The files of a local forge. Write only while holding the forge's lock."""
 
     def __init__(self, folder: Path) -> None:
         self._pulls = folder / "pulls"
@@ -62,26 +62,26 @@ class Pages:
         """Return the numbers of all pull requests, in order."""
         if not self._pulls.is_dir():
             return []
-        found = [_PULL.fullmatch(path.name) for path in self._pulls.iterdir()]
-        return sorted(int(one.group(1)) for one in found if one)
+        matches = [_PULL.fullmatch(path.name) for path in self._pulls.iterdir()]
+        return sorted(int(match.group(1)) for match in matches if match)
 
     def pull(self, number: int) -> tuple[Front, str]:
         """Return a pull request's facts and its text.
 
         Raises:
-            MissingError: there is none with this number.
-            ForgeError: its file says something that cannot be.
+            MissingError: none has this number.
+            ForgeError: its file is invalid.
         """
         path = self.path(number)
         if not path.is_file():
-            raise MissingError(f"There is no pull request {number} in {self._pulls}.")
+            raise MissingError(f"{self._pulls} has no pull request {number}.")
         head, body = _read(path)
         try:
             front = Front.model_validate(head)
         except ValidationError as error:
-            raise ForgeError(f"{path} is no pull request: {_told(error)}") from error
+            raise ForgeError(f"{path} is not a pull request: {_message(error)}") from error
         if front.number != number:
-            raise ForgeError(f"{path} says that it is number {front.number}.")
+            raise ForgeError(f"{path} says `number: {front.number}`; its name says {number}.")
         return front, body
 
     def write_pull(self, front: Front, body: str) -> None:
@@ -105,7 +105,7 @@ class Pages:
         """Return a commit's status, or None if it has none.
 
         Raises:
-            ForgeError: its file says something that cannot be.
+            ForgeError: its file is invalid.
         """
         path = self._status_file(commit)
         if not path.is_file():
@@ -117,7 +117,7 @@ class Pages:
         except KeyError:
             return None
         except ValidationError as error:
-            raise ForgeError(f"{path} is no status: {_told(error)}") from error
+            raise ForgeError(f"{path} is not a status: {_message(error)}") from error
         return Status(state=row.state, description=row.description, url=row.url)
 
     def write_status(self, commit: str, status: Status) -> None:
@@ -139,20 +139,20 @@ def _read(path: Path) -> tuple[dict[str, Any], str]:
     try:
         text = path.read_bytes().decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise ForgeError(f"{path} is no text in UTF-8.") from error
-    found = _FRONT.match(text)
-    if found is None:
-        raise ForgeError(f"{path} does not begin with facts between two lines of ---.")
-    return _mapping(path, found.group(1)), found.group(2).removesuffix("\n")
+        raise ForgeError(f"{path} is not text in UTF-8.") from error
+    match = _FRONT.match(text)
+    if match is None:
+        raise ForgeError(f"{path} does not begin with YAML between two lines of ---.")
+    return _mapping(path, match.group(1)), match.group(2).removesuffix("\n")
 
 
 def _mapping(path: Path, text: str) -> dict[str, Any]:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ForgeError(f"{path} holds no YAML that can be read: {error}") from error
+        raise ForgeError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(value, dict):
-        raise ForgeError(f"{path} holds no facts with names.")
+        raise ForgeError(f"{path} must hold a mapping of names to values.")
     return value
 
 
@@ -163,7 +163,7 @@ def _write(path: Path, head: dict[str, Any], body: str) -> None:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Escapes the line breaks of Unicode, which PyYAML writes as they are and reads as blanks."""
+    """Escapes Unicode line breaks, which PyYAML writes unescaped and reads as spaces."""
 
 
 def _text_of(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -175,11 +175,11 @@ _Dumper.add_representer(str, _text_of)
 
 
 def _yaml(value: dict[str, Any]) -> str:
-    made: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
-    return made
+    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
+    return text
 
 
-def _told(error: ValidationError) -> str:
+def _message(error: ValidationError) -> str:
     return "; ".join(
         f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)
     )

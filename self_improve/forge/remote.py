@@ -1,4 +1,4 @@
-"""The git side of a forge: branches at an address, moved without losing anything there."""
+"""The git side of a forge: branches at an address, moved without losing commits there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from self_improve.forge.forge import (
     MissingError,
     MovedError,
     RefusedError,
-    UnreachableError,
+    UncertainError,
     checked_commit,
 )
 
@@ -52,8 +52,8 @@ def _as_it_is(text: str) -> str:
 class Remote:
     """A repository at an address.
 
-    `settings` are git's configuration for it and may hold a secret: they go through the
-    environment of each call alone, and `clean` takes them out of what git says.
+    `settings` are git's configuration for it and may hold a secret: they go only through the
+    environment of each call, and `clean` takes them out of git's output.
     """
 
     address: str
@@ -66,15 +66,15 @@ class Remote:
         """Return the commit of a branch there, or None if there is no such branch.
 
         Raises:
-            ForgeError: it cannot be asked.
+            ForgeError: the address cannot be read.
         """
         ref = self._checked(f"refs/heads/{branch}")
-        told = self._git(repository, "ls-remote", "--refs", "--", self.address, ref)
-        rows = [row.split("\t") for row in told.splitlines()]
+        output = self._git(repository, "ls-remote", "--refs", "--", self.address, ref)
+        rows = [row.split("\t") for row in output.splitlines()]
         return next((commit for commit, name in rows if name == ref), None)
 
     def push(self, repository: Path, branch: str, commit: str) -> None:
-        """Set a branch there to a commit, if it is new, or behind that commit, or there already.
+        """Set a branch there to a commit, if it is new, behind that commit, or there already.
 
         Raises:
             MovedError: the branch holds commits that would be lost.
@@ -86,23 +86,23 @@ class Remote:
         )
 
     def fetch(self, repository: Path, ref: str, name: str) -> str:
-        """Bring what `ref` names there into a repository as `refs/plumbline/NAME`, and return it.
+        """Fetch `ref` into a repository as `refs/plumbline/NAME`, and return its commit.
 
         Raises:
-            MissingError: there is no such thing there.
-            ForgeError: it cannot be brought.
+            MissingError: the address has no such ref.
+            ForgeError: it cannot be fetched.
         """
-        kept = f"{KEPT}/{name}"
+        local = f"{KEPT}/{name}"
         self._checked(ref)
         self._git(
             repository, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc",
-            "--", self.address, f"+{ref}:{kept}",
+            "--", self.address, f"+{ref}:{local}",
         )  # fmt: skip
-        return git.run(repository, "rev-parse", "--verify", f"{kept}^{{commit}}")
+        return git.run(repository, "rev-parse", "--verify", f"{local}^{{commit}}")
 
     def _checked(self, ref: str) -> str:
         if not ref.isprintable() or _NO_REF.search(ref):
-            raise RefusedError(f"{self.called}: {ref!r} is no name that git allows.")
+            raise RefusedError(f"{self.called}: git does not allow the name {ref!r}.")
         return ref
 
     def _git(self, repository: Path, *words: str) -> str:
@@ -113,13 +113,13 @@ class Remote:
         except GitError as error:
             raise self._error(words[0], self.clean(error.output)) from None
 
-    def _error(self, word: str, told: str) -> ForgeError:
-        lines = [line for line in told.strip().splitlines() if not line.startswith("hint:")]
-        said = f"{self.called}: git {word} failed: " + " ".join(lines)
-        if _MOVED.search(told):
-            return MovedError(f"{said} Somebody else pushed to that branch.")
-        if _REFUSED.search(told):
-            return RefusedError(f"{said} May this token push there?")
-        if _MISSING.search(told):
-            return MissingError(said)
-        return UnreachableError(f"{said} Repeat the command later.")
+    def _error(self, word: str, output: str) -> ForgeError:
+        lines = [line for line in output.strip().splitlines() if not line.startswith("hint:")]
+        message = f"{self.called}: git {word} failed: " + " ".join(lines)
+        if _MOVED.search(output):
+            return MovedError(f"{message} Somebody else pushed to that branch.")
+        if _REFUSED.search(output):
+            return RefusedError(f"{message} Check that this token may push there.")
+        if _MISSING.search(output):
+            return MissingError(message)
+        return UncertainError(f"{message} Run the same command again later.")

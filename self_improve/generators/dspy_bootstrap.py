@@ -5,10 +5,10 @@ Source: the package dspy, 3.4 or newer (github.com/stanfordnlp/dspy), of Khattab
 
 Defaults: the package's own: one round, at most 4 bootstrapped demonstrations, here from cells that
 score at least as well as the baseline's mean. Adapted: as in dspy_miprov2.py. It makes one
-candidate, the unchanged text with demonstrations, asks no proposer, and ends. --small changes
+candidate, the unchanged text with demonstrations, calls no proposer, and ends. --small changes
 nothing.
 
-Needs: the package dspy; it asks no model.
+Needs: the package dspy; it calls no model.
 
 Costs: 1 cell a demonstration, then one proposal on all cases.
 """
@@ -18,26 +18,18 @@ from __future__ import annotations
 from typing import Any
 
 from self_improve.generators.dspy_program import DEMONSTRATIONS, TRAIN, VALIDATION, DspyTask
-from self_improve.search.thread_bridge import Bridge, needs
+from self_improve.search.thread_bridge import Bridge, PackageGenerator
 from self_improve.search.trial import Trial
 
-NAME = "dspy-bootstrap"
 
+class DspyBootstrap(PackageGenerator):
+    """BootstrapFewShot as its authors wrote it."""
 
-class DspyBootstrap:
-    """BootstrapFewShot as its authors wrote it.
-
-    Raises:
-        UsageError: the package is not installed.
-    """
-
-    name = NAME
-
-    def __init__(self) -> None:
-        needs("dspy", NAME)
+    name = "dspy-bootstrap"
+    package = "dspy"
 
     async def search(self, trial: Trial) -> None:
-        """Have the package choose demonstrations, and score what it made."""
+        """Let the package choose demonstrations, and score the result."""
         [base] = await trial.score([trial.baseline], trial.cases)
         bridge = Bridge(trial)
 
@@ -53,9 +45,6 @@ def _compile(task: DspyTask, threshold: float) -> None:
         metric=task.metric, metric_threshold=threshold, max_bootstrapped_demos=DEMONSTRATIONS,
         max_labeled_demos=0,
     )  # fmt: skip
-    made = optimizer.compile(task.student(), trainset=task.examples(TRAIN))
+    program = optimizer.compile(task.student(), trainset=task.examples(TRAIN))
     [first, *_] = task.examples(VALIDATION)
-    made(**first.inputs())
-
-
-GENERATOR = DspyBootstrap
+    program(**first.inputs())

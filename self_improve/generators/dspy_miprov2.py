@@ -4,15 +4,15 @@ Source: the package dspy, 3.4 or newer (github.com/stanfordnlp/dspy), of the aut
 et al. 2024 (arXiv 2406.11695).
 
 Defaults: the package's own light, medium and heavy settings (6, 12, 18 candidates), of which the
-heaviest is taken for whose trials the budget has room; at most 4 bootstrapped demonstrations, from
-cells that score at least as well as the baseline's mean. Adapted: the step is a program with one
+heaviest is taken whose trials fit the budget; at most 4 bootstrapped demonstrations, from cells
+that score at least as well as the baseline's mean. Adapted: the step is a program with one
 predictor for each searched text; labelled demonstrations are 0, because plans have no labels; a
 demonstration is two texts that the step wrote, quoted behind the longest text and declared; the
 proposer is not shown the program's code, which is ours and not the step's; train and validation
-examples are the same cases under ids of their own. It has no checkpoint: a killed search is
-replayed from the journal. --small changes nothing.
+examples are the same cases under different ids. It has no checkpoint: a killed search is replayed
+from the journal. --small changes nothing.
 
-Needs: a proposer for one round of calls (2 and half as many as there are candidates), and the
+Needs: a proposer for one round of calls (2, and half as many as there are candidates), and the
 package dspy.
 
 Costs: up to 4 cells a demonstration set, and all cases for each of 10 (light), 18 or 27 trials.
@@ -24,27 +24,20 @@ import math
 from typing import Any
 
 from self_improve.generators.dspy_program import DEMONSTRATIONS, TRAIN, VALIDATION, DspyTask
-from self_improve.search.thread_bridge import Bridge, needs
+from self_improve.search.thread_bridge import Bridge, PackageGenerator
 from self_improve.search.trial import Trial
 
-NAME = "dspy-miprov2"
 SETTINGS = {"light": 6, "medium": 12, "heavy": 18}
 
 
-class DspyMiproV2:
-    """MIPROv2 as its authors wrote it.
+class DspyMiproV2(PackageGenerator):
+    """MIPROv2 as its authors wrote it."""
 
-    Raises:
-        UsageError: the package is not installed.
-    """
-
-    name = NAME
-
-    def __init__(self) -> None:
-        needs("dspy", NAME)
+    name = "dspy-miprov2"
+    package = "dspy"
 
     async def search(self, trial: Trial) -> None:
-        """Hand the search over to the package."""
+        """Let the package search."""
         [base] = await trial.score([trial.baseline], trial.cases)
         bridge = Bridge(trial)
         seed = trial.random.randrange(1, 2**31)
@@ -81,6 +74,3 @@ def _compile(task: DspyTask, setting: str, seed: int, threshold: float) -> None:
         task.student(), trainset=task.examples(TRAIN), valset=task.examples(VALIDATION),
         program_aware_proposer=False,
     )  # fmt: skip
-
-
-GENERATOR = DspyMiproV2

@@ -26,10 +26,10 @@ _PROPOSED, _BASIC = "proposed_instruction", "basic_instruction"
 
 
 class DspyTask:
-    """What DSPy is given: a student, examples, a metric; and the way from it to a trial.
+    """The inputs of DSPy (student, examples, metric), and its connection to a trial.
 
-    The student has one predictor for each searched text, whose instructions are that text. Asked
-    for one validation example, it is scored on all of them side by side.
+    The student has one predictor for each searched text, whose instructions are that text. When
+    DSPy evaluates one validation example, all of them are scored concurrently.
     """
 
     def __init__(self, trial: Trial, bridge: Bridge, base: Sequence[CellOutcome]) -> None:
@@ -38,9 +38,9 @@ class DspyTask:
         self._cases = {case.id: case for case in trial.cases}
         self._plans = {outcome.case.id: outcome.plan[:_LONGEST] for outcome in base}
         first = self._texts([trial.baseline.texts[s] for s in trial.searched], ())
-        self._made: dict[tuple[str, ...], Proposal | None] = {self._key(first): trial.baseline}
-        self._asked = 0
-        # The package is an extra, takes seconds to import, and most searches do without it.
+        self._proposals: dict[tuple[str, ...], Proposal | None] = {self._key(first): trial.baseline}
+        self._calls = 0
+        # The package is an extra and takes seconds to import; most searches do not need it.
         self.dspy: Any = importlib.import_module("dspy")
 
     def examples(self, name: str) -> list[Any]:
@@ -54,9 +54,9 @@ class DspyTask:
 
     def student(self) -> Any:
         """Return the step as a program."""
-        dspy, predicted, searched = self.dspy, self._predicted, self._trial.searched
+        dspy, predict, searched = self.dspy, self._predict, self._trial.searched
 
-        # It is copied deeply again and again, so it holds neither trial nor bridge.
+        # DSPy copies it deeply and often, so it holds neither trial nor bridge.
         class Step(dspy.Module):  # type: ignore[misc,name-defined]
             def __init__(self) -> None:
                 super().__init__()
@@ -69,13 +69,12 @@ class DspyTask:
                 parts = [getattr(self, f"text_{n}") for n in range(len(searched))]
                 texts = [part.signature.instructions for part in parts]
                 demos = [demo for part in parts for demo in part.demos]
-                written, score = predicted(case_id, texts, demos)
-                made = dspy.Prediction(written=written, score=score)
+                written, score = predict(case_id, texts, demos)
                 if dspy.settings.trace is not None:
-                    given = {"case_id": case_id, "plan": plan}
+                    inputs = {"case_id": case_id, "plan": plan}
                     for part in parts:
-                        dspy.settings.trace.append((part, given, {"written": written}))
-                return made
+                        dspy.settings.trace.append((part, inputs, {"written": written}))
+                return dspy.Prediction(written=written, score=score)
 
         self_texts = self._trial.baseline.texts
         return Step()
@@ -86,82 +85,82 @@ class DspyTask:
         return float(prediction.score)
 
     def compiled(self, work: Callable[[], None]) -> None:
-        """Run a compilation of DSPy's with our proposer in the place of its model, silently."""
-        lm = self.dspy.BaseLM(model="plumbline/proposer")
-        with _silent(), self.dspy.context(lm=lm, adapter=self._adapter()):
+        """Run a compilation of DSPy's with our proposer in place of its model, silently."""
+        with _silent(), self.dspy.context(lm=self.lm, adapter=self._adapter()):
             work()
 
     @property
     def lm(self) -> Any:
-        """A model object that is never called: the adapter stands before it."""
+        """A model object that is never called, because the adapter answers first."""
         return self.dspy.BaseLM(model="plumbline/proposer")
 
     def _adapter(self) -> Any:
-        asked = self._answered
+        answer = self._answer
 
         class Ours(self.dspy.Adapter):  # type: ignore[misc,name-defined]
-            def __call__(self, *_: Any, **given: Any) -> list[dict[str, str]]:
-                return [asked(given["signature"], given["inputs"])]
+            def __call__(self, *_: Any, **arguments: Any) -> list[dict[str, str]]:
+                return [answer(arguments["signature"], arguments["inputs"])]
 
         return Ours()
 
-    def _answered(self, signature: Any, inputs: Mapping[str, Any]) -> dict[str, str]:
-        """Put what DSPy asks its prompt model to our proposer."""
-        self._asked += 1
+    def _answer(self, signature: Any, inputs: Mapping[str, Any]) -> dict[str, str]:
+        """Send a question of DSPy to its prompt model to our proposer instead."""
+        self._calls += 1
         outputs = list(signature.output_fields)
         parts = [
-            proposer_calls.named(self._surface_of(str(value)), str(value))
+            proposer_calls.prompt_block(self._surface_of(str(value)), str(value))
             if name == _BASIC
             else block(name, str(value))
             for name, value in inputs.items()
         ]
         call: Call[BaseModel] = Call(
-            key=f"dspy_{self._asked}",
+            key=f"dspy_{self._calls}",
             system=str(signature.instructions),
             user="\n\n".join(parts),
             schema=_schema(outputs),
             max_output_tokens=REPLY_TOKENS,
         )
         reply = self._bridge.ask("dspy", call)
-        said: dict[str, Any] = reply.value.model_dump() if reply.value is not None else {}
+        values: dict[str, Any] = reply.value.model_dump() if reply.value is not None else {}
         if outputs == [_PROPOSED]:
-            return {_PROPOSED: str(said.get("text", ""))}
-        return {name: str(said.get(name, "")) for name in outputs}
+            return {_PROPOSED: str(values.get("text", ""))}
+        return {name: str(values.get(name, "")) for name in outputs}
 
     def _surface_of(self, text: str) -> str:
         texts = self._trial.baseline.texts
         return next((s for s in self._trial.searched if texts[s] == text), self._trial.searched[0])
 
-    def _predicted(
+    def _predict(
         self, case_id: str, texts: Sequence[str], demos: Sequence[Any]
     ) -> tuple[str, float]:
-        """Return what the step wrote in a case, as lines to quote, and how it scored."""
-        name, _, place = case_id.partition("/")
+        """Return the step's output in a case, as lines to quote, and its score."""
+        name, _, case = case_id.partition("/")
         lines = [line for demo in demos for line in str(demo.written).splitlines()]
-        proposal = self._admitted(self._texts(texts, lines), lines)
+        proposal = self._admit(self._texts(texts, lines), lines)
         if proposal is None:
             return "", 0.0
         cases: list[Case] = list(self._cases.values()) if name == VALIDATION else []
-        [scored] = self._bridge.score([proposal], cases or [self._cases[place]])
-        outcome = scored.outcomes[place]
+        [scored] = self._bridge.score([proposal], cases or [self._cases[case]])
+        outcome = scored.outcomes[case]
         written = "\n".join(proposer_calls.demonstrations([outcome])[:_LINES])
         return written, outcome.score or 0.0
 
     def _texts(self, texts: Sequence[str], lines: Sequence[str]) -> dict[str, str]:
         """Return the texts by surface, with demonstrations quoted behind the longest."""
-        found = dict(zip(self._trial.searched, texts, strict=True))
+        by_surface = dict(zip(self._trial.searched, texts, strict=True))
         main = proposer_calls.main_surface(self._trial)
-        return {**found, main: proposer_calls.quoted(found[main], dict.fromkeys(lines))}
+        quoted = proposer_calls.with_quotes(by_surface[main], dict.fromkeys(lines))
+        return {**by_surface, main: quoted}
 
-    def _admitted(self, texts: dict[str, str], lines: Sequence[str]) -> Proposal | None:
+    def _admit(self, texts: dict[str, str], lines: Sequence[str]) -> Proposal | None:
         key = self._key(texts)
-        if key not in self._made:
-            self._made[key] = self._bridge.admit(
+        if key not in self._proposals:
+            self._proposals[key] = self._bridge.admit(
                 texts, operator="dspy", parents=[self._trial.baseline],
                 change=f"DSPy's instructions, with {len(lines)} lines of demonstrations",
                 demonstrations=list(lines),
             )  # fmt: skip
-        return self._made[key]
+        return self._proposals[key]
 
     def _key(self, texts: Mapping[str, str]) -> tuple[str, ...]:
         return tuple(texts[surface].strip() for surface in self._trial.searched)
@@ -178,7 +177,7 @@ def _schema(outputs: Sequence[str]) -> type[BaseModel]:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Keep DSPy's prints, progress bars and log lines from the terminal: ours is the log."""
+    """Keep DSPy's prints, progress bars and log lines from the terminal."""
     log = logging.getLogger("dspy")
     level = log.level
     log.setLevel(logging.CRITICAL)

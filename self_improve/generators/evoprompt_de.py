@@ -1,4 +1,4 @@
-"""EvoPrompt DE: each slot meets a trial made of two others, the best and itself; the better stays.
+"""EvoPrompt DE: each slot meets a trial of two others, the best and itself; the better one stays.
 
 Source: Guo et al. 2024 (arXiv 2309.08532), algorithm 3, and its code.
 
@@ -39,7 +39,7 @@ class EvoPromptDe:
     name = "evoprompt-de"
 
     async def search(self, trial: Trial) -> None:
-        """Hold a contest for each slot, generation by generation."""
+        """Let a trial compete for each slot, generation by generation."""
         members, generations = (20, 30) if trial.small else (MEMBERS, GENERATIONS)
         cases = sample(trial, CASES)
         slots = await population.initial(trial, members, cases, confirmations=CONFIRMED)
@@ -53,44 +53,44 @@ class EvoPromptDe:
                 break
             surface = population.in_turn(trial, generation - 1)
             best = ranked(slots, cases)[0]
-            made = await self._trials(trial, slots, best, surface, generation)
-            fruitless = 0 if made else fruitless + 1
-            tried = await trial.score(list(made.values()), cases)
-            for place, scored in zip(made, tried, strict=True):
-                if (scored.on(cases) or 0.0) > (slots[place].on(cases) or 0.0):
-                    slots[place] = scored
+            trials = await self._trials(trial, slots, best, surface, generation)
+            fruitless = 0 if trials else fruitless + 1
+            tried = await trial.score(list(trials.values()), cases)
+            for slot, scored in zip(trials, tried, strict=True):
+                if (scored.on(cases) or 0.0) > (slots[slot].on(cases) or 0.0):
+                    slots[slot] = scored
         await confirm(trial, slots, cases, CONFIRMED)
 
     async def _trials(
         self, trial: Trial, slots: list[Scored], best: Scored, surface: str, generation: int
     ) -> dict[int, Proposal]:
-        """Return the trial of each slot for which there is one."""
+        """Return the trials by slot; a slot may have none."""
         donors = []
-        for place in range(len(slots)):
-            others = [n for n in range(len(slots)) if n != place]
+        for slot in range(len(slots)):
+            others = [n for n in range(len(slots)) if n != slot]
             one, two = trial.random.sample(others, 2)
-            donors.append((slots[one], slots[two], best, slots[place]))
+            donors.append((slots[one], slots[two], best, slots[slot]))
         calls = [
             proposer_calls.question(
-                f"generation_{generation}/{place}",
+                f"generation_{generation}/{slot}",
                 "evoprompt_de",
                 proposer_calls.aims(trial),
-                *(proposer_calls.named(surface, one.proposal.texts[surface]) for one in shown),
+                *(
+                    proposer_calls.prompt_block(surface, one.proposal.texts[surface])
+                    for one in shown
+                ),
                 schema=Trialled,
             )
-            for place, shown in enumerate(donors)
+            for slot, shown in enumerate(donors)
         ]
         replies = await trial.ask_all(self.name, calls)
-        made = {
-            place: trial.admit(
+        trials = {
+            slot: trial.admit(
                 {surface: reply.value.text}, operator="differential",
-                parents=[slots[place].proposal, *(p.proposal for p in donors[place][:3])],
+                parents=[slots[slot].proposal, *(p.proposal for p in donors[slot][:3])],
                 change=reply.value.change,
             )
-            for place, reply in enumerate(replies)
+            for slot, reply in enumerate(replies)
             if reply.value is not None
         }  # fmt: skip
-        return {place: one for place, one in made.items() if one is not None}
-
-
-GENERATOR = EvoPromptDe
+        return {slot: one for slot, one in trials.items() if one is not None}

@@ -37,7 +37,7 @@ class EvoPromptGa:
     name = "evoprompt-ga"
 
     async def search(self, trial: Trial) -> None:
-        """Breed generation by generation."""
+        """Evolve generation by generation."""
         members, generations = (20, 30) if trial.small else (MEMBERS, GENERATIONS)
         cases = sample(trial, CASES)
         alive = await population.initial(trial, members, cases, confirmations=CONFIRMED)
@@ -67,13 +67,16 @@ class EvoPromptGa:
                 f"generation_{generation}/{n}",
                 "evoprompt_ga",
                 proposer_calls.aims(trial),
-                *(proposer_calls.named(surface, one.proposal.texts[surface]) for one in couple),
+                *(
+                    proposer_calls.prompt_block(surface, one.proposal.texts[surface])
+                    for one in couple
+                ),
                 schema=Child,
             )
             for n, couple in enumerate(couples, start=1)
         ]
         replies = await trial.ask_all(self.name, calls)
-        made = [
+        children = [
             trial.admit(
                 {surface: reply.value.text}, operator="crossover and mutation",
                 parents=[one.proposal for one in couple], change=reply.value.change,
@@ -81,7 +84,4 @@ class EvoPromptGa:
             for reply, couple in zip(replies, couples, strict=True)
             if reply.value is not None
         ]  # fmt: skip
-        return [one for one in made if one is not None]
-
-
-GENERATOR = EvoPromptGa
+        return [one for one in children if one is not None]

@@ -7,12 +7,12 @@ Defaults: minibatch of 3, texts in round robin, merge off; a parent is drawn fro
 those that are best on at least one case, after pruning the dominated, weighted by the cases it
 wins; a minibatch on which the parent is perfect is skipped; a child that beats its parent on the
 minibatch is scored on all cases and joins the pool. Adapted: minibatch and full scoring use the
-same train cases, since the verify split is no search's to see; three children of different parents
-are proposed side by side. --small changes nothing.
+same train cases, since no search may see the verify split; three children of different parents are
+proposed concurrently. --small changes nothing.
 
 Needs: a proposer, 3 calls a round.
 
-Costs: 9 cells a round, and all cases for each child that passes the gate; it goes on until the
+Costs: 9 cells a round, and all cases for each child that passes the gate; it continues until the
 budget ends.
 """
 
@@ -75,7 +75,7 @@ class Gepa:
                 f"reflection_{number}/{n}",
                 self.name,
                 proposer_calls.aims(trial),
-                proposer_calls.named(one.surface, one.parent.proposal.texts[one.surface]),
+                proposer_calls.prompt_block(one.surface, one.parent.proposal.texts[one.surface]),
                 traces([one.parent.outcomes[case.id] for case in one.cases]),
                 proposer_calls.feedback(one.parent.outcomes[case.id] for case in one.cases),
                 schema=Variant,
@@ -83,7 +83,7 @@ class Gepa:
             for n, one in enumerate(attempts)
         ]
         replies = await trial.ask_all(self.name, calls)
-        made = [
+        admitted = [
             (
                 attempt,
                 trial.admit(
@@ -94,23 +94,23 @@ class Gepa:
             for attempt, reply in zip(attempts, replies, strict=True)
             if reply.value is not None
         ]  # fmt: skip
-        return [(attempt, child) for attempt, child in made if child is not None]
+        return [(attempt, child) for attempt, child in admitted if child is not None]
 
 
 async def _through_the_gate(
     trial: Trial, children: Sequence[tuple[_Attempt, Proposal]]
 ) -> list[Scored]:
-    """Try children on their parents' minibatches, and on all cases those that do better there.
+    """Try children on their parents' minibatches, and those that are better there on all cases.
 
-    Where the budget has no room for all of these, those that gained most are tried.
+    If the budget does not cover all of these, those that gained most are tried.
     """
     tried = await trial.score_each([(child, attempt.cases) for attempt, child in children])
     gains = [
         (one.on(attempt.cases) or 0.0) - (attempt.parent.on(attempt.cases) or 0.0)
         for (attempt, _), one in zip(children, tried, strict=True)
     ]
-    order = sorted(range(len(tried)), key=lambda place: -gains[place])
-    passed = [tried[place].proposal for place in order if gains[place] > 0]
+    by_gain = sorted(range(len(tried)), key=lambda index: -gains[index])
+    passed = [tried[index].proposal for index in by_gain if gains[index] > 0]
     rest = max(len(trial.cases) - MINIBATCH, 0)
     room = affordable(trial, rest, 0, len(passed))
     return await trial.score(passed[:room], trial.cases)
@@ -130,10 +130,10 @@ def front(pool: Sequence[Scored], cases: Sequence[Case]) -> dict[str, int]:
     means = {one.proposal.id: one.on(cases) or 0.0 for one in pool}
     alive = set().union(*winners.values())
     for name in sorted(alive, key=lambda n: (means[n], n)):
-        if all(own - {name} for own in winners.values() if name in own):
+        if all(names - {name} for names in winners.values() if name in names):
             alive.discard(name)
-            winners = {case: own - {name} for case, own in winners.items()}
-    return {name: sum(name in own for own in winners.values()) for name in sorted(alive)}
+            winners = {case: names - {name} for case, names in winners.items()}
+    return {name: sum(name in names for names in winners.values()) for name in sorted(alive)}
 
 
 def chosen(trial: Trial, pool: Sequence[Scored]) -> Scored:
@@ -144,7 +144,7 @@ def chosen(trial: Trial, pool: Sequence[Scored]) -> Scored:
 
 
 def traces(outcomes: Sequence[CellOutcome]) -> str:
-    """Return what was given and written in some cases, for reflection."""
+    """Return inputs, outputs and scores of some cases, for reflection."""
     rows = [
         proposer_calls.pair(outcome, _LONGEST)
         | {
@@ -158,6 +158,3 @@ def traces(outcomes: Sequence[CellOutcome]) -> str:
 
 def _minibatch(trial: Trial) -> list[Case]:
     return trial.random.sample(list(trial.cases), min(MINIBATCH, len(trial.cases)))
-
-
-GENERATOR = Gepa

@@ -3,20 +3,19 @@
 Source: Opsahl-Ong et al. 2024, Optimizing Instructions and Demonstrations for Multi-Stage Language
 Model Programs (arXiv 2406.11695), and DSPy's MIPROv2.
 
-Defaults: light, medium and heavy make 6, 12 and 18 instructions a text and as many demonstration
-sets (one of them empty); a multivariate tree-structured Parzen estimator (optuna) proposes
-combinations, tried on minibatches, with a full scoring of the best mean every 5 trials; trials =
-max(2 V log2 N, 1.5 N) for V searched variables and N candidates of each. Adapted: minibatches of 35
-are a third of the cases here; the surrogate takes over after a third of the trials, because
-optuna's own 10 random ones would be all that a light search has; demonstrations are texts that this
-step wrote in the better half of its cells, set behind the longest text as quotes, and declared.
-This class is the light setting (miprov2-medium and miprov2-heavy are the others); --small changes
-nothing.
+Defaults: miprov2 (light), miprov2-medium and miprov2-heavy make 6, 12 and 18 instructions a text
+and as many demonstration sets (one of them empty); a multivariate tree-structured Parzen estimator
+(optuna) proposes combinations, tried on minibatches, with a full scoring of the best mean every 5
+trials; trials = max(2 V log2 N, 1.5 N) for V searched variables and N candidates of each. Adapted:
+a minibatch is a third of the cases instead of 35; the surrogate takes over after a third of the
+trials, because optuna's own 10 random ones would be all that a light search has; demonstrations are
+texts that this step wrote in the better half of its cells, quoted behind the longest text, and
+declared. --small changes nothing.
 
 Needs: a proposer for one round of calls, and optuna.
 
-Costs: 5 calls a text, 9 or 10 trials on a third of the cases (with one searched text), and all
-cases after every fifth.
+Costs: 5, 11 or 17 calls a text; 9 or 10, 18 or 27 trials on a third of the cases (with one searched
+text), and all cases after every fifth.
 """
 
 from __future__ import annotations
@@ -55,18 +54,18 @@ Choice = tuple[int, ...]
 
 @dataclass(kw_only=True)
 class _Space:
-    """What there is to combine, what was made of it, and how that did on minibatches."""
+    """What can be combined, the proposals so far, and their scores on minibatches."""
 
     texts: Mapping[str, Sequence[str]]
     demonstrations: Sequence[tuple[str, ...]]
-    made: dict[Choice, Proposal | None]
-    """None stands for what was refused."""
+    proposals: dict[Choice, Proposal | None]
+    """None stands for a refused one."""
     values: dict[Choice, list[float]] = field(default_factory=dict)
 
     @property
     def sizes(self) -> dict[str, int]:
         """The number of candidates by variable."""
-        return {s: len(own) for s, own in self.texts.items()} | {
+        return {s: len(texts) for s, texts in self.texts.items()} | {
             _DEMONSTRATIONS: len(self.demonstrations)
         }
 
@@ -84,12 +83,12 @@ class MiproV2:
         single = await self._instructions(trial, base, count)
         first: Choice = (0,) * (len(single) + 1)
         space = _Space(
-            texts={s: [one.texts[s] for one in own] for s, own in single.items()},
+            texts={s: [one.texts[s] for one in proposals] for s, proposals in single.items()},
             demonstrations=demonstration_sets(trial, base, count),
-            made={
-                (*first[:place], n, *first[place + 1 :]): one
-                for place, own in enumerate(single.values())
-                for n, one in enumerate(own)
+            proposals={
+                (*first[:index], n, *first[index + 1 :]): one
+                for index, proposals in enumerate(single.values())
+                for n, one in enumerate(proposals)
             },
         )
         variables = sum(size > 1 for size in space.sizes.values())
@@ -98,21 +97,21 @@ class MiproV2:
             return
         trials = int(max(2 * variables * math.log2(count), 1.5 * count))
         study = _study(trial, trials)
-        _tell(study, space, first, base.on(trial.cases) or 0.0)
+        _add(study, space, first, base.on(trial.cases) or 0.0)
         size = max(2, math.ceil(len(trial.cases) / 3))
         for number in range(1, trials + 1):
             if not has_room(trial, size, 1):
                 break
-            asked = study.ask(_distributions(space))
-            choice = tuple(asked.params[name] for name in space.sizes)
-            proposal = _joined(trial, space, choice)
+            suggestion = study.ask(_distributions(space))
+            choice = tuple(suggestion.params[name] for name in space.sizes)
+            proposal = _combination(trial, space, choice)
             cases = trial.random.sample(list(trial.cases), min(size, len(trial.cases)))
             value = 0.0
             if proposal is not None:
                 [scored] = await trial.score([proposal], cases)
                 value = scored.on(cases) or 0.0
                 space.values.setdefault(choice, []).append(value)
-            study.tell(asked, value)
+            study.tell(suggestion, value)
             if number % FULL_EVERY == 0:
                 await _full(trial, study, space)
         await _full(trial, study, space)
@@ -123,24 +122,24 @@ class MiproV2:
         """Return the baseline and proposals that change one surface, by that surface."""
         plans = [outcome.plan[:_LONGEST] for outcome in base.outcomes.values()]
         good = proposer_calls.demonstrations(base.outcomes.values())[:_SUMMARY]
-        wanted = [(surface, n) for surface in trial.searched for n in range(1, count)]
+        numbered = [(surface, n) for surface in trial.searched for n in range(1, count)]
         calls = [
             proposer_calls.question(
                 f"instruction_{n}/{surface}",
                 "mipro",
                 proposer_calls.aims(trial),
-                proposer_calls.named(surface, trial.baseline.texts[surface]),
+                proposer_calls.prompt_block(surface, trial.baseline.texts[surface]),
                 json_block("plans", trial.random.sample(plans, min(2, len(plans)))),
                 json_block("outputs", good),
                 proposer_calls.feedback(base.worst(_SUMMARY)),
                 f"Hint: {TIPS[n % len(TIPS)]}",
                 schema=Variant,
             )
-            for surface, n in wanted
+            for surface, n in numbered
         ]
         replies = await trial.ask_all("miprov2", calls)
-        made = {surface: [trial.baseline] for surface in trial.searched}
-        for (surface, _), reply in zip(wanted, replies, strict=True):
+        proposals = {surface: [trial.baseline] for surface in trial.searched}
+        for (surface, _), reply in zip(numbered, replies, strict=True):
             if reply.value is None:
                 continue
             proposal = trial.admit(
@@ -148,8 +147,22 @@ class MiproV2:
                 parents=[trial.baseline], change=reply.value.change[:300],
             )  # fmt: skip
             if proposal is not None:
-                made[surface].append(proposal)
-        return made
+                proposals[surface].append(proposal)
+        return proposals
+
+
+class MiproV2Medium(MiproV2):
+    """12 candidates of each variable."""
+
+    name = "miprov2-medium"
+    setting = "medium"
+
+
+class MiproV2Heavy(MiproV2):
+    """18 candidates of each variable."""
+
+    name = "miprov2-heavy"
+    setting = "heavy"
 
 
 def demonstration_sets(trial: Trial, base: Scored, count: int) -> list[tuple[str, ...]]:
@@ -164,7 +177,7 @@ def demonstration_sets(trial: Trial, base: Scored, count: int) -> list[tuple[str
 
 
 def _study(trial: Trial, trials: int) -> optuna.Study:
-    # Each study would say on the terminal that it was made.
+    # Each study would announce itself on the terminal.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(
         seed=trial.random.randrange(2**31), multivariate=True,
@@ -180,8 +193,8 @@ def _distributions(space: _Space) -> dict[str, optuna.distributions.BaseDistribu
     }
 
 
-def _tell(study: optuna.Study, space: _Space, choice: Choice, value: float) -> None:
-    """Let the surrogate learn from a score on all cases."""
+def _add(study: optuna.Study, space: _Space, choice: Choice, value: float) -> None:
+    """Add a score on all cases to the surrogate's data."""
     study.add_trial(
         optuna.trial.create_trial(
             params=dict(zip(space.sizes, choice, strict=True)),
@@ -191,33 +204,30 @@ def _tell(study: optuna.Study, space: _Space, choice: Choice, value: float) -> N
     )
 
 
-def _joined(trial: Trial, space: _Space, choice: Choice) -> Proposal | None:
-    """Return the proposal that a combination makes, or None if it was refused."""
-    if choice not in space.made:
+def _combination(trial: Trial, space: _Space, choice: Choice) -> Proposal | None:
+    """Return the proposal of a combination, or None if it was refused."""
+    if choice not in space.proposals:
         demos = space.demonstrations[choice[-1]]
-        texts = {s: own[n] for (s, own), n in zip(space.texts.items(), choice, strict=False)}
+        texts = {s: texts[n] for (s, texts), n in zip(space.texts.items(), choice, strict=False)}
         main = proposer_calls.main_surface(trial)
-        texts[main] = proposer_calls.quoted(texts[main], demos)
-        space.made[choice] = trial.admit(
+        texts[main] = proposer_calls.with_quotes(texts[main], demos)
+        space.proposals[choice] = trial.admit(
             texts, operator="instruction and demonstrations", parents=[trial.baseline],
             change=f"a combination, with {len(demos)} demonstrations", demonstrations=demos,
         )  # fmt: skip
-    return space.made[choice]
+    return space.proposals[choice]
 
 
 async def _full(trial: Trial, study: optuna.Study, space: _Space) -> None:
-    """Score the best mean that was not scored on all cases yet, and let the surrogate know."""
+    """Score the best mean not yet scored on all cases, and add it to the surrogate's data."""
     for choice in sorted(space.values, key=lambda c: -sum(space.values[c]) / len(space.values[c])):
-        proposal = space.made[choice]
+        proposal = space.proposals[choice]
         if proposal is None:
             continue
-        [known] = await trial.score([proposal], [])
-        missing = sum(case.id not in known.outcomes for case in trial.cases)
+        [scored] = await trial.score([proposal], [])
+        missing = sum(case.id not in scored.outcomes for case in trial.cases)
         if missing:
             if trial.left >= missing:
                 [whole] = await trial.score([proposal], trial.cases)
-                _tell(study, space, choice, whole.on(trial.cases) or 0.0)
+                _add(study, space, choice, whole.on(trial.cases) or 0.0)
             return
-
-
-GENERATOR = MiproV2

@@ -2,13 +2,14 @@
 
 Source: the house's own; the edits follow the operators of GRIPS (Prasad et al. 2023, delete, swap,
 add) and those that small local models can follow. One edit a proposal, so that its effect has one
-cause. What was adapted: pieces are found by the punctuation of any script, never by words.
+cause. Adapted: pieces are found by the punctuation of any script, never by words.
 
-Defaults: 4 edits a round, tried on 1 case, the better ones on 2 more, the best 1 on all.
+Defaults: 4 edits a round, tried on 1 case, the better ones on 2 more, the best one on all.
 
-Needs: nothing: it asks no model.
+Needs: nothing: it calls no model.
 
-Costs: 4 to 12 cells a round, and all cases for what does better; it ends when no edit is left.
+Costs: 4 to 12 cells a round, and all cases for an edit that is better; it ends when no edit is
+left.
 """
 
 from __future__ import annotations
@@ -31,19 +32,19 @@ Edit = Callable[[str, Random, str], Edited]
 
 
 def drop(text: str, random: Random, example: str) -> Edited:  # noqa: ARG001
-    """Take one piece away."""
+    """Remove one piece."""
     pieces = split(text)
-    places = [n for n, piece in enumerate(pieces) if piece.counts]
-    if len(places) < 2:
+    indices = [n for n, piece in enumerate(pieces) if piece.counts]
+    if len(indices) < 2:
         return None
-    place = random.choice(places)
-    return joined(pieces[:place] + pieces[place + 1 :]), f"drop: {_told(pieces[place])}"
+    index = random.choice(indices)
+    return joined(pieces[:index] + pieces[index + 1 :]), f"drop: {_quote(pieces[index])}"
 
 
 def shorten(text: str, random: Random, example: str) -> Edited:  # noqa: ARG001
-    """Take the last sentence of a list item or a paragraph away."""
+    """Remove the last sentence of a list item or a paragraph."""
     pieces = split(text)
-    places = [
+    indices = [
         n
         for n, piece in enumerate(pieces)
         if piece.counts
@@ -51,17 +52,17 @@ def shorten(text: str, random: Random, example: str) -> Edited:  # noqa: ARG001
         and piece.text.endswith("\n")
         and not pieces[n - 1].text.endswith("\n")
     ]
-    if not places:
+    if not indices:
         return None
-    place = random.choice(places)
-    before = pieces[place - 1]
-    mended = Piece(text=before.text.rstrip() + "\n", example=before.example, item=before.item)
-    kept = [*pieces[: place - 1], mended, *pieces[place + 1 :]]
-    return joined(kept), f"shorten: {_told(pieces[place])}"
+    index = random.choice(indices)
+    before = pieces[index - 1]
+    last = Piece(text=before.text.rstrip() + "\n", example=before.example, item=before.item)
+    rest = [*pieces[: index - 1], last, *pieces[index + 1 :]]
+    return joined(rest), f"shorten: {_quote(pieces[index])}"
 
 
 def reorder(text: str, random: Random, example: str) -> Edited:  # noqa: ARG001
-    """Move one list item to another place among the items."""
+    """Move one list item to another position in its list."""
     pieces = split(text)
     starts = [n for n, piece in enumerate(pieces) if piece.item]
     if len(starts) < 2:
@@ -73,7 +74,7 @@ def reorder(text: str, random: Random, example: str) -> Edited:  # noqa: ARG001
     moved = items.pop(source)
     items.insert(target, moved)
     flat = [piece for item in items for piece in item]
-    return joined(pieces[: starts[0]] + flat + pieces[ends[-1] :]), f"reorder: {_told(moved[0])}"
+    return joined(pieces[: starts[0]] + flat + pieces[ends[-1] :]), f"reorder: {_quote(moved[0])}"
 
 
 def tighten(text: str, random: Random, example: str) -> Edited:  # noqa: ARG001
@@ -94,16 +95,16 @@ def add_example(text: str, random: Random, example: str) -> Edited:  # noqa: ARG
 
 
 def swap_example(text: str, random: Random, example: str) -> Edited:
-    """Put another example in the place of one that is there."""
+    """Replace one example by another."""
     pieces = split(text)
-    places = [n for n, piece in enumerate(pieces) if piece.example and piece.counts]
-    if not example or not places:
+    indices = [n for n, piece in enumerate(pieces) if piece.example and piece.counts]
+    if not example or not indices:
         return None
-    place = random.choice(places)
-    old = pieces[place]
+    index = random.choice(indices)
+    old = pieces[index]
     tail = old.text[len(old.text.rstrip("\n")) :]
-    pieces[place] = Piece(text=f"> {example}{tail}", example=True)
-    return joined(pieces), f"swap: {_told(old)}"
+    pieces[index] = Piece(text=f"> {example}{tail}", example=True)
+    return joined(pieces), f"swap: {_quote(old)}"
 
 
 ALL: tuple[Edit, ...] = (drop, shorten, reorder, tighten, loosen, add_example, swap_example)
@@ -115,20 +116,20 @@ class Operators:
     name = "operators"
 
     async def search(self, trial: Trial) -> None:
-        """Edit, race, and go on from what is better."""
+        """Edit, race, and continue from the better text."""
         [best] = await trial.score([trial.baseline], trial.cases)
         while True:
             edits = 10 if trial.small else EDITS
-            made = [one for _ in range(edits) if (one := propose(trial, best)) is not None]
-            if not made:
+            proposals = [one for _ in range(edits) if (one := propose(trial, best)) is not None]
+            if not proposals:
                 trial.note("no edit is left that was not tried")
                 return
-            better = await race(trial, best, made, size=BATCH, survivors=SURVIVORS)
+            better = await race(trial, best, proposals, size=BATCH, survivors=SURVIVORS)
             best = better[0] if better else best
 
 
 def propose(trial: Trial, parent: Scored) -> Proposal | None:
-    """Return one new edit of a searched surface, or None if so many tries found none."""
+    """Return one new edit of a searched surface, or None if no attempt gave one."""
     for _ in range(_TRIES):
         surface = trial.random.choice(list(trial.searched))
         edit = trial.random.choice(ALL)
@@ -137,10 +138,9 @@ def propose(trial: Trial, parent: Scored) -> Proposal | None:
         if edited is None:
             continue
         text, change = edited
-        shown = [example] if edit in {add_example, swap_example} else []
         proposal = trial.admit(
             {surface: text}, operator=edit.__name__, parents=[parent.proposal], change=change,
-            demonstrations=shown,
+            demonstrations=[example] if edit in {add_example, swap_example} else [],
         )  # fmt: skip
         if proposal is not None:
             return proposal
@@ -148,33 +148,29 @@ def propose(trial: Trial, parent: Scored) -> Proposal | None:
 
 
 def _example(trial: Trial, parent: Scored) -> str:
-    """Return a text that the step wrote where it did well, as a demonstration."""
+    """Return a text of one of the step's better outputs, as a demonstration."""
     texts = proposer_calls.demonstrations(parent.outcomes.values())
     return trial.random.choice(texts) if texts else ""
 
 
 def _changed_number(text: str, random: Random, by: int) -> Edited:
-    found = [n for n in numbers(text) if n[2] + by >= 1]
-    if not found:
+    changeable = [n for n in numbers(text) if n[2] + by >= 1]
+    if not changeable:
         return None
-    start, end, value = random.choice(found)
+    start, end, value = random.choice(changeable)
     word = "tighten" if by < 0 else "loosen"
-    told = (
-        f"{word}: {value} becomes {value + by} in {json.dumps(text[max(0, start - 20) : end + 20])}"
-    )
-    return f"{text[:start]}{value + by}{text[end:]}", told
+    context = json.dumps(text[max(0, start - 20) : end + 20])
+    change = f"{word}: {value} becomes {value + by} in {context}"
+    return f"{text[:start]}{value + by}{text[end:]}", change
 
 
 def _end_of_list(pieces: list[Piece], start: int) -> int:
-    """Return the place after the last item: where its line ends."""
-    for place in range(start, len(pieces)):
-        if pieces[place].text.endswith("\n"):
-            return place + 1
+    """Return the index after the last item: where its line ends."""
+    for index in range(start, len(pieces)):
+        if pieces[index].text.endswith("\n"):
+            return index + 1
     return len(pieces)
 
 
-def _told(piece: Piece) -> str:
+def _quote(piece: Piece) -> str:
     return json.dumps(" ".join(piece.text.split())[:80], ensure_ascii=False)
-
-
-GENERATOR = Operators

@@ -5,14 +5,14 @@ Source: Yang et al. 2023, Large Language Models as Optimizers (arXiv 2309.03409)
 Defaults: 8 texts a step, at most 200 steps, the best 20 shown with integer scores from 0 to 100,
 3 exemplars, scores below .3 not shown, duplicates dropped. Adapted: texts of whole prompts are
 longer than the 500 characters of the source, so the bound is that of the search; the best text is
-shown once more by itself; candidates are scored on a fixed sample of 6 cases as the source scores
-on a part of its training set, and the best 3 are confirmed on all. Temperatures (1 for the
+shown once more by itself; candidates are scored on a fixed sample of 6 cases, where the source
+scores on a part of its training set, and the best 3 are confirmed on all. Temperatures (1 for the
 optimizer, 0 for the scorer) are settings of the models' entries. --small: 10 texts a step, 30
 steps.
 
 Needs: a proposer, 8 calls a step.
 
-Costs: 48 cells a step, then 3 proposals on all cases; it goes on until the budget ends.
+Costs: 48 cells a step, then 3 proposals on all cases; it continues until the budget ends.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class Opro:
             room = affordable(trial, len(cases), CONFIRMED, samples)
             if not room or fruitless == _FRUITLESS:
                 break
-            made = await self._proposed(trial, ranked(pool, cases), cases, step, room)
-            fruitless = 0 if made else fruitless + 1
-            pool += await trial.score(made, cases)
+            proposals = await self._proposed(trial, ranked(pool, cases), cases, step, room)
+            fruitless = 0 if proposals else fruitless + 1
+            pool += await trial.score(proposals, cases)
         await confirm(trial, pool, cases, CONFIRMED)
 
     async def _proposed(
@@ -58,10 +58,8 @@ class Opro:
             for n in range(1, samples + 1)
         ]
         replies = await trial.ask_all(self.name, calls)
-        texts = [reply.value for reply in replies if reply.value is not None]
-        parents = [best[0].proposal]
-        made = [proposer_calls.admitted(trial, text, parents, self.name) for text in texts]
-        return [one for one in made if one is not None]
+        variants = (reply.value for reply in replies)
+        return proposer_calls.admit_all(trial, variants, [best[0].proposal], self.name)
 
 
 def meta_prompt(trial: Trial, best: list[Scored], cases: list[Case]) -> str:
@@ -70,19 +68,16 @@ def meta_prompt(trial: Trial, best: list[Scored], cases: list[Case]) -> str:
     `best` are all that were scored on `cases`, the best first.
     """
     good = [one for one in best if (one.on(cases) or 0.0) >= THRESHOLD] or best
-    shown = good[:SHOWN][::-1]
-    rows = [(one.proposal.texts, one.on(cases)) for one in shown]
-    examples = [shown[-1].outcomes[case.id] for case in cases]
+    trajectory = good[:SHOWN][::-1]
+    rows = [(one.proposal.texts, one.on(cases)) for one in trajectory]
+    examples = [trajectory[-1].outcomes[case.id] for case in cases]
     drawn = trial.random.sample(examples, min(EXEMPLARS, len(examples)))
     return "\n\n".join(
         [
             proposer_calls.aims(trial),
             json_block("exemplars", [proposer_calls.pair(one, _LONGEST) for one in drawn]),
-            proposer_calls.shown(trial, shown[-1].proposal),
+            proposer_calls.prompt_blocks(trial, trajectory[-1].proposal),
             proposer_calls.attempts(trial, rows),
             f"The ids are: {', '.join(trial.searched)}.",
         ]
     )
-
-
-GENERATOR = Opro

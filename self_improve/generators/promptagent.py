@@ -1,16 +1,16 @@
-"""PromptAgent: a tree search; error feedback is the action, a held-out score the reward.
+"""PromptAgent: a tree search; error feedback is the action, a held-out score is the reward.
 
 Source: Wang et al. 2024, PromptAgent: Strategic Planning with Language Models Enables Expert-level
 Prompt Optimization (arXiv 2310.16427), and its code.
 
 Defaults: 12 iterations of Monte Carlo tree search: selection by UCT with an exploration weight of
-2.5, expansion by 3 children, simulation by going on to the best child, backpropagation of the sum
+2.5, expansion by 3 children, simulation by descending to the best child, backpropagation of the sum
 of rewards from a node to the end of the path. An action is a batch of 5 cases: one call says what
-went wrong in them, one rewrites the prompt, shown the way to it. At most 5 deep (the source has 5
-to 8); below depth 2 a node ends its path if its reward is under the mean of parent's and root's, or
-above all before it. It returns the node with the best reward on the path with the best mean.
+went wrong in them, one rewrites the prompt and sees the path to it. At most 5 deep (the source has
+5 to 8); below depth 2 a node ends its path if its reward is under the mean of parent's and root's,
+or above all before it. The result is the node with the best reward on the path with the best mean.
 Adapted: at most 5 cases and half of the train cases are held out for the rewards, the batches come
-from the others; what is returned is confirmed on all. --small: 30 iterations.
+from the others; the result is confirmed on all. --small: 30 iterations.
 
 Needs: a proposer, 6 calls an expansion (3 name errors, 3 rewrite).
 
@@ -63,13 +63,13 @@ class Node:
         return 0 if self.parent is None else self.parent.depth + 1
 
     @property
-    def way(self) -> list[Node]:
-        """The nodes from the root to here."""
-        return [*(self.parent.way if self.parent is not None else []), self]
+    def path(self) -> list[Node]:
+        """The nodes from the root to this one."""
+        return [*(self.parent.path if self.parent is not None else []), self]
 
     @property
     def value(self) -> float:
-        """The mean return, or the reward of a node that no path has gone through."""
+        """The mean return, or the reward if no path has passed through the node."""
         return sum(self.returns) / len(self.returns) if self.returns else self.reward
 
 
@@ -101,7 +101,7 @@ class PromptAgent:
 
 
 class _Tree:
-    """The tree of one search, and the calls that make it grow; `full` says that money ended it."""
+    """The tree of one search, and the calls that grow it; `full`: the budget ended it."""
 
     def __init__(self, trial: Trial) -> None:
         self._trial = trial
@@ -119,29 +119,29 @@ class _Tree:
         self._highest = self.root.reward
 
     async def expand(self, node: Node, key: str) -> None:
-        """Give `node` its children: one for each batch in which something went wrong."""
+        """Add children to `node`: one for each batch in which something went wrong."""
         if node.ended:
             return
         size = min(BATCH, len(self._rest))
         batches = [self._trial.random.sample(self._rest, size) for _ in range(WIDTH)]
         cases = list(dict.fromkeys(case for batch in batches for case in batch))
-        [known] = await self._trial.score([node.proposal], [])
-        new = sum(case.id not in known.outcomes for case in cases)
+        [scored] = await self._trial.score([node.proposal], [])
+        new = sum(case.id not in scored.outcomes for case in cases)
         if not has_room(self._trial, new + WIDTH * len(self.held_out), 1):
             self.full = True
             return
         [tried] = await self._trial.score([node.proposal], cases)
         errors = [_errors(tried, batch) for batch in batches]
-        made = await self._rewritten(node, [wrong for wrong in errors if wrong], key)
-        for one in await self._trial.score(made, self.held_out):
+        rewrites = await self._rewritten(node, [wrong for wrong in errors if wrong], key)
+        for one in await self._trial.score(rewrites, self.held_out):
             reward = one.on(self.held_out) or 0.0
             child = Node(proposal=one.proposal, reward=reward, parent=node)
             child.ended = ends(child, self.root.reward)
             node.children.append(child)
-        self.size += len(made)
+        self.size += len(rewrites)
 
     async def simulate(self, path: list[Node], key: str) -> None:
-        """Go on from the end of `path` to the best child each time, until the path ends."""
+        """Extend `path` by the best child each time, until it ends."""
         node = path[-1]
         while True:
             if node.reward > self._highest and node.depth > LEAST_DEPTH:
@@ -160,16 +160,16 @@ class _Tree:
     async def _rewritten(
         self, node: Node, batches: Sequence[Sequence[CellOutcome]], key: str
     ) -> list[Proposal]:
-        """Return what the errors of each batch make of the node's prompt, side by side."""
+        """Return one rewrite of the node's prompt for the errors of each batch."""
         trial = self._trial
-        told = await trial.ask_all(
+        error_replies = await trial.ask_all(
             "promptagent_error",
             [
                 proposer_calls.question(
                     f"{key}/depth_{node.depth}/error_{n}",
                     "promptagent_error",
                     proposer_calls.aims(trial),
-                    proposer_calls.shown(trial, node.proposal),
+                    proposer_calls.prompt_blocks(trial, node.proposal),
                     json_block("errors", [proposer_calls.pair(one, _LONGEST) for one in wrong]),
                     proposer_calls.feedback(wrong),
                     schema=ErrorFeedback,
@@ -177,7 +177,7 @@ class _Tree:
                 for n, wrong in enumerate(batches, start=1)
             ],
         )
-        way = [(one.proposal.texts, one.reward) for one in node.way]
+        path = [(one.proposal.texts, one.reward) for one in node.path]
         replies = await trial.ask_all(
             PromptAgent.name,
             [
@@ -185,21 +185,17 @@ class _Tree:
                     f"{key}/depth_{node.depth}/rewrite_{n}",
                     "promptagent",
                     proposer_calls.aims(trial),
-                    proposer_calls.shown(trial, node.proposal),
+                    proposer_calls.prompt_blocks(trial, node.proposal),
                     proposer_calls.feedback(wrong, [one.value.feedback]),
-                    proposer_calls.attempts(trial, way),
+                    proposer_calls.attempts(trial, path),
                     schema=Variant,
                 )
-                for n, (wrong, one) in enumerate(zip(batches, told, strict=True), start=1)
+                for n, (wrong, one) in enumerate(zip(batches, error_replies, strict=True), start=1)
                 if one.value is not None
             ],
         )
-        made = [
-            proposer_calls.admitted(trial, reply.value, [node.proposal], PromptAgent.name)
-            for reply in replies
-            if reply.value is not None
-        ]
-        return [one for one in made if one is not None]
+        variants = (reply.value for reply in replies)
+        return proposer_calls.admit_all(trial, variants, [node.proposal], PromptAgent.name)
 
 
 def uct(node: Node) -> float:
@@ -220,7 +216,7 @@ def select(root: Node) -> list[Node]:
 
 
 def backpropagate(path: Sequence[Node]) -> None:
-    """Let every node on the path learn the sum of the rewards from it to the end."""
+    """Add to every node on the path the sum of the rewards from it to the end."""
     total = 0.0
     for node in reversed(path):
         total += node.reward
@@ -228,7 +224,7 @@ def backpropagate(path: Sequence[Node]) -> None:
 
 
 def ends(node: Node, root_reward: float) -> bool:
-    """Whether no path goes on from here: it is deep enough, or not worth it."""
+    """Whether paths end at this node: it is deep enough, or not promising."""
     before = root_reward if node.parent is None else node.parent.reward
     poor = node.depth > LEAST_DEPTH and node.reward < (before + root_reward) / 2
     return poor or node.depth >= DEPTH
@@ -243,6 +239,3 @@ def chosen(paths: Sequence[Sequence[Node]]) -> Node:
 def _errors(tried: Scored, batch: Sequence[Case]) -> list[CellOutcome]:
     outcomes = [tried.outcomes[case.id] for case in batch]
     return [one for one in outcomes if one.score is None or one.score < PERFECT]
-
-
-GENERATOR = PromptAgent

@@ -4,13 +4,13 @@ Source: Fernando et al. 2023, Promptbreeder: Self-Referential Self-Improvement v
 (arXiv 2309.16797).
 
 Defaults: 50 units, 25 generations. In each, all units meet in pairs; the mutated winner of a pair
-overwrites the loser. Operators of the five classes (breeding.py) are drawn evenly; after each,
-crossover and context shuffling follow with a chance of .1. Adapted: a step sends one message where
-the source has two turns, so the first task prompt is the searched texts, the second stands behind
-the longest of them, and half of the first units have none; contexts are texts that the step wrote,
-quoted and declared; fitness is the mean over a fixed 3 cases in place of batches of 100; the best 3
-are confirmed on all. The first units use at most a quarter of the budget. --small: 20 units, 30
-generations; the mutation prompts are short in any case.
+overwrites the loser. Operators of the five classes (promptbreeder_operators.py) are drawn evenly;
+after each, crossover and context shuffling follow with a chance of .1. Adapted: a step sends one
+message where the source has two turns, so the first task prompt is the searched texts, the second
+follows the longest of them, and half of the first units have none; contexts are texts that the step
+wrote, quoted and declared; fitness is the mean over a fixed 3 cases instead of batches of 100; the
+best 3 are confirmed on all. The first units use at most a quarter of the budget. --small: 20 units,
+30 generations; the mutation prompts are short in any case.
 
 Needs: a proposer, 1 to 2 calls a pair and generation.
 
@@ -46,7 +46,7 @@ class PromptBreeder:
     name = "promptbreeder"
 
     async def search(self, trial: Trial) -> None:
-        """Breed generation by generation."""
+        """Evolve generation by generation."""
         cases = sample(trial, CASES)
         most = _SMALL_UNITS if trial.small else UNITS
         more = affordable(trial, 4 * len(cases), CONFIRMED, most - 1)
@@ -63,11 +63,9 @@ class PromptBreeder:
         await confirm(trial, [unit.scored for unit in units], cases, CONFIRMED)
 
     async def _first(self, trial: Trial, more: int, cases: Sequence[Case]) -> list[Unit]:
-        """Return the baseline, and up to `more` units that mutation prompts make of it."""
-        mutations, styles = (
-            promptbreeder_operators.listed("mutations"),
-            promptbreeder_operators.listed("styles"),
-        )
+        """Return the baseline, and up to `more` mutations of it."""
+        mutations = promptbreeder_operators.listed("mutations")
+        styles = promptbreeder_operators.listed("styles")
         base = Genes(
             texts={surface: trial.baseline.texts[surface] for surface in trial.searched},
             mutation=trial.random.choice(mutations),
@@ -94,14 +92,14 @@ class PromptBreeder:
                 for n in with_second
             ],
         )
-        made = [replace(base, mutation=mutation) for mutation, _ in drawn]
+        genes = [replace(base, mutation=mutation) for mutation, _ in drawn]
         replies = [*zip(range(more), targets, firsts, strict=True)]
         replies += [(n, SECOND, reply) for n, reply in zip(with_second, seconds, strict=True)]
         for n, target, reply in replies:
             if reply.value is not None:
-                made[n] = made[n].changed(target, reply.value.text)
-        proposals = [genes.admitted(trial, "initial", [trial.baseline]) for genes in made]
-        return await _scored(trial, [base, *made], [trial.baseline, *proposals], cases)
+                genes[n] = genes[n].changed(target, reply.value.text)
+        proposals = [one.admit(trial, "initial", [trial.baseline]) for one in genes]
+        return await _scored(trial, [base, *genes], [trial.baseline, *proposals], cases)
 
     async def _generation(
         self, trial: Trial, units: list[Unit], cases: Sequence[Case], number: int, pairs: int
@@ -120,7 +118,7 @@ class PromptBreeder:
             for n, one in enumerate(births)
         ]
         replies = await trial.ask_all(self.name, calls)
-        made: list[tuple[int, Genes, Proposal | None]] = []
+        children: list[tuple[int, Genes, Proposal | None]] = []
         for one, reply in zip(births, replies, strict=True):
             if reply.value is None:
                 continue
@@ -134,31 +132,31 @@ class PromptBreeder:
                 genes = promptbreeder_operators.shuffled(trial, genes, one.winner)
                 operator += ", context shuffling"
             parents = [one.winner.scored.proposal]
-            proposal = genes.admitted(trial, operator, parents, reply.value.change)
-            made.append((one.place, genes, proposal))
-        places = [place for place, _, proposal in made if proposal is not None]
-        born = await _scored(trial, [g for _, g, _ in made], [p for *_, p in made], cases)
-        for place, unit in zip(places, born, strict=True):
-            units[place] = unit
+            proposal = genes.admit(trial, operator, parents, reply.value.change)
+            children.append((one.loser, genes, proposal))
+        losers = [loser for loser, _, proposal in children if proposal is not None]
+        born = await _scored(trial, [g for _, g, _ in children], [p for *_, p in children], cases)
+        for loser, unit in zip(losers, born, strict=True):
+            units[loser] = unit
         return len(born)
 
     async def _hypermutated(self, trial: Trial, births: list[Birth], number: int) -> list[Birth]:
-        """Return the births with the new mutation prompts of those that are to have one."""
-        places = [place for place, one in enumerate(births) if one.operator in HYPER]
+        """Return the births, with new mutation prompts for those of a hypermutation."""
+        indices = [index for index, one in enumerate(births) if one.operator in HYPER]
         calls = [
             promptbreeder_operators.hyper(
-                trial, births[place], f"generation_{number}/{place}/hyper"
+                trial, births[index], f"generation_{number}/{index}/hyper"
             )
-            for place in places
+            for index in indices
         ]
-        found = list(births)
-        for place, reply in zip(places, await trial.ask_all(self.name, calls), strict=True):
+        mutated = list(births)
+        for index, reply in zip(indices, await trial.ask_all(self.name, calls), strict=True):
             mutation = reply.value.mutation.strip() if reply.value is not None else ""
             if 0 < len(mutation) <= LONGEST_MUTATION:
-                found[place] = replace(births[place], mutation=mutation)
+                mutated[index] = replace(births[index], mutation=mutation)
             else:
                 trial.note(f"a mutation prompt of {len(mutation)} characters is not used")
-        return found
+        return mutated
 
 
 async def _scored(
@@ -167,19 +165,16 @@ async def _scored(
     proposals: Sequence[Proposal | None],
     cases: Sequence[Case],
 ) -> list[Unit]:
-    """Return the units of what was admitted, scored side by side."""
+    """Return the units of the admitted proposals, scored concurrently."""
     pairs = [(g, p) for g, p in zip(genes, proposals, strict=True) if p is not None]
     scored = await trial.score([proposal for _, proposal in pairs], cases)
-    return [Unit(genes=own, scored=one) for (own, _), one in zip(pairs, scored, strict=True)]
+    return [Unit(genes=g, scored=one) for (g, _), one in zip(pairs, scored, strict=True)]
 
 
 def _remember(trial: Trial, units: list[Unit], cases: Sequence[Case]) -> None:
-    """Enter the best unit of the moment into its own line of descent, in place."""
-    place = max(range(len(units)), key=lambda n: units[n].fitness(cases))
-    genes = units[place].genes
+    """Append the best unit at present to its own lineage, in place."""
+    best = max(range(len(units)), key=lambda n: units[n].fitness(cases))
+    genes = units[best].genes
     text = genes.texts[proposer_calls.main_surface(trial)]
     if text not in genes.lineage:
-        units[place] = replace(units[place], genes=replace(genes, lineage=(*genes.lineage, text)))
-
-
-GENERATOR = PromptBreeder
+        units[best] = replace(units[best], genes=replace(genes, lineage=(*genes.lineage, text)))

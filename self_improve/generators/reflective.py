@@ -4,15 +4,15 @@ Source: the house's own, on the idea of reflection in GEPA (Agrawal et al. 2025)
 (Pryzant et al. 2023): the proposer sees the spans that made the numbers, and what failed before.
 
 Defaults: 4 variants a round (--small: 10), tried on 1 case, those that beat their parent there on
-2 more, and at most 2 of those that beat it on all 3 on the rest. Where several do, their changes
-are put together as far as they touch different sentences, and that is tried first. After a round
-that gained nothing, and where the proposer has nothing new to say, 4 single edits of `operators`
-race along. A text may be at most 2.5 times as long as the baseline; of equally good ones the
-shorter wins.
+2 more, and at most 2 of those that beat it on all 3 on the rest. If several do, their changes are
+merged as far as they touch different sentences, and the merged text is tried first. After a round
+without a gain, and when the proposer repeats itself, 4 single edits of `operators` join the race. A
+text may be at most 2.5 times as long as the baseline; of equally good ones the shorter wins.
 
 Needs: a proposer, 1 call a round for all variants.
 
-Costs: 4 to 24 cells a round, and all cases for up to 2 survivors; it goes on until the budget ends.
+Costs: 4 to 24 cells a round, and all cases for up to 2 survivors; it continues until the budget
+ends.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ VARIANTS, SMALL_VARIANTS, EDITS, BATCH, SURVIVORS = 4, 10, 4, 3, 2
 _SHOWN, _WORST = 6, 6
 _FRUITLESS = 6
 _REPEATING, _ASKED_AGAIN = 3, 4
-"""After so many rounds in which a proposer repeated itself it is asked in every fourth only."""
+"""After 3 rounds in which the proposer repeated itself it is asked in every fourth round only."""
 
 
 class PatternedVariant(Variant):
@@ -56,33 +56,33 @@ class Reflective:
     name = "reflective"
 
     async def search(self, trial: Trial) -> None:
-        """Ask, race, and go on from what is better, until many rounds gave nothing new."""
+        """Ask, race, and continue from the better text, until many rounds give nothing new."""
         [best] = await trial.score([trial.baseline], trial.cases)
         tried: list[Scored] = []
         fruitless = repeating = number = 0
         gained = True
         while fruitless < _FRUITLESS:
             number += 1
-            made: list[Proposal] = []
+            proposals: list[Proposal] = []
             if repeating < _REPEATING or number % _ASKED_AGAIN == 0:
-                heard = await self._proposed(trial, best, tried, number)
-                if heard is None:
+                replied = await self._proposed(trial, best, tried, number)
+                if replied is None:
                     fruitless += 1
                     continue
-                made = heard
-                repeating = 0 if made else repeating + 1
-            if not gained or len(made) < 2:
+                proposals = replied
+                repeating = 0 if proposals else repeating + 1
+            if not gained or len(proposals) < 2:
                 edits = (operators.propose(trial, best) for _ in range(EDITS))
-                made += [one for one in edits if one is not None]
-            if not made:
+                proposals += [one for one in edits if one is not None]
+            if not proposals:
                 fruitless += 1
                 continue
             fruitless = 0
             better = await race(
-                trial, best, made, size=BATCH, survivors=SURVIVORS,
+                trial, best, proposals, size=BATCH, survivors=SURVIVORS,
                 combine=lambda parent, passed: _combined(trial, parent, passed),
             )  # fmt: skip
-            tried += await trial.score(made, [])
+            tried += await trial.score(proposals, [])
             gained = bool(better)
             best = ranked([*better, best], trial.cases)[0]
         trial.note(f"{_FRUITLESS} rounds in a row gave nothing to try")
@@ -90,13 +90,13 @@ class Reflective:
     async def _proposed(
         self, trial: Trial, parent: Scored, tried: list[Scored], number: int
     ) -> list[Proposal] | None:
-        """Return what is new of the proposer's variants, or None if it gave no reply."""
+        """Return the new ones of the proposer's variants, or None without a reply."""
         count = SMALL_VARIANTS if trial.small else VARIANTS
         last = [(one.proposal.texts, one.score) for one in tried[-_SHOWN:]]
         parts = [
             f"Give {count} variants.",
             proposer_calls.aims(trial),
-            proposer_calls.shown(trial, parent.proposal),
+            proposer_calls.prompt_blocks(trial, parent.proposal),
             proposer_calls.feedback(parent.worst(_WORST)),
             proposer_calls.attempts(trial, last),
         ]
@@ -117,27 +117,23 @@ class Reflective:
         if reply.value is None:
             return None
         variants: Sequence[Variant] = reply.value.variants[:count]
-        made = [proposer_calls.admitted(trial, v, [parent.proposal], self.name) for v in variants]
-        return [one for one in made if one is not None]
+        return proposer_calls.admit_all(trial, variants, [parent.proposal], self.name)
 
 
 def _combined(trial: Trial, parent: Scored, passed: Sequence[Scored]) -> Proposal | None:
-    """Put the changes of several children of one parent together, those of the best first."""
+    """Merge the changes of several children of one parent, those of the best first."""
     texts: dict[str, str] = {}
-    held: set[int] = set()
+    indices: set[int] = set()
     for surface in trial.searched:
-        own = [one.proposal.texts[surface] for one in passed]
-        texts[surface], places = merged(parent.proposal.texts[surface], own)
-        held.update(places)
-    if len(held) < 2:
+        variants = [one.proposal.texts[surface] for one in passed]
+        texts[surface], merged_ones = merged(parent.proposal.texts[surface], variants)
+        indices.update(merged_ones)
+    if len(indices) < 2:
         return None
-    parts = [passed[place].proposal for place in sorted(held)]
+    parts = [passed[index].proposal for index in sorted(indices)]
     return trial.admit(
         texts,
         operator="combine",
         parents=parts,
         change="; ".join(one.change for one in parts)[:300],
     )
-
-
-GENERATOR = Reflective

@@ -1,13 +1,13 @@
-"""SPO: one proposal a round, kept if a judge prefers what it makes the step write; no scores.
+"""SPO: one proposal a round, kept if a judge prefers the outputs with it; no scores.
 
 Source: Xiang et al. 2025, Self-Supervised Prompt Optimization (arXiv 2502.06855), and its code.
 
-Defaults: 10 rounds; from the best texts so far one proposal, which sees them and what was written
-with them; both run on the same 3 cases; the judge compares all outputs of one side with those of
-the other 4 times, and the proposal is taken on a strict majority, 3 of 4. No score, metric or known
-answer has a say. Adapted: of the 4 comparisons, in random order, 2 show the new side first, so that
-a liking for a place evens out; a tie is no vote; a comparison that fails neither. What the search
-ends with is scored on all cases as everything is, which decides nothing in it. --small: 30 rounds.
+Defaults: 10 rounds; one proposal is derived from the best texts so far and their outputs; both run
+on the same 3 cases; the judge compares all outputs of one side with those of the other 4 times, and
+the proposal is taken on a strict majority, 3 of 4. Scores, metrics and known answers are not used.
+Adapted: of the 4 comparisons, in random order, 2 show the new side first, so that a preference for
+a position evens out; ties and failed comparisons do not count. The final proposal is scored on all
+cases, which decides nothing in the search. --small: 30 rounds.
 
 Needs: a proposer, 1 call a round, and a judge, 4 calls a round.
 
@@ -53,7 +53,7 @@ class Spo:
     name = "spo"
 
     async def search(self, trial: Trial) -> None:
-        """Propose, run, have compared, and go on from what the judge prefers."""
+        """Propose, run, compare, and continue from the side that the judge prefers."""
         cases = sample(trial, SAMPLES)
         [best] = await trial.score([trial.baseline], cases)
         fruitless = 0
@@ -84,14 +84,14 @@ class Spo:
             f"round_{number}",
             self.name,
             proposer_calls.aims(trial),
-            proposer_calls.shown(trial, best.proposal),
+            proposer_calls.prompt_blocks(trial, best.proposal),
             outputs("written", best, cases),
             schema=Variant,
         )
         reply = await trial.ask(self.name, call)
         if reply.value is None:
             return None
-        return proposer_calls.admitted(trial, reply.value, [best.proposal], self.name)
+        return proposer_calls.admit(trial, reply.value, [best.proposal], self.name)
 
 
 async def compared(
@@ -122,9 +122,6 @@ async def compared(
 
 
 def outputs(tag: str, scored: Scored, cases: list[Case]) -> str:
-    """Return what the step wrote in some cases; a case that failed has written nothing."""
+    """Return the step's outputs in some cases; a failed case has none."""
     rows = [scored.outcomes[case.id].output for case in cases]
-    return json_block(tag, [proposer_calls.fitting(row, _LONGEST) for row in rows])
-
-
-GENERATOR = Spo
+    return json_block(tag, [proposer_calls.shortened(row, _LONGEST) for row in rows])

@@ -5,11 +5,11 @@ its prompt optimization, and its code.
 
 Defaults: batches of 3, 3 epochs of 4 steps. A step runs the texts on a batch (forward); one call an
 output criticizes it (the loss); one call an output and text says how that text should change (the
-gradient); the gradients of the batch are gathered; and one call a text applies them (the update).
-All texts are updated together. What does worse than before on the validation cases is reverted;
-`TextGrad(revert=False)` goes on from it all the same. Adapted: the validation cases are a fixed 6
-of the train cases, the best 3 are confirmed on all, and critique and gradient are the same
-proposer's, where the source takes a stronger model for them. --small changes nothing.
+gradient); the gradients of the batch are collected; and one call a text applies them (the update).
+All texts are updated together. An update that is worse on the validation cases is reverted, except
+with `TextGrad(revert=False)`. Adapted: the validation cases are a fixed 6 of the train cases, the
+best 3 are confirmed on all, and critique and gradient come from the same proposer, where the source
+uses a stronger model for them. --small changes nothing.
 
 Needs: a proposer, 7 calls a step with one searched text (3 criticize, 3 trace back, 1 updates).
 
@@ -62,20 +62,20 @@ class TextGrad:
         for epoch in range(1, EPOCHS + 1):
             order = trial.random.sample(list(trial.cases), len(trial.cases))
             for step in range(1, STEPS + 1):
-                places = range((step - 1) * BATCH, step * BATCH)
-                batch = list(dict.fromkeys(order[place % len(order)] for place in places))
+                indices = range((step - 1) * BATCH, step * BATCH)
+                batch = list(dict.fromkeys(order[index % len(order)] for index in indices))
                 room = has_room(trial, len(batch) + len(validation), CONFIRMED)
                 if not room or fruitless == _FRUITLESS:
                     await confirm(trial, seen, validation, CONFIRMED)
                     return
-                made = await self._step(trial, current.proposal, batch, f"{epoch}.{step}")
-                fruitless = 0 if made is not None else fruitless + 1
-                if made is None:
+                updated = await self._step(trial, current.proposal, batch, f"{epoch}.{step}")
+                fruitless = 0 if updated is not None else fruitless + 1
+                if updated is None:
                     continue
-                [new] = await trial.score([made], validation)
+                [new] = await trial.score([updated], validation)
                 seen.append(new)
                 if self._revert and (new.on(validation) or 0.0) < (current.on(validation) or 0.0):
-                    trial.note(f"{made.id} does worse on the validation cases and is reverted")
+                    trial.note(f"{updated.id} does worse on the validation cases and is reverted")
                 else:
                     current = new
         await confirm(trial, seen, validation, CONFIRMED)
@@ -83,7 +83,7 @@ class TextGrad:
     async def _step(
         self, trial: Trial, current: Proposal, batch: Sequence[Case], key: str
     ) -> Proposal | None:
-        """Return what one step makes of the current texts."""
+        """Return the current texts, updated by one step."""
         [forward] = await trial.score([current], batch)
         outcomes = [forward.outcomes[case.id] for case in batch]
         losses = await self._losses(trial, outcomes, key)
@@ -124,24 +124,24 @@ class TextGrad:
         self, trial: Trial, current: Proposal, losses: Sequence[tuple[CellOutcome, str]], key: str
     ) -> dict[str, list[str]]:
         """Return the gradients of each text over the batch."""
-        wanted = [(surface, n) for surface in trial.searched for n in range(len(losses))]
+        numbered = [(surface, n) for surface in trial.searched for n in range(len(losses))]
         calls = [
             proposer_calls.question(
                 f"{key}/gradient_{n + 1}/{surface}",
                 "textgrad_gradient",
-                proposer_calls.named(surface, current.texts[surface]),
+                proposer_calls.prompt_block(surface, current.texts[surface]),
                 *_case(losses[n][0]),
                 block("critique", losses[n][1]),
                 schema=Gradient,
             )
-            for surface, n in wanted
+            for surface, n in numbered
         ]
         replies = await trial.ask_all("textgrad_gradient", calls)
-        gathered: dict[str, list[str]] = {}
-        for (surface, _), reply in zip(wanted, replies, strict=True):
+        gradients: dict[str, list[str]] = {}
+        for (surface, _), reply in zip(numbered, replies, strict=True):
             if reply.value is not None:
-                gathered.setdefault(surface, []).append(reply.value.gradient)
-        return gathered
+                gradients.setdefault(surface, []).append(reply.value.gradient)
+        return gradients
 
     async def _updates(
         self,
@@ -151,13 +151,13 @@ class TextGrad:
         outcomes: Sequence[CellOutcome],
         key: str,
     ) -> dict[str, Variant]:
-        """Return the updated texts for which there are gradients."""
+        """Return the updated texts of the surfaces that have gradients."""
         calls = [
             proposer_calls.question(
                 f"{key}/update/{surface}",
                 "textgrad",
                 proposer_calls.aims(trial),
-                proposer_calls.named(surface, current.texts[surface]),
+                proposer_calls.prompt_block(surface, current.texts[surface]),
                 proposer_calls.feedback(outcomes, notes),
                 schema=Variant,
             )
@@ -172,8 +172,5 @@ class TextGrad:
 
 
 def _case(outcome: CellOutcome) -> tuple[str, str]:
-    written = proposer_calls.plainly(outcome.output)[:_LONGEST]
+    written = proposer_calls.as_text(outcome.output)[:_LONGEST]
     return block("plan", outcome.plan[:_LONGEST]), block("output", outcome.failure or written)
-
-
-GENERATOR = TextGrad

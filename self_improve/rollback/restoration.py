@@ -1,4 +1,4 @@
-"""Opening the pull request that restores a best, and recording it; all of it may be repeated."""
+"""Opens the pull request that restores a best, and records it; every part may be repeated."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from self_improve.iteration.branches import Branched, Branching
 from self_improve.iteration.drafts import Draft, of_texts
 from self_improve.rollback import bests, pages
 from self_improve.rollback.bests import Bests, Entry
-from self_improve.rollback.earlier_texts import Earlier, earlier
+from self_improve.rollback.earlier_texts import EarlierTexts, earlier_texts
 from self_improve.runs.specification import choose_step
 
 
 @dataclass(frozen=True, kw_only=True)
 class RestorationRequest:
-    """What was asked for: a step, and which best of it, or None for the one before the current.
+    """The request: a step, and which best of it, or None for the one before the current.
 
-    `code` is the code tree in the user's checkout, `base` the branch that is to be mended.
+    `code` is the code tree in the user's checkout, `base` the branch to restore.
     """
 
     step: str
@@ -50,146 +50,148 @@ class RestorationRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    """A rollback that is settled: from where to where, on which commit, as which change."""
+    """A planned rollback: from which best to which, on which commit, as which change."""
 
     target: Entry
     replaced: Entry
     base: str
-    found: Earlier
+    earlier: EarlierTexts
     draft: Draft
 
 
 class Rollback:
-    """Carries out one order. It never merges anything."""
+    """Carries out one request. It never merges anything."""
 
-    def __init__(self, order: RestorationRequest, forge: Forge, say: Callable[[str], None]) -> None:
-        self._order = order
+    def __init__(
+        self, request: RestorationRequest, forge: Forge, say: Callable[[str], None]
+    ) -> None:
+        self._request = request
         self._forge = forge
-        self._branching = Branching(order.layout, order.code, forge)
-        self._scores = Scores(order.layout)
+        self._branches = Branching(request.layout, request.code, forge)
+        self._scores = Scores(request.layout)
         self._say = say
 
     async def dry_run(self) -> None:
-        """Say what the pull request would change.
+        """Print what the pull request would change.
 
         Raises:
             UsageError, ForgeError, LabError: see `run`.
         """
-        known = bests.read(self._order.layout, self._order.step)
-        waiting = self._waiting(known)
+        history = bests.read(self._request.layout, self._request.step)
+        waiting = self._waiting(history)
         if waiting is not None:
-            done = waiting.details["pull_request"] or f"The way back to {waiting.summary}"
-            self._say(f"{done} is there already.")
+            done = waiting.details["pull_request"] or f"The rollback to {waiting.summary}"
+            self._say(f"{done} exists already.")
             return
-        plan = await self._planned(known, known.current)
-        tree = self._branching.tree(self._branching.baseline(plan.base), plan.base)
+        plan = await self._plan(history, history.current)
+        tree = self._branches.tree(self._branches.baseline(plan.base), plan.base)
         instead = pages.instead(plan.target, plan.replaced)
         self._say(f"It would restore {plan.target.summary}{instead}.")
-        self._say(patch.diff(patch.patched(tree.code, plan.found.changed)) or "Nothing differs.")
+        self._say(patch.diff(patch.patched(tree.code, plan.earlier.changed)) or "Nothing differs.")
 
     async def run(self) -> None:
         """Open the pull request, or find the one that is open, and record it.
 
         Raises:
-            UsageError: there is no such best, its commit is gone, or its texts have no place.
+            UsageError: the best is unknown, its commit is gone, or a text is no longer sent.
             ForgeError: the forge cannot be reached, or refuses.
             LabError: the data repo cannot be read or written, or another process does this.
         """
-        order = self._order
-        with claim(order.layout, f"rollback-{order.step}"):
-            known = bests.read(order.layout, order.step)
-            waiting = self._waiting(known)
+        request = self._request
+        with claim(request.layout, f"rollback-{request.step}"):
+            history = bests.read(request.layout, request.step)
+            waiting = self._waiting(history)
             if waiting is not None:
                 self._finish(waiting.details, waiting.score)
                 return
-            plan = await self._planned(known, known.current)
+            plan = await self._plan(history, history.current)
             side = None
-            if plan.found.changed:
-                side = self._branching.of_texts(
-                    plan.draft, plan.base, order.base, plan.found.changed
+            if plan.earlier.changed:
+                side = self._branches.of_texts(
+                    plan.draft, plan.base, request.base, plan.earlier.changed
                 )
             else:
-                self._say(f"{order.base} says already what {plan.target.summary} said.")
+                self._say(f"{request.base} already has the texts of {plan.target.summary}.")
                 if plan.target is plan.replaced:
                     return
             self._finish(self._details(plan, side), self._score(plan, side))
 
     # Which best.
 
-    def _waiting(self, known: Bests) -> Entry | None:
-        """Return the rollback that was begun and is still open, if it is the one that is meant."""
-        last = known.rollback
+    def _waiting(self, history: Bests) -> Entry | None:
+        """Return the rollback that was begun and is still open, if it is the requested one."""
+        last = history.rollback
         if last is None or "rollback" not in last.details:
             return None
         begun = last.details["rollback"]
-        if self._order.to is not None:
-            target = known.named(self._order.to).score
+        if self._request.to is not None:
+            target = history.named(self._request.to).score
             same = (target.iteration, target.candidate) == _key(begun["target"])
             if not same:
                 return None
         if begun["side"] is None:
-            # Nothing had to be changed, so there is nothing that could still be open.
-            current = known.current.score
+            # Nothing had to be changed, so nothing can still be open.
+            current = history.current.score
             is_done = (current.iteration, current.candidate) == _key(begun["target"])
-            return last if self._order.to is None or not is_done else None
+            return last if self._request.to is None or not is_done else None
         pull = self._forge.pull(Branched(**begun["side"]).pull_request or 0)
         if pull.state is PullState.open:
             return last
-        if pull.state is PullState.closed and self._order.to is None:
+        if pull.state is PullState.closed and self._request.to is None:
             raise UsageError(
-                f"{pull.url}, which goes back to {last.score.candidate}, was closed and not "
-                "merged. Say what you want instead with --to; --list shows what there is."
+                f"{pull.url}, the rollback to {last.score.candidate}, was closed and not merged. "
+                "Name another best with --to; --list lists them."
             )
         return None
 
-    async def _planned(self, known: Bests, replaced: Entry) -> _Plan:
-        order = self._order
-        target = known.before_current() if order.to is None else known.named(order.to)
+    async def _plan(self, history: Bests, replaced: Entry) -> _Plan:
+        request = self._request
+        target = history.before_current() if request.to is None else history.named(request.to)
         commit = self._commit_of(target)
-        base = self._branching.base(order.base)
-        tree = self._branching.tree(self._branching.baseline(base), base)
+        base = self._branches.base(request.base)
+        tree = self._branches.tree(self._branches.baseline(base), base)
         pipeline = await self._pipeline(tree.code)
-        step = choose_step(order.step, list(pipeline.steps))
-        found = earlier(order.code, commit, pipeline, step, known=target.texts)
+        step = choose_step(request.step, list(pipeline.steps))
+        earlier = earlier_texts(request.code, commit, pipeline, step, measured=target.texts)
         draft = of_texts(
-            step, found.changed, origin="human", change=f"go back to {target.score.candidate}",
-            rationale=pages.why(target, replaced, order.reason), parent=target.score.candidate,
+            step, earlier.changed, origin="human", change=f"go back to {target.score.candidate}",
+            rationale=pages.why(target, replaced, request.reason), parent=target.score.candidate,
         )  # fmt: skip
-        # Going back to the same from another commit is another pull request.
+        # A rollback to the same best from another commit is another pull request.
         name = f"{step}-rollback-{draft.id.rpartition('-')[2]}-{base[:8]}"
         return _Plan(
-            target=target, replaced=replaced, base=base, found=found,
+            target=target, replaced=replaced, base=base, earlier=earlier,
             draft=replace(draft, id=name),
         )  # fmt: skip
 
     def _commit_of(self, target: Entry) -> str:
-        """Return the commit of a best; one that is not here is looked for on the forge."""
+        """Return the commit of a best; if it is missing here, fetch it from the forge."""
         score = target.score
         try:
-            return self._branching.commit_of(score.commit)
+            return self._branches.commit_of(score.commit)
         except UsageError as error:
             if self._fetched(score):
                 return score.commit
             raise UsageError(
                 f"The commit {score.commit[:12]} of {target.summary} is gone: neither "
-                f"{self._order.code.name} nor {self._forge.name} has it. If another clone has it, "
-                f"fetch it from there (git fetch CLONE {score.commit}) and repeat the command; or "
-                "name another best with --to."
+                f"{self._request.code.name} nor {self._forge.name} has it. If another clone has "
+                f"it, fetch it from there (git fetch CLONE {score.commit}) and run the same "
+                "command again; or name another best with --to."
             ) from error
 
     def _fetched(self, score: Score) -> bool:
-        """Whether the forge had a best's commit, which now is here."""
+        """Fetch a best's commit from the forge, and return whether that worked."""
         try:
             pull = self._forge.pull_of(f"{PREFIX}/{leaf_of(score.candidate)}")
-            return pull is not None and self._forge.fetch(self._order.code, pull) == score.commit
+            return pull is not None and self._forge.fetch(self._request.code, pull) == score.commit
         except MissingError:
             return False
 
     async def _pipeline(self, code: Path) -> Pipeline:
         """Return the steps and surfaces of a code tree."""
-        file = contract.locate(self._order.host_file, code)
+        file = contract.locate(self._request.host_file, code)
         speed = contract.load(file).speeds[0]
-        environment = without_keys(os.environ, also=self._order.catalogue.key_variables)
+        environment = without_keys(os.environ, also=self._request.catalogue.key_variables)
         with tempfile.TemporaryFile() as errors:
             server = await ForkServer.start(
                 code=code, host_file=file, speed=speed, environment=environment, errors=errors
@@ -197,16 +199,16 @@ class Rollback:
             await server.close()
             return server.pipeline
 
-    # What is written down.
+    # The records.
 
     def _details(self, plan: _Plan, side: Branched | None) -> Mapping[str, Any]:
         return {
-            "reasons": [plan.draft.rationale], "texts": dict(plan.found.texts),
+            "reasons": [plan.draft.rationale], "texts": dict(plan.earlier.texts),
             "pull_request": side.url if side is not None else "", "origin": "human",
             "rollback": {
                 "target": _named(plan.target), "replaced": _named(plan.replaced),
                 "base": plan.base, "side": side.to_row() if side is not None else None,
-                "found": asdict(plan.found),
+                "found": asdict(plan.earlier),  # stored key
             },
         }  # fmt: skip
 
@@ -223,39 +225,39 @@ class Rollback:
         )  # fmt: skip
 
     def _finish(self, details: Mapping[str, Any], score: Score) -> None:
-        """Do what follows the pull request; every part of it may have been done before."""
-        order, begun = self._order, details["rollback"]
-        known = bests.read(order.layout, order.step)
-        target, replaced = (known.at_key(*_key(begun[name])) for name in ("target", "replaced"))
-        found = Earlier(**begun["found"])
+        """Comment and record; every part may have been done by an earlier, killed command."""
+        request, begun = self._request, details["rollback"]
+        history = bests.read(request.layout, request.step)
+        target, replaced = (history.of_key(*_key(begun[name])) for name in ("target", "replaced"))
+        earlier = EarlierTexts(**begun["found"])
         if begun["side"] is not None:
             side = Branched(**begun["side"])
-            self._branching.require_unmoved(side)
+            self._branches.require_unmoved(side)
             number = side.pull_request or 0
-            told = pages.evidence(target, replaced, found, step=order.step, pull=number)
-            self._forge.comment(number, pages.MARKER, told)
+            page = pages.evidence(target, replaced, earlier, step=request.step, pull=number)
+            self._forge.comment(number, pages.MARKER, page)
             self._forge.set_status(side.commit, pages.status(target))
             self._forge.label(number, add=[pages.MARKER, *["simulated"] * target.simulated])
         score = self._scores.add(score, details)
         self._scores.set_best(
             Best(
-                step=order.step, candidate=target.score.candidate,
+                step=request.step, candidate=target.score.candidate,
                 score=target.score.candidate_score, commit=score.commit,
                 pull_request=details["pull_request"], iteration=target.score.iteration,
                 texts=details["texts"], simulated=target.simulated,
             )
         )  # fmt: skip
-        secrets = [*order.catalogue.key_variables, "GITHUB_TOKEN"]
-        Repository(order.layout, secrets=secrets).commit(
-            [order.layout.scores, order.layout.forge],
-            f"{order.step}: {score.verdict} to {target.score.candidate}",
+        secrets = [*request.catalogue.key_variables, "GITHUB_TOKEN"]
+        Repository(request.layout, secrets=secrets).commit(
+            [request.layout.scores, request.layout.forge],
+            f"{request.step}: {score.verdict} to {target.score.candidate}",
         )
         self._say(f"{score.verdict}: {target.summary}{pages.instead(target, replaced)}")
         self._say(
             f"{details['pull_request']} is open; nothing was merged, nothing was measured."
             if details["pull_request"]
             else "No pull request is needed; the record names it as the best. To go further back, "
-            "say --to."
+            "name a best with --to."
         )
 
 

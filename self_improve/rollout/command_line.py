@@ -49,7 +49,7 @@ def _assign(options: argparse.Namespace) -> int:
     production, _ = _production(options)
     state = production.state()
     version = state.version_for(options.plan)
-    shown = state.is_shown(options.plan, production.settings)
+    shown = state.may_vote(options.plan, production.settings)
     facts = {
         "plan": options.plan, "step": production.step, "shown": shown,
         "version": None if version is None else version.to_row(),
@@ -102,10 +102,10 @@ def _advance(options: argparse.Namespace) -> int:
     if move.action != steps.WAIT:
         _commit(lab, f"rollout of {production.step}: {label}{move.action}")
     facts = {
-        "action": move.action, "told": move.told, "simulated": move.simulated,
+        "action": move.action, "told": move.reason, "simulated": move.simulated,
         "outcome": None if move.outcome is None else move.outcome.to_row(),
     }  # fmt: skip
-    _print(options, facts, [f"{label}{move.action}: {move.told}"])
+    _print(options, facts, [f"{label}{move.action}: {move.reason}"])
     if move.action == steps.WAIT:
         return TOO_LITTLE
     return OK if move.action in {states.WIDEN, states.PROMOTE} else AGAINST
@@ -154,7 +154,7 @@ def _search(production: Production, lab: Layout, words: Sequence[str]) -> int:
     # With --new an unfinished one resumes, and after a finished one like it another begins.
     code: int = iteration.main([*words, "--new", "--prompt-lab-dir", str(lab.root)])
     if code in {OK, iteration.REJECTED}:
-        production.searched(" ".join(words), code)
+        production.record_search(" ".join(words), code)
         _commit(lab, f"search of {production.step} has ended")
     return code
 
@@ -172,7 +172,7 @@ def _drift(options: argparse.Namespace) -> int:
     from prompt_lab.record import Run
     from prompt_lab.run_names import find
     from self_improve.rollout import pages
-    from self_improve.rollout.drift import Finding
+    from self_improve.rollout.drift import DriftFinding
     from self_improve.rollout.drift_run import DriftCheck, DriftRequest
     from self_improve.rollout.production import Production
     from self_improve.runs.progress import display
@@ -194,11 +194,15 @@ def _drift(options: argparse.Namespace) -> int:
         _print(options, vars(estimate), [estimate.text(), "Nothing was sent."])
         return OK
     checked = run(check.run(display(quiet=options.json)))
-    production.drifted(checked.to_row(lab))
+    production.record_drift(checked.to_row(lab))
     _commit(lab, f"drift check of {production.step}: {checked.drift.summary}", lab.history)
     facts = checked.to_row(lab)
     _print(options, facts, pages.drift_lines(facts))
-    codes = {Finding.alike: OK, Finding.changed: AGAINST, Finding.inconclusive: TOO_LITTLE}
+    codes = {
+        DriftFinding.alike: OK,
+        DriftFinding.changed: AGAINST,
+        DriftFinding.inconclusive: TOO_LITTLE,
+    }
     return codes[checked.drift.finding]
 
 

@@ -1,4 +1,4 @@
-"""Two versions compared by the plans that got them: the evaluator's tests, for groups."""
+"""Compares two versions by the plans that got them: the evaluator's tests, for groups."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class Groups:
 
     @property
     def is_empty(self) -> bool:
-        """Whether one of the two has no plan, so that nothing can be compared."""
+        """Whether one of the two has no plans."""
         return not self.new or not self.old
 
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutLook:
-    """What is known when somebody looks.
+    """The statistics of a rollout at one look.
 
     `effect` is the mean of the new version less that of the old one, `gain` its share of the old
-    mean, `interval` that of the effect over plans; `better` and `worse` are the p-values, in which
-    the looks before are counted. What could not be measured is None.
+    mean, `interval` that of the effect over plans; `better` and `worse` are p-values that account
+    for the earlier looks. What could not be measured is None.
     """
 
     word: Word
@@ -60,29 +60,29 @@ class RolloutLook:
 def groups(marks: Sequence[Mark], new: str, stages: int) -> list[Groups]:
     """Return the groups of the first `stages` stages of a rollout.
 
-    A plan counts once: in the stage and with the version that it was first marked with. Of a voter
-    the last word of that stage counts, of several voters their mean.
+    A plan counts once: in the stage and with the version of its first mark. Of a voter the last
+    mark of that stage counts, of several voters their mean.
     """
-    places: dict[str, tuple[int, str]] = {}
-    said: dict[str, dict[str, float]] = {}
+    firsts: dict[str, tuple[int, str]] = {}
+    values: dict[str, dict[str, float]] = {}
     for mark in marks:
-        if places.setdefault(mark.plan, (mark.stage, mark.version)) == (mark.stage, mark.version):
-            said.setdefault(mark.plan, {})[mark.voter] = mark.value
-    found: list[tuple[list[float], list[float]]] = [([], []) for _ in range(stages)]
-    for plan, (stage, version) in places.items():
+        if firsts.setdefault(mark.plan, (mark.stage, mark.version)) == (mark.stage, mark.version):
+            values.setdefault(mark.plan, {})[mark.voter] = mark.value
+    sides: list[tuple[list[float], list[float]]] = [([], []) for _ in range(stages)]
+    for plan, (stage, version) in firsts.items():
         if stage < stages:
-            found[stage][version != new].append(_middle(list(said[plan].values())))
-    return [Groups(new=tuple(one), old=tuple(other)) for one, other in found]
+            sides[stage][version != new].append(_mean(list(values[plan].values())))
+    return [Groups(new=tuple(one), old=tuple(other)) for one, other in sides]
 
 
-def looked(stages: Sequence[Groups], *, looks: int, least: float, seed: int) -> RolloutLook:
-    """Judge a rollout by what its stages so far have brought; each stage ends with a look.
+def look(stages: Sequence[Groups], *, looks: int, least: float, seed: int) -> RolloutLook:
+    """Decide on a rollout by its stages so far; each stage ends with a look.
 
     If the version made no difference, every choice of as many plans of a stage was as likely to
-    get it as the one that did; so the place of the effect among such choices is a test of exact
-    size (R. A. Fisher, The Design of Experiments, 1935, chapter 3; in strata, W. G. Cochran, Some
+    get it as the actual one; so the rank of the effect among such choices is a test of exact size
+    (R. A. Fisher, The Design of Experiments, 1935, chapter 3; in strata, W. G. Cochran, Some
     methods for strengthening the common chi-squared tests, 1954). 10,000 choices are drawn, the
-    real one is counted in, and the error is spread over the looks as in the evaluator.
+    actual one included, and the error is spread over the looks as in the evaluator.
 
     Args:
         stages: the groups of every stage so far.
@@ -119,7 +119,7 @@ def looked(stages: Sequence[Groups], *, looks: int, least: float, seed: int) -> 
 
 
 def lower_by_chance(these: Sequence[float], others: Sequence[float], *, seed: int) -> float | None:
-    """Return how likely values lie so far below others by chance alone; None if one is missing."""
+    """Return the probability that values are this far below others by chance; None without any."""
     if not these or not others:
         return None
     statistic = sums(Groups(new=tuple(these), old=tuple(others)), seed=seed)
@@ -130,12 +130,12 @@ def lower_by_chance(these: Sequence[float], others: Sequence[float], *, seed: in
 def sums(one: Groups, *, seed: int) -> Floats:
     """Return the new version's sum of values, less the mean of all, under every choice of plans.
 
-    The first is the real one, the others are drawn; the shape is (10,000,). Without plans on one
+    The first is the actual one, the others are drawn; the shape is (10,000,). Without plans on one
     side all are 0.
     """
-    found = np.zeros(COUNT)
+    result = np.zeros(COUNT)
     if one.is_empty:
-        return found
+        return result
     values = np.array(one.new + one.old) - mean(one.new + one.old)
     chosen = len(one.new)
     # The raw bits of a generator stay the same from one version of numpy to the next.
@@ -143,28 +143,28 @@ def sums(one: Groups, *, seed: int) -> Floats:
     for start in range(0, COUNT, _BLOCK):
         width = min(_BLOCK, COUNT - start)
         keys = source.random_raw(len(values) * width).reshape(width, len(values))
-        places = np.argpartition(keys, chosen - 1, axis=1)[:, :chosen]
-        found[start : start + width] = values[places].sum(axis=1)
-    found[0] = values[:chosen].sum()
-    return found
+        indices = np.argpartition(keys, chosen - 1, axis=1)[:, :chosen]
+        result[start : start + width] = values[indices].sum(axis=1)
+    result[0] = values[:chosen].sum()
+    return result
 
 
 def _effect(stages: Sequence[Groups]) -> tuple[float | None, float | None]:
-    """Return the effect and the old version's mean, over stages weighted by what they can tell."""
+    """Return the effect and the old version's mean, over stages weighted by their precision."""
     both = [one for one in stages if not one.is_empty]
     if not both:
         return None, None
     weights = [_weight(one) for one in both]
-    olds = [_middle(one.old) for one in both]
-    effects = [_middle(one.new) - old for one, old in zip(both, olds, strict=True)]
+    olds = [_mean(one.old) for one in both]
+    effects = [_mean(one.new) - old for one, old in zip(both, olds, strict=True)]
     return _weighted(effects, weights), _weighted(olds, weights)
 
 
 def _interval(stages: Sequence[Groups], effect: float | None) -> Interval | None:
-    """Return the t interval of the effect, on the safe side as to its degrees of freedom.
+    """Return the t interval of the effect, with conservative degrees of freedom.
 
     P. L. Hsu, Contribution to the theory of Student's t-test as applied to the problem of two
-    samples, 1938. None while a stage has one plan on a side.
+    samples, 1938. None while a stage has only one plan on a side.
     """
     both = [one for one in stages if not one.is_empty]
     degrees = sum(min(len(one.new), len(one.old)) - 1 for one in both)
@@ -192,5 +192,5 @@ def _weighted(values: Sequence[float], weights: Sequence[float]) -> float:
     return math.fsum(v * w for v, w in zip(values, weights, strict=True)) / math.fsum(weights)
 
 
-def _middle(values: Sequence[float]) -> float:
+def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)

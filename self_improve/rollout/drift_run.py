@@ -1,4 +1,4 @@
-"""Asking the pinned models once more what recorded baseline runs asked them, under caps."""
+"""Repeats recorded baseline runs on the pinned models, under caps, and compares."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from rubrics import load
 from self_improve.code import code_tree
 from self_improve.code.worktree import Worktrees
 from self_improve.errors import UsageError
-from self_improve.host import contract as host
+from self_improve.host import contract
 from self_improve.records.rubric_choice import rubric_for
-from self_improve.rollout.drift import Drift, compared
+from self_improve.rollout.drift import Drift, compare
 from self_improve.rollout.state import State
 from self_improve.runs.estimate import RunEstimate
 from self_improve.runs.experiment import Experiment, experiment
@@ -35,7 +35,7 @@ _SIDE = "now"
 
 @dataclass(frozen=True, kw_only=True)
 class DriftRequest:
-    """What a drift check was asked for. `models` are those to ask; none means all of the runs."""
+    """The request of a drift check. `models` are those to ask; empty means all of the runs."""
 
     layout: Layout
     against: tuple[Path, ...]
@@ -51,115 +51,115 @@ class DriftRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checked:
-    """What came of a check, and the facts for the log."""
+class DriftResult:
+    """The result of a check, with its facts for the log."""
 
     drift: Drift
-    order: str
+    identity: str
     before: tuple[Path, ...]
     after: tuple[Path, ...]
 
     def to_row(self, layout: Layout) -> dict[str, Any]:
         """Return plain JSON values; runs are named as records name them."""
         return {
-            "order": self.order, "before": _names(layout, self.before),
+            "order": self.identity, "before": _names(layout, self.before),
             "after": _names(layout, self.after), **self.drift.to_row(),
         }  # fmt: skip
 
 
 class DriftCheck:
-    """One drift check. The same one goes on where a killed one stopped, and pays nothing twice."""
+    """One drift check. Repeated after a kill, it resumes and pays for no call twice."""
 
-    def __init__(self, order: DriftRequest, state: State) -> None:
-        self._order = order
-        self.runs = _fitting(order)
-        self._models = order.models or order.catalogue.choose(_models(self.runs))
+    def __init__(self, request: DriftRequest, state: State) -> None:
+        self._request = request
+        self.runs = _baseline_runs(request)
+        self._models = request.models or request.catalogue.choose(_models(self.runs))
         self.digest = digest_of(
             [run.meta.get("run_id") for run in self.runs], sorted(m.name for m in self._models)
         )
         self._number = sum(row.get("order") == self.digest for row in state.drifts)
 
     async def expected(self) -> RunEstimate:
-        """Return what is left to run will probably come to; nothing is sent."""
-        async with self._experiment() as trial:
-            return (await trial.expected())[_SIDE]
+        """Return an estimate of the cells that are left; nothing is sent."""
+        async with self._experiment() as cells:
+            return (await cells.expected())[_SIDE]
 
-    async def run(self, display: Display) -> Checked:
+    async def run(self, display: Display) -> DriftResult:
         """Run the cells that are left, and compare.
 
         Raises:
             UsageError: the runs cannot be repeated as they were.
             BudgetReached: a cap was reached.
         """
-        async with self._experiment() as trial:
-            ledger = ledger_for(trial.requests[_SIDE], trial.states()[_SIDE])
-            keys = self._order.catalogue.key_variables
+        async with self._experiment() as cells:
+            ledger = ledger_for(cells.requests[_SIDE], cells.states()[_SIDE])
+            keys = self._request.catalogue.key_variables
             async with Gateway(ledger=ledger, key_variables=keys) as gateway:
-                ran = await trial.run(gateway, display)
+                ran = await cells.run(gateway, display)
         if ran.stopped is not None:
             raise BudgetReached(f"{ran.stopped} was reached, and cells are left")
         after = tuple(run.path for run in ran.runs[_SIDE])
         before = tuple(run.path for run in self.runs)
         rubric = rubric_for(before[0])
-        plans = () if self._order.baseline_dir is None else (self._order.baseline_dir,)
-        drift = compared(
-            before, after, rubric, noise.find(rubric, load.FOLDER), lab=self._order.layout,
+        plans = () if self._request.baseline_dir is None else (self._request.baseline_dir,)
+        drift = compare(
+            before, after, rubric, noise.find(rubric, load.FOLDER), lab=self._request.layout,
             plans=plans,
         )  # fmt: skip
-        return Checked(drift=drift, order=self.digest, before=before, after=after)
+        return DriftResult(drift=drift, identity=self.digest, before=before, after=after)
 
     def _experiment(self) -> AbstractAsyncContextManager[Experiment]:
-        return experiment({_SIDE: self._wanted()})
+        return experiment({_SIDE: self._run_request()})
 
-    def _wanted(self) -> RunRequest:
-        order, first = self._order, self.runs[0]
+    def _run_request(self) -> RunRequest:
+        request, first = self._request, self.runs[0]
         plans = sorted({plan for run in self.runs for plan in run.meta["inputs"]})
-        folder = order.baseline_dir or order.layout.split(order.split)
-        if (folder / order.split).is_dir():
-            folder /= order.split
+        folder = request.baseline_dir or request.layout.split(request.split)
+        if (folder / request.split).is_dir():
+            folder /= request.split
         return RunRequest(
-            step=first.step, models=self._models, catalogue=order.catalogue, layout=order.layout,
-            output=order.layout, split=order.split, plan_dirs=tuple(folder / p for p in plans),
-            repeats=_repeats(self.runs), code=self._code(), host_file=order.host_file,
-            speed=first.meta["speed"], seed=self._seed(), seconds=order.seconds,
-            workers=order.workers, caps=order.caps,
+            step=first.step, models=self._models, catalogue=request.catalogue,
+            layout=request.layout, output=request.layout, split=request.split,
+            plan_dirs=tuple(folder / p for p in plans), repeats=_repeats(self.runs),
+            code=self._code(), host_file=request.host_file, speed=first.meta["speed"],
+            seed=self._seed(), seconds=request.seconds, workers=request.workers, caps=request.caps,
         )  # fmt: skip
 
     def _seed(self) -> int:
-        """Return a seed of this check's own, so that no other command takes its runs for its own.
+        """Return a seed that no other command uses, so that none resumes this check's runs.
 
-        It depends on how many checks of this kind are finished: a killed one finds its runs again.
+        It depends on the number of finished checks of this kind: a killed one finds its runs again.
         """
         return int(digest_of(self.digest, self._number)[:7], 16)
 
     def _code(self) -> Path:
-        """Return code that is what the runs were made with: ours, or a worktree of their commit."""
-        own = (self._order.code or host.own_code()).expanduser().resolve()
-        contract = host.load(host.locate(self._order.host_file, own))
+        """Return the code of the recorded runs: the present tree, or a worktree of its commit."""
+        code = (self._request.code or contract.own_code()).expanduser().resolve()
+        host = contract.load(contract.locate(self._request.host_file, code))
         recorded = self.runs[0].meta["code"]
-        if code_tree.read(own, contract.import_roots).digest == recorded["digest"]:
-            return own
+        if code_tree.read(code, host.import_roots).digest == recorded["digest"]:
+            return code
         commit = recorded.get("commit")
         if commit is None or recorded.get("dirty"):
             raise UsageError(
-                f"{self.runs[0].path} was made with code that no commit names, and that {own} does "
-                "not hold any more. Take a baseline run of committed code."
+                f"{self.runs[0].path} was made with uncommitted code that {code} no longer holds. "
+                "Take a baseline run of committed code."
             )
-        worktrees = Worktrees(own, self._order.layout.worktrees)
+        worktrees = Worktrees(code, self._request.layout.worktrees)
         return worktrees.open(f"baseline-{commit[:12]}", commit).code
 
 
-def _fitting(order: DriftRequest) -> tuple[Run, ...]:
-    """Return the recorded runs of the models that are asked.
+def _baseline_runs(request: DriftRequest) -> tuple[Run, ...]:
+    """Return the recorded runs of the requested models.
 
     Raises:
         UsageError: a run cannot be repeated, or a model has no recorded run; all are named.
     """
-    wanted = {model.name for model in order.models}
-    known = [Run(path) for path in order.against]
-    runs = [run for run in known if not wanted or run.model in wanted]
-    problems = [told for run in runs if (told := _fault(run)) is not None]
-    lacking = sorted(wanted - {run.model for run in runs})
+    names = {model.name for model in request.models}
+    recorded = [Run(path) for path in request.against]
+    runs = [run for run in recorded if not names or run.model in names]
+    problems = [fault for run in runs if (fault := _fault(run)) is not None]
+    lacking = sorted(names - {run.model for run in runs})
     problems += [f"none of the runs is of {name}" for name in lacking]
     for what in ("step", "speed", "host"):
         values = {str(run.meta.get(what)) for run in runs}
@@ -167,16 +167,16 @@ def _fitting(order: DriftRequest) -> tuple[Run, ...]:
             len(values) > 1
         )
     if problems or not runs:
-        told = "\n  ".join(problems) or "there are none"
+        details = "\n  ".join(problems) or "there are none"
         raise UsageError(
-            f"These runs cannot be the baseline of a drift check:\n  {told}\n"
-            "Name finished runs with unchanged prompts, of one step, each model with its own."
+            f"These runs cannot be the baseline of a drift check:\n  {details}\n"
+            "Name finished runs with unchanged prompts, of one step, with runs of each model."
         )
     return tuple(runs)
 
 
 def _fault(run: Run) -> str | None:
-    """Say why a run cannot be repeated, or return None."""
+    """Return why a run cannot be repeated, or None."""
     meta = run.meta
     needed = ("run_id", "speed", "repeats")
     tables = ("inputs", "code", "candidate")
@@ -187,7 +187,7 @@ def _fault(run: Run) -> str | None:
     if not run.finished:
         return f"{run.path} is not finished"
     if meta["candidate"].get("surfaces"):
-        return f"{run.path} was run with other prompts than those in the code"
+        return f"{run.path} was run with changed prompts"
     return None
 
 
@@ -196,7 +196,7 @@ def _models(runs: Sequence[Run]) -> list[str]:
 
 
 def _repeats(runs: Sequence[Run]) -> int:
-    """Return how many repeats pair with all that the runs of a model have together."""
+    """Return how many repeats pair with all repeats of a model's runs together."""
     return max(
         sum(int(run.meta["repeats"]) for run in runs if run.model == name) for name in _models(runs)
     )

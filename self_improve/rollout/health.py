@@ -1,4 +1,4 @@
-"""How a version fares against the best there was, and what is to be done where it fares worse."""
+"""Compares a version in production with the best so far, and decides what is due if it is worse."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from self_improve.verdict.terms import ERROR
 
 
 class Finding(StrEnum):
-    """What is said of a version in production."""
+    """The result of a check of a version in production."""
 
     fine = "FINE"
     search = "SEARCH"
@@ -28,12 +28,12 @@ class Finding(StrEnum):
 class Health:
     """A version's latest marks against the best version's first ones.
 
-    `recent` and `best_mean` are means over so many plans; `ratio` is that of the two, `p` the
-    probability that it is so low by chance. What could not be measured is None.
+    `recent` and `best_mean` are means over `plans` and `best_plans` plans; `ratio` is their ratio,
+    `p` the probability of one as low by chance. What could not be measured is None.
     """
 
     finding: Finding
-    told: str
+    reason: str
     version: str
     plans: int
     recent: float | None
@@ -44,17 +44,17 @@ class Health:
     p: float | None
 
     def to_row(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {**asdict(self), "finding": str(self.finding)}
+        """Return plain JSON values; the stored key of `reason` is "told"."""
+        row = asdict(self)
+        return {"finding": str(row.pop("finding")), "told": row.pop("reason"), **row}
 
 
 def health(state: State, version: str, settings: Settings, now: datetime, *, by: str) -> Health:
-    """Hold the latest marks of a version against the best that was reached.
+    """Compare the latest marks of a version with the best level so far.
 
     A version's level is the mean over its first plans, as many as a stage takes; the best is the
-    highest level among the versions that production has had. A version's own first plans are no
-    evidence of what became of it, so where it is itself the best only later ones are held against
-    them.
+    highest level among the versions that production has had. If the version is itself the best,
+    only its later plans are compared with its first ones.
 
     Args:
         state: the step.
@@ -65,9 +65,9 @@ def health(state: State, version: str, settings: Settings, now: datetime, *, by:
     """
     names = dict.fromkeys((*state.proven, version))
     plans = {name: _plans(state.marks, name, by) for name in names}
-    levels = {name: [v for v, _ in own[: settings.marks]] for name, own in plans.items()}
-    known = [name for name, level in levels.items() if len(level) >= settings.enough]
-    best = max(known, key=lambda name: mean(levels[name]) or 0.0, default=None)
+    levels = {name: [v for v, _ in rows[: settings.marks]] for name, rows in plans.items()}
+    reached = [name for name, level in levels.items() if len(level) >= settings.enough]
+    best = max(reached, key=lambda name: mean(levels[name]) or 0.0, default=None)
     since = now - timedelta(days=settings.days)
     later = plans[version][settings.marks if best == version else 0 :]
     recent = [value for value, at in later if at >= since]
@@ -75,27 +75,27 @@ def health(state: State, version: str, settings: Settings, now: datetime, *, by:
     low = lower_by_chance(recent, level, seed=int(version, 16) % 2**31)
     now_mean, best_mean = mean(recent), mean(level)
     ratio = now_mean / best_mean if now_mean is not None and best_mean else None
-    finding, told = _found(
+    finding, reason = _finding(
         settings, ratio, low, plans=len(recent), has_best=best is not None, is_best=best == version
     )
     return Health(
-        finding=finding, told=told, version=version, plans=len(recent), recent=now_mean, best=best,
-        best_plans=len(level), best_mean=best_mean, ratio=ratio, p=low,
+        finding=finding, reason=reason, version=version, plans=len(recent), recent=now_mean,
+        best=best, best_plans=len(level), best_mean=best_mean, ratio=ratio, p=low,
     )  # fmt: skip
 
 
 def _plans(marks: Sequence[Mark], version: str, by: str) -> list[tuple[float, datetime]]:
     """Return the value of each plan that a version served, in the order of their first marks."""
-    said: dict[str, dict[str, float]] = {}
+    values: dict[str, dict[str, float]] = {}
     times: dict[str, datetime] = {}
     for mark in marks:
         if (mark.version, mark.by) == (version, by):
-            said.setdefault(mark.plan, {})[mark.voter] = mark.value
+            values.setdefault(mark.plan, {})[mark.voter] = mark.value
             times.setdefault(mark.plan, mark.at)
-    return [(sum(own.values()) / len(own), times[plan]) for plan, own in said.items()]
+    return [(sum(of.values()) / len(of), times[plan]) for plan, of in values.items()]
 
 
-def _found(
+def _finding(
     settings: Settings,
     ratio: float | None,
     p: float | None,
@@ -107,9 +107,9 @@ def _found(
     least = settings.enough
     if plans < least or not has_best:
         which = "of the best version" if plans >= least else f"of {settings.days:g} days"
-        return Finding.inconclusive, f"{plans} plans {which} are too few: it takes {least}"
+        return Finding.inconclusive, f"{plans} plans {which} are too few: {least} are needed"
     if ratio is None or p is None:
-        return Finding.inconclusive, "the best mean is 0, so there is no share of it"
+        return Finding.inconclusive, "the best mean is 0, so no share of it can be computed"
     if ratio >= settings.search_below:
         return Finding.fine, f"at {ratio:.0%} of the best"
     if p > ERROR:
@@ -117,7 +117,7 @@ def _found(
     if ratio >= settings.rollback_below:
         limit = settings.search_below
         return Finding.search, f"at {ratio:.0%} of the best, below {limit:.0%}"
-    told = f"at {ratio:.0%} of the best, below {settings.rollback_below:.0%}"
+    reason = f"at {ratio:.0%} of the best, below {settings.rollback_below:.0%}"
     if is_best:
-        return Finding.search, f"{told}, and there is no better version to go back to"
-    return Finding.rollback, told
+        return Finding.search, f"{reason}, and there is no better version to roll back to"
+    return Finding.rollback, reason

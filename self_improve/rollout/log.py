@@ -1,4 +1,4 @@
-"""The log of one step in production: rows that are only ever appended, by one process at a time."""
+"""The log of one step in production: rows are only appended, by one process at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILE = "log.jsonl"
 _WAIT_SECONDS = 60.0
 
 Clock = Callable[[], datetime]
-"""Says what time it is; the result knows its zone."""
+"""Returns the present time, with its zone."""
 
 
 def now() -> datetime:
@@ -24,10 +24,9 @@ def now() -> datetime:
 
 
 class Log:
-    """The rows of one step. Write only while `held`; reading needs no lock.
+    """The rows of one step. Write only while `locked`; reading needs no lock.
 
-    A row has `kind` and `at` and what it tells. A torn last line is passed over and never
-    overwritten.
+    A row has `kind`, `at` and its facts. A torn last line is skipped and never overwritten.
     """
 
     def __init__(self, layout: Layout, step: str, clock: Clock = now) -> None:
@@ -45,17 +44,17 @@ class Log:
         return read_rows(self.path)[0]
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Be the only process that writes; what is read inside stays true until the end.
+    def locked(self) -> Iterator[None]:
+        """Be the only process that writes; rows read inside stay complete until the end.
 
         Raises:
-            LabError: another process has not come to an end.
+            LabError: another process holds the lock for too long.
         """
         with claim(self._layout, f"rollout-{self._step}", wait_seconds=_WAIT_SECONDS):
             yield
 
     def append(self, *rows: Row) -> None:
-        """Append rows in one go, with the time; they are on the disk when this returns.
+        """Append rows together, with the time; they are on disk when this returns.
 
         Raises:
             OSError: the data repo cannot be written.
@@ -77,6 +76,6 @@ def moment(row: Row) -> datetime:
     """Return when a row was written.
 
     Raises:
-        KeyError, ValueError: it does not say.
+        KeyError, ValueError: it has no valid time.
     """
     return datetime.fromisoformat(row["at"])

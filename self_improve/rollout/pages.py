@@ -1,4 +1,4 @@
-"""What people and machines are told of a step in production; texts of others are shown escaped."""
+"""The state of a step in production as JSON and as lines; foreign texts are escaped."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _LONGEST = 160
 
 
 def facts(state: State, settings: Settings) -> dict[str, Any]:
-    """Return where a step stands as plain JSON values."""
-    trial = state.trial
+    """Return the state of a step as plain JSON values."""
+    rollout = state.rollout
     return {
         "step": state.step,
         "simulated": state.simulated,
@@ -24,58 +24,58 @@ def facts(state: State, settings: Settings) -> dict[str, Any]:
             name: {k: v for k, v in version.to_row().items() if k != "texts"}
             for name, version in state.versions.items()
         },
-        "trial": None if trial is None else _trial(state, trial),
+        "trial": None if rollout is None else _rollout(state, rollout),
         "looks": [] if state.last is None else [dict(look) for look in state.last.looks],
         "checks": len(state.checks),
         "last_check": state.checks[-1] if state.checks else None,
         "last_rollback": state.rollbacks[-1] if state.rollbacks else None,
         "last_drift": state.drifts[-1] if state.drifts else None,
         "marks": len(state.marks),
-        "settings": (settings if trial is None else trial.settings).model_dump(mode="json"),
+        "settings": (settings if rollout is None else rollout.settings).model_dump(mode="json"),
     }
 
 
-def _trial(state: State, trial: Rollout) -> dict[str, Any]:
-    groups = comparison.groups(state.marks_of(trial), trial.new, trial.stage + 1)
+def _rollout(state: State, rollout: Rollout) -> dict[str, Any]:
+    groups = comparison.groups(state.marks_of(rollout), rollout.new, rollout.stage + 1)
     return {
-        "new": trial.new, "old": trial.old, "by": trial.by, "weight": trial.weight,
-        "stage": trial.stage, "since": trial.stage_began.isoformat(),
+        "new": rollout.new, "old": rollout.old, "by": rollout.by, "weight": rollout.weight,
+        "stage": rollout.stage, "since": rollout.stage_began.isoformat(),
         "plans_new": len(groups[-1].new), "plans_old": len(groups[-1].old),
     }  # fmt: skip
 
 
-def lines(told: Mapping[str, Any]) -> list[str]:
+def lines(facts: Mapping[str, Any]) -> list[str]:
     """Return those facts as lines."""
-    label = "SIMULATED " if told["simulated"] else ""
-    trial, found = told["trial"], []
-    if trial is not None:
-        found.append(
-            f"{label}{told['step']}: {trial['new']} at {trial['weight']:g} % against "
-            f"{trial['old']}, {trial['plans_new']} and {trial['plans_old']} plans with "
-            f"{trial['by']} in this stage"
+    label = "SIMULATED " if facts["simulated"] else ""
+    rollout, lines = facts["trial"], []
+    if rollout is not None:
+        lines.append(
+            f"{label}{facts['step']}: {rollout['new']} at {rollout['weight']:g} % against "
+            f"{rollout['old']}, {rollout['plans_new']} and {rollout['plans_old']} plans with "
+            f"{rollout['by']} in this stage"
         )
     else:
-        found.append(f"{label}{told['step']}: {told['current'] or 'nothing'} in production")
-    found += [
+        lines.append(f"{label}{facts['step']}: {facts['current'] or 'nothing'} in production")
+    lines += [
         f"  at {look['weight']:g} %: {look['word']}, {look['action']}: {look['told']}"
-        for look in told["looks"]
+        for look in facts["looks"]
     ]
-    check, back, drift = told["last_check"], told["last_rollback"], told["last_drift"]
+    check, back, drift = facts["last_check"], facts["last_rollback"], facts["last_drift"]
     if check is not None:
-        found.append(f"  checked {check['at']}: {check['finding']}: {check['told']}")
+        lines.append(f"  checked {check['at']}: {check['finding']}: {check['told']}")
     if back is not None:
         reason = plain_line(str(back["reason"]), most=_LONGEST)
-        found.append(f"  taken back {back['at']} from {back['from']} to {back['to']}: {reason}")
+        lines.append(f"  rolled back {back['at']} from {back['from']} to {back['to']}: {reason}")
     if drift is not None:
-        found.append(f"  drift check {drift['at']}: {drift['told']}")
-    return found
+        lines.append(f"  drift check {drift['at']}: {drift['told']}")
+    return lines
 
 
 def drift_lines(row: Mapping[str, Any]) -> list[str]:
-    """Return what came of a drift check as lines."""
-    found = [str(row["told"])]
+    """Return the result of a drift check as lines."""
+    lines = [str(row["told"])]
     for model in row["models"]:
-        reasons = [*model["reasons"], *(f"missing: {told}" for told in model["missing"])]
-        told = plain_line("; ".join(reasons) or "nothing has changed", most=4 * _LONGEST)
-        found.append(f"  {model['model']}: {model['finding']}, {model['pairs']} pairs: {told}")
-    return found
+        reasons = [*model["reasons"], *(f"missing: {what}" for what in model["missing"])]
+        text = plain_line("; ".join(reasons) or "nothing has changed", most=4 * _LONGEST)
+        lines.append(f"  {model['model']}: {model['finding']}, {model['pairs']} pairs: {text}")
+    return lines

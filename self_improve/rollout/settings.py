@@ -1,4 +1,4 @@
-"""The terms of rollouts: they are fixed in the log when a rollout begins, before anybody votes."""
+"""The settings of rollouts, which the log fixes when a rollout begins, before anybody votes."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class Settings(BaseModel):
-    """What `rollouts/settings.toml` may say; what it leaves out is as here.
+    """The keys of `rollouts/settings.toml` and their defaults.
 
-    `stages` are the weights of the new version in percent, one after the other; `marks` the plans
-    with a vote or score on the new version that end a stage, and `days` its longest time;
-    `shown` the share of plans whose readers are asked to vote. `gain` is the smallest gain, as a
-    share of the old version's mean, for which a version is promoted. Below the share
-    `rollback_below` of the best mean a version is taken back, below `search_below` a new search is
-    due: looked at every `check_hours`, searched for once in `search_days` at most. Nothing is
-    concluded from fewer than `least_marks` plans a side.
+    `stages` are the weights of the new version in percent, one after the other; a stage ends after
+    votes or scores on `marks` plans with the new version, or after `days`; `shown` is the share of
+    plans whose readers are asked to vote. `gain` is the smallest gain, as a share of the old
+    version's mean, for which a version is promoted. Below the share `rollback_below` of the best
+    mean a version is rolled back, below `search_below` a new search is due: checked every
+    `check_hours`, searched at most once in `search_days`. Nothing is concluded from fewer than
+    `least_marks` plans a side.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,20 +51,20 @@ class Settings(BaseModel):
 
     @property
     def enough(self) -> int:
-        """How many plans a side a stage needs, so that anything can be concluded from it."""
+        """The least number of plans a side from which a stage can be decided."""
         return min(self.marks, self.least_marks)
 
     def text(self) -> str:
-        """Return the settings as the file would hold them."""
+        """Return the settings as the text of the file."""
         values = self.model_dump(mode="json")
         return "".join(f"{name} = {value}\n" for name, value in values.items())
 
 
 def load(layout: Layout) -> Settings:
-    """Return the data repo's settings, or the defaults where it has none.
+    """Return the data repo's settings, or the defaults if it has none.
 
     Raises:
-        UsageError: the file says something that cannot be.
+        UsageError: the file is invalid.
     """
     path = layout.rollouts / FILE
     if not path.is_file():
@@ -74,5 +74,5 @@ def load(layout: Layout) -> Settings:
     except (ValidationError, ValueError) as error:
         raise UsageError(
             f"{path} cannot be used: {error}\n"
-            "`python -m self_improve.rollout settings --defaults` prints what it may hold."
+            "`python -m self_improve.rollout settings --defaults` prints a valid file."
         ) from error

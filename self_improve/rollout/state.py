@@ -1,4 +1,4 @@
-"""Where a step stands in production: a pure function of its log."""
+"""The state of a step in production: a pure function of its log."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any
 
 from model_gateway.jsonl import Row
 from self_improve.errors import ImproveError
-from self_improve.rollout import version as assignment
 from self_improve.rollout.log import moment
 from self_improve.rollout.settings import Settings
-from self_improve.rollout.version import Version
+from self_improve.rollout.version import Version, gets_new, may_vote
 
 VOTES, SCORES = "votes", "scores"
 VERSION, START, MARK, LOOK = "version", "start", "mark", "look"
@@ -22,10 +21,10 @@ WIDEN, PROMOTE, END, REJECT = "widen", "promote", "end", "reject"
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """What one reader or measure said of one plan that a version served.
+    """A vote or score on one plan that a version served.
 
-    `by` is votes (1 or 0) or scores. `trial` is the number of the rollout that was running, if one
-    was, and `stage` its stage, from 0.
+    `by` is votes (1 or 0) or scores. `rollout` is the number of the rollout that was running, None
+    if none was, and `stage` its stage, from 0.
     """
 
     plan: str
@@ -34,7 +33,7 @@ class Mark:
     value: float
     voter: str
     at: datetime
-    trial: int | None
+    rollout: int | None
     stage: int
 
 
@@ -66,17 +65,18 @@ class Rollout:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """All that is known of a step in production.
+    """The state of a step in production.
 
-    `current` is what plans get that do not get the new version of a running `trial`, `proven` are
-    all versions that it has been, the latest last; `last` is the latest rollout, running or not.
+    `rollout` is the running one, `last` the latest, running or not. `current` is the version of all
+    plans that do not get the new one of a running rollout; `proven` are the versions that were ever
+    current, the latest last.
     """
 
     step: str
     versions: Mapping[str, Version] = field(default_factory=dict)
     current: str | None = None
     proven: tuple[str, ...] = ()
-    trial: Rollout | None = None
+    rollout: Rollout | None = None
     last: Rollout | None = None
     marks: Sequence[Mark] = ()
     rollbacks: tuple[Row, ...] = ()
@@ -86,50 +86,50 @@ class State:
 
     @property
     def simulated(self) -> bool:
-        """Whether the versions under trial, or the current one, rest on simulated models."""
-        names = [self.current, self.trial.new if self.trial is not None else None]
+        """Whether the current or the new version was tested by simulated models only."""
+        names = [self.current, self.rollout.new if self.rollout is not None else None]
         return any(self.versions[name].simulated for name in names if name is not None)
 
     @property
     def before(self) -> str | None:
-        """The version that production can be taken back to."""
-        if self.trial is not None:
-            return self.trial.old
+        """The version that production can be rolled back to."""
+        if self.rollout is not None:
+            return self.rollout.old
         return next((name for name in reversed(self.proven) if name != self.current), None)
 
     def version_for(self, plan: str) -> Version | None:
-        """Return the version that a plan gets now; None while production has none of ours."""
-        trial = self.trial
-        if trial is not None and assignment.gets_new(plan, self.step, trial.salt, trial.weight):
-            return self.versions[trial.new]
+        """Return the version that a plan gets now; None before the first rollout."""
+        rollout = self.rollout
+        if rollout is not None and gets_new(plan, self.step, rollout.salt, rollout.weight):
+            return self.versions[rollout.new]
         return None if self.current is None else self.versions[self.current]
 
-    def is_shown(self, plan: str, settings: Settings) -> bool:
-        """Say whether the readers of a plan are asked to vote."""
+    def may_vote(self, plan: str, settings: Settings) -> bool:
+        """Return whether the readers of a plan are asked to vote."""
         salt = self.last.salt if self.last is not None else ""
-        share = self.trial.settings.shown if self.trial is not None else settings.shown
-        return assignment.is_shown(plan, self.step, salt, share)
+        share = self.rollout.settings.shown if self.rollout is not None else settings.shown
+        return may_vote(plan, self.step, salt, share)
 
     def served(self, plan: str, version: str) -> bool:
-        """Say whether a plan can have got a version, in the running rollout or outside of one."""
-        trial = self.trial
-        if trial is None:
+        """Return whether a plan can have got a version, in the running rollout or without one."""
+        rollout = self.rollout
+        if rollout is None:
             return version in self.versions
-        if version == trial.new:
-            return assignment.gets_new(plan, self.step, trial.salt, trial.weight)
-        first = trial.settings.stages[0]
-        return version == trial.old and not assignment.gets_new(plan, self.step, trial.salt, first)
+        if version == rollout.new:
+            return gets_new(plan, self.step, rollout.salt, rollout.weight)
+        first = rollout.settings.stages[0]
+        return version == rollout.old and not gets_new(plan, self.step, rollout.salt, first)
 
-    def marks_of(self, trial: Rollout) -> list[Mark]:
+    def marks_of(self, rollout: Rollout) -> list[Mark]:
         """Return the marks that count for a rollout."""
-        return [m for m in self.marks if m.trial == trial.number and m.by == trial.by]
+        return [m for m in self.marks if m.rollout == rollout.number and m.by == rollout.by]
 
 
 def state_of(step: str, rows: Sequence[Row]) -> State:
     """Read a log.
 
     Raises:
-        ImproveError: a row is not what this package writes.
+        ImproveError: a row is not in the form that this package writes.
     """
     state = State(step=step)
     marks: list[Mark] = []
@@ -149,7 +149,7 @@ def state_of(step: str, rows: Sequence[Row]) -> State:
 
 def _after(state: State, row: Row) -> State:
     read = _READERS.get(row.get("kind", ""))
-    # What a newer version of this package has written is none of our business.
+    # Rows of a newer version of this package are ignored.
     return state if read is None else read(state, row)
 
 
@@ -162,41 +162,41 @@ def _with_version(state: State, row: Row) -> State:
 
 def _started(state: State, row: Row) -> State:
     at = moment(row)
-    trial = Rollout(
+    rollout = Rollout(
         number=state.last.number + 1 if state.last is not None else 1,
-        old=_known(state, row["old"]), new=_known(state, row["new"]), by=row["by"],
+        old=_existing(state, row["old"]), new=_existing(state, row["new"]), by=row["by"],
         salt=row["salt"], settings=Settings.model_validate(row["settings"]), began=at, stage=0,
         stage_began=at,
     )  # fmt: skip
-    return _with_current(replace(state, trial=trial, last=trial), trial.old)
+    return _with_current(replace(state, rollout=rollout, last=rollout), rollout.old)
 
 
 def _mark(state: State, row: Row) -> Mark:
-    trial = state.trial
+    rollout = state.rollout
     return Mark(
-        plan=row["plan"], version=_known(state, row["version"]), by=row["by"],
+        plan=row["plan"], version=_existing(state, row["version"]), by=row["by"],
         value=float(row["value"]), voter=row["voter"], at=moment(row),
-        trial=trial.number if trial is not None else None,
-        stage=trial.stage if trial is not None else 0,
+        rollout=rollout.number if rollout is not None else None,
+        stage=rollout.stage if rollout is not None else 0,
     )  # fmt: skip
 
 
 def _looked(state: State, row: Row) -> State:
-    trial = state.trial
-    if trial is None:
+    rollout = state.rollout
+    if rollout is None:
         raise ValueError("a look without a rollout")
-    looks = (*trial.looks, row)
+    looks = (*rollout.looks, row)
     if row["action"] == WIDEN:
-        widened = replace(trial, looks=looks, stage=trial.stage + 1, stage_began=moment(row))
-        return replace(state, trial=widened, last=widened)
-    ended = replace(trial, looks=looks)
-    current = trial.new if row["action"] == PROMOTE else trial.old
-    return _with_current(replace(state, trial=None, last=ended), current)
+        widened = replace(rollout, looks=looks, stage=rollout.stage + 1, stage_began=moment(row))
+        return replace(state, rollout=widened, last=widened)
+    ended = replace(rollout, looks=looks)
+    current = rollout.new if row["action"] == PROMOTE else rollout.old
+    return _with_current(replace(state, rollout=None, last=ended), current)
 
 
 def _rolled_back(state: State, row: Row) -> State:
-    rolled = replace(state, rollbacks=(*state.rollbacks, row), trial=None)
-    return _with_current(rolled, _known(state, row["to"]))
+    rolled = replace(state, rollbacks=(*state.rollbacks, row), rollout=None)
+    return _with_current(rolled, _existing(state, row["to"]))
 
 
 def _with_current(state: State, version: str) -> State:
@@ -216,7 +216,7 @@ def _drifted(state: State, row: Row) -> State:
     return replace(state, drifts=(*state.drifts, row))
 
 
-def _known(state: State, version: str) -> str:
+def _existing(state: State, version: str) -> str:
     if version not in state.versions:
         raise ValueError(f"there is no version {version}")
     return version

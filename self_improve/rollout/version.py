@@ -17,43 +17,19 @@ from prompt_lab.layout import Layout
 from prompt_lab.scores import Scores
 from self_improve.errors import UsageError
 
-_BYTES = 8
-
-_PLACES = 2.0 ** (8 * _BYTES)
-
-
-def gets_new(plan: str, step: str, salt: str, weight: float) -> bool:
-    """Say whether a plan gets the new version at a weight from 0 to 100 percent.
-
-    A plan has one place for good, and the new version is given to all places below the weight: a
-    greater weight never takes it from a plan. At 0 nobody has it, at 100 everybody.
-    """
-    # Whole numbers: a place so near to the end that a float would round it up stays below 100 %.
-    return _place("version", plan, step, salt) * 100 < weight * _PLACES
-
-
-def is_shown(plan: str, step: str, salt: str, share: float) -> bool:
-    """Say whether a plan's readers are asked to vote; independent of the version it gets."""
-    return _place("shown", plan, step, salt) < share * _PLACES
-
-
-def _place(purpose: str, *names: str) -> int:
-    """Return a whole number below 2 ** 64 that is spread evenly over names."""
-    text = json.dumps([purpose, *names])
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:_BYTES], "big")
-
-
 _STEP = re.compile(r"[A-Za-z0-9_]+\Z")
 _BASELINE = "BASELINE"
+_BYTES = 8
+_POSITIONS = 2.0 ** (8 * _BYTES)
 
 Commit = Annotated[str, Field(pattern=r"^([0-9a-f]{7,64})?$")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """Texts by surface id, and the commit in which they stand (no texts: those of the commit).
+    """Texts by surface id, and the commit that contains them (no texts: those of the commit).
 
-    `simulated` says that only simulated models have ever spoken for it.
+    `simulated` says that only simulated models have tested it.
     """
 
     texts: Mapping[str, str]
@@ -69,7 +45,7 @@ class Version:
 
     @property
     def id(self) -> str:
-        """The name by which votes and commands mean it."""
+        """The name of the version in votes and commands."""
         return self.digest[:12]
 
     def to_row(self) -> dict[str, Any]:
@@ -96,14 +72,35 @@ class _File(BaseModel):
     simulated: bool = False
 
 
-def step_named(text: str) -> str:
+def gets_new(plan: str, step: str, salt: str, weight: float) -> bool:
+    """Return whether a plan gets the new version at a weight from 0 to 100 percent.
+
+    A plan has one fixed position, and all positions below the weight get the new version: a
+    greater weight never takes it from a plan. At 0 no plan has it, at 100 every plan.
+    """
+    # Whole numbers: a position that a float would round up to the end stays below 100 %.
+    return _position("version", plan, step, salt) * 100 < weight * _POSITIONS
+
+
+def may_vote(plan: str, step: str, salt: str, share: float) -> bool:
+    """Return whether a plan's readers are asked to vote; independent of the version it gets."""
+    return _position("shown", plan, step, salt) < share * _POSITIONS
+
+
+def _position(purpose: str, *names: str) -> int:
+    """Return a whole number below 2 ** 64, spread evenly over names."""
+    text = json.dumps([purpose, *names])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:_BYTES], "big")
+
+
+def checked_step(text: str) -> str:
     """Return a step's name, which becomes a directory's.
 
     Raises:
-        UsageError: it is no name of a step.
+        UsageError: it is not a step's name.
     """
     if not _STEP.match(text):
-        raise UsageError(f"{text!r} is no step: a name has letters, digits and _ only.")
+        raise UsageError(f"{text!r} is not a step: a name has only letters, digits and _.")
     return text
 
 
@@ -117,10 +114,13 @@ def read(path: Path) -> Version:
         file = _File.model_validate(json.loads(path.expanduser().read_text(encoding="utf-8")))
     except (OSError, ValueError, ValidationError) as error:
         raise UsageError(
-            f"{path} is no version: {error}\nIt is JSON like "
+            f"{path} is not a version: {error}\nWrite JSON like "
             '{"texts": {"SURFACE ID": "TEXT"}, "commit": "HASH", "pull_request": "URL"}.'
         ) from error
-    return _required(Version(**file.model_dump()), str(path))
+    version = Version(**file.model_dump())
+    if not version.texts and not version.commit:
+        raise UsageError(f"{path} is not a version: it has neither texts nor a commit.")
+    return version
 
 
 def best_of(layout: Layout, step: str) -> Version:
@@ -128,12 +128,12 @@ def best_of(layout: Layout, step: str) -> Version:
 
     Raises:
         UsageError: no candidate of the step has ended with YES.
-        LabError: the record of it cannot be read.
+        LabError: its record cannot be read.
     """
     best = Scores(layout).best(step)
     if best is None:
         raise UsageError(
-            f"{step} has no best candidate: {layout.best(step)} is not there. Run "
+            f"{step} has no best candidate: {layout.best(step)} does not exist. Run "
             f"`python run_optimization_iteration.py --step {step} ...` until one ends with YES, or "
             "name a version with --new FILE."
         )
@@ -144,22 +144,16 @@ def best_of(layout: Layout, step: str) -> Version:
 
 
 def baseline_of(layout: Layout, step: str) -> Version:
-    """Return the code that the step's iterations began with as a version.
+    """Return the code that the step's iterations began with, as a version.
 
     Raises:
-        UsageError: nobody knows it.
+        UsageError: the scoreboard has no baseline.
         LabError: the scoreboard cannot be read.
     """
     for row in Scores(layout).rows(step):
         if row.verdict == _BASELINE and row.commit:
             return Version(texts={}, commit=row.commit, candidate=row.candidate)
     raise UsageError(
-        f"Which prompts does {step} have in production now? The scoreboard has no baseline of it. "
-        "Name them with --old FILE."
+        f"The scoreboard has no baseline of {step}. Name the version that production has now with "
+        "--old FILE."
     )
-
-
-def _required(version: Version, name: str) -> Version:
-    if not version.texts and not version.commit:
-        raise UsageError(f"{name} is no version: it names neither texts nor a commit.")
-    return version

@@ -1,4 +1,4 @@
-"""Which proposals are worth a call: what is empty, broken, known or copied is refused by name."""
+"""Refuses proposals that are not worth a call: empty, broken, known or copied ones."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from self_improve.measures.text_groups import Text, run_hashes
 from self_improve.measures.tokens import tokens
 
 RUN = 12
-"""So many tokens in a row that also stand in a plan, and not in the baseline, are copied."""
+"""This many tokens in a row that are also in a plan, and not in the baseline, count as copied."""
 _FENCE = re.compile(r"^[ \t]*(```+|~~~+)[^\n`]*$", re.MULTILINE)
-_KEPT = {"\n", "\t"}
+_ALLOWED = {"\n", "\t"}
 _ODD = {"Cc", "Cs"}
 
 
 class Refused(Exception):  # noqa: N818 - an outcome that is logged
-    """A proposal is not tried; the text says why."""
+    """A proposal is not tried; the message is the reason."""
 
 
 class Admission:
@@ -38,15 +38,10 @@ class Admission:
         self._baseline = dict(baseline)
         self._searched = frozenset(searched)
         self._longest = longest
-        self._rejected = {_same(texts) for texts in rejected}
-        own = {gram for text in baseline.values() for gram in _grams(text)}
-        self._material = {gram for text in material for gram in _grams(text)} - own
+        self._rejected = {_normalized(texts) for texts in rejected}
+        baseline_grams = {gram for text in baseline.values() for gram in _grams(text)}
+        self._material = {gram for text in material for gram in _grams(text)} - baseline_grams
         self._declared: set[int] = set()
-
-    def learn(self, material: str) -> None:
-        """Take in more of the plans' own words: what the step wrote must not be copied either."""
-        own = {gram for text in self._baseline.values() for gram in _grams(text)}
-        self._material |= set(_grams(material)) - own
 
     def whole(
         self,
@@ -55,7 +50,7 @@ class Admission:
         *,
         demonstrations: Sequence[str] = (),
     ) -> dict[str, str]:
-        """Return the texts of all surfaces, mended where their meaning is plain.
+        """Return the texts of all surfaces, cleaned where the intention is clear.
 
         Args:
             texts: the changed texts, by surface id.
@@ -63,39 +58,38 @@ class Admission:
             demonstrations: examples whose words are taken from the plans on purpose.
 
         Raises:
-            Refused: the proposal is not worth a call; the reason says why.
+            Refused: the proposal is not worth a call.
         """
         if not texts:
             raise Refused("nothing was proposed")
         unknown = sorted(set(texts) - self._searched)
         if unknown:
             raise Refused(f"these surfaces are not searched: {', '.join(unknown)}")
-        made = dict(base)
+        whole = dict(base)
         for surface, text in texts.items():
-            # What is far too long is not even read.
-            self._measure(text)
-            made[surface] = self._mended(text, self._baseline[surface])
-        self._measure(*made.values())
-        if _same(made) in self._rejected:
+            self._require_size(text)  # A text that is far too long is not even read.
+            whole[surface] = self._cleaned(text, self._baseline[surface])
+        self._require_size(*whole.values())
+        if _normalized(whole) in self._rejected:
             raise Refused("these texts were rejected by an earlier iteration")
         exempt = {gram for text in demonstrations for gram in _grams(text)} | self._declared
         for surface in texts:
-            copied = (set(_grams(made[surface])) - exempt) & self._material
+            copied = (set(_grams(whole[surface])) - exempt) & self._material
             if copied:
                 raise Refused(f"{surface} holds {RUN} words in a row of a plan or an output")
-        # What is made from this text later keeps its demonstrations without declaring them again.
+        # A proposal based on this text keeps its demonstrations without declaring them again.
         self._declared = exempt
-        return made
+        return whole
 
-    def _measure(self, *texts: str) -> None:
+    def _require_size(self, *texts: str) -> None:
         size = sum(map(len, texts))
         if size > self._longest:
             raise Refused(f"too long: {size} characters, at most {self._longest}")
 
-    def _mended(self, text: str, old: str) -> str:
-        """Return the text without a fence around it, with the line end that the old one has."""
+    def _cleaned(self, text: str, old: str) -> str:
+        """Return the text without a fence around it, ending like the old one."""
         clean = text.replace("\r\n", "\n").replace("\r", "\n")
-        odd = sorted({c for c in clean if c not in _KEPT and unicodedata.category(c) in _ODD})
+        odd = sorted({c for c in clean if c not in _ALLOWED and unicodedata.category(c) in _ODD})
         if odd:
             raise Refused(f"it holds control characters: {', '.join(map(repr, odd[:3]))}")
         clean = unfenced(clean)
@@ -108,7 +102,7 @@ class Admission:
 
 
 def unfenced(text: str) -> str:
-    """Take off a fence that stands around the whole text: the proposer's, not the prompt's."""
+    """Remove a fence around the whole text: it is the proposer's, not the prompt's."""
     lines = text.strip().split("\n")
     fences = [n for n, line in enumerate(lines) if _FENCE.match(line)]
     if len(fences) == 2 and fences == [0, len(lines) - 1]:
@@ -121,6 +115,6 @@ def _grams(text: str) -> list[int]:
     return [int(gram) for gram in run_hashes(Text(text).ids, RUN)]
 
 
-def _same(texts: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return what is the same for texts that differ only in white space and width."""
+def _normalized(texts: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return texts in a form in which differences of white space and width do not count."""
     return tuple(sorted((surface, " ".join(tokens(text))) for surface, text in texts.items()))

@@ -1,4 +1,4 @@
-"""How a search tries its proposals: by the runner, on the step's own task, and then measured."""
+"""Runs and measures the cells of a search with the step's own task in forked cells."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from self_improve.search.trial import Case, CellOutcome, Flaw, SearchOver, Texts
 _FLAWS_A_METRIC = 3
 _LONGEST_PLAN = 6000
 
-CellFolder = tuple[str, str, int]
-"""A proposal's id, a model and a repeat: what one run of a search holds."""
+RunKey = tuple[str, str, int]
+"""A proposal's id, a model and a repeat, which identify one run of a search."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +45,14 @@ class _Group:
 class HostCells:
     """Runs the cells of a search with the proposals' texts set in forked cells.
 
-    `wanted.output` is a place of the search's own, so that history is not filled with tries.
+    `request.output` is a folder of the search's own, so that its runs do not fill history.
     """
 
     def __init__(
         self,
         gateway: Gateway,
         work: Prepared,
-        wanted: RunRequest,
+        request: RunRequest,
         rubric: Rubric,
         display: Display,
         *,
@@ -61,12 +61,12 @@ class HostCells:
     ) -> None:
         self._gateway = gateway
         self._work = work
-        self._wanted = wanted
+        self._request = request
         self._rubric = rubric
         self._display = display
         self._baseline = baseline
         self._measurer = Measurer(rubric, baselines=baselines)
-        self._models: Mapping[str, Model] = {m.name: m for m in wanted.models}
+        self._models: Mapping[str, Model] = {m.name: m for m in request.models}
 
     async def __call__(self, cells: Sequence[Cell]) -> list[CellOutcome]:
         """Run and measure cells; the outcomes come in their order.
@@ -77,45 +77,45 @@ class HostCells:
         """
         groups = self._groups(cells)
         specifications = [group.specification for group in groups.values()]
-        with claimed(self._wanted, specifications):
+        with claimed(self._request, specifications):
             states = [self._state(one) for one in specifications]
-            side = RunsOfOneTree(request=self._wanted, work=self._work, states=states)
-            summary = await Session(self._gateway, self._display).run([side], {})
+            runs = RunsOfOneTree(request=self._request, work=self._work, states=states)
+            summary = await Session(self._gateway, self._display).run([runs], {})
         if summary.stopped is not None:
             raise SearchOver(f"{summary.stopped} was reached")
-        found: dict[tuple[str, str], CellOutcome] = {}
+        outcomes: dict[tuple[str, str], CellOutcome] = {}
         for (proposal, _, _), group in groups.items():
             run = self._state(group.specification).run
             if run is not None:
                 for case, outcome in self._outcomes(run, group.cases):
-                    found[proposal, case.id] = outcome
+                    outcomes[proposal, case.id] = outcome
         return [
-            found.get((p.id, c.id)) or CellOutcome(case=c, score=None, failure="it was not run")
+            outcomes.get((p.id, c.id)) or CellOutcome(case=c, score=None, failure="it was not run")
             for p, c in cells
         ]
 
     def _state(self, specification: RunSpecification) -> RunState:
-        return state_of(specification, self._wanted.output, new=False)
+        return state_of(specification, self._request.output, new=False)
 
-    def _groups(self, cells: Sequence[Cell]) -> dict[CellFolder, _Group]:
+    def _groups(self, cells: Sequence[Cell]) -> dict[RunKey, _Group]:
         texts = {p.id: self._changed(p.texts) for p, _ in cells}
-        cases: dict[CellFolder, list[Case]] = {}
+        cases: dict[RunKey, list[Case]] = {}
         for proposal, case in cells:
             cases.setdefault((proposal.id, case.model, case.repeat), []).append(case)
         return {
-            place: _Group(
-                specification=self._specification(texts[place[0]], place, own), cases=tuple(own)
+            key: _Group(
+                specification=self._specification(texts[key[0]], key, of_run), cases=tuple(of_run)
             )
-            for place, own in cases.items()
+            for key, of_run in cases.items()
         }
 
     def _changed(self, texts: Texts) -> dict[str, str]:
         return {s: text for s, text in texts.items() if text != self._baseline[s]}
 
     def _specification(
-        self, texts: Mapping[str, str], place: CellFolder, cases: Sequence[Case]
+        self, texts: Mapping[str, str], key: RunKey, cases: Sequence[Case]
     ) -> RunSpecification:
-        _, model, repeat = place
+        _, model, repeat = key
         like = self._work.specifications[0]
         return replace(
             like,
@@ -128,14 +128,14 @@ class HostCells:
 
     def _outcomes(self, run: Run, cases: Sequence[Case]) -> Iterator[tuple[Case, CellOutcome]]:
         measured = {cell.plan: cell for cell in self._measurer.run(run.path).cells}
-        read = {cell.plan: cell for cell in run_reading.read(run.path, self._rubric).cells}
+        readings = {cell.plan: cell for cell in run_reading.read(run.path, self._rubric).cells}
         rows = run.rows()
         for case in cases:
             cell = measured.get(case.plan)
             if cell is None:
                 continue
             error = rows.get((case.plan, 0), {}).get("error")
-            yield case, outcome_of(case, cell, read[case.plan], self._rubric, error=error)
+            yield case, outcome_of(case, cell, readings[case.plan], self._rubric, error=error)
 
 
 def outcome_of(
@@ -146,26 +146,26 @@ def outcome_of(
     *,
     error: str | None = None,
 ) -> CellOutcome:
-    """Return an outcome with the spans that made the numbers, as far as they can be shown.
+    """Return an outcome with the spans behind its numbers, as far as they can be shown.
 
-    `error` is what the record says of a cell that failed.
+    `error` is the record's error of a cell that failed.
     """
     score = fitness(cell, rubric)
     if score is None:
-        told = error or cell.failure_kind or "no items"
-        return CellOutcome(case=case, score=None, failure=str(told).splitlines()[0])
+        failure = str(error or cell.failure_kind or "no items").splitlines()[0]
+        return CellOutcome(case=case, score=None, failure=failure)
     try:
         content = open_cell(read)
     except Refusal as refusal:
         return CellOutcome(case=case, score=None, failure=refusal.kind)
     return CellOutcome(
-        case=case, score=score, flaws=LateFlaws(content, cell, rubric),
+        case=case, score=score, flaws=LazyFlaws(content, cell, rubric),
         plan=content.content.input[:_LONGEST_PLAN], output=list(content.content.clean),
     )  # fmt: skip
 
 
-class LateFlaws(Sequence[Flaw]):
-    """The flaws of a cell, found when somebody looks: most of a search's cells are never shown."""
+class LazyFlaws(Sequence[Flaw]):
+    """The flaws of a cell, computed on first use: most cells of a search are never shown."""
 
     def __init__(self, content: OpenCell, cell: MeasuredCell, rubric: Rubric) -> None:
         self._content = content
@@ -174,7 +174,7 @@ class LateFlaws(Sequence[Flaw]):
 
     @cached_property
     def _all(self) -> tuple[Flaw, ...]:
-        # What holds a cell against its baseline plan has no spans.
+        # A metric that compares with the baseline plan has no spans.
         uses = [
             use
             for use in self._rubric.metrics
@@ -189,11 +189,11 @@ class LateFlaws(Sequence[Flaw]):
         )
 
     @overload
-    def __getitem__(self, place: int) -> Flaw: ...
+    def __getitem__(self, index: int) -> Flaw: ...
     @overload
-    def __getitem__(self, place: slice) -> tuple[Flaw, ...]: ...
-    def __getitem__(self, place: int | slice) -> Flaw | tuple[Flaw, ...]:
-        return self._all[place]
+    def __getitem__(self, index: slice) -> tuple[Flaw, ...]: ...
+    def __getitem__(self, index: int | slice) -> Flaw | tuple[Flaw, ...]:
+        return self._all[index]
 
     def __len__(self) -> int:
         return len(self._all)

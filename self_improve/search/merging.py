@@ -1,4 +1,4 @@
-"""Several changes of one text put together: what was tried apart need not be proposed again."""
+"""Merges several changes of one text."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from difflib import SequenceMatcher
 from self_improve.search.pieces import split
 
 Edit = tuple[int, int, list[str]]
-"""From which piece to which one, and the pieces that stand in their place."""
+"""The first piece, the end, and the pieces that replace this range."""
 
 
 def merged(base: str, texts: Sequence[str]) -> tuple[str, list[int]]:
-    """Return `base` with the changes of several texts made of it, and which of them it holds.
+    """Return `base` with the changes of several variants of it, and the indices of those merged.
 
-    A text one of whose changes touches the same pieces as an earlier text's is left out as a
-    whole, as is one that changes nothing. The places count from 0.
+    A variant one of whose changes overlaps an earlier variant's is left out as a whole, as is one
+    without changes.
     """
     pieces = [piece.text for piece in split(base)]
-    taken: list[Edit] = []
-    held: list[int] = []
-    for place, text in enumerate(texts):
-        own = _edits(pieces, [piece.text for piece in split(text)])
-        if own and not any(_clash(one, other) for one in own for other in taken):
-            taken += own
-            held.append(place)
-    for start, end, new in sorted(taken, key=lambda edit: edit[:2], reverse=True):
+    merged_edits: list[Edit] = []
+    indices: list[int] = []
+    for index, text in enumerate(texts):
+        edits = _edits(pieces, [piece.text for piece in split(text)])
+        if edits and not any(_clash(one, other) for one in edits for other in merged_edits):
+            merged_edits += edits
+            indices.append(index)
+    for start, end, new in sorted(merged_edits, key=lambda edit: edit[:2], reverse=True):
         pieces[start:end] = new
-    return "".join(pieces), held
+    return "".join(pieces), indices
 
 
 def _edits(old: list[str], new: list[str]) -> list[Edit]:
@@ -36,6 +36,6 @@ def _edits(old: list[str], new: list[str]) -> list[Edit]:
 
 
 def _clash(one: Edit, other: Edit) -> bool:
-    """Whether one edit reaches into the other, or both put something in at the same place."""
+    """Whether one edit overlaps the other, or both insert at the same point."""
     (a, b, _), (c, d, _) = one, other
     return (a < d and c < b) or a == b == c == d

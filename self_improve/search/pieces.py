@@ -16,7 +16,7 @@ _SHORTEST = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """A stretch of the text; `example` says that it is quoted, `item` that a list marker leads."""
+    """A part of the text; `example`: it is quoted, `item`: it begins with a list marker."""
 
     text: str
     example: bool = False
@@ -24,27 +24,27 @@ class Piece:
 
     @property
     def counts(self) -> bool:
-        """Whether it says something: more than marks and a word or two."""
+        """Whether it is longer than a marker and a word or two."""
         return len(self.text.strip()) + len(_WIDE.findall(self.text)) >= _SHORTEST
 
 
 def split(text: str) -> list[Piece]:
     """Return the pieces of `text`; joined they are `text` again."""
-    found: list[Piece] = []
+    pieces: list[Piece] = []
     for line in _LINE.findall(text):
         if _QUOTED.match(line):
-            found.append(Piece(text=line, example=True))
+            pieces.append(Piece(text=line, example=True))
             continue
         item = re.match(r"\s*(?:[-*+\u2022]|\d+[.)])\s", line) is not None
         parts = [part for part in _SENTENCE.findall(line) if part]
         if item and len(parts) > 1 and len(parts[0].strip()) <= 3:
             parts[:2] = ["".join(parts[:2])]  # The marker of a numbered item ends with a full stop.
-        found += [Piece(text=part, item=item and n == 0) for n, part in enumerate(parts)]
-    return found
+        pieces += [Piece(text=part, item=item and n == 0) for n, part in enumerate(parts)]
+    return pieces
 
 
 def joined(pieces: list[Piece]) -> str:
-    """Return the text of the pieces, without the gaps that taking some away has left."""
+    """Return the text of the pieces, without the gaps left by removed ones."""
     return re.sub(r"\n{3,}", "\n\n", "".join(piece.text for piece in pieces))
 
 

@@ -1,4 +1,4 @@
-"""A population of prompts for the evolutionary algorithms: how it begins, and who is chosen."""
+"""A population of prompts for the evolutionary algorithms: its first members, and selection."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from self_improve.search import proposer_calls
 from self_improve.search.proposer_calls import Variant
 from self_improve.search.racing import affordable
-from self_improve.search.trial import Case, Proposal, Scored, Trial
+from self_improve.search.trial import Case, Scored, Trial
 
 FRUITLESS = 3
-"""So many generations without a child end a search."""
+"""The number of generations without a child that ends a search."""
 
 
 async def initial(
@@ -18,8 +18,8 @@ async def initial(
 ) -> list[Scored]:
     """Return the baseline and paraphrases of it, scored on `cases`, at most `size` together.
 
-    They use at most half of the budget, and a paraphrase that is refused is not replaced, so
-    that the population may be smaller.
+    They use at most half of the budget. A paraphrase that is refused is not replaced, so the
+    population may be smaller.
 
     Raises:
         SearchOver: the budget is used up.
@@ -29,23 +29,19 @@ async def initial(
         proposer_calls.question(
             f"initial/{n}",
             "paraphrase",
-            proposer_calls.shown(trial, trial.baseline),
+            proposer_calls.prompt_blocks(trial, trial.baseline),
             schema=Variant,
         )
         for n in range(1, room + 1)
     ]
     replies = await trial.ask_all("paraphrase", calls)
-    made = [
-        proposer_calls.admitted(trial, reply.value, [trial.baseline], "paraphrase")
-        for reply in replies
-        if reply.value is not None
-    ]
-    members: list[Proposal] = [trial.baseline, *(one for one in made if one is not None)]
-    return await trial.score(members, cases)
+    variants = (reply.value for reply in replies)
+    paraphrases = proposer_calls.admit_all(trial, variants, [trial.baseline], "paraphrase")
+    return await trial.score([trial.baseline, *paraphrases], cases)
 
 
 def roulette(trial: Trial, population: Sequence[Scored], cases: Sequence[Case]) -> Scored:
-    """Return one member, with a chance in proportion to its score (fitness-proportional)."""
+    """Return one member, drawn with a probability in proportion to its score."""
     scores = [max(one.on(cases) or 0.0, 0.0) for one in population]
     if not any(scores):
         return trial.random.choice(list(population))

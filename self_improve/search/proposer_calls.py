@@ -1,4 +1,4 @@
-"""What several generators ask a proposer: whole new texts, shown the old ones and their faults."""
+"""The parts of proposer calls that generators share: old texts, their faults, earlier attempts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _A_METRIC = 4
 _LONGEST_QUOTE = 200
 REPLY_TOKENS = 8000
 LONGEST_NOTE = 2000
-"""So many characters of what a proposer says about texts are shown to it again."""
+"""The most characters of a proposer's own note that are shown to it again."""
 _DEMONSTRATION = (30, 300)
 
 
@@ -37,34 +37,35 @@ class Variants(BaseModel):
     variants: list[Variant] = Field(min_length=1, description="As many as were asked for.")
 
 
-def question(key: str, told: str, *parts: str, schema: type[R]) -> Call[R]:
-    """Return the call that puts `parts` under the instructions called `told`."""
+def question(key: str, prompt: str, *parts: str, schema: type[R]) -> Call[R]:
+    """Return a call with `parts` under the instructions in the prompt file named `prompt`."""
     return Call(
-        key=key, system=prompts.read(told), user="\n\n".join(parts), schema=schema,
+        key=key, system=prompts.read(prompt), user="\n\n".join(parts), schema=schema,
         max_output_tokens=REPLY_TOKENS,
     )  # fmt: skip
 
 
-def shown(trial: Trial, proposal: Proposal) -> str:
+def prompt_blocks(trial: Trial, proposal: Proposal) -> str:
     """Return the searched texts of a proposal, each in a block with its id."""
-    return "\n\n".join(named(surface, proposal.texts[surface]) for surface in trial.searched)
+    return "\n\n".join(prompt_block(surface, proposal.texts[surface]) for surface in trial.searched)
 
 
-def named(surface: str, text: str) -> str:
+def prompt_block(surface: str, text: str) -> str:
     """Return one text in a block with its id."""
     return block("prompt", text).replace("<prompt>", f'<prompt id="{surface}">', 1)
 
 
 def aims(trial: Trial) -> str:
-    """Return what the step is for and what its owner insists on."""
-    wishes = "\n".join(f"- {wish}" for wish in trial.constraints) or "-"
-    return "\n\n".join([block("instructions", trial.instructions), block("constraints", wishes)])
+    """Return the step's instructions for optimizers and the owner's constraints, in blocks."""
+    constraints = "\n".join(f"- {one}" for one in trial.constraints) or "-"
+    instructions = block("instructions", trial.instructions)
+    return f"{instructions}\n\n{block('constraints', constraints)}"
 
 
 def feedback(outcomes: Iterable[CellOutcome], notes: Iterable[str] = ()) -> str:
     """Return the faults of some outcomes, spread over metrics, as JSON in a block.
 
-    Failed cells are told with their reason. `notes` are what a proposer said of the faults.
+    Failed cells have their reason. `notes` are a proposer's own comments on the faults.
     """
     by_metric: dict[str, list[Mapping[str, Any]]] = {}
     for outcome in outcomes:
@@ -76,15 +77,15 @@ def feedback(outcomes: Iterable[CellOutcome], notes: Iterable[str] = ()) -> str:
             rows = by_metric.setdefault(flaw.metric, [])
             if row not in rows and len(rows) < _A_METRIC:
                 rows.append(row)
-    rows = [row for own in by_metric.values() for row in own]
-    told = [{"note": note[:LONGEST_NOTE]} for note in notes]
-    return json_block("feedback", [*told, *rows[:MOST_FLAWS]])
+    faults = [row for rows in by_metric.values() for row in rows]
+    comments = [{"note": note[:LONGEST_NOTE]} for note in notes]
+    return json_block("feedback", [*comments, *faults[:MOST_FLAWS]])
 
 
 def attempts(trial: Trial, tried: Sequence[tuple[Mapping[str, str], float | None]]) -> str:
     """Return texts rejected by earlier iterations, then those tried, with scores out of 100.
 
-    Only the texts are shown in which a proposal differs from the baseline.
+    Of a proposal only the texts that differ from the baseline are shown.
     """
     rows: list[dict[str, Any]] = []
     for one in trial.failed:
@@ -93,17 +94,17 @@ def attempts(trial: Trial, tried: Sequence[tuple[Mapping[str, str], float | None
             reasons = json.dumps(one.get("reasons", []), ensure_ascii=False)
             rows += [{"surface": s, "text": t, "rejected": reasons} for s, t in rejected.items()]
     for texts, score in tried:
-        own = {s: texts[s] for s in trial.searched}
-        changed = {s: t for s, t in own.items() if t != trial.baseline.texts[s]} or own
-        told = None if score is None else round(100 * score)
-        rows += [{"surface": s, "text": t, "score": told} for s, t in changed.items()]
+        searched = {s: texts[s] for s in trial.searched}
+        changed = {s: t for s, t in searched.items() if t != trial.baseline.texts[s]} or searched
+        percent = None if score is None else round(100 * score)
+        rows += [{"surface": s, "text": t, "score": percent} for s, t in changed.items()]
     return json_block("attempts", rows)
 
 
-def admitted(
+def admit(
     trial: Trial, variant: Variant, parents: Sequence[Proposal], operator: str
 ) -> Proposal | None:
-    """Admit a proposed text; with one searched text a missing or odd id means that one."""
+    """Admit a proposed text; if only one text is searched, a missing or wrong id means that one."""
     surface = variant.surface.strip()
     if surface not in trial.searched and len(trial.searched) == 1:
         surface = trial.searched[0]
@@ -115,17 +116,29 @@ def admitted(
     )  # fmt: skip
 
 
+def admit_all(
+    trial: Trial,
+    variants: Iterable[Variant | None],
+    parents: Sequence[Proposal],
+    operator: str,
+) -> list[Proposal]:
+    """Admit the proposed texts that arrived, and return the proposals."""
+    texts = [variant for variant in variants if variant is not None]
+    proposals = [admit(trial, variant, parents, operator) for variant in texts]
+    return [proposal for proposal in proposals if proposal is not None]
+
+
 def pair(outcome: CellOutcome, longest: int) -> dict[str, Any]:
-    """Return what the step was given and wrote in one case, each cut to `longest` characters."""
-    return {"plan": outcome.plan[:longest], "output": plainly(outcome.output)[:longest]}
+    """Return input and output of the step in one case, each cut to `longest` characters."""
+    return {"plan": outcome.plan[:longest], "output": as_text(outcome.output)[:longest]}
 
 
-def fitting(value: Any, longest: int) -> Any:
-    """Return JSON values with shorter lists where the whole has more characters than `longest`."""
-    if len(plainly(value)) <= longest:
+def shortened(value: Any, longest: int) -> Any:
+    """Return JSON values, with shorter lists if the whole has more characters than `longest`."""
+    if len(as_text(value)) <= longest:
         return value
     cut = [_first(value, count) for count in (8, 4, 2, 1)]
-    return next((one for one in cut if len(plainly(one)) <= longest), plainly(value)[:longest])
+    return next((one for one in cut if len(as_text(one)) <= longest), as_text(value)[:longest])
 
 
 def _first(value: Any, count: int) -> Any:
@@ -136,47 +149,47 @@ def _first(value: Any, count: int) -> Any:
     return value
 
 
-def good(outcomes: Iterable[CellOutcome]) -> list[CellOutcome]:
-    """Return the better half of some outcomes, the best first; those worth nothing are none.
+def better_half(outcomes: Iterable[CellOutcome]) -> list[CellOutcome]:
+    """Return the better half of some outcomes, the best first, without those that score 0.
 
-    It is counted from what was reached, since a step that needs a search seldom does well.
+    It is relative, since a step that needs a search seldom scores high.
     """
     order = sorted(outcomes, key=lambda outcome: -(outcome.score or 0.0))
     return [outcome for outcome in order[: (len(order) + 1) // 2] if outcome.score]
 
 
 def demonstrations(outcomes: Iterable[CellOutcome]) -> list[str]:
-    """Return single texts that the step wrote in the better half of some cases, each in a line."""
+    """Return single texts that the step wrote in the better half of some cases, one per line."""
     least, most = _DEMONSTRATION
-    lines = [" ".join(text.split()) for one in good(outcomes) for text in leaves(one.output)]
+    lines = [" ".join(text.split()) for one in better_half(outcomes) for text in leaves(one.output)]
     return [line for line in dict.fromkeys(lines) if least <= len(line) <= most]
 
 
-def demonstrated(pairs: Iterable[CellOutcome], longest: int) -> str:
-    """Return what the step was given and wrote in some cases, pair by pair, to infer from."""
+def demonstration_blocks(pairs: Iterable[CellOutcome], longest: int) -> str:
+    """Return input and output of the step in some cases, in blocks, pair by pair."""
     return "\n\n".join(
         text
         for one in pairs
         for text in (
             block("plan", one.plan[:longest]),
-            json_block("output", {"written": fitting(one.output, longest)}),
+            json_block("output", {"written": shortened(one.output, longest)}),
         )
     )
 
 
-def quoted(text: str, demonstrations: Iterable[str]) -> str:
-    """Return a prompt with demonstrations behind it, as quotes."""
+def with_quotes(text: str, demonstrations: Iterable[str]) -> str:
+    """Return a prompt followed by demonstrations, as quotes."""
     quotes = "".join(f"\n> {one}\n" for one in demonstrations)
     return f"{text.rstrip()}\n{quotes}" if quotes else text
 
 
 def main_surface(trial: Trial) -> str:
-    """Return the searched surface whose text is the longest: what instructs the model."""
+    """Return the searched surface with the longest text, which instructs the model."""
     return max(trial.searched, key=lambda surface: len(trial.baseline.texts[surface]))
 
 
-def plainly(value: Any) -> str:
-    """Return JSON values as a text for a reader."""
+def as_text(value: Any) -> str:
+    """Return a text as it is, and other JSON values as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -1,4 +1,4 @@
-"""Cheap heats first: what does no better than its parent on few cases is not tried on all."""
+"""Racing: a proposal that does not beat its parent on a few cases is not tried on all."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from self_improve.search.trial import Case, Proposal, Scored, Trial
 
 
 def batch(trial: Trial, parent: Scored, size: int) -> list[Case]:
-    """Return a few cases: half of them those that the parent does worst on, the others by chance.
+    """Return a few cases: half of them the parent's worst, the others at random.
 
     Cases on which the parent failed or scored lowest show most easily whether a change helps;
-    the others keep a search from mending one plan at the cost of all.
+    the others keep a search from improving one plan at the cost of all.
     """
     if size >= len(trial.cases):
         return list(trial.cases)
@@ -22,7 +22,7 @@ def batch(trial: Trial, parent: Scored, size: int) -> list[Case]:
 
 
 Combine = Callable[[Scored, Sequence[Scored]], Proposal | None]
-"""Makes one proposal of several that did better than their parent, where that can be done."""
+"""Makes one proposal of several that beat their parent, or returns None."""
 
 
 async def race(
@@ -36,9 +36,9 @@ async def race(
 ) -> list[Scored]:
     """Return the proposals that beat `parent` on all cases, the best first.
 
-    All are tried on one case, those that did better there than the parent on a few more, and at
-    most `survivors` of those that did better on them on all. What `combine` makes of those is the
-    first of the survivors.
+    All are tried on one case, those that beat the parent there on a few more, and at most
+    `survivors` of those that beat it there on all. What `combine` makes of those counts as the
+    first survivor.
 
     Raises:
         SearchOver: the budget is used up.
@@ -46,7 +46,7 @@ async def race(
     if not proposals:
         return []
     cases = batch(trial, parent, size)
-    # On the one that the parent does worst on a change for the better shows soonest.
+    # An improvement shows soonest on the parent's worst case.
     hardest = min(cases, key=lambda case: parent.outcomes[case.id].score or 0.0)
     heat = await _better(trial, parent, proposals, [hardest])
     passed = await _better(trial, parent, [one.proposal for one in heat], cases)
@@ -61,7 +61,7 @@ async def race(
 async def _better(
     trial: Trial, parent: Scored, proposals: Sequence[Proposal], cases: Sequence[Case]
 ) -> list[Scored]:
-    """Try proposals on cases and return those that did better than `parent`, the best first."""
+    """Try proposals on cases and return those that beat `parent`, the best first."""
     bar = parent.on(cases) or 0.0
     tried = await trial.score(proposals, cases)
     better = [one for one in tried if (one.on(cases) or 0.0) > bar]
@@ -71,19 +71,19 @@ async def _better(
 def _within_budget(
     trial: Trial, proposals: Sequence[Proposal], tried: Sequence[Scored]
 ) -> list[Proposal]:
-    """Return those that the budget has room for on all cases; the first of them if for none."""
-    known = {one.proposal.id: one.outcomes for one in tried}
-    room, kept = trial.left, []
+    """Return those that the budget covers on all cases; the first one if it covers none."""
+    outcomes = {one.proposal.id: one.outcomes for one in tried}
+    room, covered = trial.left, []
     for proposal in proposals:
-        needed = sum(case.id not in known.get(proposal.id, {}) for case in trial.cases)
+        needed = sum(case.id not in outcomes.get(proposal.id, {}) for case in trial.cases)
         if needed <= room:
-            kept.append(proposal)
+            covered.append(proposal)
             room -= needed
-    return kept or list(proposals[:1])
+    return covered or list(proposals[:1])
 
 
 def sample(trial: Trial, size: int) -> list[Case]:
-    """Return a fixed few of the cases, spread over the models by chance, in their order."""
+    """Return a few of the cases, drawn once at random, in their order."""
     if size >= len(trial.cases):
         return list(trial.cases)
     chosen = set(trial.random.sample(range(len(trial.cases)), size))
@@ -93,13 +93,13 @@ def sample(trial: Trial, size: int) -> list[Case]:
 def ranked(scored: Iterable[Scored], cases: Sequence[Case]) -> list[Scored]:
     """Return what was scored on `cases`, the best first, the shorter of equals first, each once."""
     unique = {one.proposal.id: one for one in scored}.values()
-    known = [(one.on(cases), one) for one in unique]
-    whole = [(score, one) for score, one in known if score is not None]
+    scores = [(one.on(cases), one) for one in unique]
+    whole = [(score, one) for score, one in scores if score is not None]
     return [one for _, one in sorted(whole, key=lambda w: (-w[0], w[1].proposal.size))]
 
 
 async def confirm(trial: Trial, scored: Iterable[Scored], cases: Sequence[Case], most: int) -> None:
-    """Score the best few of a search on all cases, as far as the budget has room.
+    """Score the best few of a search on all cases, as far as the budget allows.
 
     Raises:
         SearchOver: the budget is used up.
@@ -112,11 +112,11 @@ async def confirm(trial: Trial, scored: Iterable[Scored], cases: Sequence[Case],
 
 
 def has_room(trial: Trial, cells: int, confirmations: int) -> bool:
-    """Whether `cells` can be run and so many proposals still be tried on all cases after it."""
+    """Whether the budget covers `cells`, and then as many `confirmations` on all cases."""
     return trial.left >= cells + confirmations * len(trial.cases)
 
 
 def affordable(trial: Trial, cells: int, confirmations: int, most: int) -> int:
-    """Return how many proposals, at most `most`, can be tried on `cells` cases each before that."""
+    """Return how many proposals, at most `most`, fit on `cells` cases each before confirmations."""
     room = trial.left - confirmations * len(trial.cases)
     return max(0, min(most, room // max(cells, 1)))

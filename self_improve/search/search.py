@@ -1,4 +1,4 @@
-"""One search: admits proposals, keeps to its budget, remembers every score, logs every refusal."""
+"""One search: admits proposals, keeps to the budget, remembers scores and logs refusals."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ _ROOM = 3000
 
 @dataclass(frozen=True, kw_only=True)
 class SearchRequest:
-    """What a search is about; see `Trial` for the fields.
+    """What is searched and with which means; see `Trial` for the other fields.
 
     `cells` bounds the step calls, counted in cells; the proposer's calls are bounded by the
     ledger behind `counsel`. `judge` answers the calls of the role JUDGE, the proposer all others.
-    `material` are the plans' texts, whose words must not be copied. With `force` it searches also
-    where the baseline leaves next to nothing to gain.
+    `material` are the plans' texts, whose words must not be copied. `force` searches even if the
+    baseline is nearly perfect.
     """
 
     step: str
@@ -68,12 +68,12 @@ class SearchRequest:
 
 @dataclass(kw_only=True)
 class SearchResult:
-    """What came of a search. `stopped` says why it ended; `trace` is the best score by cells."""
+    """The result of a search. `stopped` is why it ended; `trace` is the best score by cells."""
 
     generator: str
     scored: tuple[Scored, ...]
     cells: int
-    asked: int
+    proposer_calls: int
     refused: int
     stopped: str
     trace: tuple[tuple[int, float], ...] = ()
@@ -83,42 +83,42 @@ class SearchResult:
 class Search:
     """The driver's side of one search: a `Trial` for a generator."""
 
-    setting: SearchRequest
+    request: SearchRequest
     measure: Measure
     counsel: Counsel
     log: Log = field(default=lambda _: None)
 
     def __post_init__(self) -> None:
-        setting = self.setting
-        self.step = setting.step
-        self.searched: Sequence[str] = tuple(setting.searched)
-        self.cases: Sequence[Case] = tuple(setting.cases)
-        self.instructions = setting.instructions
-        self.constraints: Sequence[str] = tuple(setting.constraints)
-        self.failed: Sequence[Mapping[str, Any]] = tuple(setting.failed)
-        self.patterns: Sequence[Mapping[str, Any]] = tuple(setting.patterns)
-        self.small = setting.small
-        self.random = random.Random(setting.seed)  # noqa: S311 - chance of a search, no secret
-        size = sum(map(len, setting.texts.values()))
-        self.longest = setting.longest or int(size * _LONGER) + _ROOM
-        self.baseline = Proposal(id=_id(setting.texts), texts=dict(setting.texts))
+        request = self.request
+        self.step = request.step
+        self.searched: Sequence[str] = tuple(request.searched)
+        self.cases: Sequence[Case] = tuple(request.cases)
+        self.instructions = request.instructions
+        self.constraints: Sequence[str] = tuple(request.constraints)
+        self.failed: Sequence[Mapping[str, Any]] = tuple(request.failed)
+        self.patterns: Sequence[Mapping[str, Any]] = tuple(request.patterns)
+        self.small = request.small
+        self.random = random.Random(request.seed)  # noqa: S311 - chance of a search, no secret
+        size = sum(map(len, request.texts.values()))
+        self.longest = request.longest or int(size * _LONGER) + _ROOM
+        self.baseline = Proposal(id=_id(request.texts), texts=dict(request.texts))
         self._admission = Admission(
-            setting.texts,
-            setting.searched,
+            request.texts,
+            request.searched,
             longest=self.longest,
-            rejected=[f["texts"] for f in setting.failed if isinstance(f.get("texts"), dict)],
-            material=setting.material,
+            rejected=[f["texts"] for f in request.failed if isinstance(f.get("texts"), dict)],
+            material=request.material,
         )
         self._proposals = {self.baseline.id: self.baseline}
         self._outcomes: defaultdict[str, dict[str, CellOutcome]] = defaultdict(dict)
-        self._cells = self._asked = self._refused = 0
+        self._cells = self._proposer_calls = self._refused = 0
         self._all_failed = True
         self._trace: list[tuple[int, float]] = []
 
     @property
     def left(self) -> int:
-        """The step calls that the budget still allows, in cells."""
-        return self.setting.cells - self._cells
+        """How many cells the budget still allows."""
+        return self.request.cells - self._cells
 
     def admit(
         self,
@@ -130,7 +130,7 @@ class Search:
         demonstrations: Sequence[str] = (),
         pattern: str | None = None,
     ) -> Proposal | None:
-        """Return the proposal that these texts make, or None with the reason in the log.
+        """Return a proposal with these texts, or None with the reason in the log.
 
         Raises:
             SearchOver: far more proposals were refused than admitted.
@@ -141,20 +141,21 @@ class Search:
         except Refused as refused:
             self._refuse(operator, str(refused))
             return None
-        made = _id(whole)
-        if made in self._proposals:
-            told = "it is the baseline" if made == self.baseline.id else f"it repeats {made}"
-            self._refuse(operator, told)
+        identity = _id(whole)
+        if identity in self._proposals:
+            is_baseline = identity == self.baseline.id
+            reason = "it is the baseline" if is_baseline else f"it repeats {identity}"
+            self._refuse(operator, reason)
             return None
         offered = {one["id"] for one in self.patterns}
         proposal = Proposal(
-            id=made, texts=whole, parents=tuple(p.id for p in parents), operator=operator,
+            id=identity, texts=whole, parents=tuple(p.id for p in parents), operator=operator,
             change=change, pattern=pattern if pattern in offered else None,
         )  # fmt: skip
-        self._proposals[made] = proposal
+        self._proposals[identity] = proposal
         self.log(
             {
-                "event": "admitted", "id": made, "operator": operator, "change": change,
+                "event": "admitted", "id": identity, "operator": operator, "change": change,
                 "parents": list(proposal.parents), "texts": dict(texts),
                 **({"pattern": proposal.pattern} if proposal.pattern else {}),
             }
@@ -162,33 +163,33 @@ class Search:
         return proposal
 
     async def score(self, proposals: Sequence[Proposal], cases: Sequence[Case]) -> list[Scored]:
-        """Try proposals on cases, side by side; what was tried before is not tried again."""
+        """Try proposals on cases, concurrently; what was tried before is not tried again."""
         return await self.score_each([(proposal, cases) for proposal in proposals])
 
     async def score_each(self, tries: Sequence[tuple[Proposal, Sequence[Case]]]) -> list[Scored]:
-        """Try each proposal on cases of its own, all side by side."""
-        wanted = dict.fromkeys((p.id, case) for p, cases in tries for case in cases)
+        """Try each proposal on its own cases, all concurrently."""
+        cells = dict.fromkeys((p.id, case) for p, cases in tries for case in cases)
         by_id = {p.id: p for p, _ in tries}
-        new = [(by_id[i], c) for i, c in wanted if c.id not in self._outcomes[i]]
+        new = [(by_id[i], c) for i, c in cells if c.id not in self._outcomes[i]]
         if len(new) > self.left:
-            raise SearchOver(f"the budget of {self.setting.cells} cells is used up")
+            raise SearchOver(f"the budget of {self.request.cells} cells is used up")
         while new:
-            # As long as nothing has ever worked, few cells are risked at a time.
+            # As long as every cell has failed, few are risked at a time.
             hopeless = self._cells > 0 and self._all_failed
             count = max(1, MOST_FAILURES - self._cells) if hopeless else len(new)
-            await self._measured(new[:count])
+            await self._run(new[:count])
             new = new[count:]
-        return [self.known(proposal) for proposal, _ in tries]
+        return [self.scored(proposal) for proposal, _ in tries]
 
-    def known(self, proposal: Proposal) -> Scored:
-        """Return everything known of a proposal."""
+    def scored(self, proposal: Proposal) -> Scored:
+        """Return all outcomes of a proposal so far."""
         return Scored(proposal=proposal, outcomes=dict(self._outcomes[proposal.id]))
 
     async def ask(self, role: str, call: Call[R]) -> Reply[R]:
-        """Put a call to the proposer."""
-        self._asked += 1
-        judge = self.setting.judge if role == JUDGE else None
-        reply = await self.counsel.ask(role, judge or self.setting.proposer, call)
+        """Send a call to the proposer, or to the judge if the role is JUDGE."""
+        self._proposer_calls += 1
+        judge = self.request.judge if role == JUDGE else None
+        reply = await self.counsel.ask(role, judge or self.request.proposer, call)
         if reply.failure is not None:
             self.log({"event": "no proposal", "role": role, "reason": str(reply.failure)})
             if reply.failure.kind is FailureKind.budget:
@@ -196,25 +197,24 @@ class Search:
         return reply
 
     async def ask_all(self, role: str, calls: Sequence[Call[R]]) -> list[Reply[R]]:
-        """Put calls side by side; the replies come in the order of the calls.
+        """Send calls concurrently and return the replies in the order of the calls.
 
-        All of them have ended before a failure is raised, so that nothing goes on behind the end.
+        All calls have ended before a failure is raised, so that none runs on after the search.
         """
-        asked = (self.ask(role, call) for call in calls)
-        replies = await asyncio.gather(*asked, return_exceptions=True)
-        heard: list[Reply[R]] = []
-        for reply in replies:
+        questions = (self.ask(role, call) for call in calls)
+        replies: list[Reply[R]] = []
+        for reply in await asyncio.gather(*questions, return_exceptions=True):
             if isinstance(reply, BaseException):
                 raise reply
-            heard.append(reply)
-        return heard
+            replies.append(reply)
+        return replies
 
     def note(self, text: str) -> None:
         """Write a line into the log of the search."""
         self.log({"event": "note", "text": text})
 
     async def run(self, generator: Generator) -> SearchResult:
-        """Let `generator` search until it is over, and return all that was found.
+        """Let `generator` search until the end, and return all scores.
 
         The baseline is scored on all cases first, because everything is compared with it.
         """
@@ -224,37 +224,37 @@ class Search:
             await generator.search(self)
         except SearchOver as over:
             stopped = str(over)
-        base, best = self.known(self.baseline).on(self.cases), self._best()
+        base, best = self.scored(self.baseline).on(self.cases), self._best()
         self.log(
             {
                 "event": "over", "generator": generator.name, "reason": stopped,
-                "cells": self._cells, "asked": self._asked, "refused": self._refused,
+                "cells": self._cells, "asked": self._proposer_calls, "refused": self._refused,
                 "admitted": len(self._proposals) - 1, "baseline": base, "best": best,
             }
         )  # fmt: skip
         return SearchResult(
             generator=generator.name,
-            scored=tuple(self.known(p) for p in self._proposals.values()),
+            scored=tuple(self.scored(p) for p in self._proposals.values()),
             cells=self._cells,
-            asked=self._asked,
+            proposer_calls=self._proposer_calls,
             refused=self._refused,
             stopped=stopped,
             trace=tuple(self._trace),
         )
 
     async def _start(self) -> None:
-        """Score the baseline, and end where it leaves next to nothing to gain."""
+        """Score the baseline, and end the search if it is nearly perfect."""
         [base] = await self.score([self.baseline], self.cases)
         reached = base.on(self.cases) or 0.0
-        if reached >= ENOUGH and not self.setting.force:
+        if reached >= ENOUGH and not self.request.force:
             raise SearchOver(
-                f"next to nothing to gain, for the baseline's fitness is {reached:.3f} of 1; "
-                "--force searches all the same"
+                f"next to nothing to gain: the baseline's fitness is {reached:.3f} of 1; --force "
+                "searches anyway"
             )
 
     def _best(self) -> float | None:
-        """Return the best score on all cases; None as long as nothing was tried on all."""
-        whole = (self.known(p).on(self.cases) for p in self._proposals.values())
+        """Return the best score on all cases; None while nothing was tried on all."""
+        whole = (self.scored(p).on(self.cases) for p in self._proposals.values())
         return max((score for score in whole if score is not None), default=None)
 
     def _refuse(self, operator: str, reason: str) -> None:
@@ -263,8 +263,8 @@ class Search:
         if self._refused >= MOST_REFUSALS + 4 * len(self._proposals):
             raise SearchOver(f"{self._refused} proposals were refused; see the log")
 
-    async def _measured(self, cells: Sequence[Cell]) -> None:
-        """Run cells, keep the curve of the best score, and end where nothing can be measured."""
+    async def _run(self, cells: Sequence[Cell]) -> None:
+        """Run cells, record the best score so far, and end the search if all cells fail."""
         self._cells += len(cells)
         for (proposal, case), outcome in zip(cells, await self.measure(cells), strict=True):
             self._outcomes[proposal.id][case.id] = outcome
@@ -276,9 +276,9 @@ class Search:
             self._trace.append((self._cells, best))
 
 
-def best_of(found: SearchResult, cases: Sequence[Case]) -> Scored | None:
+def best_of(result: SearchResult, cases: Sequence[Case]) -> Scored | None:
     """Return the best proposal that was scored on all of `cases`; of equals, the shorter text."""
-    whole = [(s.on(cases), -s.proposal.size, s) for s in found.scored]
+    whole = [(s.on(cases), -s.proposal.size, s) for s in result.scored]
     scored = [(score, size, s) for score, size, s in whole if score is not None]
     return max(scored, key=lambda one: one[:2])[2] if scored else None
 

@@ -1,10 +1,11 @@
-"""The way from a package's own thread to a search: packages are synchronous, a search is not."""
+"""Connects a synchronous package in a thread of its own to a search on the event loop."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
@@ -16,14 +17,14 @@ T = TypeVar("T")
 
 
 class Ended(BaseException):
-    """The search is over. No `Exception`, because packages catch these and go on."""
+    """The search is over. Not an `Exception`, because packages catch these and continue."""
 
 
 class Bridge:
-    """Puts the calls of a thread to a trial, which lives on the event loop.
+    """Passes the calls of a thread to a trial on the event loop.
 
-    Make it on the event loop. Once the search is over, every further call from the thread ends
-    it, so that nothing is spent behind the end.
+    Create it on the event loop. Once the search is over, every further call ends the thread, so
+    that nothing more is spent.
     """
 
     def __init__(self, trial: Trial) -> None:
@@ -39,7 +40,7 @@ class Bridge:
             SearchOver: as the trial says.
         """
         try:
-            await asyncio.to_thread(self._carried_out, work)
+            await asyncio.to_thread(_until_ended, work)
         finally:
             self._closed = True
         if self._over is not None:
@@ -51,45 +52,39 @@ class Bridge:
         Raises:
             Ended: the search is over.
         """
-        return self._awaited(lambda: self._trial.score(proposals, cases))
+        return self._wait_for(lambda: self._trial.score(proposals, cases))
 
     def ask(self, role: str, call: Call[R]) -> Reply[R]:
-        """Put a call to the proposer, from the thread.
+        """Send a call to the proposer, from the thread.
 
         Raises:
             Ended: the search is over.
         """
-        return self._awaited(lambda: self._trial.ask(role, call))
+        return self._wait_for(lambda: self._trial.ask(role, call))
 
-    def admit(self, texts: dict[str, str], **told: Any) -> Proposal | None:
-        """Have texts admitted, from the thread; see `Trial.admit`.
+    def admit(self, texts: dict[str, str], **details: Any) -> Proposal | None:
+        """Admit texts, from the thread; see `Trial.admit`.
 
         Raises:
             Ended: the search is over.
         """
 
         async def admitted() -> Proposal | None:
-            return self._trial.admit(texts, **told)
+            return self._trial.admit(texts, **details)
 
-        return self._awaited(admitted)
+        return self._wait_for(admitted)
 
-    def end(self, told: str) -> Ended:
-        """Return what the thread raises to end the search by itself."""
-        self._trial.note(told)
+    def end(self, reason: str) -> Ended:
+        """Return the exception by which the thread ends the search itself."""
+        self._trial.note(reason)
         self._closed = True
         return Ended()
 
-    def _carried_out(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except Ended:
-            return
-
-    def _awaited(self, made: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    def _wait_for(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
         if self._closed or self._over is not None:
             raise Ended
         try:
-            return asyncio.run_coroutine_threadsafe(made(), self._loop).result()
+            return asyncio.run_coroutine_threadsafe(call(), self._loop).result()
         except SearchOver as over:
             self._over = over
             raise Ended from over
@@ -97,14 +92,24 @@ class Bridge:
             raise Ended from cancelled
 
 
-def needs(package: str, generator: str) -> None:
-    """Refuse to go on without a package that is installed only as an extra.
+def _until_ended(work: Callable[[], None]) -> None:
+    with suppress(Ended):
+        work()
+
+
+class PackageGenerator:
+    """A generator that needs a package which is installed only as an extra.
 
     Raises:
-        UsageError: it is not installed; the message says what to type.
+        UsageError: the package is not installed.
     """
-    if find_spec(package) is None:
-        raise UsageError(
-            f"The generator {generator} needs the package {package}, which is not installed. "
-            f"Say: pip install 'plumbline[{package}]'"
-        )
+
+    name: str
+    package: str
+
+    def __init__(self) -> None:
+        if find_spec(self.package) is None:
+            raise UsageError(
+                f"The generator {self.name} needs the package {self.package}, which is not "
+                f"installed. Run: pip install 'plumbline[{self.package}]'"
+            )

@@ -1,4 +1,4 @@
-"""What a generator works with: it proposes texts, has them scored, and never calls the step."""
+"""The interface of a search: a generator proposes texts and has them scored by a trial."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JUDGE = "judge"
 
 
 class SearchOver(Exception):  # noqa: N818 - the end of a search, not a fault
-    """The search ends here: no budget is left, or nothing can be measured; the text says why."""
+    """The search ends: no budget is left, or nothing can be measured; the message says which."""
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -38,8 +38,8 @@ class Case:
 class Proposal:
     """One proposed set of texts, admitted to the search; `texts` are those of all surfaces.
 
-    `parents` are ids, `operator` what made it, `change` the one change it declares. The baseline
-    has no parents. `pattern` is the id of the offered pattern that it follows, if it says so.
+    `parents` are ids, `operator` names how it was created, `change` is the one change it declares.
+    The baseline has no parents. `pattern` is the id of the offered pattern that it follows, if any.
     """
 
     id: str
@@ -57,7 +57,7 @@ class Proposal:
 
 @dataclass(frozen=True, kw_only=True)
 class Flaw:
-    """What a metric found in one cell: the words that made the number, for a reader."""
+    """A fault that a metric found in one cell, with the words that caused it."""
 
     metric: str
     field: str
@@ -81,24 +81,24 @@ class CellOutcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
-    """A proposal and how it did on the cases it was tried on."""
+    """A proposal and its outcomes on the cases it was tried on."""
 
     proposal: Proposal
     outcomes: Mapping[str, CellOutcome] = field(default_factory=dict)
 
     @property
     def score(self) -> float | None:
-        """The mean score; a failed cell counts 0, because a search must not like failing."""
+        """The mean score; a failed cell counts 0, so that a search does not prefer failures."""
         if not self.outcomes:
             return None
         return sum(o.score or 0.0 for o in self.outcomes.values()) / len(self.outcomes)
 
     def on(self, cases: Sequence[Case]) -> float | None:
         """Return the mean score on these cases, or None if one of them was not tried."""
-        found = [self.outcomes.get(case.id) for case in cases]
-        if not found or None in found:
+        outcomes = [self.outcomes[case.id] for case in cases if case.id in self.outcomes]
+        if not outcomes or len(outcomes) < len(cases):
             return None
-        return sum((o.score or 0.0) for o in found if o is not None) / len(found)
+        return sum(o.score or 0.0 for o in outcomes) / len(outcomes)
 
     def worst(self, count: int) -> list[CellOutcome]:
         """Return the worst outcomes, failed ones first."""
@@ -109,12 +109,12 @@ class Scored:
 class Trial(Protocol):
     """The driver's side of a search. Everything that costs goes through it.
 
-    `surfaces` are the texts of the baseline, `searched` the ids that may be changed (never
-    empty). `instructions` are the step's own for optimizers, `constraints` the owner's wishes,
-    `failed` texts that were rejected earlier, with the reasons, `patterns` kinds of change that
-    worked on other steps (`id`, `change`, `worked_on`, `failed_on`). `cases` are those of the train
-    split. `random` is seeded; nothing else may bring chance into a search. `small` asks for the
-    settings for small local models. `longest` bounds the characters of a proposal.
+    `searched` are the ids of the texts that may be changed (never empty). `instructions` are the
+    step's own for optimizers, `constraints` those of the owner, `failed` texts that were rejected
+    earlier, with the reasons, `patterns` kinds of change that worked on other steps (`id`,
+    `change`, `worked_on`, `failed_on`). `cases` are those of the train split. `random` is seeded
+    and the only source of chance. `small` asks for the settings for small local models. `longest`
+    bounds the characters of a proposal.
     """
 
     step: str
@@ -131,7 +131,7 @@ class Trial(Protocol):
 
     @property
     def left(self) -> int:
-        """The step calls that the budget still allows, in cells."""
+        """How many cells the budget still allows."""
         ...
 
     def admit(
@@ -144,18 +144,17 @@ class Trial(Protocol):
         demonstrations: Sequence[str] = (),
         pattern: str | None = None,
     ) -> Proposal | None:
-        """Return the proposal that these texts make, or None with the reason in the log.
+        """Return a proposal with these texts, or None with the reason in the log.
 
-        `texts` may leave out surfaces that stay as in the first parent. The same texts are the
-        same proposal. `demonstrations` are examples taken from the plans on purpose. A `pattern`
-        that was not offered is none.
+        `texts` may leave out surfaces that stay as in the first parent. `demonstrations` are
+        examples taken from the plans on purpose. A `pattern` that was not offered is ignored.
         """
         ...
 
     async def score(self, proposals: Sequence[Proposal], cases: Sequence[Case]) -> list[Scored]:
-        """Try proposals on cases, side by side; what was tried before is not tried again.
+        """Try proposals on cases, concurrently; what was tried before is not tried again.
 
-        The result holds everything known of each proposal, in the order given.
+        The result holds all outcomes of each proposal so far, in the order of `proposals`.
 
         Raises:
             SearchOver: the budget has no room for all of it, or every cell fails.
@@ -163,7 +162,7 @@ class Trial(Protocol):
         ...
 
     async def score_each(self, tries: Sequence[tuple[Proposal, Sequence[Case]]]) -> list[Scored]:
-        """Try each proposal on cases of its own, all side by side; else as `score`.
+        """Try each proposal on its own cases, all concurrently; otherwise as `score`.
 
         Raises:
             SearchOver: as `score`.
@@ -171,7 +170,7 @@ class Trial(Protocol):
         ...
 
     async def ask(self, role: str, call: Call[R]) -> Reply[R]:
-        """Put a call to the proposer; the same role, key and words are answered from the journal.
+        """Send a call to the proposer; the same role, key and words are answered from the journal.
 
         Raises:
             SearchOver: no budget is left.
@@ -179,7 +178,7 @@ class Trial(Protocol):
         ...
 
     async def ask_all(self, role: str, calls: Sequence[Call[R]]) -> list[Reply[R]]:
-        """Put calls side by side; the replies come in the order of the calls.
+        """Send calls concurrently and return the replies in the order of the calls.
 
         Raises:
             SearchOver: no budget is left.
@@ -192,10 +191,10 @@ class Trial(Protocol):
 
 
 class Generator(Protocol):
-    """One way to search. It ends by returning, or by letting SearchOver through."""
+    """One search algorithm. It ends by returning, or by letting SearchOver through."""
 
     name: str
 
     async def search(self, trial: Trial) -> None:
-        """Propose and have scored, until the trial is over or nothing is left to try."""
+        """Propose texts and have them scored, until the budget or the ideas are used up."""
         ...

@@ -75,4 +75,4 @@ def pytest_terminal_summary(
 ) -> None:
     """Say what prism saw."""
     if os.environ.get(CHECK) and prism.SEEN in config.stash:
-        terminalreporter.write_line(config.stash[prism.SEEN].told())
+        terminalreporter.write_line(config.stash[prism.SEEN].summary())

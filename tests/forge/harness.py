@@ -7,14 +7,14 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from self_improve.forge.forge import Forge, PullState
 from self_improve.forge.github import GitHubForge
 from self_improve.forge.github_access import Access
+from self_improve.forge.github_retry import BoundedRetry
 from self_improve.forge.local import LocalForge
 from self_improve.forge.pages import Front, Pages
-from self_improve.forge.patience import Patience
 from tests.forge.server import TOKEN, Repo, Server
 
 _NUMBERS = itertools.count(1)
@@ -74,13 +74,13 @@ class LocalHarness:
     """The embedded forge."""
 
     forge: LocalForge
-    place: Path
+    folder: Path
     user: Path
 
     @property
     def bare(self) -> Path:
         """Its repository."""
-        return self.place / "repository.git"
+        return self.folder / "repository.git"
 
     def fork_pull(self, head: str) -> int:
         """Write the page of a pull request from elsewhere."""
@@ -89,7 +89,7 @@ class LocalHarness:
             number=77, title="From afar", state=PullState.open, branch="candidate",
             base="main", head=head, fork=True,
         )  # fmt: skip
-        Pages(self.place).write_pull(front, "Body")
+        Pages(self.folder).write_pull(front, "Body")
         return 77
 
 
@@ -119,25 +119,32 @@ class GitHubHarness:
 
 def local(folder: Path, originals: Path) -> LocalHarness:
     """Return an empty local forge."""
-    place = folder / "data/forge"
+    forge_folder = folder / "data/forge"
     user = Path(shutil.copytree(originals / "user", folder / "user"))
-    made = LocalHarness(LocalForge(place), place, user)
-    made.forge.base_commit(user, "main")
-    return made
+    harness = LocalHarness(LocalForge(forge_folder), forge_folder, user)
+    harness.forge.base_commit(user, "main")
+    return harness
 
 
-def github(folder: Path, originals: Path, server: Server, **changes: Any) -> GitHubHarness:
+def github(
+    folder: Path, originals: Path, server: Server, *, token: str = TOKEN, retries: int = 2,
+    timeout: int = 20,
+) -> GitHubHarness:  # fmt: skip
     """Return a repository on the loopback server that has `main`, and a forge for it."""
     name = f"owner/repo-{next(_NUMBERS)}"
     bare = Path(shutil.copytree(originals / "remote.git", folder / "remote.git"))
     user = Path(shutil.copytree(originals / "user", folder / "user"))
     server.repos[name] = repo = Repo(name, bare)
     pauses: list[float] = []
-    token = changes.pop("token", TOKEN)
-    patience = Patience(**{"tries": 3, "timeout": 20, "pause": pauses.append, **changes})
+
+    class Recorded(BoundedRetry):
+        pause = staticmethod(pauses.append)
+
     access = Access(
         repository=name, token=token, api=server.public,
         git=f"{server.address}/{name}.git",
     )  # fmt: skip
-    forge = GitHubForge(access, patience=patience, seconds_between_writes=0)
+    forge = GitHubForge(
+        access, retry=Recorded(total=retries), timeout=timeout, seconds_between_writes=0
+    )
     return GitHubHarness(forge, server, repo, user, pauses)

@@ -85,7 +85,7 @@ class Seen:
             found = Violation(called, place, str(row.get("code")), str(row.get("message")))
             (self.excused if _is_label_list(found, body) else self.violations).append(found)
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return the sum of it, for people."""
         described = sum(map(len, PATHS.values()))
         return (

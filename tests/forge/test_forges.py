@@ -80,7 +80,7 @@ def test_push_that_would_lose_commits_is_refused(there: Harness) -> None:
     assert git(there.bare, "rev-parse", BRANCH) == first
 
 
-def test_push_that_a_hook_refuses_is_told(there: Harness) -> None:
+def test_push_that_a_hook_refuses_is_reported(there: Harness) -> None:
     """What the other side said is passed on."""
     hook = there.bare / "hooks/pre-receive"
     hook.parent.mkdir(exist_ok=True)
@@ -93,7 +93,7 @@ def test_push_that_a_hook_refuses_is_told(there: Harness) -> None:
 def test_branch_that_cannot_be_is_refused(there: Harness) -> None:
     """No name reaches git that could mean something else."""
     for branch in BAD_NAMES:
-        with pytest.raises(RefusedError, match="is no name"):
+        with pytest.raises(RefusedError, match="not allow the name"):
             pushed(there, branch)
     assert git(there.bare, "for-each-ref", "--format=%(refname)", "refs/heads") == "refs/heads/main"
 
@@ -101,7 +101,7 @@ def test_branch_that_cannot_be_is_refused(there: Harness) -> None:
 def test_only_full_commits_are_pushed(there: Harness) -> None:
     """A name could mean another commit by the time it is pushed."""
     for text in ("main", "", "HEAD", "--all", "abc123"):
-        with pytest.raises(ValueError, match="no full name of a commit"):
+        with pytest.raises(ValueError, match="not the full hash of a commit"):
             there.forge.push(there.user, BRANCH, text)
 
 
@@ -144,7 +144,7 @@ def test_branch_without_a_pull_request_has_none(there: Harness) -> None:
     assert there.forge.pull_of(BRANCH) is None
 
 
-def test_missing_pull_request_is_told(there: Harness) -> None:
+def test_missing_pull_request_is_reported(there: Harness) -> None:
     """For every call that names one."""
     pushed(there)
     calls: list[Callable[[], object]] = [
@@ -235,7 +235,7 @@ def test_marker_that_is_no_word_is_refused(there: Harness) -> None:
     pushed(there)
     number = opened(there).number
     for marker in ("", "A", "../x", "a b", "a -->", "x" * 60):
-        with pytest.raises(ValueError, match="is no marker"):
+        with pytest.raises(ValueError, match="is not a marker"):
             there.forge.comment(number, marker, "x")
     assert there.forge.comments(number) == {}
 
@@ -283,7 +283,7 @@ def test_label_that_is_none_is_refused(there: Harness) -> None:
     pushed(there)
     number = opened(there).number
     for label in ("", "a/b", "a,b", "x" * 51, "a\nb", " a", "?"):
-        with pytest.raises(ValueError, match="is no label"):
+        with pytest.raises(ValueError, match="is not a label"):
             there.forge.label(number, add=[label])
 
 
@@ -297,7 +297,7 @@ def test_closed_pull_request_stays_closed(there: Harness) -> None:
     with pytest.raises(RefusedError, match="closed"):
         there.forge.merge(number, head=head)
     assert git(there.bare, "rev-parse", BRANCH) == head
-    there.forge.comment(number, "evaluation", "Still told.")
+    there.forge.comment(number, "evaluation", "Still accepted.")
 
 
 def test_after_closing_a_new_one_can_be_opened(there: Harness) -> None:
@@ -312,7 +312,7 @@ def test_after_closing_a_new_one_can_be_opened(there: Harness) -> None:
 
 
 def test_pull_request_whose_branch_went_is_closed(there: Harness) -> None:
-    """Its head is still told."""
+    """Its head is still returned."""
     head = pushed(there)
     number = opened(there).number
     there.forge.pull(number)
@@ -361,7 +361,7 @@ def test_merge_onto_a_base_that_moved(there: Harness) -> None:
         there.forge.merge(other, head=conflict)
 
 
-def test_pull_request_from_a_fork_is_told(there: Harness) -> None:
+def test_pull_request_from_a_fork_is_reported(there: Harness) -> None:
     """It is known for one, is not taken for ours of the same branch, and can be fetched."""
     head = commit(there.user, "main", text="from afar")
     number = there.fork_pull(head)
@@ -392,10 +392,10 @@ def test_base_is_brought_up_to_date(there: Harness) -> None:
     assert git(there.user, "rev-parse", "main") == own
 
 
-def test_unknown_base_is_told(there: Harness) -> None:
+def test_unknown_base_is_reported(there: Harness) -> None:
     """By its name, and without fetching anything else."""
     for base in ("nowhere", "a b", "*", "x:y", ""):
-        with pytest.raises((MissingError, RefusedError), match=r"nowhere|is no name|has a branch"):
+        with pytest.raises((MissingError, RefusedError), match=r"nowhere|not allow|has a branch"):
             there.forge.base_commit(there.user, base)
     assert (
         git(there.user, "for-each-ref", "refs/plumbline/bases/x*", "refs/plumbline/bases/a*") == ""

@@ -58,7 +58,7 @@ def made(on_github: Callable[[str], Ground]) -> Ground:
 def test_better_prompt_is_open_and_not_merged(
     on_github: Callable[[str], Ground], server: Server
 ) -> None:
-    """YES of simulated models is told on the pull request, and is no success."""
+    """YES of simulated models is written on the pull request and is not a success."""
     context = on_github(WEAK)
     before = git(server.repos[NAME].bare, "rev-parse", "main")
     assert context.run(GOOD, "--forge", "github", "--merge-on-yes") == 0

@@ -35,7 +35,7 @@ def local(tmp_path: Path, originals: Path) -> LocalHarness:
 
 def page_of(local: LocalHarness) -> Path:
     """Return the file of the first pull request."""
-    return local.place / "pulls/0001.md"
+    return local.folder / "pulls/0001.md"
 
 
 def test_page_is_markdown_with_facts_above(local: LocalHarness) -> None:
@@ -56,10 +56,10 @@ def test_comments_and_statuses_are_files_too(local: LocalHarness) -> None:
     number = opened(local).number
     local.forge.comment(number, "evaluation", "NO.")
     local.forge.set_status(head, Status(state=StatusState.failure, description="NO"))
-    assert (local.place / "pulls/0001.evaluation.md").read_text() == (
+    assert (local.folder / "pulls/0001.evaluation.md").read_text() == (
         "---\npull_request: 1\nmarker: evaluation\n---\n\nNO.\n"
     )
-    assert (local.place / f"statuses/{head}.yaml").read_text() == (
+    assert (local.folder / f"statuses/{head}.yaml").read_text() == (
         "plumbline/verdict:\n  state: failure\n  description: 'NO'\n  url: null\n"
     )
 
@@ -78,14 +78,14 @@ def test_person_may_close_and_reword_by_hand(local: LocalHarness) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "does not begin with facts"),
-        ("Hello", "does not begin with facts"),
+        ("", "does not begin with YAML"),
+        ("Hello", "does not begin with YAML"),
         ("---\nnumber: 1\n---\n", "title: Field required"),
-        ("---\n- a\n---\n", "no facts with names"),
-        ("---\n: :\n  - [\n---\n", "no YAML"),
-        ("---\n!!python/object/apply:os.system [echo]\n---\n", "no YAML"),
+        ("---\n- a\n---\n", "mapping of names"),
+        ("---\n: :\n  - [\n---\n", "not valid YAML"),
+        ("---\n!!python/object/apply:os.system [echo]\n---\n", "not valid YAML"),
         ("---\nnumber: 2\ntitle: T\nstate: open\nbranch: b\nbase: main\nhead: x\n---\n",
-         "says that it is number 2"),
+         "says `number: 2`"),
         ("---\nnumber: 1\ntitle: T\nstate: done\nbranch: b\nbase: main\nhead: x\n---\n", "state: "),
         ("---\nnumber: 1\ntitle: T\nstate: open\nbranch: b\nbase: m\nhead: x\nmore: 1\n---\n",
          "more: Extra"),
@@ -106,14 +106,14 @@ def test_page_that_is_no_text_is_named(local: LocalHarness) -> None:
     head = pushed(local)
     opened(local)
     page_of(local).write_bytes(b"---\n\xff\n---\n")
-    with pytest.raises(ForgeError, match="no text in UTF-8"):
+    with pytest.raises(ForgeError, match="not text in UTF-8"):
         local.forge.pull(1)
-    (local.place / "statuses").mkdir()
+    (local.folder / "statuses").mkdir()
     for text in ("- x\n", "plumbline/verdict: {state: odd, description: x}\n"):
-        (local.place / f"statuses/{head}.yaml").write_text(text)
-        with pytest.raises(ForgeError, match=r"no facts with names|is no status"):
+        (local.folder / f"statuses/{head}.yaml").write_text(text)
+        with pytest.raises(ForgeError, match=r"mapping of names|is not a status"):
             local.forge.status_of(head)
-    (local.place / f"statuses/{head}.yaml").write_text("other: 1\n")
+    (local.folder / f"statuses/{head}.yaml").write_text("other: 1\n")
     assert local.forge.status_of(head) is None
 
 
@@ -142,9 +142,9 @@ def test_any_text_comes_back_from_a_page(
     assert pages.comments(1) == {"evaluation": body}
 
 
-def test_empty_place_is_told(tmp_path: Path) -> None:
+def test_empty_forge_is_reported(tmp_path: Path) -> None:
     """Reading from a forge to which nothing was pushed makes nothing."""
-    with pytest.raises(MissingError, match="nothing in the local forge in forge yet"):
+    with pytest.raises(MissingError, match="local forge in forge is empty"):
         LocalForge(tmp_path / "forge").pull(1)
     assert not (tmp_path / "forge").exists()
 
@@ -172,8 +172,8 @@ SCRIPT = """\
 import sys
 from pathlib import Path
 from self_improve.forge.local import LocalForge
-place, branch, count = sys.argv[1:]
-forge = LocalForge(Path(place))
+folder, branch, count = sys.argv[1:]
+forge = LocalForge(Path(folder))
 for at in range(int(count)):
     pull = forge.open_pull(branch=branch, base="main", title=branch, body="B", labels=["x"])
     forge.comment(pull.number, "evaluation", branch * 1000)
@@ -186,7 +186,7 @@ def test_two_processes_share_it(local: LocalHarness) -> None:
     for name in ("one", "two"):
         pushed(local, name, text=name)
     processes = [
-        subprocess.Popen([sys.executable, "-c", SCRIPT, str(local.place), name, "6"])
+        subprocess.Popen([sys.executable, "-c", SCRIPT, str(local.folder), name, "6"])
         for name in ("one", "two")
     ]
     assert [process.wait(60) for process in processes] == [0, 0]
@@ -243,14 +243,14 @@ def test_kill_at_any_git_makes_nothing_twice(
     head = commit(local.user, "main")
     at, died = 1, True
     while died:
-        shutil.rmtree(local.place)
+        shutil.rmtree(local.folder)
         local.forge.base_commit(local.user, "main")
         died = run_and_die(local, head, tmp_path / f"shim{at}", at)
         life(local, head)
         assert local.forge.pull(1).state is PullState.merged
         assert git(local.bare, "rev-list", "--count", "--merges", "main") == "1"
         assert local.forge.pull(1).merged_as == git(local.bare, "rev-parse", "main")
-        assert sorted(p.name for p in (local.place / "pulls").glob("*.md")) == [
+        assert sorted(p.name for p in (local.folder / "pulls").glob("*.md")) == [
             "0001.evaluation.md", "0001.md",
         ]  # fmt: skip
         at += 3

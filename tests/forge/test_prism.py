@@ -62,7 +62,7 @@ def test_only_lists_of_names_are_excused() -> None:
 
 
 def test_answers_are_not_judged_and_the_undescribed_is() -> None:
-    """A list that was too long to be told whole counts as wrong."""
+    """A list that was cut because of its length counts as wrong."""
     seen = prism.Seen()
     seen.note("GET", "/user", '[{"location": ["response"], "code": "x"}]', b"")
     assert seen.violations == []

@@ -145,7 +145,7 @@ def search(rows: list[dict[str, Any]]) -> Callable[..., Search]:
         **changes: Any,
     ) -> Search:
         return Search(
-            setting=setting(**changes), measure=Landscape(rule), counsel=Proposer(answer),
+            request=setting(**changes), measure=Landscape(rule), counsel=Proposer(answer),
             log=rows.append,
         )  # fmt: skip
 

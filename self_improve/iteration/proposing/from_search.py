@@ -158,7 +158,7 @@ class _Cells:
             with Appender(path) as file:
                 file.append(row)
 
-        return Search(setting=setting, measure=measure, counsel=counsel, log=log)
+        return Search(request=setting, measure=measure, counsel=counsel, log=log)
 
     def _source(self, step: str) -> Path:
         module = self._work.pipeline.steps[step].task.partition(":")[0]
@@ -168,7 +168,7 @@ class _Cells:
 def _winners(request: IterationRequest, found: SearchResult, search: Search) -> list[Draft]:
     """Return the best proposals that did better than the baseline on all cases."""
     cases = search.cases
-    base = search.known(search.baseline).on(cases)
+    base = search.scored(search.baseline).on(cases)
     whole = [(one.on(cases), one) for one in found.scored if one.proposal is not search.baseline]
     better = [(s, one) for s, one in whole if s is not None and (base is None or s > base)]
     better.sort(key=lambda pair: (-pair[0], pair[1].proposal.size))

@@ -60,7 +60,7 @@ async def _from_synthesis(request: IterationRequest, search: Search) -> list[Dra
             user="\n\n".join(
                 [
                     proposer_calls.aims(search),
-                    proposer_calls.shown(search, search.baseline),
+                    proposer_calls.prompt_blocks(search, search.baseline),
                     json_block("direction", direction),
                 ]
             ),
@@ -69,7 +69,7 @@ async def _from_synthesis(request: IterationRequest, search: Search) -> list[Dra
         )
         reply = await search.ask("direction", call)
         made = (
-            proposer_calls.admitted(search, reply.value, [search.baseline], "synthesis")
+            proposer_calls.admit(search, reply.value, [search.baseline], "synthesis")
             if reply.value is not None
             else None
         )

@@ -58,7 +58,7 @@ def test_landscapes_are_worked_off_one_after_the_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--steps", "501"], "at most|20 to 500"),
         (["--seeds", "0"], "landscapes"),
@@ -66,12 +66,12 @@ def test_landscapes_are_worked_off_one_after_the_other() -> None:
     ],
 )
 def test_wrong_usage_is_refused_before_anything_runs(
-    words: list[str], told: str, tmp_path: Path
+    words: list[str], message: str, tmp_path: Path
 ) -> None:
     """With what may be said, and nothing written."""
     ran = called(command.main, [*words, "--out", tmp_path / "out"])
     assert ran.code == 2
-    assert re.search(told, ran.err)
+    assert re.search(message, ran.err)
     assert not (tmp_path / "out").exists()
 
 
@@ -88,15 +88,15 @@ def test_what_was_done_is_not_done_again(
         asyncio.run(bench.search(t.generator, landscape_of(bench, 7), tmp_path, budget=t.budget))
         for t in tasks(plan)
     ]
-    made_with = provenance.today().to_row()
+    made_with = provenance.current().to_row()
     rows = [
         {"task": vars(task), "made_with": made_with, "result": one.to_row()}
         for task, one in zip(tasks(plan), made, strict=True)
     ]
     kept.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    told: list[str] = []
-    assert campaign.run(plan, tmp_path, told.append) == (made, [])
-    assert told == []
+    lines: list[str] = []
+    assert campaign.run(plan, tmp_path, lines.append) == (made, [])
+    assert lines == []
 
 
 @pytest.mark.parametrize("made_with", [None, {"digest": "of another rubric"}])
@@ -116,7 +116,7 @@ def test_row_of_another_making_does_not_count(
     assert [one.generator for one in results] == ["oracle", "random"]
     rows = [json.loads(line) for line in kept.read_text().splitlines()]
     assert rows[0]["result"] == {"generator": "old"}
-    assert [row["made_with"] for row in rows[1:]] == [provenance.today().to_row()] * 2
+    assert [row["made_with"] for row in rows[1:]] == [provenance.current().to_row()] * 2
     assert rows[1]["made_with"]["rubric"] == f"{STEP}/{find(STEP).version}"
 
 

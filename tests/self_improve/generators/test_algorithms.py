@@ -53,19 +53,19 @@ def searched(
 ) -> tuple[SearchResult, Search]:
     """Let a generator search, and return what it found and the search."""
     made = Search(
-        setting=setting(**{"texts": TEXTS, **changes}), measure=Landscape(rule),
+        request=setting(**{"texts": TEXTS, **changes}), measure=Landscape(rule),
         counsel=Proposer(answer),
     )  # fmt: skip
     return asyncio.run(made.run(catalogue.make(name))), made
 
 
-def told(found: SearchResult) -> Any:
+def facts(found: SearchResult) -> Any:
     """Return everything about a search that must be the same again."""
     proposals = [
         (s.proposal.id, s.proposal.parents, s.proposal.operator, sorted(s.outcomes))
         for s in found.scored
     ]
-    return proposals, found.trace, found.cells, found.asked, found.refused, found.stopped
+    return proposals, found.trace, found.cells, found.proposer_calls, found.refused, found.stopped
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -106,7 +106,7 @@ def test_same_seed_gives_the_same_search(name: str) -> None:
     """The same proposals from the same parents, the same calls and the same curve."""
     one, first = searched(name, cells=200)
     two, second = searched(name, cells=200)
-    assert told(one) == told(two)
+    assert facts(one) == facts(two)
     assert first.measure.cells == second.measure.cells
     assert first.counsel.log == second.counsel.log
 
@@ -174,13 +174,13 @@ def test_killed_search_goes_on_where_it_was(name: str) -> None:
 
     def run(journal: Journal) -> SearchResult:
         made = Search(
-            setting=setting(texts=TEXTS, cells=150), measure=Kept(journal),
+            request=setting(texts=TEXTS, cells=150), measure=Kept(journal),
             counsel=Proposer(journal.answer),
         )  # fmt: skip
         return asyncio.run(made.run(catalogue.make(name)))
 
     whole = Journal()
-    alive = told(run(whole))
+    alive = facts(run(whole))
     chance = random.Random(name)
     for kill in chance.sample(range(whole.done.total()), 3):
         journal = Journal()
@@ -188,7 +188,7 @@ def test_killed_search_goes_on_where_it_was(name: str) -> None:
         with pytest.raises(KilledError):
             run(journal)
         journal.kill = -1
-        assert told(run(journal)) == alive
+        assert facts(run(journal)) == alive
         assert journal.done == whole.done
 
 
@@ -213,7 +213,7 @@ HOSTILE: dict[str, Answer] = {
 def test_hostile_proposer_neither_stalls_nor_wins(name: str, kind: str) -> None:
     """It is asked a bounded number of times, and what it says is never tried."""
     found, made = searched(name, HOSTILE[kind])
-    assert found.asked <= 200
+    assert found.proposer_calls <= 200
     assert found.cells <= 400
     best = best_of(found, CASES)
     if name not in UNAIDED:
@@ -232,14 +232,14 @@ def test_step_that_always_fails_ends_the_search(name: str) -> None:
     """With a message, after a bounded number of cells and calls."""
     found, _ = searched(name, rule=lambda *_: None)
     assert found.cells <= MOST_FAILURES
-    assert found.asked <= 60
+    assert found.proposer_calls <= 60
     if name != "ape":
         assert found.stopped == f"every one of {found.cells} cells failed: timeout: late"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_step_that_often_fails_does_not_stop_a_search(name: str) -> None:
-    """A failed cell counts 0 and is told to the proposer."""
+    """A failed cell counts 0 and is shown to the proposer."""
     found, _ = searched(name, rule=lambda t, c: None if c.model == "m2" else by_marks(t, c))
     assert found.stopped == "nothing left to try" or "is used up" in found.stopped
     assert best_of(found, CASES).score >= 0.05
@@ -270,10 +270,10 @@ def test_proposals_know_their_parents_and_what_made_them(name: str) -> None:
 def test_search_does_not_hang_on_the_process() -> None:
     """Where sets and hashes have another order, every generator does the same."""
     code = (
-        "from tests.self_improve.generators.test_algorithms import NAMES, searched, told\n"
+        "from tests.self_improve.generators.test_algorithms import NAMES, searched, facts\n"
         "for name in NAMES:\n"
         "    found, made = searched(name, cells=120)\n"
-        "    print(told(found), made.counsel.log)\n"
+        "    print(facts(found), made.counsel.log)\n"
     )
     said = [
         subprocess.run(

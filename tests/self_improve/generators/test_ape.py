@@ -48,7 +48,7 @@ def test_equal_prompts_are_scored_once(search, rows) -> None:
     """The others stand in the log."""
     made = search(lambda role, call: {"text": f"Name it once, {call.key[-1]}."})
     found = asyncio.run(made.run(Ape()))
-    assert found.asked == PROMPTS
+    assert found.proposer_calls == PROMPTS
     assert len(found.scored) == 11
     assert sum("it repeats" in row.get("reason", "") for row in rows) == 40
 
@@ -70,13 +70,13 @@ def test_subsamples_take_turns_at_the_texts(search) -> None:
 def test_small_setting_and_small_budget_make_fewer(search) -> None:
     """Twenty, or what can be scored."""
     small = asyncio.run(search(helpful, small=True).run(Ape()))
-    assert small.asked == 20
+    assert small.proposer_calls == 20
     tight = asyncio.run(search(helpful, cells=60).run(Ape()))
-    assert 0 < tight.asked == (60 - 8 - 40) // 3
+    assert 0 < tight.proposer_calls == (60 - 8 - 40) // 3
 
 
 def test_worthless_baseline_is_no_teacher(search, rows) -> None:
     """Where no output is worth anything there is nothing to infer from."""
     found = asyncio.run(search(helpful, rule=lambda t, c: 0.0).run(Ape()))
-    assert found.asked == 0
+    assert found.proposer_calls == 0
     assert any("worth inducing" in row.get("text", "") for row in rows)

@@ -13,20 +13,20 @@ from self_improve.generators import catalogue
 def test_list_tells_needs_and_costs(capsys: pytest.CaptureFixture[str]) -> None:
     """Of every generator, in lines that fit."""
     assert command_line.main(["generators"]) == 0
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     for one in catalogue.listed():
-        assert f"{one.name}\n  {one.summary}\n  needs " in told
-    assert "a judge, 4 calls a round" in told
-    assert max(map(len, told.splitlines())) <= 102
+        assert f"{one.name}\n  {one.summary}\n  needs " in output
+    assert "a judge, 4 calls a round" in output
+    assert max(map(len, output.splitlines())) <= 102
 
 
 def test_named_ones_tell_everything(capsys: pytest.CaptureFixture[str]) -> None:
     """Source and defaults as well, and nobody else."""
     assert command_line.main(["generators", "gepa", "spo"]) == 0
-    told = capsys.readouterr().out
-    assert "arXiv 2507.19457" in told
-    assert "defaults" in told
-    assert "promptbreeder" not in told
+    output = capsys.readouterr().out
+    assert "arXiv 2507.19457" in output
+    assert "defaults" in output
+    assert "promptbreeder" not in output
 
 
 def test_list_as_json_is_whole(capsys: pytest.CaptureFixture[str]) -> None:

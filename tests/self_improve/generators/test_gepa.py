@@ -74,7 +74,7 @@ def test_perfect_minibatch_is_skipped(search) -> None:
     """There is nothing to reflect on, and the search ends."""
     made = search(helpful, rule=lambda text, case: 1.0)
     found = asyncio.run(made.run(Gepa()))
-    assert (found.asked, found.cells) == (0, len(CASES))
+    assert (found.proposer_calls, found.cells) == (0, len(CASES))
 
 
 def test_surfaces_take_turns(search) -> None:

@@ -6,8 +6,7 @@ import asyncio
 from typing import Any
 
 from self_improve.generators import catalogue, miprov2
-from self_improve.generators.miprov2 import AUTO, MiproV2, demonstration_sets
-from self_improve.generators.miprov2_heavy import MiproV2Heavy
+from self_improve.generators.miprov2 import AUTO, MiproV2, MiproV2Heavy, demonstration_sets
 from self_improve.search import proposer_calls
 from self_improve.search.trial import Case
 from tests.self_improve.scripted_search import CASES, OTHER, START, SURFACE, helpful, shown
@@ -26,7 +25,7 @@ def test_surrogate_finds_what_chance_would_seldom_hit(search) -> None:
         space = miprov2._Space(
             texts={SURFACE: [str(n) for n in range(18)]},
             demonstrations=[(str(n),) for n in range(18)],
-            made={},
+            proposals={},
         )
         for number in range(75):
             asked = study.ask(miprov2._distributions(space))
@@ -47,7 +46,7 @@ def test_demonstrations_come_from_the_better_half(search) -> None:
     """They are texts of the step, the first set is empty, and all are different."""
     made = search(helpful, by_plan)
     [base] = asyncio.run(made.score([made.baseline], CASES))
-    good = proposer_calls.good(base.outcomes.values())
+    good = proposer_calls.better_half(base.outcomes.values())
     assert {one.case.plan for one in good} == {"boat", "lock"}
     sets = demonstration_sets(made, base, 6)
     assert sets[0] == ()
@@ -77,8 +76,8 @@ def test_proposals_are_grounded(search) -> None:
     asyncio.run(made.run(MiproV2()))
     calls = [call for _, call in made.counsel.log]
     assert len(calls) == AUTO["light"] - 1
-    for told in ("Name the moorings.", "Brindle Quay", "by the water", "near_duplicates", "Hint: "):
-        assert all(told in call.user for call in calls)
+    for part in ("Name the moorings.", "Brindle Quay", "by the water", "near_duplicates", "Hint: "):
+        assert all(part in call.user for call in calls)
     hints = {call.user.split("Hint: ")[1] for call in calls}
     assert len(hints) == len(calls)
 

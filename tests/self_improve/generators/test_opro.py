@@ -21,14 +21,16 @@ def test_trajectory_is_scored_and_ascends(search) -> None:
     """Whole scores out of 100, the best last, the baseline among them, 20 at most."""
     made = search(helpful)
     asyncio.run(made.run(Opro()))
-    told = [rows(call) for _, call in made.counsel.log]
-    for shown in told:
+    attempts = [rows(call) for _, call in made.counsel.log]
+    for shown in attempts:
         scores = [row["score"] for row in shown]
         assert scores == sorted(scores)
         assert all(isinstance(score, int) for score in scores)
         assert len(shown) <= SHOWN
-    assert [row["text"] for row in told[0]] == ["Name the moorings.\n\nGive a reason for each.\n"]
-    assert max(map(len, told)) == SHOWN
+    assert [row["text"] for row in attempts[0]] == [
+        "Name the moorings.\n\nGive a reason for each.\n"
+    ]
+    assert max(map(len, attempts)) == SHOWN
 
 
 def test_what_scores_below_the_threshold_is_not_shown(search) -> None:

@@ -71,14 +71,14 @@ def test_package_climbs(search, name: str) -> None:
     best = best_of(found, CASES)
     assert best is not None
     assert (best.on(CASES) or 0) > 0.6
-    assert found.asked == proposer.calls > 0
+    assert found.proposer_calls == proposer.calls > 0
 
 
 @gepa
 def test_perfect_score_ends_the_search(search) -> None:
     """The package passes over what is perfect, for nothing and without an end of its own."""
     found = asyncio.run(search(Climbing(), rule=lambda *_: 1.0).run(catalogue.make("gepa-package")))
-    assert found.asked == 0
+    assert found.proposer_calls == 0
     assert found.cells == len(CASES)
 
 

@@ -164,5 +164,5 @@ def test_simulation_goes_on_to_the_best_child(search) -> None:
 def test_nothing_wrong_leaves_nothing_to_do(search, rows) -> None:
     """A perfect prompt has no error feedback."""
     found = asyncio.run(search(helpful, rule=lambda t, c: 1.0, force=True).run(PromptAgent()))
-    assert found.asked == 0
+    assert found.proposer_calls == 0
     assert any("no longer grows" in row.get("text", "") for row in rows)

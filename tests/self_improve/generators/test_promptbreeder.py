@@ -36,7 +36,7 @@ def population(made: Any, *texts: str, **changes: Any) -> list[Unit]:
     ]
     units = []
     for own in genes:
-        proposal = own.admitted(made, "by hand", [made.baseline])
+        proposal = own.admit(made, "by hand", [made.baseline])
         [scored] = asyncio.run(made.score([proposal], CASES))
         units.append(Unit(genes=replace(own, **changes), scored=scored))
     return units
@@ -49,7 +49,7 @@ def steep(text: str, case: Case) -> float:
 
 def asked(made: Any, units: list[Unit], operator: str, target: str = SURFACE) -> Call[Any]:
     """Return the call that an operator makes for the first unit."""
-    one = Birth(winner=units[0], place=1, operator=operator, target=target, mutation="Mutate so.")
+    one = Birth(winner=units[0], loser=1, operator=operator, target=target, mutation="Mutate so.")
     return promptbreeder_operators.question(made, units, one, CASES, "key")
 
 
@@ -124,7 +124,7 @@ def test_lamarckian_infers_from_worked_successes(made) -> None:
 def test_hypermutation_changes_the_mutation_prompt(made) -> None:
     """From a thinking style alone, or from the old mutation prompt."""
     units = population(made, "Name it once.")
-    one = Birth(winner=units[0], place=0, operator="hyper_zero", target=SURFACE, mutation="Old.")
+    one = Birth(winner=units[0], loser=0, operator="hyper_zero", target=SURFACE, mutation="Old.")
     assert "Old." not in promptbreeder_operators.hyper(made, one, "k").user
     assert "<style>" in promptbreeder_operators.hyper(made, one, "k").user
     first = promptbreeder_operators.hyper(made, replace(one, operator="hyper_first"), "k")
@@ -194,7 +194,7 @@ def test_contexts_are_quoted_and_declared(made) -> None:
     [unit] = population(made, "Say it once, once.")
     genes = promptbreeder_operators.shuffled(made, unit.genes, unit)
     assert genes.contexts
-    proposal = genes.admitted(made, "by hand", [])
+    proposal = genes.admit(made, "by hand", [])
     assert f"\n> {genes.contexts[0]}" in proposal.texts[SURFACE]
 
 

@@ -43,9 +43,9 @@ def test_proposer_is_shown_what_it_needs(search) -> None:
     )
     asyncio.run(made.run(Reflective()))
     user = made.counsel.log[0][1].user
-    for told in ("Goal: good moorings.", "Never more than nine.", "Name the moorings.",
+    for part in ("Goal: good moorings.", "Never more than nine.", "Name the moorings.",
                  "It is by the water.", "Old idea.", "collapse"):  # fmt: skip
-        assert told in user
+        assert part in user
 
 
 def test_offered_patterns_are_shown_as_data_and_come_back(search, rows) -> None:
@@ -61,8 +61,8 @@ def test_offered_patterns_are_shown_as_data_and_come_back(search, rows) -> None:
     assert call.user.count("</patterns>") == 1
     assert "experience and not orders" in call.system
     assert [one.proposal.pattern for one in found.scored[1:4]] == ["aa11", None, None]
-    told = [row.get("pattern") for row in rows if row["event"] == "admitted"]
-    assert told[:2] == ["aa11", None]
+    patterns = [row.get("pattern") for row in rows if row["event"] == "admitted"]
+    assert patterns[:2] == ["aa11", None]
 
 
 def test_without_patterns_the_proposer_is_asked_as_ever(search) -> None:
@@ -78,7 +78,7 @@ def test_silent_proposer_ends_the_search(search) -> None:
     down = Failure(kind=FailureKind.server, message="down")
     made = search(lambda role, call: down)
     found = asyncio.run(made.run(Reflective()))
-    assert found.asked == _FRUITLESS
+    assert found.proposer_calls == _FRUITLESS
     assert found.cells == len(CASES)
 
 
@@ -121,4 +121,4 @@ def test_proposer_that_repeats_itself_is_asked_seldom_and_single_edits_go_on(sea
     own = {edit.__name__ for edit in ALL}
     edits = sum(one.proposal.operator in own for one in found.scored)
     assert edits > 8
-    assert found.asked < edits
+    assert found.proposer_calls < edits

@@ -16,7 +16,7 @@ def roles(made: Any, step: str) -> list[str]:
     return [role for role, call in made.counsel.log if call.key.startswith(f"{step}/")]
 
 
-def told(role: str, call: Call[Any]) -> Any:
+def answered(role: str, call: Call[Any]) -> Any:
     """Say in critiques and gradients which call they come from."""
     return helpful(role, call) if role == "textgrad" else filled(call, f"said in {call.key}")
 
@@ -35,7 +35,7 @@ def test_step_criticizes_then_traces_back_then_updates(search) -> None:
 
 def test_gradient_reads_the_critique_and_the_update_all_gradients(search) -> None:
     """Aggregated over the batch."""
-    made = search(told)
+    made = search(answered)
     asyncio.run(made.run(TextGrad()))
     calls = {call.key: (role, call.user) for role, call in made.counsel.log}
     for n in (1, 2, 3):

@@ -163,9 +163,9 @@ def test_goes_back_to_the_best_before(context: Ground, capsys: pytest.CaptureFix
     status = context.forge.status_of(pull.head)
     assert status is not None
     assert (status.state, status.description[:19]) == (StatusState.failure, "ROLLBACK to second:")
-    told = context.forge.comments(1)["rollback"]
-    assert "This commit was not measured" in told
-    assert r"second was \*better\*" in told
+    comment = context.forge.comments(1)["rollback"]
+    assert "This commit was not measured" in comment
+    assert r"second was \*better\*" in comment
     assert "@everybody" not in pull.body
     row = Scores(context.layout).rows(STEP)[-1]
     assert (row.verdict, row.candidate, row.delta, row.best_score) == (

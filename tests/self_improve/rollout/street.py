@@ -9,7 +9,7 @@ from pathlib import Path
 from prompt_lab.layout import Layout
 from self_improve.rollout.production import Production
 from self_improve.rollout.state import SCORES
-from self_improve.rollout.version import Version, gets_new, is_shown
+from self_improve.rollout.version import Version, gets_new, may_vote
 
 STEP = "identify_purpose"
 OLD = Version(texts={}, commit="abcdef0")
@@ -37,8 +37,8 @@ class Street:
     def __init__(self, place: Path, **settings: object) -> None:
         self.layout = Layout(place)
         self.layout.rollouts.mkdir(parents=True, exist_ok=True)
-        told = "".join(f"{name} = {value}\n" for name, value in settings.items())
-        (self.layout.rollouts / "settings.toml").write_text(told)
+        text = "".join(f"{name} = {value}\n" for name, value in settings.items())
+        (self.layout.rollouts / "settings.toml").write_text(text)
         self.clock = Hands()
         self.production = Production(self.layout, STEP, self.clock)
         self._next = 0
@@ -53,20 +53,20 @@ class Street:
             self._next += 1
             plan = f"plan-{self._next}"
             state = self.production.state()
-            trial = state.trial
-            on_new = trial is not None and gets_new(plan, STEP, trial.salt, trial.weight)
-            if on_new == new and state.is_shown(plan, self.production.settings):
+            rollout = state.rollout
+            on_new = rollout is not None and gets_new(plan, STEP, rollout.salt, rollout.weight)
+            if on_new == new and state.may_vote(plan, self.production.settings):
                 yield plan
 
     def mark(self, value: float, count: int, *, new: bool, by: str = SCORES) -> None:
         """Record marks around a value, of fresh plans."""
         state = self.production.state()
-        trial = state.trial
-        version = trial.new if trial is not None and new else state.current
+        rollout = state.rollout
+        version = rollout.new if rollout is not None and new else state.current
         assert version is not None
         for number, plan in zip(range(count), self.plans(new=new), strict=False):
-            told = value if by != SCORES else value + (number % 5 - 2) * 0.01
-            self.production.mark(plan, told, by=by, version=version)
+            mark = value if by != SCORES else value + (number % 5 - 2) * 0.01
+            self.production.mark(plan, mark, by=by, version=version)
 
     def stage(self, new: float, old: float, count: int = 12) -> str:
         """Mark plans of both versions, judge the stage, and return what was done."""
@@ -78,5 +78,5 @@ class Street:
 def shown_plan(state_salt: str, share: float = 0.5, *, shown: bool) -> str:
     """Return a plan whose readers are asked, or one whose are not."""
     return next(
-        plan for plan in map(str, range(1000)) if is_shown(plan, STEP, state_salt, share) == shown
+        plan for plan in map(str, range(1000)) if may_vote(plan, STEP, state_salt, share) == shown
     )

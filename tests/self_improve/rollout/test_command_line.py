@@ -14,7 +14,7 @@ from prompt_lab.layout import Layout
 from self_improve import runner
 from self_improve.rollout.command_line import main
 from self_improve.rollout.log import Log
-from self_improve.rollout.version import gets_new, is_shown
+from self_improve.rollout.version import gets_new, may_vote
 from tests.self_improve.commands import Ran, called
 from tests.self_improve.lab import laboratory
 from tests.self_improve.rollout.street import NEW, OLD, STEP
@@ -27,8 +27,8 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     init(tmp_path / "lab")
     monkeypatch.setenv("PROMPT_LAB_DIR", str(tmp_path / "lab"))
     for name, version in (("new", NEW), ("old", OLD)):
-        told = {"texts": dict(version.texts), "commit": version.commit}
-        (tmp_path / f"{name}.json").write_text(json.dumps(told))
+        row = {"texts": dict(version.texts), "commit": version.commit}
+        (tmp_path / f"{name}.json").write_text(json.dumps(row))
     return Layout(tmp_path / "lab")
 
 
@@ -47,10 +47,10 @@ def start(layout: Layout, by: str = "scores") -> None:
 def test_first_hour_of_a_rollout(layout: Layout) -> None:
     """Start, assign, score, status, advance; what begins is committed."""
     start(layout)
-    told = rollout("assign", "plan-1", "--json").json
-    assert told["version"]["id"] in {OLD.id, NEW.id}
-    assert set(told["version"]) >= {"texts", "commit", "pull_request", "digest"}
-    words = ("score", "plan-1", "0.8", "--version", told["version"]["id"])
+    assigned = rollout("assign", "plan-1", "--json").json
+    assert assigned["version"]["id"] in {OLD.id, NEW.id}
+    assert set(assigned["version"]) >= {"texts", "commit", "pull_request", "digest"}
+    words = ("score", "plan-1", "0.8", "--version", assigned["version"]["id"])
     assert [rollout(*words).out for _ in range(2)] == [
         "Recorded.\n", "The same was recorded before.\n",
     ]  # fmt: skip
@@ -67,7 +67,7 @@ def test_vote_is_up_or_down(layout: Layout) -> None:
     plan = next(
         plan
         for plan in map(str, range(100))
-        if is_shown(plan, STEP, salt, 0.5) and not gets_new(plan, STEP, salt, 5)
+        if may_vote(plan, STEP, salt, 0.5) and not gets_new(plan, STEP, salt, 5)
     )
     assert rollout("vote", plan, "down", "--version", OLD.id).code == 0
     assert Log(layout, STEP).rows()[-1]["value"] == 0.0
@@ -125,7 +125,7 @@ def test_what_cannot_be_done_is_exit_code_2(layout: Layout, words: tuple[str, ..
 def test_step_that_would_be_a_path_is_refused(layout: Layout) -> None:
     """No file appears outside of `rollouts/`."""
     ran = called(main, ["rollback", "--step", "../../x", "--reason", "x"])
-    assert (ran.code, "is no step" in ran.err) == (2, True)
+    assert (ran.code, "is not a step" in ran.err) == (2, True)
 
 
 def test_drift_check_on_simulated_models_is_labelled_and_committed(

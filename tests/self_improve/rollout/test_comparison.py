@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from self_improve.rollout.comparison import Groups, groups, looked, lower_by_chance, sums
+from self_improve.rollout.comparison import Groups, groups, look, lower_by_chance, sums
 from self_improve.rollout.state import Mark
 from self_improve.verdict import Word
 from self_improve.verdict.terms import ERROR
@@ -19,7 +19,7 @@ AT = datetime(2026, 3, 1, tzinfo=UTC)
 def mark(plan: str, version: str, value: float, stage: int = 0, voter: str = "") -> Mark:
     """Return a mark of a rollout."""
     return Mark(
-        plan=plan, version=version, by="scores", value=value, voter=voter, at=AT, trial=1,
+        plan=plan, version=version, by="scores", value=value, voter=voter, at=AT, rollout=1,
         stage=stage,
     )  # fmt: skip
 
@@ -45,7 +45,7 @@ def test_plan_counts_once() -> None:
 def test_first_look_is_a_permutation_test() -> None:
     """On votes its p-value is that of Fisher's exact test, up to what drawing leaves open."""
     new, old = (1.0,) * 13 + (0.0,) * 3, (1.0,) * 7 + (0.0,) * 13
-    found = looked([Groups(new=new, old=old)], looks=1, least=0.05, seed=5)
+    found = look([Groups(new=new, old=old)], looks=1, least=0.05, seed=5)
     exact = stats.fisher_exact([[13, 3], [7, 13]], alternative="greater").pvalue
     assert found.better == pytest.approx(exact, abs=0.003)
     assert found.word is Word.keep
@@ -63,15 +63,15 @@ def test_choices_take_as_many_plans_and_the_first_is_real() -> None:
 def test_small_gain_is_not_worth_a_promotion() -> None:
     """Beyond chance is not enough: below the least gain the word is INCONCLUSIVE."""
     stage = Groups(new=spread(0.82, 40), old=spread(0.80, 40))
-    assert looked([stage], looks=1, least=0.05, seed=1).word is Word.inconclusive
-    assert looked([stage], looks=1, least=0.01, seed=1).word is Word.keep
+    assert look([stage], looks=1, least=0.05, seed=1).word is Word.inconclusive
+    assert look([stage], looks=1, least=0.01, seed=1).word is Word.keep
 
 
 def test_harm_rejects_and_alike_is_open() -> None:
     """Worse beyond chance is REJECT, identical values are INCONCLUSIVE with p = 1."""
     worse = Groups(new=spread(0.6, 12), old=spread(0.8, 12))
-    assert looked([worse], looks=3, least=0.05, seed=1).word is Word.reject
-    alike = looked([Groups(new=(0.5,) * 12, old=(0.5,) * 12)], looks=3, least=0.05, seed=1)
+    assert look([worse], looks=3, least=0.05, seed=1).word is Word.reject
+    alike = look([Groups(new=(0.5,) * 12, old=(0.5,) * 12)], looks=3, least=0.05, seed=1)
     assert (alike.word, alike.better, alike.worse) == (Word.inconclusive, 1.0, 1.0)
 
 
@@ -81,7 +81,7 @@ def test_stages_are_not_mixed() -> None:
         Groups(new=spread(0.2, 5), old=spread(0.2, 45)),
         Groups(new=spread(0.9, 45), old=spread(0.9, 5)),
     ]
-    found = looked(stages, looks=2, least=0.05, seed=1)
+    found = look(stages, looks=2, least=0.05, seed=1)
     assert found.effect == pytest.approx(0.0, abs=0.01)
     assert found.word is Word.inconclusive
     assert found.interval is not None
@@ -91,8 +91,8 @@ def test_stages_are_not_mixed() -> None:
 def test_error_is_spread_over_the_looks() -> None:
     """Of three looks the first may spend less than a fifth of it."""
     stage = Groups(new=(1.0,) * 7 + (0.0,) * 2, old=(1.0,) * 2 + (0.0,) * 9)
-    alone = looked([stage], looks=1, least=0.05, seed=1)
-    first_of_three = looked([stage], looks=3, least=0.05, seed=1)
+    alone = look([stage], looks=1, least=0.05, seed=1)
+    first_of_three = look([stage], looks=3, least=0.05, seed=1)
     assert alone.better == first_of_three.better
     assert ERROR / 5 < alone.better < ERROR
     assert (alone.word, first_of_three.word) == (Word.keep, Word.inconclusive)
@@ -100,7 +100,7 @@ def test_error_is_spread_over_the_looks() -> None:
 
 def test_nothing_measured_is_none() -> None:
     """A side without plans has no effect, no gain and no interval."""
-    found = looked([Groups(new=(0.5,), old=())], looks=1, least=0.05, seed=1)
+    found = look([Groups(new=(0.5,), old=())], looks=1, least=0.05, seed=1)
     assert (found.effect, found.gain, found.interval, found.old_mean) == (None, None, None, None)
     assert found.word is Word.inconclusive
     assert lower_by_chance([], [1.0], seed=1) is None
@@ -108,6 +108,6 @@ def test_nothing_measured_is_none() -> None:
 
 def test_gain_over_nothing_has_no_share() -> None:
     """Where the old version never pleased, the gain is None, and the new one may still be kept."""
-    found = looked([Groups(new=(1.0,) * 10, old=(0.0,) * 10)], looks=1, least=0.05, seed=1)
+    found = look([Groups(new=(1.0,) * 10, old=(0.0,) * 10)], looks=1, least=0.05, seed=1)
     assert found.gain is None
     assert found.word is Word.keep

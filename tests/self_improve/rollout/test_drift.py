@@ -20,11 +20,11 @@ from prompt_lab.record import Run
 from self_improve.errors import UsageError
 from self_improve.records.rubric_choice import rubric_for
 from self_improve.rollout import pages
-from self_improve.rollout.drift import Drift, Finding, compared
-from self_improve.rollout.drift_run import Checked, DriftCheck, DriftRequest
+from self_improve.rollout.drift import Drift, DriftFinding, compare
+from self_improve.rollout.drift_run import DriftCheck, DriftRequest, DriftResult
 from self_improve.rollout.state import State
 from self_improve.runs.progress import Counts
-from self_improve.verdict import noise as calibration
+from self_improve.verdict import noise
 from tests.self_improve.commands import runs
 from tests.self_improve.lab import ONE_CALL, PLANS, Lab, asked, laboratory, purpose
 from tests.wire.server import WireServer
@@ -66,7 +66,7 @@ def order(baseline: Baseline, output: Path, *against: Path, **changes: Any) -> D
     )  # fmt: skip
 
 
-def checked(wanted: DriftRequest, state: State | None = None) -> Checked:
+def checked(wanted: DriftRequest, state: State | None = None) -> DriftResult:
     """Run a check."""
     check = DriftCheck(wanted, state or State(step=ONE_CALL))
     return asyncio.run(check.run(Counts()))
@@ -80,8 +80,8 @@ def drifted(baseline: Baseline, place: Path, **changes: Any) -> Drift:
     attempts = [attempt.to_row() | changes for attempt in old.attempts()]
     (new / "attempts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in attempts))
     rubric = rubric_for(old.path)
-    noise = calibration.assumed(rubric)
-    return compared([old.path], [new], rubric, noise, plans=[baseline.lab.plans])
+    assumed = noise.assumed(rubric)
+    return compare([old.path], [new], rubric, assumed, plans=[baseline.lab.plans])
 
 
 def edited(baseline: Baseline, place: Path, **changes: Any) -> Path:
@@ -95,15 +95,15 @@ def edited(baseline: Baseline, place: Path, **changes: Any) -> Path:
 def test_model_that_answers_as_it_did_is_alike(baseline: Baseline, tmp_path: Path) -> None:
     """Id, token counts and outputs are known on both sides, and are the same."""
     [model] = drifted(baseline, tmp_path).models
-    assert (model.finding, model.reasons, model.missing) == (Finding.alike, (), ())
+    assert (model.finding, model.reasons, model.missing) == (DriftFinding.alike, (), ())
     assert model.reported == ((SERVED,), (SERVED,))
     assert (model.same_requests, model.other_tokens, model.pairs) == (3, 0, 3)
 
 
 def test_other_reported_id_is_a_change(baseline: Baseline, tmp_path: Path) -> None:
-    """The name is told, before and after; terminals are told it as text."""
+    """The name is reported, before and after, and printed as plain text."""
     found = drifted(baseline, tmp_path, reported_model="m1-0826\x1b[2J")
-    assert found.finding is Finding.changed
+    assert found.finding is DriftFinding.changed
     assert found.models[0].reasons[0].startswith("the provider reports m1-0826")
     [_, line] = pages.drift_lines(found.to_row())
     assert f"and reported {SERVED}" in line
@@ -113,16 +113,14 @@ def test_other_reported_id_is_a_change(baseline: Baseline, tmp_path: Path) -> No
 def test_other_count_of_the_same_tokens_is_a_change(baseline: Baseline, tmp_path: Path) -> None:
     """The same request is of as many tokens as it was, or another model read it."""
     found = drifted(baseline, tmp_path, input_tokens=13)
-    assert found.finding is Finding.changed
-    assert found.models[0].reasons == (
-        "3 of 3 equal requests are counted as other numbers of tokens",
-    )
+    assert found.finding is DriftFinding.changed
+    assert found.models[0].reasons == ("3 of 3 equal requests have other numbers of input tokens",)
 
 
 def test_provider_that_tells_neither_is_inconclusive(baseline: Baseline, tmp_path: Path) -> None:
     """Without an id and without token counts the outputs alone do not say who wrote them."""
     found = drifted(baseline, tmp_path, reported_model=None, input_tokens=None)
-    assert found.finding is Finding.inconclusive
+    assert found.finding is DriftFinding.inconclusive
     assert len(found.models[0].missing) == 2
 
 
@@ -135,7 +133,7 @@ def test_model_that_fails_now_is_inconclusive(baseline: Baseline, tmp_path: Path
             for r in old.rows().values()]  # fmt: skip
     (new / "outputs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     rubric = rubric_for(old.path)
-    found = compared([old.path], [new], rubric, calibration.assumed(rubric))
+    found = compare([old.path], [new], rubric, noise.assumed(rubric))
     [model] = found.models
     assert (found.summary, model.effect, model.composite) == ("INCONCLUSIVE", None, None)
     assert "missing: outputs" in pages.drift_lines(found.to_row())[1]
@@ -164,17 +162,17 @@ def test_runs_that_cannot_be_repeated_are_named(baseline: Baseline, tmp_path: Pa
     other = edited(baseline, tmp_path / "a", candidate={"digest": "x", "surfaces": ["a:B"]})
     older = edited(baseline, tmp_path / "b", code=None, repeats=1)
     models = config.load().choose(["m1", "m2"])
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as caught:
         DriftCheck(order(baseline, tmp_path, other, older, models=models), State(step=ONE_CALL))
-    for part in ("with other prompts", "does not record its code", "none of the runs is of m2"):
-        assert part in str(told.value)
+    for part in ("with changed prompts", "does not record its code", "none of the runs is of m2"):
+        assert part in str(caught.value)
 
 
 def test_run_of_code_that_nobody_has_is_refused(baseline: Baseline, tmp_path: Path) -> None:
-    """Changed code that no commit names cannot be run again, so nothing is sent."""
+    """Changed code uncommitted code cannot be run again, so nothing is sent."""
     code = {**baseline.run.meta["code"], "digest": "0" * 64, "dirty": True}
     path = edited(baseline, tmp_path / "a", code=code)
     sent = len(baseline.server.requests)
-    with pytest.raises(UsageError, match="that no commit names"):
+    with pytest.raises(UsageError, match="uncommitted code"):
         checked(order(baseline, tmp_path, path))
     assert len(baseline.server.requests) == sent

@@ -37,13 +37,13 @@ def test_better_version_is_promoted_after_all_stages(street: Street) -> None:
     street.start()
     weights = []
     for _ in range(3):
-        trial = street.production.state().trial
-        assert trial is not None
-        weights.append(trial.weight)
+        rollout = street.production.state().rollout
+        assert rollout is not None
+        weights.append(rollout.weight)
         street.stage(0.9, 0.6)
     state = street.production.state()
     assert weights == [30, 50, 70]
-    assert (state.trial, state.current) == (None, NEW.id)
+    assert (state.rollout, state.current) == (None, NEW.id)
     assert state.version_for("any") == NEW
 
 
@@ -86,7 +86,7 @@ def test_collapse_is_taken_back_before_the_stage_is_over(street: Street) -> None
     street.mark(0.8, 10, new=False)
     move = street.production.advance()
     assert move.action == ROLLBACK
-    assert "below 70%" in move.told
+    assert "below 70%" in move.reason
     assert street.production.state().version_for("any") == OLD
 
 
@@ -96,7 +96,7 @@ def test_stage_waits_for_its_marks(street: Street) -> None:
     street.mark(0.9, 11, new=True)
     before = street.production.log.rows()
     move = street.production.advance()
-    assert (move.action, move.told[:8]) == (WAIT, "11 of 12")
+    assert (move.action, move.reason[:8]) == (WAIT, "11 of 12")
     assert street.production.log.rows() == before
 
 
@@ -118,7 +118,7 @@ def test_time_without_marks_ends_the_rollout(street: Street) -> None:
     street.clock.forward(days=8)
     move = street.production.advance()
     assert move.action == END
-    assert "it takes 10 on each" in move.told
+    assert "10 on each are needed" in move.reason
     assert street.production.state().current == OLD.id
 
 
@@ -136,12 +136,12 @@ def test_vote_of_readers_who_were_not_asked_is_refused(tmp_path: Path) -> None:
     """Who comes by himself is no random choice; nothing is recorded."""
     street = Street(tmp_path)
     street.start(by=VOTES)
-    trial = street.production.state().trial
-    assert trial is not None
-    plan = shown_plan(trial.salt, shown=False)
+    rollout = street.production.state().rollout
+    assert rollout is not None
+    plan = shown_plan(rollout.salt, shown=False)
     version = street.production.state().version_for(plan)
     assert version is not None
-    with pytest.raises(UsageError, match="not among those who are asked"):
+    with pytest.raises(UsageError, match="were not drawn to vote"):
         street.production.mark(plan, 1.0, by=VOTES, version=version.id)
     assert street.production.state().marks == ()
 
@@ -164,7 +164,7 @@ def test_mark_of_a_version_that_the_plan_cannot_have_is_refused(street: Street) 
 def test_what_is_no_value_is_refused(street: Street, value: float, by: str) -> None:
     """A score is a finite number from 0, a vote is up or down."""
     street.start(by=by)
-    with pytest.raises(UsageError, match=r"is no (score|vote)"):
+    with pytest.raises(UsageError, match=r"is not a (score|vote)"):
         street.production.mark("p", value, by=by, version=OLD.id)
 
 
@@ -173,8 +173,8 @@ def test_same_word_of_the_same_voter_is_written_once(street: Street) -> None:
     street.start()
     plan = next(street.plans(new=False))
     say = street.production.mark
-    told = [say(plan, v, by=SCORES, version=OLD.id, voter="Ada") for v in (0.5, 0.5, 0.7)]
-    assert told == [True, False, True]
+    recorded = [say(plan, v, by=SCORES, version=OLD.id, voter="Ada") for v in (0.5, 0.5, 0.7)]
+    assert recorded == [True, False, True]
     assert [mark.value for mark in street.production.state().marks] == [0.5, 0.7]
     assert "Ada" not in street.production.log.path.read_text()
 
@@ -193,7 +193,7 @@ def test_one_rollout_at_a_time(street: Street) -> None:
 
 
 def test_simulated_evidence_reaches_no_plan_unasked(street: Street) -> None:
-    """Only who says so may try it, and all that is told of it is labelled."""
+    """Only who says so may try it, and all output on it is labelled."""
     new = Version(texts={"a:B": "x"}, commit="abcdef3", simulated=True)
     with pytest.raises(UsageError, match="Only simulated models"):
         street.production.start(new, OLD, by=SCORES)
@@ -207,7 +207,7 @@ def test_rollback_goes_to_the_version_before(street: Street) -> None:
     assert street.production.rollback(to=NEW.id, reason="it was not that").current == NEW.id
     with pytest.raises(UsageError, match="no version 0123"):
         street.production.rollback(to="0123", reason="x")
-    with pytest.raises(UsageError, match="has already"):
+    with pytest.raises(UsageError, match="already"):
         street.production.rollback(to=NEW.id, reason="x")
 
 
@@ -228,7 +228,7 @@ def test_version_that_fell_below_80_percent_calls_for_a_search_once_a_week(stree
     assert watched.search is not None
     street.clock.forward(days=1)
     assert street.production.watch().search is not None
-    street.production.searched("command", 0)
+    street.production.record_search("command", 0)
     street.clock.forward(days=5)
     assert street.production.watch().search is None
     assert [row["phase"] for row in street.production.state().searches] == ["called", "ended"]
@@ -261,7 +261,7 @@ def test_few_marks_conclude_nothing(street: Street) -> None:
 
 
 def test_check_is_made_once_a_day(street: Street) -> None:
-    """In between the last one is told again, and nothing is written."""
+    """In between the last one is reported again, and nothing is written."""
     promoted(street)
     assert street.production.watch().fresh
     street.clock.forward(hours=23)
@@ -285,9 +285,9 @@ def test_terms_are_those_of_the_beginning(street: Street) -> None:
     street.start()
     (street.layout.rollouts / "settings.toml").write_text("marks = 2\nstages = [1, 100]\n")
     again = Production(street.layout, STEP, street.clock)
-    trial = again.state().trial
-    assert trial is not None
-    assert (trial.settings.marks, trial.weight) == (12, 30)
+    rollout = again.state().rollout
+    assert rollout is not None
+    assert (rollout.settings.marks, rollout.weight) == (12, 30)
 
 
 def test_torn_last_line_is_passed_over(street: Street) -> None:
@@ -331,9 +331,9 @@ def test_tampered_log_is_refused(street: Street) -> None:
 def test_rows_of_newer_versions_are_passed_over(street: Street) -> None:
     """An unknown kind is nobody's fault."""
     street.start()
-    with street.production.log.held():
+    with street.production.log.locked():
         Log(street.layout, STEP, street.clock).append({"kind": "weather", "of": "tomorrow"})
-    assert street.production.state().trial is not None
+    assert street.production.state().rollout is not None
     assert steps(street.layout) == [STEP]
 
 

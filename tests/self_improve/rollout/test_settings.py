@@ -14,14 +14,14 @@ from self_improve.rollout.settings import Settings, load
 
 def test_defaults_are_those_of_the_documentation() -> None:
     """5, 10, 20, 100 %, 30 votes, half of the plans, 7 days, +5 %, 70 %, 80 %, a day, a week."""
-    told = Settings()
-    assert told.stages == (5, 10, 20, 100)
-    assert (told.marks, told.shown, told.days, told.gain) == (30, 0.5, 7, 0.05)
-    assert (told.rollback_below, told.search_below) == (0.7, 0.8)
-    assert (told.check_hours, told.search_days) == (24, 7)
+    defaults = Settings()
+    assert defaults.stages == (5, 10, 20, 100)
+    assert (defaults.marks, defaults.shown, defaults.days, defaults.gain) == (30, 0.5, 7, 0.05)
+    assert (defaults.rollback_below, defaults.search_below) == (0.7, 0.8)
+    assert (defaults.check_hours, defaults.search_days) == (24, 7)
 
 
-def test_what_is_told_can_be_the_file(tmp_path: Path) -> None:
+def test_printed_settings_can_be_the_file(tmp_path: Path) -> None:
     """The printed settings are read as the same."""
     layout = Layout(tmp_path)
     layout.rollouts.mkdir()

@@ -11,7 +11,7 @@ from prompt_lab.init import init
 from prompt_lab.layout import Layout
 from prompt_lab.scores import Best, Score, Scores
 from self_improve.errors import UsageError
-from self_improve.rollout.version import Version, baseline_of, best_of, read, step_named
+from self_improve.rollout.version import Version, baseline_of, best_of, checked_step, read
 
 STEP = "identify_purpose"
 
@@ -79,12 +79,12 @@ def test_file_that_is_no_version_is_refused(tmp_path: Path, text: str) -> None:
     """The message shows what one looks like, or says what is lacking."""
     path = tmp_path / "v.json"
     path.write_text(text)
-    with pytest.raises(UsageError, match="is no version"):
+    with pytest.raises(UsageError, match="is not a version"):
         read(path)
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "a b", ".", "a\n"])
 def test_name_that_would_be_a_path_is_no_step(name: str) -> None:
     """It becomes a directory's name, so only letters, digits and _ will do."""
-    with pytest.raises(UsageError, match="is no step"):
-        step_named(name)
+    with pytest.raises(UsageError, match="is not a step"):
+        checked_step(name)

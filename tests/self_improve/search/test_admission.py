@@ -64,18 +64,6 @@ def test_declared_demonstration_may_hold_the_plans_words() -> None:
         admission().whole(texts, BASE, demonstrations=["Something else."])
 
 
-def test_words_of_outputs_count_once_they_are_known() -> None:
-    """What the step wrote must not be copied either."""
-    checks = admission()
-    said = (
-        "Bakers who arrive before the frost should first ask the harbour master for a warm berth."
-    )
-    assert checks.whole({SURFACE: said}, BASE)
-    checks.learn(said)
-    with pytest.raises(Refused, match="in a row"):
-        checks.whole({SURFACE: said}, BASE)
-
-
 def test_words_of_the_baseline_are_free() -> None:
     """A plan that happens to hold the prompt's words forbids nothing."""
     old = "Give each berth a name that a baker who has never seen it understands at once.\n"

@@ -99,7 +99,7 @@ def test_search_starts_only_where_something_can_be_gained(search, rows, force, a
 
     made = search(lambda *_: {"text": "Name."}, rule=lambda *_: 0.95, force=force)
     found = asyncio.run(made.run(Asking()))
-    assert found.asked == asked
+    assert found.proposer_calls == asked
     assert ("--force" in found.stopped) is not force
     assert (rows[-1]["event"], rows[-1]["cells"]) == ("over", 8)
     assert rows[-1]["best"] == rows[-1]["baseline"] == pytest.approx(0.95)
@@ -109,7 +109,7 @@ def test_failed_cell_counts_nothing_for_a_search(search) -> None:
     """A proposal that fails half the time has half the score."""
     made = search(silent, rule=lambda text, case: None if case.model == "m2" else 0.8)
     asyncio.run(made.run(Searching(lambda trial: trial.score([trial.baseline], CASES))))
-    assert made.known(made.baseline).score == pytest.approx(0.4)
+    assert made.scored(made.baseline).score == pytest.approx(0.4)
 
 
 def test_every_refusal_stands_in_the_log(search, rows) -> None:
@@ -143,7 +143,7 @@ def test_baseline_and_repetition_are_refused(search, rows) -> None:
 
 
 def test_proposer_without_money_ends_the_search(search) -> None:
-    """Other failures of the proposer are told to the generator, and logged."""
+    """Other failures of the proposer are returned to the generator, and logged."""
     made = search(lambda role, call: Failure(kind=FailureKind(role), message="no"))
 
     async def does(trial: Trial) -> None:
@@ -154,7 +154,7 @@ def test_proposer_without_money_ends_the_search(search) -> None:
 
     found = asyncio.run(made.run(Searching(does)))
     assert found.stopped == "budget: no"
-    assert found.asked == 2
+    assert found.proposer_calls == 2
 
 
 def test_best_is_the_best_on_all_cases_and_the_shorter_of_equals(search) -> None:
