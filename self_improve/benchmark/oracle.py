@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from self_improve.search.pieces import Piece, joined, numbers, split
 from self_improve.search.trial import Proposal, Scored, Trial
 
-_EXAMPLES = (
+_PROMPT_EXAMPLES = (
     "Whoever signs the first grazing lease sets the rent for all who come later, and none of the "
     "three courses says who that will be.",
     "Rehearsal rooms that cost little and neighbours who want to sleep: the second half of this "
@@ -89,8 +89,8 @@ def _whole(prompt: str) -> Iterator[str]:
     yield prompt
     without = joined([piece for piece in split(prompt) if not piece.example])
     yield without
-    for count in (3, len(_EXAMPLES)):
-        quoted = "".join(f"\n> {one}\n" for one in _EXAMPLES[:count])
+    for count in (3, len(_PROMPT_EXAMPLES)):
+        quoted = "".join(f"\n> {one}\n" for one in _PROMPT_EXAMPLES[:count])
         yield f"{without.rstrip()}\n{quoted}"
         yield f"{without.rstrip()}\n{quoted}\n{chr(10).join(_STATEMENTS)}\n"
         yield f"{chr(10).join(_STATEMENTS)}\n{quoted}"
@@ -102,7 +102,7 @@ def _edits(text: str) -> Iterator[str]:
     counting = [n for n, piece in enumerate(pieces) if piece.counts]
     for index in counting:
         yield joined(pieces[:index] + pieces[index + 1 :])
-    for example in _EXAMPLES:
+    for example in _PROMPT_EXAMPLES:
         if example not in text:
             for name in _FIELDS[:2]:
                 yield f"{text.rstrip()}\n\n`{name}`:\n\n> {example}\n"
@@ -117,4 +117,4 @@ def _edits(text: str) -> Iterator[str]:
         if not set(piece.text) & set('%[]"')
     ]  # fmt: skip
     yield joined(plain)
-    yield joined([*plain, *(Piece(text=f"\n> {one}\n") for one in _EXAMPLES[:5])])
+    yield joined([*plain, *(Piece(text=f"\n> {one}\n") for one in _PROMPT_EXAMPLES[:5])])
