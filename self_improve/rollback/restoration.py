@@ -23,7 +23,7 @@ from self_improve.errors import UsageError
 from self_improve.forge.forge import Forge, MissingError, PullState
 from self_improve.host import contract
 from self_improve.host.pipeline import Pipeline
-from self_improve.iteration.branches import Branched, Branching
+from self_improve.iteration.branches import Branches, Side
 from self_improve.iteration.drafts import Draft, of_texts
 from self_improve.rollback import bests, pages
 from self_improve.rollback.bests import Bests, Entry
@@ -65,7 +65,7 @@ class Rollback:
     def __init__(self, order: RestorationRequest, forge: Forge, say: Callable[[str], None]) -> None:
         self._order = order
         self._forge = forge
-        self._branching = Branching(order.layout, order.code, forge)
+        self._branching = Branches(order.layout, order.code, forge)
         self._scores = Scores(order.layout)
         self._say = say
 
@@ -132,7 +132,7 @@ class Rollback:
             current = known.current.score
             is_done = (current.iteration, current.candidate) == _key(begun["target"])
             return last if self._order.to is None or not is_done else None
-        pull = self._forge.pull(Branched(**begun["side"]).pull_request or 0)
+        pull = self._forge.pull(Side(**begun["side"]).pull_request or 0)
         if pull.state is PullState.open:
             return last
         if pull.state is PullState.closed and self._order.to is None:
@@ -199,7 +199,7 @@ class Rollback:
 
     # What is written down.
 
-    def _details(self, plan: _Plan, side: Branched | None) -> Mapping[str, Any]:
+    def _details(self, plan: _Plan, side: Side | None) -> Mapping[str, Any]:
         return {
             "reasons": [plan.draft.rationale], "texts": dict(plan.found.texts),
             "pull_request": side.url if side is not None else "", "origin": "human",
@@ -210,7 +210,7 @@ class Rollback:
             },
         }  # fmt: skip
 
-    def _score(self, plan: _Plan, side: Branched | None) -> Score:
+    def _score(self, plan: _Plan, side: Side | None) -> Score:
         old, new = plan.replaced.score, plan.target.score
         scores = (old.candidate_score, new.candidate_score)
         return Score(
@@ -229,7 +229,7 @@ class Rollback:
         target, replaced = (known.at_key(*_key(begun[name])) for name in ("target", "replaced"))
         found = Earlier(**begun["found"])
         if begun["side"] is not None:
-            side = Branched(**begun["side"])
+            side = Side(**begun["side"])
             self._branching.require_unmoved(side)
             number = side.pull_request or 0
             told = pages.evidence(target, replaced, found, step=order.step, pull=number)
