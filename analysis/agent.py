@@ -32,8 +32,8 @@ class AgentFailure(Exception):  # noqa: N818 - an outcome, which is recorded
     """The agent gave no usable answer; the message says why, without keys."""
 
 
-class Agent(Protocol):
-    """One independent reader."""
+class Respondent(Protocol):
+    """A model or program that is asked."""
 
     @property
     def name(self) -> str:
@@ -49,6 +49,10 @@ class Agent(Protocol):
     def simulated(self) -> bool:
         """Whether its answers are simulated and so never evidence."""
         ...
+
+
+class Agent(Respondent, Protocol):
+    """One independent reader."""
 
     async def answer(self, brief: Brief, shape: type[P]) -> P:
         """Look, and answer in `shape`.

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from analysis.agent import Agent
 from analysis.errors import AnalysisError
 from analysis.model_agent import ModelAgent
-from analysis.program_agent import PROGRAMS, ProgramAgent, installed
+from analysis.program import PROGRAMS, installed
+from analysis.program_agent import ProgramAgent
 from model_gateway import arguments
 from model_gateway.config import Catalogue
 from model_gateway.counsel import Counsel
@@ -51,7 +52,7 @@ def agents(
     for index, name in enumerate(chosen):
         program = PROGRAMS.get(name)
         if program is None:
-            agents.append(ModelAgent(catalogue.find(name), counsel, place=index))
+            agents.append(ModelAgent(catalogue.find(name), counsel, index=index))
             continue
         if not program.is_installed:
             raise AnalysisError(f"The program {name} is not installed; name other --agents.")

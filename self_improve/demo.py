@@ -73,7 +73,7 @@ def weakened(good: str) -> str:
 
 def spoiled(weak: str) -> str:
     """Return a prompt that makes worse what the weak one does badly."""
-    start = weak.index("> Whoever")
+    start = weak.index("> Who")
     shorter = weak[:start] + weak[weak.index(_DEMAND) :]
     more = "Write [the figure] % for [the party] in each of the texts, as in 60% or 75%.\n"
     return shorter.replace(_DEMAND, _DEMAND + more * 3)

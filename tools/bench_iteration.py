@@ -34,9 +34,9 @@ from prompt_lab.source import offers, samples
 from self_improve.code import patch
 from self_improve.demo import reworded, weakened
 from self_improve.iteration import command_line
-from self_improve.iteration import folder as iterations
-from self_improve.iteration.branches import BASELINE, Branching
+from self_improve.iteration.branches import BASELINE, Branches
 from self_improve.iteration.drafts import Draft, of_texts
+from self_improve.iteration.folder import PHASES, IterationFolder
 from self_improve.iteration.request import IterationRequest, request_of
 from self_improve.iteration.start import forge_of
 from self_improve.runs.experiment import experiment
@@ -88,8 +88,8 @@ def drafts() -> list[Draft]:
 
 def proposed(request: IterationRequest, base: str) -> None:
     """Start the iteration with its proposal done, as a killed one would have left it."""
-    begun = iterations.begin(request.layout, STEP, request.order(base))
-    marker = begun.path / iterations.PHASES / "propose.json"
+    begun = IterationFolder.begin(request.layout, STEP, request.identity(base))
+    marker = begun.path / PHASES / "propose.json"
     marker.parent.mkdir(parents=True)
     marker.write_text(json.dumps({"drafts": [draft.to_row() for draft in drafts()]}))
 
@@ -100,7 +100,7 @@ def whole(environment: Mapping[str, str]) -> tuple[float, int]:
         words = prepared(Path(folder))
         request = request_of(command_line.parser().parse_args(words))
         proposed(
-            request, Branching(request.layout, request.code, forge_of(request)).base(request.base)
+            request, Branches(request.layout, request.code, forge_of(request)).base(request.base)
         )
         began = time.monotonic()
         done = subprocess.run(
@@ -118,17 +118,17 @@ async def started() -> tuple[float, float]:
     """Return the seconds until three worktrees are ready to run cells, alone and side by side."""
     with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
         request = request_of(command_line.parser().parse_args(prepared(Path(folder))))
-        branching = Branching(request.layout, request.code, forge_of(request))
-        base = branching.base(request.base)
+        branches = Branches(request.layout, request.code, forge_of(request))
+        base = branches.base(request.base)
         seconds = []
         began = time.monotonic()
-        sides = [branching.baseline(base)]
-        sides += [branching.of_texts(d, base, request.base, d.texts) for d in drafts()]
+        sides = [branches.baseline(base)]
+        sides += [branches.of_texts(d, base, request.base, d.texts) for d in drafts()]
         written = time.monotonic() - began
-        trees = {side.name: branching.tree(side, base).code for side in sides}
+        trees = {side.name: branches.tree(side, base).code for side in sides}
         for names in ([BASELINE], list(trees)):
             began = time.monotonic()
-            async with experiment({n: request.wanted(trees[n], number=0) for n in names}):
+            async with experiment({n: request.run_request(trees[n], number=0) for n in names}):
                 seconds.append(time.monotonic() - began)
     return written / len(sides) + seconds[0], written + seconds[1]
 

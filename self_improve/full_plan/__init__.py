@@ -1,1 +1,1 @@
-"""Whole plans with the best prompts, held against the baseline plans."""
+"""Whole plans with the best prompts, compared with the baseline plans."""

@@ -1,4 +1,4 @@
-"""What a stored baseline plan tells of itself: who made it, and what that used."""
+"""What a stored baseline plan records: the models that made it, and what they used."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from model_gateway.usage import USAGE
 from self_improve.full_plan.request import PlanRequest
 
 STORED, REGENERATED = "stored", "regenerated"
+_MODEL_KEY = "model_name"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
     """What one plan is compared with.
 
-    `made_by` counts the calls by model; `same_model` and `same_speed` are None where nobody knows.
+    `made_by` counts the calls by model; `same_model` and `same_speed` are None if unknown.
     """
 
     kind: str
@@ -33,12 +34,13 @@ class Baseline:
     def to_row(self) -> dict[str, Any]:
         """Return plain JSON values."""
         row = {**asdict(self), "made_by": dict(self.made_by)}
-        return {**row, "told": row.pop("note")}  # As records have called it from the beginning.
+        row["told"] = row.pop("note")  # The key of stored records.
+        return row
 
 
 def baseline_of(plan: Path, request: PlanRequest) -> Baseline:
-    """Return what a plan is compared with, and how fair that is."""
-    model, speed = request.model, request.speed
+    """Return what a plan is compared with, and a note on how fair the comparison is."""
+    model, speed = request.model, request.run.speed
     if request.regenerate_baseline:
         return Baseline(
             kind=REGENERATED, made_by={model.name: 0}, same_model=True, same_speed=True,
@@ -48,32 +50,29 @@ def baseline_of(plan: Path, request: PlanRequest) -> Baseline:
     makers = makers_of(plan)
     same = is_same(makers, model)
     if same is None:
-        told = "It is not known which model made the stored plan, nor in which mode."
+        note = "The model and mode of the stored plan are unknown."
     elif same:
-        told = (
-            f"The stored plan was made by {model.name}, too; it is not known with which prompts, "
-            f"nor whether in the mode {speed}."
+        note = (
+            f"The stored plan was made by {model.name}, too; its prompts are unknown, and so is "
+            f"whether its mode was {speed}."
         )
     else:
-        named = ", ".join(f"{name} ({count} calls)" for name, count in makers.items())
-        told = (
-            f"The stored plan was made by {named}, the new one by {model.name}: what differs may "
+        models = ", ".join(f"{name} ({count} calls)" for name, count in makers.items())
+        note = (
+            f"The stored plan was made by {models}, the new one by {model.name}: differences may "
             "come from the model as well as from the prompts."
         )
     return Baseline(
         kind=STORED, made_by=makers, same_model=same, same_speed=None,
-        note=f"{told} --regenerate-baseline compares like with like.",
+        note=f"{note} --regenerate-baseline compares like with like.",
     )  # fmt: skip
-
-
-_NAMED = "model_name"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What making a plan used. `requests` counts retries, too; what nobody wrote down is None.
+    """What making a plan used; None is unknown. `requests` counts retries, too.
 
-    `seconds` adds up the requests, which run side by side.
+    `seconds` is the sum over requests, which run side by side.
     """
 
     requests: int
@@ -90,52 +89,49 @@ class Usage:
 
 def usage_in(rows: Iterable[Mapping[str, Any]]) -> Usage | None:
     """Return the sums over rows of `usage_metrics.jsonl`, or None if there are none."""
-    given = list(rows)
-    if not given:
+    requests = list(rows)
+    if not requests:
         return None
     return Usage(
-        requests=len(given),
-        failed=sum(row.get("success") is False for row in given),
-        input_tokens=_whole(_total(given, "input_tokens")),
-        output_tokens=_whole(_total(given, "output_tokens")),
-        cost_usd=_total(given, "cost_usd"),
-        seconds=_total(given, "duration_seconds"),
+        requests=len(requests),
+        failed=sum(row.get("success") is False for row in requests),
+        input_tokens=_whole(_total(requests, "input_tokens")),
+        output_tokens=_whole(_total(requests, "output_tokens")),
+        cost_usd=_total(requests, "cost_usd"),
+        seconds=_total(requests, "duration_seconds"),
     )
 
 
 def usage_of(plan: Path) -> Usage | None:
-    """Return what a plan's own usage file says, or None if there is none."""
+    """Return the sums of a plan's usage file, or None if there is none."""
     return usage_in(read_rows(plan / USAGE)[0])
 
 
 def makers_of(plan: Path) -> dict[str, int]:
-    """Return by how many calls each model made a plan, as its raw artifacts name the models.
-
-    Nothing is returned where they name none.
-    """
-    found: Counter[str] = Counter()
+    """Return how many calls each model made for a plan, as far as its raw artifacts name models."""
+    calls: Counter[str] = Counter()
     for path in sorted(plan.glob("*.json")):
         try:
-            found.update(_named(json.loads(path.read_bytes())))
+            calls.update(_models_in(json.loads(path.read_bytes())))
         except (OSError, ValueError, RecursionError):
             continue
-    return dict(found.most_common())
+    return dict(calls.most_common())
 
 
 def is_same(makers: Mapping[str, int], model: Model) -> bool | None:
-    """Return whether a plan was made by this model alone; None if nobody knows."""
+    """Return whether a plan was made by this model alone; None if unknown."""
     return set(makers) <= {model.name, model.model_id} if makers else None
 
 
-def _named(value: Any) -> Iterator[str]:
+def _models_in(value: Any) -> Iterator[str]:
     if isinstance(value, list):
         for one in value:
-            yield from _named(one)
+            yield from _models_in(one)
     elif isinstance(value, dict):
-        if isinstance(value.get(_NAMED), str):
-            yield value[_NAMED]
+        if isinstance(value.get(_MODEL_KEY), str):
+            yield value[_MODEL_KEY]
         for one in value.values():
-            yield from _named(one)
+            yield from _models_in(one)
 
 
 def _total(rows: Iterable[Mapping[str, Any]], key: str) -> float | None:

@@ -1,14 +1,15 @@
-"""The code with the best prompt of every step in it: a commit on a branch of its own."""
+"""The code with the best candidate of every step: a commit on a branch of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from model_gateway.attempt import digest_of
-from prompt_lab.layout import Layout
+from prompt_lab.layout import Layout, iteration_number
 from prompt_lab.scores import Best, Scores
 from self_improve.code import git, patch
 from self_improve.code.git import GitError
@@ -19,8 +20,8 @@ PUT_IN, IN_BASE = "put in", "in the base already"
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeldCode:
-    """A step's best candidate in the code; `how` says whether it was put in or was there."""
+class IncludedCandidate:
+    """A step's best candidate in the code; `how` says whether it was put in or already there."""
 
     step: str
     candidate: str
@@ -34,27 +35,27 @@ class HeldCode:
 
 @dataclass(frozen=True, kw_only=True)
 class Code:
-    """The code of a side: the commit that names it, and the tree in which it is checked out.
+    """The code of a side: its commit, and the tree in which it is checked out.
 
-    `left_out` are steps whose best candidate is not in it, each with the reason. `id` is the same
-    for the same texts on the same base.
+    `left_out` are steps whose best candidate is not in it, each with the reason. The same texts
+    on the same base have the same `id`.
     """
 
     id: str
     commit: str
     branch: str
     path: Path
-    holds: tuple[HeldCode, ...] = ()
+    holds: tuple[IncludedCandidate, ...] = ()
     left_out: Mapping[str, str] | None = None
 
     def to_row(self) -> dict[str, Any]:
-        """Return plain JSON values, without the path, which is the machine's own affair."""
+        """Return plain JSON values, without the path of this machine."""
         row = asdict(self)
         del row["path"], row["id"]
         return {**row, "left_out": dict(self.left_out or {})}
 
 
-def as_it_is(worktrees: Worktrees, commit: str, holds: Sequence[HeldCode] = ()) -> Code:
+def unchanged(worktrees: Worktrees, commit: str, holds: Sequence[IncludedCandidate] = ()) -> Code:
     """Return the code of a commit.
 
     Raises:
@@ -69,18 +70,21 @@ def as_it_is(worktrees: Worktrees, commit: str, holds: Sequence[HeldCode] = ()) 
 def with_best(layout: Layout, worktrees: Worktrees, base: str, *, simulated: bool) -> Code:
     """Return the code of `base` with the best candidate of every step put in.
 
-    What only simulated models have spoken for stays out unless a simulated model makes the plans.
-    A candidate whose text cannot be put in, or that others changed since, stays out and is named.
+    Left out are candidates that only simulated models tested, unless a simulated model makes the
+    plans, and those that no longer fit the base.
 
     Raises:
         UsageError, GitError: the base cannot be checked out, or git refuses.
-        LabError: a record of a best candidate cannot be read.
+        LabError: the record of a best candidate cannot be read.
     """
     start = worktrees.open(f"baseline-{base[:12]}", base)
     left_out: dict[str, str] = {}
     files: dict[str, tuple[str, ...]] = {}
     chosen: list[Best] = []
-    for best in sorted(Scores(layout).bests(), key=_age, reverse=True):
+    newest_first = sorted(
+        Scores(layout).bests(), key=lambda best: iteration_number(best.iteration), reverse=True
+    )
+    for best in newest_first:
         try:
             _require(best, chosen, simulated=simulated)
             if best.texts:
@@ -96,58 +100,52 @@ def with_best(layout: Layout, worktrees: Worktrees, base: str, *, simulated: boo
         best.step for best in chosen
         if (patch.patched(start.code, best.texts) if best.texts else files[best.step])
     }  # fmt: skip
-    holds = tuple(_held(b, PUT_IN if b.step in new else IN_BASE) for b in reversed(chosen))
-    made = replace(as_it_is(worktrees, base, holds), left_out=left_out)
+    holds = tuple(_included(b, PUT_IN if b.step in new else IN_BASE) for b in reversed(chosen))
+    code = replace(unchanged(worktrees, base, holds), left_out=left_out)
     if not new:
-        return made
-    put_in = [held for held in holds if held.how == PUT_IN]
-    name = f"full-plan-{digest_of(base, [[h.step, h.commit] for h in put_in], texts)[:12]}"
+        return code
+    put_in = [one for one in holds if one.how == PUT_IN]
+    name = f"full-plan-{digest_of(base, [[one.step, one.commit] for one in put_in], texts)[:12]}"
     tree = worktrees.open(name, base)
     if tree.commit == base:
-        told = "\n".join(f"- {h.step}: {h.candidate} ({h.iteration})" for h in put_in)
+        lines = "\n".join(f"- {one.step}: {one.candidate} ({one.iteration})" for one in put_in)
         for best in chosen:
             worktrees.take(tree, best.commit, files.get(best.step, ()))
         changes = patch.patched(tree.code, texts)
         paths = worktrees.write(tree, {n: c.after for n, c in changes.items()})
         tree = worktrees.commit(
-            tree, [*paths, *(path for own in files.values() for path in own)],
-            message=f"The best prompts of {len(put_in)} steps\n\n{told}",
+            tree, [*paths, *chain.from_iterable(files.values())],
+            message=f"The best prompts of {len(put_in)} steps\n\n{lines}",
         )  # fmt: skip
-    return replace(made, id=name, commit=tree.commit, branch=tree.branch, path=tree.code)
-
-
-def _age(best: Best) -> int:
-    """Return the number of the iteration that a candidate was judged in."""
-    number = best.iteration.partition("_")[0]
-    return int(number) if number.isdecimal() else -1
+    return replace(code, id=name, commit=tree.commit, branch=tree.branch, path=tree.code)
 
 
 def _require(best: Best, newer: Sequence[Best], *, simulated: bool) -> None:
     if best.simulated and not simulated:
-        raise UsageError("only simulated models have spoken for it")
+        raise UsageError("only simulated models have tested it")
     for other in newer:
         if clash := [s for s, t in best.texts.items() if other.texts.get(s, t) != t]:
             raise UsageError(f"{other.step} has a newer text of {', '.join(clash)}")
 
 
 def _files(start: Worktree, commit: str, taken: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return the files of a candidate as code that the base has not, relative to the top.
+    """Return the files in which a candidate as code differs from the base, relative to the top.
 
     Raises:
         UsageError: one of them was changed in the base since, or by another best candidate.
-        GitError: the commit is not there.
+        GitError: the commit does not exist.
     """
     common = git.run(start.path, "merge-base", start.commit, commit)
-    told = git.run(start.path, "diff", "--name-only", "--no-renames", "-z", common, commit)
-    found = []
-    for name in filter(None, told.split("\0")):
-        then, now, wanted = (_blob(start.path, at, name) for at in (common, start.commit, commit))
-        if now == wanted:
+    names = git.run(start.path, "diff", "--name-only", "--no-renames", "-z", common, commit)
+    files = []
+    for name in filter(None, names.split("\0")):
+        old, base, new = (_blob(start.path, at, name) for at in (common, start.commit, commit))
+        if base == new:
             continue
-        if now != then or wanted is None or any(name in own for own in taken.values()):
+        if base != old or new is None or name in chain.from_iterable(taken.values()):
             raise UsageError(f"{name} was changed by others since {commit[:12]} was measured")
-        found.append(name)
-    return tuple(found)
+        files.append(name)
+    return tuple(files)
 
 
 def _blob(folder: Path, commit: str, name: str) -> str | None:
@@ -155,8 +153,8 @@ def _blob(folder: Path, commit: str, name: str) -> str | None:
     return row.split("\t")[0] or None
 
 
-def _held(best: Best, how: str) -> HeldCode:
-    return HeldCode(
+def _included(best: Best, how: str) -> IncludedCandidate:
+    return IncludedCandidate(
         step=best.step, candidate=best.candidate, commit=best.commit,
         pull_request=best.pull_request, iteration=best.iteration, simulated=best.simulated,
         surfaces=tuple(best.texts), how=how,

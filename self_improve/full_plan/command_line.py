@@ -99,7 +99,7 @@ async def _run(options: argparse.Namespace) -> int:
     # Imported now, so that --help answers at once.
     from self_improve.code.worktree import Worktrees
     from self_improve.full_plan import best_code, pages, start
-    from self_improve.full_plan.comparison import Sides
+    from self_improve.full_plan.comparison import CodeSides
     from self_improve.full_plan.request import request_of
     from self_improve.runs.progress import display
 
@@ -107,11 +107,11 @@ async def _run(options: argparse.Namespace) -> int:
     worktrees = Worktrees(request.code, request.layout.worktrees)
     base = worktrees.commit_of(request.base)
     after = best_code.with_best(request.layout, worktrees, base, simulated=request.simulated)
-    before = best_code.as_it_is(worktrees, base) if request.regenerate_baseline else None
-    sides = Sides(after=after, before=before)
+    before = best_code.unchanged(worktrees, base) if request.regenerate_baseline else None
+    sides = CodeSides(after=after, before=before)
     sides.require()
     if options.dry_run:
-        estimate = await start.estimated(request, sides)
+        estimate = await start.estimate(request, sides)
         if options.json:
             print(json.dumps({**vars(estimate), "code": after.to_row()}))
         else:
@@ -132,7 +132,7 @@ def _print(options: argparse.Namespace, comparison: Any) -> None:
     from self_improve.full_plan import pages
 
     if options.json:
-        print(json.dumps({**comparison.result, "path": str(comparison.place.path)}))
+        print(json.dumps({**comparison.result, "path": str(comparison.folder.path)}))
         return
     print(pages.shown(comparison.result, comparison.plans))
-    say(f"Recorded in {comparison.place.path}")
+    say(f"Recorded in {comparison.folder.path}")

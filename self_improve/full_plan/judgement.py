@@ -1,4 +1,4 @@
-"""What a blind judge prefers, step by step, and over all steps of a plan."""
+"""The preferences of a blind judge, by step and over all steps of a plan."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ async def judge_plans(
     before: Regenerated | None,
     plans: Mapping[str, Path],
     model: Model,
-    place: ComparisonFolder,
+    folder: ComparisonFolder,
     gateway: Gateway,
     seed: int,
 ) -> dict[str, dict[str, Preferences]]:
-    """Return what the judge finds for each plan of each step whose rubric asks anything.
+    """Return the judge's preferences by plan and step, of the steps whose rubric has questions.
 
-    Without a side before, the stored plans stand there.
+    Without a side before, the stored plans are compared.
 
     Raises:
         BudgetReached: a cap was reached.
@@ -44,41 +44,41 @@ async def judge_plans(
         if rubric is None or not rubric.questions or (before is not None and old is None):
             continue
         asked += [(step, pair.key[0], rubric, pair) for pair in _pairs(run, old, rubric, plans)]
-    found = await asyncio.gather(
-        *(_one(rubric, pair, model, place, gateway, seed) for _, _, rubric, pair in asked)
+    answers = await asyncio.gather(
+        *(_judge(rubric, pair, model, folder, gateway, seed) for _, _, rubric, pair in asked)
     )
     if gateway.ledger.reached is not None:
         raise BudgetReached(gateway.ledger.reached)
-    told: dict[str, dict[str, Preferences]] = {}
-    for (step, plan, _, _), one in zip(asked, found, strict=True):
-        told.setdefault(plan, {})[step] = one
-    return told
+    preferences: dict[str, dict[str, Preferences]] = {}
+    for (step, plan, _, _), answer in zip(asked, answers, strict=True):
+        preferences.setdefault(plan, {})[step] = answer
+    return preferences
 
 
-async def _one(
-    rubric: Rubric, pair: Pair, model: Model, place: ComparisonFolder, gateway: Gateway, seed: int
+async def _judge(
+    rubric: Rubric, pair: Pair, model: Model, folder: ComparisonFolder, gateway: Gateway, seed: int
 ) -> Preferences:
-    # A journal of its own for each step: a key says which plan, and not which step.
-    folder = place.counsel / f"{rubric.step}_{pair.key[0]}"
-    async with Counsel(gateway, folder, seed=seed) as counsel:
+    # One journal per step, because a call's key names the plan, not the step.
+    path = folder.counsel / f"{rubric.step}_{pair.key[0]}"
+    async with Counsel(gateway, path, seed=seed) as counsel:
         return await judge(counsel, model, rubric.questions, [pair])
 
 
-def to_row(found: Mapping[str, Preferences]) -> dict[str, Any]:
-    """Return what the judge says of one plan: each step, and all together."""
-    every = list(found.values())
-    whole = sum(one.pairs for one in every)
+def to_row(preferences: Mapping[str, Preferences]) -> dict[str, Any]:
+    """Return the judge's preferences for one plan: by step, and over all of them."""
+    every = list(preferences.values())
+    pairs = sum(one.pairs for one in every)
     wins = sum(one.wins for one in every)
     ties = sum(one.ties for one in every)
     agreed = [one.agreement for one in every if one.agreement is not None]
     biases = [one.position_bias for one in every if one.position_bias is not None]
     return {
-        "pairs": whole,
+        "pairs": pairs,
         "failed": sum(one.failed for one in every),
         "wins": wins,
         "losses": sum(one.losses for one in every),
         "ties": ties,
-        "preference": (wins + ties / 2) / whole if whole else None,
+        "preference": (wins + ties / 2) / pairs if pairs else None,
         "agreement": sum(agreed) / len(agreed) if agreed else None,
         "position_bias": sum(biases) / len(biases) if biases else None,
         "steps": {
@@ -87,7 +87,7 @@ def to_row(found: Mapping[str, Preferences]) -> dict[str, Any]:
                 "failed": one.failed,
                 "reasons": list(one.reasons),
             }
-            for step, one in found.items()
+            for step, one in preferences.items()
         },
     }
 

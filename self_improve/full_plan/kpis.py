@@ -1,4 +1,4 @@
-"""The KPIs of one plan on both sides: every step's composite, completeness, length, usage."""
+"""The KPIs of a plan on both sides: composites of its steps, completeness, length, usage."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ from self_improve.comparison.comparability import Comparability
 from self_improve.comparison.comparison import decide_sides
 from self_improve.comparison.sides import measurer_for
 from self_improve.full_plan.baseline import Usage, usage_in
-from self_improve.full_plan.folder import REPORT
 from self_improve.full_plan.regeneration import Regenerated
 from self_improve.host.contract import Host
-from self_improve.iteration.checks import lost_gates
+from self_improve.iteration.harm import lost_gates
 from self_improve.measures.fitness import quality
 from self_improve.measures.measured import MeasuredCell
 from self_improve.verdict import Verdict, noise
@@ -34,7 +33,7 @@ _PER_ITEM = "<n>"
 
 @dataclass(frozen=True, kw_only=True)
 class Completeness:
-    """How many of the expected artifacts are there and not empty."""
+    """How many of the expected artifacts are present and not empty."""
 
     expected: int
     present: int
@@ -46,20 +45,20 @@ class Completeness:
         return {**asdict(self), "missing": list(self.missing), "share": share}
 
 
-def completeness(folder: Path, names: Iterable[str], made: Regenerated) -> Completeness:
+def completeness(folder: Path, names: Iterable[str], side: Regenerated) -> Completeness:
     """Return which of the artifacts that the steps declare are among a plan's `names`."""
     listed = {name for name in names if _size(folder / name)}
-    expected = [n for step in made.steps for n in step.outputs if _PER_ITEM not in n]
-    missing = tuple(n for n in expected if made.host.name_among(n, listed) is None)
+    expected = [n for step in side.steps for n in step.outputs if _PER_ITEM not in n]
+    missing = tuple(n for n in expected if side.host.name_among(n, listed) is None)
     return Completeness(
         expected=len(expected), present=len(expected) - len(missing), missing=missing
     )
 
 
 def length(folder: Path, names: Iterable[str], host: Host) -> Row:
-    """Return the characters of what people read: of all pages in Markdown, and of the report."""
+    """Return the characters of all pages in Markdown and of the report, which people read."""
     listed = list(names)
-    report = host.name_among(REPORT, listed)
+    report = host.name_among(host.report, listed)
     return {
         "markdown_chars": sum(_chars(folder / n) for n in listed if n.endswith(".md")),
         "report_chars": None if report is None else _chars(folder / report),
@@ -67,13 +66,13 @@ def length(folder: Path, names: Iterable[str], host: Host) -> Row:
 
 
 def usage(attempts: Sequence[Attempt]) -> Usage | None:
-    """Return what a regenerated plan used."""
+    """Return the usage of a regenerated plan."""
     return usage_in(usage_rows(attempts))
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepKpis:
-    """One step on both sides: what the evaluator says over all plans, and a row for each plan."""
+    """One step on both sides: the verdict over all plans, and a row for each plan."""
 
     step: str
     verdict: Verdict | None
@@ -82,11 +81,11 @@ class StepKpis:
 
     @property
     def evidence(self) -> Evidence:
-        """What kind of evidence the numbers are."""
+        """The kind of evidence."""
         return self.verdict.evidence if self.verdict is not None else Evidence.historical
 
     def to_row(self) -> Row:
-        """Return what is said over all plans, as plain JSON values."""
+        """Return the verdict over all plans, as plain JSON values."""
         if self.verdict is None:
             return {"word": None, "why_not": self.why_not}
         composite = self.verdict.composite
@@ -107,17 +106,17 @@ def of_steps(
 ) -> list[StepKpis]:
     """Return the KPIs of every step that calls a model, in the order of the pipeline."""
     old = before.runs if before is not None else {}
-    found = []
+    steps = []
     for step in after.steps:
         if not step.calls_model:
             continue
         run, rubric = after.runs.get(step.name), load.find(step.name)
         if rubric is None or run is None or (before is not None and step.name not in old):
             why = "it has no rubric" if rubric is None else "it could not be run on both sides"
-            found.append(StepKpis(step=step.name, verdict=None, why_not=why, plans={}))
+            steps.append(StepKpis(step=step.name, verdict=None, why_not=why, plans={}))
             continue
-        found.append(_of_step(run, old.get(step.name), rubric, layout, seed))
-    return found
+        steps.append(_of_step(run, old.get(step.name), rubric, layout, seed))
+    return steps
 
 
 def _of_step(run: Run, old: Run | None, rubric: Rubric, layout: Layout, seed: int) -> StepKpis:
@@ -157,13 +156,13 @@ def _cell(cell: MeasuredCell, rubric: Rubric) -> Row:
 
 
 def totals(steps: Mapping[str, Row], minimal: Mapping[str, float]) -> Row:
-    """Return how many steps of a plan moved by as much as would be worth a merge.
+    """Return how many steps of a plan changed by as much as would be worth a merge.
 
     Args:
         steps: the rows of a plan's steps.
-        minimal: the smallest such move of each step.
+        minimal: the smallest such effect of each step.
     """
-    known = {s: e for s, row in steps.items() if (e := row["composite"]) is not None}
+    effects = {s: e for s, row in steps.items() if (e := row["composite"]) is not None}
     both = [
         (row["before"]["quality"], row["after"]["quality"])
         for row in steps.values()
@@ -171,10 +170,10 @@ def totals(steps: Mapping[str, Row], minimal: Mapping[str, float]) -> Row:
     ]
     qualities = [(old, new) for old, new in both if old is not None and new is not None]
     return {
-        "measured": len(known),
-        "better": sorted(s for s, effect in known.items() if effect >= minimal[s]),
-        "worse": sorted(s for s, effect in known.items() if effect <= -minimal[s]),
-        "median_composite": median(known.values()) if known else None,
+        "measured": len(effects),
+        "better": sorted(s for s, effect in effects.items() if effect >= minimal[s]),
+        "worse": sorted(s for s, effect in effects.items() if effect <= -minimal[s]),
+        "median_composite": median(effects.values()) if effects else None,
         "mean_quality_before": mean(old for old, _ in qualities) if qualities else None,
         "mean_quality_after": mean(new for _, new in qualities) if qualities else None,
         "lost_gates": sorted(s for s, row in steps.items() if row["lost_gates"]),

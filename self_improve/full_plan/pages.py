@@ -1,4 +1,4 @@
-"""A comparison of whole plans as tables, for a terminal and for a page of the data repo."""
+"""A comparison of whole plans as tables, for the terminal and for a page of the data repo."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prompt_lab.tables import aligned, number
 
 Row = Mapping[str, Any]
 _KPIS = ("KPI", "baseline", "new plan")
-_STEPS = ("step", "baseline", "new plan", "composite", "judge", "what to know")
+_STEPS = ("step", "baseline", "new plan", "composite", "judge", "notes")
 
 
 def page(result: Row, plans: Mapping[str, Row]) -> str:
@@ -27,15 +27,15 @@ def page(result: Row, plans: Mapping[str, Row]) -> str:
             markup.folded("Every step", markup.table(_STEPS, step_rows(kpis))),
         ]
     parts.append(
-        "Quality is the share of its rubric's best that a step's output reaches; the composite is "
-        "the gain over the baseline in scales of the rubric, positive where it got better. One "
-        "plan is one pair: it shows, and proves nothing."
+        "Quality is the share of the rubric's best that a step's output reaches. The composite is "
+        "the gain over the baseline in scales of the rubric; positive is better. One plan is one "
+        "pair, which illustrates and proves nothing."
     )
     return markup.page(*parts)
 
 
 def shown(result: Row, plans: Mapping[str, Row]) -> str:
-    """Return the same for a terminal, with those steps only that moved or failed."""
+    """Return the same for the terminal, with only the steps that changed or failed."""
     lines = [str(result["told"]), *facts(result)]
     for name, kpis in plans.items():
         lines += ["", name, kpis["baseline"]["told"], *_aligned(_KPIS, list(kpi_rows(kpis)))]
@@ -44,17 +44,17 @@ def shown(result: Row, plans: Mapping[str, Row]) -> str:
             lines += ["", *_aligned(_STEPS, moved)]
         rest = len(kpis["kpis"]["steps"]) - len(moved)
         lines.append(
-            f"{rest} steps moved by less than would be worth a merge, or were not measured"
+            f"{rest} steps changed by less than would be worth a merge, or were not measured"
         )
     return "\n".join(lines)
 
 
 def facts(result: Row) -> Iterator[str]:
-    """Yield what should be known of a comparison as a whole."""
+    """Yield the facts about a comparison as a whole."""
     code = result["code"]
     yield from code_facts(code["after"])
     yield (
-        f"baseline: commit {code['before']['commit'][:12]}, made anew"
+        f"baseline: commit {code['before']['commit'][:12]}, regenerated"
         if code["before"] is not None
         else "baseline: the stored plans"
     )
@@ -63,21 +63,21 @@ def facts(result: Row) -> Iterator[str]:
 
 
 def code_facts(row: Row) -> Iterator[str]:
-    """Yield which code makes the new plans, and which best prompts it holds."""
+    """Yield which code makes the new plans, and which best prompts are in it."""
     yield f"new plans: commit {row['commit'][:12]} on {row['branch']}"
-    held = ", ".join(f"{h['step']} ({h['candidate']}, {h['how']})" for h in row["holds"])
+    prompts = ", ".join(f"{h['step']} ({h['candidate']}, {h['how']})" for h in row["holds"])
     why = "no best prompt can be used" if row["left_out"] else "no step has a best prompt yet"
-    yield f"best prompts: {held}" if held else f"{why}: this is the code as it is"
+    yield f"best prompts: {prompts}" if prompts else f"{why}: this is the unchanged code"
     for step, why in row["left_out"].items():
         yield f"left out: {step}, because {why}"
 
 
 def kpi_rows(kpis: Row) -> Iterator[tuple[str, ...]]:
-    """Yield the KPIs of a plan, one a row."""
-    found = kpis["kpis"]
-    complete, length, used = found["completeness"], found["length"], found["usage"]
-    yield "artifacts", *(_of(complete[side]) for side in ("before", "after"))
-    yield "steps that failed", "", str(len(found["failed_steps"]))
+    """Yield the KPIs of a plan, one per row."""
+    values = kpis["kpis"]
+    complete, length, used = values["completeness"], values["length"], values["usage"]
+    yield "artifacts present / expected", *(_share(complete[side]) for side in ("before", "after"))
+    yield "steps that failed", "", str(len(values["failed_steps"]))
     for key, name in (("markdown_chars", "characters of pages"), ("report_chars", "of the report")):
         yield name, *(_number(length[side][key]) for side in ("before", "after"))
     for key, name in (
@@ -85,39 +85,39 @@ def kpi_rows(kpis: Row) -> Iterator[tuple[str, ...]]:
         ("cost_usd", "US dollars"), ("seconds", "seconds of requests"),
     ):  # fmt: skip
         yield name, *(_number((used[side] or {}).get(key)) for side in ("before", "after"))
-    totals = found["totals"]
-    yield "steps that are better", "", f"{len(totals['better'])} of {totals['measured']}"
-    yield "steps that are worse", "", f"{len(totals['worse'])} of {totals['measured']}"
+    totals = values["totals"]
+    yield "better steps", "", f"{len(totals['better'])} of {totals['measured']}"
+    yield "worse steps", "", f"{len(totals['worse'])} of {totals['measured']}"
     yield "steps that lost a gate", "", str(len(totals["lost_gates"]))
     yield "median composite", "", _signed(totals["median_composite"])
     yield "mean quality", *(_number(totals[f"mean_quality_{s}"]) for s in ("before", "after"))
-    judge = found["judge"]
+    judge = values["judge"]
     if judge is not None:
         yield "judge prefers", str(judge["losses"]), f"{judge['wins']}, and {judge['ties']} ties"
 
 
 def step_rows(kpis: Row, only: Sequence[str] | None = None) -> Iterator[tuple[str, ...]]:
-    """Yield the steps of a plan, one a row."""
+    """Yield the steps of a plan, one per row."""
     judge = (kpis["kpis"]["judge"] or {}).get("steps", {})
     for step, row in kpis["kpis"]["steps"].items():
         if only is not None and step not in only:
             continue
-        told = [*row["lost_gates"], *([row["why_not"]] if row["why_not"] else [])]
+        notes = [*row["lost_gates"], *([row["why_not"]] if row["why_not"] else [])]
         yield (
             step, _quality(row["before"]), _quality(row["after"]), _signed(row["composite"]),
-            judge.get(step, {}).get("winner", ""), "; ".join(told),
+            judge.get(step, {}).get("winner", ""), "; ".join(notes),
         )  # fmt: skip
 
 
 def _notable(kpis: Row) -> list[str]:
-    found = kpis["kpis"]
-    totals = found["totals"]
-    named = {*totals["better"], *totals["worse"], *totals["lost_gates"], *found["failed_steps"]}
-    return [step for step in found["steps"] if step in named]
+    values = kpis["kpis"]
+    totals = values["totals"]
+    notable = {*totals["better"], *totals["worse"], *totals["lost_gates"], *values["failed_steps"]}
+    return [step for step in values["steps"] if step in notable]
 
 
-def _of(complete: Row) -> str:
-    return f"{complete['present']} of {complete['expected']}"
+def _share(complete: Row) -> str:
+    return f"{complete['present']} / {complete['expected']}"
 
 
 def _quality(cell: Row | None) -> str:

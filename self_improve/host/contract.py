@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -28,16 +28,16 @@ EMBEDDED = Path(__file__).with_name("worker_plan.toml")
 FILE_NAME = "host.toml"
 VARIABLE = "PLUMBLINE_HOST"
 
-_OUTSIDE_CELLS = re.compile(rb"^(?:speeds|plan_text) *=.*\n", re.MULTILINE)
+_OUTSIDE_CELLS = re.compile(rb"^(?:speeds|plan_text|report|instructions) *=.*\n", re.MULTILINE)
 
 Dotted = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")]
 TaskPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
 
 
 @cache
-def _embedded_speeds() -> tuple[str, ...]:
-    """Return the speeds of the embedded host, which apply to a host that lists none."""
-    return tuple(tomllib.loads(EMBEDDED.read_text(encoding="utf-8"))["speeds"])
+def _embedded() -> dict[str, Any]:
+    """Return the keys of the embedded host; some apply to hosts that leave them out."""
+    return tomllib.loads(EMBEDDED.read_text(encoding="utf-8"))
 
 
 def _may_use(*names: str) -> AfterValidator:
@@ -89,8 +89,10 @@ class Host(BaseModel):
     `import_roots` are its packages; `tasks` the Luigi tasks that lead to every step;
     `run_dir` and `model` the names of the parameters for a plan's directory and for the model.
     `speeds` are the words for `--speed`, the first by default; `plan_text` is the artifact that
-    holds the plan in its author's words. `fixed` sets further parameters, `environment` variables
-    of the cell; a value may use `{speed}` and, in the environment, `{gateway_url}`.
+    holds the plan in its author's words, `report` the one that people read; `instructions` is the
+    constant of a step's module that is for optimizers only. `fixed` sets further parameters,
+    `environment` variables of the cell; a value may use `{speed}` and, in the environment,
+    `{gateway_url}`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -100,8 +102,12 @@ class Host(BaseModel):
     run_dir: str = Field(min_length=1)
     model: str = Field(min_length=1)
     model_is_list: bool = False
-    speeds: tuple[str, ...] = Field(default_factory=_embedded_speeds, min_length=1)
+    speeds: tuple[str, ...] = Field(
+        default_factory=lambda: tuple(_embedded()["speeds"]), min_length=1
+    )
     plan_text: str | None = None
+    report: str = Field(default_factory=lambda: _embedded()["report"])
+    instructions: str = Field(default_factory=lambda: _embedded()["instructions"])
     fixed: dict[str, Annotated[str, _may_use("speed")]] = Field(default_factory=dict)
     environment: dict[str, Annotated[str, _may_use("speed", "gateway_url")]] = Field(
         default_factory=dict

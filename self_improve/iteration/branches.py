@@ -1,4 +1,4 @@
-"""Giving every candidate a branch, a commit and a pull request, before anything is measured."""
+"""A branch, a commit and a pull request for every candidate, before anything is measured."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _LONGEST_DIFF = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Branched:
-    """A side of an iteration: the commit that is measured, and the pull request that brings it.
+class Side:
+    """A side of an iteration: the commit that is measured, and its pull request.
 
-    `is_code` says that people or an agent wrote the commit, which only people merge. `diff` is what
-    changes, empty for the baseline.
+    `is_code` says that people or an agent wrote the commit; only people merge it. `diff` is the
+    change against the base, empty for the baseline.
     """
 
     name: str
@@ -42,8 +42,8 @@ class Branched:
         return asdict(self)
 
 
-class Branching:
-    """Makes worktrees, commits and pull requests; all of it may be repeated after a kill.
+class Branches:
+    """Creates worktrees, commits and pull requests; every call may be repeated after a kill.
 
     `code` is the code tree in the user's checkout, of which only commits are read.
     """
@@ -57,11 +57,11 @@ class Branching:
         """Return the commit that candidates start from: the tip of the forge's base branch."""
         return self._forge.base_commit(self._code, branch)
 
-    def tree(self, side: Branched, base: str) -> Worktree:
+    def tree(self, side: Side, base: str) -> Worktree:
         """Return the worktree of a side at its commit.
 
         Raises:
-            UsageError: somebody has changed it.
+            UsageError: the worktree was changed.
         """
         if side.is_code:
             return self._worktrees.open(side.commit, side.commit)
@@ -74,13 +74,13 @@ class Branching:
             )
         return tree
 
-    def baseline(self, base: str) -> Branched:
-        """Return the side of the code as it is."""
+    def baseline(self, base: str) -> Side:
+        """Return the side of the unchanged code."""
         tree = self._worktrees.open(f"{BASELINE}-{base[:12]}", base)
-        return Branched(name=BASELINE, branch=tree.branch, commit=tree.commit)
+        return Side(name=BASELINE, branch=tree.branch, commit=tree.commit)
 
-    def of_texts(self, draft: Draft, base: str, branch: str, texts: Mapping[str, str]) -> Branched:
-        """Commit a draft's texts on a branch of its own, push it, and open its pull request.
+    def of_texts(self, draft: Draft, base: str, branch: str, texts: Mapping[str, str]) -> Side:
+        """Commit texts on a branch of the draft's own, push it, and open its pull request.
 
         Raises:
             UsageError: a text cannot be put into the source, or the draft changes nothing.
@@ -90,51 +90,49 @@ class Branching:
         changes = patch.patched(tree.code, texts)
         if changes:
             paths = self._worktrees.write(tree, {n: c.after for n, c in changes.items()})
-            told = f"{draft.title}\n\n{draft.rationale}".strip()
-            tree = self._worktrees.commit(tree, paths, message=told)
+            message = f"{draft.title}\n\n{draft.rationale}".strip()
+            tree = self._worktrees.commit(tree, paths, message=message)
         elif tree.commit == base:
-            raise UsageError(f"{draft.id} is the baseline: its texts are those of {base[:12]}.")
-        side = Branched(
+            raise UsageError(f"{draft.id} is the baseline: its texts equal those of {base[:12]}.")
+        side = Side(
             name=draft.id, branch=tree.branch, commit=tree.commit,
             diff=self._diff(tree.commit, base),
         )  # fmt: skip
-        return self._opened(draft, side, branch, [LABEL])
+        return self._open_pull(draft, side, branch, [LABEL])
 
-    def written(
-        self, draft: Draft, base: str, files: Mapping[str, str], *, message: str
-    ) -> Branched:
-        """Commit whole files on a branch of the draft's own; nobody else is told of it yet.
+    def of_files(self, draft: Draft, base: str, files: Mapping[str, str], *, message: str) -> Side:
+        """Commit whole files on a branch of the draft's own; nothing is pushed yet.
 
         Raises:
-            UsageError: more than these files was changed in its worktree, or none of them.
+            UsageError: its worktree has other changes, or none.
         """
         tree = self._worktrees.open(draft.id, base)
         paths = self._worktrees.write(tree, {n: t.encode() for n, t in files.items()})
         tree = self._worktrees.commit(tree, paths, message=message)
-        return Branched(
+        return Side(
             name=draft.id, branch=tree.branch, commit=tree.commit, is_code=True,
             diff=self._diff(tree.commit, base),
         )  # fmt: skip
 
-    def of_commit(self, draft: Draft, base: str, branch: str) -> Branched:
-        """Push the commit that was written for a draft, and open its pull request.
+    def of_commit(self, draft: Draft, base: str, branch: str) -> Side:
+        """Push the commit that `of_files` created for a draft, and open its pull request.
 
         Raises:
             ForgeError: the forge does not take it.
         """
         if draft.branch is None or draft.commit is None:
             raise UsageError(f"{draft.id} has no commit.")
-        side = Branched(
+        side = Side(
             name=draft.id, branch=draft.branch, commit=draft.commit, is_code=True,
             diff=self._diff(draft.commit, base),
         )  # fmt: skip
-        return self._opened(draft, side, branch, [LABEL, CODE])
+        return self._open_pull(draft, side, branch, [LABEL, CODE])
 
     @contextmanager
-    def as_before(self, side: Branched, base: str, files: Sequence[str]) -> Iterator[Path]:
+    def as_before(self, side: Side, base: str, files: Sequence[str]) -> Iterator[Path]:
         """Yield the code tree of a side in which some files are those of the base.
 
-        Whoever is killed meanwhile leaves a worktree that is made anew.
+        A worktree that a killed process leaves in this state is recreated.
         """
         tree = self.tree(side, base)
         below = tree.code.relative_to(tree.path)
@@ -149,8 +147,8 @@ class Branching:
         """Return the digest of the settings and hooks of the code's repository."""
         return self._worktrees.settings_digest()
 
-    def of_pull(self, draft: Draft, base: str) -> Branched:
-        """Take over a pull request, or a branch, that somebody else has made.
+    def of_pull(self, draft: Draft, base: str) -> Side:
+        """Return the side of an existing pull request or branch.
 
         Raises:
             UsageError: it is closed, merged or from a fork, or changes nothing.
@@ -159,24 +157,24 @@ class Branching:
         pull = self._pull(draft)
         commit = self._forge.fetch(self._code, pull) if pull is not None else draft.commit
         if commit is None or commit == base:
-            raise UsageError(f"{draft.id} changes nothing: its commit is that of the base.")
-        return Branched(
+            raise UsageError(f"{draft.id} changes nothing: its commit is the base.")
+        return Side(
             name=draft.id, branch=pull.branch if pull else str(draft.branch), commit=commit,
             is_code=True, pull_request=pull.number if pull else None,
             url=pull.url if pull else "", diff=self._diff(commit, base),
         )  # fmt: skip
 
-    def pending(self, side: Branched) -> None:
-        """Say on the commit that it is being judged."""
+    def pending(self, side: Side) -> None:
+        """Set the commit's status to pending."""
         self._forge.set_status(
             side.commit, Status(state=StatusState.pending, description="is being measured")
         )
 
-    def require_unmoved(self, side: Branched) -> PullRequest | None:
-        """Return the pull request of a side if it still stands for what was measured.
+    def require_unmoved(self, side: Side) -> PullRequest | None:
+        """Return the pull request of a side if its branch still is what was measured.
 
         Raises:
-            UsageError: it has ended, or its branch holds other commits now.
+            UsageError: it is closed or merged, or its branch has moved.
         """
         if side.pull_request is None:
             return None
@@ -186,19 +184,19 @@ class Branching:
         if pull.head != side.commit:
             raise UsageError(
                 f"The branch of {pull.url} moved to {pull.head[:12]} while {side.commit[:12]} was "
-                "measured. What was measured counts for that commit only; begin with --new."
+                "measured. The result holds for that commit only; run the command with --new."
             )
         return pull
 
     def commit_of(self, revision: str) -> str:
-        """Return the commit that a branch names now.
+        """Return the commit that a branch points at now.
 
         Raises:
-            UsageError: it names none.
+            UsageError: there is no such branch.
         """
         return self._worktrees.commit_of(revision)
 
-    def _opened(self, draft: Draft, side: Branched, branch: str, labels: Sequence[str]) -> Branched:
+    def _open_pull(self, draft: Draft, side: Side, branch: str, labels: Sequence[str]) -> Side:
         """Push a side's commit and open its pull request, or find the one that is open."""
         self._forge.push(self._code, side.branch, side.commit)
         pull = self._forge.open_pull(
@@ -215,8 +213,8 @@ class Branching:
             raise UsageError(f"{pull.url} is {pull.state}; only an open pull request is judged.")
         if pull.is_fork:
             raise UsageError(
-                f"{pull.url} comes from a fork, whose code is not run here. Push its branch to "
-                "this repository after you have read it, and name that with --branch."
+                f"{pull.url} comes from a fork, whose code is not run here. Review it, push its "
+                "branch to this repository, and name that branch with --branch."
             )
         return pull
 
@@ -225,13 +223,13 @@ class Branching:
 
 
 def body(draft: Draft, diff: str) -> str:
-    """Return the text of a pull request: why, what is expected, and the diff."""
-    expected = "\n".join(f"- {markup.code(one)}" for one in draft.expectations)
+    """Return the text of a pull request: the rationale, what is expected, and the diff."""
+    expected = "\n".join(f"- {markup.code(text)}" for text in draft.expectations)
     return markup.page(
         "Made by Plumbline. Nothing is merged before the verdict in the comment below.",
         "## Why",
         markup.quoted(draft.rationale or draft.change or "No reason was given.", most=2000),
-        "## What should move" if expected else "",
+        "## Expected effects" if expected else "",
         expected,
         f"Origin: {draft.origin}" + (f", from {markup.code(draft.parent)}" if draft.parent else ""),
         markup.folded("The change", markup.fenced(diff, "diff", most=_LONGEST_DIFF)),

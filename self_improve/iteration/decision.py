@@ -1,4 +1,4 @@
-"""The one table that turns what was measured and what was said into the end of an iteration."""
+"""The table that turns measurements and opinions into the end of an iteration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from self_improve.verdict import Word
 
 
 class End(StrEnum):
-    """What the iteration says. Only YES may be merged."""
+    """How an iteration ends. Only YES may be merged."""
 
     yes = "YES"
     no = "NO"
@@ -21,11 +21,11 @@ class End(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Opinions:
-    """What agents and judge made of it, after quotes were checked.
+    """The opinions of agents and judge, after quotes were checked.
 
-    `supported` says that both agents support the change on quotes that hold, `objections` are
-    those that do. `judge` is 1 if the judge prefers the change beyond chance, -1 if the old, 0
-    otherwise, and None if it was not asked.
+    `supported` says that both agents support the change with quotes that hold; `objections` rest
+    on such quotes, too. `judge` is 1 if the judge prefers the change beyond chance, -1 if it
+    prefers the old outputs, 0 otherwise, and None if it was not asked.
     """
 
     supported: bool = False
@@ -37,7 +37,7 @@ class Opinions:
 class Check:
     """One further check of a change that earned KEEP.
 
-    `harm` names what it broke; `skipped` says why it was not made although it should be.
+    `harm` names what the change broke; `skipped` says why the check was left out.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Decision:
 
     @property
     def summary(self) -> str:
-        """The end in words; what simulated models did is always labelled so."""
+        """The end in words, with the label SIMULATED if only simulated models were measured."""
         return f"SIMULATED {self.end}" if self.simulated else str(self.end)
 
     @property
@@ -75,27 +75,27 @@ def decide(
 ) -> Decision:
     """Return the end of an iteration.
 
-    The evaluator comes first: a REJECT is NO whatever anybody says. Opinions can make a
-    CONDITIONAL of what numbers leave open, or a NO; they never make a YES. A KEEP is a YES only
-    if the verify plans were measured and nothing downstream was harmed; evidence that is
-    missing makes it CONDITIONAL or INCONCLUSIVE, never better.
+    The evaluator comes first: a REJECT is NO whatever the opinions. Where the numbers are
+    inconclusive, opinions can lead to CONDITIONAL or NO, never to YES. A KEEP is a YES only if
+    the verify plans were measured and nothing downstream was harmed; missing evidence makes it
+    CONDITIONAL or INCONCLUSIVE, never better.
 
     Args:
-        word: what the evaluator said on the train plans.
+        word: the evaluator's word on the train plans.
         evidence: of the runs; historical is never better than INCONCLUSIVE.
-        opinions: what agents and judge said, or None if they were not asked.
-        verify: what the evaluator said on the verify plans, or None if they were not measured.
+        opinions: those of agents and judge, or None if they were not asked.
+        verify: the evaluator's word on the verify plans, or None if they were not measured.
         verify_gates: the hard gates that failed there.
         checks: the checks downstream and on a whole plan.
     """
-    end, reasons = _decided(word, opinions or Opinions(), verify, verify_gates, checks)
+    end, reasons = _end(word, opinions or Opinions(), verify, verify_gates, checks)
     if evidence is Evidence.historical and end in {End.yes, End.conditional}:
         end = End.inconclusive
-        reasons = (*reasons, "the evidence is historical: its code or settings cannot be named")
+        reasons = (*reasons, "the evidence is historical: its code or settings are not recorded")
     return Decision(end=end, reasons=reasons, simulated=evidence is Evidence.simulated)
 
 
-def _decided(
+def _end(
     word: Word,
     opinions: Opinions,
     verify: Word | None,
@@ -105,7 +105,7 @@ def _decided(
     if word is Word.reject:
         return End.no, ("the evaluator rejects it on the train plans",)
     if word is Word.inconclusive:
-        return _open(opinions)
+        return _inconclusive(opinions)
     harm = tuple(_harm(verify, gates, checks))
     if harm:
         return End.no, harm
@@ -117,21 +117,21 @@ def _decided(
     return End.yes, ("it earned KEEP, and no further check found harm",)
 
 
-def _open(opinions: Opinions) -> tuple[End, tuple[str, ...]]:
-    silent = "the numbers do not decide"
+def _inconclusive(opinions: Opinions) -> tuple[End, tuple[str, ...]]:
+    undecided = "the numbers do not decide"
     if opinions.objections:
-        return End.no, (silent, *opinions.objections)
+        return End.no, (undecided, *opinions.objections)
     if opinions.supported and opinions.judge == 1:
-        told = "both agents support it on quotes that hold, and the judge prefers it beyond chance"
-        return End.conditional, (silent, told)
-    return End.inconclusive, (silent,)
+        reason = "both agents support it with quotes that hold; the judge prefers it beyond chance"
+        return End.conditional, (undecided, reason)
+    return End.inconclusive, (undecided,)
 
 
 def _harm(verify: Word | None, gates: Sequence[str], checks: Sequence[Check]) -> Iterator[str]:
     if verify is Word.reject:
         yield "the evaluator rejects it on the verify plans"
     yield from (f"on the verify plans: {gate}" for gate in gates)
-    yield from (f"{check.name}: {told}" for check in checks for told in check.harm)
+    yield from (f"{check.name}: {harm}" for check in checks for harm in check.harm)
 
 
 def _doubts(opinions: Opinions, checks: Sequence[Check]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What a candidate is before it has a branch: texts or code, and why it should be better."""
+"""A candidate before it has a branch: texts or code, and why it should be better."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from self_improve.host.candidate import Candidate
 
 
 class NothingProposed(UsageError):  # noqa: N818 - an outcome, which ends an iteration
-    """No candidate came of it; the text says why."""
+    """There is no candidate; the message says why."""
 
 
 Origin = Literal["human", "generator", "synthesis"]
@@ -23,10 +23,10 @@ _WORD = re.compile(r"[^a-z0-9]+")
 class Draft:
     """One proposed change.
 
-    It is texts by surface id, or code: a `branch`, or the `pull_request` it is read from. `parent`
-    is the candidate it was made from. `expectations` are written as on the command line.
-    `commit` is the tip of a branch when the iteration began: what is measured is that, wherever the
-    branch goes meanwhile. `pattern` is the id of the pattern that it follows, if one was offered.
+    It is texts by surface id, or code: a `branch` or a `pull_request`. `parent` is the candidate
+    that it was derived from. `expectations` are written as on the command line. `commit` is the
+    tip of the branch when the iteration began, which is measured wherever the branch moves.
+    `pattern` is the id of the pattern that it follows, if one was offered.
     """
 
     id: str
@@ -44,14 +44,14 @@ class Draft:
 
     @property
     def is_code(self) -> bool:
-        """Whether it is a branch that somebody else has made."""
+        """Whether it is a branch rather than texts."""
         return not self.texts
 
     @property
     def title(self) -> str:
-        """What a pull request is called: the step, and the change in a few words."""
-        told = " ".join((self.change or self.rationale or self.id).split())
-        return f"{self.step}: {told[:80]}"
+        """The title of its pull request: the step, and the change in a few words."""
+        change = " ".join((self.change or self.rationale or self.id).split())
+        return f"{self.step}: {change[:80]}"
 
     def to_row(self) -> dict[str, Any]:
         """Return plain JSON values."""

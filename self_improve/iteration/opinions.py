@@ -1,4 +1,4 @@
-"""Asking agents and judge about an iteration, and what their answers come to."""
+"""Asking agents and judge about an iteration, and combining their answers."""
 
 from __future__ import annotations
 
@@ -18,54 +18,54 @@ from prompt_lab.record import Run
 from prompt_lab.scores import Scores
 from rubrics.rubric import Rubric
 from self_improve.iteration import judgement
-from self_improve.iteration.branches import BASELINE, Branched
+from self_improve.iteration.branches import BASELINE, Side
 from self_improve.iteration.context import IterationContext
 from self_improve.iteration.decision import Opinions
 from self_improve.iteration.drafts import Draft
 from self_improve.iteration.folder import Facts
 from self_improve.verdict import Word
 
+MOST_PAIRS = 40
+"""The most pairs of outputs that are judged; more add little, and each costs two calls."""
+
 
 async def analyse(
-    context: IterationContext, drafts: Sequence[Draft], sides: Mapping[str, Branched], best: str
+    context: IterationContext, drafts: Sequence[Draft], sides: Mapping[str, Side], best: str
 ) -> Facts:
-    """Have agents and judge look at the best candidate, if they are to."""
-    request, row = context.request, (context.place.result("evaluate") or {})["candidates"][best]
-    asked = request.analyse == "always" or (
-        request.analyse == "auto" and row["word"] == str(Word.inconclusive)
-    )
-    if not asked:
+    """Ask agents and judge about the best candidate, if `--analyse` and the numbers say so."""
+    request, row = context.request, (context.folder.result("evaluate") or {})["candidates"][best]
+    undecided = row["word"] == str(Word.inconclusive)
+    if request.analyse != "always" and not (request.analyse == "auto" and undecided):
         return {"skipped": f"--analyse {request.analyse}: the numbers say {row['word']}"}
     draft = next(draft for draft in drafts if draft.id == best)
-    record = _prepared(context, draft, sides[best], row)
-    said = await agents_say(
-        record, named=request.agents, simulated=request.simulated, is_first=_is_first(context),
-        catalogue=request.catalogue, counsel=context.counsel, ledger=context.gateway.ledger,
+    record = _prepare(context, draft, sides[best], row)
+    opinions = await ask_agents(
+        record, names=request.agents, simulated=request.simulated,
+        is_first=not Scores(context.layout).rows(request.step), catalogue=request.run.catalogue,
+        counsel=context.counsel, ledger=context.gateway.ledger,
     )  # fmt: skip
     runs = context.runs("run")
-    found = judgement.decide_runs(
-        runs[BASELINE], runs[best], context.rubric, context.layout, seed=request.seed
+    decided = judgement.decide_runs(
+        runs[BASELINE], runs[best], context.rubric, context.layout, seed=request.run.seed
     )
-    pairs = list(judgement.outputs(found, context.rubric, runs[BASELINE], runs[best]))
-    judged = await judge_says(context.counsel, request.judge, context.rubric, pairs)
-    return to_row(together(said, judged), judged)
+    pairs = list(judgement.outputs(decided, context.rubric, runs[BASELINE], runs[best]))
+    preferences = await ask_judge(context.counsel, request.judge, context.rubric, pairs)
+    return to_row(combined(opinions, preferences), preferences)
 
 
-def _prepared(
-    context: IterationContext, draft: Draft, side: Branched, row: Mapping[str, Any]
-) -> Record:
+def _prepare(context: IterationContext, draft: Draft, side: Side, row: Mapping[str, Any]) -> Record:
     runs = context.runs("run")
     facts = facts_of(
         draft, side, row, context.rubric, before=runs[BASELINE], after=runs[draft.id],
-        code=context.branching.tree(side, context.base).code,
-        measures=(context.place.path / f"verdict_{draft.id}.md").read_text(encoding="utf-8"),
+        code=context.code_of(side),
+        measures=(context.folder.path / f"verdict_{draft.id}.md").read_text(encoding="utf-8"),
     )  # fmt: skip
-    return prepare_iteration.prepare(context.layout, context.place.path, facts)
+    return prepare_iteration.prepare(context.layout, context.folder.path, facts)
 
 
 def facts_of(
     draft: Draft,
-    side: Branched,
+    side: Side,
     row: Mapping[str, Any],
     rubric: Rubric,
     *,
@@ -74,12 +74,12 @@ def facts_of(
     code: Path,
     measures: str,
 ) -> prepare_iteration.Facts:
-    """Return what agents are told of a candidate.
+    """Return the facts about a candidate for agents.
 
     Args:
         draft: what was proposed.
         side: its commit and pull request.
-        row: what the evaluator says, as `judging.row_of` has it.
+        row: the evaluator's verdict, as `judgement.row_of` returns it.
         rubric: what is measured.
         before: the baseline's runs.
         after: those of the candidate.
@@ -89,8 +89,8 @@ def facts_of(
     outputs = [
         path
         for plan, model, repeat in row["worst"]
-        for own in (before, after)
-        for run in own
+        for runs in (before, after)
+        for run in runs
         if run.model == model
         for path in _artifacts(run, plan, repeat)
     ]
@@ -102,10 +102,6 @@ def facts_of(
         source=_source(code, draft, draft.step), change=side.diff, measures=measures,
         constraints=[one.text for one in rubric.constraints],
     )  # fmt: skip
-
-
-def _is_first(context: IterationContext) -> bool:
-    return not Scores(context.layout).rows(context.request.step)
 
 
 def _artifacts(run: Run, plan: str, repeat: int) -> list[Path]:
@@ -123,77 +119,74 @@ def _source(code: Path, draft: Draft, step: str) -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in paths if path.is_file()) or "\n"
 
 
-MOST_PAIRS = 40
-"""So many pairs of outputs are judged at most; more tell little more and cost twice each."""
-
-
-async def agents_say(
+async def ask_agents(
     record: Record,
     *,
-    named: str | None,
+    names: str | None,
     simulated: bool,
     is_first: bool,
     catalogue: Catalogue,
     counsel: Counsel,
     ledger: Ledger,
 ) -> list[Opinion]:
-    """Have the agents go through all phases, and return their opinions.
+    """Let the agents go through all phases, and return their opinions.
 
-    `is_first` says that the step has no earlier iteration: the last page then tells where it
-    stands, too.
+    `names` is the value of `--agents`. `is_first` says that the step has no earlier iteration: the
+    last phase then compares it with the baseline.
 
     Raises:
-        AnalysisError: a phase failed, or there are no two agents.
+        AnalysisError: a phase failed, or there are fewer than two agents.
         ConfigError: an agent is neither a program nor a model.
     """
-    known = [agent["name"] for agent in record.agents()]
-    names = known or choice.names(named, simulated=simulated)
-    agents = choice.agents(names, catalogue=catalogue, counsel=counsel, ledger=ledger)
+    recorded = [agent["name"] for agent in record.agents()]
+    chosen = recorded or choice.names(names, simulated=simulated)
+    agents = choice.agents(chosen, catalogue=catalogue, counsel=counsel, ledger=ledger)
     last = phases.BASELINE_COMPARISON if is_first else phases.ASSESSMENT
     for phase in (phases.INSIGHT, phases.CODE_REVIEW, phases.SYNTHESIS, last):
         await phases.run(record, phase, agents)
     return record.opinions()
 
 
-async def judge_says(
+async def ask_judge(
     counsel: Counsel, model: Model, rubric: Rubric, pairs: Sequence[Pair]
 ) -> Preferences | None:
-    """Return what the judge finds, or None if the rubric asks nothing or there is nothing."""
+    """Return the judge's preferences, or None if the rubric has no questions or no pair exists."""
     if not rubric.questions or not pairs:
         return None
     return await judge(counsel, model, rubric.questions, list(pairs)[:MOST_PAIRS])
 
 
-def together(said: Sequence[Opinion], judged: Preferences | None) -> Opinions:
-    """Return what opinions come to: only claims on quotes that hold count.
+def combined(opinions: Sequence[Opinion], preferences: Preferences | None) -> Opinions:
+    """Return the opinions as a whole; only claims with quotes that hold count.
 
-    A change is supported if every agent supports it in one phase at least, and none objects.
+    A change is supported if every agent supports it in at least one phase, and none objects.
     """
-    objections = tuple(_told(one) for one in said if one.objects)
-    looked = [one for one in said if one.phase in {"insight", "code"}]
-    names = {one.agent for one in looked}
-    supporting = {one.agent for one in looked if one.supports}
-    verdict = None if judged is None else judged.prefers_after - judged.prefers_before
+    objections = tuple(_objection(one) for one in opinions if one.objects)
+    reviews = [one for one in opinions if one.phase in {"insight", "code"}]
+    names = {one.agent for one in reviews}
+    supporting = {one.agent for one in reviews if one.supports}
     return Opinions(
         supported=len(names) > 1 and supporting == names and not objections,
         objections=objections,
-        judge=verdict,
+        judge=None
+        if preferences is None
+        else preferences.prefers_after - preferences.prefers_before,
     )
 
 
-def _told(opinion: Opinion) -> str:
+def _objection(opinion: Opinion) -> str:
     quote = next(one for one in opinion.findings if one.holds)
     where = f"{quote.path}:{quote.found}"
     return f"{opinion.agent} objects ({opinion.phase}): {opinion.reason} [{where}]"
 
 
-def to_row(opinions: Opinions, judged: Preferences | None) -> dict[str, Any]:
+def to_row(opinions: Opinions, preferences: Preferences | None) -> dict[str, Any]:
     """Return plain JSON values for a phase's marker."""
     return {
         "supported": opinions.supported,
         "objections": list(opinions.objections),
         "judge": opinions.judge,
-        "judged": judged.to_row() if judged is not None else None,
+        "judged": preferences.to_row() if preferences is not None else None,
     }
 
 

@@ -1,4 +1,4 @@
-"""An iteration's numbers as Markdown: for agents, who take them as they are, and for reviewers."""
+"""An iteration's numbers as Markdown, for agents and for reviewers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from prompt_lab import markup
 from prompt_lab.tables import number
 from self_improve.comparison.text import verdict_page
-from self_improve.iteration.branches import Branched
+from self_improve.iteration.branches import Side
 from self_improve.iteration.decision import Decision
 from self_improve.iteration.drafts import Draft
 from self_improve.iteration.judgement import DecidedRuns
@@ -16,8 +16,8 @@ from self_improve.iteration.judgement import DecidedRuns
 MARKER = "verdict"
 
 
-def measures(decided: DecidedRuns, draft: Draft, side: Branched) -> str:
-    """Return what the evaluator measured of one candidate, as a page."""
+def measures(decided: DecidedRuns, draft: Draft, side: Side) -> str:
+    """Return the evaluator's measurements of one candidate, as a page that agents read, too."""
     verdict = decided.verdict
     return markup.page(
         f"# {verdict.summary}: {markup.line(draft.title)}",
@@ -28,16 +28,19 @@ def measures(decided: DecidedRuns, draft: Draft, side: Branched) -> str:
 
 
 def comment(
-    decision: Decision, row: Mapping[str, Any], page: str, checks: Mapping[str, Any], place: str
+    decision: Decision, row: Mapping[str, Any], page: str, checks: Mapping[str, Any], path: str
 ) -> str:
-    """Return the one comment on a pull request: the end, why, and the numbers folded below."""
+    """Return the comment on a pull request: the end, its reasons, and the numbers, folded.
+
+    `path` is that of the iteration in the data repo.
+    """
     return markup.page(
         f"## {decision.summary}",
         markup.bullets(decision.reasons),
         f"The evaluator says **{row['verdict']}** on the train plans.",
-        *(_check(name, found) for name, found in checks.items() if found),
+        *(_check(name, result) for name, result in checks.items() if result),
         markup.folded("The numbers", page),
-        f"Everything recorded of it lies in {markup.code(place)} of the data repo.",
+        f"The full record is in {markup.code(path)} of the data repo.",
     )
 
 
@@ -46,21 +49,21 @@ def folded_pages(pages: Mapping[str, str]) -> str:
     return "\n\n".join(markup.folded(name, text) for name, text in pages.items())
 
 
-def _check(name: str, found: Mapping[str, Any]) -> str:
+def _check(name: str, result: Mapping[str, Any]) -> str:
     label = name.replace("_", " ").capitalize()
-    if "skipped" in found:
-        return f"{label}: skipped ({markup.line(str(found['skipped']))})."
+    if "skipped" in result:
+        return f"{label}: skipped ({markup.line(str(result['skipped']))})."
+    facts = result.get("harm", []) or ["no harm"]
     if name == "verify":
-        told = f"{found['word']}, use {found['uses']} of the verify plans for this step"
-        return f"{label}: {markup.line(told)}."
+        uses = result["uses"]
+        count = "first use" if uses == 1 else f"{uses} uses so far"
+        facts = [f"{result['word']}, {count} of the verify plans for this step"]
     if name == "analyse":
-        judged = found.get("judged") or {}
-        words = [f"{len(found['objections'])} checked objections"]
+        facts = [f"{len(result['objections'])} checked objections"]
+        judged = result.get("judged")
         if judged:
-            words.append(
+            facts.append(
                 f"judge {judged['wins']} to {judged['losses']}, {judged['ties']} ties, agreement "
                 f"{number(judged['agreement'])}, position bias {number(judged['position_bias'])}"
             )
-        return f"{label}: {markup.line('; '.join(words))}."
-    harm = found.get("harm", [])
-    return f"{label}: {markup.line('; '.join(harm) if harm else 'no harm')}."
+    return f"{label}: {markup.line('; '.join(facts))}."

@@ -1,4 +1,4 @@
-"""What was rejected before on the same texts: measuring it again would be reading noise."""
+"""Candidates that were rejected before on the same texts; to measure them again reads noise."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def texts_of(pipeline: Pipeline, step: str) -> dict[str, str]:
 
 
 def base_of(texts: Mapping[str, str]) -> str:
-    """Return the digest of the texts of a base, by which records name it."""
+    """Return the digest of the texts of a base, which identifies it in records."""
     return Candidate(texts=texts).digest
 
 
@@ -32,7 +32,7 @@ def rows(layout: Layout, step: str, base: str) -> list[dict[str, Any]]:
 
 
 def texts(layout: Layout, step: str, base: str) -> dict[Texts, str]:
-    """Return the texts of those candidates, and the iteration that rejected each."""
+    """Return the iteration that rejected each of those candidates, by its texts."""
     return {
         key(row["texts"]): row["iteration"]
         for row in rows(layout, step, base)
@@ -41,5 +41,5 @@ def texts(layout: Layout, step: str, base: str) -> dict[Texts, str]:
 
 
 def key(changed: Mapping[str, str]) -> Texts:
-    """Return the texts of a candidate in a form that can be looked up."""
+    """Return the texts of a candidate as a dictionary key."""
     return tuple(sorted(changed.items()))

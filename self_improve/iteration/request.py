@@ -1,17 +1,16 @@
-"""What an iteration was asked for, after names were looked up and before anything was spent."""
+"""The request of an iteration: settings with names looked up, before anything is spent."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from model_gateway import arguments, config
-from model_gateway.config import Catalogue, Model
-from model_gateway.ledger import Caps
+from model_gateway.config import Model
 from prompt_lab import layout
 from prompt_lab.layout import Layout
 from self_improve.code import git
@@ -29,21 +28,17 @@ _SIM_JUDGE, _SIM_PROPOSER = "sim-judge", "sim-proposer"
 class IterationRequest:
     """An iteration's settings; see the options of the command for what each means.
 
-    `start` is the commit that candidates start from instead of the tip of `base`, and `plans` the
-    directory that holds `train/` and `verify/` instead of the baseline: a loop sets both. `loop`
-    says which loop the iteration is part of.
+    `run` is the request of its runs: step, models, plans, limits. `code` is the code tree in the
+    user's checkout, of which only commits are read. `start` is the commit that candidates start
+    from instead of the tip of `base`. `loop` says which loop the iteration is part of; a loop also
+    sets `start` and the plans of `run`.
     """
 
-    step: str
-    models: tuple[Model, ...]
-    catalogue: Catalogue
-    layout: Layout
+    run: RunRequest
     code: Path
     base: str
     judge: Model
     proposer: Model
-    speed: str
-    host_file: Path | None = None
     prompts: tuple[str, ...] = ()
     branch: str | None = None
     pull_request: int | None = None
@@ -54,8 +49,6 @@ class IterationRequest:
     from_synthesis: bool = False
     expectations: tuple[str, ...] = ()
     rationale: str = ""
-    repeats: int = 1
-    seed: int = 1
     forge: str = "local"
     github_repository: str | None = None
     analyse: str = "auto"
@@ -68,81 +61,61 @@ class IterationRequest:
     skip_spot_check: bool = False
     early_stop: bool = True
     merge_on_yes: bool = False
-    workers: int = 64
-    seconds: float = 1800.0
-    caps: Caps = field(default_factory=Caps)
     start: str | None = None
-    plans: Path | None = None
     loop: Mapping[str, Any] | None = None
+
+    @property
+    def step(self) -> str:
+        """The step whose prompts are improved."""
+        return self.run.step
+
+    @property
+    def layout(self) -> Layout:
+        """The data repo."""
+        return self.run.output
 
     @property
     def simulated(self) -> bool:
         """Whether only simulated models are measured."""
-        return all(model.is_simulated for model in self.models)
+        return all(model.is_simulated for model in self.run.models)
 
-    def order(self, base_commit: str) -> dict[str, Any]:
-        """Return what makes the iteration the one it is: the same order is resumed."""
-        of_a_loop: dict[str, Any] = {}
+    def identity(self, base_commit: str) -> dict[str, Any]:
+        """Return what identifies the iteration: the same identity is resumed."""
+        run = self.run
+        optional: dict[str, Any] = {}  # Left out unless set, so that older identities still match.
         if self.loop is not None:
-            of_a_loop["loop"] = dict(self.loop)
-        if self.plans is not None:
-            of_a_loop["plans"] = self.plans.relative_to(self.layout.root).as_posix()
-        # Named only where they are set, so that older orders are still the same.
-        search = {k: True for k in ("small", "force") if self.candidates and getattr(self, k)}
+            optional["loop"] = dict(self.loop)
+        if run.baseline_dir is not None:
+            optional["plans"] = run.baseline_dir.relative_to(self.layout.root).as_posix()
+        if self.candidates:
+            optional |= {name: True for name in ("small", "force") if getattr(self, name)}
+        skips = ("runner", "downstream", "spot_check", "implement")
         return {
-            **of_a_loop,
-            "step": self.step,
-            "models": [model.name for model in self.models],
+            **optional,
+            "step": run.step,
+            "models": [model.name for model in run.models],
             "base": base_commit,
             "prompts": [_content(argument) for argument in self.prompts],
             "branch": self.branch,
             "pull_request": self.pull_request,
             "candidates": self.candidates,
             "generator": self.generator if self.candidates else None,
-            **search,
             "from_synthesis": self.from_synthesis,
             "expectations": list(self.expectations),
-            "repeats": self.repeats,
-            "speed": self.speed,
-            "seed": self.seed,
+            "repeats": run.repeats,
+            "speed": run.speed,
+            "seed": run.seed,
             "analyse": self.analyse,
-            "skip": [
-                name
-                for name in ("runner", "downstream", "spot_check", "implement")
-                if getattr(self, f"skip_{name}")
-            ],
+            "skip": [name for name in skips if getattr(self, f"skip_{name}")],
         }
 
-    def wanted(
-        self,
-        code: Path,
-        *,
-        number: int,
-        split: str = "train",
-        models: Sequence[Model] | None = None,
-        step: str | None = None,
-    ) -> RunRequest:
-        """Return what the runner is asked for on one side of iteration `number`.
+    def run_request(self, code: Path, *, number: int, split: str = "train") -> RunRequest:
+        """Return the request for runs of iteration `number` in a code tree.
 
         Its seed is the iteration's own, so that no run of an earlier one is taken for it.
         """
-        return RunRequest(
-            step=step or self.step,
-            models=tuple(models or self.models),
-            catalogue=self.catalogue,
-            layout=self.layout,
-            output=self.layout,
-            split=split,
-            baseline_dir=self.plans,
-            repeats=self.repeats,
-            code=code,
-            host_file=self.host_file,
-            speed=self.speed,
-            seed=runner_seed(self.seed, number),
-            seconds=self.seconds,
-            workers=self.workers,
-            caps=self.caps,
-        )
+        seed = runner_seed(self.run.seed, number)
+        return replace(self.run, code=code, split=split, seed=seed)
 
 
 def runner_seed(seed: int, number: int) -> int:
@@ -170,16 +143,19 @@ def request_of(options: argparse.Namespace) -> IterationRequest:
             "--from-synthesis."
         )
     code = (options.repo or contract.own_code()).expanduser().resolve()
+    lab = layout.find(options.prompt_lab_dir)
+    speed = contract.load(contract.locate(options.host, code)).speed(options.speed)
     return IterationRequest(
-        step=options.step,
-        models=models,
-        catalogue=catalogue,
-        layout=layout.find(options.prompt_lab_dir),
+        run=RunRequest(
+            step=options.step, models=models, catalogue=catalogue, layout=lab, output=lab,
+            repeats=options.repeats, host_file=options.host, speed=speed,
+            seed=options.seed, seconds=options.timeout, workers=options.workers,
+            caps=arguments.caps_of(options),
+        ),
         code=code,
         base=options.base or branch_of(code),
         judge=catalogue.find(options.judge or (_SIM_JUDGE if simulated else _JUDGE)),
         proposer=catalogue.find(options.proposer or (_SIM_PROPOSER if simulated else _PROPOSER)),
-        host_file=options.host,
         prompts=tuple(options.prompt),
         branch=options.branch,
         pull_request=options.pr,
@@ -190,9 +166,6 @@ def request_of(options: argparse.Namespace) -> IterationRequest:
         from_synthesis=options.from_synthesis,
         expectations=tuple(options.expect),
         rationale=options.rationale,
-        repeats=options.repeats,
-        speed=contract.load(contract.locate(options.host, code)).speed(options.speed),
-        seed=options.seed,
         forge=options.forge,
         github_repository=options.github_repo or os.environ.get("GITHUB_REPOSITORY"),
         analyse="never" if options.skip_analysis else options.analyse,
@@ -205,10 +178,7 @@ def request_of(options: argparse.Namespace) -> IterationRequest:
         skip_spot_check=options.skip_spot_check,
         early_stop=not options.no_early_stop,
         merge_on_yes=options.merge_on_yes,
-        workers=options.workers,
-        seconds=options.timeout,
-        caps=arguments.caps_of(options),
-    )
+    )  # fmt: skip
 
 
 def branch_of(code: Path) -> str:

@@ -1,1 +1,1 @@
-"""Iterations in a row: until nothing more is gained, and from one step to the next."""
+"""Loops of iterations: on one step until nothing more is gained, then on the next."""

@@ -85,7 +85,7 @@ def iterate(options: argparse.Namespace) -> int:
 
 async def _run(options: argparse.Namespace) -> None:
     from self_improve.iteration.request import request_of
-    from self_improve.iteration.start import tell_cost_of
+    from self_improve.iteration.start import show_cost_of_step
     from self_improve.optimizer import loop
 
     steps = loop.checked(arguments.names(options.steps), options.stages)
@@ -101,7 +101,7 @@ async def _run(options: argparse.Namespace) -> None:
     if options.dry_run:
         for step in steps:
             say(step)
-            await tell_cost_of(request, step)
+            await show_cost_of_step(request, step)
         if every:
             say("Whole plans cost extra: see `plumbline full-plan --dry-run`.")
         return

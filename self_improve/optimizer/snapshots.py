@@ -1,13 +1,11 @@
-"""The plans as improved steps have left them: new inputs downstream, beside the baseline."""
+"""Plans with the outputs of improved steps: inputs for the steps downstream of them."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import networkx as nx
 
@@ -20,6 +18,7 @@ from prompt_lab.record import Run
 from self_improve.errors import UsageError
 from self_improve.host.contract import Host
 from self_improve.host.pipeline import Pipeline, StepFacts
+from self_improve.iteration.checks import overlay
 from self_improve.optimizer.rounds import Round
 from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
@@ -33,9 +32,9 @@ _PHASES = {"train": "run", "verify": "verify"}
 class Need:
     """What a step needs before it can be improved on top of the others.
 
-    `improved` are the steps above it that were improved, with the iteration that kept something;
-    `between` those that must be computed anew, because they read what improved ones write and the
-    step reads what they write.
+    `improved` are the improved steps upstream, each with the iteration that kept a candidate;
+    `between` are the steps to recompute, because they are downstream of an improved step and
+    upstream of this one.
     """
 
     step: str
@@ -44,30 +43,30 @@ class Need:
 
     @property
     def name(self) -> str:
-        """The name of its snapshot: the same improvements, the same snapshot."""
-        kept = {step: one.place.id for step, one in self.improved.items()}
-        return f"{self.step}-{digest_of(kept)[:10]}"
+        """The name of its snapshot: the same improvements give the same snapshot."""
+        iterations = {step: one.folder.id for step, one in self.improved.items()}
+        return f"{self.step}-{digest_of(iterations)[:10]}"
 
 
 def need_of(pipeline: Pipeline, step: str, rounds: Sequence[Round]) -> Need | None:
-    """Return what a step needs, or None if nothing above it was improved."""
+    """Return what a step needs, or None if no step upstream was improved."""
     graph = _graph(pipeline)
-    above = nx.ancestors(graph, step)
-    improved = {one.step: one for one in rounds if one.kept is not None and one.step in above}
+    upstream = nx.ancestors(graph, step)
+    improved = {one.step: one for one in rounds if one.kept is not None and one.step in upstream}
     if not improved:
         return None
-    below = set().union(*(nx.descendants(graph, name) for name in improved))
+    downstream = set().union(*(nx.descendants(graph, name) for name in improved))
     between = tuple(
         facts
         for name, facts in pipeline.steps.items()
-        if name in below & above and name not in improved and not facts.external
+        if name in downstream & upstream and name not in improved and not facts.external
     )
     in_order = {name: improved[name] for name in pipeline.steps if name in improved}
     return Need(step=step, improved=in_order, between=between)
 
 
 class Snapshots:
-    """Makes the snapshots of one loop; each is renamed into place when it is whole."""
+    """Creates the snapshots of one loop; each is renamed into place when it is complete."""
 
     def __init__(self, layout: Layout, loop: str, gateway: Gateway, display: Display) -> None:
         self._layout = layout
@@ -75,24 +74,24 @@ class Snapshots:
         self._gateway = gateway
         self._display = display
 
-    def place(self, need: Need) -> Path:
+    def path(self, need: Need) -> Path:
         """Return the directory of a snapshot."""
         return self._layout.snapshots / self._loop / need.name
 
     async def make(
-        self, need: Need, work: Prepared, wanted: RunRequest, model: Model
+        self, need: Need, work: Prepared, request: RunRequest, model: Model
     ) -> tuple[Path, str | None]:
-        """Return the snapshot, made unless it is there, and why it could not be ended if a cap was.
+        """Return the snapshot, created if necessary, and which cap was reached on the way, if any.
 
-        The outputs of an improved step are those of the runs that its verdict rests on: of the
-        first model whose cell succeeded. Steps between are run on `model` with the best code. A
+        The outputs of an improved step are those of the runs that its verdict rests on, of the
+        first model whose cell succeeded. The steps between run on `model` with the best code. A
         plan for which one of them fails is left out, and named in `snapshot.json`.
 
         Raises:
             UsageError: no plan is left.
             OSError: the data repo cannot be written.
         """
-        target = self.place(need)
+        target = self.path(need)
         if (target / FACTS).is_file():
             return target, None
         scratch = self._layout.scratch / "snapshots" / self._loop / need.name
@@ -101,41 +100,42 @@ class Snapshots:
         left_out: dict[str, str] = {}
         sources: dict[str, str] = {}
         for split in SPLITS:
-            laid = self._laid(need, split, scratch, work.host, sources)
+            copies = self._copies(need, split, scratch, work.host, sources)
             relay = Relay(
-                self._gateway, work, wanted, output=self._layout,
+                self._gateway, work, request, output=self._layout,
                 folder=scratch / "relayed" / split, display=self._display,
             )  # fmt: skip
-            relayed = await relay.run(model, laid, need.between)
+            relayed = await relay.run(model, copies, need.between)
             if relayed.stopped is not None:
                 return target, relayed.stopped
-            for leg in relayed.steps:
-                left_out |= {f"{split}/{p}": f"{leg.step}: {t}" for p, t in leg.failures.items()}
+            for one in relayed.steps:
+                failures = one.failures.items()
+                left_out |= {f"{split}/{plan}": f"{one.step}: {why}" for plan, why in failures}
             for plan, path in relayed.plans.items():
                 if f"{split}/{plan}" not in left_out:
                     shutil.copytree(path, fresh / split / plan)
         if not (fresh / "train").is_dir():
-            told = "\n  ".join(f"{plan}: {why}" for plan, why in left_out.items())
-            raise UsageError(f"No plan is left on which {need.step} could be improved:\n  {told}")
+            reasons = "\n  ".join(f"{plan}: {why}" for plan, why in left_out.items())
+            raise UsageError(f"No plan is left to improve {need.step} on:\n  {reasons}")
         facts = {
             "step": need.step,
-            "improved": {step: one.place.id for step, one in need.improved.items()},
+            "improved": {step: one.folder.id for step, one in need.improved.items()},
             "computed_anew": [facts.name for facts in need.between],
             "model": model.name,
             "outputs_of": sources,
             "left_out": left_out,
         }
-        atomic.write(fresh / FACTS, _json(facts))
+        atomic.write_json(fresh / FACTS, facts)
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh.rename(target)
         return target, None
 
-    def _laid(
+    def _copies(
         self, need: Need, split: str, scratch: Path, host: Host, sources: dict[str, str]
     ) -> dict[str, Path]:
-        """Return copies of the baseline plans with the outputs of improved steps in them."""
+        """Return copies of the baseline plans with the outputs of improved steps."""
         folder = self._layout.split(split)
-        laid = {}
+        copies = {}
         for plan in sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else ():
             copy = scratch / "laid" / split / plan.name
             shutil.rmtree(copy, ignore_errors=True)
@@ -147,29 +147,15 @@ class Snapshots:
                     sources[f"{split}/{plan.name}/{step}"] = str(
                         run.path.relative_to(self._layout.root)
                     )
-            laid[plan.name] = copy
-        return laid
-
-
-def overlay(copy: Path, run: Run, plan: str, host: Host) -> None:
-    """Put a run's outputs for a plan into a copy of it, whatever the old ones were called there."""
-    names = {
-        host.common_name(p.relative_to(copy).as_posix()): p for p in copy.rglob("*") if p.is_file()
-    }
-    for name in run.rows()[plan, 0].get("outputs", {}):
-        old = names.get(host.common_name(name))
-        if old is not None:
-            old.unlink()
-        target = copy / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(run.outputs(plan) / name, target)
+            copies[plan.name] = copy
+        return copies
 
 
 def _succeeded(layout: Layout, one: Round, split: str, plan: str) -> Iterator[Run]:
     """Yield the runs of the kept candidate in which the plan's cell succeeded."""
-    found = (one.place.result(_PHASES[split]) or {}).get("runs", {})
+    runs = (one.folder.result(_PHASES[split]) or {}).get("runs", {})
     candidate = one.kept.candidate if one.kept is not None else ""
-    for name in found.get(candidate, []):
+    for name in runs.get(candidate, []):
         run = Run(layout.root / name)
         row = run.rows().get((plan, 0))
         if row is not None and row.get("error") is None:
@@ -177,25 +163,21 @@ def _succeeded(layout: Layout, one: Round, split: str, plan: str) -> Iterator[Ru
 
 
 def _graph(pipeline: Pipeline) -> nx.DiGraph[str]:
-    made: nx.DiGraph[str] = nx.DiGraph()
-    made.add_nodes_from(pipeline.steps)
-    made.add_edges_from((up, f.name) for f in pipeline.steps.values() for up in f.upstream)
-    return made
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_nodes_from(pipeline.steps)
+    graph.add_edges_from((up, f.name) for f in pipeline.steps.values() for up in f.upstream)
+    return graph
 
 
 def known_steps(pipeline: Pipeline, steps: Collection[str]) -> list[str]:
     """Return steps in the order of the pipeline, upstream ones first.
 
     Raises:
-        UsageError: one of them is none, or is given rather than computed.
+        UsageError: one of them does not exist, or is an input rather than computed.
     """
     unknown = [s for s in steps if s not in pipeline.steps or pipeline.steps[s].external]
     if unknown:
         raise UsageError(
-            f"No step that can be improved: {', '.join(unknown)}. `plumbline steps` lists them all."
+            f"Not a step that can be improved: {', '.join(unknown)}. `plumbline steps` lists them."
         )
     return [name for name in pipeline.steps if name in steps]
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "replace") + b"\n"

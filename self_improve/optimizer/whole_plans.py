@@ -1,8 +1,9 @@
-"""Now and then a loop makes a whole plan with what it kept, and holds it against the baseline."""
+"""Whole plans of a loop: made with what it kept, and compared with the baseline plans."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from model_gateway.gateway import Gateway
@@ -10,9 +11,8 @@ from model_gateway.ledger import Spend
 from prompt_lab.layout import SPLITS, Layout
 from self_improve.code.worktree import Worktrees
 from self_improve.full_plan import best_code
-from self_improve.full_plan import folder as places
-from self_improve.full_plan.best_code import HeldCode
-from self_improve.full_plan.comparison import Say, Sides
+from self_improve.full_plan.best_code import IncludedCandidate
+from self_improve.full_plan.comparison import CodeSides, Say
 from self_improve.full_plan.folder import ComparisonFolder
 from self_improve.full_plan.request import PlanRequest
 from self_improve.full_plan.start import FinishedComparison, run
@@ -33,7 +33,7 @@ async def compare(
 ) -> FinishedComparison | None:
     """Compare a verify plan made by the best code so far, on the loop's first model and ledger.
 
-    Every comparison takes the next verify plan. The same call again finds what was compared.
+    Every comparison takes the next verify plan. The same call again finds the finished comparison.
 
     Returns:
         None if nothing was kept, or there is no verify plan.
@@ -42,46 +42,47 @@ async def compare(
         BudgetReached: a cap was reached.
         UsageError, LabError, OSError: as the message says.
     """
-    kept = [(one, one.kept) for one in rounds if one.kept is not None]
+    gains = [(one, one.kept) for one in rounds if one.kept is not None]
     folder = request.layout.split(SPLITS[1])
     plans = sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
-    if not kept or not plans:
-        say(
-            "No whole plan is compared: "
-            + ("there is no verify plan." if kept else "nothing was kept.")
-        )
+    if not gains or not plans:
+        why = "there is no verify plan" if gains else "nothing was kept"
+        say(f"No whole plan is compared: {why}.")
         return None
-    plan = plans[(len(kept) - 1) % len(plans)]
+    plan = plans[(len(gains) - 1) % len(plans)]
+    first = request.run.models[:1]
     plan_request = PlanRequest(
-        layout=request.layout, catalogue=request.catalogue, model=request.models[0],
-        plans={plan.name: plan}, code=request.code, base=loop["start"], host_file=request.host_file,
-        speed=request.speed, seed=request.seed, seconds=request.seconds, workers=request.workers,
-        caps=request.caps, loop=loop["name"],
-    )  # fmt: skip
-    worktrees = Worktrees(request.code, request.layout.worktrees)
-    last = {one.step: _held(one, best, simulated=request.simulated) for one, best in kept}
-    code = best_code.as_it_is(worktrees, kept[-1][1].commit, list(last.values()))
-    say(f"A whole plan, {plan.name}, with what the loop has kept:")
-    found = await run(
-        plan_request, Sides(after=code), new=False, display=display, say=say, gateway=gateway
+        run=replace(
+            request.run, step="", models=first, plan_dirs=(plan,), baseline_dir=None, repeats=1
+        ),
+        code=request.code,
+        base=loop["start"],
+        loop=loop["name"],
     )
-    say(f"{found.result['told']}: {found.place.path}")
-    return found
+    worktrees = Worktrees(request.code, request.layout.worktrees)
+    last = {one.step: _included(one, best, simulated=request.simulated) for one, best in gains}
+    code = best_code.unchanged(worktrees, gains[-1][1].commit, list(last.values()))
+    say(f"Comparing a whole plan, {plan.name}, made with what the loop has kept:")
+    comparison = await run(
+        plan_request, CodeSides(after=code), new=False, display=display, say=say, gateway=gateway
+    )
+    say(f"{comparison.result['told']}: {comparison.folder.path}")
+    return comparison
 
 
 def compared(layout: Layout, loop: str) -> list[ComparisonFolder]:
     """Return the comparisons that a loop has begun."""
-    return [place for place in places.places(layout) if place.order.get("loop") == loop]
+    return [one for one in ComparisonFolder.all(layout) if one.identity.get("loop") == loop]
 
 
 def spent_on(layout: Layout, loop: str) -> Spend:
     """Return what earlier sessions of a loop spent on whole plans."""
-    return sum((place.spent() for place in compared(layout, loop)), Spend())
+    return sum((folder.spent() for folder in compared(layout, loop)), Spend())
 
 
-def _held(one: Round, kept: KeptCandidate, *, simulated: bool) -> HeldCode:
-    return HeldCode(
-        step=one.step, candidate=kept.candidate, commit=kept.commit,
-        pull_request="" if kept.pull_request is None else str(kept.pull_request),
-        iteration=one.place.id, simulated=simulated, surfaces=(), how=_HOW,
+def _included(one: Round, best: KeptCandidate, *, simulated: bool) -> IncludedCandidate:
+    return IncludedCandidate(
+        step=one.step, candidate=best.candidate, commit=best.commit,
+        pull_request="" if best.pull_request is None else str(best.pull_request),
+        iteration=one.folder.id, simulated=simulated, surfaces=(), how=_HOW,
     )  # fmt: skip

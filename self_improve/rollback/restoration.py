@@ -23,7 +23,7 @@ from self_improve.errors import UsageError
 from self_improve.forge.forge import Forge, MissingError, PullState
 from self_improve.host import contract
 from self_improve.host.pipeline import Pipeline
-from self_improve.iteration.branches import Branched, Branching
+from self_improve.iteration.branches import Branches, Side
 from self_improve.iteration.drafts import Draft, of_texts
 from self_improve.rollback import bests, pages
 from self_improve.rollback.bests import Bests, Entry
@@ -67,7 +67,7 @@ class Rollback:
     ) -> None:
         self._request = request
         self._forge = forge
-        self._branches = Branching(request.layout, request.code, forge)
+        self._branching = Branches(request.layout, request.code, forge)
         self._scores = Scores(request.layout)
         self._say = say
 
@@ -84,7 +84,7 @@ class Rollback:
             self._say(f"{done} exists already.")
             return
         plan = await self._plan(history, history.current)
-        tree = self._branches.tree(self._branches.baseline(plan.base), plan.base)
+        tree = self._branching.tree(self._branching.baseline(plan.base), plan.base)
         instead = pages.instead(plan.target, plan.replaced)
         self._say(f"It would restore {plan.target.summary}{instead}.")
         self._say(patch.diff(patch.patched(tree.code, plan.earlier.changed)) or "Nothing differs.")
@@ -107,7 +107,7 @@ class Rollback:
             plan = await self._plan(history, history.current)
             side = None
             if plan.earlier.changed:
-                side = self._branches.of_texts(
+                side = self._branching.of_texts(
                     plan.draft, plan.base, request.base, plan.earlier.changed
                 )
             else:
@@ -134,7 +134,7 @@ class Rollback:
             current = history.current.score
             is_done = (current.iteration, current.candidate) == _key(begun["target"])
             return last if self._request.to is None or not is_done else None
-        pull = self._forge.pull(Branched(**begun["side"]).pull_request or 0)
+        pull = self._forge.pull(Side(**begun["side"]).pull_request or 0)
         if pull.state is PullState.open:
             return last
         if pull.state is PullState.closed and self._request.to is None:
@@ -148,8 +148,8 @@ class Rollback:
         request = self._request
         target = history.before_current() if request.to is None else history.named(request.to)
         commit = self._commit_of(target)
-        base = self._branches.base(request.base)
-        tree = self._branches.tree(self._branches.baseline(base), base)
+        base = self._branching.base(request.base)
+        tree = self._branching.tree(self._branching.baseline(base), base)
         pipeline = await self._pipeline(tree.code)
         step = choose_step(request.step, list(pipeline.steps))
         earlier = earlier_texts(request.code, commit, pipeline, step, measured=target.texts)
@@ -168,7 +168,7 @@ class Rollback:
         """Return the commit of a best; if it is missing here, fetch it from the forge."""
         score = target.score
         try:
-            return self._branches.commit_of(score.commit)
+            return self._branching.commit_of(score.commit)
         except UsageError as error:
             if self._fetched(score):
                 return score.commit
@@ -201,7 +201,7 @@ class Rollback:
 
     # The records.
 
-    def _details(self, plan: _Plan, side: Branched | None) -> Mapping[str, Any]:
+    def _details(self, plan: _Plan, side: Side | None) -> Mapping[str, Any]:
         return {
             "reasons": [plan.draft.rationale], "texts": dict(plan.earlier.texts),
             "pull_request": side.url if side is not None else "", "origin": "human",
@@ -212,7 +212,7 @@ class Rollback:
             },
         }  # fmt: skip
 
-    def _score(self, plan: _Plan, side: Branched | None) -> Score:
+    def _score(self, plan: _Plan, side: Side | None) -> Score:
         old, new = plan.replaced.score, plan.target.score
         scores = (old.candidate_score, new.candidate_score)
         return Score(
@@ -231,8 +231,8 @@ class Rollback:
         target, replaced = (history.of_key(*_key(begun[name])) for name in ("target", "replaced"))
         earlier = EarlierTexts(**begun["found"])
         if begun["side"] is not None:
-            side = Branched(**begun["side"])
-            self._branches.require_unmoved(side)
+            side = Side(**begun["side"])
+            self._branching.require_unmoved(side)
             number = side.pull_request or 0
             page = pages.evidence(target, replaced, earlier, step=request.step, pull=number)
             self._forge.comment(number, pages.MARKER, page)

@@ -53,6 +53,11 @@ class RunRequest:
     cache: Cache | None = None
     caps: Caps = field(default_factory=Caps)
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The environment variables whose values no record may hold."""
+        return (*self.catalogue.key_variables, "GITHUB_TOKEN")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:

@@ -15,7 +15,8 @@ import pytest
 from analysis import phases
 from analysis.agent import AgentFailure, Brief
 from analysis.model_agent import ModelAgent
-from analysis.program_agent import PROGRAMS, Program, ProgramAgent
+from analysis.program import PROGRAMS, Program
+from analysis.program_agent import ProgramAgent
 from analysis.record import Opinion, Record
 from analysis.replies import Insight
 from model_gateway import config
@@ -64,7 +65,7 @@ def test_simulated_agents_quote_what_is_there(record: Record, tmp_path: Path) ->
         async with Gateway() as gateway, Counsel(gateway, tmp_path / "c") as counsel:
             names = ("sim-analyst", "sim-critic")
             models = [config.load().find(name) for name in names]
-            agents = [ModelAgent(m, counsel, place=n) for n, m in enumerate(models)]
+            agents = [ModelAgent(m, counsel, index=n) for n, m in enumerate(models)]
             return await phases.run(record, phases.INSIGHT, agents)
 
     opinions = asyncio.run(session())

@@ -14,9 +14,9 @@ from self_improve.iteration.command_line import main
 from tests.forge.conftest import CHECK
 from tests.forge.harness import git
 from tests.forge.server import TOKEN, Repo, Server
-from tests.self_improve.iteration.conftest import GOOD, WEAK, Ground, context, lab_template
+from tests.self_improve.iteration.conftest import GOOD, WEAK, IterationSite, lab_template, make_site
 
-__all__ = ["context", "lab_template"]
+__all__ = ["lab_template", "make_site"]
 
 NAME = "owner/pipeline"
 FAST = ("--skip-downstream", "--skip-spot-check")
@@ -29,39 +29,39 @@ needs_time = pytest.mark.skipif(not os.environ.get(CHECK), reason="only in `make
 def on_github(
     tmp_path: Path,
     server: Server,
-    context: Callable[[str], Ground],
+    make_site: Callable[[str], IterationSite],
     monkeypatch: pytest.MonkeyPatch,
-) -> Callable[[str], Ground]:
-    """Return what makes the ground for a pipeline whose remote is on GitHub."""
+) -> Callable[[str], IterationSite]:
+    """Return a function that creates a site whose remote is on GitHub."""
 
-    def make(prompt: str) -> Ground:
-        found = context(prompt)
+    def make(prompt: str) -> IterationSite:
+        site = make_site(prompt)
         bare = tmp_path / "remote.git"
-        git(tmp_path, "clone", "-q", "--bare", str(found.code), str(bare))
+        git(tmp_path, "clone", "-q", "--bare", str(site.code), str(bare))
         git(bare, "config", "http.receivepack", "true")
         server.repos[NAME] = Repo(NAME, bare)
         monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
         monkeypatch.setenv("GITHUB_API_URL", server.public)
         monkeypatch.setenv("GITHUB_REPOSITORY", NAME)
-        return found
+        return site
 
     return make
 
 
 @pytest.fixture
-def made(on_github: Callable[[str], Ground]) -> Ground:
-    """Return the ground of a pipeline whose prompt is good."""
+def site(on_github: Callable[[str], IterationSite]) -> IterationSite:
+    """Return a site with a good prompt."""
     return on_github(GOOD)
 
 
 @needs_time
 def test_better_prompt_is_open_and_not_merged(
-    on_github: Callable[[str], Ground], server: Server
+    on_github: Callable[[str], IterationSite], server: Server
 ) -> None:
     """YES of simulated models is written on the pull request and is not a success."""
-    context = on_github(WEAK)
+    site = on_github(WEAK)
     before = git(server.repos[NAME].bare, "rev-parse", "main")
-    assert context.run(GOOD, "--forge", "github", "--merge-on-yes") == 0
+    assert site.run(GOOD, "--forge", "github", "--merge-on-yes") == 0
     forge = GitHubForge.from_environment(NAME)
     pull = forge.pull(1)
     assert pull.state is PullState.open
@@ -75,10 +75,10 @@ def test_better_prompt_is_open_and_not_merged(
 
 
 @needs_time
-def test_reworded_prompt_has_the_analysis_on_its_pull_request(made: Ground) -> None:
+def test_reworded_prompt_has_the_analysis_on_its_pull_request(site: IterationSite) -> None:
     """INCONCLUSIVE stays open, and what the agents said is there to read."""
     reworded = GOOD.replace("You advise people", "You counsel people", 1)
-    assert made.run(reworded, "--forge", "github") == 0
+    assert site.run(reworded, "--forge", "github") == 0
     forge = GitHubForge.from_environment(NAME)
     assert forge.pull(1).state is PullState.open
     [comment] = forge.comments(1).values()
@@ -87,10 +87,10 @@ def test_reworded_prompt_has_the_analysis_on_its_pull_request(made: Ground) -> N
 
 
 def test_worse_prompt_is_closed_with_its_verdict(
-    made: Ground, capfd: pytest.CaptureFixture[str]
+    site: IterationSite, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Branch, pull request, status, label and one comment; the token is nowhere."""
-    assert made.run(WEAK, *FAST, "--forge", "github") == 1
+    assert site.run(WEAK, *FAST, "--forge", "github") == 1
     forge = GitHubForge.from_environment(NAME)
     pull = forge.pull(1)
     assert pull.state is PullState.closed
@@ -104,23 +104,23 @@ def test_worse_prompt_is_closed_with_its_verdict(
     assert status.description.startswith("SIMULATED NO")
     said = capfd.readouterr()
     assert TOKEN not in said.out + said.err
-    for path in made.layout.root.rglob("*"):
+    for path in site.layout.root.rglob("*"):
         if path.is_file() and ".git" not in path.parts:
             assert TOKEN.encode() not in path.read_bytes()
 
 
 def test_pull_request_of_somebody_else_is_judged(
-    made: Ground, server: Server, capfd: pytest.CaptureFixture[str]
+    site: IterationSite, server: Server, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The commit at its head is measured, and the pull request says that it is code."""
-    made.run(WEAK, *FAST, "--forge", "github")
+    site.run(WEAK, *FAST, "--forge", "github")
     repo = server.repos[NAME]
     [branch] = [
         b for b in git(repo.bare, "branch", "--format=%(refname:short)").split() if "/" in b
     ]
     git(repo.bare, "branch", "theirs", branch)
     number = server.add(repo, {"title": "Theirs", "head": "theirs", "base": "main"})["number"]
-    words = made.words(WEAK, *FAST, "--forge", "github")
+    words = site.words(WEAK, *FAST, "--forge", "github")
     place = words.index("--prompt")
     code = main([*words[:place], "--pr", str(number), *words[place + 2 :]])
     assert code == 1
@@ -129,10 +129,12 @@ def test_pull_request_of_somebody_else_is_judged(
     assert {"simulated-no", "code"} <= set(pull.labels)
 
 
-def test_closed_pull_request_is_refused(made: Ground, capfd: pytest.CaptureFixture[str]) -> None:
+def test_closed_pull_request_is_refused(
+    site: IterationSite, capfd: pytest.CaptureFixture[str]
+) -> None:
     """Only an open one is judged."""
-    made.run(WEAK, *FAST, "--forge", "github")
-    words = made.words(WEAK, *FAST, "--forge", "github")
+    site.run(WEAK, *FAST, "--forge", "github")
+    words = site.words(WEAK, *FAST, "--forge", "github")
     place = words.index("--prompt")
     assert main([*words[:place], "--pr", "1", *words[place + 2 :]]) == 2
     assert "only an open pull request is judged" in capfd.readouterr().err

@@ -1,1 +1,1 @@
-"""The phase in which an agent writes code, and checks decide about it."""
+"""The phase in which an agent writes code, and checks accept or refuse it."""

@@ -1,6 +1,6 @@
-"""What code of an agent must pass before it gets a pull request: tests, declaration, a run.
+"""The checks of an agent's code before its pull request: tests, declared artifacts, one run.
 
-The code is untrusted. It runs in child processes alone, in the worktree of its commit, without keys
+The code is untrusted. It runs only in child processes, in the worktree of its commit, without keys
 and with a time limit.
 """
 
@@ -24,13 +24,13 @@ from model_gateway.keys import Redactor, without_keys
 from prompt_lab.layout import Layout
 from self_improve.errors import ImproveError, UsageError
 from self_improve.host.pipeline import Pipeline
-from self_improve.iteration.branches import Branched
+from self_improve.iteration.branches import Side
 from self_improve.iteration.context import IterationContext
 from self_improve.runs.experiment import Experiment
 from self_improve.runs.preparation import prepared
 
 TESTS = "{python} -m pytest -q --tb=short --disable-warnings -p no:cacheprovider {files}"
-"""How a step's tests are run unless somebody says otherwise."""
+"""The default command for a step's tests."""
 SMOKE_MODEL = "sim-strong"
 SMOKES = "smokes"
 SECONDS_TO_LOAD = 120.0
@@ -38,14 +38,14 @@ _LONGEST_TAIL = 1200
 
 
 class Refused(Exception):  # noqa: N818 - an outcome, which is recorded
-    """The code of an agent does not get a pull request; the text says why."""
+    """The code of an agent does not get a pull request; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trials:
-    """How tests are run: a command with `{python}` and `{files}`, and how long it may take.
+class StepTests:
+    """The command that runs tests, with `{python}` and `{files}`, and its time limit.
 
-    `key_variables` are the names of variables that hold keys whatever they are called.
+    `key_variables` are environment variables that hold keys, beside those that look like it.
     """
 
     command: str = TESTS
@@ -53,27 +53,27 @@ class Trials:
     key_variables: tuple[str, ...] = ()
 
     def require_runnable(self) -> None:
-        """Raise UsageError if the command cannot be started; nothing has been spent then."""
+        """Raise UsageError if the command cannot be started, before anything is spent."""
         word = next(_words(self.command, ()), "")
         if shutil.which(word) is None:
             raise UsageError(f"--test-command: there is no program {word!r}.")
         if self.command == TESTS and importlib.util.find_spec("pytest") is None:
             raise UsageError(
-                "The tests of a step are run with pytest, which is not installed here. Install it, "
-                "say --test-command, or --skip-implement."
+                "The tests of a step are run with pytest, which is not installed. Install it, or "
+                "name --test-command or --skip-implement."
             )
 
 
-async def passed(code: Path, files: Sequence[str], trials: Trials) -> str:
-    """Run the tests in `files` in the code tree `code`, and return what to tell of it.
+async def run_tests(code: Path, files: Sequence[str], command: StepTests) -> str:
+    """Run the tests in `files` in the code tree `code`, and return a note for the pull request.
 
     Raises:
         Refused: they fail, take too long, or cannot be run.
     """
     if not files:
         return "no tests of the step were found"
-    words = list(_words(trials.command, files))
-    environment = without_keys(os.environ, also=trials.key_variables)
+    words = list(_words(command.command, files))
+    environment = without_keys(os.environ, also=command.key_variables)
     paths = [str(code), *environment.get("PYTHONPATH", "").split(os.pathsep)]
     environment |= {
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
@@ -81,21 +81,21 @@ async def passed(code: Path, files: Sequence[str], trials: Trials) -> str:
     }
     try:
         ended = await child_process.run(
-            words, folder=code, environment=environment, seconds=trials.seconds
+            words, folder=code, environment=environment, seconds=command.seconds
         )
     except OSError as error:
         raise Refused(f"the tests cannot be started: {words[0]}: {error.strerror}") from error
     if ended.status is None:
-        raise Refused(f"the tests were killed after {trials.seconds:g} s")
+        raise Refused(f"the tests were killed after {command.seconds:g} s")
     if ended.status != 0:
-        said = f"{ended.error_output}\n{ended.output}".strip()[-_LONGEST_TAIL:]
-        told = without_paths(Redactor(trials.key_variables)(said), code)
-        raise Refused(f"the tests ended with {ended.status}: {told}")
+        output = f"{ended.error_output}\n{ended.output}".strip()[-_LONGEST_TAIL:]
+        message = without_paths(Redactor(command.key_variables)(output), code)
+        raise Refused(f"the tests ended with {ended.status}: {message}")
     return f"the tests in {', '.join(files)} pass"
 
 
 def undeclared(before: Pipeline, after: Pipeline) -> list[str]:
-    """Return how the declaration of steps differs: their names, artifacts and order must stay."""
+    """Return how the declared steps differ: their names, artifacts and order must not change."""
     problems = [f"the step {n} is gone" for n in before.steps if n not in after.steps]
     problems += [f"the step {n} is new" for n in after.steps if n not in before.steps]
     for name, old in before.steps.items():
@@ -107,12 +107,12 @@ def undeclared(before: Pipeline, after: Pipeline) -> list[str]:
             if set(getattr(old, what)) != set(getattr(new, what))
         ]
         if old.calls_model and not new.calls_model:
-            problems.append(f"{name}: it asks no model any more")
+            problems.append(f"{name}: it no longer calls a model")
     return problems
 
 
 def others_touched(before: Pipeline, after: Pipeline, step: str) -> list[str]:
-    """Return the other steps that send a text which is not what it was."""
+    """Return the other steps that send a changed text."""
     texts = {s: surface.text for s, surface in after.surfaces.items()}
     changed = {s for s, surface in before.surfaces.items() if texts.get(s) != surface.text}
     return [
@@ -122,55 +122,58 @@ def others_touched(before: Pipeline, after: Pipeline, step: str) -> list[str]:
     ]
 
 
-async def runs(
-    context: IterationContext, side: Branched, before: Pipeline, base: Branched
+async def try_step(
+    context: IterationContext, side: Side, before: Pipeline, base: Side
 ) -> list[str]:
-    """Load the code and run its step on one plan with a simulated model; return what to tell.
+    """Load the code and run its step on one plan with a simulated model; return notes.
 
     Raises:
-        Refused: the code cannot be loaded, declares other things, or fails where the base does not.
-        BudgetReached: a cap ended it.
+        Refused: the code cannot be loaded, declares other steps or artifacts, or fails where the
+            base does not.
+        BudgetReached: a cap was reached.
     """
     after, failure, plan = await _cell(context, side)
     problems = undeclared(before, after)
     if problems:
         raise Refused("; ".join(problems))
-    told = f"the step runs on {plan} with the simulated model"
+    notes = [f"the step runs on {plan} with the simulated model"]
     if failure is not None:
-        known = (await _cell(context, base))[1]
-        if known is None:
+        _, failure_of_base, _ = await _cell(context, base)
+        if failure_of_base is None:
             raise Refused(f"the step fails on {plan} with the simulated model: {failure}")
-        told = f"on {plan} the simulated model gets no reply through, before and after the change"
+        notes = [f"with the simulated model the step fails on {plan} before and after the change"]
     touched = others_touched(before, after, context.request.step)
-    return [told, *([f"it also changes what these steps send: {_listed(touched)}"] * bool(touched))]
+    if touched:
+        notes.append(f"it also changes what these steps send: {_listed(touched)}")
+    return notes
 
 
-async def _cell(context: IterationContext, side: Branched) -> tuple[Pipeline, str | None, str]:
+async def _cell(context: IterationContext, side: Side) -> tuple[Pipeline, str | None, str]:
     """Run one cell; return the pipeline, why the cell failed if it did, and the plan's name."""
-    request, place = context.request, context.place
-    code = context.branching.tree(side, context.base).code
-    plain = request.wanted(code, number=place.number, models=[request.catalogue.find(SMOKE_MODEL)])
-    folder = request.plans / "train" if request.plans is not None else request.layout.split("train")
+    run, layout = context.request.run, context.layout
+    folder = run.baseline_dir / "train" if run.baseline_dir is not None else layout.split("train")
     plan = next(p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith("."))
-    # Kept when the iteration's scratch is taken away: what was spent here is counted later, too.
-    output = Layout(request.layout.scratch / SMOKES / place.id)
-    wanted = replace(plain, plan_dirs=(plan,), output=output, repeats=1)
+    # Outside of the iteration's scratch, which is deleted: later sessions count this spending.
+    output = Layout(layout.scratch / SMOKES / context.folder.id)
+    request = replace(
+        context.run_request(side), models=(run.catalogue.find(SMOKE_MODEL),), plan_dirs=(plan,),
+        output=output, repeats=1,
+    )  # fmt: skip
     async with AsyncExitStack() as stack:
         try:
             async with asyncio.timeout(SECONDS_TO_LOAD):
-                work = await stack.enter_async_context(prepared(wanted))
+                work = await stack.enter_async_context(prepared(request))
         except TimeoutError as error:
             raise Refused(f"it was not loaded within {SECONDS_TO_LOAD:g} s") from error
         except ImproveError as error:
             raise Refused(str(error)) from error
-        trial = Experiment({side.name: wanted}, {side.name: work})
-        ran = await trial.run(context.gateway, context.display)
-        if ran.stopped is not None:
-            raise BudgetReached(ran.stopped)
-        [run] = ran.runs[side.name]
-        errors = [row.get("error") for row in run.rows().values()]
-    failed = [str(error) for error in errors if error is not None]
-    return work.pipeline, (failed[0] if failed else None), plan.name
+        experiment = Experiment({side.name: request}, {side.name: work})
+        result = await experiment.run(context.gateway, context.display)
+        if result.stopped is not None:
+            raise BudgetReached(result.stopped)
+        rows = [row for cell_run in result.runs[side.name] for row in cell_run.rows().values()]
+    failures = [str(row["error"]) for row in rows if row.get("error") is not None]
+    return work.pipeline, next(iter(failures), None), plan.name
 
 
 def _words(command: str, files: Sequence[str]) -> Iterator[str]:
@@ -183,8 +186,8 @@ def _words(command: str, files: Sequence[str]) -> Iterator[str]:
 
 def without_paths(text: str, *more: Path) -> str:
     """Return a text without the paths of this machine, which no record may hold."""
-    for place in (*more, *(path.resolve() for path in more), Path(sys.prefix), Path.home()):
-        text = re.sub(rf"{re.escape(str(place))}(?:/|(?![\w.-]))", "", text)
+    for path in (*more, *(path.resolve() for path in more), Path(sys.prefix), Path.home()):
+        text = re.sub(rf"{re.escape(str(path))}(?:/|(?![\w.-]))", "", text)
     return text
 
 

@@ -1,4 +1,4 @@
-"""What an implementer is shown of a step, and which of its files it may change."""
+"""The files of a step that an implementer may read, and those that it may change."""
 
 from __future__ import annotations
 
@@ -31,68 +31,67 @@ def assignment(
 ) -> Assignment:
     """Return the assignment of a direction.
 
-    The step's own file and its tests may be changed. Those and the modules of the host that the
-    file imports may be read: nothing else of the code, no rubric, no plan.
+    The step's file and its tests may be changed. Those and the modules of the host that the file
+    imports may be read: no other code, no rubric, no plan.
 
     Raises:
-        UsageError: the step's file is not in the code tree, or is no text.
+        UsageError: the step's file is not in the code tree, or is not a text.
     """
-    own = own_file(code, step)
+    step_file = step_file_of(code, step)
     tests = tests_of(code, step)
-    imported = [_relative(code, path) for path in _imported(code, own, host)]
-    texts = {name: _text(code / name) for name in [own, *tests, *imported]}
-    if texts[own] is None:
-        raise UsageError(f"{own} is too large or no text, so that no agent can change it.")
+    imported = [_relative(code, path) for path in _imported(code, step_file, host)]
+    texts = {name: _text(code / name) for name in [step_file, *tests, *imported]}
+    if texts[step_file] is None:
+        raise UsageError(f"{step_file} is too large or not a text, so no agent can change it.")
     files = {name: text for name, text in texts.items() if text is not None}
-    wishes = "\n".join(f"- {request}" for request in constraints) or "-"
-    told = [
+    instructions = [
         json_block("direction", direction),
-        block("constraints", wishes),
-        json_block("failed_before", [_told(row) for row in failed[-_FAILED:]]),
+        block("constraints", "\n".join(f"- {text}" for text in constraints) or "-"),
+        json_block("failed_before", [_failed_attempt(row) for row in failed[-_FAILED:]]),
     ]
     return Assignment(
-        key=f"implement_{number}", instructions="\n\n".join(told), files=files,
-        writable=tuple(name for name in [own, *tests] if name in files),
+        key=f"implement_{number}", instructions="\n\n".join(instructions), files=files,
+        writable=tuple(name for name in [step_file, *tests] if name in files),
     )  # fmt: skip
 
 
-def own_file(code: Path, step: StepFacts) -> str:
+def step_file_of(code: Path, step: StepFacts) -> str:
     """Return the name of the file that declares a step.
 
     Raises:
         UsageError: it is not in the code tree.
     """
-    found = _module(code, step.task.partition(":")[0])
-    if found is None:
+    path = _module(code, step.task.partition(":")[0])
+    if path is None:
         raise UsageError(f"The file of {step.name} is not in the code tree.")
-    return _relative(code, found)
+    return _relative(code, path)
 
 
 def tests_of(code: Path, step: StepFacts) -> list[str]:
-    """Return the files in the code tree that are called like tests of the step or its module."""
+    """Return the files in the code tree that are named like tests of the step or its module."""
     stems = {step.name, step.task.partition(":")[0].rpartition(".")[2]}
     names = {f"test_{stem}.py" for stem in stems} | {f"{stem}_test.py" for stem in stems}
-    found = (path for name in names for path in code.rglob(name))
+    paths = (path for name in names for path in code.rglob(name))
     return sorted(
         _relative(code, path)
-        for path in found
+        for path in paths
         if path.is_file() and not path.is_symlink() and not _hidden(path.relative_to(code))
     )
 
 
-def _imported(code: Path, own: str, host: Host) -> list[Path]:
-    """Return the files of the host's modules that a file imports itself."""
+def _imported(code: Path, step_file: str, host: Host) -> list[Path]:
+    """Return the files of the host's modules that a file imports directly."""
     try:
-        tree = ast.parse((code / own).read_bytes())
+        tree = ast.parse((code / step_file).read_bytes())
     except (SyntaxError, ValueError) as error:
-        raise UsageError(f"{own} cannot be parsed: {error}") from error
-    package = Path(own).parent.parts
-    found: dict[Path, None] = {}
+        raise UsageError(f"{step_file} cannot be parsed: {error}") from error
+    package = Path(step_file).parent.parts
+    paths: dict[Path, None] = {}
     for name in _names(tree, package):
         path = _module(code, name) if host.owns(name) else None
-        if path is not None and _relative(code, path) != own:
-            found[path] = None
-    return list(found)
+        if path is not None and _relative(code, path) != step_file:
+            paths[path] = None
+    return list(paths)
 
 
 def _names(tree: ast.AST, package: Sequence[str]) -> Iterator[str]:
@@ -122,7 +121,7 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+def _failed_attempt(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"diff": str(row.get("diff", ""))[:_LONGEST_DIFF], "reasons": row.get("reasons", [])}
 
 

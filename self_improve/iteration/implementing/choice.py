@@ -1,4 +1,4 @@
-"""Which agent writes code: the one that was named, or the first that reads."""
+"""Chooses the agent that writes code: the one that was named, or the first reviewing agent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def name_of(request: IterationRequest) -> str:
     """Return the name of the implementer of an iteration.
 
     Raises:
-        AnalysisError: none was named, and nothing that can write is installed.
+        AnalysisError: none was named, and no program that can write is installed.
     """
     if request.implementer is not None:
         return request.implementer
@@ -28,10 +28,10 @@ def name_of(request: IterationRequest) -> str:
 
 
 def summary(request: IterationRequest, count: int) -> str:
-    """Return who would write code for `count` directions, and what that comes to at most.
+    """Return who would write code for `count` directions, and the maximum cost.
 
     Raises:
-        AnalysisError: none was named, and nothing that can write is installed.
+        AnalysisError: none was named, and no program that can write is installed.
     """
     name = name_of(request)
     program = WRITERS.get(name)
@@ -43,19 +43,19 @@ def summary(request: IterationRequest, count: int) -> str:
 
 
 def require_one(request: IterationRequest) -> None:
-    """Check that somebody can write code, before anything is spent.
+    """Check that an implementer is available, before anything is spent.
 
     Raises:
         ConfigError: the name is neither a program nor a model.
-        AnalysisError: the program is not installed, or none was named and there is none.
+        AnalysisError: the program is not installed, or none was named and none is installed.
     """
     name = name_of(request)
     program = WRITERS.get(name)
     if program is None:
-        request.catalogue.find(name)
+        request.run.catalogue.find(name)
     elif not program.is_installed:
         raise AnalysisError(
-            f"The program {name} is not installed; name another --implementer, or say "
+            f"The program {name} is not installed. Install it, name another --implementer, or use "
             "--skip-implement."
         )
 
@@ -70,5 +70,5 @@ def chosen(request: IterationRequest, *, counsel: Counsel, ledger: Ledger) -> Im
     name = name_of(request)
     program = WRITERS.get(name)
     if program is None:
-        return ModelImplementer(request.catalogue.find(name), counsel)
+        return ModelImplementer(request.run.catalogue.find(name), counsel)
     return ProgramImplementer(program, ledger, counsel.programs)

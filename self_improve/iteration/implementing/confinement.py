@@ -1,4 +1,4 @@
-"""What an agent has done to the files it was given: looked at file by file, believed in nothing."""
+"""What an agent did to the files it was given, found by inspection; its word is not trusted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _RUNNABLE = 0o111
 
 
 def lay_out(room: Path, files: Mapping[str, str]) -> None:
-    """Write the files into an empty directory, which no repository knows of.
+    """Write the files into an empty directory outside of any repository.
 
     Raises:
         OSError: it cannot be written.
@@ -25,11 +25,11 @@ def lay_out(room: Path, files: Mapping[str, str]) -> None:
         path.chmod(0o644)
 
 
-def found_in(room: Path, assignment: Assignment) -> tuple[dict[str, str], list[str]]:
+def inspect(room: Path, assignment: Assignment) -> tuple[dict[str, str], list[str]]:
     """Return the new texts of the files that may be changed, and every breach.
 
-    A breach is another file that was changed, made or deleted, a link, a file that may be run now,
-    or one that is no text. No link is followed.
+    A breach is another file that was changed, created or deleted, a link, a file that became
+    executable, or one that is not a text. No link is followed.
     """
     changed: dict[str, str] = {}
     breaches: list[str] = []
@@ -38,7 +38,7 @@ def found_in(room: Path, assignment: Assignment) -> tuple[dict[str, str], list[s
         name = path.relative_to(room).as_posix()
         seen.add(name)
         if name not in assignment.files:
-            breaches.append(f"{_kind(state)} {name} was made")
+            breaches.append(f"{_kind(state)} {name} was created")
             continue
         fault = _fault(state)
         if fault is not None:
@@ -46,7 +46,7 @@ def found_in(room: Path, assignment: Assignment) -> tuple[dict[str, str], list[s
             continue
         text = _text(path)
         if text is None:
-            breaches.append(f"{name} is no text any more")
+            breaches.append(f"{name} is not text any more")
         elif text == assignment.files[name]:
             continue
         elif name in assignment.writable:
@@ -58,17 +58,17 @@ def found_in(room: Path, assignment: Assignment) -> tuple[dict[str, str], list[s
 
 
 def names_machine(text: str) -> bool:
-    """Whether a text holds a path by which this machine's user could be told."""
+    """Whether a text holds a path in this user's home directory."""
     home = str(Path.home())
     return len(home) > len("/root") and f"{home}/" in text
 
 
 def _walked(folder: Path) -> Iterator[tuple[Path, int]]:
-    """Yield what is no plain directory, with its mode; bytecode does not count."""
+    """Yield everything but plain directories, with its mode; bytecode does not count."""
     for path in sorted(folder.iterdir()):
         state = path.lstat()
         if not stat.S_ISDIR(state.st_mode):
-            # A second name of a file elsewhere is as good as a link to it.
+            # A hard link to a file elsewhere counts as a link.
             yield path, state.st_mode if state.st_nlink == 1 else stat.S_IFLNK
         elif path.name == ".git":
             yield path, state.st_mode
@@ -80,8 +80,8 @@ def _fault(mode: int) -> str | None:
     if stat.S_ISLNK(mode):
         return "became a link"
     if not stat.S_ISREG(mode):
-        return "is no file any more"
-    return "may be run now" if mode & _RUNNABLE else None
+        return "is not a file any more"
+    return "became executable" if mode & _RUNNABLE else None
 
 
 def _kind(mode: int) -> str:

@@ -1,4 +1,4 @@
-"""Directions that no text can express: an agent writes the code, and checks decide about it."""
+"""The implement phase: an agent writes code for a direction, and checks accept or refuse it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from analysis.replies import Direction
 from prompt_lab.scores import Scores
 from self_improve.errors import UsageError
 from self_improve.iteration import rejected
-from self_improve.iteration.branches import BASELINE, Branched
+from self_improve.iteration.branches import BASELINE, Side
 from self_improve.iteration.context import IterationContext
 from self_improve.iteration.drafts import Draft
 from self_improve.iteration.folder import Facts
 from self_improve.iteration.implementing import acceptance, assignment, choice, confinement
-from self_improve.iteration.implementing.acceptance import Refused, Trials
+from self_improve.iteration.implementing.acceptance import Refused, StepTests
 from self_improve.iteration.implementing.implementer import Assignment, Implementer, Work
 from self_improve.runs.preparation import Prepared
 
@@ -26,78 +26,80 @@ REFUSED = "REFUSED"
 _LONGEST_DIFF = 20_000
 
 
-async def implement(context: IterationContext, wanted: Sequence[Facts]) -> Facts:
-    """Have every direction written as code, one after the other; return the drafts of what passed.
+async def implement(context: IterationContext, directions: Sequence[Facts]) -> Facts:
+    """Implement every direction, one after the other; return the drafts of those that passed.
 
     Raises:
-        BudgetReached: with more room the rest can be done.
-        AnalysisError, ConfigError, UsageError: nobody can write, as the message says.
+        BudgetReached: the same command with a higher cap does the rest.
+        AnalysisError, ConfigError, UsageError: there is no implementer, as the message says.
     """
     request = context.request
     writer = choice.chosen(request, counsel=context.counsel, ledger=context.gateway.ledger)
-    context.publisher.say(choice.summary(request, len(wanted)))
-    trials = Trials(
+    context.publisher.say(choice.summary(request, len(directions)))
+    tests = StepTests(
         command=request.test_command or acceptance.TESTS,
-        key_variables=request.catalogue.key_variables,
+        key_variables=request.run.catalogue.key_variables,
     )  # fmt: skip
-    async with context.experiment({BASELINE: context.base_side()}) as trial:
-        work = trial.works[BASELINE]
-    site = _Site(context=context, writer=writer, work=work, trials=trials)
-    await site.require_sound_base()
+    async with context.experiment({BASELINE: context.base_side()}) as experiment:
+        work = experiment.works[BASELINE]
+    implementation = _Implementation(context=context, writer=writer, work=work, tests=tests)
+    await implementation.require_sound_base()
     rows = [
-        await context.place.phase(f"implement_{row['number']}", partial(site.carry_out, row))
-        for row in wanted
+        await context.folder.phase(
+            f"implement_{row['number']}", partial(implementation.carry_out, row)
+        )
+        for row in directions
     ]
     drafts = [row["draft"] for row in rows if row.get("draft") is not None]
-    told = "; ".join(f"{row['id']}: {row['reason']}" for row in rows if row.get("draft") is None)
-    return {"drafts": drafts, "nothing": f"No code came of it. {told}".strip()}
+    reasons = [f"{row['id']}: {row['reason']}" for row in rows if row.get("draft") is None]
+    return {"drafts": drafts, "nothing": f"No code was accepted. {'; '.join(reasons)}".strip()}
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Site:
-    """Where one iteration's directions become code."""
+class _Implementation:
+    """What turns the directions of one iteration into code."""
 
     context: IterationContext
     writer: Implementer
     work: Prepared
-    trials: Trials
+    tests: StepTests
 
     async def require_sound_base(self) -> None:
-        """Raise UsageError if no code could pass: the tests cannot be run, or fail as it is."""
-        tests = assignment.tests_of(self._code, self.work.step)
-        if not tests:
+        """Raise UsageError if the base's own tests cannot be run or fail, so no code could pass."""
+        files = assignment.tests_of(self._code, self.work.step)
+        if not files:
             return
-        self.trials.require_runnable()
+        self.tests.require_runnable()
         try:
-            await acceptance.passed(self._code, tests, self.trials)
+            await acceptance.run_tests(self._code, files, self.tests)
         except Refused as refused:
             raise UsageError(
-                "No agent is asked for code, because the base does not pass itself. Mend it, name "
-                f"other tests with --test-command, or say --skip-implement: {refused}"
+                "No agent is asked for code, because the base fails its own tests. Fix it, name "
+                f"other tests with --test-command, or use --skip-implement: {refused}"
             ) from refused
 
     async def carry_out(self, row: Facts) -> Facts:
-        """Return the draft of a direction, or why there is none; a refused one is remembered."""
+        """Return the draft of a direction, or why there is none; refused code is recorded."""
         number, direction = int(row["number"]), Direction.model_validate(row["direction"])
         draft = Draft(
-            # Other iterations may try the same direction, and every branch has one base.
-            id=f"{self.context.request.step}-code-{self.context.place.number}-{number}",
+            # Other iterations may try the same direction, and a branch has only one base.
+            id=f"{self.context.request.step}-code-{self.context.folder.number}-{number}",
             step=self.context.request.step, origin="synthesis", change=direction.title,
             expectations=self.context.request.expectations,
         )  # fmt: skip
-        ordered = self._assignment(number, direction)
+        task = self._assignment(number, direction)
         diff = ""
         try:
-            work = await self._written(ordered)
-            diff = _told(ordered, work)
-            side = self._committed(draft, direction, work)
+            work = await self._write(task)
+            diff = _diff(task, work)
+            side = self._commit(draft, direction, work)
             diff = side.diff
-            notes = await self._checked(side, ordered, work)
+            notes = await self._check(side, task, work)
         except AgentFailure as failure:
-            return self._said(draft, f"{self.writer.name} gave no code: {failure}")
+            return self._without_draft(draft, f"{self.writer.name} gave no code: {failure}")
         except Refused as refused:
             self._remember(draft, self._public(str(refused)), self._public(diff))
-            return self._said(draft, f"refused: {refused}")
+            return self._without_draft(draft, f"refused: {refused}")
         draft = replace(
             draft, branch=side.branch, commit=side.commit,
             rationale=self._rationale(direction, work, notes),
@@ -105,18 +107,18 @@ class _Site:
         self.context.publisher.say(f"{draft.id}: written and checked")
         return {"id": draft.id, "draft": draft.to_row()}
 
-    async def _written(self, ordered: Assignment) -> Work:
-        """Have the work done."""
-        branching = self.context.branching
-        guarded = branching.settings_digest()
-        work = await self.writer.write(ordered)
-        if branching.settings_digest() == guarded:
+    async def _write(self, task: Assignment) -> Work:
+        """Return the implementer's work; changed settings of the repository are a breach."""
+        branches = self.context.branches
+        digest = branches.settings_digest()
+        work = await self.writer.write(task)
+        if branches.settings_digest() == digest:
             return work
-        changed = "settings or hooks of the code's repository were changed meanwhile"
-        return replace(work, breaches=(*work.breaches, changed))
+        breach = "settings or hooks of the code's repository were changed meanwhile"
+        return replace(work, breaches=(*work.breaches, breach))
 
-    def _committed(self, draft: Draft, direction: Direction, work: Work) -> Branched:
-        """Return the commit that holds the work: the one that is there already, or a new one."""
+    def _commit(self, draft: Draft, direction: Direction, work: Work) -> Side:
+        """Return the side whose commit holds the work; an earlier session may have created it."""
         context = self.context
         if work.breaches:
             raise Refused(f"{self.writer.name} went beyond its files: {'; '.join(work.breaches)}")
@@ -125,43 +127,41 @@ class _Site:
         for name, text in work.files.items():
             if f"{context.layout.root}/" in text or confinement.names_machine(text):
                 raise Refused(f"{name} holds a path of this machine")
-        told = f"{draft.title}\n\n{direction.why}"
-        return context.branching.written(draft, context.base, work.files, message=told)
+        message = f"{draft.title}\n\n{direction.why}"
+        return context.branches.of_files(draft, context.base, work.files, message=message)
 
-    async def _checked(self, side: Branched, ordered: Assignment, work: Work) -> list[str]:
-        """Return what to tell of the checks, all of which the commit has passed.
+    async def _check(self, side: Side, task: Assignment, work: Work) -> list[str]:
+        """Return notes on the checks, all of which the commit has passed.
 
-        What is tested is the commit, so that nothing can differ from what is measured and merged.
+        The commit itself is tested, so that nothing differs from what is measured and merged.
         """
         context = self.context
-        if (earlier := self._known(side.diff)) is not None:
+        if (earlier := self._rejected_by(side.diff)) is not None:
             raise Refused(f"the same change was rejected before, by {earlier}")
-        known = assignment.tests_of(self._code, self.work.step)
-        tests = [name for name in ordered.writable if name in known]
+        of_step = assignment.tests_of(self._code, self.work.step)
+        files = [name for name in task.writable if name in of_step]
         notes = []
-        if set(work.files) & set(tests):
-            # Who must pass tests must not decide what they say.
-            with context.branching.as_before(side, context.base, tests) as code:
-                told = await acceptance.passed(code, tests, self.trials)
-                notes.append(f"as they were before the change, {told}")
-        code = context.branching.tree(side, context.base).code
-        notes.append(await acceptance.passed(code, tests, self.trials))
+        if set(work.files) & set(files):
+            # An agent that must pass the tests must not decide what they check.
+            with context.branches.as_before(side, context.base, files) as code:
+                note = await acceptance.run_tests(code, files, self.tests)
+                notes.append(f"as they were before the change, {note}")
+        notes.append(await acceptance.run_tests(context.code_of(side), files, self.tests))
         base = context.base_side()
-        return notes + await acceptance.runs(context, side, self.work.pipeline, base)
+        return notes + await acceptance.try_step(context, side, self.work.pipeline, base)
 
     def _assignment(self, number: int, direction: Direction) -> Assignment:
         context = self.context
-        # What the search was told of as well, which stays the same however often it is resumed.
-        known = (context.place.result("experience") or {}).get("failed", [])
+        # As recorded for the search, so that a resumed phase asks the same.
+        failed = (context.folder.result("experience") or {}).get("failed", [])
         return assignment.assignment(
             number, direction, code=self._code, step=self.work.step, host=self.work.host,
-            constraints=[one.text for one in context.rubric.constraints], failed=known,
+            constraints=[one.text for one in context.rubric.constraints], failed=failed,
         )  # fmt: skip
 
     @property
     def _code(self) -> Path:
-        context = self.context
-        return context.branching.tree(context.base_side(), context.base).code
+        return self.context.code_of(self.context.base_side())
 
     def _rationale(self, direction: Direction, work: Work, notes: Sequence[str]) -> str:
         writer = self.writer
@@ -176,24 +176,24 @@ class _Site:
         ]
         return "\n\n".join(line for line in lines if line)
 
-    def _known(self, diff: str) -> str | None:
+    def _rejected_by(self, diff: str) -> str | None:
         """Return which earlier iteration has rejected the same change."""
         rows = Scores(self.context.layout).failed(self.context.request.step)
-        own = f"{self.context.place.id}/"
-        found = [
+        names = [
             str(row["iteration"])
             for row in rows
-            # What was only refused was not measured, and may pass another time.
+            # Code that was only refused was not measured, and may pass another time.
             if row.get("diff") == diff and str(row.get("verdict", "")).endswith("NO")
         ]
-        return next((name for name in found if not name.startswith(own)), None)
+        prefix = f"{self.context.folder.id}/"
+        return next((name for name in names if not name.startswith(prefix)), None)
 
     def _remember(self, draft: Draft, reason: str, diff: str) -> None:
         context = self.context
         simulated = context.request.simulated or self.writer.simulated
         base = rejected.base_of(rejected.texts_of(self.work.pipeline, context.request.step))
         Scores(context.layout).add_failed(
-            f"{context.place.id}/{draft.id}",
+            f"{context.folder.id}/{draft.id}",
             {
                 "step": draft.step, "candidate": draft.id, "texts": {}, "diff": diff,
                 "models": [], "plans": [], "reasons": [reason],
@@ -202,23 +202,23 @@ class _Site:
             },
         )  # fmt: skip
 
-    def _said(self, draft: Draft, reason: str) -> Facts:
-        told = self._public(reason)
-        self.context.publisher.say(f"{draft.id}: {told}")
-        return {"id": draft.id, "reason": told}
+    def _without_draft(self, draft: Draft, reason: str) -> Facts:
+        reason = self._public(reason)
+        self.context.publisher.say(f"{draft.id}: {reason}")
+        return {"id": draft.id, "reason": reason}
 
     def _public(self, text: str) -> str:
         return acceptance.without_paths(text, self.context.layout.root)
 
 
-def _told(ordered: Assignment, work: Work) -> str:
-    """Return what the work changes, as a person reads it."""
-    told = [
+def _diff(task: Assignment, work: Work) -> str:
+    """Return the work as a unified diff."""
+    lines = [
         line
         for name, text in sorted(work.files.items())
         for line in difflib.unified_diff(
-            ordered.files[name].splitlines(), text.splitlines(), f"a/{name}", f"b/{name}",
+            task.files[name].splitlines(), text.splitlines(), f"a/{name}", f"b/{name}",
             lineterm="",
         )
     ]  # fmt: skip
-    return "\n".join(told)[:_LONGEST_DIFF]
+    return "\n".join(lines)[:_LONGEST_DIFF]

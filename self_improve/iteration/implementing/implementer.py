@@ -1,4 +1,4 @@
-"""Who writes code: told one direction, shown some files, and free to change a few of them."""
+"""The interface of those who write code for a direction: the assignment and its result."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from analysis.agent import Respondent
+
 LARGEST_FILE = 400_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """What an implementer is asked.
+    """What an implementer is asked to do.
 
-    `key` names it in journals. `told` is the direction and what the owner insists on, as material.
-    `files` are the texts it may read, by names relative to the code tree; of these it may change
-    `writable`, and nothing else.
+    `key` names it in journals. `instructions` are the direction and the constraints, as material.
+    `files` are the texts that it may read, by names relative to the code tree; of these it may
+    change `writable`, and nothing else.
     """
 
     key: str
@@ -26,36 +28,21 @@ class Assignment:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What came of an assignment: whole new texts by name, and what was done beyond it."""
+    """The result of an assignment: whole new texts by name, and what went beyond the assignment."""
 
     files: Mapping[str, str]
     breaches: tuple[str, ...]
     summary: str
 
 
-class Implementer(Protocol):
-    """One who writes code."""
-
-    @property
-    def name(self) -> str:
-        """The name in records."""
-        ...
-
-    @property
-    def model_id(self) -> str:
-        """The exact id of the model behind it."""
-        ...
-
-    @property
-    def simulated(self) -> bool:
-        """Whether what it writes is for trying things out only."""
-        ...
+class Implementer(Respondent, Protocol):
+    """A model or program that writes code."""
 
     async def write(self, assignment: Assignment) -> Work:
-        """Do an assignment; what was done before is returned as it was.
+        """Carry out an assignment; the same one again returns the recorded work.
 
         Raises:
-            AgentFailure: nothing usable came of it.
+            AgentFailure: the result cannot be used.
             BudgetReached: there is no room for it under a cap.
         """
         ...

@@ -1,18 +1,13 @@
-"""An implementer that is a program (`claude`, `codex`): it works on copies, outside of any git."""
+"""An implementer that is a program: it changes copies of files, outside of any repository."""
 
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
-from analysis.program_agent import ANSWER, PROGRAMS, NotStarted, Program, run
-from model_gateway.keys import Redactor
-from model_gateway.ledger import Ledger, Spend
-from model_gateway.program_journal import ProgramJournal
+from analysis.program import PROGRAMS, Program, ProgramClient
 from self_improve import prompts
 from self_improve.iteration.implementing import confinement
 from self_improve.iteration.implementing.implementer import Assignment, Work
@@ -34,8 +29,8 @@ WRITERS: Mapping[str, Program] = {
         ),
     ),
 }  # fmt: skip
-_LONGEST_WORD = 2000
-_TASK = """\
+_LONGEST_SUMMARY = 2000
+_TASK_PROMPT = """\
 {instructions}
 The files lie in this directory. You may change these and no others:
 {writable}
@@ -46,98 +41,41 @@ These you may read:
 Change them in place. Make no other file, delete none, run nothing and fetch nothing. Your last \
 message says in 1 to 3 sentences what you changed.
 
-{told}
+{task}
 """
 
 
-class ProgramImplementer:
-    """Runs a program in a directory with copies, and looks at what has become of them.
-
-    What it has written is kept in `journal`: the same is not asked again.
-    """
-
-    def __init__(self, program: Program, ledger: Ledger, journal: ProgramJournal) -> None:
-        self._program = program
-        self._ledger = ledger
-        self._journal = journal
-        self._redact = Redactor(program.key_variables)
-
-    @property
-    def name(self) -> str:
-        """The program's name."""
-        return self._program.name
-
-    @property
-    def model_id(self) -> str:
-        """The model that the program is told to use."""
-        return self._program.model_id
-
-    @property
-    def simulated(self) -> bool:
-        """A program is none of our simulations."""
-        return False
+class ProgramImplementer(ProgramClient):
+    """Runs a program in a directory with copies of the files, and inspects the directory."""
 
     async def write(self, assignment: Assignment) -> Work:
-        """Run the program, and take over what it wrote."""
-        program = self._program
-        task = _task(assignment)
-        asked = _identity(program, assignment, task)
-        known = self._journal.answer(asked)
-        if known is not None:
-            return _work(known)
-        held = await self._journal.reserve(self._ledger, program.maximum, asked)
-        spent: Spend | None = None
-        said: str | None = None
-        try:
-            with tempfile.TemporaryDirectory(prefix="plumbline-implement-") as place:
-                room, answer = Path(place) / "files", Path(place) / ANSWER
-                room.mkdir()
-                confinement.lay_out(room, assignment.files)
-                printed = await run(program, room, answer, task)
-                told, spent = program.read(printed, answer)
-                said = self._kept(room, assignment, told)
-        except NotStarted:
-            spent = Spend()
-            raise
-        finally:
-            await self._journal.settle(self._ledger, held, asked, spent=spent, answer=said)
-        return _work(said)
+        """Run the program, and return what it wrote."""
+        task = _TASK_PROMPT.format(
+            instructions=prompts.read("implement"),
+            writable="\n".join(assignment.writable),
+            readable="\n".join(n for n in sorted(assignment.files) if n not in assignment.writable),
+            task=assignment.instructions,
+        )
+        answer = await self._ask(
+            assignment.key, task,
+            (f"\0{name}\0{text}" for name, text in sorted(assignment.files.items())),
+            prepare=lambda folder: confinement.lay_out(folder, assignment.files),
+            answer_of=lambda folder, message: self._work(folder, assignment, message),
+        )  # fmt: skip
+        row = json.loads(answer)
+        return Work(files=row["files"], breaches=tuple(row["breaches"]), summary=row["told"])
 
-    def _kept(self, room: Path, assignment: Assignment, told: str) -> str:
-        """Return what the program did, as the journal keeps it, without keys."""
-        files, breaches = confinement.found_in(room, assignment)
+    def _work(self, folder: Path, assignment: Assignment, message: str) -> str:
+        """Return what the program did as a row of the journal, without keys."""
+        files, breaches = confinement.inspect(folder, assignment)
         for name, text in list(files.items()):
-            held = "a key" if self._redact(text) != text else None
+            leak = "a key" if self._redact(text) != text else None
             if confinement.names_machine(text):
-                held = "a path of this machine"
-            if held is not None:
-                breaches.append(f"{name} holds {held}")
+                leak = "a path of this machine"
+            if leak is not None:
+                breaches.append(f"{name} holds {leak}")
                 del files[name]
-        told = told[:_LONGEST_WORD].replace(f"{room}/", "").replace(f"{Path.home()}/", "~/")
-        row = {"files": files, "breaches": breaches, "told": told}
+        summary = message[:_LONGEST_SUMMARY]
+        summary = summary.replace(f"{folder}/", "").replace(f"{Path.home()}/", "~/")
+        row = {"files": files, "breaches": breaches, "told": summary}
         return self._redact(json.dumps(row, ensure_ascii=False))
-
-
-def _task(assignment: Assignment) -> str:
-    return _TASK.format(
-        instructions=prompts.read("implement"),
-        writable="\n".join(assignment.writable),
-        readable="\n".join(n for n in sorted(assignment.files) if n not in assignment.writable),
-        told=assignment.instructions,
-    )
-
-
-def _identity(program: Program, assignment: Assignment, task: str) -> dict[str, str]:
-    """Return what names a question: who is asked what, about which texts."""
-    digest = sha256(task.encode("utf-8", "replace"))
-    for name, text in sorted(assignment.files.items()):
-        digest.update(f"\0{name}\0{text}".encode("utf-8", "replace"))
-    return {
-        "program": program.name, "model": program.model_id, "phase": assignment.key,
-        "digest": digest.hexdigest(),
-    }  # fmt: skip
-
-
-def _work(kept: str) -> Work:
-    row = json.loads(kept)
-    return Work(files=row["files"], breaches=tuple(row["breaches"]), summary=row["told"])

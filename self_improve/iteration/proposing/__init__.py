@@ -1,1 +1,1 @@
-"""The phase that settles which candidates an iteration judges."""
+"""The phase that chooses the candidates of an iteration."""

@@ -1,4 +1,4 @@
-"""Where an iteration's candidates come from when nobody has written one: generators, syntheses."""
+"""Candidates that nobody wrote: from a generator's search, or from the latest synthesis."""
 
 from __future__ import annotations
 
@@ -8,53 +8,41 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from model_gateway.counsel import Counsel
-from model_gateway.gateway import Gateway
 from model_gateway.jsonl import Appender
 from prompt_lab import patterns
 from prompt_lab.baselines import Baselines
 from prompt_lab.layout import Layout
-from rubrics.rubric import Rubric
 from self_improve.errors import UsageError
 from self_improve.generators import catalogue
 from self_improve.host.plans import PlanInputs
 from self_improve.iteration import rejected
+from self_improve.iteration.context import IterationContext
 from self_improve.iteration.drafts import Draft, NothingProposed, of_texts
-from self_improve.iteration.folder import IterationFolder
-from self_improve.iteration.proposing.from_synthesis import _from_synthesis
+from self_improve.iteration.proposing.from_synthesis import text_drafts
 from self_improve.iteration.request import IterationRequest
 from self_improve.runs.preparation import Prepared, RunRequest
-from self_improve.runs.progress import Display
 from self_improve.search.host_cells import HostCells
 from self_improve.search.search import Search, SearchRequest, SearchResult
 from self_improve.search.trial import Case, Proposal, Scored
 
-INSTRUCTIONS = "OPTIMIZE_INSTRUCTIONS"
-
-
 CELLS_A_CANDIDATE = 60
 """The step calls, in cells, that a search may spend for each candidate that is asked for."""
+SEARCHES = "searches"
+"""The scratch directory in which searches keep their runs."""
 _MOST_PLANS = 5
 _LONGEST_CHANGE = 600
 
 
 async def proposed(
-    request: IterationRequest,
-    place: IterationFolder,
-    work: Prepared,
-    wanted: RunRequest,
-    rubric: Rubric,
-    *,
-    gateway: Gateway,
-    counsel: Counsel,
-    display: Display,
+    context: IterationContext, work: Prepared, run_request: RunRequest
 ) -> list[Draft]:
     """Return candidates from the step's latest synthesis, or from a generator's search.
 
     Raises:
-        NothingProposed: nothing was; the message says why.
-        UsageError: nothing can be, because the step has no text or no synthesis.
+        NothingProposed: there is no candidate; the message says why.
+        UsageError: there cannot be one, because the step has no text or no synthesis.
     """
+    request, folder = context.request, context.folder
     texts, searched = _texts(work, request.step)
 
     async def experience() -> dict[str, Any]:
@@ -62,21 +50,18 @@ async def proposed(
         failed = rejected.rows(request.layout, request.step, rejected.base_of(texts))
         return {"failed": failed, "patterns": patterns.material(offered)}
 
-    # Kept, because others may end meanwhile: a search that goes on must ask what it asked before.
-    known = await place.phase("experience", experience)
-    cells = _Cells(
-        work=work, wanted=wanted, place=place, rubric=rubric, texts=texts, experience=known
-    )
-    search = cells.search(request, searched, gateway=gateway, counsel=counsel, display=display)
+    # Recorded, because other iterations may end meanwhile and a resumed search must ask the same.
+    recorded = await folder.phase("experience", experience)
+    search = _search(context, work, run_request, texts, searched, recorded)
     if request.from_synthesis:
-        return await _from_synthesis(request, search)
-    found = await search.run(catalogue.make(request.generator))
-    drafts = _winners(request, found, search)
+        return await text_drafts(request, search)
+    result = await search.run(catalogue.make(request.generator))
+    drafts = _winners(request, result, search)
     if not drafts:
         raise NothingProposed(
-            f"{request.generator} found nothing better than the baseline in {found.cells} cells "
-            f"({found.stopped}); {found.refused} proposals were refused. The log is in "
-            f"{place.relative(place.path / 'search.jsonl')}."
+            f"{request.generator} found nothing better than the baseline in {result.cells} cells "
+            f"({result.stopped}); {result.refused} proposals were refused. The log is in "
+            f"{folder.relative(folder.path / 'search.jsonl')}."
         )
     return drafts
 
@@ -87,92 +72,66 @@ def _texts(work: Prepared, step: str) -> tuple[dict[str, str], list[str]]:
     These are its prompt constants; a text that is assembled at import cannot be set in a cell.
     """
     surfaces = [work.pipeline.surfaces[s] for s in work.pipeline.steps[step].surfaces]
-    texts = rejected.texts_of(work.pipeline, step)
-    constants = [s.id for s in surfaces if "." not in s.id.partition(":")[2]]
-    free = [s for s in constants if not work.pipeline.surfaces[s].assembled_into]
-    if not free:
+    constants = [s for s in surfaces if "." not in s.id.partition(":")[2]]
+    searched = [s.id for s in constants if not s.assembled_into]
+    if not searched:
         raise UsageError(f"{step} has no prompt constant that a search could change.")
-    return texts, free
+    return rejected.texts_of(work.pipeline, step), searched
 
 
-class _Cells:
-    """What a search on the host needs."""
+def _search(
+    context: IterationContext,
+    work: Prepared,
+    run_request: RunRequest,
+    texts: Mapping[str, str],
+    searched: Sequence[str],
+    experience: Mapping[str, Any],
+) -> Search:
+    """Return a search on the host, whose log is in the iteration's folder."""
+    request, layout = context.request, context.layout
+    inputs = work.specifications[0].inputs
+    plans = list(inputs)[:_MOST_PLANS]
+    output = Layout(layout.scratch / SEARCHES / context.folder.id)
+    measure = HostCells(
+        context.gateway, work, replace(run_request, output=output, new=False), context.rubric,
+        context.display, baseline=texts, baselines=Baselines((layout.split("train"),)),
+    )  # fmt: skip
+    cases = tuple(Case(plan=p, model=m.name) for p in plans for m in request.run.models)
+    module = work.pipeline.steps[request.step].task.partition(":")[0]
+    source = (run_request.code or Path()).joinpath(*module.split(".")).with_suffix(".py")
+    setting = SearchRequest(
+        step=request.step,
+        texts=texts,
+        searched=searched,
+        cases=cases,
+        cells=max(1, request.candidates) * CELLS_A_CANDIDATE + len(cases),
+        seed=request.run.seed,
+        proposer=request.proposer,
+        judge=request.judge,
+        instructions=_instructions(source, work.host.instructions),
+        constraints=tuple(one.text for one in context.rubric.constraints),
+        failed=experience["failed"],
+        patterns=experience["patterns"],
+        small=request.small,
+        force=request.force,
+        material=[_text(inputs[plan]) for plan in plans],
+    )
 
-    def __init__(
-        self,
-        *,
-        work: Prepared,
-        wanted: RunRequest,
-        place: IterationFolder,
-        rubric: Rubric,
-        texts: dict[str, str],
-        experience: Mapping[str, Any],
-    ) -> None:
-        self._work = work
-        self._wanted = wanted
-        self._place = place
-        self._rubric = rubric
-        self._texts = texts
-        self._experience = experience
+    def log(row: dict[str, Any]) -> None:
+        with Appender(context.folder.path / "search.jsonl") as file:
+            file.append(row)
 
-    def search(
-        self,
-        request: IterationRequest,
-        searched: Sequence[str],
-        *,
-        gateway: Gateway,
-        counsel: Counsel,
-        display: Display,
-    ) -> Search:
-        """Return a search whose tries and log lie in the iteration's directory."""
-        plans = list(self._work.specifications[0].inputs)[:_MOST_PLANS]
-        layout = request.layout
-        wanted = replace(
-            self._wanted, output=Layout(layout.scratch / "searches" / self._place.id), new=False
-        )
-        measure = HostCells(
-            gateway, self._work, wanted, self._rubric, display, baseline=self._texts,
-            baselines=Baselines((layout.split("train"),)),
-        )  # fmt: skip
-        cases = tuple(Case(plan=p, model=m.name) for p in plans for m in request.models)
-        setting = SearchRequest(
-            step=request.step,
-            texts=self._texts,
-            searched=searched,
-            cases=cases,
-            cells=max(1, request.candidates) * CELLS_A_CANDIDATE + len(cases),
-            seed=request.seed,
-            proposer=request.proposer,
-            judge=request.judge,
-            instructions=_instructions(self._source(request.step)),
-            constraints=tuple(one.text for one in self._rubric.constraints),
-            failed=self._experience["failed"],
-            patterns=self._experience["patterns"],
-            small=request.small,
-            force=request.force,
-            material=[_read(self._work.specifications[0].inputs[plan]) for plan in plans],
-        )
-        path = self._place.path / "search.jsonl"
-
-        def log(row: dict[str, Any]) -> None:
-            with Appender(path) as file:
-                file.append(row)
-
-        return Search(request=setting, measure=measure, counsel=counsel, log=log)
-
-    def _source(self, step: str) -> Path:
-        module = self._work.pipeline.steps[step].task.partition(":")[0]
-        return (self._wanted.code or Path()).joinpath(*module.split(".")).with_suffix(".py")
+    return Search(request=setting, measure=measure, counsel=context.counsel, log=log)
 
 
-def _winners(request: IterationRequest, found: SearchResult, search: Search) -> list[Draft]:
+def _winners(request: IterationRequest, result: SearchResult, search: Search) -> list[Draft]:
     """Return the best proposals that did better than the baseline on all cases."""
     cases = search.cases
     base = search.scored(search.baseline).on(cases)
-    whole = [(one.on(cases), one) for one in found.scored if one.proposal is not search.baseline]
-    better = [(s, one) for s, one in whole if s is not None and (base is None or s > base)]
+    scores = [(one.on(cases), one) for one in result.scored if one.proposal is not search.baseline]
+    better = [(s, one) for s, one in scores if s is not None and (base is None or s > base)]
     better.sort(key=lambda pair: (-pair[0], pair[1].proposal.size))
-    by_id = {scored.proposal.id: scored.proposal for scored in found.scored}
+    by_id = {scored.proposal.id: scored.proposal for scored in result.scored}
     return [
         _draft(request, one, search, _changes(one.proposal, by_id))
         for _, one in better[: request.candidates]
@@ -181,12 +140,12 @@ def _winners(request: IterationRequest, found: SearchResult, search: Search) -> 
 
 def _changes(last: Proposal, by_id: Mapping[str, Proposal]) -> str:
     """Return the changes that led from the baseline to a proposal, the first one first."""
-    told = []
-    one: Proposal | None = last
-    while one is not None:
-        told.append(one.change.strip().rstrip("."))
-        one = by_id.get(one.parents[0]) if one.parents else None
-    return "; ".join(dict.fromkeys(filter(None, reversed(told))))[:_LONGEST_CHANGE]
+    changes = []
+    proposal: Proposal | None = last
+    while proposal is not None:
+        changes.append(proposal.change.strip().rstrip("."))
+        proposal = by_id.get(proposal.parents[0]) if proposal.parents else None
+    return "; ".join(dict.fromkeys(filter(None, reversed(changes))))[:_LONGEST_CHANGE]
 
 
 def _draft(request: IterationRequest, one: Scored, search: Search, change: str) -> Draft:
@@ -200,18 +159,18 @@ def _draft(request: IterationRequest, one: Scored, search: Search, change: str) 
     )  # fmt: skip
 
 
-def _instructions(source: Path) -> str:
+def _instructions(source: Path, constant: str) -> str:
     """Return a step's own instructions for optimizers, which are never sent to a model."""
     if not source.is_file():
         return ""
     for node in ast.parse(source.read_text(encoding="utf-8")).body:
         names = [t.id for t in getattr(node, "targets", []) if isinstance(t, ast.Name)]
-        if isinstance(node, ast.Assign) and names == [INSTRUCTIONS]:
+        if isinstance(node, ast.Assign) and names == [constant]:
             return str(node.value.value) if isinstance(node.value, ast.Constant) else ""
     return ""
 
 
-def _read(inputs: PlanInputs) -> str:
+def _text(inputs: PlanInputs) -> str:
     """Return the texts among a plan's inputs, whose words a proposal must not copy."""
     paths = [p for p in inputs.files.values() if p.suffix in {".txt", ".md"}]
     return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in paths)

@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""Candidates from the directions of a step's latest synthesis: as texts here, as code elsewhere."""
 
 from __future__ import annotations
 
@@ -22,34 +22,66 @@ from self_improve.search.proposer_calls import REPLY_TOKENS, Variant
 from self_improve.search.search import Search
 
 
-def needed(request: IterationRequest) -> list[Facts]:
-    """Return the directions of the latest synthesis that need code, if they are to be tried.
+@dataclass(frozen=True, kw_only=True)
+class NumberedDirection:
+    """A direction and its number in the synthesis, from 1."""
+
+    number: int
+    direction: Direction
+
+    @property
+    def needs_code(self) -> bool:
+        """Whether no text can express it."""
+        return self.direction.kind is DirectionKind.code
+
+
+def latest(layout: Layout, step: str) -> tuple[Path, list[NumberedDirection]]:
+    """Return the page of the step's latest synthesis, and its directions.
+
+    Raises:
+        UsageError: there is none.
+    """
+    page = prepare_iteration.latest_synthesis(layout, step)
+    if page is None:
+        raise UsageError(f"{step} has no synthesis yet. Run an iteration with --analyse always.")
+    answer = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))["answer"] or {}
+    rows = enumerate(answer.get("directions", []), start=1)
+    return page, [
+        NumberedDirection(number=n, direction=Direction.model_validate(row)) for n, row in rows
+    ]
+
+
+def code_directions(request: IterationRequest) -> list[Facts]:
+    """Return the directions that need code, as rows for the implement phase, if it is to run.
 
     Raises:
         UsageError: there is no synthesis.
-        ConfigError, AnalysisError: nobody can write it.
+        ConfigError, AnalysisError: no implementer is available.
     """
     if not request.from_synthesis or request.skip_implement:
         return []
-    _, found = latest(request.layout, request.step)
-    wanted = [
+    rows = [
         {"number": one.number, "direction": one.direction.model_dump(mode="json")}
-        for one in found
+        for one in latest(request.layout, request.step)[1]
         if one.needs_code
     ]
-    if wanted:
+    if rows:
         choice.require_one(request)
-    return wanted
+    return rows
 
 
-async def _from_synthesis(request: IterationRequest, search: Search) -> list[Draft]:
-    """Have each direction of the latest synthesis written as a text.
+async def text_drafts(request: IterationRequest, search: Search) -> list[Draft]:
+    """Return a draft for each direction that the proposer could write as a text.
 
-    Directions that need code are left to the phase that has an agent write it; they are named here.
+    Directions that need code are only noted in the log; the implement phase takes them.
+
+    Raises:
+        UsageError: there is no synthesis.
+        NothingProposed: no direction could be written as a text.
     """
-    page, found = latest(request.layout, request.step)
+    page, directions = latest(request.layout, request.step)
     drafts = []
-    for one in found:
+    for one in directions:
         number, direction = one.number, one.direction
         if one.needs_code:
             search.note(f"direction {number} needs code: {direction.title}")
@@ -67,14 +99,13 @@ async def _from_synthesis(request: IterationRequest, search: Search) -> list[Dra
             schema=Variant,
             max_output_tokens=REPLY_TOKENS,
         )
-        reply = await search.ask("direction", call)
-        made = (
-            proposer_calls.admit(search, reply.value, [search.baseline], "synthesis")
-            if reply.value is not None
-            else None
-        )
-        if made is not None:
-            texts = {s: t for s, t in made.texts.items() if t != search.baseline.texts[s]}
+        variant = (await search.ask("direction", call)).value
+        if variant is None:
+            continue
+        proposal = proposer_calls.admit(search, variant, [search.baseline], "synthesis")
+        if proposal is not None:
+            baseline = search.baseline.texts
+            texts = {s: text for s, text in proposal.texts.items() if text != baseline[s]}
             drafts.append(
                 of_texts(
                     request.step, texts, origin="synthesis", change=direction.title,
@@ -86,30 +117,3 @@ async def _from_synthesis(request: IterationRequest, search: Search) -> list[Dra
             f"No direction of {page.name} could be written as a text; see search.jsonl."
         )
     return drafts
-
-
-@dataclass(frozen=True, kw_only=True)
-class Numbered:
-    """A direction and its number in the synthesis, from 1."""
-
-    number: int
-    direction: Direction
-
-    @property
-    def needs_code(self) -> bool:
-        """Whether no text can express it."""
-        return self.direction.kind is DirectionKind.code
-
-
-def latest(layout: Layout, step: str) -> tuple[Path, list[Numbered]]:
-    """Return the page of the step's latest synthesis, and its directions.
-
-    Raises:
-        UsageError: there is none.
-    """
-    page = prepare_iteration.latest_synthesis(layout, step)
-    if page is None:
-        raise UsageError(f"{step} has no synthesis yet. Run an iteration with --analyse always.")
-    answer = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))["answer"] or {}
-    rows = enumerate(answer.get("directions", []), start=1)
-    return page, [Numbered(number=n, direction=Direction.model_validate(row)) for n, row in rows]

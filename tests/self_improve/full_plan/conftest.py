@@ -1,4 +1,4 @@
-"""The ground of iterations with a pipeline of few steps, and the best prompt of one on record."""
+"""A site with a pipeline of few steps, and the record of one step's best prompt."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.self_improve.iteration.conftest import (
     GOOD,
     STEP,
     SURFACE,
-    Ground,
-    context,
+    IterationSite,
     git,
     lab_template,
+    make_site,
 )
 
-__all__ = ["BETTER", "PLAN", "best", "context", "judged_ground", "lab_template", "shortened"]
+__all__ = ["BETTER", "PLAN", "best", "lab_template", "make_site", "shortened", "site"]
 
 PLAN = "20260502_island_radio"
 BETTER = f"{GOOD}\nName what each lever costs, in one of its options.\n"
@@ -56,20 +56,20 @@ class Report(Step):
 '''
 
 
-def shortened(made: Ground) -> Ground:
-    """Return the ground with a pipeline of few steps: the levers, and a report."""
-    steps = made.code / "worker_plan" / "steps"
+def shortened(site: IterationSite) -> IterationSite:
+    """Shorten the pipeline of a site to a few steps: the levers, and a report."""
+    steps = site.code / "worker_plan" / "steps"
     for path in steps.glob("*.py"):
         if path.stem not in {"__init__", *STEPS}:
             path.unlink()
     (steps / "report.py").write_text(REPORT.lstrip())
-    git(made.code, "commit", "--quiet", "--all", "-m", "A short pipeline")
-    return made
+    git(site.code, "commit", "--quiet", "--all", "-m", "A short pipeline")
+    return site
 
 
 @pytest.fixture
-def judged_ground(context: Callable[[str], Ground]) -> Ground:
-    """Return the ground with a best prompt of one step that the code does not hold yet."""
-    made = shortened(context(GOOD))
-    Scores(made.layout).set_best(best())
-    return made
+def site(make_site: Callable[[str], IterationSite]) -> IterationSite:
+    """Return a site with a best prompt of one step that is not in the code yet."""
+    site = shortened(make_site(GOOD))
+    Scores(site.layout).set_best(best())
+    return site

@@ -38,7 +38,7 @@ class Repo:
         git(self.code, "commit", "--quiet", "--message", "More")
         return git(self.code, "rev-parse", "HEAD")
 
-    def made(self, *, base: str | None = None, simulated: bool = True) -> Code:
+    def with_best(self, *, base: str | None = None, simulated: bool = True) -> Code:
         """Return the code with the best prompts."""
         trees = Worktrees(self.code, self.layout.worktrees)
         return with_best(self.layout, trees, base or self.base, simulated=simulated)
@@ -54,47 +54,47 @@ def test_texts_are_put_in_on_a_branch_of_their_own(repo: Repo) -> None:
     """The same records give the same commit; the user's checkout stays as it is."""
     repo.scores.set_best(best("a", texts={ONE: 'better "one"'}))
     repo.scores.set_best(best("b", texts={TWO: "two"}))
-    made = repo.made()
-    assert (made.path / "host/steps.py").read_text() == 'ONE = \'better "one"\'\nTWO = "two"\n'
-    assert git(repo.code, "rev-parse", made.branch) == made.commit
-    assert {held.step: held.how for held in made.holds} == {
+    code = repo.with_best()
+    assert (code.path / "host/steps.py").read_text() == 'ONE = \'better "one"\'\nTWO = "two"\n'
+    assert git(repo.code, "rev-parse", code.branch) == code.commit
+    assert {one.step: one.how for one in code.holds} == {
         "a": "put in", "b": "in the base already",
     }  # fmt: skip
-    assert repo.made() == made
+    assert repo.with_best() == code
     assert git(repo.code, "status", "--porcelain") == ""
     assert git(repo.code, "rev-parse", "HEAD") == repo.base
 
 
 def test_without_a_best_prompt_it_is_the_code_as_it_is(repo: Repo) -> None:
     """The base is then what is named."""
-    made = repo.made()
-    assert (made.commit, made.holds, made.left_out) == (repo.base, (), {})
+    code = repo.with_best()
+    assert (code.commit, code.holds, code.left_out) == (repo.base, (), {})
 
 
 def test_what_only_simulated_models_favoured_is_kept_from_real_ones(repo: Repo) -> None:
     """It stays out and is named, unless a simulated model makes the plans."""
     repo.scores.set_best(best("a", texts={ONE: "better"}, simulated=True))
-    made = repo.made(simulated=False)
-    assert made.commit == repo.base
-    assert made.left_out == {"a": "only simulated models have spoken for it"}
+    code = repo.with_best(simulated=False)
+    assert code.commit == repo.base
+    assert code.left_out == {"a": "only simulated models have tested it"}
 
 
 def test_of_two_texts_of_one_surface_the_newer_holds(repo: Repo) -> None:
     """The older candidate stays out as a whole, for a part of it was never measured."""
     repo.scores.set_best(best("a", iteration="9_a", texts={ONE: "older", TWO: "more"}))
     repo.scores.set_best(best("b", iteration="10_b", texts={ONE: "newer"}))
-    made = repo.made()
-    assert (made.path / "host/steps.py").read_text() == 'ONE = "newer"\nTWO = "two"\n'
-    assert made.left_out == {"a": f"b has a newer text of {ONE}"}
+    code = repo.with_best()
+    assert (code.path / "host/steps.py").read_text() == 'ONE = "newer"\nTWO = "two"\n'
+    assert code.left_out == {"a": f"b has a newer text of {ONE}"}
 
 
 def test_a_text_whose_place_is_gone_is_left_out(repo: Repo) -> None:
     """The others are put in all the same."""
     repo.scores.set_best(best("a", texts={"host.steps:GONE": "better"}))
     repo.scores.set_best(best("b", texts={TWO: "better"}))
-    made = repo.made()
-    assert [held.step for held in made.holds] == ["b"]
-    assert "host.steps:GONE cannot be changed" in (made.left_out or {})["a"]
+    code = repo.with_best()
+    assert [one.step for one in code.holds] == ["b"]
+    assert "host.steps:GONE cannot be changed" in (code.left_out or {})["a"]
 
 
 def test_candidates_as_code_bring_their_files(repo: Repo) -> None:
@@ -103,14 +103,14 @@ def test_candidates_as_code_bring_their_files(repo: Repo) -> None:
     commit = repo.commit()
     repo.scores.set_best(best("a", texts={}, commit=commit))
     repo.scores.set_best(best("b", texts={ONE: "better"}))
-    made = repo.made()
-    assert (made.path / "host/other.py").read_text() == "LIMIT = 4\n"
-    assert (made.path / "host/steps.py").read_text() == 'ONE = "better"\nTWO = "two"\n'
-    assert git(repo.code, "diff", "--name-only", repo.base, made.commit) == (
+    code = repo.with_best()
+    assert (code.path / "host/other.py").read_text() == "LIMIT = 4\n"
+    assert (code.path / "host/steps.py").read_text() == 'ONE = "better"\nTWO = "two"\n'
+    assert git(repo.code, "diff", "--name-only", repo.base, code.commit) == (
         "host/other.py\nhost/steps.py"
     )
-    merged = repo.made(base=commit)
-    assert {held.step: held.how for held in merged.holds} == {
+    merged = repo.with_best(base=commit)
+    assert {one.step: one.how for one in merged.holds} == {
         "a": "in the base already", "b": "put in",
     }  # fmt: skip
 
@@ -124,8 +124,8 @@ def test_code_that_others_changed_since_is_left_out(repo: Repo) -> None:
     base = repo.commit()
     repo.scores.set_best(best("a", texts={}, commit=commit))
     repo.scores.set_best(best("b", texts={}, commit="f" * 40))
-    made = repo.made(base=base)
-    assert made.commit == base
-    left_out = made.left_out or {}
+    code = repo.with_best(base=base)
+    assert code.commit == base
+    left_out = code.left_out or {}
     assert left_out["a"] == f"host/other.py was changed by others since {commit[:12]} was measured"
     assert "b" in left_out

@@ -18,28 +18,27 @@ from model_gateway.jsonl import read_rows
 from prompt_lab.layout import runs
 from prompt_lab.record import Run, file_digest
 from prompt_lab.scores import Scores
-from self_improve.full_plan import folder as places
 from self_improve.full_plan.command_line import main
 from self_improve.full_plan.folder import ComparisonFolder
 from tests.self_improve.full_plan.conftest import BETTER, PLAN, best
-from tests.self_improve.iteration.conftest import GOOD, STEP, SURFACE, Ground, git
+from tests.self_improve.iteration.conftest import GOOD, STEP, SURFACE, IterationSite, git
 from tests.waiting import until
 
 SIDES = ("baseline", "best")
 
 
-def words(context: Ground, *more: str, model: str = "sim") -> list[str]:
+def words(site: IterationSite, *more: str, model: str = "sim") -> list[str]:
     """Return the words of a command on one plan."""
     return [
-        "--model", model, "--plan", PLAN, "--repo", str(context.code),
-        "--prompt-lab-dir", str(context.layout.root), *more,
+        "--model", model, "--plan", PLAN, "--repo", str(site.code),
+        "--prompt-lab-dir", str(site.layout.root), *more,
     ]  # fmt: skip
 
 
-def sent(place: ComparisonFolder) -> Counter[tuple[str, str, str, int]]:
+def sent(folder: ComparisonFolder) -> Counter[tuple[str, str, str, int]]:
     """Return how often each request was sent, of every run and of the judge."""
-    folders = [(side, p) for side in SIDES for p in runs(place.runs(side))]
-    folders += [("judge", p) for p in place.counsel.iterdir()] if place.counsel.is_dir() else []
+    folders = [(side, p) for side in SIDES for p in runs(folder.runs(side))]
+    folders += [("judge", p) for p in folder.counsel.iterdir()] if folder.counsel.is_dir() else []
     return Counter(
         (
             f"{side}/{folder.name}",
@@ -52,77 +51,75 @@ def sent(place: ComparisonFolder) -> Counter[tuple[str, str, str, int]]:
     )
 
 
-def kpis(place: ComparisonFolder) -> dict[str, Any]:
+def kpis(folder: ComparisonFolder) -> dict[str, Any]:
     """Return the file of KPIs of the plan."""
-    found: dict[str, Any] = json.loads((place.path / PLAN / "kpi_comparison.json").read_text())
-    return found
+    row: dict[str, Any] = json.loads((folder.path / PLAN / "kpi_comparison.json").read_text())
+    return row
 
 
 def test_best_prompts_make_a_plan_that_is_compared_under_a_cap(
-    judged_ground: Ground, capsys: pytest.CaptureFixture[str]
+    site: IterationSite, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A cap holds over all sessions, the same command ends it, and once whole it asks nothing."""
-    made = judged_ground
-    before = git(made.code, "rev-parse", "HEAD"), git(made.code, "status", "--porcelain")
+    before = git(site.code, "rev-parse", "HEAD"), git(site.code, "status", "--porcelain")
     for cap in (8, 12):
-        assert main(words(made, "--judge", "--max-calls", str(cap))) == 3
-        [place] = places.places(made.layout)
-        assert sent(place).total() == cap
-        assert place.result() is None
+        assert main(words(site, "--judge", "--max-calls", str(cap))) == 3
+        [folder] = ComparisonFolder.all(site.layout)
+        assert sent(folder).total() == cap
+        assert folder.result() is None
         assert f"the cap of {cap} calls" in capsys.readouterr().err
 
-    assert main(words(made, "--judge")) == 0
-    told = capsys.readouterr().out
-    assert "SIMULATED one whole plan with one best prompt" in told
-    assert "The stored plan was made by sim-strong, too" in told
-    total = sent(place).total()
-    assert set(sent(place).values()) == {1}
+    assert main(words(site, "--judge")) == 0
+    output = capsys.readouterr().out
+    assert "SIMULATED one whole plan with one best prompt" in output
+    assert "The stored plan was made by sim-strong, too" in output
+    total = sent(folder).total()
+    assert set(sent(folder).values()) == {1}
     assert total > 25
 
-    code = kpis(place)["code"]["after"]
-    assert (git(made.code, "rev-parse", "HEAD"), git(made.code, "status", "--porcelain")) == before
-    assert git(made.code, "rev-parse", code["branch"]) == code["commit"] != before[0]
-    assert git(made.code, "diff", "--name-only", before[0], code["commit"]) == (
+    code = kpis(folder)["code"]["after"]
+    assert (git(site.code, "rev-parse", "HEAD"), git(site.code, "status", "--porcelain")) == before
+    assert git(site.code, "rev-parse", code["branch"]) == code["commit"] != before[0]
+    assert git(site.code, "diff", "--name-only", before[0], code["commit"]) == (
         f"worker_plan/steps/{STEP}.py"
     )
-    assert [(held["step"], held["how"]) for held in code["holds"]] == [(STEP, "put in")]
+    assert [(one["step"], one["how"]) for one in code["holds"]] == [(STEP, "put in")]
     assert not code["dirty"]
-    digests = kpis(place)["surfaces"]["after"]
+    digests = kpis(folder)["surfaces"]["after"]
     assert digests[SURFACE] == hashlib.sha256(BETTER.encode()).hexdigest()
-    run = next(Run(p) for p in runs(place.runs("best")) if Run(p).step == STEP)
+    run = next(Run(p) for p in runs(folder.runs("best")) if Run(p).step == STEP)
     assert any(BETTER in m["content"] for a in run.attempts() for m in a.messages)
 
-    found = kpis(place)["kpis"]
-    assert found["completeness"]["after"] == {
+    row = kpis(folder)["kpis"]
+    assert row["completeness"]["after"] == {
         "expected": 15, "present": 15, "missing": [], "share": 1.0,
     }  # fmt: skip
-    assert found["failed_steps"] == {}
-    assert found["totals"]["measured"] == 8
-    assert found["usage"]["before"]["requests"] > found["usage"]["after"]["requests"] > 10
-    assert found["judge"]["pairs"] == 8
-    assert found["judge"]["failed"] == 0
-    folder = place.path / PLAN
-    assert (folder / "030-report.html").read_text().startswith("<!")
-    artifacts = kpis(place)["artifacts"]
-    assert {n: file_digest(folder / "plan" / n) for n in artifacts} == artifacts
+    assert row["failed_steps"] == {}
+    assert row["totals"]["measured"] == 8
+    assert row["usage"]["before"]["requests"] > row["usage"]["after"]["requests"] > 10
+    assert row["judge"]["pairs"] == 8
+    assert row["judge"]["failed"] == 0
+    path = folder.path / PLAN
+    assert (path / "030-report.html").read_text().startswith("<!")
+    artifacts = kpis(folder)["artifacts"]
+    assert {n: file_digest(path / "plan" / n) for n in artifacts} == artifacts
     used = {"usage_metrics.jsonl", "activity_overview.json", "attempts.jsonl"}
-    given = {"001-2-plan.txt": file_digest(made.layout.plan("verify", PLAN) / "001-2-plan.txt")}
-    assert kpis(place)["inputs"] == given
-    assert {p.name for p in (folder / "plan").iterdir()} == {*artifacts, *given, *used}
-    kept = read_attempts(folder / "plan" / "attempts.jsonl")
-    assert len(kept) == found["usage"]["after"]["requests"]
-    assert git(made.layout.root, "status", "--porcelain", "--", "full_plan_comparisons") == ""
+    inputs = {"001-2-plan.txt": file_digest(site.layout.plan("verify", PLAN) / "001-2-plan.txt")}
+    assert kpis(folder)["inputs"] == inputs
+    assert {p.name for p in (path / "plan").iterdir()} == {*artifacts, *inputs, *used}
+    attempts = read_attempts(path / "plan" / "attempts.jsonl")
+    assert len(attempts) == row["usage"]["after"]["requests"]
+    assert git(site.layout.root, "status", "--porcelain", "--", "full_plan_comparisons") == ""
 
-    assert main(words(made, "--judge")) == 0
-    assert "is whole already" in capsys.readouterr().err
-    assert sent(place).total() == total
-    assert places.places(made.layout) == [place]
+    assert main(words(site, "--judge")) == 0
+    assert "is already complete" in capsys.readouterr().err
+    assert sent(folder).total() == total
+    assert ComparisonFolder.all(site.layout) == [folder]
 
 
-def test_killed_comparison_of_like_with_like_goes_on(judged_ground: Ground) -> None:
+def test_killed_comparison_of_like_with_like_goes_on(site: IterationSite) -> None:
     """After kill -9 in the midst of both sides the same command ends it, and repeats no call."""
-    made = judged_ground
-    config = made.home / "llm_config"
+    config = site.home / "llm_config"
     config.mkdir()
     (config / "slow.toml").write_text(
         'name = "slow"\nprovider = "simulated"\nmodel_id = "simulated/strong"\nworkers = 3\n'
@@ -131,74 +128,72 @@ def test_killed_comparison_of_like_with_like_goes_on(judged_ground: Ground) -> N
     )
     command = [
         sys.executable, "-m", "self_improve.full_plan",
-        *words(made, "--regenerate-baseline", "--json", model="slow"),
+        *words(site, "--regenerate-baseline", "--json", model="slow"),
     ]  # fmt: skip
     environment = {**os.environ, "PLUMBLINE_LLM_CONFIG": str(config)}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    until(lambda: _sent_so_far(made) >= 9, process)
+    until(lambda: _sent_so_far(site) >= 9, process)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    [place] = places.places(made.layout)
-    assert sent(place).total() >= 9
-    assert place.result() is None
+    [folder] = ComparisonFolder.all(site.layout)
+    assert sent(folder).total() >= 9
+    assert folder.result() is None
 
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
-    assert result["path"] == str(place.path)
+    assert result["path"] == str(folder.path)
     answered = Counter(
         (side, path.name, a.cell, a.key, a.number)
         for side in SIDES
-        for path in runs(place.runs(side))
+        for path in runs(folder.runs(side))
         for a in Run(path).attempts()
     )
     # What was under way at the kill was sent twice; what was answered before never was.
-    again = sum(count - 1 for count in sent(place).values())
+    again = sum(count - 1 for count in sent(folder).values())
     assert again <= 6
     assert set(answered.values()) == {1}
     assert sum(answered.values()) > 20
-    base = git(made.code, "rev-parse", "main")
+    base = git(site.code, "rev-parse", "main")
     assert result["code"]["before"]["commit"] == base != result["code"]["after"]["commit"]
     assert result["surfaces"]["before"][SURFACE] == hashlib.sha256(GOOD.encode()).hexdigest()
-    found = kpis(place)
-    assert found["baseline"]["kind"] == "regenerated"
-    assert found["baseline"]["told"].startswith("Like with like")
-    assert found["kpis"]["completeness"]["before"]["share"] == 1.0
-    before, after = (found["kpis"]["usage"][side]["requests"] for side in ("before", "after"))
+    row = kpis(folder)
+    assert row["baseline"]["kind"] == "regenerated"
+    assert row["baseline"]["told"].startswith("Like with like")
+    assert row["kpis"]["completeness"]["before"]["share"] == 1.0
+    before, after = (row["kpis"]["usage"][side]["requests"] for side in ("before", "after"))
     assert before == after
 
 
-def _sent_so_far(context: Ground) -> int:
-    begun = places.places(context.layout)
+def _sent_so_far(site: IterationSite) -> int:
+    begun = ComparisonFolder.all(site.layout)
     return sent(begun[0]).total() if begun else 0
 
 
 def test_dry_run_tells_the_cost_and_begins_nothing(
-    judged_ground: Ground, capsys: pytest.CaptureFixture[str]
+    site: IterationSite, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Calls of the plan on both sides, and of the judge."""
-    made = judged_ground
-    Scores(made.layout).set_best(best(simulated=False))
+    Scores(site.layout).set_best(best(simulated=False))
     more = ["--judge", "--regenerate-baseline", "--dry-run", "--json"]
-    assert main(words(made, *more, model="haiku")) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["judge_calls"] == 16
-    assert found["calls"] - found["judge_calls"] > 20
-    assert found["dollars"] > 0
-    assert places.places(made.layout) == []
+    assert main(words(site, *more, model="haiku")) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert row["judge_calls"] == 16
+    assert row["calls"] - row["judge_calls"] > 20
+    assert row["dollars"] > 0
+    assert ComparisonFolder.all(site.layout) == []
 
 
 def test_what_cannot_be_compared_is_refused(
-    judged_ground: Ground, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    site: IterationSite, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before anything is begun, with the reason and what to do."""
-    made = judged_ground
-    assert main(words(made, "--plan", "no_such_plan")) == 2
+    assert main(words(site, "--plan", "no_such_plan")) == 2
     assert PLAN in capsys.readouterr().err.partition("There are:")[2]
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
-    assert main(words(made, model="haiku")) == 2
+    assert main(words(site, model="haiku")) == 2
     assert "ANTHROPIC_API_KEY is not set" in capsys.readouterr().err
-    Scores(made.layout).set_best(best(texts={SURFACE: GOOD}))
-    assert main(words(made, "--regenerate-baseline")) == 2
+    Scores(site.layout).set_best(best(texts={SURFACE: GOOD}))
+    assert main(words(site, "--regenerate-baseline")) == 2
     assert "every best prompt is in the base already" in capsys.readouterr().err
-    assert places.places(made.layout) == []
+    assert ComparisonFolder.all(site.layout) == []

@@ -34,8 +34,8 @@ WEAK = weakened(GOOD)
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What an iteration needs: the code's repository, the data repo, and files of texts."""
+class IterationSite:
+    """What an iteration works on: the code's repository, the data repo, and files of texts."""
 
     home: Path
 
@@ -50,7 +50,7 @@ class Ground:
         return Layout(self.home / "lab")
 
     def words(self, text: str, *more: str, models: str = MODELS) -> list[str]:
-        """Return the words of a command that judges `text`."""
+        """Return the words of a command that tests `text`."""
         path = self.home / "candidate.txt"
         path.write_text(text, encoding="utf-8")
         return [
@@ -59,23 +59,23 @@ class Ground:
         ]  # fmt: skip
 
     def run(self, text: str, *more: str, models: str = MODELS) -> int:
-        """Judge `text` in this process."""
+        """Test `text` in this process."""
         return main(self.words(text, *more, models=models))
 
     def phase(self, name: str, number: int = 0) -> dict[str, Any]:
-        """Return what a phase of an iteration found."""
+        """Return the result of a phase of an iteration."""
         path = self.layout.iteration(number, STEP) / "phases" / f"{name}.json"
-        found: dict[str, Any] = json.loads(path.read_text())
-        return found
+        result: dict[str, Any] = json.loads(path.read_text())
+        return result
 
 
-def git(place: Path, *words: str) -> str:
-    """Return what git says."""
-    told = subprocess.run(
-        ["git", "-C", str(place), "-c", "user.name=n", "-c", "user.email=e@x", *words],
+def git(folder: Path, *words: str) -> str:
+    """Return the output of git."""
+    done = subprocess.run(
+        ["git", "-C", str(folder), "-c", "user.name=n", "-c", "user.email=e@x", *words],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    return told.stdout.strip()
+    return done.stdout.strip()
 
 
 @pytest.fixture(scope="session")
@@ -84,31 +84,33 @@ def lab_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("template") / "lab"
     init(root)
     layout = Layout(root)
-    found = offers(samples(), SourceRequest(split=None, plans=()), layout, dataset.load(layout))
-    populate(layout, found, most_bytes=100_000_000, listener=Lines())
+    sample_plans = offers(
+        samples(), SourceRequest(split=None, plans=()), layout, dataset.load(layout)
+    )
+    populate(layout, sample_plans, most_bytes=100_000_000, listener=Lines())
     return root
 
 
 @pytest.fixture
-def context(
+def make_site(
     tmp_path: Path, lab_template: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], Ground]:
-    """Return what makes the ground for a pipeline whose code holds a given prompt."""
+) -> Callable[[str], IterationSite]:
+    """Return a function that creates a site whose code has a given prompt."""
     monkeypatch.delenv("PROMPT_LAB_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
-    def make(prompt: str) -> Ground:
-        found = Ground(tmp_path)
+    def make(prompt: str) -> IterationSite:
+        site = IterationSite(tmp_path)
         package = Path(worker_plan.__file__).parent
         shutil.copytree(
-            package, found.code / "worker_plan", ignore=shutil.ignore_patterns("__pycache__")
+            package, site.code / "worker_plan", ignore=shutil.ignore_patterns("__pycache__")
         )
-        for name, change in patch.patched(found.code, {SURFACE: prompt}).items():
-            (found.code / name).write_bytes(change.after)
-        git(tmp_path, "init", "--quiet", "--initial-branch=main", str(found.code))
-        git(found.code, "add", ".")
-        git(found.code, "commit", "--quiet", "-m", "The pipeline")
-        shutil.copytree(lab_template, found.layout.root, symlinks=True)
-        return found
+        for name, change in patch.patched(site.code, {SURFACE: prompt}).items():
+            (site.code / name).write_bytes(change.after)
+        git(tmp_path, "init", "--quiet", "--initial-branch=main", str(site.code))
+        git(site.code, "add", ".")
+        git(site.code, "commit", "--quiet", "-m", "The pipeline")
+        shutil.copytree(lab_template, site.layout.root, symlinks=True)
+        return site
 
     return make

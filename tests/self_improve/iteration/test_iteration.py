@@ -16,163 +16,163 @@ from prompt_lab.layout import runs
 from prompt_lab.record import Run
 from prompt_lab.scores import Scores
 from self_improve.code import patch
-from tests.self_improve.iteration.conftest import GOOD, STEP, SURFACE, WEAK, Ground, git
+from tests.self_improve.iteration.conftest import GOOD, STEP, SURFACE, WEAK, IterationSite, git
 from tests.waiting import until
 
-Make = Callable[[str], Ground]
+Make = Callable[[str], IterationSite]
 FAST = ("--skip-downstream", "--skip-spot-check")
 
 
-def told(context: Ground, name: str = "0001.verdict.md") -> str:
+def comment(site: IterationSite, name: str = "0001.verdict.md") -> str:
     """Return the comment on a pull request."""
-    return (context.layout.forge / "pulls" / name).read_text()
+    return (site.layout.forge / "pulls" / name).read_text()
 
 
-def commit(context: Ground, prompt: str) -> None:
+def commit(site: IterationSite, prompt: str) -> None:
     """Commit another prompt to the code."""
-    for name, change in patch.patched(context.code, {SURFACE: prompt}).items():
-        (context.code / name).write_bytes(change.after)
-    git(context.code, "commit", "--quiet", "-a", "-m", "Another prompt")
+    for name, change in patch.patched(site.code, {SURFACE: prompt}).items():
+        (site.code / name).write_bytes(change.after)
+    git(site.code, "commit", "--quiet", "-a", "-m", "Another prompt")
 
 
-def test_better_prompt_ends_in_yes(context: Make, capsys: pytest.CaptureFixture[str]) -> None:
+def test_better_prompt_ends_in_yes(make_site: Make, capsys: pytest.CaptureFixture[str]) -> None:
     """Through every check, with pull request, scoreboard and best; and it is never merged."""
-    made = context(WEAK)
-    before = git(made.code, "rev-parse", "main")
+    site = make_site(WEAK)
+    before = git(site.code, "rev-parse", "main")
     expected = "ungrounded_percentages:name+consequences+options+review:lower"
-    assert made.run(GOOD, "--merge-on-yes", "--expect", expected) == 0
+    assert site.run(GOOD, "--merge-on-yes", "--expect", expected) == 0
     said = capsys.readouterr().err
     assert "SIMULATED YES" in said
-    assert made.phase("verify")["uses"] == 1
-    spot = made.phase("spot_check")
+    assert site.phase("verify")["uses"] == 1
+    spot = site.phase("spot_check")
     assert spot["harm"] == []
-    assert {Run(made.layout.root / name).step for name in spot["runs"]} > {STEP, "report"}
-    assert not list((made.layout.scratch / "iterations").iterdir())
-    assert set(made.phase("downstream")["steps"]) == {"deduplicate_levers"}
-    assert "## SIMULATED YES" in told(made)
-    baseline, row = Scores(made.layout).rows(STEP)
+    assert {Run(site.layout.root / name).step for name in spot["runs"]} > {STEP, "report"}
+    assert not list((site.layout.scratch / "iterations").iterdir())
+    assert set(site.phase("downstream")["steps"]) == {"deduplicate_levers"}
+    assert "## SIMULATED YES" in comment(site)
+    baseline, row = Scores(site.layout).rows(STEP)
     assert (baseline.verdict, row.verdict) == ("BASELINE", "SIMULATED YES")
     assert row.delta is not None
     assert row.delta > 1
-    best = Scores(made.layout).best(STEP)
+    best = Scores(site.layout).best(STEP)
     assert best is not None
     assert (best.texts, best.simulated) == ({SURFACE: GOOD}, True)
-    [row] = read_rows(made.layout.patterns)[0]
+    [row] = read_rows(site.layout.patterns)[0]
     assert (row["step"], row["status"], row["simulated"]) == (STEP, "worked", True)
     assert row["excerpts"]["added_chars"] > row["excerpts"]["removed_chars"] > 0
-    assert git(made.code, "rev-parse", "main") == before
-    assert git(made.code, "status", "--porcelain") == ""
-    status = next((made.layout.forge / "statuses").rglob("*.md"), None)
+    assert git(site.code, "rev-parse", "main") == before
+    assert git(site.code, "status", "--porcelain") == ""
+    status = next((site.layout.forge / "statuses").rglob("*.md"), None)
     assert "success" not in (status.read_text() if status else "")
-    assert git(made.layout.root, "status", "--porcelain", "--", "history", "scores") == ""
-    assert git(made.layout.root, "status", "--porcelain", "--", "patterns.jsonl") == ""
+    assert git(site.layout.root, "status", "--porcelain", "--", "history", "scores") == ""
+    assert git(site.layout.root, "status", "--porcelain", "--", "patterns.jsonl") == ""
 
 
-def test_worse_prompt_ends_in_no(context: Make, capsys: pytest.CaptureFixture[str]) -> None:
+def test_worse_prompt_ends_in_no(make_site: Make, capsys: pytest.CaptureFixture[str]) -> None:
     """Its diff is in the log of failed attempts, its pull request is closed, and it stays known."""
-    made = context(GOOD)
-    assert made.run(WEAK) == 1
-    [failed] = Scores(made.layout).failed(STEP)
+    site = make_site(GOOD)
+    assert site.run(WEAK) == 1
+    [failed] = Scores(site.layout).failed(STEP)
     assert failed["verdict"] == "SIMULATED NO"
     assert "+Give each effect as a figure" in failed["diff"]
     assert failed["texts"] == {SURFACE: WEAK}
-    assert "state: closed" in (made.layout.forge / "pulls" / "0001.md").read_text()
-    assert made.phase("analyse")["skipped"]
+    assert "state: closed" in (site.layout.forge / "pulls" / "0001.md").read_text()
+    assert site.phase("analyse")["skipped"]
     capsys.readouterr()
-    assert made.run(WEAK, "--new", "--seed", "7") == 2
+    assert site.run(WEAK, "--new", "--seed", "7") == 2
     assert "was rejected before, by 0_identify_potential_levers" in capsys.readouterr().err
-    commit(made, GOOD.replace("You advise people", "You counsel people", 1))
-    assert made.run(WEAK, "--max-calls", "1") == 3  # Against other texts it is another question.
+    commit(site, GOOD.replace("You advise people", "You counsel people", 1))
+    assert site.run(WEAK, "--max-calls", "1") == 3  # Against other texts it is another question.
 
 
 def test_reworded_prompt_stays_open_and_is_analysed(
-    context: Make, capsys: pytest.CaptureFixture[str]
+    make_site: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Agents write their pages, the judge compares, and a second run does nothing."""
-    made = context(GOOD)
+    site = make_site(GOOD)
     reworded = GOOD.replace("You advise people", "You counsel people", 1)
-    assert made.run(reworded) == 0
-    folder = made.layout.iteration(0, STEP)
+    assert site.run(reworded) == 0
+    folder = site.layout.iteration(0, STEP)
     pages = {path.name for path in folder.glob("*.md")}
     assert {"insight_sim-analyst.md", "insight_sim-critic.md", "synthesis_sim-analyst.md"} <= pages
-    found = made.phase("analyse")
-    assert found["judged"]["pairs"] > 0
-    assert found["supported"] is False
-    assert "SIMULATED INCONCLUSIVE" in told(made)
+    result = site.phase("analyse")
+    assert result["judged"]["pairs"] > 0
+    assert result["supported"] is False
+    assert "SIMULATED INCONCLUSIVE" in comment(site)
     attempts = (folder / "counsel" / "attempts.jsonl").read_bytes()
-    count = len(runs(made.layout))
+    count = len(runs(site.layout))
     # As if it had been killed between its last marker and the commit of it.
-    git(made.layout.root, "reset", "--quiet", "--mixed", "HEAD~1")
-    assert git(made.layout.root, "status", "--porcelain", "--", "analysis") != ""
+    git(site.layout.root, "reset", "--quiet", "--mixed", "HEAD~1")
+    assert git(site.layout.root, "status", "--porcelain", "--", "analysis") != ""
     capsys.readouterr()
-    assert made.run(reworded) == 0
-    assert "is finished already" in capsys.readouterr().err
-    assert git(made.layout.root, "status", "--porcelain", "--", "analysis", "scores") == ""
+    assert site.run(reworded) == 0
+    assert "is already finished" in capsys.readouterr().err
+    assert git(site.layout.root, "status", "--porcelain", "--", "analysis", "scores") == ""
     assert (folder / "counsel" / "attempts.jsonl").read_bytes() == attempts
-    assert len(runs(made.layout)) == count
+    assert len(runs(site.layout)) == count
 
 
-def test_both_sides_are_evidence_of_commits(context: Make) -> None:
+def test_both_sides_are_evidence_of_commits(make_site: Make) -> None:
     """Every run names its commit, is clean, and was made in this iteration."""
-    made = context(GOOD)
-    made.run(WEAK, models="sim-strong")
-    sides = {row["name"]: row["commit"] for row in made.phase("branch")["sides"]}
-    for name, paths in made.phase("run")["runs"].items():
+    site = make_site(GOOD)
+    site.run(WEAK, models="sim-strong")
+    sides = {row["name"]: row["commit"] for row in site.phase("branch")["sides"]}
+    for name, paths in site.phase("run")["runs"].items():
         for path in paths:
-            code = Run(made.layout.root / path).meta["code"]
+            code = Run(site.layout.root / path).meta["code"]
             assert (code["commit"], code["dirty"]) == (sides[name], False)
 
 
-def test_killed_iteration_goes_on_without_repeating_a_call(context: Make) -> None:
+def test_killed_iteration_goes_on_without_repeating_a_call(make_site: Make) -> None:
     """After kill -9 in the middle of the cells the same command ends it."""
-    made = context(GOOD)
-    config = made.home / "llm_config"
+    site = make_site(GOOD)
+    config = site.home / "llm_config"
     config.mkdir()
     (config / "slow.toml").write_text(
         'name = "slow"\nprovider = "simulated"\nmodel_id = "simulated/strong"\nworkers = 2\n'
         'options = { persona = "strong", latency_seconds = 0.2 }\n'
         "price = { input = 0, output = 0 }\n"
     )
-    words = made.words(WEAK, *FAST, models="slow")
+    words = site.words(WEAK, *FAST, models="slow")
     command = [sys.executable, "-m", "self_improve.iteration", *words]
     environment = {"PLUMBLINE_LLM_CONFIG": str(config)}
     process = subprocess.Popen(
         command, env={**_environment(), **environment}, stderr=subprocess.DEVNULL
     )
-    until(lambda: len(_answered(made)) >= 6, process)
+    until(lambda: len(_answered(site)) >= 6, process)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    first = _answered(made)
+    first = _answered(site)
     done = subprocess.run(
         command, env={**_environment(), **environment}, capture_output=True, text=True, check=False
     )
     assert done.returncode in {0, 1}, done.stderr
     assert "SIMULATED" in done.stderr
-    again = _answered(made)
+    again = _answered(site)
     assert set(first) <= set(again)
     assert {call: n for call, n in again.items() if n > 1} == {}
 
 
 def test_budget_ends_it_with_3_and_a_higher_cap_goes_on(
-    context: Make, capsys: pytest.CaptureFixture[str]
+    make_site: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No call is made beyond the cap, over both sessions."""
-    made = context(GOOD)
-    assert made.run(WEAK, *FAST, "--max-calls", "9", models="sim-strong") == 3
+    site = make_site(GOOD)
+    assert site.run(WEAK, *FAST, "--max-calls", "9", models="sim-strong") == 3
     assert "9 calls" in capsys.readouterr().err
-    assert sum(_answered(made).values()) <= 9
-    assert made.run(WEAK, *FAST, models="sim-strong") in {0, 1}
-    assert max(_answered(made).values()) == 1
+    assert sum(_answered(site).values()) <= 9
+    assert site.run(WEAK, *FAST, models="sim-strong") in {0, 1}
+    assert max(_answered(site).values()) == 1
 
 
 def test_dry_run_tells_the_cost_and_leaves_nothing(
-    context: Make, capsys: pytest.CaptureFixture[str]
+    make_site: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No iteration is begun."""
-    made = context(GOOD)
-    assert made.run(WEAK, "--dry-run") == 0
+    site = make_site(GOOD)
+    assert site.run(WEAK, "--dry-run") == 0
     assert "Nothing was sent." in capsys.readouterr().err
-    assert not list(made.layout.analysis.glob("*_*"))
+    assert not list(site.layout.analysis.glob("*_*"))
 
 
 @pytest.mark.parametrize(
@@ -187,33 +187,33 @@ def test_dry_run_tells_the_cost_and_leaves_nothing(
     ],
 )
 def test_wrong_usage_ends_with_2(
-    context: Make, capsys: pytest.CaptureFixture[str], more: list[str], said: str
+    make_site: Make, capsys: pytest.CaptureFixture[str], more: list[str], said: str
 ) -> None:
     """One message says what is wrong, and nothing was begun: no folder, no pull request."""
-    made = context(GOOD)
-    assert made.run(WEAK, *more) == 2
+    site = make_site(GOOD)
+    assert site.run(WEAK, *more) == 2
     assert said in capsys.readouterr().err
-    assert not list(made.layout.analysis.glob("*_*"))
-    assert not (made.layout.forge / "pulls" / "0001.md").exists()
+    assert not list(site.layout.analysis.glob("*_*"))
+    assert not (site.layout.forge / "pulls" / "0001.md").exists()
 
 
 def test_candidate_that_is_the_baseline_is_refused(
-    context: Make, capsys: pytest.CaptureFixture[str]
+    make_site: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """There is nothing to judge."""
-    made = context(GOOD)
-    assert made.run(GOOD) == 2
+    site = make_site(GOOD)
+    assert site.run(GOOD) == 2
     assert "This candidate is the baseline" in capsys.readouterr().err
 
 
-def _answered(context: Ground) -> Counter[tuple[str, ...]]:
+def _answered(site: IterationSite) -> Counter[tuple[str, ...]]:
     """Return how often each call of the runs was answered."""
-    found: Counter[tuple[str, ...]] = Counter()
-    for path in runs(context.layout):
+    result: Counter[tuple[str, ...]] = Counter()
+    for path in runs(site.layout):
         for attempt in Run(path).attempts():
             if attempt.status == "ok":
-                found[path.name, attempt.cell, attempt.key, str(attempt.repeat)] += 1
-    return found
+                result[path.name, attempt.cell, attempt.key, str(attempt.repeat)] += 1
+    return result
 
 
 def _environment() -> dict[str, str]:

@@ -14,17 +14,17 @@ from model_gateway.jsonl import read_rows
 from prompt_lab import patterns
 from prompt_lab.init import init
 from prompt_lab.layout import Layout
-from self_improve.iteration import folder
-from self_improve.iteration.branches import Branched
+from self_improve.iteration.branches import Side
 from self_improve.iteration.command_line import main
 from self_improve.iteration.decision import Decision, End
 from self_improve.iteration.drafts import of_texts
-from self_improve.iteration.publication import JudgedCandidate, Publisher
-from tests.self_improve.iteration.conftest import STEP, WEAK, Ground
+from self_improve.iteration.folder import IterationFolder
+from self_improve.iteration.publication import DecidedCandidate, Publisher
+from tests.self_improve.iteration.conftest import STEP, WEAK, IterationSite
 
-JUDGED = JudgedCandidate(
+JUDGED = DecidedCandidate(
     draft=of_texts("moor", {"a:B": "new"}, origin="generator", change="Say it anew"),
-    side=Branched(name="c", branch="b", commit="1" * 40),
+    side=Side(name="c", branch="b", commit="1" * 40),
     row={"word": "KEEP", "composite": {"effect": 1.5}},
     decision=Decision(end=End.yes, reasons=(), simulated=True),
     checks={}, cost=0.0, before={"a:B": "old"},
@@ -36,17 +36,18 @@ def publisher(tmp_path: Path) -> tuple[Publisher, Layout, list[str]]:
     """Return a publisher, its data repo, and what it says."""
     init(tmp_path / "lab")
     layout, said = Layout(tmp_path / "lab"), []
-    request: Any = argparse.Namespace(layout=layout, models=())
-    own = folder.begin(layout, "moor", {"step": "moor"})
+    run = argparse.Namespace(models=())
+    request: Any = argparse.Namespace(layout=layout, run=run)
+    folder = IterationFolder.begin(layout, "moor", {"step": "moor"})
     forge: Any = None
-    return Publisher(request, own, forge, said.append), layout, said
+    return Publisher(request, folder, forge, said.append), layout, said
 
 
 def test_end_is_remembered_once_however_often_it_is_published(publisher) -> None:
     """As after a kill between the row and the marker of the phase."""
-    made, layout, _ = publisher
-    made._remember(JUDGED)
-    made._remember(JUDGED)
+    site, layout, _ = publisher
+    site._remember(JUDGED)
+    site._remember(JUDGED)
     [row] = read_rows(layout.patterns)[0]
     assert (row["change"], row["status"], row["simulated"]) == ("Say it anew", "worked", True)
     assert (row["iteration"], row["excerpts"]["added_chars"]) == ("0_moor", 3)
@@ -54,9 +55,9 @@ def test_end_is_remembered_once_however_often_it_is_published(publisher) -> None
 
 def test_code_and_older_iterations_are_no_patterns(publisher) -> None:
     """A branch has no texts, and an iteration of an older version did not keep the old ones."""
-    made, layout, _ = publisher
-    made._remember(replace(JUDGED, draft=replace(JUDGED.draft, texts={}, branch="b")))
-    made._remember(replace(JUDGED, before={}))
+    site, layout, _ = publisher
+    site._remember(replace(JUDGED, draft=replace(JUDGED.draft, texts={}, branch="b")))
+    site._remember(replace(JUDGED, before={}))
     assert not layout.patterns.exists()
 
 
@@ -67,27 +68,27 @@ def test_code_and_older_iterations_are_no_patterns(publisher) -> None:
         replace(JUDGED, before={"a:B": "new\n"}),
     ],
 )
-def test_what_cannot_be_remembered_ends_no_iteration(publisher, judged: JudgedCandidate) -> None:
+def test_what_cannot_be_remembered_ends_no_iteration(publisher, judged: DecidedCandidate) -> None:
     """It is said, and the iteration is published all the same."""
-    made, layout, said = publisher
-    made._remember(judged)
+    site, layout, said = publisher
+    site._remember(judged)
     assert said[0].startswith("Not added to the patterns: ")
     assert not layout.patterns.exists()
 
 
-def test_search_is_offered_what_worked_elsewhere(context: Callable[[str], Ground]) -> None:
+def test_search_is_offered_what_worked_elsewhere(make_site: Callable[[str], IterationSite]) -> None:
     """What it was offered is kept, so that it is the same when a killed search goes on."""
-    made = context(WEAK)
+    site = make_site(WEAK)
     outcome = patterns.CandidateOutcome(
         step="another", iteration="0_another", candidate="c", change="Ask for fewer figures",
         before={"a:B": "x"}, after={"a:B": "y"}, word="KEEP", end="YES", simulated=True,
     )  # fmt: skip
-    name = patterns.remember(made.layout, outcome)
+    name = patterns.remember(site.layout, outcome)
     words = [
-        "--step", STEP, "--models", "sim-strong", "--candidates", "1", "--repo", str(made.code),
-        "--prompt-lab-dir", str(made.layout.root), "--max-calls", "20",
+        "--step", STEP, "--models", "sim-strong", "--candidates", "1", "--repo", str(site.code),
+        "--prompt-lab-dir", str(site.layout.root), "--max-calls", "20",
     ]  # fmt: skip
     assert main(words) == 3
-    known = folder.IterationFolder(made.layout, made.layout.iteration(0, STEP)).result("experience")
-    assert known is not None
-    assert [one["id"] for one in known["patterns"]] == [name]
+    experience = IterationFolder(site.layout, site.layout.iteration(0, STEP)).result("experience")
+    assert experience is not None
+    assert [one["id"] for one in experience["patterns"]] == [name]

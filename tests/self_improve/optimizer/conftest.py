@@ -1,4 +1,4 @@
-"""The ground of iterations, with fewer plans and steps: loops run several of them."""
+"""A site with fewer plans and steps, because loops run several iterations."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Callable
 import pytest
 
 from tests.self_improve.full_plan.conftest import shortened
-from tests.self_improve.iteration.conftest import Ground, context, lab_template
+from tests.self_improve.iteration.conftest import IterationSite, lab_template, make_site
 
-__all__ = ["context", "lab_template", "small_ground"]
+__all__ = ["lab_template", "make_site", "make_small_site"]
 
 
 @pytest.fixture
-def small_ground(context: Callable[[str], Ground]) -> Callable[[str], Ground]:
-    """Return what makes the ground with two train plans and one verify plan."""
+def make_small_site(make_site: Callable[[str], IterationSite]) -> Callable[[str], IterationSite]:
+    """Return a function that creates a site with two train plans and one verify plan."""
 
-    def make(prompt: str) -> Ground:
-        made = shortened(context(prompt))
-        for split, kept in (("train", 2), ("verify", 1)):
-            plans = sorted(p for p in made.layout.split(split).iterdir() if p.is_dir())
-            for plan in plans[kept:]:
+    def make(prompt: str) -> IterationSite:
+        site = shortened(make_site(prompt))
+        for split, count in (("train", 2), ("verify", 1)):
+            plans = sorted(p for p in site.layout.split(split).iterdir() if p.is_dir())
+            for plan in plans[count:]:
                 shutil.rmtree(plan)
-        return made
+        return site
 
     return make

@@ -17,131 +17,130 @@ import pytest
 from prompt_lab.layout import runs
 from prompt_lab.record import Run
 from prompt_lab.scores import Scores
-from self_improve.full_plan import folder as places
+from self_improve.full_plan.folder import ComparisonFolder
 from self_improve.optimizer.command_line import main
 from self_improve.optimizer.rounds import KeptCandidate, latest_kept, rounds_of
-from tests.self_improve.iteration.conftest import GOOD, STEP, WEAK, Ground, git
+from tests.self_improve.iteration.conftest import GOOD, STEP, WEAK, IterationSite, git
 from tests.waiting import until
 
-Make = Callable[[str], Ground]
+Make = Callable[[str], IterationSite]
 FAST = ("--skip-downstream", "--skip-spot-check", "--analyse", "never")
 MODELS = "sim-weak,sim-verbose,sim-parrot"
 
 
-def words(context: Ground, *more: str, models: str = MODELS) -> list[str]:
+def words(site: IterationSite, *more: str, models: str = MODELS) -> list[str]:
     """Return the words of a loop's command."""
     return [
-        "--models", models, "--repo", str(context.code), "--prompt-lab-dir",
-        str(context.layout.root), *FAST, *more,
+        "--models", models, "--repo", str(site.code), "--prompt-lab-dir",
+        str(site.layout.root), *FAST, *more,
     ]  # fmt: skip
 
 
-def requests(context: Ground) -> int:
-    """Return how many attempts were sent, by everything that lies in the data repo."""
+def requests(site: IterationSite) -> int:
+    """Return how many attempts were sent, as recorded anywhere in the data repo."""
     return sum(
-        len(path.read_bytes().splitlines())
-        for path in context.layout.root.rglob("reservations.jsonl")
+        len(path.read_bytes().splitlines()) for path in site.layout.root.rglob("reservations.jsonl")
     )
 
 
-def order(context: Ground, number: int, step: str = STEP) -> dict[str, Any]:
-    """Return the order of an iteration."""
-    path = context.layout.iteration(number, step) / "order.json"
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
+def identity(site: IterationSite, number: int, step: str = STEP) -> dict[str, Any]:
+    """Return the identity of an iteration."""
+    path = site.layout.iteration(number, step) / "order.json"
+    row: dict[str, Any] = json.loads(path.read_text())
+    return row
 
 
 def test_iterations_go_on_from_the_best_under_one_cap(
-    small_ground: Make, capsys: pytest.CaptureFixture[str]
+    make_small_site: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Another candidate is sought from the kept commit; a cap stops them all, a higher goes on."""
-    made = small_ground(WEAK)
+    site = make_small_site(WEAK)
     more = [*FAST, "--max-iterations", "2"]
-    assert made.run(GOOD, *more, "--max-calls", "90", models=MODELS) == 3
+    assert site.run(GOOD, *more, "--max-calls", "90", models=MODELS) == 3
     assert "the cap of 90 calls" in capsys.readouterr().err
     # Nobody knows what the calls under way have cost, but each has its room under the cap.
-    assert 0 < requests(made) <= 90
-    assert made.run(GOOD, *more, models=MODELS) == 0
-    told = capsys.readouterr().err
-    kept = next(row for row in made.phase("branch")["sides"] if row["name"] != "baseline")
-    second = order(made, 1)
+    assert 0 < requests(site) <= 90
+    assert site.run(GOOD, *more, models=MODELS) == 0
+    output = capsys.readouterr().err
+    kept = next(row for row in site.phase("branch")["sides"] if row["name"] != "baseline")
+    second = identity(site, 1)
     assert second["base"] == kept["commit"]
     assert second["loop"]["stands_on"] == f"pull request 1 ({kept['branch']})"
-    assert second["loop"]["start"] == git(made.code, "rev-parse", "main")
-    assert "2 iterations were asked for" in told
-    [page] = made.layout.analysis.glob("loop_*.md")
+    assert second["loop"]["start"] == git(site.code, "rev-parse", "main")
+    assert "2 iterations were asked for" in output
+    [page] = site.layout.analysis.glob("loop_*.md")
     assert "SIMULATED CONDITIONAL" in page.read_text()
-    assert git(made.layout.root, "status", "--porcelain", "--", "analysis", "history") == ""
-    sent = requests(made)
-    assert made.run(GOOD, *more, models=MODELS) == 0
-    assert requests(made) == sent
-    assert len(list(made.layout.analysis.glob("*/order.json"))) == 2
+    assert git(site.layout.root, "status", "--porcelain", "--", "analysis", "history") == ""
+    sent = requests(site)
+    assert site.run(GOOD, *more, models=MODELS) == 0
+    assert requests(site) == sent
+    assert len(list(site.layout.analysis.glob("*/order.json"))) == 2
 
 
 def test_next_step_is_improved_on_the_new_outputs(
-    small_ground: Make, capsys: pytest.CaptureFixture[str]
+    make_small_site: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Upstream first; the step after it reads what the kept candidate's runs wrote.
 
     At the end a whole plan is made with what was kept, once however often the command is given.
     """
-    made = small_ground(WEAK)
+    site = make_small_site(WEAK)
     steps = f"enrich_levers,{STEP}"
     stage = ["--stages", "3", "--steps", steps, "--force", "--patience", "1"]
-    assert main(words(made, *stage, "--max-iterations", "1")) == 0
-    told = capsys.readouterr().err
-    assert told.index(f"{STEP}: iteration 1") < told.index("enrich_levers: iteration 1")
-    kept = next(iter(made.phase("publish")["candidates"]))
-    second = order(made, 1, "enrich_levers")
-    plans = made.layout.root / second["plans"]
+    assert main(words(site, *stage, "--max-iterations", "1")) == 0
+    output = capsys.readouterr().err
+    assert output.index(f"{STEP}: iteration 1") < output.index("enrich_levers: iteration 1")
+    kept = next(iter(site.phase("publish")["candidates"]))
+    second = identity(site, 1, "enrich_levers")
+    plans = site.layout.root / second["plans"]
     facts = json.loads((plans / "snapshot.json").read_text())
     assert facts["computed_anew"] == ["deduplicate_levers"]
     assert facts["left_out"] == {}
     [plan, _] = sorted(p.name for p in (plans / "train").iterdir())
-    source = Run(made.layout.root / facts["outputs_of"][f"train/{plan}/{STEP}"])
-    assert source.path.relative_to(made.layout.root).as_posix() in made.phase("run")["runs"][kept]
+    source = Run(site.layout.root / facts["outputs_of"][f"train/{plan}/{STEP}"])
+    assert source.path.relative_to(site.layout.root).as_posix() in site.phase("run")["runs"][kept]
     [name] = [n for n in source.rows()[plan, 0]["outputs"] if n.endswith("potential_levers.json")]
     new = (plans / "train" / plan / name).read_bytes()
     assert new == (source.outputs(plan) / name).read_bytes()
-    assert new != (made.layout.plan("train", plan) / name).read_bytes()
-    kept_side = next(row for row in made.phase("branch")["sides"] if row["name"] == kept)
+    assert new != (site.layout.plan("train", plan) / name).read_bytes()
+    kept_side = next(row for row in site.phase("branch")["sides"] if row["name"] == kept)
     assert second["base"] == kept_side["commit"]
-    [compared] = places.places(made.layout)
+    [compared] = ComparisonFolder.all(site.layout)
     result = compared.result()
     assert result is not None
-    assert result["code"]["after"]["commit"] == latest(made).commit
+    assert result["code"]["after"]["commit"] == latest(site).commit
     assert STEP in [held["step"] for held in result["code"]["after"]["holds"]]
-    assert result["told"] in told
-    assert compared.id in next(made.layout.analysis.glob("loop_*.md")).read_text()
-    sent = requests(made)
-    assert main(words(made, *stage, "--max-iterations", "1", "--max-calls", str(sent))) == 0
-    assert requests(made) == sent
-    assert places.places(made.layout) == [compared]
+    assert result["told"] in output
+    assert compared.id in next(site.layout.analysis.glob("loop_*.md")).read_text()
+    sent = requests(site)
+    assert main(words(site, *stage, "--max-iterations", "1", "--max-calls", str(sent))) == 0
+    assert requests(site) == sent
+    assert ComparisonFolder.all(site.layout) == [compared]
 
 
-def latest(context: Ground) -> KeptCandidate:
-    """Return what the ground's only loop has kept last."""
-    loop = order(context, 0)["loop"]["name"]
-    kept = latest_kept(rounds_of(context.layout, loop))
+def latest(site: IterationSite) -> KeptCandidate:
+    """Return what the site's only loop has kept last."""
+    loop = identity(site, 0)["loop"]["name"]
+    kept = latest_kept(rounds_of(site.layout, loop))
     assert kept is not None
     return kept
 
 
 def test_search_does_not_start_where_nothing_is_to_gain(
-    small_ground: Make, capsys: pytest.CaptureFixture[str]
+    make_small_site: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A baseline of nearly full fitness ends a step before its first iteration."""
-    made = small_ground(GOOD)
-    assert main(words(made, "--steps", "identify_purpose", models="sim-strong")) == 0
-    assert "next to nothing to gain" in capsys.readouterr().err
-    assert list(made.layout.analysis.glob("*/order.json")) == []
-    assert Scores(made.layout).rows() == []
+    site = make_small_site(GOOD)
+    assert main(words(site, "--steps", "identify_purpose", models="sim-strong")) == 0
+    assert "almost nothing can be gained" in capsys.readouterr().err
+    assert list(site.layout.analysis.glob("*/order.json")) == []
+    assert Scores(site.layout).rows() == []
 
 
-def test_killed_loop_goes_on_without_repeating_a_call(small_ground: Make) -> None:
+def test_killed_loop_goes_on_without_repeating_a_call(make_small_site: Make) -> None:
     """After kill -9 in the cells of the second step's look the same command ends it."""
-    made = small_ground(GOOD)
-    config = made.home / "llm_config"
+    site = make_small_site(GOOD)
+    config = site.home / "llm_config"
     config.mkdir()
     (config / "slow.toml").write_text(
         'name = "slow"\nprovider = "simulated"\nmodel_id = "simulated/strong"\nworkers = 1\n'
@@ -150,22 +149,22 @@ def test_killed_loop_goes_on_without_repeating_a_call(small_ground: Make) -> Non
     )
     more = ["--stages", "3", "--steps", "identify_purpose,plan_type"]
     command = [
-        sys.executable, "-m", "self_improve.optimizer", *words(made, *more, models="slow"),
+        sys.executable, "-m", "self_improve.optimizer", *words(site, *more, models="slow"),
         "--judge", "slow", "--proposer", "slow",
     ]  # fmt: skip
     environment = {**os.environ, "PLUMBLINE_LLM_CONFIG": str(config)}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    until(lambda: _rows(made.layout.history) >= 3, process)
+    until(lambda: _rows(site.layout.history) >= 3, process)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert _rows(made.layout.history) in {3, 4}
+    assert _rows(site.layout.history) in {3, 4}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("next to nothing to gain") == 2
-    assert len(runs(made.layout)) == 2
+    assert done.stderr.count("almost nothing can be gained") == 2
+    assert len(runs(site.layout)) == 2
     sent = Counter(
         (attempt.cell, attempt.key, attempt.number)
-        for path in runs(made.layout)
+        for path in runs(site.layout)
         for attempt in Run(path).attempts()
     )
     assert set(sent.values()) == {1}
@@ -176,7 +175,7 @@ def _rows(history: Path) -> int:
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         (["--stages", "2"], "Which step?"),
         (["--stages", "2", "--steps", "plan_type,identify_purpose"], "Say --stages 3"),
@@ -184,10 +183,10 @@ def _rows(history: Path) -> int:
     ],
 )
 def test_steps_that_do_not_fit_are_refused(
-    small_ground: Make, capsys: pytest.CaptureFixture[str], more: list[str], told: str
+    make_small_site: Make, capsys: pytest.CaptureFixture[str], more: list[str], message: str
 ) -> None:
     """Before anything is run."""
-    made = small_ground(GOOD)
-    assert main(words(made, *more)) == 2
-    assert told in capsys.readouterr().err
-    assert runs(made.layout) == []
+    site = make_small_site(GOOD)
+    assert main(words(site, *more)) == 2
+    assert message in capsys.readouterr().err
+    assert runs(site.layout) == []

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from prompt_lab.layout import Layout
-from self_improve.iteration import folder as places
 from self_improve.iteration.folder import IterationFolder
 from self_improve.iteration.judgement import rubric_of
 from self_improve.optimizer.rounds import (
@@ -28,17 +27,17 @@ STEP = "identify_potential_levers"
 RUBRIC = rubric_of(STEP)
 NOISE = noise.assumed(RUBRIC)
 KEPT = KeptCandidate(
-    candidate="c", branch="plumbline/c", commit="1" * 40, pull_request=4, told="YES", gain=1.0,
+    candidate="c", branch="plumbline/c", commit="1" * 40, pull_request=4, summary="YES", gain=1.0,
     deviation=1.0, drift=1.4, pairs=16,
 )  # fmt: skip
 
 
 def rounds(*gains: float | None) -> list[Round]:
     """Return iterations that gained so much; None kept nothing."""
-    place = IterationFolder(Layout(Path("lab")), Path("lab/analysis/0_x"))
+    folder = IterationFolder(Layout(Path("lab")), Path("lab/analysis/0_x"))
     return [
         Round(
-            place=place, step=STEP, base="0" * 40, finished=True,
+            folder=folder, step=STEP, base="0" * 40, finished=True,
             kept=None if gain is None else replace(KEPT, gain=gain),
         )
         for gain in gains
@@ -47,9 +46,9 @@ def rounds(*gains: float | None) -> list[Round]:
 
 def test_level_is_reached_when_nothing_was_kept() -> None:
     """As many iterations as the patience without a better candidate end a step."""
-    told = plateau(rounds(2.0, None, None), 2, RUBRIC, NOISE)
-    assert told is not None
-    assert "the last 2 iterations gained +0.00" in told
+    sentence = plateau(rounds(2.0, None, None), 2, RUBRIC, NOISE)
+    assert sentence is not None
+    assert "the last 2 iterations gained +0.00" in sentence
 
 
 @pytest.mark.parametrize("gains", [(None,), (2.0, None), (None, 2.0)])
@@ -82,31 +81,33 @@ def test_calibration_stands_in_for_a_deviation_that_is_unknown() -> None:
 
 def test_last_that_was_kept_is_the_best() -> None:
     """Every candidate that was kept was better than the one before it."""
-    found = latest_kept(rounds(1.0, 0.5, None))
-    assert found is not None
-    assert found.gain == 0.5
+    result = latest_kept(rounds(1.0, 0.5, None))
+    assert result is not None
+    assert result.gain == 0.5
     assert latest_kept(rounds(None)) is None
 
 
 def begun(root: Path, loop: str) -> IterationFolder:
     """Return an iteration that was begun for a loop."""
     layout = Layout(root)
-    return places.begin(layout, STEP, {"step": STEP, "base": "0" * 40, "loop": {"name": loop}})
+    return IterationFolder.begin(
+        layout, STEP, {"step": STEP, "base": "0" * 40, "loop": {"name": loop}}
+    )
 
 
-def end(place: IterationFolder, ended: str, word: str = "KEEP", **said: Any) -> None:
+def end(folder: IterationFolder, ended: str, word: str = "KEEP", **said: Any) -> None:
     """Write the markers of an iteration that ended so."""
     composite = {"effect": 1.5, "deviation": 1.0, "drift": 1.4, "pairs": 9}
     side = {"name": "c", "branch": "plumbline/c", "commit": "2" * 40, "pull_request": 3}
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "evaluate": {"candidates": {"c": {"word": word, "composite": composite}}},
         "branch": {"sides": [side]},
         "analyse": said,
         "publish": {"candidates": {"c": {"end": ended, "told": ended, "url": "u"}}},
     }
-    (place.path / "phases").mkdir()
-    for name, row in found.items():
-        (place.path / "phases" / f"{name}.json").write_text(json.dumps(row))
+    (folder.path / "phases").mkdir()
+    for name, row in result.items():
+        (folder.path / "phases" / f"{name}.json").write_text(json.dumps(row))
 
 
 @pytest.mark.parametrize(
@@ -125,17 +126,17 @@ def test_loop_builds_on_what_nobody_doubted(
     tmp_path: Path, ended: str, word: str, said: dict[str, Any], *, goes_on: bool
 ) -> None:
     """A check that was skipped is no doubt; an objection or the judge's dislike is."""
-    place = begun(tmp_path, "a")
-    end(place, ended, word, **said)
-    found = read(place)
-    assert found.ends == (ended,)
-    assert (found.kept is not None) is goes_on
+    folder = begun(tmp_path, "a")
+    end(folder, ended, word, **said)
+    result = read(folder)
+    assert result.ends == (ended,)
+    assert (result.kept is not None) is goes_on
 
 
 def test_loops_do_not_share_iterations(tmp_path: Path) -> None:
     """Each finds its own, in their order, unfinished ones included."""
     one, other, two = begun(tmp_path, "a"), begun(tmp_path, "b"), begun(tmp_path, "a")
     end(one, "YES")
-    found = rounds_of(Layout(tmp_path), "a")
-    assert [(r.place.path, r.finished) for r in found] == [(one.path, True), (two.path, False)]
-    assert [r.place.path for r in rounds_of(Layout(tmp_path), "b")] == [other.path]
+    result = rounds_of(Layout(tmp_path), "a")
+    assert [(r.folder.path, r.finished) for r in result] == [(one.path, True), (two.path, False)]
+    assert [r.folder.path for r in rounds_of(Layout(tmp_path), "b")] == [other.path]

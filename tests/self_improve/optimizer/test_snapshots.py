@@ -34,11 +34,11 @@ PIPELINE = Pipeline(steps={one.name: one for one in STEPS}, surfaces={})
 def improved(name: str, number: int = 0) -> Round:
     """Return an iteration that improved a step."""
     kept = KeptCandidate(
-        candidate="c", branch="b", commit="1" * 40, pull_request=None, told="YES", gain=1.0,
+        candidate="c", branch="b", commit="1" * 40, pull_request=None, summary="YES", gain=1.0,
         deviation=1.0, drift=1.0, pairs=5,
     )  # fmt: skip
-    place = IterationFolder(Layout(Path("lab")), Path(f"lab/analysis/{number}_{name}"))
-    return Round(place=place, step=name, base="0" * 40, finished=True, kept=kept)
+    folder = IterationFolder(Layout(Path("lab")), Path(f"lab/analysis/{number}_{name}"))
+    return Round(folder=folder, step=name, base="0" * 40, finished=True, kept=kept)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_other_improvements_are_another_snapshot() -> None:
     assert one is not None
     assert two is not None
     assert one.name != two.name
-    assert two.improved["a"].place.number == 7
+    assert two.improved["a"].folder.number == 7
 
 
 def test_steps_are_taken_upstream_first() -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from prompt_lab.record import Evidence
 from rubrics.rubric import Gates
-from self_improve.preference import Contender, preferred
 from self_improve.verdict import Verdict, Word, decide, word
 from self_improve.verdict.expectation import Expectation
 from self_improve.verdict.expectation_outcomes import Fulfilment
@@ -260,30 +259,6 @@ def test_expectations_do_not_make_false_keeps_frequent() -> None:
         by = terms(flips=1000, together=True, expectations=[expected])
         keeps += word(pairing, by) is Word.keep
     assert keeps <= 10
-
-
-def contender(name: str, by: float, chars: int) -> Contender:
-    """Return a candidate with its verdict."""
-    return Contender(name=name, verdict=verdict_on(noisy(better(by))), prompt_chars=chars)
-
-
-def test_the_shorter_prompt_wins_among_those_that_do_not_differ() -> None:
-    """It is nearly as good as the best."""
-    long, short = contender("long", 0.21, 900), contender("short", 0.2, 300)
-    verdict = preferred([long, short], lambda best, other: Word.inconclusive)
-    assert verdict is short
-
-
-def test_a_shorter_prompt_that_is_worse_does_not_win() -> None:
-    """Length decides nothing that the cells have decided."""
-    long, short = contender("long", 0.4, 900), contender("short", 0.2, 300)
-    assert preferred([short, long], lambda best, other: Word.reject) is long
-
-
-def test_nobody_is_preferred_without_a_keep() -> None:
-    """However short the prompt."""
-    poor = contender("poor", -0.2, 10)
-    assert preferred([poor], lambda best, other: Word.keep) is None
 
 
 def test_thirty_five_pairs_and_ten_thousand_flips_take_less_than_a_second() -> None:

@@ -17,9 +17,9 @@ from self_improve.host.pipeline import Pipeline, StepFacts
 from self_improve.host.surfaces import Surface
 from self_improve.iteration.implementing.acceptance import (
     Refused,
-    Trials,
+    StepTests,
     others_touched,
-    passed,
+    run_tests,
     undeclared,
 )
 
@@ -40,8 +40,8 @@ def pipeline(*steps: StepFacts, text: str = "Say.") -> Pipeline:
 def run(code: Path, script: str, **changes: object) -> str:
     """Run a test that is a script, in a code tree of its own."""
     (code / "test_one.py").write_text(script)
-    trials = replace(Trials(command=PLAINLY), **changes)
-    return asyncio.run(passed(code, ["test_one.py"], trials))
+    command = replace(StepTests(command=PLAINLY), **changes)
+    return asyncio.run(run_tests(code, ["test_one.py"], command))
 
 
 def test_tests_import_the_code_tree_and_see_no_keys(
@@ -56,21 +56,21 @@ def test_tests_import_the_code_tree_and_see_no_keys(
         "import os, worker_plan\nassert worker_plan.HERE == 1\n"
         "assert 'secret-value' not in os.environ.values()\n"
     )
-    told = run(tmp_path, script, key_variables=("ODDLY_NAMED",))
-    assert told == "the tests in test_one.py pass"
+    note = run(tmp_path, script, key_variables=("ODDLY_NAMED",))
+    assert note == "the tests in test_one.py pass"
     assert not list(tmp_path.rglob("__pycache__"))
 
 
-def test_failing_test_is_told_without_keys_or_places(
+def test_failing_test_is_reported_without_keys_or_paths(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The record may be published."""
     monkeypatch.setenv("SOME_API_KEY", "secret-value-of-mine")
     script = "raise SystemExit('secret-value-of-mine in ' + __import__('os').getcwd())"
-    with pytest.raises(Refused, match="the tests ended with 1") as told:
+    with pytest.raises(Refused, match="the tests ended with 1") as refused:
         run(tmp_path, script)
-    assert "secret-value-of-mine" not in str(told.value)
-    assert str(tmp_path) not in str(told.value)
+    assert "secret-value-of-mine" not in str(refused.value)
+    assert str(tmp_path) not in str(refused.value)
 
 
 def test_tests_that_hang_are_killed(tmp_path: Path) -> None:
@@ -80,15 +80,15 @@ def test_tests_that_hang_are_killed(tmp_path: Path) -> None:
 
 
 def test_step_without_tests_says_so(tmp_path: Path) -> None:
-    """It is no failure, and no silence."""
-    told = asyncio.run(passed(tmp_path, [], Trials()))
-    assert told == "no tests of the step were found"
+    """It is neither a failure nor silent."""
+    note = asyncio.run(run_tests(tmp_path, [], StepTests()))
+    assert note == "no tests of the step were found"
 
 
 def test_command_that_cannot_be_run_is_a_mistake_of_usage() -> None:
-    """It is told before anybody is paid."""
+    """It is reported before anything is spent."""
     with pytest.raises(UsageError, match="no program 'nowhere-to-be-found'"):
-        Trials(command="nowhere-to-be-found {files}").require_runnable()
+        StepTests(command="nowhere-to-be-found {files}").require_runnable()
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_command_that_cannot_be_run_is_a_mistake_of_usage() -> None:
         (pipeline(replace(STEP, outputs=("z",)), OTHER), "one: its outputs were b, and are z"),
         (pipeline(replace(STEP, inputs=()), OTHER), "one: its inputs were a, and are none"),
         (pipeline(replace(STEP, upstream=("two",)), OTHER), "one: its upstream were none"),
-        (pipeline(replace(STEP, calls_model=False), OTHER), "one: it asks no model any more"),
+        (pipeline(replace(STEP, calls_model=False), OTHER), "one: it no longer calls a model"),
     ],
 )
 def test_declaration_must_stay(after: Pipeline, said: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from analysis.agent import AgentFailure
-from analysis.program_agent import PROGRAMS, Program
+from analysis.program import PROGRAMS, Program
 from model_gateway import config
 from model_gateway.counsel import Counsel
 from model_gateway.errors import BudgetReached
@@ -28,7 +28,7 @@ from self_improve.iteration.implementing.model_implementer import (
 from self_improve.iteration.implementing.program_implementer import WRITERS, ProgramImplementer
 
 OWN = 'A = Field(description="A name.")\nB = 2\nB = 2\n'
-ORDERED = Assignment(
+ASSIGNMENT = Assignment(
     key="implement_1", instructions="<direction>\nShorter\n</direction>",
     files={"own.py": OWN, "read.py": "C = 3\n"}, writable=("own.py",),
 )  # fmt: skip
@@ -43,18 +43,18 @@ def program(tmp_path: Path, script: str, **changes: object) -> Program:
         f"open({str(tmp_path / 'calls')!r}, 'a').write('x')\n{script}\n"
     )
     path.chmod(0o755)
-    made = Program(
+    stand_in = Program(
         name="stand-in", command=(str(path),), model_id="x-1", maximum=MOST,
         read=PROGRAMS["claude"].read,
     )  # fmt: skip
-    return replace(made, **changes)
+    return replace(stand_in, **changes)
 
 
-def write(tmp_path: Path, made: Program, ledger: Ledger | None = None) -> Work:
+def write(tmp_path: Path, stand_in: Program, ledger: Ledger | None = None) -> Work:
     """Have a program do the assignment."""
     journal = ProgramJournal(tmp_path / "programs.jsonl")
-    writer = ProgramImplementer(made, ledger or Ledger(), journal)
-    return asyncio.run(writer.write(ORDERED))
+    writer = ProgramImplementer(stand_in, ledger or Ledger(), journal)
+    return asyncio.run(writer.write(ASSIGNMENT))
 
 
 def test_program_works_on_copies_and_is_not_asked_twice(tmp_path: Path) -> None:
@@ -66,11 +66,11 @@ def test_program_works_on_copies_and_is_not_asked_twice(tmp_path: Path) -> None:
         "print(json.dumps({'result': 'Done.', 'total_cost_usd': 0.25, 'usage': {'a_tokens': 7}}))"
     )
     ledger = Ledger()
-    made = program(tmp_path, script)
-    found = write(tmp_path, made, ledger)
-    assert found == Work(files={"own.py": "A = 1"}, breaches=(), summary="Done.")
+    stand_in = program(tmp_path, script)
+    work = write(tmp_path, stand_in, ledger)
+    assert work == Work(files={"own.py": "A = 1"}, breaches=(), summary="Done.")
     assert ledger.spent == Spend(calls=1, tokens=7, dollars=0.25)
-    assert write(tmp_path, made, ledger) == found
+    assert write(tmp_path, stand_in, ledger) == work
     assert (tmp_path / "calls").read_text() == "x"
     assert spent_on_programs(tmp_path / "programs.jsonl") == ledger.spent
 
@@ -81,22 +81,22 @@ def test_key_that_a_program_wrote_is_a_breach_and_is_kept_nowhere(
     """Neither the work nor the journal holds it."""
     monkeypatch.setenv("MINE_API_KEY", "mine-secret-value")
     script = "pathlib.Path('own.py').write_text('K = ' + repr(os.environ['MINE_API_KEY']))"
-    found = write(tmp_path, program(tmp_path, script, key_variables=("MINE_API_KEY",)))
-    assert found.files == {}
-    assert found.breaches == ("own.py holds a key",)
+    work = write(tmp_path, program(tmp_path, script, key_variables=("MINE_API_KEY",)))
+    assert work.files == {}
+    assert work.breaches == ("own.py holds a key",)
     assert "mine-secret-value" not in (tmp_path / "programs.jsonl").read_text()
 
 
 def test_path_of_the_machine_is_a_breach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The data repo would refuse to hold it; in what the program says it is taken out."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    place = f"{tmp_path}/home/x"
+    path = f"{tmp_path}/home/x"
     script = (
-        f"pathlib.Path('own.py').write_text('K = {place}')\n"
-        f"print(json.dumps({{'result': 'See {place}'}}))"
+        f"pathlib.Path('own.py').write_text('K = {path}')\n"
+        f"print(json.dumps({{'result': 'See {path}'}}))"
     )
-    found = write(tmp_path, program(tmp_path, script))
-    assert found.breaches == ("own.py holds a path of this machine",)
+    work = write(tmp_path, program(tmp_path, script))
+    assert work.breaches == ("own.py holds a path of this machine",)
     assert f"{tmp_path}/home/" not in (tmp_path / "programs.jsonl").read_text()
 
 
@@ -130,14 +130,14 @@ def edits(*rows: tuple[str, str, str]) -> Edits:
 
 def test_edits_are_made_in_their_order() -> None:
     """A later one sees what an earlier one has made."""
-    work = applied(edits(("own.py", "A name", "A word"), ("own.py", "word", "term")), ORDERED)
+    work = applied(edits(("own.py", "A name", "A word"), ("own.py", "word", "term")), ASSIGNMENT)
     assert work.files == {"own.py": OWN.replace("A name", "A term")}
 
 
 @pytest.mark.parametrize("path", ["read.py", "/etc/passwd", "../own.py", "new.py"])
 def test_edit_of_another_file_is_a_breach(path: str) -> None:
     """No path of a model's making is ever opened."""
-    work = applied(edits((path, "C = 3", "C = 4")), ORDERED)
+    work = applied(edits((path, "C = 3", "C = 4")), ASSIGNMENT)
     assert work.files == {}
     assert repr(path) in work.breaches[0]
 
@@ -145,8 +145,8 @@ def test_edit_of_another_file_is_a_breach(path: str) -> None:
 @pytest.mark.parametrize(("old", "count"), [("B = 2", 2), ("nowhere", 0), ("", 0)])
 def test_edit_of_an_unclear_place_gives_no_code(old: str, count: int) -> None:
     """Nobody guesses which one was meant."""
-    with pytest.raises(AgentFailure, match=f"stands {count} times"):
-        applied(edits(("own.py", old, "B = 3")), ORDERED)
+    with pytest.raises(AgentFailure, match=f"occurs {count} times"):
+        applied(edits(("own.py", old, "B = 3")), ASSIGNMENT)
 
 
 def test_simulated_model_edits_what_it_is_shown(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_simulated_model_edits_what_it_is_shown(tmp_path: Path) -> None:
         async with Gateway() as gateway, Counsel(gateway, tmp_path / "c") as counsel:
             writer = ModelImplementer(config.load().find("sim-coder"), counsel)
             assert writer.simulated
-            return await writer.write(ORDERED)
+            return await writer.write(ASSIGNMENT)
 
     work = asyncio.run(session())
     assert work.files["own.py"].startswith('A = Field(description="A name. Keep to')

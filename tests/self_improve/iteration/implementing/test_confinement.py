@@ -1,4 +1,4 @@
-"""What an agent did to its files is looked at, file by file; nothing beyond them is taken over."""
+"""What an agent did to its files is inspected file by file; other changes are breaches."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from self_improve.iteration.implementing import confinement
 from self_improve.iteration.implementing.implementer import Assignment
 
 FILES = {"p/own.py": "A = 1\n", "p/other.py": "B = 2\n"}
-ORDERED = Assignment(key="k", instructions="", files=FILES, writable=("p/own.py",))
+ASSIGNMENT = Assignment(key="k", instructions="", files=FILES, writable=("p/own.py",))
 Do = Callable[[Path], object]
 
 
 def after(room: Path, done: Do) -> tuple[dict[str, str], list[str]]:
-    """Return what is found after an agent has done something."""
+    """Return the result of an inspection after an agent has done something."""
     room.mkdir()
     confinement.lay_out(room, FILES)
     done(room)
-    return confinement.found_in(room, ORDERED)
+    return confinement.inspect(room, ASSIGNMENT)
 
 
 def test_only_what_may_be_changed_is_taken(tmp_path: Path) -> None:
-    """The new text comes back whole, and bytecode is no breach."""
+    """The new text comes back whole, and bytecode is not a breach."""
 
     def done(room: Path) -> None:
         (room / "p/own.py").write_text("A = 'é'\r\n", newline="")
@@ -35,7 +35,7 @@ def test_only_what_may_be_changed_is_taken(tmp_path: Path) -> None:
 
 
 def test_nothing_done_is_nothing_changed(tmp_path: Path) -> None:
-    """Touching a file is no change."""
+    """Touching a file is not a change."""
     assert after(tmp_path / "room", lambda room: (room / "p/own.py").touch()) == ({}, [])
 
 
@@ -45,13 +45,13 @@ def test_nothing_done_is_nothing_changed(tmp_path: Path) -> None:
         (lambda room: (room / "p/other.py").write_text("B = 3\n"), "p/other.py was changed"),
         (lambda room: (room / "p/other.py").unlink(), "p/other.py was deleted"),
         (lambda room: (room / "p/own.py").unlink(), "p/own.py was deleted"),
-        (lambda room: (room / "new.py").write_text(""), "the new file new.py was made"),
-        (lambda room: (room / "p/own.py").chmod(0o755), "p/own.py may be run now"),
-        (lambda room: (room / "run").touch(mode=0o755), "the program run was made"),
-        (lambda room: (room / ".git").mkdir(), "the new file .git was made"),
-        (lambda room: (room / ".env").write_text("x"), "the new file .env was made"),
-        (lambda room: (room / "p/own.py").write_bytes(b"\xff"), "p/own.py is no text"),
-        (lambda room: (room / "link").symlink_to("/etc"), "the link link was made"),
+        (lambda room: (room / "new.py").write_text(""), "the new file new.py was created"),
+        (lambda room: (room / "p/own.py").chmod(0o755), "p/own.py became executable"),
+        (lambda room: (room / "run").touch(mode=0o755), "the program run was created"),
+        (lambda room: (room / ".git").mkdir(), "the new file .git was created"),
+        (lambda room: (room / ".env").write_text("x"), "the new file .env was created"),
+        (lambda room: (room / "p/own.py").write_bytes(b"\xff"), "p/own.py is not text"),
+        (lambda room: (room / "link").symlink_to("/etc"), "the link link was created"),
     ],
 )
 def test_whatever_goes_beyond_is_a_breach(tmp_path: Path, done: Do, said: str) -> None:
@@ -88,5 +88,5 @@ def test_link_in_place_of_a_directory_is_not_entered(tmp_path: Path) -> None:
 
     changed, breaches = after(tmp_path / "room", done)
     assert changed == {}
-    assert "the link p was made" in breaches
+    assert "the link p was created" in breaches
     assert "p/own.py was deleted" in breaches
