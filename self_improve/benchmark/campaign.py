@@ -112,7 +112,7 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> tuple[list[Resu
     try:
         with ProcessPoolExecutor(plan.jobs, mp_context=context) as pool:
             under_way: dict[Future[dict[str, Any]], Task] = {
-                pool.submit(_run_task, task): task for task in todo
+                pool.submit(run_task, task): task for task in todo
             }
             for count, future in enumerate(as_completed(under_way), start=1):
                 task = under_way[future]
@@ -139,7 +139,8 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> tuple[list[Resu
     return searches, resumed
 
 
-def _run_task(task: Task) -> dict[str, Any]:
+def run_task(task: Task) -> dict[str, Any]:
+    """Run one search or resume check and return its row of plain JSON values."""
     bench = _bench()
     landscape = landscape_of(bench, task.number)
     with tempfile.TemporaryDirectory(prefix="plumbline-search-", dir=_memory()) as name:

@@ -19,7 +19,8 @@ oracle's not included. They took {minutes} minutes, one after the other. The res
 whatever they are. Run the command again to resume it. The rows behind the tables are in
 `figures/generators/results.jsonl`. Each names its origin: the commit, the
 [rubric](glossary.md#rubric) (here `{rubric}`), and a digest of step, rubric, metrics, plans,
-generators and simulation; rows with another digest do not count.
+generators and simulation; rows with another digest do not count. Rows carried over to code that was
+only moved name the origin of their search as `measured_with`.
 
 [generators_searches.md](generators_searches.md) shows that every generator runs through the real
 command, on two steps, and that iterations start from its results. `make test-extras` installs the
