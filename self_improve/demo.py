@@ -6,15 +6,16 @@ with a weaker prompt than it ships with, so that there is something to improve.
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
 import shlex
 import shutil
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from model_gateway.exits import OK
+from model_gateway.arguments import new_parser
+from model_gateway.exits import OK, exit_code
 from prompt_lab import command_line as lab
 from prompt_lab.layout import Layout, runs
 from prompt_lab.record import Run
@@ -23,6 +24,13 @@ from self_improve.code import git, patch
 from self_improve.host import contract
 from self_improve.iteration import command_line as iteration
 
+PROG = "python -m self_improve.demo"
+EXAMPLES = """\
+example:
+  python -m self_improve.demo .demo     # what `make demo` runs
+
+exit codes: 0 done · 2 wrong usage or configuration · 130 interrupted
+"""
 STEP = "identify_potential_levers"
 MODELS = ("sim-strong", "sim-verbose", "sim-weak")
 CONSTANT = "LEVERS_SYSTEM_PROMPT"
@@ -30,22 +38,38 @@ SURFACE = f"worker_plan.steps.{STEP}:{CONSTANT}"
 _DEMAND = "Give each effect as a figure with a percent sign, such as 25% or 40%, for [whom].\n"
 
 
-def main(folder: Path) -> int:
+def parser(prog: str = PROG) -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    parser = new_parser(prog, __doc__.partition("\n")[0], EXAMPLES)
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path(".demo"), metavar="DIR",
+        help="the directory for its data repo and its pipeline (default: %(default)s)",
+    )  # fmt: skip
+    return parser
+
+
+def main(words: Sequence[str] | None = None, *, prog: str = PROG) -> int:
+    """Run the demo and return the exit code."""
+    folder: Path = parser(prog).parse_args(words).folder
+    return exit_code(lambda: _run(folder))
+
+
+def _run(folder: Path) -> int:
     """Create a data repo and a pipeline in `folder`, run a step, test three changes of it."""
     root, code = (folder / "lab").resolve(), (folder / "pipeline").resolve()
     _heading(f"1. A data repo with five train plans and two verify plans: {root}")
-    exit_code = lab.main(["init", str(root), "--samples"])
-    if exit_code != OK:
-        return exit_code
+    ended = lab.main(["init", str(root), "--samples"])
+    if ended != OK:
+        return ended
     words = [
         "--step", STEP, "--models", ",".join(MODELS), "--split", "train",
         "--prompt-lab-dir", str(root), "--new",
     ]  # fmt: skip
     _heading("2. One step, five plans, three SIMULATED models")
     print(f"python -m self_improve.runner {shlex.join(words)}\n")
-    exit_code = runner.main(words)
-    if exit_code != OK:
-        return exit_code
+    ended = runner.main(words)
+    if ended != OK:
+        return ended
     _show([Run(path) for path in runs(Layout(root))[-len(MODELS) :]])
     _heading(f"3. Three changes of its prompt, tested against a weakened one: {code}")
     good = _pipeline(code)
@@ -57,9 +81,9 @@ def main(folder: Path) -> int:
             "--repo", str(code), "--prompt-lab-dir", str(root), "--rationale", f"{name} prompt",
         ]  # fmt: skip
         print(f"\npython run_optimization_iteration.py {shlex.join(words)}\n", flush=True)
-        exit_code = iteration.main(words)
-        if exit_code not in {OK, iteration.REJECTED}:
-            return exit_code
+        ended = iteration.main(words)
+        if ended not in {OK, iteration.REJECTED}:
+            return ended
     _heading("4. Where to look, and what to do next")
     _print_next(root)
     return OK
@@ -147,4 +171,4 @@ def _heading(text: str) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1] if len(sys.argv) > 1 else ".demo")))
+    raise SystemExit(main())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from self_improve import command_line
+from self_improve import command_line, demo
 from self_improve.command_line import COMMANDS, completion, main
 
 
@@ -38,6 +38,20 @@ def test_help_of_every_command_has_examples(capsys: pytest.CaptureFixture[str], 
         assert subcommands(text)
         for sub in subcommands(text):
             assert f"examples:\n  plumbline {name} {sub}" in helped(capsys, name, sub)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--bogus"]])
+def test_demo_parses_its_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    words: list[str],
+) -> None:  # fmt: skip
+    """A flag is not the name of the directory that it creates."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        demo.main(words)
+    shown = capsys.readouterr()
+    assert "usage: python -m self_improve.demo" in shown.out + shown.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
