@@ -14,7 +14,7 @@ _SCHEMA = "CREATE TABLE IF NOT EXISTS replies (digest TEXT PRIMARY KEY, answer T
 
 
 def default_path() -> Path:
-    """Return where the cache of this user lies."""
+    """Return the path of this user's cache."""
     return user_cache_path("plumbline") / "replies.sqlite"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from analysis.judge import Pair as JudgedPair
+from model_gateway.suggestions import did_you_mean
 from prompt_lab.layout import Layout
 from prompt_lab.record import CellKey, Run
 from rubrics import load
@@ -51,7 +52,8 @@ def rubric_of(step: str) -> Rubric:
     rubric = load.find(step)
     if rubric is None:
         raise UsageError(
-            f"{step} has no rubric, so nothing defines a better result. Write "
+            f"{step} has no rubric, so nothing defines a better result."
+            f"{did_you_mean(step, load.names())} If the step's name is right, write "
             f"rubrics/{step}.yaml; the others there are examples."
         )
     return rubric

@@ -16,6 +16,7 @@ from prompt_lab.layout import Layout
 from self_improve.code import git
 from self_improve.code.git import GitError
 from self_improve.errors import UsageError
+from self_improve.generators import catalogue as generators
 from self_improve.host import contract
 from self_improve.runs.preparation import RunRequest
 
@@ -128,7 +129,8 @@ def request_of(options: argparse.Namespace) -> IterationRequest:
 
     Raises:
         ConfigError, LabError: a model or the data repo cannot be found.
-        UsageError: the sources of candidates contradict each other, or the code has no branch.
+        UsageError: the sources of candidates contradict each other, the generator is unknown, or
+            the code has no branch.
     """
     catalogue = config.load()
     models = catalogue.choose(arguments.model_names(options))
@@ -142,6 +144,9 @@ def request_of(options: argparse.Namespace) -> IterationRequest:
             "Name one source of candidates: --prompt, --branch, --pr, --candidates or "
             "--from-synthesis."
         )
+    if options.candidates:
+        # Now, before a run of the baseline is paid for and an iteration gets a number.
+        generators.listed([options.generator])
     code = (options.repo or contract.own_code()).expanduser().resolve()
     lab = layout.find(options.prompt_lab_dir)
     speed = contract.load(contract.locate(options.host, code)).speed(options.speed)
@@ -182,7 +187,7 @@ def request_of(options: argparse.Namespace) -> IterationRequest:
 
 
 def branch_of(code: Path) -> str:
-    """Return the branch that is checked out where the pipeline's code lies.
+    """Return the branch that is checked out of the pipeline's repository.
 
     Raises:
         UsageError: there is none.
@@ -192,12 +197,12 @@ def branch_of(code: Path) -> str:
     except GitError as error:
         raise UsageError(
             f"{code} has no branch checked out, so it is not known what candidates start from. "
-            "Say --base BRANCH, and --repo DIR if the pipeline's code lies elsewhere."
+            "Say --base BRANCH, and --repo DIR if the pipeline's code is elsewhere."
         ) from error
 
 
 def _content(argument: str) -> str:
-    """Return SURFACE=TEXT for SURFACE=FILE: the text is what counts, not where it lay."""
+    """Return SURFACE=TEXT for SURFACE=FILE: the text counts, not the name of its file."""
     name, equals, file = argument.partition("=")
     if not equals:
         raise UsageError(f"--prompt {argument}: say SURFACE=FILE")

@@ -9,7 +9,9 @@ import pytest
 
 from model_gateway.attempt import digest_of
 from prompt_lab.init import init
+from self_improve.errors import UsageError
 from self_improve.iteration.command_line import parser
+from self_improve.iteration.judgement import rubric_of
 from self_improve.iteration.request import IterationRequest, request_of
 from self_improve.optimizer.loop import identity_of
 
@@ -57,3 +59,21 @@ def test_identity_in_a_loop_is_that_of_older_versions(home: Path) -> None:
     assert digest_of(looped.identity(BASE))[:16] == "2dbd003d7f83029e"
     for one in (alone, looped):
         assert identity_of(one, ["b", "a"], BASE, new=False)["name"] == "dee616e599-0"
+
+
+@pytest.mark.parametrize("words", ["", "--dry-run"])
+def test_unknown_generator_is_refused_before_anything_is_spent(home: Path, words: str) -> None:
+    """A loop would pay for the baseline first, and an iteration would leave a folder behind."""
+    with pytest.raises(UsageError, match=r"no generator 'oppro'\. Did you mean opro\?"):
+        request(home, f"--candidates 2 --generator oppro {words}")
+
+
+def test_generator_does_not_matter_to_other_sources(home: Path) -> None:
+    """Its name is read only where something is proposed."""
+    assert request(home, "--branch b --generator oppro").identity(BASE)["generator"] is None
+
+
+def test_misspelt_step_gets_the_nearest_names() -> None:
+    """Writing a rubric for a misspelt name is not the way out."""
+    with pytest.raises(UsageError, match=r"plan_typ has no rubric.* Did you mean plan_type"):
+        rubric_of("plan_typ")
