@@ -62,23 +62,33 @@ def _execute(phases: Sequence[str], options: argparse.Namespace) -> int:
 
 
 def record_of(layout: Layout, number: int | None) -> Record:
-    """Return the analysis with this number, or the latest.
+    """Return the analysis with this number, or the latest that has begun.
 
     Raises:
         LabError: there is none.
+        AnalysisError: the analysis of this iteration has not begun.
     """
-    from analysis.record import Record
+    from analysis.errors import AnalysisError
+    from analysis.record import META, Record
     from prompt_lab.errors import LabError
     from prompt_lab.layout import iterations
 
     folders = {n: path for n, path in iterations(layout) if path.is_dir()}
+    begun = [n for n, path in folders.items() if (path / META).is_file()]
     if number is None:
-        number = max(folders, default=None)
+        number = max(begun, default=None)
     if number not in folders:
         which = "an iteration" if number is None else f"the iteration {number}"
         raise LabError(
             f"{layout.root} has no analysis of {which}. Start one: python -m "
             "analysis.prepare_iteration, or run a whole iteration."
+        )
+    if number not in begun:
+        others = ", ".join(map(str, begun[-5:]))
+        raise AnalysisError(
+            f"The analysis of {folders[number].name} has not begun: it has no {META}. "
+            + (f"Name another --iteration: {others}." if others else "No iteration has one yet.")
+            + " To begin one: python -m analysis.prepare_iteration"
         )
     return Record(layout, folders[number])
 

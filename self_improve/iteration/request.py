@@ -129,8 +129,8 @@ def request_of(options: argparse.Namespace) -> IterationRequest:
 
     Raises:
         ConfigError, LabError: a model or the data repo cannot be found.
-        UsageError: the sources of candidates contradict each other, the generator is unknown, or
-            the code has no branch.
+        UsageError: the sources of candidates contradict each other, the generator is unknown or
+            needs a package that is not installed, or the code has no branch.
     """
     catalogue = config.load()
     models = catalogue.choose(arguments.model_names(options))
@@ -146,7 +146,7 @@ def request_of(options: argparse.Namespace) -> IterationRequest:
         )
     if options.candidates:
         # Now, before a run of the baseline is paid for and an iteration gets a number.
-        generators.listed([options.generator])
+        generators.make(options.generator)
     code = (options.repo or contract.own_code()).expanduser().resolve()
     lab = layout.find(options.prompt_lab_dir)
     speed = contract.load(contract.locate(options.host, code)).speed(options.speed)

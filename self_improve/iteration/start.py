@@ -22,7 +22,7 @@ from self_improve.iteration.implementing import choice
 from self_improve.iteration.implementing.acceptance import SMOKES
 from self_improve.iteration.iterate import Iteration, commit
 from self_improve.iteration.judgement import rubric_of
-from self_improve.iteration.proposing import from_synthesis
+from self_improve.iteration.proposing import from_synthesis, propose
 from self_improve.iteration.proposing.from_search import SEARCHES
 from self_improve.iteration.publication import Publisher
 from self_improve.iteration.request import IterationRequest, runner_seed
@@ -44,9 +44,12 @@ async def run(request: IterationRequest, *, new: bool = False, dry_run: bool = F
     base = branches.base(request.base)
     identity = request.identity(base)
     if dry_run:
+        await propose.require_candidates(request, branches, base)
         await show_cost(request, branches, base)
         return []
     folder = IterationFolder.latest(request.layout, identity)
+    if folder is None or (new and folder.finished):
+        await propose.require_candidates(request, branches, base)
     if folder is not None and folder.finished:
         # It may have been killed after its last phase and before that was committed.
         commit(request, folder, LAST_PHASE)

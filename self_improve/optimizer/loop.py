@@ -21,6 +21,7 @@ from self_improve.iteration.branches import Branches
 from self_improve.iteration.folder import LAST_PHASE, IterationFolder
 from self_improve.iteration.iterate import commit
 from self_improve.iteration.judgement import rubric_of
+from self_improve.iteration.proposing import propose
 from self_improve.iteration.request import IterationRequest, runner_seed
 from self_improve.iteration.start import Services, carry_out, forge_of, gateway_of, spent_on
 from self_improve.measures.fitness import ENOUGH, mean
@@ -171,6 +172,7 @@ class Loop:
             request = self._next(step, index, plans, is_first=is_first and not index)
             if unfinished is None:
                 base = request.start or self._loop["start"]
+                await propose.require_candidates(request, self._services.branches, base)
                 folder = IterationFolder.begin(self._layout, step, request.identity(base))
             else:
                 request, base = self._again(request, unfinished), unfinished.base

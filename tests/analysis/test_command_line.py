@@ -70,6 +70,23 @@ def test_missing_iteration_ends_with_2(
     assert run_insight.main(["--prompt-lab-dir", str(tmp_path / "empty")]) == 2
 
 
+def test_folder_without_facts_is_not_taken_for_the_latest(
+    lab: list[str], record: Record, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An iteration may end before its analysis; who names it learns which others there are."""
+    unfinished = record.layout.iteration(7, "plan_type")
+    unfinished.mkdir(parents=True)
+    assert run_insight.main(lab) == 0
+    assert capsys.readouterr().out == f"Written to {record.path}\n"
+    assert run_insight.main([*lab, "--iteration", "7"]) == 1
+    said = capsys.readouterr().err
+    assert "The analysis of 7_plan_type has not begun" in said
+    assert "Name another --iteration: 3." in said
+    (record.path / "meta.json").unlink()
+    assert run_insight.main(lab) == 2
+    assert "no analysis of an iteration" in capsys.readouterr().err
+
+
 def test_agents_are_those_named_or_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Simulated ones look at simulated runs; without two programs they must be named."""
     monkeypatch.setenv("PATH", "")

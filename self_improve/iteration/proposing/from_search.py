@@ -43,7 +43,7 @@ async def proposed(
         UsageError: there cannot be one, because the step has no text or no synthesis.
     """
     request, folder = context.request, context.folder
-    texts, searched = _texts(work, request.step)
+    texts, searched = texts_of(work, request.step)
 
     async def experience() -> dict[str, Any]:
         offered = patterns.offered(request.layout, request.step, simulated=request.simulated)
@@ -66,10 +66,13 @@ async def proposed(
     return drafts
 
 
-def _texts(work: Prepared, step: str) -> tuple[dict[str, str], list[str]]:
+def texts_of(work: Prepared, step: str) -> tuple[dict[str, str], list[str]]:
     """Return the texts that the step sends, and the ids of those that a search may change.
 
     These are its prompt constants; a text that is assembled at import cannot be set in a cell.
+
+    Raises:
+        UsageError: a search could change none.
     """
     surfaces = [work.pipeline.surfaces[s] for s in work.pipeline.steps[step].surfaces]
     constants = [s for s in surfaces if "." not in s.id.partition(":")[2]]

@@ -9,13 +9,15 @@ from model_gateway.errors import BudgetReached
 from self_improve.errors import UsageError
 from self_improve.host import candidate
 from self_improve.iteration import rejected
-from self_improve.iteration.branches import BASELINE
+from self_improve.iteration.branches import BASELINE, Branches
 from self_improve.iteration.context import IterationContext
 from self_improve.iteration.drafts import Draft, NothingProposed, of_texts
 from self_improve.iteration.folder import Facts
 from self_improve.iteration.proposing import from_synthesis
-from self_improve.iteration.proposing.from_search import proposed
-from self_improve.runs.experiment import Experiment
+from self_improve.iteration.proposing.from_search import proposed, texts_of
+from self_improve.iteration.request import IterationRequest
+from self_improve.runs.experiment import Experiment, experiment
+from self_improve.runs.preparation import Prepared
 
 
 async def propose(context: IterationContext) -> Facts:
@@ -35,25 +37,57 @@ async def propose(context: IterationContext) -> Facts:
             expectations=request.expectations,
         )  # fmt: skip
         return {"drafts": [draft.to_row()]}
-    async with context.experiment({BASELINE: context.base_side()}) as experiment:
-        work = experiment.works[BASELINE]
+    async with context.experiment({BASELINE: context.base_side()}) as cells:
+        work = cells.works[BASELINE]
         base = rejected.base_of(rejected.texts_of(work.pipeline, request.step))
         if not request.prompts:
             directions = from_synthesis.code_directions(request)
-            drafts = await _proposed(context, experiment, base)
+            drafts = await _proposed(context, cells, base)
             return {"base_texts": base, **drafts, "directions": directions}
-        texts = candidate.from_files(request.prompts, work.specifications[0].step, work.pipeline)
+        draft = _text_draft(request, work, base)
+    return {"drafts": [_on_base(context, draft).to_row()], "base_texts": base}
+
+
+async def require_candidates(request: IterationRequest, branches: Branches, base: str) -> None:
+    """Check that there can be candidates, before an iteration gets a number.
+
+    Raises:
+        UsageError, ForgeError, ConfigError, AnalysisError: there cannot be one.
+    """
+    if request.from_synthesis:
+        from_synthesis.latest(request.layout, request.step)
+        from_synthesis.code_directions(request)
+    if request.branch is not None:
+        branches.commit_of(request.branch)
+    if request.pull_request is not None:
+        name = f"{request.step}-pr-{request.pull_request}"
+        pull = Draft(id=name, step=request.step, origin="human", pull_request=request.pull_request)
+        branches.of_pull(pull, base)
+    tree = branches.tree(branches.baseline(base), base)
+    async with experiment({BASELINE: request.run_request(tree.code, number=-1)}) as cells:
+        work = cells.works[BASELINE]
+        if request.prompts:
+            _text_draft(
+                request, work, rejected.base_of(rejected.texts_of(work.pipeline, request.step))
+            )
+        elif request.candidates or request.from_synthesis:
+            texts_of(work, request.step)
+
+
+def _text_draft(request: IterationRequest, work: Prepared, base: str) -> Draft:
+    """Return the draft of the texts that a person wrote, unless it was rejected before."""
+    texts = candidate.from_files(request.prompts, work.specifications[0].step, work.pipeline)
     draft = of_texts(
         request.step, texts.texts, origin="human", rationale=request.rationale,
         expectations=request.expectations,
     )  # fmt: skip
-    _require_untried(context, draft, base)
-    return {"drafts": [_on_base(context, draft).to_row()], "base_texts": base}
+    _require_untried(request, draft, base)
+    return draft
 
 
-async def _proposed(context: IterationContext, experiment: Experiment, base: str) -> Facts:
+async def _proposed(context: IterationContext, cells: Experiment, base: str) -> Facts:
     try:
-        drafts = await proposed(context, experiment.works[BASELINE], experiment.requests[BASELINE])
+        drafts = await proposed(context, cells.works[BASELINE], cells.requests[BASELINE])
         drafts = _untried(context, drafts, base)
     except NothingProposed as nothing:
         if context.gateway.ledger.reached is not None:
@@ -73,9 +107,9 @@ def _on_base(context: IterationContext, draft: Draft) -> Draft:
     return replace(draft, id=f"{draft.id}-{context.base[:8]}", rationale=rationale)
 
 
-def _require_untried(context: IterationContext, draft: Draft, base: str) -> None:
+def _require_untried(request: IterationRequest, draft: Draft, base: str) -> None:
     """Refuse a draft that was rejected before on the same base."""
-    rejections = rejected.texts(context.layout, context.request.step, base)
+    rejections = rejected.texts(request.layout, request.step, base)
     earlier = rejections.get(rejected.key(draft.texts))
     if earlier is not None:
         raise UsageError(

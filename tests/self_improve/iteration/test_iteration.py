@@ -16,6 +16,8 @@ from prompt_lab.layout import runs
 from prompt_lab.record import Run
 from prompt_lab.scores import Scores
 from self_improve.code import patch
+from self_improve.iteration.command_line import main
+from self_improve.search import thread_bridge
 from tests.self_improve.iteration.conftest import GOOD, STEP, SURFACE, WEAK, IterationSite, git
 from tests.waiting import until
 
@@ -197,13 +199,37 @@ def test_wrong_usage_ends_with_2(
     assert not (site.layout.forge / "pulls" / "0001.md").exists()
 
 
-def test_candidate_that_is_the_baseline_is_refused(
-    make_site: Make, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (["--prompt", "X={file}"], "has no prompt surface X"),
+        (["--prompt", "LEVERS_SYSTEM_PROMPT={file}"], "This candidate is the baseline"),
+        (["--prompt", "LEVERS_SYSTEM_PROMPT={file}.old"], "the file cannot be read"),
+        (["--pr", "99"], "99"),
+        (["--branch", "nope"], "'nope' is not a commit"),
+        (["--candidates", "1", "--generator", "dspy-miprov2"], "plumbline[dspy]"),
+        (["--from-synthesis"], "has no synthesis yet"),
+        (["--from-synthesis", "--max-iterations", "2"], "has no synthesis yet"),
+        (["--pr", "99", "--max-iterations", "2", "--force"], "99"),
+    ],
+)
+def test_candidate_that_cannot_be_takes_no_number(
+    make_site: Make,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    source: list[str],
+    said: str,
 ) -> None:
-    """There is nothing to judge."""
+    """The refusal comes before an iteration has a folder, of which nothing would ever come."""
+    if said == "plumbline[dspy]":
+        monkeypatch.setattr(thread_bridge, "find_spec", lambda _: None)
     site = make_site(GOOD)
-    assert site.run(GOOD) == 2
-    assert "This candidate is the baseline" in capsys.readouterr().err
+    words = site.words(GOOD)
+    file = words[words.index("--prompt") + 1].partition("=")[2]
+    del words[words.index("--prompt") : words.index("--prompt") + 2]
+    assert main([*words, *(word.format(file=file) for word in source)]) == 2
+    assert said in capsys.readouterr().err
+    assert not list(site.layout.analysis.glob("*_*"))
 
 
 def _answered(site: IterationSite) -> Counter[tuple[str, ...]]:
