@@ -26,7 +26,7 @@ from model_gateway.exchange import Caller, NoObserver
 from model_gateway.gateway import Gateway
 from model_gateway.journal import FileJournal, read_attempts
 from model_gateway.jsonl import Appender, read_rows
-from model_gateway.ledger import Caps, Ledger, spent_before
+from model_gateway.ledger import Caps, Ledger, Spend, spent_before
 from model_gateway.line_connection import to_line
 
 ATTEMPTS = "attempts.jsonl"
@@ -71,6 +71,11 @@ def caps(environment: Mapping[str, str]) -> Caps:
 def uses_cache(environment: Mapping[str, str]) -> bool:
     """Whether replies are cached across runs; the environment can switch that off."""
     return environment.get(CACHE_VARIABLE, "").strip().lower() != "off"
+
+
+def spent_on(folder: Path) -> Spend:
+    """Return what earlier gateways with their files in `folder` spent."""
+    return spent_before(read_rows(folder / LEDGER)[0], read_attempts(folder / ATTEMPTS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,8 +201,7 @@ async def _only_writer(folder: Path, stack: AsyncExitStack) -> None:
 
 async def _open_resources(run_dir: Path, folder: Path, stack: AsyncExitStack) -> Resources:
     catalogue = config.load()
-    spent = spent_before(read_rows(folder / LEDGER)[0], read_attempts(folder / ATTEMPTS))
-    ledger = Ledger(caps(os.environ), spent=spent)
+    ledger = Ledger(caps(os.environ), spent=spent_on(folder))
     rows = stack.enter_context(Appender(folder / LEDGER))
     journal = FileJournal(folder / ATTEMPTS)
     stack.push_async_callback(journal.close)

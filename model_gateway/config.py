@@ -103,6 +103,11 @@ class Model(BaseModel):
         return shown + self.thinking_tokens
 
     @property
+    def is_embedded(self) -> bool:
+        """Whether it is part of this program, without a server."""
+        return self.provider in {"simulated", "recorded"}
+
+    @property
     def is_simulated(self) -> bool:
         """Whether this is the embedded simulation, whose results are never evidence."""
         return self.provider == "simulated"

@@ -122,7 +122,7 @@ def _head_start(options: argparse.Namespace) -> AbstractContextManager[HeadStart
 def _run(options: argparse.Namespace, head_start: HeadStart | None) -> int:
     # Imported now, so that --help answers at once.
     from model_gateway import config
-    from worker_plan import plan_record, plan_run, progress, typical_plan
+    from worker_plan import luigi_log, plan_record, plan_run, progress, typical_plan
 
     run_dir = options.run_dir or plan_run.default_folder(options.plan)
     earlier = plan_record.saved_options(run_dir) if options.command == "resume" else ([], None)
@@ -148,7 +148,8 @@ def _run(options: argparse.Namespace, head_start: HeadStart | None) -> int:
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(resume) from interrupt
     if not done:
-        say(f"A step failed. {resume}")
+        log = run_dir / luigi_log.FILE
+        say(f"A step failed{f'; its traceback is in {log}' if log.exists() else ''}. {resume}")
         return FAILED
     for line in plan_record.incomplete(run_dir):
         print(f"Incomplete: {line}")

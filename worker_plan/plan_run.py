@@ -12,9 +12,11 @@ import luigi
 
 from model_gateway import beside, config
 from model_gateway.arguments import CAP_VARIABLES
+from model_gateway.config import Model
+from model_gateway.door import from_environment
 from model_gateway.head_start import HeadStart
 from model_gateway.ledger import Caps
-from worker_plan import plan_record
+from worker_plan import luigi_log, plan_record
 from worker_plan.errors import PlanError
 from worker_plan.pipeline import FullPlan, artifact_names
 from worker_plan.progress import Display, Watch
@@ -22,6 +24,7 @@ from worker_plan.step import Detail
 from worker_plan.steps.setup import Setup
 
 _LUIGI = {
+    "core": {"no_configure_logging": "true"},  # `luigi_log` does it.
     # An idle worker looks for work after this many seconds; Luigi's default is one second.
     "worker": {"wait_interval": "0.02", "wait_jitter": "0", "max_reschedules": "0"},
     "scheduler": {"retry_count": "1"},
@@ -68,6 +71,7 @@ def resume(
 
     Raises:
         ConfigError: a model is unknown, or none was named and no default is set.
+        GatewayError: a model has no key or does not answer.
         PlanError: the directory contains no plan text, or another pipeline is working on it.
     """
     if not (run_dir / Setup.plan.name).is_file():
@@ -75,17 +79,19 @@ def resume(
             f"{run_dir} contains no {Setup.plan.name}. Start with: python -m worker_plan run "
             f"--plan FILE --run-dir {run_dir}"
         )
-    names = [model.name for model in config.load().choose(models)]
+    chosen = config.load().choose(models)
+    names = [model.name for model in chosen]
     root = FullPlan(run_dir=str(run_dir.resolve()), models=names, detail=Detail[speed])  # type: ignore[no-untyped-call]
     if root.complete():
         return True
     _export(caps or Caps())
     with plan_record.locked(run_dir):
+        _check_models(run_dir, chosen, caps or Caps())
         plan_record.remove_mark(run_dir)
         plan_record.save_options(run_dir, names, speed)
         if head_start is not None:
             beside.begin(run_dir, head_start)
-        with Watch(run_dir, root.requires(), display):
+        with Watch(run_dir, root.requires(), display), luigi_log.captured(run_dir):
             settings = luigi.configuration.get_config()
             for section, values in _LUIGI.items():
                 for key, value in values.items():
@@ -94,10 +100,20 @@ def resume(
             # visiting them and copying their memory pages.
             gc.freeze()
             try:
-                luigi.build([root], local_scheduler=True, workers=workers, log_level="WARNING")
+                luigi.build([root], local_scheduler=True, workers=workers)
             finally:
                 gc.unfreeze()
     return root.complete()
+
+
+def _check_models(run_dir: Path, models: Sequence[Model], caps: Caps) -> None:
+    """Ask every model of a server for a token, unless a runner's cell has a door to them."""
+    if from_environment() is not None or all(model.is_embedded for model in models):
+        return
+    # Imported here, because a gateway takes long to import and simulated models need none.
+    from worker_plan.model_check import check
+
+    check(run_dir, models, caps)
 
 
 def _export(caps: Caps) -> None:

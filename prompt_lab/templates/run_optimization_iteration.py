@@ -11,21 +11,23 @@ from pathlib import Path
 MODULE = "self_improve.iteration"
 
 
-def is_there() -> bool:
-    """Say whether the installed Plumbline can run iterations."""
+def problem() -> str | None:
+    """Return why this Python cannot run iterations, or None if it can."""
     try:
-        return importlib.util.find_spec(MODULE) is not None
+        if importlib.util.find_spec(MODULE) is not None:
+            return None
     except ModuleNotFoundError:
-        return False
+        return "Plumbline is not installed in this Python. Type: python -m pip install plumbline"
+    return (
+        f"The Plumbline of this Python cannot run iterations: it has no {MODULE}. "
+        "Type: python -m pip install --upgrade plumbline"
+    )
 
 
 if __name__ == "__main__":
     os.environ.setdefault("PROMPT_LAB_DIR", str(Path(__file__).resolve().parent))
-    if not is_there():
-        print(
-            f"The Plumbline of this Python cannot run iterations: it has no {MODULE}. "
-            "Type: python -m pip install --upgrade plumbline",
-            file=sys.stderr,
-        )
+    message = problem()
+    if message is not None:
+        print(message, file=sys.stderr)
         sys.exit(2)
     runpy.run_module(MODULE, run_name="__main__", alter_sys=True)

@@ -12,6 +12,7 @@ from typing import Any
 from model_gateway.attempt import Attempt
 from model_gateway.errors import BudgetReached
 from model_gateway.gateway import Gateway
+from model_gateway.preflight import check_models
 from prompt_lab.record import Run, file_digest
 from self_improve.errors import UsageError
 from self_improve.full_plan.best_code import Code
@@ -20,7 +21,6 @@ from self_improve.full_plan.request import PlanRequest
 from self_improve.host.contract import Host
 from self_improve.host.pipeline import Pipeline, StepFacts
 from self_improve.runs.experiment import experiment
-from self_improve.runs.preflight import check_models
 from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
 from self_improve.runs.relay import Relay, RelayResult

@@ -9,10 +9,10 @@ from typing import Any
 
 from model_gateway.exits import BUDGET, OK, say
 from model_gateway.gateway import Gateway
+from model_gateway.preflight import check_models
 from prompt_lab.record import Run
 from self_improve.errors import UsageError
 from self_improve.runs.estimate import RunEstimate, estimate
-from self_improve.runs.preflight import check_models
 from self_improve.runs.preparation import Prepared, RunRequest, prepared
 from self_improve.runs.progress import display
 from self_improve.runs.session import (

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from model_gateway.gateway import Gateway
 from model_gateway.ledger import Spend
+from model_gateway.preflight import check_models
 from prompt_lab.record import Run
 from self_improve.runs.estimate import RunEstimate, estimate
-from self_improve.runs.preflight import check_models
 from self_improve.runs.preparation import Prepared, RunRequest, prepared
 from self_improve.runs.progress import Display
 from self_improve.runs.session import RunsOfOneTree, RunState, Session, claimed, state_of

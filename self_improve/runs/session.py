@@ -7,10 +7,10 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from model_gateway import preflight
 from model_gateway.gateway import Gateway
 from model_gateway.journal import FileJournal
 from model_gateway.jsonl import Appender, read_rows
@@ -236,11 +236,7 @@ async def _arm(
     with contextlib.closing(writer), Appender(path / RESERVATIONS) as reservations:
         ping = pinged.get(specification.model.name)
         if ping is not None:
-            # Nothing will match this row, so a later session counts it as spent.
-            identity = {"cell": "preflight", "at": datetime.now(UTC).isoformat()}
-            reservations.append(
-                {"reserved": identity, "tokens": ping.tokens, "dollars": ping.dollars}
-            )
+            reservations.append(preflight.reservation(ping))
         journal = FileJournal(path / ATTEMPTS, finished=writer.run.rows())
         try:
             yield Arm(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import subprocess
 import time
 from collections import Counter
@@ -200,11 +201,37 @@ def test_failed_step_ends_with_1(run_dir: Path) -> None:
     )  # fmt: skip
     beside.stop(run_dir)
     assert process.returncode == 1
-    assert "002-6-identify_purpose.md cannot be used" in process.stderr
-    assert process.stderr.endswith(
-        f"A step failed. To resume, run: python -m worker_plan resume {run_dir}\n"
-    )
+    log = run_dir / ".luigi.log"
+    *causes, last = process.stderr.splitlines()
+    assert any("failed:" in c and "002-6-identify_purpose.md cannot be used" in c for c in causes)
+    assert "Traceback" not in process.stderr
+    assert "Traceback" in log.read_text()
+    resume = f"python -m worker_plan resume {run_dir}"
+    assert last == f"A step failed; its traceback is in {log}. To resume, run: {resume}"
     assert (run_dir / "002-2-redline_gate.md").exists()
+
+
+def test_models_without_a_server_are_refused_before_a_step_begins(
+    tmp_path: Path, llm_config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of them are named; nothing else is printed, and the same command resumes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    for name in ("one", "two"):
+        (llm_config / f"{name}.toml").write_text(
+            f'name = "{name}"\nprovider = "ollama"\nmodel_id = "m"\n'
+            f'base_url = "http://127.0.0.1:{port}"\nprice = {{ input = 0, output = 0 }}\n'
+        )
+    run_dir = tmp_path / "run"
+    arguments = ["run", "--plan", PLAN, "--run-dir", str(run_dir)]
+    assert main([*arguments, "--model", "one", "--model", "two", "--model", "sim"]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    first, *models = output.err.splitlines()
+    assert first == "error: Not every model can be used, so nothing was started:"
+    assert [line.split(":")[0] for line in models] == ["  one", "  two"]
+    assert not (run_dir / ATTEMPTS).exists()
+    assert not (run_dir / ".luigi.log").exists()
 
 
 def test_ctrl_c_ends_with_130(tmp_path: Path, llm_config: Path) -> None:

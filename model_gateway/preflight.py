@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
 
 from model_gateway.attempt import Attempt
 from model_gateway.call import FailureKind
 from model_gateway.config import Model
+from model_gateway.errors import GatewayError
 from model_gateway.gateway import Gateway
 from model_gateway.ledger import Spend
 from model_gateway.ping import ping
-from self_improve.errors import UsageError
 
-_EMBEDDED = {"simulated", "recorded"}
 _UNREACHABLE = {
     FailureKind.configuration,
     FailureKind.connection,
@@ -36,15 +37,21 @@ class _Meter:
         pass
 
 
+def reservation(ping: Spend) -> dict[str, Any]:
+    """Return the row of a log of reservations by which later sessions count a ping as spent."""
+    identity = {"cell": "preflight", "at": datetime.now(UTC).isoformat()}
+    return {"reserved": identity, "tokens": ping.tokens, "dollars": ping.dollars}
+
+
 async def check_models(gateway: Gateway, models: Iterable[Model]) -> dict[str, Spend]:
     """Ask every model for one token, side by side; return what that cost, by model.
 
     An empty answer counts as one. Embedded models are not asked.
 
     Raises:
-        UsageError: a model has no key, or does not answer; all such models are named.
+        GatewayError: a model has no key, or does not answer; all such models are named.
     """
-    remote = [model for model in models if model.provider not in _EMBEDDED]
+    remote = [model for model in models if not model.is_embedded]
     meters = [_Meter() for _ in remote]
     pings = (ping(gateway, m, observer=meter) for m, meter in zip(remote, meters, strict=True))
     failures = [outcome.failure for outcome in await asyncio.gather(*pings)]
@@ -54,7 +61,7 @@ async def check_models(gateway: Gateway, models: Iterable[Model]) -> dict[str, S
         if failure is not None and failure.kind in _UNREACHABLE
     ]
     if problems:
-        raise UsageError(
+        raise GatewayError(
             "Not every model can be used, so nothing was started:\n  " + "\n  ".join(problems)
         )
     return {model.name: meter.spend for model, meter in zip(remote, meters, strict=True)}
