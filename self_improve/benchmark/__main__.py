@@ -73,7 +73,7 @@ def main(words: Sequence[str] | None = None, *, prog: str = PROG) -> int:
 def _run(options: argparse.Namespace, command: str) -> int:
     # Imported now, so that --help answers at once.
     from self_improve.benchmark import campaign, figures, report
-    from self_improve.benchmark.landscapes import REPORTED, TUNED
+    from self_improve.benchmark.experiments.landscapes import REPORTED, TUNED
     from self_improve.benchmark.ranking import ranking
     from self_improve.errors import UsageError
 

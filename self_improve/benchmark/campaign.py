@@ -17,11 +17,12 @@ from typing import Any
 
 from model_gateway.jsonl import Appender, read_rows
 from prompt_lab import unzip
-from self_improve.benchmark import landscapes, provenance
-from self_improve.benchmark.landscapes import Landscape
+from self_improve.benchmark import provenance
+from self_improve.benchmark.experiments import landscapes
+from self_improve.benchmark.experiments.landscapes import Landscape
+from self_improve.benchmark.experiments.resume_check import Resumed, resume
+from self_improve.benchmark.experiments.searches import Bench, Result
 from self_improve.benchmark.ranking import ORACLE
-from self_improve.benchmark.resume_check import Resumed, resume
-from self_improve.benchmark.searches import Bench, Result
 from self_improve.errors import ImproveError, UsageError
 from self_improve.generators import catalogue
 

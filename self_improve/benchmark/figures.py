@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from self_improve.benchmark.experiments.resume_check import Resumed
 from self_improve.benchmark.ranking import SHARES, Rank, RankEstimate, Ranking
-from self_improve.benchmark.resume_check import Resumed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -36,9 +36,9 @@ HOW = """\
   interact (every one dilutes the others, at another length for each model), models have optima of
   their own, length is penalised, and [cells](glossary.md#cell) are noisy.
 - **Landscapes {tuned} are for tuning, {reported} for reporting**
-  (`self_improve/benchmark/landscapes.py`); they share no model, no seed and no faulty prompt. The
-  bundled plans are the same in both. Reported here: {numbers}. Left out, because less than .02 can
-  be gained there: {left_out}.
+  (`self_improve/benchmark/experiments/landscapes.py`); they share no model, no seed and no
+  faulty prompt. The bundled plans are the same in both. Reported here: {numbers}.
+  Left out, because less than .02 can be gained there: {left_out}.
 - **A step call** is a cell: the step on one plan and one model. A search sees nine of them (three
   plans, three models), has one budget, and asks `sim-proposer`; neither it nor any generator can
   read the rules (a contract of the imports and a test that reverses all signs check this).

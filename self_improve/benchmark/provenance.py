@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.resources
 from dataclasses import asdict, dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from rubrics import load
-from self_improve.benchmark.landscapes import STEP
+from self_improve.benchmark.experiments.landscapes import STEP
 from self_improve.code import code_tree
 from self_improve.errors import UsageError
 from self_improve.host.contract import own_code
 from self_improve.measures import store
 
 _PARTS = (
-    "model_gateway/providers/simulated", "prompt_lab/samples", "self_improve/generators",
-    "self_improve/prompts", "self_improve/search", f"worker_plan/steps/{STEP}.py",
-    *(
-        f"self_improve/benchmark/{name}.py"
-        for name in (
-            "direct_cells", "landscapes", "metered_search", "oracle", "random_search",
-            "resume_check", "searches",
-        )
-    ),
+    "model_gateway/providers/simulated", "prompt_lab/samples", "self_improve/benchmark/experiments",
+    "self_improve/generators", "self_improve/prompts", "self_improve/search",
+    f"worker_plan/steps/{STEP}.py",
 )  # fmt: skip
 
 
@@ -60,9 +52,7 @@ def current() -> Provenance:
         raise UsageError(f"There is no rubric for {STEP}.")
     total = hashlib.sha256(store.code_digest().encode())
     total.update(rubric.model_dump_json().encode())
-    for part in _PARTS:
-        for file in _files(part):
-            total.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    total.update(store.folders_digest(_PARTS).encode())
     # The benchmark's own page and rows are in the same repository.
     packages = sorted({part.partition("/")[0] for part in _PARTS} | {"rubrics"})
     root = own_code()
@@ -71,11 +61,3 @@ def current() -> Provenance:
         commit=tree.commit, dirty=tree.dirty, rubric=f"{STEP}/{rubric.version}",
         digest=total.hexdigest(),
     )  # fmt: skip
-
-
-def _files(part: str) -> list[Path]:
-    package, _, rest = part.partition("/")
-    path = Path(str(importlib.resources.files(package))) / rest
-    if path.is_file():
-        return [path]
-    return sorted(one for one in path.rglob("*") if one.is_file() and one.suffix != ".pyc")

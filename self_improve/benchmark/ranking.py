@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from self_improve.benchmark.searches import Result
+from self_improve.benchmark.experiments.searches import Result
 
 SHARES = (0.5, 0.8, 0.95)
 LEAST_GAIN = 0.02

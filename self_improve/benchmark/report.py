@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 
 from self_improve.benchmark import page_text, provenance
-from self_improve.benchmark.landscapes import REPORTED, TUNED
+from self_improve.benchmark.experiments.landscapes import REPORTED, TUNED
+from self_improve.benchmark.experiments.resume_check import Resumed
+from self_improve.benchmark.experiments.searches import Result
 from self_improve.benchmark.ranking import (
     SHARES,
     Duel,
@@ -16,8 +18,6 @@ from self_improve.benchmark.ranking import (
     difference,
     duel,
 )
-from self_improve.benchmark.resume_check import Resumed
-from self_improve.benchmark.searches import Result
 from self_improve.generators import catalogue
 
 HOUSE = "reflective"

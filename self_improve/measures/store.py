@@ -8,19 +8,19 @@ the rubric measures, and of the code that measures.
 from __future__ import annotations
 
 import hashlib
+import importlib.resources
 import json
 import zlib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_path
 
-import model_gateway
 from model_gateway.shared_table import SharedTable
-from rubrics import rubric
-from self_improve import records
 
+_FOLDERS = ("self_improve/measures", "self_improve/records", "rubrics", "model_gateway/replies")
 _MOST_BYTES = 512_000_000
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS measures "
@@ -36,13 +36,24 @@ def default_path() -> Path:
 @cache
 def code_digest() -> str:
     """Return the SHA-256 of the code whose change may change a measure."""
-    folders = (Path(__file__).parent, Path(next(iter(records.__path__))))
-    files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
-    files += [Path(str(rubric.__file__))]
-    files += [Path(next(iter(model_gateway.__path__))) / "replies.py"]
+    return folders_digest(_FOLDERS, "*.py")
+
+
+def folders_digest(folders: Iterable[str], pattern: str = "*") -> str:
+    """Return the SHA-256 of the files in folders of packages, with their paths.
+
+    A folder is named `package/path`; so may be a single file.
+    """
     total = hashlib.sha256()
-    for file in files:
-        total.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")
+    for name in folders:
+        package, _, rest = name.partition("/")
+        root = Path(str(importlib.resources.files(package)))
+        path = root / rest
+        files = [path] if path.is_file() else sorted(path.rglob(pattern))
+        for file in files:
+            if file.is_file() and file.suffix != ".pyc":
+                relative = f"{package}/{file.relative_to(root).as_posix()}"
+                total.update(f"{relative}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from self_improve.benchmark import campaign
-from self_improve.benchmark.searches import Bench
+from self_improve.benchmark.experiments.searches import Bench
 
 
 @pytest.fixture(scope="session")

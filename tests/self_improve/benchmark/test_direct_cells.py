@@ -11,9 +11,9 @@ from model_gateway import config
 from model_gateway.gateway import Gateway
 from prompt_lab.baselines import Baselines
 from prompt_lab.layout import Layout
-from self_improve.benchmark.direct_cells import DirectCells
-from self_improve.benchmark.landscapes import STEP, SURFACE
-from self_improve.benchmark.searches import Bench
+from self_improve.benchmark.experiments.direct_cells import DirectCells
+from self_improve.benchmark.experiments.landscapes import STEP, SURFACE
+from self_improve.benchmark.experiments.searches import Bench
 from self_improve.runs.preparation import RunRequest, prepared
 from self_improve.runs.progress import display
 from self_improve.search.host_cells import HostCells

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import chain
 
 from model_gateway import providers
-from self_improve.benchmark.landscapes import REPORTED, TUNED, Landscape, draw
-from self_improve.benchmark.searches import Bench
+from self_improve.benchmark.experiments.landscapes import REPORTED, TUNED, Landscape, draw
+from self_improve.benchmark.experiments.searches import Bench
 
 TRAIN, VERIFY = ("a", "b", "c", "d"), ("x", "y")
 

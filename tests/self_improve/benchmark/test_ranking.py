@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from self_improve.benchmark import figures, report
+from self_improve.benchmark.experiments.resume_check import Resumed
+from self_improve.benchmark.experiments.searches import Point, Result
 from self_improve.benchmark.ranking import Duel, difference, duel, mean, median, ranking
-from self_improve.benchmark.resume_check import Resumed
-from self_improve.benchmark.searches import Point, Result
 
 BUDGET = 100
 

@@ -14,9 +14,9 @@ from rubrics.load import find
 from self_improve.benchmark import __main__ as command
 from self_improve.benchmark import campaign, provenance
 from self_improve.benchmark.campaign import Plan, Task, landscape_of, tasks
-from self_improve.benchmark.landscapes import STEP
-from self_improve.benchmark.resume_check import resume
-from self_improve.benchmark.searches import Bench, Result
+from self_improve.benchmark.experiments.landscapes import STEP
+from self_improve.benchmark.experiments.resume_check import resume
+from self_improve.benchmark.experiments.searches import Bench, Result
 from tests.self_improve.commands import called
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -15,6 +15,41 @@ from self_improve.measures.store import Store
 from tests.waiting import LONGEST, until
 
 
+def test_digest_of_code_covers_folders_with_their_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new, changed, moved or renamed file counts; bytecode and other patterns do not."""
+    package = tmp_path / "house_of_cards"
+    (package / "room" / "corner").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "room" / "a.py").write_text("1")
+    (package / "hall.py").write_text("1")
+    monkeypatch.syspath_prepend(tmp_path)
+    seen = set()
+
+    def digest() -> str:
+        return store.folders_digest(["house_of_cards/room"], "*.py")
+
+    def is_new() -> bool:
+        before = len(seen)
+        seen.add(digest())
+        return len(seen) > before
+
+    assert is_new()
+    (package / "hall.py").write_text("2")
+    (package / "room" / "notes.txt").write_text("x")
+    (package / "room" / "a.pyc").write_text("x")
+    assert not is_new()
+    (package / "room" / "a.py").write_text("2")
+    assert is_new()
+    (package / "room" / "a.py").rename(package / "room" / "b.py")
+    assert is_new()
+    (package / "room" / "b.py").rename(package / "room" / "corner" / "b.py")
+    assert is_new()
+    assert store.folders_digest(["house_of_cards/room"]) != digest()
+    assert store.folders_digest(["house_of_cards/hall.py"]) != digest()
+
+
 def test_what_was_put_is_found_by_another(tmp_path: Path) -> None:
     """The last value of a key counts; an unknown key has none."""
     with Store(tmp_path / "in" / "store") as one:

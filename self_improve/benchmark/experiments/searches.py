@@ -11,11 +11,11 @@ from typing import Any, Self
 from model_gateway import config
 from model_gateway.gateway import Gateway
 from rubrics import load
-from self_improve.benchmark.direct_cells import DirectCells, DirectStep
-from self_improve.benchmark.landscapes import STEP, SURFACE, Landscape
-from self_improve.benchmark.metered_search import MeteredCounsel
-from self_improve.benchmark.oracle import Oracle
-from self_improve.benchmark.random_search import RandomSearch
+from self_improve.benchmark.experiments.direct_cells import DirectCells, DirectStep
+from self_improve.benchmark.experiments.landscapes import STEP, SURFACE, Landscape
+from self_improve.benchmark.experiments.metered_search import MeteredCounsel
+from self_improve.benchmark.experiments.oracle import Oracle
+from self_improve.benchmark.experiments.random_search import RandomSearch
 from self_improve.errors import UsageError
 from self_improve.generators import catalogue
 from self_improve.host import contract

@@ -14,9 +14,9 @@ from typing import Any, Self
 from model_gateway.counsel import ATTEMPTS
 from model_gateway.journal import read_attempts
 from model_gateway.jsonl import read_rows
-from self_improve.benchmark.landscapes import Landscape
-from self_improve.benchmark.metered_search import CELLS
-from self_improve.benchmark.searches import Bench
+from self_improve.benchmark.experiments.landscapes import Landscape
+from self_improve.benchmark.experiments.metered_search import CELLS
+from self_improve.benchmark.experiments.searches import Bench
 from self_improve.errors import ImproveError
 
 

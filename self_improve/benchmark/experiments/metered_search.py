@@ -17,7 +17,7 @@ from model_gateway.config import Model
 from model_gateway.counsel import Counsel
 from model_gateway.gateway import Gateway
 from model_gateway.jsonl import Appender, read_rows
-from self_improve.benchmark.direct_cells import DirectCells
+from self_improve.benchmark.experiments.direct_cells import DirectCells
 from self_improve.search.search import Cell
 from self_improve.search.trial import Case, CellOutcome, Flaw
 

@@ -1,0 +1,1 @@
+"""The searches of the benchmark, and what they run on: the part that its rows depend on."""
