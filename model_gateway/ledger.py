@@ -10,6 +10,7 @@ from typing import Any
 
 from model_gateway.attempt import Attempt, digest_of
 from model_gateway.call import FailureKind, Source
+from model_gateway.counts import counted
 from model_gateway.errors import BudgetReached
 from model_gateway.jsonl import Row
 
@@ -46,9 +47,9 @@ class Caps:
     def exceeded_by(self, spend: Spend) -> str | None:
         """Name the cap that `spend` would exceed, or return None."""
         if self.calls is not None and spend.calls > self.calls:
-            return f"the cap of {self.calls} calls"
+            return f"the cap of {counted(self.calls, 'call')}"
         if self.tokens is not None and spend.tokens > self.tokens:
-            return f"the cap of {self.tokens} tokens"
+            return f"the cap of {counted(self.tokens, 'token')}"
         if self.dollars is not None and spend.dollars > self.dollars:
             return f"the cap of {self.dollars:g} US dollars"
         return None

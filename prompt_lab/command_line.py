@@ -148,6 +148,7 @@ def _init(options: Namespace) -> int:
 
 
 def _populate(options: Namespace) -> int:
+    from model_gateway.counts import tally
     from prompt_lab import dataset
     from prompt_lab.populate import Kind, populate
     from prompt_lab.progress import on_terminal
@@ -163,7 +164,7 @@ def _populate(options: Namespace) -> int:
     with on_terminal() as listener:
         outcomes = populate(layout, zips, most_bytes=options.max_bytes, listener=listener)
     counts = {kind: sum(outcome.kind is kind for outcome in outcomes) for kind in Kind}
-    print(", ".join(f"{count} {kind.value}" for kind, count in counts.items()) + ".")
+    print((tally(*((n, kind.value) for kind, n in counts.items())) or "nothing added") + ".")
     return SOME_FAILED if counts[Kind.FAILED] else OK
 
 

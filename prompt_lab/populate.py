@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from model_gateway.counts import counted
 from prompt_lab import dataset, unzip
 from prompt_lab.dataset import Plan
 from prompt_lab.errors import LabError
@@ -76,7 +77,7 @@ def _failed(offer: Offer, cause: str) -> PlanOutcome:
 
 def line(outcome: PlanOutcome) -> str:
     """Return the outcome of a plan as lines."""
-    files = f", {outcome.files} files" if outcome.files else ""
+    files = f", {counted(outcome.files, 'file')}" if outcome.files else ""
     notes = "".join(f"\n  {note}" for note in outcome.notes)
     return f"{outcome.split}/{outcome.plan}: {outcome.kind.value}{files}{notes}"
 

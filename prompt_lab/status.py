@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_gateway.counts import counted, tally
 from model_gateway.jsonl import read_rows
 from prompt_lab import dataset
 from prompt_lab.layout import SPLITS, Layout, runs
@@ -40,7 +41,7 @@ class PlanStatus:
         if self.files_recorded is None:
             return "not recorded yet"
         if self.files != self.files_recorded:
-            return f"had {self.files_recorded} files when it was added"
+            return f"had {counted(self.files_recorded, 'file')} when it was added"
         return "" if self.zip else "without its zip"
 
 
@@ -181,7 +182,7 @@ def _next(
         yield f"Add the missing plans: python -m prompt_lab populate {here}"
     if unfinished:
         named = ", ".join(unfinished[:_MOST_NAMED])
-        yield f"Finish {len(unfinished)} runs by running their commands again: {named}"
+        yield f"Finish {counted(len(unfinished), 'run')} by running the commands again: {named}"
     if not ran:
         yield (
             "Run a step: python -m self_improve.runner --step identify_potential_levers "
@@ -195,7 +196,8 @@ def _next(
 def _lines(status: Status) -> Iterator[str]:
     yield f"Data repo {status.root}"
     for split, plans in status.splits.items():
-        yield f"\n{split}: {len(plans)} plans, {sum(p.files for p in plans)} files"
+        files = counted(sum(plan.files for plan in plans), "file")
+        yield f"\n{split}: {counted(len(plans), 'plan')}, {files}"
         width = max((len(plan.plan) for plan in plans), default=0)
         for plan in plans:
             remark = f"  ({plan.remark})" if plan.remark else ""
@@ -203,17 +205,22 @@ def _lines(status: Status) -> Iterator[str]:
     yield f"\nruns: {sum(step.runs for step in status.steps)}"
     for step in status.steps:
         yield (
-            f"  {step.step}: {step.runs} runs ({step.finished} finished, {step.unfinished} "
-            f"unfinished, {step.unmarked} older, not marked); {step.empty} without any cell"
-        )
-        yield (
-            f"    cells: {step.cells_ok} ok, {step.cells_failed} failed, "
-            f"{step.cells_unfinished} unfinished"
-        )
+            f"  {step.step}: {counted(step.runs, 'run')} ("
+            + tally(
+                (step.finished, "finished"), (step.unfinished, "unfinished"),
+                (step.unmarked, "older, not marked"),
+            )
+            + ")" + (f"; {step.empty} without any cell" if step.empty else "")
+        )  # fmt: skip
+        cells = tally(
+            (step.cells_ok, "ok"), (step.cells_failed, "failed"),
+            (step.cells_unfinished, "unfinished"),
+        )  # fmt: skip
+        yield f"    cells: {cells or 'none'}"
     if status.unreadable:
         named = ", ".join(status.unreadable[:_MOST_NAMED])
-        count = len(status.unreadable)
-        yield f"  {count} runs whose meta.json or outputs.jsonl cannot be read: {named}"
+        count = counted(len(status.unreadable), "run")
+        yield f"  {count} whose meta.json or outputs.jsonl cannot be read: {named}"
     sizes = [f"{name} {readable(size)}" for name, size in status.sizes.items() if size]
     yield f"\ndisk: {readable(sum(status.sizes.values()))} ({', '.join(sizes)})"
     for line in status.next:

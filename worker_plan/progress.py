@@ -15,6 +15,7 @@ from typing import Any, Protocol, Self, TextIO
 import luigi
 
 from model_gateway import beside
+from model_gateway.counts import counted
 from worker_plan.plan_record import ATTEMPTS
 
 _POLL_SECONDS = 0.2
@@ -32,7 +33,7 @@ class Used:
     def text(self) -> str:
         """Return the figures on one line."""
         failed = f", {self.failed} failed" if self.failed else ""
-        return f"{self.calls} calls{failed} · {self.tokens} tokens · ${self.dollars:.4f}"
+        return f"{counted(self.calls, 'call')}{failed} · {self.tokens} tokens · ${self.dollars:.4f}"
 
 
 class Display(Protocol):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from model_gateway.config import Model
+from model_gateway.counts import counted
 from model_gateway.ledger import Caps
 from worker_plan.errors import PlanError
 
@@ -31,8 +32,9 @@ class Expected:
         """Return the figures on one line."""
         cost = "at an unknown price" if self.dollars is None else f"about ${self.dollars:.2f}"
         return (
-            f"A plan on {self.model}: about {self.calls} calls, {self.input_tokens} tokens in and "
-            f"{self.output_tokens} out, {cost} (estimate from a sample plan, without retries)"
+            f"A plan on {self.model}: about {counted(self.calls, 'call')}, "
+            f"{self.input_tokens} tokens in and {self.output_tokens} out, {cost} "
+            "(estimate from a sample plan, without retries)"
         )
 
     def check(self, caps: Caps) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from model_gateway.counts import counted, tally
 from prompt_lab import markup
 from prompt_lab.tables import interval, number
 from self_improve.comparison.comparison import Comparison
@@ -27,26 +28,24 @@ def _p_text(p: float | None) -> str:
     return "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def _summary_lines(verdict: Verdict) -> list[str]:
     """Return lines on the extent of a comparison, the composite, and success (apart from it)."""
     composite, losses = verdict.composite, verdict.losses
     partial = "" if verdict.share >= 1 else f" · {verdict.share:.0%} of the planned cells"
     without = composite.left_out.values()
+    flips = tally((losses.lost, "lost"), (losses.gained, "gained"))
+    sizes = tally((losses.collapsed, "collapsed"), (losses.recovered, "recovered"))
     return [
-        f"{verdict.step} · {_counted(verdict.pairs, 'pair')} of cells · "
-        f"{_counted(len(verdict.models), 'model')} · {_counted(len(verdict.plans), 'plan')} · "
+        f"{verdict.step} · {counted(verdict.pairs, 'pair')} of cells · "
+        f"{counted(len(verdict.models), 'model')} · {counted(len(verdict.plans), 'plan')} · "
         f"evidence: {verdict.evidence}{partial}",
         "composite: nothing to compare" if composite.effect is None else
         f"composite {composite.effect:+.3f} (cells {interval(composite.interval)}; plans "
         f"{interval(composite.plan_interval)}; without one plan "
         f"{number(min(without, default=None), '+')} to {number(max(without, default=None), '+')}), "
         f"p {_p_text(composite.p)}, drift {composite.drift:g}",
-        f"success {losses.text}: {losses.lost} lost, {losses.gained} gained, p "
-        f"{_p_text(losses.p)}; {losses.collapsed} collapsed, {losses.recovered} recovered",
+        f"success {losses.text}: {flips or 'none lost or gained'}, p {_p_text(losses.p)}"
+        + (f"; {sizes}" if sizes else ""),
     ]  # fmt: skip
 
 
@@ -132,7 +131,7 @@ def _expectation(outcome: ExpectationOutcome) -> str:
     direction = "the opposite" if outcome.change < 0 else "the declared"
     line += (
         f" · moved {number(abs(outcome.change))} in {direction} direction over "
-        f"{_counted(outcome.pairs, 'pair')}, p {_p_text(outcome.p)}"
+        f"{counted(outcome.pairs, 'pair')}, p {_p_text(outcome.p)}"
     )
     if outcome.visible is not None:
         line += f"; this many show {number(outcome.visible)} in four cases of five"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from model_gateway.config import Model
+from model_gateway.counts import counted
 from model_gateway.jsonl import read_rows
 from model_gateway.usage import USAGE
 from self_improve.full_plan.request import PlanRequest
@@ -57,7 +58,7 @@ def baseline_of(plan: Path, request: PlanRequest) -> Baseline:
             f"whether its mode was {speed}."
         )
     else:
-        models = ", ".join(f"{name} ({count} calls)" for name, count in makers.items())
+        models = ", ".join(f"{name} ({counted(count, 'call')})" for name, count in makers.items())
         note = (
             f"The stored plan was made by {models}, the new one by {model.name}: differences may "
             "come from the model as well as from the prompts."

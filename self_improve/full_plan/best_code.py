@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from model_gateway.attempt import digest_of
+from model_gateway.counts import counted
 from prompt_lab.layout import Layout, iteration_number
 from prompt_lab.scores import Best, Scores
 from self_improve.code import git, patch
@@ -115,7 +116,7 @@ def with_best(layout: Layout, worktrees: Worktrees, base: str, *, simulated: boo
         paths = worktrees.write(tree, {n: c.after for n, c in changes.items()})
         tree = worktrees.commit(
             tree, [*paths, *chain.from_iterable(files.values())],
-            message=f"The best prompts of {len(put_in)} steps\n\n{lines}",
+            message=f"The best prompts of {counted(len(put_in), 'step')}\n\n{lines}",
         )  # fmt: skip
     return replace(code, id=name, commit=tree.commit, branch=tree.branch, path=tree.code)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.judge import Preferences
+from model_gateway.counts import tally
 from model_gateway.gateway import Gateway
 from model_gateway.jsonl import Appender
 from model_gateway.usage import OVERVIEW, USAGE, overview, usage_rows
@@ -281,7 +282,5 @@ def _summary(plans: Mapping[str, Mapping[str, Any]], shared: Mapping[str, Any]) 
     prompts = f"{len(holds)} best prompts" if len(holds) != 1 else "one best prompt"
     code = f"with {prompts}" if holds else "with the code as it is"
     count = f"{len(plans)} whole plans" if len(plans) > 1 else "one whole plan"
-    return (
-        f"{label}{count} {code}: of {measured} steps {better} are better and "
-        f"{worse} worse, {failed} failed"
-    )
+    moved = tally((better, "better"), (worse, "worse"), (failed, "failed"))
+    return f"{label}{count} {code}: of {measured} steps {moved or 'none moved'}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from model_gateway.counts import counted
 from prompt_lab import markup
 from prompt_lab.tables import aligned, number
 
@@ -43,9 +44,11 @@ def shown(result: Row, plans: Mapping[str, Row]) -> str:
         if moved:
             lines += ["", *_aligned(_STEPS, moved)]
         rest = len(kpis["kpis"]["steps"]) - len(moved)
-        lines.append(
-            f"{rest} steps changed by less than would be worth a merge, or were not measured"
-        )
+        if rest:
+            lines.append(
+                f"{counted(rest, 'step')} changed by less than would be worth a merge, or "
+                "not measured"
+            )
     return "\n".join(lines)
 
 

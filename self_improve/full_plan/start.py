@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from model_gateway.config import Model
+from model_gateway.counts import counted
 from model_gateway.gateway import Gateway
 from model_gateway.ledger import Ledger
 from prompt_lab.layout import Layout
@@ -103,8 +104,9 @@ class ComparisonEstimate:
         cost = "at an unknown price" if self.dollars is None else f"about ${self.dollars:.4f}"
         judge = f", {self.judge_calls} of them the judge's" if self.judge_calls else ""
         return (
-            f"{self.plans} plans × {self.steps} steps × {self.sides} sides, about {self.calls} "
-            f"calls{judge}, {self.input_tokens} tokens in and {self.output_tokens} out, {cost} "
+            f"{counted(self.plans, 'plan')} × {counted(self.steps, 'step')} × "
+            f"{counted(self.sides, 'side')}, about {counted(self.calls, 'call')}{judge}, "
+            f"{self.input_tokens} tokens in and {self.output_tokens} out, {cost} "
             "(estimate from the simulated model, without retries)"
         )
 

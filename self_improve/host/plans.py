@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_gateway.counts import counted
 from prompt_lab.layout import SPLITS, Layout
 from prompt_lab.record import file_digest
 from self_improve.errors import UsageError
@@ -70,8 +71,8 @@ def _in_split(layout: Layout | None, split: str, baseline_dir: Path | None) -> l
     if not plans:
         zips = len(list(folder.glob("*.zip")))
         hint = (
-            f"The {zips} zips there must be unzipped: `python -m prompt_lab populate {folder} "
-            f"--split {split}`."
+            f"{counted(zips, 'zip')} there must be unzipped: `python -m prompt_lab populate "
+            f"{folder} --split {split}`."
             if zips
             else "`python -m prompt_lab populate SOURCE` fills a data repo."
         )

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 
+from model_gateway.counts import counted
 from prompt_lab import markup
 from prompt_lab.record import Evidence
 from prompt_lab.tables import aligned, number
@@ -58,8 +59,8 @@ def _title(evaluation: Evaluation) -> Iterator[str]:
     done = sum(cell.succeeded for cell in cells)
     label = "SIMULATED " if evaluation.evidence is Evidence.simulated else ""
     head = f"{label}{evaluation.rubric.step} · rubric {evaluation.rubric.version}"
-    plural = "run" if len(runs) == 1 else "runs"
-    yield f"{head} · {len(runs)} {plural} · {done} of {len(cells)} cells succeeded"
+    of_all = f"{done} of {counted(len(cells), 'cell')}"
+    yield f"{head} · {counted(len(runs), 'run')} · {of_all} succeeded"
     why = f" ({'; '.join(evaluation.reasons)})" if evaluation.reasons else ""
     yield f"evidence: {evaluation.evidence}{why}"
 

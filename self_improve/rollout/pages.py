@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from model_gateway.counts import counted
 from prompt_lab.markup import plain_line
 from self_improve.rollout import comparison
 from self_improve.rollout.settings import Settings
@@ -51,8 +52,8 @@ def lines(facts: Mapping[str, Any]) -> list[str]:
     if rollout is not None:
         lines.append(
             f"{label}{facts['step']}: {rollout['new']} at {rollout['weight']:g} % against "
-            f"{rollout['old']}, {rollout['plans_new']} and {rollout['plans_old']} plans with "
-            f"{rollout['by']} in this stage"
+            f"{rollout['old']}, {rollout['plans_new']} and {counted(rollout['plans_old'], 'plan')} "
+            f"with {rollout['by']} in this stage"
         )
     else:
         lines.append(f"{label}{facts['step']}: {facts['current'] or 'nothing'} in production")

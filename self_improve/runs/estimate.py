@@ -10,6 +10,7 @@ from pathlib import Path
 
 from model_gateway.attempt import Attempt
 from model_gateway.config import Model
+from model_gateway.counts import counted
 from model_gateway.gateway import Gateway
 from model_gateway.journal import NoJournal
 from prompt_lab import record
@@ -44,8 +45,9 @@ class RunEstimate:
         """Return the estimate as a line for people."""
         cost = "at an unknown price" if self.dollars is None else f"about ${self.dollars:.4f}"
         return (
-            f"{self.cells} cells, about {self.calls} calls, {self.input_tokens} tokens in and "
-            f"{self.output_tokens} out, {cost} (estimate from the simulated model, without retries)"
+            f"{counted(self.cells, 'cell')}, about {counted(self.calls, 'call')}, "
+            f"{self.input_tokens} tokens in and {self.output_tokens} out, {cost} "
+            "(estimate from the simulated model, without retries)"
         )
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from model_gateway.counts import counted, tally
 from model_gateway.exits import BUDGET, OK, say
 from model_gateway.gateway import Gateway
 from model_gateway.preflight import check_models
@@ -106,7 +107,8 @@ def _print_estimate(states: Sequence[RunState], expected: RunEstimate, *, as_jso
     for state in states:
         name = state.specification.model.name
         run = f"run {state.run.number}" if state.run is not None else "a new run"
-        todo = "finished already" if state.is_finished else f"{len(state.jobs())} cells to run"
+        jobs = counted(len(state.jobs()), "cell")
+        todo = "finished already" if state.is_finished else f"{jobs} to run"
         print(f"{name}: {run}, {todo}")
     print(expected.text())
     print("Nothing was sent.")
@@ -121,8 +123,9 @@ def _print_summary(summary: Summary, *, as_json: bool) -> None:
     for run in summary.runs:
         print(_line(run))
     if summary.stopped is not None:
+        left = counted(summary.tally.dropped, "cell")
         say(
-            f"Stopped: {summary.stopped} was reached with {summary.tally.dropped} cells left. "
+            f"Stopped: {summary.stopped} was reached with {left} left. "
             "Run the same command with a higher cap to do the rest."
         )
 
@@ -142,9 +145,8 @@ def _line(run: Run) -> str:
     decision = done.get("decision")
     if isinstance(decision, dict):
         state = f"{label}{decision['word']} after {decision['share']:.0%} of the cells · {state}"
-    counts = [f"{len(rows) - failed} ok", f"{failed} failed"]
-    counts += [f"{partial} of them partial"] if partial else []
-    return f"{label}{run.model}: {', '.join(counts)} · {state}{why} · {run.path}"
+    counts = tally((len(rows) - failed, "ok"), (failed, "failed"), (partial, "of them partial"))
+    return f"{label}{run.model}: {counts or 'no cells'} · {state}{why} · {run.path}"
 
 
 def _as_json(summary: Summary) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TextIO
 
 from model_gateway.attempt import Attempt
+from model_gateway.counts import counted
 from self_improve.runs.matrix import Job, Watcher
 
 
@@ -79,7 +80,7 @@ class Lines(Counts):
         repeat = f" repeat {job.repeat}" if job.repeat else ""
         self._say(
             f"[{self.done}/{self.cells}] {state:7} {_names(job)}{repeat} · "
-            f"{row['calls']} calls · {row['duration_seconds']:.1f} s{error}"
+            f"{counted(row['calls'], 'call')} · {row['duration_seconds']:.1f} s{error}"
         )
 
     def _say(self, line: str) -> None:
@@ -139,7 +140,8 @@ class Bar(Counts):
         self._show()
 
     def _show(self) -> None:
-        status = f"{self.failed} failed · {self.tokens} tokens · ${self.dollars:.4f}"
+        failed = f"{self.failed} failed · " if self.failed else ""
+        status = f"{failed}{self.tokens} tokens · ${self.dollars:.4f}"
         self._progress.update(self._task, completed=self.done, status=status)
 
 

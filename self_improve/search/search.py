@@ -14,6 +14,7 @@ from typing import Any
 from model_gateway.call import Call, FailureKind, R, Reply
 from model_gateway.config import Model
 from model_gateway.counsel import Counsel
+from model_gateway.counts import counted
 from self_improve.measures.fitness import ENOUGH
 from self_improve.search.admission import Admission, Refused
 from self_improve.search.trial import (
@@ -172,7 +173,7 @@ class Search:
         by_id = {p.id: p for p, _ in tries}
         new = [(by_id[i], c) for i, c in cells if c.id not in self._outcomes[i]]
         if len(new) > self.left:
-            raise SearchOver(f"the budget of {self.request.cells} cells is used up")
+            raise SearchOver(f"the budget of {counted(self.request.cells, 'cell')} is used up")
         while new:
             # As long as every cell has failed, few are risked at a time.
             hopeless = self._cells > 0 and self._all_failed

@@ -88,14 +88,14 @@ def test_cells_are_counted_once_by_their_last_row(lab: Layout) -> None:
     ]
     assert found.unreadable == [str(path.relative_to(lab.root)) for path in (broken,)]
     assert "6 runs (1 finished, 2 unfinished, 3 older" in text(found)
-    assert "1 runs whose meta.json" in text(found)
+    assert "1 run whose meta.json" in text(found)
 
 
 def test_unfinished_runs_are_what_is_next(lab: Layout) -> None:
     """They are named."""
     lab.plan("train", "silo").mkdir(parents=True)
     _run(lab, 7, {**OLD_META, "schema_version": 1}, [])
-    assert status(lab).next == ["Finish 1 runs by running their commands again: history/0/07_setup"]
+    assert status(lab).next == ["Finish 1 run by running the commands again: history/0/07_setup"]
 
 
 def test_json_holds_the_same(lab: Layout, capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,4 +62,4 @@ def test_lines_count_the_steps() -> None:
     lines.end()
     first, second = stream.getvalue().splitlines()
     assert first == "about 3 calls"
-    assert second.startswith("[3/5] plan_type · 1 calls · 10 tokens · $0.0000 · ")
+    assert second.startswith("[3/5] plan_type · 1 call · 10 tokens · $0.0000 · ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from analysis import choice
 from analysis.errors import AnalysisError
 from model_gateway.counsel import Counsel
+from model_gateway.counts import counted
 from model_gateway.ledger import Ledger
 from self_improve.iteration.implementing.implementer import Implementer
 from self_improve.iteration.implementing.model_implementer import REPLY_TOKENS, ModelImplementer
@@ -38,7 +39,9 @@ def summary(request: IterationRequest, count: int) -> str:
     each = f"2 calls with up to {REPLY_TOKENS} tokens of reply"
     if program is not None:
         most = program.maximum
-        each = f"at most {most.calls} calls, {most.tokens} tokens and ${most.dollars:.2f}"
+        each = (
+            f"at most {counted(most.calls, 'call')}, {most.tokens} tokens and ${most.dollars:.2f}"
+        )
     return f"directions that need code: {count}, written by {name}, {each} for each"
 
 

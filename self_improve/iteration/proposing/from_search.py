@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from model_gateway.counts import counted
 from model_gateway.jsonl import Appender
 from prompt_lab import patterns
 from prompt_lab.baselines import Baselines
@@ -57,10 +58,11 @@ async def proposed(
         return await text_drafts(request, search)
     result = await search.run(catalogue.make(request.generator))
     drafts = _winners(request, result, search)
+    refused = f"; {counted(result.refused, 'proposal')} refused" if result.refused else ""
     if not drafts:
         raise NothingProposed(
-            f"{request.generator} found nothing better than the baseline in {result.cells} cells "
-            f"({result.stopped}); {result.refused} proposals were refused. The log is in "
+            f"{request.generator} found nothing better than the baseline in "
+            f"{counted(result.cells, 'cell')} ({result.stopped}){refused}. The log is in "
             f"{folder.relative(folder.path / 'search.jsonl')}."
         )
     return drafts

@@ -45,7 +45,7 @@ def made_by(plan: Path, *names: str) -> Path:
             True,
             "made by sim-strong, too; its prompts are unknown",
         ),
-        (["big", "big", "sim-strong"], False, "made by big (2 calls), sim-strong (1 calls), the"),
+        (["big", "big", "sim-strong"], False, "made by big (2 calls), sim-strong (1 call), the"),
     ],
 )
 def test_a_plan_of_another_model_is_called_so(

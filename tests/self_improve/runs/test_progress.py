@@ -77,7 +77,7 @@ def test_every_cell_is_one_plain_line(arm: Arm) -> None:
     assert stream.getvalue().splitlines() == [
         "[1/4] ok      find · haiku · silo · 3 calls · 1.2 s",
         "[2/4] partial find · haiku · port repeat 2 · 3 calls · 1.2 s",
-        "[3/4] failed  find · haiku · dyke · 1 calls · 1.2 s · timeout: 3 s",
+        "[3/4] failed  find · haiku · dyke · 1 call · 1.2 s · timeout: 3 s",
     ]
 
 
