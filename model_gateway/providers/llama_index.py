@@ -29,8 +29,8 @@ from model_gateway.wire_replies import (
     CompletionUsage,
     OllamaChat,
     sendable,
-    sound,
 )
+from model_gateway.visible import sound
 
 _MODEL_NAMES = ("model", "model_name", "model_id")
 _TIME_LIMITS = ("timeout", "request_timeout")
