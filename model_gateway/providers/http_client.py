@@ -132,7 +132,7 @@ class _Body:
         response.headers.pop("content-encoding", None)
         # Python has text codecs that decompress, and some that take forever.
         kind, _, charset = response.headers.get("content-type", "").partition("charset=")
-        if charset.strip('"\' ;').lower() not in _CHARSETS:
+        if charset.strip("\"' ;").lower() not in _CHARSETS:
             response.headers["content-type"] = kind.rstrip("; ")
         response.headers["content-length"] = str(len(data))
         library = sys.modules[type(response).__module__.partition(".")[0]]
@@ -140,7 +140,7 @@ class _Body:
 
 
 def _codings(headers: Any) -> Iterator[str]:
-    names = [name.strip().lower() for name in headers.get("content-encoding", "").split(",")]
+    names = [name.strip().lower() for name in str(headers.get("content-encoding", "")).split(",")]
     names = [name for name in names if name not in {"", "identity"}]
     if len(names) > _MOST_CODINGS:
         raise ReplyBoundError(f"it is compressed {len(names)} times")

@@ -23,6 +23,7 @@ from model_gateway.entry_settings import option_problems
 from model_gateway.errors import ConfigError
 from model_gateway.provider import Answer, ProviderError, Request
 from model_gateway.providers.http_errors import ErrorSource, failure_of
+from model_gateway.visible import sound
 from model_gateway.wire_replies import (
     AnthropicMessage,
     Completion,
@@ -30,7 +31,6 @@ from model_gateway.wire_replies import (
     OllamaChat,
     sendable,
 )
-from model_gateway.visible import sound
 
 _MODEL_NAMES = ("model", "model_name", "model_id")
 _TIME_LIMITS = ("timeout", "request_timeout")
