@@ -78,7 +78,7 @@ class Attempt:
         Raises:
             KeyError, ValueError: the row lacks a field, or one holds what none of ours can hold.
         """
-        values = {f.name: _read(f.name, row[f.name]) for f in fields(cls) if f.name in row}
+        values = {f.name: read(f.name, row[f.name]) for f in fields(cls) if f.name in row}
         kind = values["failure_kind"]
         values["failure_kind"] = None if kind is None else FailureKind(kind)
         values["source"] = Source(values["source"])
@@ -88,7 +88,7 @@ class Attempt:
             raise KeyError(str(error)) from error
 
 
-def _read(name: str, value: Any) -> Any:
+def read(name: str, value: Any) -> Any:
     """Return the value of a field as it may go on into other records.
 
     Raises:

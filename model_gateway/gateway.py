@@ -50,9 +50,9 @@ class OpenDoor:
 class Gateway:
     """Answers the calls of many cells concurrently.
 
-    Use it as an async context manager. `key_variables` are the environment variables that hold
-    keys; their values are removed from all records and messages. `build` makes the provider of a
-    model. The `ledger` may be replaced until the first door is opened.
+    Use it as an async context manager. `redact` removes keys from all records and messages; without
+    it, those are the values of `key_variables` and of variables that look like it. `build` makes
+    the provider of a model. The `ledger` may be replaced until the first door is opened.
     """
 
     def __init__(
@@ -60,10 +60,11 @@ class Gateway:
         *,
         ledger: Ledger | None = None,
         key_variables: Iterable[str] = (),
+        redact: Redactor | None = None,
         build: Build = providers.build,
     ) -> None:
         self.ledger = ledger or Ledger()
-        self.redact = Redactor(key_variables)
+        self.redact = redact or Redactor(key_variables)
         self._build = build
         self._doors: dict[str, OpenDoor] = {}
         self._providers: dict[str, asyncio.Future[Provider]] = {}

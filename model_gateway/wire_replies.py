@@ -39,10 +39,10 @@ def _or_none(value: Any, read: Callable[[Any], Any]) -> Any:
 
 
 # Usage that makes no sense is ignored; the reply counts either way.
-_Count = Annotated[int | None, Field(ge=0), WrapValidator(_or_none)]
-_Dollars = Annotated[float | None, Field(ge=0, allow_inf_nan=False), WrapValidator(_or_none)]
+_Count = Annotated[int | None, Field(ge=0, le=10**9), WrapValidator(_or_none)]
+_Dollars = Annotated[float | None, Field(ge=0, le=1e6), WrapValidator(_or_none)]
 _Text = Annotated[str, BeforeValidator(lambda v: sound(v) if isinstance(v, str) else v)]
-_Name = Annotated[str | None, WrapValidator(_or_none)]
+_Name = Annotated[_Text | None, WrapValidator(_or_none)]
 _Fault = Annotated[dict[str, Any] | None, WrapValidator(_or_none)]
 
 

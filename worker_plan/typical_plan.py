@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from importlib import resources
 
 from model_gateway.config import Model
-from model_gateway.ledger import Caps
-from worker_plan.errors import PlanError
 
 FILE = "typical_plan.json"
 
@@ -34,18 +32,6 @@ class Expected:
             f"A plan on {self.model}: about {self.calls} calls, {self.input_tokens} tokens in and "
             f"{self.output_tokens} out, {cost} (estimate from a sample plan, without retries)"
         )
-
-    def check(self, caps: Caps) -> None:
-        """Refuse a cap on dollars for a model without a price.
-
-        Raises:
-            PlanError: there is such a cap, but no price.
-        """
-        if caps.dollars is not None and self.dollars is None:
-            raise PlanError(
-                f"--max-cost needs a price, and none is known for {self.model}. Add it to the "
-                "model's entry in llm_config/, or use --max-calls or --max-tokens."
-            )
 
 
 def expected(model: Model, speed: str) -> Expected:

@@ -43,8 +43,7 @@ async def execute(
             _print_estimate(states, await _expected(request, work, states), as_json=as_json)
             return OK
     # The models' SDKs take as long to import as the pipeline does; both are done at once.
-    keys = request.catalogue.key_variables
-    async with Gateway(key_variables=keys) as gateway:
+    async with Gateway(redact=request.catalogue.redactor()) as gateway:
         warming = asyncio.create_task(gateway.warm((*request.models, *request.fallbacks)))
         async with prepared(request) as work:
             with claimed(request, work.specifications):
@@ -122,7 +121,7 @@ def _print_summary(summary: Summary, *, as_json: bool) -> None:
         print(_line(run))
     if summary.stopped is not None:
         say(
-            f"Stopped: {summary.stopped} was reached with {summary.tally.dropped} cells left. "
+            f"Stopped: {summary.stopped}, with {summary.tally.dropped} cells left. "
             "Run the same command with a higher cap to do the rest."
         )
 

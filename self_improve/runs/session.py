@@ -14,12 +14,11 @@ from typing import Any
 from model_gateway.gateway import Gateway
 from model_gateway.journal import FileJournal
 from model_gateway.jsonl import Appender, read_rows
-from model_gateway.ledger import Ledger, Spend, spent_before
+from model_gateway.ledger import Ledger, Spend, refuse_unpriced, spent_before
 from prompt_lab import record
 from prompt_lab.claim import claim
 from prompt_lab.layout import Layout
 from prompt_lab.record import ATTEMPTS, RESERVATIONS, Run
-from self_improve.errors import UsageError
 from self_improve.runs.evidence import finish, sent_so_far
 from self_improve.runs.matrix import Arm, Job, Matrix, Tally
 from self_improve.runs.preparation import Prepared, RunRequest
@@ -268,15 +267,9 @@ def ledger_for(request: RunRequest, states: Sequence[RunState]) -> Ledger:
     """Return the ledger of a command: its caps apply to all sessions of the same runs together.
 
     Raises:
-        UsageError: a cap in dollars was set and a model has no price.
+        ConfigError: a cap in dollars was set and a model has no price.
     """
-    models = {m.name: m for s in states for m in s.specification.models}
-    unpriced = [name for name, model in models.items() if model.price is None]
-    if request.caps.dollars is not None and unpriced:
-        raise UsageError(
-            f"--max-cost cannot be kept for {', '.join(unpriced)}: no price is known. Add "
-            "[price] to the model's file, or cap calls and tokens instead."
-        )
+    refuse_unpriced(request.caps, [m for s in states for m in s.specification.models])
     spent = Spend()
     for state in states:
         spent += state.spent()

@@ -82,7 +82,7 @@ class HostCells:
             runs = RunsOfOneTree(request=self._request, work=self._work, states=states)
             summary = await Session(self._gateway, self._display).run([runs], {})
         if summary.stopped is not None:
-            raise SearchOver(f"{summary.stopped} was reached")
+            raise SearchOver(summary.stopped)
         outcomes: dict[tuple[str, str], CellOutcome] = {}
         for (proposal, _, _), group in groups.items():
             run = self._state(group.specification).run

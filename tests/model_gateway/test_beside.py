@@ -18,8 +18,9 @@ import pytest
 
 from model_gateway import beside
 from model_gateway.beside import door_for
-from model_gateway.beside_process import caps, serve, uses_cache
+from model_gateway.beside_process import serve, uses_cache
 from model_gateway.call import Call, FailureKind, Source
+from model_gateway.caps import of_environment as caps
 from model_gateway.config import CONFIG_DIR_VARIABLE
 from model_gateway.door import VARIABLE, Door
 from model_gateway.errors import ConfigError, DoorError

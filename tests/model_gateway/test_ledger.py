@@ -124,7 +124,7 @@ def test_waiting_ends_in_an_error_when_the_room_was_used_up() -> None:
             await ledger.reserve(Spend(calls=1, tokens=50))
         return virtual_time.now(), ledger.reached
 
-    assert virtual_time.run(scenario()) == (3, "the cap of 100 tokens")
+    assert virtual_time.run(scenario()) == (3, "the cap of 100 tokens was reached")
 
 
 def test_refused_at_once_when_waiting_cannot_help() -> None:
