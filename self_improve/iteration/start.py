@@ -27,6 +27,7 @@ from self_improve.iteration.proposing.from_search import SEARCHES
 from self_improve.iteration.publication import Publisher
 from self_improve.iteration.request import IterationRequest, runner_seed
 from self_improve.runs.experiment import experiment
+from self_improve.runs.pings import left_over
 from self_improve.runs.progress import display
 from self_improve.verdict import expectation
 
@@ -164,6 +165,7 @@ def spent_on(
         spent += spent_in(folder.counsel)
         layouts += [Layout(lab.scratch / name / folder.id) for name in (SEARCHES, SMOKES)]
     for layout in layouts:
+        spent += left_over(layout, seeds)
         for path in runs(layout) if seeds else ():
             run = Run(path)
             if run.meta.get("seed") in seeds:

@@ -12,6 +12,7 @@ from model_gateway.gateway import Gateway
 from prompt_lab.record import Run
 from self_improve.errors import UsageError
 from self_improve.runs.estimate import RunEstimate, estimate
+from self_improve.runs.pings import ping_journal
 from self_improve.runs.preflight import check_models
 from self_improve.runs.preparation import Prepared, RunRequest, prepared
 from self_improve.runs.progress import display
@@ -74,14 +75,15 @@ async def _run(
     models = {m.name: m for state in todo for m in state.specification.models}
     if not work.step.calls_model:
         await _expected(request, work, states)  # Before anything is sent.
-    expected, pinged = await asyncio.gather(
-        _expected(request, work, states), check_models(gateway, models.values())
+    pings = ping_journal(request.output, work.specifications)
+    expected, _ = await asyncio.gather(
+        _expected(request, work, states), check_models(gateway, models.values(), pings)
     )
     if todo and not as_json:
         say(f"{work.step.name}: {expected.text()}")
     session = Session(gateway, display(quiet=as_json))
     side = RunsOfOneTree(request=request, work=work, states=states)
-    return await session.run([side], pinged, until)
+    return await session.run([side], pings, until)
 
 
 async def _expected(request: RunRequest, work: Prepared, states: Sequence[RunState]) -> RunEstimate:

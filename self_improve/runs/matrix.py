@@ -109,6 +109,7 @@ class Matrix:
         self._seconds = seconds
         self._slots = asyncio.Semaphore(workers)
         self._random = random.Random(seed)  # noqa: S311 - an order, not a secret
+        self._at_cap = False
         self.tally = Tally()
 
     async def run(self, jobs: Sequence[Job]) -> Tally:
@@ -145,13 +146,19 @@ class Matrix:
         while queue:
             job = queue.popleft()
             async with self._slots:
-                if self.tally.budget:
+                if self._at_cap or self._is_stopped(job):
                     self._drop(job, "budget")
                 else:
                     await self._cell(job)
 
+    def _is_stopped(self, job: Job) -> bool:
+        """Whether a model of the cell gets no further call, because its server bills too much."""
+        models = job.arm.specification.models
+        return any(model.name in self._gateway.ledger.stopped for model in models)
+
     def _drop(self, job: Job, reason: str) -> None:
         self.tally.dropped += 1
+        self.tally.budget = True
         self._watcher.dropped(job, reason)
 
     async def _cell(self, job: Job) -> None:
@@ -172,7 +179,8 @@ class Matrix:
             scratch, account, status=status, limit=self._seconds, must_ask=job.arm.must_ask
         )
         if account.budget_reached:
-            self.tally.budget = True
+            # The cells of other models go on where only this one's server was stopped.
+            self._at_cap = self._at_cap or not self._is_stopped(job)
             job.arm.writer.event("budget_reached", plan_name=job.plan, repeat=job.repeat)
             self._drop(job, "budget")
             scratch.remove()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from model_gateway.attempt import Attempt
 from model_gateway.call import FailureKind
 from model_gateway.config import Model
 from model_gateway.gateway import Gateway
-from model_gateway.ledger import Spend
 from model_gateway.ping import ping
 from self_improve.errors import UsageError
+from self_improve.runs.pings import PingJournal
 
 _EMBEDDED = {"simulated", "recorded"}
 _UNREACHABLE = {
@@ -22,31 +21,21 @@ _UNREACHABLE = {
 }
 
 
-class _Meter:
-    """Adds up the cost of a ping."""
-
-    def __init__(self) -> None:
-        self.spend = Spend()
-
-    def attempted(self, attempt: Attempt, *, replayed: bool) -> None:  # noqa: ARG002
-        tokens = (attempt.input_tokens or 0) + (attempt.output_tokens or 0)
-        self.spend += Spend(calls=1, tokens=tokens, dollars=attempt.cost or 0.0)
-
-    def waiting(self, *, now: bool) -> None:
-        pass
-
-
-async def check_models(gateway: Gateway, models: Iterable[Model]) -> dict[str, Spend]:
-    """Ask every model for one token, side by side; return what that cost, by model.
+async def check_models(gateway: Gateway, models: Iterable[Model], journal: PingJournal) -> None:
+    """Ask every model for one token, side by side; `journal` records the cost.
 
     An empty answer counts as one. Embedded models are not asked.
 
     Raises:
+        OSError: the data repo cannot be written.
         UsageError: a model has no key, or does not answer; all such models are named.
     """
     remote = [model for model in models if model.provider not in _EMBEDDED]
-    meters = [_Meter() for _ in remote]
-    pings = (ping(gateway, m, observer=meter) for m, meter in zip(remote, meters, strict=True))
+    notes = [journal.begin() for _ in remote]
+    pings = (
+        ping(gateway, model, observer=note, log=note.log)
+        for model, note in zip(remote, notes, strict=True)
+    )
     failures = [outcome.failure for outcome in await asyncio.gather(*pings)]
     problems = [
         f"{model.name}: {failure}"
@@ -57,4 +46,3 @@ async def check_models(gateway: Gateway, models: Iterable[Model]) -> dict[str, S
         raise UsageError(
             "Not every model can be used, so nothing was started:\n  " + "\n  ".join(problems)
         )
-    return {model.name: meter.spend for model, meter in zip(remote, meters, strict=True)}

@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from prompt_lab.layout import Layout
 from prompt_lab.record import ATTEMPTS, RESERVATIONS, Run
 from self_improve.runs.evidence import finish, sent_so_far
 from self_improve.runs.matrix import Arm, Job, Matrix, Tally
+from self_improve.runs.pings import PingJournal, ping_journal
 from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
 from self_improve.runs.specification import RunSpecification
@@ -107,7 +107,7 @@ class Session:
     async def run(
         self,
         sides: Sequence[RunsOfOneTree],
-        pinged: Mapping[str, Spend],
+        pings: PingJournal | None = None,
         until: StoppingRule | None = None,
     ) -> Summary:
         """Run the remaining cells of `sides`, and finish the runs that are then complete.
@@ -115,7 +115,8 @@ class Session:
         The cells of all sides are run in one random order, so that changes over time affect all
         sides alike; time limit, number of workers and seed are those of the first side. `until`
         replaces that order by its own with looks, and a side that it calls settled is finished
-        with the cells that it has. The caller holds the claims of all runs.
+        with the cells that it has. The cost of `pings` is recorded with the first run. The caller
+        holds the claims of all runs.
 
         Raises:
             OSError: the data repo cannot be written.
@@ -133,9 +134,11 @@ class Session:
         first = sides[0].request
         async with AsyncExitStack() as stack:
             arms = [
-                (number, await stack.enter_async_context(_arm(sides[number], state, pinged)))
+                (number, await stack.enter_async_context(_arm(sides[number], state)))
                 for number, state in todo
             ]
+            if arms and pings is not None:
+                _record_pings(arms[0][1], pings)
             jobs = [
                 (number, Job(arm=arm, plan=plan, repeat=repeat))
                 for (number, arm), (_, state) in zip(arms, todo, strict=True)
@@ -218,9 +221,7 @@ def _look(
 
 
 @asynccontextmanager
-async def _arm(
-    side: RunsOfOneTree, state: RunState, pinged: Mapping[str, Spend]
-) -> AsyncIterator[Arm]:
+async def _arm(side: RunsOfOneTree, state: RunState) -> AsyncIterator[Arm]:
     specification, output = state.specification, side.request.output
     if state.run is None:
         meta = specification.meta(optimizer=side.work.optimizer, workers=side.request.workers)
@@ -233,13 +234,6 @@ async def _arm(
         writer.event("resumed")
     path = writer.run.path
     with contextlib.closing(writer), Appender(path / RESERVATIONS) as reservations:
-        ping = pinged.get(specification.model.name)
-        if ping is not None:
-            # Nothing will match this row, so a later session counts it as spent.
-            identity = {"cell": "preflight", "at": datetime.now(UTC).isoformat()}
-            reservations.append(
-                {"reserved": identity, "tokens": ping.tokens, "dollars": ping.dollars}
-            )
         journal = FileJournal(path / ATTEMPTS, finished=writer.run.rows())
         try:
             yield Arm(
@@ -252,6 +246,14 @@ async def _arm(
             )  # fmt: skip
         finally:
             await journal.close()
+
+
+def _record_pings(arm: Arm, pings: PingJournal) -> None:
+    """Move the pings into a run's reservations, where later sessions count them."""
+    for row in pings.rows():
+        if arm.log is not None:
+            arm.log(row)
+    pings.forget()
 
 
 @contextlib.contextmanager
@@ -270,7 +272,7 @@ def ledger_for(request: RunRequest, states: Sequence[RunState]) -> Ledger:
         ConfigError: a cap in dollars was set and a model has no price.
     """
     refuse_unpriced(request.caps, [m for s in states for m in s.specification.models])
-    spent = Spend()
+    spent = ping_journal(request.output, [s.specification for s in states]).spent()
     for state in states:
         spent += state.spent()
     return Ledger(request.caps, spent=spent)
