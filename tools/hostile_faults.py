@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import functools
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from tools import hostile_replies
+from tools.hostile_replies import Named
 from tools.hostile_wire import GOOD, HEAD, Act, Visit
 
-OVERBILLED = "overbilled"
 _STATUSES = (
     400, 401, 402, 403, 404, 405, 408, 409, 410, 413, 415, 418, 421, 422, 423, 425, 429, 431, 451,
     499, 500, 501, 502, 503, 504, 507, 508, 511, 520, 522, 524, 529, 530, 598, 599,
@@ -24,8 +24,12 @@ _REDIRECTS = (300, 301, 302, 303, 305, 307, 308)
 _MANY = 1_000_000
 
 
-def _says(text: str | None = None, **changes: Any) -> Act:
-    return lambda visit: visit.say(visit.reply(text, **changes))
+def _sends(body: bytes, **how: Any) -> Act:
+    return lambda visit: visit.send(body, **how)
+
+
+def _refuses(message: Any, code: int, **how: Any) -> Act:
+    return lambda visit: visit.say(visit.error(message), code=code, **how)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +46,8 @@ def all_faults() -> list[Fault]:
     table: list[Fault] = []
     for kind, source in (
         ("status", _statuses()), ("redirect", _redirects()), ("line", _lines()),
-        ("body", _bodies()), ("coding", _codings()), ("json", _json_values()),
-        ("usage", _usages()), ("key", _keys()), ("time", _times()),
+        ("body", _bodies()), ("coding", _codings()), ("json", hostile_replies.json_values()),
+        ("usage", hostile_replies.usages()), ("key", hostile_replies.keys()), ("time", _times()),
     ):  # fmt: skip
         table += [Fault(name=name, kind=kind, act=act) for name, act in source]
     names = [fault.name for fault in table]
@@ -52,21 +56,15 @@ def all_faults() -> list[Fault]:
     return table
 
 
-Named = Iterator[tuple[str, Act]]
-
-
 def _statuses() -> Named:
     for code in _STATUSES:
-        yield f"status-{code}", lambda v, code=code: v.say(v.error("no"), code=code)
+        yield f"status-{code}", _refuses("no", code)
     for name, value in (
         ("past", "Wed, 21 Oct 2015 07:28:00 GMT"), ("far", "86400000"), ("nan", "nan"),
         ("minus", "-5"), ("words", "soon, very soon"), ("digits", "9" * 5000),
     ):  # fmt: skip
         headers = {"Retry-After": value}
-        yield (
-            f"retry-after-{name}",
-            lambda v, h=headers: v.say(v.error("wait"), code=429, headers=h),
-        )
+        yield f"retry-after-{name}", _refuses("wait", 429, headers=headers)
     yield "status-no-body", lambda v: v.send(b"", 500)
     yield "status-html", lambda v: v.send(b"<html>Bad gateway</html>", 502, kind="text/html")
     yield "status-huge-message", lambda v: v.say(v.error("x" * 3_000_000), code=400)
@@ -155,13 +153,15 @@ def _bodies() -> Named:
         "deep-list": b"[" * 200_000, "deep-object": b'{"a":' * 200_000,
         "closed-deep": b"[" * 100_000 + b"]" * 100_000, "nan": b'{"choices": NaN}',
         "long-number": b'{"usage": ' + b"9" * 5_000 + b"}", "many-commas": b"[" + b"1," * _MANY,
-        "many-objects": b"[" + b"{}," * _MANY + b"{}]", "many-keys": b"{" + b'"a":1,' * _MANY + b'"b":1}',
+        "many-objects": b"[" + b"{}," * _MANY + b"{}]",
+        "many-keys": b"{" + b'"a":1,' * _MANY + b'"b":1}',
         "events": b'data: {"choices": []}\n\ndata: [DONE]\n\n', "9-mb": b" " * 9_000_000,
-        "nul": b'{"a": "\x00"}', "quote": b'"' * 500_000, "escapes": b'"' + b"\\u0041" * _MANY + b'"',
+        "nul": b'{"a": "\x00"}', "quote": b'"' * 500_000,
+        "escapes": b'"' + b"\\u0041" * _MANY + b'"',
         "backslashes": b'"' + b"\\" * 4_000_000,
     }  # fmt: skip
     for name, body in bodies.items():
-        yield f"body-{name}", lambda v, body=body: v.send(body)
+        yield f"body-{name}", _sends(body)
 
     def sound(change: Callable[[bytes], bytes], **how: Any) -> Act:
         return lambda v: v.send(change(json.dumps(v.reply()).encode()), **how)
@@ -214,101 +214,6 @@ def _bomb() -> bytes:
     piece = b" " * 1_000_000
     parts = [packer.compress(b"{"), *(packer.compress(piece) for _ in range(400))]
     return b"".join([*parts, packer.compress(b"}"), packer.flush()])
-
-
-def _json_values() -> Named:
-    """Yield replies of a sound form with strange values."""
-    said = json.dumps(GOOD)
-    texts: dict[str, str] = {
-        "empty": "", "space": " \n", "prose": "I would rather not.", "half": said[:30],
-        "surrogate": said.replace("Tools", "\ud83d"), "nul": said.replace("Tools", "a\\u0000b"),
-        "raw-nul": said.replace("Tools", "a\x00b"), "schema": json.dumps({"type": "object"}),
-        "escapes": said.replace("Tools", "\x1b[2J\x1b]8;;http://x\x07"), "html": "<script>1</script>",
-        "bidi": said.replace("Tools", "\u202e\u2066evil"), "deep": "[" * 100_000,
-        "deep-object": '{"topic":' * 50_000, "braces": "{" * 300_000, "quotes": '{"' * 200_000,
-        "fences": "```json\n" * 100_000, "2-mb": said + " " * 2_000_000,
-        "7-mb": "x" * 7_000_000, "long-field": said.replace("Tools", "y" * 3_000_000),
-        "number": "9" * 6_000, "nan": said.replace('"Tools"', "NaN"), "twice": said + said,
-        "list": f"[{said}]", "wrong-types": json.dumps(dict.fromkeys(GOOD, 7)),
-    }  # fmt: skip
-    for name, text in texts.items():
-        yield f"text-{name}", _says(text)
-    names: dict[str, Any] = {
-        "other": "gpt-other-1", "surrogate": "\udc00m\ud800", "escapes": "\x1b[31mred\x07",
-        "list": ["a"], "object": {"a": 1}, "number": 5, "null": None, "empty": "",
-        "1-mb": "m" * 1_000_000, "path": "../../../etc/passwd", "lines": "a\nb\r\nc\u2028d",
-        "html": "<img src=x onerror=alert(1)>", "nul": "a\x00b",
-    }  # fmt: skip
-    for name, value in names.items():
-        yield f"model-{name}", _says(model=value)
-        yield f"finish-{name}", _says(finish=value)
-    for name in ("length", "refusal", "content_filter", "tool_calls", "max_tokens", "pause_turn"):
-        yield f"finish-{name}", _says(finish=name)
-    holders = ("choices", "content", "message")
-    for name, value in (("null", None), ("empty", []), ("words", "x"), ("list", [1, "x", None])):
-        yield (
-            f"holder-{name}",
-            lambda v, value=value: v.say(
-                {key: value if key in holders else old for key, old in v.reply().items()}
-            ),
-        )
-
-
-def _usages() -> Named:
-    usages: dict[str, Any] = {
-        "zero": (0, 0), "minus": (-5, -7), "float": (1.5, 2.5), "text": ("12", "many"),
-        "null": (None, None), "bool": (True, False), "list": ([1], {}), "huge": (10**15, 10**15),
-        "giant": (10**400, 10**300), "infinite": (float("inf"), float("nan")),
-        OVERBILLED: (500_000, 500_000), "one-side": (300, None),
-    }  # fmt: skip
-    for name, usage in usages.items():
-        yield f"usage-{name}", _says(usage=usage)
-    for name, cost in (("minus", -1), ("huge", 1e300), ("text", "free"), ("zero", 0), ("big", 5.0)):
-        yield f"cost-{name}", lambda v, cost=cost: v.say(_with_cost(v.reply(), cost))
-
-    def without(visit: Visit) -> Any:
-        reply = visit.reply()
-        for field in ("usage", "prompt_eval_count", "eval_count"):
-            reply.pop(field, None)
-        return visit.say(reply)
-
-    yield "usage-none", without
-
-
-def _with_cost(reply: dict[str, Any], cost: Any) -> dict[str, Any]:
-    usage = reply.get("usage")
-    return {**reply, "usage": {**usage, "cost": cost}} if usage else {**reply, "cost": cost}
-
-
-def _keys() -> Named:
-    """Yield replies that repeat the key of the request."""
-    written: dict[str, Callable[[str], str]] = {
-        "plain": str, "json": json.dumps, "json-twice": lambda key: json.dumps(json.dumps(key)),
-        "numbers": lambda key: "".join(f"\\u{ord(c):04x}" for c in key),
-        "url": lambda key: quote(key, safe=""), "hex": lambda key: key.encode().hex(),
-        "base64": lambda key: base64.b64encode(key.encode()).decode(),
-        "base64-lines": lambda key: base64.encodebytes(b"x" * 50 + key.encode()).decode(),
-        "base64-json": lambda key: base64.b64encode(json.dumps([key]).encode()).decode(),
-    }  # fmt: skip
-    for name, write in written.items():
-        yield (
-            f"key-text-{name}",
-            lambda v, write=write: v.say(v.reply(json.dumps({**GOOD, "topic": write(v.key)}))),
-        )
-        yield f"key-error-{name}", lambda v, write=write: v.say(v.error(write(v.key)), code=400)
-        yield f"key-model-{name}", lambda v, write=write: v.say(v.reply(model=write(v.key)))
-        yield f"key-finish-{name}", lambda v, write=write: v.say(v.reply(finish=write(v.key)))
-    yield "key-prose", lambda v: v.say(v.reply(f"I was sent {v.key}."))
-    yield "key-wrong-type", lambda v: v.say(v.reply(json.dumps({"topic": [v.key], v.key: 1})))
-    yield "key-body", lambda v: v.send(v.key.encode(), 500, kind="text/plain")
-    yield "key-not-json", lambda v: v.send(b"{" + v.key.encode())
-    yield "key-header", lambda v: v.say(v.error("no"), code=401, headers={"X-Key": v.key})
-    yield "key-status-line", lambda v: v.raw(f"HTTP/1.1 200 {v.key}\r\n\r\n".encode())
-    yield "key-line", lambda v: v.raw(f"{v.key}\r\n\r\n".encode())
-    yield "key-coding", lambda v: v.send(b"{}", headers={"Content-Encoding": v.key})
-    yield "key-type", lambda v: v.send(b"{}", kind=f"text/{v.key}")
-    yield "key-field", lambda v: v.say({v.key: 1, **v.reply(), "id": v.key, "usage": {v.key: 1}})
-    yield "key-retry-after", lambda v: v.say({}, code=429, headers={"Retry-After": v.key})
 
 
 def _times() -> Named:
