@@ -60,6 +60,8 @@ def _set_up(client: Any, announce: Any, read: Any, wire_format: str | None) -> N
         pool = getattr(transport, "_pool", None)
         if pool is not None:
             pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001 - no other way
+            # A connection is used once: a second reply on it would answer another cell's call.
+            pool._max_keepalive_connections = 0  # noqa: SLF001 - no other way
 
 
 async def _announce(request: Any) -> None:
