@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
@@ -17,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from model_gateway import beside, caps, config
+from model_gateway import beside, caps, config, socket_folder
 from model_gateway.cache import Cache, default_path
 from model_gateway.config import Catalogue, Model
 from model_gateway.errors import ConfigError, GatewayError
@@ -136,7 +135,7 @@ async def serve(
         await _only_writer(folder, stack)
         resources = await _open_resources(run_dir, folder, stack)
         control = Control(resources)
-        path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gw-"))) / "control"
+        path = stack.enter_context(socket_folder.opened()) / "control"
         server = await asyncio.start_unix_server(control.serve, path)
         stack.push_async_callback(control.close)
         stack.callback(server.close)

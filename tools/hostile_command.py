@@ -58,7 +58,7 @@ class Folder:
         values = {
             "name": name, "provider": self.wire_format, "model_id": f"m/{name}",
             "base_url": self.server.url(self.wire_format), "key_env": KEY_VARIABLE, "workers": 2,
-            "attempt_seconds": 3, "deadline_seconds": 6, "max_attempts": 2, **settings,
+            "attempt_seconds": 8, "deadline_seconds": 12, "max_attempts": 2, **settings,
         }  # fmt: skip
         lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
         text = "\n".join([*lines, "[price]", "input = 1.0", "output = 2.0"]) + "\n"

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib
 import inspect
 import json
-import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +17,7 @@ from pydantic import ValidationError
 
 from model_gateway.call import Source
 from model_gateway.config import Model
+from model_gateway.daemon_thread import in_daemon_thread
 from model_gateway.entry_settings import option_problems
 from model_gateway.errors import ConfigError
 from model_gateway.provider import Answer, ProviderError, Request
@@ -161,33 +159,12 @@ async def _chat(llm: LLM, messages: Sequence[ChatMessage], others: dict[str, Any
     if _owner(type(llm), "achat") is not CustomLLM:
         with contextlib.suppress(NotImplementedError):
             return await llm.achat(messages, **others)
-    return await _in_thread(llm, messages, others)
+    return await in_daemon_thread(lambda: llm.chat(messages, **others), "llama-index-chat")
 
 
 def _owner(kind: type, method: str) -> type:
     # Methods cannot be compared: llama-index wraps them on every access.
     return next(base for base in kind.__mro__ if method in vars(base))
-
-
-async def _in_thread(
-    llm: LLM, messages: Sequence[ChatMessage], others: dict[str, Any]
-) -> ChatResponse:
-    """Chat in a separate thread, which is abandoned if the call is cancelled.
-
-    A thread of the loop's pool would keep the command from ending while the class waits for its
-    server.
-    """
-    future: Future[ChatResponse] = Future()
-    future.set_running_or_notify_cancel()
-
-    def run() -> None:
-        try:
-            future.set_result(llm.chat(messages, **others))
-        except Exception as error:  # noqa: BLE001 - it is raised again on the other side
-            future.set_exception(error)
-
-    threading.Thread(target=run, daemon=True, name="llama-index-chat").start()
-    return await asyncio.wrap_future(future)
 
 
 def _answer(reply: ChatResponse) -> Answer:
