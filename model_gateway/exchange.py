@@ -22,7 +22,8 @@ from model_gateway.ledger import Ledger, Log, Spend
 from model_gateway.limits import Limits
 from model_gateway.provider import Answer, Provider, ProviderError, Request
 
-_SLACK_TOKENS = 64
+# Chat templates add up to about 200 tokens, which counts where the prompt is short.
+_SLACK_TOKENS = 256
 
 
 class Observer(Protocol):

@@ -165,12 +165,13 @@ class Session:
                 run = arm.writer.run
                 left = RunState(specification=arm.specification, run=run).jobs()
                 finish(arm, left, results.get(number))
+        ledger = self._gateway.ledger
         return Summary(
             tally=matrix.tally,
             runs=tuple(arm.writer.run for _, arm in arms),
             finished_before=already,
-            spent=self._gateway.ledger.spent,
-            cap_reached=self._gateway.ledger.reached,
+            spent=ledger.spent,
+            cap_reached=ledger.reached or "; ".join(ledger.stopped.values()) or None,
         )
 
 

@@ -109,7 +109,7 @@ def test_no_key_in_an_answer_goes_on(
     """However it is written, neither the answer nor its repetition from the journal has it."""
     monkeypatch.setenv("OTHER_API_KEY", "other-secret-value")
     said = json.dumps(
-        {**json.loads(GOOD), "findings": [finding(claim=write("other-secret-value"))]}
+        {**json.loads(GOOD), "findings": [finding(observation=write("other-secret-value"))]}
     )
     made = program(tmp_path, f"printf '%s' '{said}' > \"$1\"")
     for _ in range(2):

@@ -99,4 +99,4 @@ def test_ping_is_recorded_before_it_is_sent() -> None:
     virtual_time.run(scenario())
     [(requests, row)] = seen
     assert requests == 0
-    assert row["tokens"] == 1 + 1 + 64
+    assert row["tokens"] == 1 + 1 + 256
