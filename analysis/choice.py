@@ -12,7 +12,7 @@ from analysis.program_agent import ProgramAgent
 from model_gateway import arguments
 from model_gateway.config import Catalogue
 from model_gateway.counsel import Counsel
-from model_gateway.ledger import Ledger
+from model_gateway.ledger import Ledger, refuse_unpriced
 
 SIMULATED = ("sim-analyst", "sim-critic")
 
@@ -45,14 +45,17 @@ def agents(
     """Return the agents of these names.
 
     Raises:
-        ConfigError: a name is neither a program nor a model.
+        ConfigError: a name is neither a program nor a model, or a cap in dollars was set and a
+            model has no price.
         AnalysisError: a program is not installed.
     """
     agents: list[Agent] = []
     for index, name in enumerate(chosen):
         program = PROGRAMS.get(name)
         if program is None:
-            agents.append(ModelAgent(catalogue.find(name), counsel, index=index))
+            model = catalogue.find(name)
+            refuse_unpriced(ledger.caps, [model])
+            agents.append(ModelAgent(model, counsel, index=index))
             continue
         if not program.is_installed:
             raise AnalysisError(f"The program {name} is not installed; name other --agents.")

@@ -111,7 +111,7 @@ async def _run(record: Record, names: Sequence[str], options: argparse.Namespace
     with claim(record.layout, f"iteration-{record.path.name.partition('_')[0]}"):
         ledger = Ledger(arguments.caps_of(options), spent=spent_in(folder))
         async with (
-            Gateway(ledger=ledger, key_variables=catalogue.key_variables) as gateway,
+            Gateway(ledger=ledger, redact=catalogue.redactor()) as gateway,
             Counsel(gateway, folder) as counsel,
         ):
             agents = choice.agents(agent_names, catalogue=catalogue, counsel=counsel, ledger=ledger)

@@ -155,7 +155,7 @@ class ProgramClient:
         }  # fmt: skip
         answer = self._journal.answer(identity)
         if answer is not None:
-            return answer
+            return self._redact(answer)
         reservation = await self._journal.reserve(self._ledger, program.maximum, identity)
         spent: Spend | None = None
         try:
@@ -164,7 +164,7 @@ class ProgramClient:
                 folder.mkdir()
                 prepare(folder)
                 message, spent = program.read(await _run(program, folder, file, task), file)
-                answer = answer_of(folder, message)
+                answer = answer_of(folder, self._redact(message))
         except _NotStartedError:
             spent = Spend()
             raise

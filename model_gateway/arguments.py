@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from argparse import _ArgumentGroup
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ CAP_VARIABLES = {
     "tokens": "PLUMBLINE_MAX_TOKENS",
     "dollars": "PLUMBLINE_MAX_COST",
 }
-"""The environment variables that hold the caps of a gateway beside a run directory."""
+"""The environment variables that hold the caps of commands whose options set none."""
 
 
 def new_parser(prog: str, description: str, epilog: str) -> argparse.ArgumentParser:
@@ -99,10 +100,20 @@ def caps(group: Group) -> None:
 
 
 def caps_of(options: argparse.Namespace) -> Caps:
-    """Return the caps that the command line sets."""
-    from model_gateway.ledger import Caps  # imported here to keep parsers fast
+    """Return the caps that the command line sets, and where it does not, the environment.
 
-    return Caps(calls=options.max_calls, tokens=options.max_tokens, dollars=options.max_cost)
+    Raises:
+        ConfigError: a variable holds something else than a number.
+    """
+    from model_gateway import caps as environment  # imported here to keep parsers fast
+    from model_gateway.ledger import Caps
+
+    default = environment.of_environment(os.environ)
+    return Caps(
+        calls=options.max_calls or default.calls,
+        tokens=options.max_tokens or default.tokens,
+        dollars=options.max_cost or default.dollars,
+    )
 
 
 def cells(group: Group) -> None:

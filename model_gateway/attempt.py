@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from model_gateway.call import FailureKind, Source
+from model_gateway.visible import sound
 
 Message = dict[str, str]
 
@@ -73,9 +76,9 @@ class Attempt:
         """Read a row; unknown keys (of a newer version) are ignored.
 
         Raises:
-            KeyError, ValueError: the row lacks a field or holds an unknown kind or source.
+            KeyError, ValueError: the row lacks a field, or one holds what none of ours can hold.
         """
-        values = {f.name: row[f.name] for f in fields(cls) if f.name in row}
+        values = {f.name: read(f.name, row[f.name]) for f in fields(cls) if f.name in row}
         kind = values["failure_kind"]
         values["failure_kind"] = None if kind is None else FailureKind(kind)
         values["source"] = Source(values["source"])
@@ -83,3 +86,77 @@ class Attempt:
             return cls(**values)
         except TypeError as error:
             raise KeyError(str(error)) from error
+
+
+def read(name: str, value: Any) -> Any:
+    """Return the value of a field as it may go on into other records.
+
+    Raises:
+        ValueError: it is not a value that this field can have.
+    """
+    if not _CHECKS[name](value):
+        raise ValueError(f"{name} cannot be {type(value).__name__}")
+    if isinstance(value, str):
+        return sound(value)
+    if name == "messages":
+        return [{key: sound(text) for key, text in message.items()} for message in value]
+    return value
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_COUNT
+
+
+def _is_amount(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value) and 0 <= value <= _LARGEST_COUNT
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and _is_shallow(value, _DEEPEST)
+
+
+def _are_messages(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(message, dict) and all(isinstance(text, str) for text in message.values())
+        for message in value
+    )
+
+
+def _or_none(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or check(value)
+
+
+def _is_shallow(value: Any, levels: int) -> bool:
+    """Whether a JSON value has at most so many levels, so that it can be written again."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return True
+    return levels > 0 and all(_is_shallow(part, levels - 1) for part in value)
+
+
+_DEEPEST = 100
+_LARGEST_COUNT = 2**53
+_CHECKS: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("cell", "key", "model", "model_id", "provider", "text"), _is_text),
+    **dict.fromkeys(("started", "status", "source"), _is_text),
+    **dict.fromkeys(("failure_kind", "failure_message", "reported_model"), _or_none(_is_text)),
+    **dict.fromkeys(("finish_reason",), _or_none(_is_text)),
+    **dict.fromkeys(("repeat", "number", "max_output_tokens"), _is_count),
+    **dict.fromkeys(("input_tokens", "output_tokens", "thinking_tokens"), _or_none(_is_count)),
+    **dict.fromkeys(("arguments", "options"), _is_object),
+    "messages": _are_messages,
+    "schema": _or_none(_is_object),
+    "cost": _or_none(_is_amount),
+    "seconds": _is_amount,
+    "fallback": _is_flag,
+}

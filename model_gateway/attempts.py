@@ -12,8 +12,17 @@ from model_gateway.attempt import Attempt, Message
 from model_gateway.call import Failure, FailureKind
 from model_gateway.config import Model
 from model_gateway.door import Question
-from model_gateway.exchange import CallDesk, Caller, attempt_of, completed, exchange
+from model_gateway.exchange import (
+    CallDesk,
+    Caller,
+    attempt_of,
+    completed,
+    exchange,
+    failed_inside,
+)
+from model_gateway.keys import Redactor
 from model_gateway.provider import Origin, Request
+from model_gateway.wire_replies import sendable
 
 FEEDBACK = (
     "Your reply could not be used: {problem}\n"
@@ -81,6 +90,7 @@ async def ask_models(
     attempt is in the journal before this returns. Each model has its own deadline; waiting for a
     turn does not count against it.
     """
+    question = _without_keys(question, desk.redact)
     bound = caller.models[0].max_attempts
     count = 0
     for index, model in enumerate(caller.models):
@@ -144,7 +154,9 @@ class _ModelAttempts:
         The seconds are None where nothing was sent, so that no wait is due.
         """
         request = self._request(number)
-        attempt = attempt_of(request, self._model, self._caller, fallback=self._fallback)
+        attempt = attempt_of(
+            request, self._model, self._caller, self._desk.redact, fallback=self._fallback
+        )
         old = self._caller.journal.take(attempt.request_digest)
         if old is not None:
             return await self._replay(old, parser, last=last and self._final), None
@@ -158,6 +170,8 @@ class _ModelAttempts:
             if sent.is_set():
                 await asyncio.shield(self._record(attempt))
             raise
+        except Exception as error:  # noqa: BLE001 - it is the trouble of this attempt alone
+            result = failed_inside(error, self._desk.redact, sent=sent.is_set())
         attempt = completed(attempt, result)
         self._seconds_left -= result.seconds
         parsed = ParseResult(failure=result.failure)
@@ -231,6 +245,18 @@ class _ModelAttempts:
     async def _record(self, attempt: Attempt) -> None:
         await self._caller.journal.append(attempt)
         self._caller.observer.attempted(attempt, replayed=False)
+
+
+def _without_keys(question: Question, redact: Redactor) -> Question:
+    """Return a question as it may leave the machine, which is also how it is recorded."""
+    question = replace(question, messages=sendable(question.messages))
+    parts = {
+        "messages": question.messages, "schema": question.schema, "arguments": question.arguments
+    }  # fmt: skip
+    text = json.dumps([question.key, parts], ensure_ascii=False)
+    if redact(text) == text:
+        return question
+    return replace(question, key=redact(question.key), **redact.value(parts))
 
 
 def _with_schema(question: Question, model: Model) -> list[Message]:

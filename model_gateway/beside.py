@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from model_gateway.door import Door, from_environment
+from model_gateway.call import R
+from model_gateway.door import Door, DoorReply, ExchangeEnd, Question, from_environment
 from model_gateway.errors import ConfigError, DoorError
+from model_gateway.exits import RESUME
 from model_gateway.head_start import HeadStart
 from model_gateway.line_connection import LineConnection
 
@@ -42,10 +45,64 @@ def door_for(cell: str, models: Sequence[str], run_dir: Path) -> Iterator[Door]:
     if door is not None:
         yield door
         return
+    with ExitStack() as stack:
+        yield _DoorBeside(lambda: _held_door(run_dir, cell, models, stack))
+
+
+class _DoorBeside(Door):
+    """A door of the gateway beside a run directory, which is started again once if it dies.
+
+    The new gateway replays what the old one had recorded, so that no finished call is repeated.
+    """
+
+    def __init__(self, open_path: Callable[[], Path]) -> None:
+        super().__init__(open_path())
+        self._open_path = open_path
+        self._lock = threading.Lock()
+        self._restarts_left = 1
+
+    def exchange_parsed(self, question: Question, schema: type[R]) -> DoorReply[R]:
+        """Do as a `Door`, twice if the gateway dies.
+
+        Raises:
+            DoorError: there is no gateway, or it died again.
+        """
+        path = self._path
+        try:
+            return super().exchange_parsed(question, schema)
+        except DoorError as error:
+            self._reopen(path, error)
+        return super().exchange_parsed(question, schema)
+
+    def exchange(self, question: Question) -> ExchangeEnd:
+        """Do as a `Door`, twice if the gateway dies.
+
+        Raises:
+            DoorError: there is no gateway, or it died again.
+        """
+        path = self._path
+        try:
+            return super().exchange(question)
+        except DoorError as error:
+            self._reopen(path, error)
+        return super().exchange(question)
+
+    def _reopen(self, path: Path, error: DoorError) -> None:
+        """Have another gateway started, unless another thread has done so since `path` failed."""
+        with self._lock:
+            if self._path != path:
+                return
+            if not self._restarts_left:
+                raise DoorError(f"{error} It had been started again before. {RESUME}") from error
+            self._restarts_left -= 1
+            self._path = self._open_path()
+
+
+def _held_door(run_dir: Path, cell: str, models: Sequence[str], stack: ExitStack) -> Path:
+    """Open a door that closes with `stack`; it closes with its connection, even after a kill -9."""
     connection, path = _open_door(run_dir, cell, models)
-    # The door closes with this connection, even after a kill -9.
-    with connection:
-        yield Door(path)
+    stack.enter_context(connection)
+    return path
 
 
 def begin(run_dir: Path, head_start: HeadStart) -> None:
@@ -96,7 +153,9 @@ def _open_door(run_dir: Path, cell: str, models: Sequence[str]) -> tuple[LineCon
         if answer is not None:
             raise ConfigError(answer["error"])
         # That gateway was about to end; the next one waits until it is gone.
-    raise DoorError(f"The model gateway ends as soon as it is started; see {folder / LOG}.")
+    raise DoorError(
+        f"The model gateway ends as soon as it is started; see {folder / LOG}. {RESUME}"
+    )
 
 
 def _connect(folder: Path) -> LineConnection | None:
@@ -116,7 +175,7 @@ def _start(folder: Path, models: Sequence[str]) -> LineConnection:
         raise ConfigError(answer["error"])
     connection = _connect(folder) if "ready" in answer else None
     if connection is None:
-        raise DoorError(f"The model gateway could not be started; see {folder / LOG}.")
+        raise DoorError(f"The model gateway could not be started; see {folder / LOG}. {RESUME}")
     return connection
 
 

@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
@@ -17,8 +16,7 @@ from typing import Any
 
 import psutil
 
-from model_gateway import beside, config
-from model_gateway.arguments import CAP_VARIABLES
+from model_gateway import beside, caps, config, socket_folder
 from model_gateway.cache import Cache, default_path
 from model_gateway.config import Catalogue, Model
 from model_gateway.errors import ConfigError, GatewayError
@@ -26,7 +24,7 @@ from model_gateway.exchange import Caller, NoObserver
 from model_gateway.gateway import Gateway
 from model_gateway.journal import FileJournal, read_attempts
 from model_gateway.jsonl import Appender, read_rows
-from model_gateway.ledger import Caps, Ledger, Spend, spent_before
+from model_gateway.ledger import Ledger, Spend, refuse_unpriced, spent_before
 from model_gateway.line_connection import to_line
 
 ATTEMPTS = "attempts.jsonl"
@@ -36,36 +34,6 @@ CACHE_VARIABLE = "PLUMBLINE_CACHE"
 _WRITER_LOCK = "writer.lock"
 _WAIT_FOR_WRITER_SECONDS = 20.0
 _POLL_SECONDS = 0.25
-
-
-def caps(environment: Mapping[str, str]) -> Caps:
-    """Return the caps that the environment sets.
-
-    Raises:
-        ConfigError: a value is not a number of the right kind; the message names every wrong one.
-    """
-    problems: list[str] = []
-
-    def read(name: str, kind: Callable[[str], Any]) -> Any:
-        text = environment.get(name, "").strip()
-        try:
-            value = kind(text) if text else None
-            if value is None or value >= 0:
-                return value
-        except ValueError:
-            pass
-        noun = "an amount" if kind is float else "a whole number"
-        problems.append(f"{name}={text!r} is not {noun}.")
-        return None
-
-    result = Caps(
-        calls=read(CAP_VARIABLES["calls"], int),
-        tokens=read(CAP_VARIABLES["tokens"], int),
-        dollars=read(CAP_VARIABLES["dollars"], float),
-    )
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return result
 
 
 def uses_cache(environment: Mapping[str, str]) -> bool:
@@ -137,6 +105,7 @@ class Control:
     ) -> None:
         try:
             models = self._resources.catalogue.choose(request["models"])
+            refuse_unpriced(self._resources.gateway.ledger.caps, models)
         except ConfigError as error:
             await _send(writer, {"error": str(error)})
             return
@@ -171,7 +140,7 @@ async def serve(
         await _only_writer(folder, stack)
         resources = await _open_resources(run_dir, folder, stack)
         control = Control(resources)
-        path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gw-"))) / "control"
+        path = stack.enter_context(socket_folder.opened()) / "control"
         server = await asyncio.start_unix_server(control.serve, path)
         stack.push_async_callback(control.close)
         stack.callback(server.close)
@@ -201,16 +170,14 @@ async def _only_writer(folder: Path, stack: AsyncExitStack) -> None:
 
 async def _open_resources(run_dir: Path, folder: Path, stack: AsyncExitStack) -> Resources:
     catalogue = config.load()
-    ledger = Ledger(caps(os.environ), spent=spent_on(folder))
+    ledger = Ledger(caps.of_environment(os.environ), spent=spent_on(folder))
     rows = stack.enter_context(Appender(folder / LEDGER))
     journal = FileJournal(folder / ATTEMPTS)
     stack.push_async_callback(journal.close)
     cache = Cache(default_path()) if uses_cache(os.environ) else None
     if cache is not None:
         stack.callback(cache.close)
-    gateway = await stack.enter_async_context(
-        Gateway(ledger=ledger, key_variables=catalogue.key_variables)
-    )
+    gateway = await stack.enter_async_context(Gateway(ledger=ledger, redact=catalogue.redactor()))
     return Resources(
         plan=run_dir.name, gateway=gateway, catalogue=catalogue, journal=journal, rows=rows,
         cache=cache,

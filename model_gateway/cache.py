@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from platformdirs import user_cache_path
 
+from model_gateway.attempt import read
 from model_gateway.provider import Answer
 from model_gateway.shared_table import SharedTable
 
@@ -28,9 +31,9 @@ class Cache(SharedTable):
         """Return the answer kept for `digest`, if there is one that can be read."""
         rows = self.rows("SELECT answer FROM replies WHERE digest = ?", digest)
         try:
-            return Answer(**json.loads(rows[0][0])) if rows else None
-        except (ValueError, TypeError):
-            # Another version wrote it; this one may keep its own.
+            return _answer(json.loads(rows[0][0])) if rows else None
+        except (ValueError, TypeError, KeyError, RecursionError):
+            # Another version wrote it, or it is broken; the model is asked anew.
             self.rows("DELETE FROM replies WHERE digest = ?", digest)
             return None
 
@@ -38,3 +41,15 @@ class Cache(SharedTable):
         """Keep `answer`; the first one kept for a digest stays."""
         text = json.dumps(vars(answer))
         self.rows("INSERT OR IGNORE INTO replies VALUES (?, ?)", digest, text)
+
+
+def _answer(row: Any) -> Answer:
+    """Return an answer whose fields hold what those of ours can hold.
+
+    Raises:
+        ValueError, TypeError, KeyError: they do not.
+    """
+    if not isinstance(row, dict):
+        raise TypeError("it is not an object")
+    names = {field.name: field.name for field in fields(Answer)} | {"model_id": "reported_model"}
+    return Answer(**{name: read(names[name], value) for name, value in row.items()})

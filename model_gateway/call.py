@@ -13,7 +13,10 @@ R = TypeVar("R", bound=BaseModel)
 
 
 class FailureKind(StrEnum):
-    """Why an attempt gave nothing usable, as the run records name it."""
+    """Why an attempt gave nothing usable, as the run records name it.
+
+    `killed` is no attempt's: something outside, such as a lack of memory, ended a cell's process.
+    """
 
     timeout = "timeout"
     rate_limit = "rate_limit"
@@ -26,6 +29,7 @@ class FailureKind(StrEnum):
     refused = "refused"
     configuration = "configuration"
     budget = "budget"
+    killed = "killed"
 
 
 class Source(StrEnum):

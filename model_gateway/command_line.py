@@ -140,7 +140,7 @@ async def _ask(model: Model, catalogue: Catalogue) -> CallOutcome:
     from model_gateway.gateway import Gateway
     from model_gateway.ping import ping
 
-    async with Gateway(key_variables=catalogue.key_variables) as gateway:
+    async with Gateway(redact=catalogue.redactor()) as gateway:
         return await ping(gateway, model)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
+from model_gateway.answers import cleaned, fault_of
 from model_gateway.attempt import Attempt, digest_of
 from model_gateway.cache import Cache
 from model_gateway.call import Failure, FailureKind, Source
@@ -21,7 +22,8 @@ from model_gateway.ledger import Ledger, Log, Spend
 from model_gateway.limits import Limits
 from model_gateway.provider import Answer, Provider, ProviderError, Request
 
-_SLACK_TOKENS = 64
+# Chat templates add up to about 200 tokens, which counts where the prompt is short.
+_SLACK_TOKENS = 256
 
 
 class Observer(Protocol):
@@ -119,18 +121,21 @@ async def exchange(
         return _never_sent(FailureKind.configuration, desk.redact(message))
     digest = _cache_digest(request, model) if caller.cache is not None else ""
     if caller.cache is not None and (answer := caller.cache.get(digest)) is not None:
+        answer = await cleaned(answer, desk.redact)
         return ExchangeResult(
-            answer=answer, failure=_fault_of(answer), source=Source.cache, started=now()
+            answer=answer, failure=fault_of(answer), source=Source.cache, started=now()
         )
     worst = _worst_case(request, model)
+    priced = model.price is not None
     async with _in_turn(desk.limits(model), worst.tokens, caller.observer):
         try:
             reservation = await desk.ledger.reserve(
                 worst, log=caller.log, cell=caller.cell, key=request.origin.key,
                 repeat=caller.repeat, number=request.origin.number, model=model.name,
+                priced=priced,
             )  # fmt: skip
         except BudgetReached as error:
-            return _never_sent(FailureKind.budget, str(error))
+            return _never_sent(FailureKind.budget, desk.redact(str(error)))
         sent.set()
         actual: Spend | None = None
         try:
@@ -179,6 +184,8 @@ async def _send(
     try:
         async with asyncio.timeout(limit):
             answer = await provider.send(request)
+        answer = await cleaned(answer, desk.redact)
+        result = replace(blank, answer=answer, failure=fault_of(answer), cost=_cost(answer, model))
     except TimeoutError:
         failure = Failure(kind=FailureKind.timeout, message=f"no whole reply within {limit:g} s")
         result = replace(blank, failure=failure, cost=None, billed=True)
@@ -194,25 +201,22 @@ async def _send(
         message = f"the provider failed: {type(error).__name__}: {error}"
         failure = Failure(kind=FailureKind.configuration, message=desk.redact(message))
         result = replace(blank, failure=failure, cost=None, billed=True)
-    else:
-        answer = replace(answer, text=desk.redact(answer.text))
-        result = replace(blank, answer=answer, failure=_fault_of(answer), cost=_cost(answer, model))
     return replace(result, seconds=clock() - began)
+
+
+def failed_inside(error: Exception, redact: Redactor, *, sent: bool) -> ExchangeResult:
+    """Return the result of an attempt that met an error of ours, which is that attempt's alone."""
+    message = f"the gateway could not make the call: {type(error).__name__}: {error}"
+    failure = Failure(kind=FailureKind.configuration, message=redact(message))
+    source = Source.network if sent else Source.none
+    return ExchangeResult(
+        failure=failure, source=source, started=now(), cost=None if sent else 0.0, billed=sent
+    )
 
 
 def _never_sent(kind: FailureKind, message: str) -> ExchangeResult:
     failure = Failure(kind=kind, message=message)
     return ExchangeResult(failure=failure, source=Source.none, started=now())
-
-
-def _fault_of(answer: Answer) -> Failure | None:
-    """Return what is wrong with a reply that need not be parsed for that."""
-    if answer.finish_reason == "refusal":
-        return Failure(kind=FailureKind.refused, message="the model declined to answer")
-    if not answer.text.strip():
-        hint = " (the length limit was reached)" if answer.finish_reason == "length" else ""
-        return Failure(kind=FailureKind.empty, message=f"the reply was empty{hint}")
-    return None
 
 
 def _cost(answer: Answer, model: Model) -> float | None:
@@ -244,17 +248,19 @@ def _cache_digest(request: Request, model: Model) -> str:
     )  # fmt: skip
 
 
-def attempt_of(request: Request, model: Model, caller: Caller, *, fallback: bool) -> Attempt:
-    """Return the record of an attempt at `request` that has yet to be made."""
+def attempt_of(
+    request: Request, model: Model, caller: Caller, redact: Redactor, *, fallback: bool
+) -> Attempt:
+    """Return the record of an attempt at `request` that has yet to be made, without keys."""
     return Attempt(
         cell=caller.cell, key=request.origin.key, repeat=caller.repeat,
         number=request.origin.number, model=model.name, model_id=model.model_id,
         provider=model.provider, messages=request.messages, schema=request.schema,
-        arguments=dict(request.arguments), max_output_tokens=request.max_output_tokens,
+        arguments=redact.value(request.arguments), max_output_tokens=request.max_output_tokens,
         text="", finish_reason=None,
         input_tokens=None, output_tokens=None, thinking_tokens=None, cost=None, started=now(),
         seconds=0.0, status="cancelled", failure_kind=None, failure_message=None,
-        source=Source.network, options=model.reply_options, fallback=fallback,
+        source=Source.network, options=redact.value(model.reply_options), fallback=fallback,
     )  # fmt: skip
 
 

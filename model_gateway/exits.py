@@ -40,8 +40,8 @@ def exit_code(command: Callable[[], int]) -> int:
         if not refusals:
             say(f"Stopped: {errors[0]}. Run the same command with a higher cap to do the rest.")
             return BUDGET
-        for one in refusals:
-            say(f"error: {one}")
+        for message in dict.fromkeys(map(str, refusals)):
+            say(f"error: {message}")
         return USAGE
     return code
 

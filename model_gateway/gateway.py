@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import tempfile
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from model_gateway import providers
+from model_gateway import providers, socket_folder
 from model_gateway.attempts import (
     CallOutcome,
     OfferedReply,
@@ -22,7 +22,9 @@ from model_gateway.attempts import (
 )
 from model_gateway.call import Call, Failure, FailureKind, R, Reply
 from model_gateway.config import Model
+from model_gateway.daemon_thread import in_daemon_thread
 from model_gateway.door import Question
+from model_gateway.errors import ConfigError
 from model_gateway.exchange import CallDesk, Caller
 from model_gateway.keys import Redactor
 from model_gateway.ledger import Ledger
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from model_gateway.http_door import HttpDoor, HttpServer
 
 _LONGEST_LINE = 256 * 1024 * 1024
+_SECONDS_TO_BUILD = 120.0
+_SECONDS_TO_CLOSE = 5.0
 
 
 @dataclass(eq=False)
@@ -50,9 +54,9 @@ class OpenDoor:
 class Gateway:
     """Answers the calls of many cells concurrently.
 
-    Use it as an async context manager. `key_variables` are the environment variables that hold
-    keys; their values are removed from all records and messages. `build` makes the provider of a
-    model. The `ledger` may be replaced until the first door is opened.
+    Use it as an async context manager. `redact` removes keys from all records and messages; without
+    it, those are the values of `key_variables` and of variables that look like it. `build` makes
+    the provider of a model. The `ledger` may be replaced until the first door is opened.
     """
 
     def __init__(
@@ -60,10 +64,11 @@ class Gateway:
         *,
         ledger: Ledger | None = None,
         key_variables: Iterable[str] = (),
+        redact: Redactor | None = None,
         build: Build = providers.build,
     ) -> None:
         self.ledger = ledger or Ledger()
-        self.redact = Redactor(key_variables)
+        self.redact = redact or Redactor(key_variables)
         self._build = build
         self._doors: dict[str, OpenDoor] = {}
         self._providers: dict[str, asyncio.Future[Provider]] = {}
@@ -71,12 +76,12 @@ class Gateway:
         self._turn = Turn()
         self._http: HttpServer | None = None
         self._http_starts = asyncio.Lock()
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
+        self._files = ExitStack()
         self._opened = 0
 
     async def __aenter__(self) -> Self:
-        # A short path: the name of a socket may have little more than 100 characters.
-        self._folder = tempfile.TemporaryDirectory(prefix="gw-")
+        self._folder = self._files.enter_context(socket_folder.opened())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -89,10 +94,10 @@ class Gateway:
                 await self._http.stop()
             for building in self._providers.values():
                 with contextlib.suppress(Exception):
-                    await (await building).close()
+                    async with asyncio.timeout(_SECONDS_TO_CLOSE):
+                        await (await building).close()
         finally:
-            if self._folder is not None:
-                self._folder.cleanup()
+            self._files.close()
 
     async def open(self, caller: Caller) -> OpenDoor:
         """Open a socket for one cell; every connection to `path` is a call of that cell."""
@@ -100,7 +105,7 @@ class Gateway:
             raise RuntimeError("The gateway is used as an async context manager.")
         caller.journal.begin(caller.cell, caller.repeat)
         self._opened += 1
-        path = Path(self._folder.name) / f"{self._opened:x}"
+        path = self._folder / f"{self._opened:x}"
         door = OpenDoor(caller=caller, path=path)
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -222,9 +227,17 @@ class Gateway:
         """Return the provider of `model`, importing its SDK once, off the event loop."""
         building = self._providers.get(model.name)
         if building is None:
-            building = asyncio.ensure_future(asyncio.to_thread(self._build, model))
+            work = in_daemon_thread(lambda: self._build(model), f"provider of {model.name}")
+            building = asyncio.ensure_future(work)
             self._providers[model.name] = building
-        return await asyncio.shield(building)
+        try:
+            async with asyncio.timeout(_SECONDS_TO_BUILD):
+                return await asyncio.shield(building)
+        except TimeoutError as error:
+            raise ConfigError(
+                f"{model.name}: its provider was not ready within {_SECONDS_TO_BUILD:g} s. Look "
+                "for code that waits while it is imported."
+            ) from error
 
     async def warm(self, models: Iterable[Model]) -> None:
         """Import the SDKs of `models` now, so that the first calls do not wait for it."""

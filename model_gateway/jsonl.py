@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
+import stat
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 Row = dict[str, Any]
+
+LARGEST_LINE = 64 * 1024 * 1024
+"""Bytes. No row of ours is longer, and a longer line is not read into memory."""
 
 
 def dumps(row: Row) -> str:
@@ -26,26 +31,49 @@ def read_rows(path: Path) -> tuple[list[Row], int]:
 
     A line that is not a JSON object was left by a killed writer; it is not an error.
     A missing file has no rows.
+
+    Raises:
+        OSError: it cannot be read, or is not a file.
     """
     try:
-        data = path.read_bytes()
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
         return [], 0
     rows: list[Row] = []
     torn = 0
-    for line in data.split(b"\n"):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            torn += 1
-            continue
-        if isinstance(row, dict):
-            rows.append(row)
-        else:
-            torn += 1
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "It is not a file", str(path))
+        while line := file.readline(LARGEST_LINE):
+            if _is_cut_off(line) and _skip_line(file):
+                torn += 1
+            elif line.strip():
+                row = read_line(line)
+                torn += row is None
+                rows += [] if row is None else [row]
     return rows, torn
+
+
+def read_line(line: bytes) -> Row | None:
+    """Return the row in a line, or None if it is torn or holds something else."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _is_cut_off(line: bytes) -> bool:
+    return len(line) == LARGEST_LINE and not line.endswith(b"\n")
+
+
+def _skip_line(file: IO[bytes]) -> bool:
+    """Skip the rest of a line; return whether there was one."""
+    rest = file.readline(LARGEST_LINE)
+    skipped = bool(rest)
+    while _is_cut_off(rest):
+        rest = file.readline(LARGEST_LINE)
+    return skipped
 
 
 class Appender:

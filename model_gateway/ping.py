@@ -8,16 +8,22 @@ from model_gateway.door import Question
 from model_gateway.exchange import Caller, NoObserver, Observer
 from model_gateway.gateway import Gateway
 from model_gateway.journal import NoJournal
+from model_gateway.ledger import Log
 
 SECONDS = 60.0
 
 
-async def ping(gateway: Gateway, model: Model, *, observer: Observer | None = None) -> CallOutcome:
-    """Ask `model` for one token, once; an empty or declined answer fails but is an answer."""
+async def ping(
+    gateway: Gateway, model: Model, *, observer: Observer | None = None, log: Log | None = None
+) -> CallOutcome:
+    """Ask `model` for one token, once; an empty or declined answer fails but is an answer.
+
+    `log` records what is reserved for that, before it is sent.
+    """
     once = {"max_attempts": 1, "attempt_seconds": min(SECONDS, model.attempt_seconds)}
     caller = Caller(
         cell="ping", plan="", repeat=0, seed=0, models=(model.model_copy(update=once),),
-        journal=NoJournal(), observer=observer or NoObserver(),
+        journal=NoJournal(), observer=observer or NoObserver(), log=log,
     )  # fmt: skip
     messages = [{"role": "user", "content": "1"}]
     return await gateway.answer(

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Any
 
-from model_gateway.attempt import Attempt
 from model_gateway.call import FailureKind
 from model_gateway.config import Model
 from model_gateway.errors import GatewayError
 from model_gateway.gateway import Gateway
-from model_gateway.ledger import Spend
 from model_gateway.ping import ping
+from model_gateway.ping_journal import PingJournal
 
 _UNREACHABLE = {
     FailureKind.configuration,
@@ -23,37 +20,21 @@ _UNREACHABLE = {
 }
 
 
-class _Meter:
-    """Adds up the cost of a ping."""
-
-    def __init__(self) -> None:
-        self.spend = Spend()
-
-    def attempted(self, attempt: Attempt, *, replayed: bool) -> None:  # noqa: ARG002
-        tokens = (attempt.input_tokens or 0) + (attempt.output_tokens or 0)
-        self.spend += Spend(calls=1, tokens=tokens, dollars=attempt.cost or 0.0)
-
-    def waiting(self, *, now: bool) -> None:
-        pass
-
-
-def reservation(ping: Spend) -> dict[str, Any]:
-    """Return the row of a log of reservations by which later sessions count a ping as spent."""
-    identity = {"cell": "preflight", "at": datetime.now(UTC).isoformat()}
-    return {"reserved": identity, "tokens": ping.tokens, "dollars": ping.dollars}
-
-
-async def check_models(gateway: Gateway, models: Iterable[Model]) -> dict[str, Spend]:
-    """Ask every model for one token, side by side; return what that cost, by model.
+async def check_models(gateway: Gateway, models: Iterable[Model], journal: PingJournal) -> None:
+    """Ask every model for one token, side by side; `journal` records the cost.
 
     An empty answer counts as one. Embedded models are not asked.
 
     Raises:
+        OSError: the data repo cannot be written.
         GatewayError: a model has no key, or does not answer; all such models are named.
     """
     remote = [model for model in models if not model.is_embedded]
-    meters = [_Meter() for _ in remote]
-    pings = (ping(gateway, m, observer=meter) for m, meter in zip(remote, meters, strict=True))
+    notes = [journal.begin() for _ in remote]
+    pings = (
+        ping(gateway, model, observer=note, log=note.log)
+        for model, note in zip(remote, notes, strict=True)
+    )
     failures = [outcome.failure for outcome in await asyncio.gather(*pings)]
     problems = [
         f"{model.name}: {failure}"
@@ -64,4 +45,3 @@ async def check_models(gateway: Gateway, models: Iterable[Model]) -> dict[str, S
         raise GatewayError(
             "Not every model can be used, so nothing was started:\n  " + "\n  ".join(problems)
         )
-    return {model.name: meter.spend for model, meter in zip(remote, meters, strict=True)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,6 +13,7 @@ from typing import Any
 from model_gateway.attempt import digest_of
 from model_gateway.jsonl import Appender, Row, read_rows
 from model_gateway.ledger import Ledger, Reservation, Spend
+from model_gateway.visible import sound
 
 BEGUN, ENDED = "begun", "ended"
 
@@ -59,7 +61,8 @@ class ProgramJournal:
     def answer(self, identity: Mapping[str, Any]) -> str | None:
         """Return the recorded answer to the same question, or None."""
         rows = [row for row in read_rows(self._path)[0] if row.get(ENDED) == dict(identity)]
-        return next((row["said"] for row in reversed(rows) if row["said"] is not None), None)
+        answers = (row.get("said") for row in reversed(rows))
+        return next((sound(answer) for answer in answers if isinstance(answer, str)), None)
 
     def _append(self, row: Row) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,12 +75,24 @@ def spent_on_programs(path: Path) -> Spend:
     total = Spend()
     unfinished: defaultdict[str, list[Spend]] = defaultdict(list)
     for row in read_rows(path)[0]:
-        spend = Spend(calls=row["calls"], tokens=row["tokens"], dollars=row["dollars"])
+        spend = _spend_in(row)
+        if spend is None:
+            continue  # It was damaged; nothing of ours looks like that.
         if BEGUN in row:
             unfinished[digest_of(row[BEGUN])].append(spend)
             continue
         total += spend
-        begun = unfinished[digest_of(row[ENDED])]
+        begun = unfinished[digest_of(row.get(ENDED))]
         if begun:
             begun.pop()
     return sum(chain.from_iterable(unfinished.values()), total)
+
+
+def _spend_in(row: Row) -> Spend | None:
+    calls, tokens, dollars = (row.get(name) for name in ("calls", "tokens", "dollars"))
+    if not (
+        isinstance(calls, int) and isinstance(tokens, int) and isinstance(dollars, int | float)
+    ):
+        return None
+    sensible = calls >= 0 and tokens >= 0 and 0 <= dollars < math.inf
+    return Spend(calls=calls, tokens=tokens, dollars=dollars) if sensible else None

@@ -12,6 +12,7 @@ from model_gateway import validation
 from model_gateway.attempt import Message
 from model_gateway.call import FailureKind
 from model_gateway.provider import Answer, ProviderError
+from model_gateway.visible import sound
 
 _FINISH = {
     "stop": "stop",
@@ -23,15 +24,6 @@ _FINISH = {
     "content_filter": "refusal",
     "refusal": "refusal",
 }
-
-
-def sound(text: str) -> str:
-    """Return `text` with every lone surrogate replaced, so that it can be sent and stored."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 def sendable(messages: Sequence[Message]) -> list[Message]:
@@ -47,10 +39,10 @@ def _or_none(value: Any, read: Callable[[Any], Any]) -> Any:
 
 
 # Usage that makes no sense is ignored; the reply counts either way.
-_Count = Annotated[int | None, Field(ge=0), WrapValidator(_or_none)]
-_Dollars = Annotated[float | None, Field(ge=0, allow_inf_nan=False), WrapValidator(_or_none)]
+_Count = Annotated[int | None, Field(ge=0, le=10**9), WrapValidator(_or_none)]
+_Dollars = Annotated[float | None, Field(ge=0, le=1e6), WrapValidator(_or_none)]
 _Text = Annotated[str, BeforeValidator(lambda v: sound(v) if isinstance(v, str) else v)]
-_Name = Annotated[str | None, WrapValidator(_or_none)]
+_Name = Annotated[_Text | None, WrapValidator(_or_none)]
 _Fault = Annotated[dict[str, Any] | None, WrapValidator(_or_none)]
 
 
@@ -178,7 +170,7 @@ class AnthropicMessage(_WireModel):
         finish = _normal(self.stop_reason)
         inputs = [b.input for b in self.content if b.type == "tool_use"]
         if inputs:
-            text = json.dumps(inputs[0], ensure_ascii=False)
+            text = _json_of(inputs[0])
             finish = "stop" if finish == "tool_use" else finish
         usage = self.usage or _MessageUsage()
         details = usage.output_tokens_details
@@ -216,7 +208,14 @@ class OllamaChat(_WireModel):
         )
 
 
+Shape = Completion | AnthropicMessage | OllamaChat
 S = TypeVar("S", bound=BaseModel)
+
+_SHAPES: dict[str, type[Shape]] = {
+    "openai": Completion,
+    "anthropic": AnthropicMessage,
+    "ollama": OllamaChat,
+}
 
 
 def read(body: bytes, shape: type[S]) -> S:
@@ -233,10 +232,44 @@ def read(body: bytes, shape: type[S]) -> S:
         raise undecodable("it is not JSON, or not all of it") from error
 
 
+def plain_body(wire_format: str, body: bytes) -> bytes:
+    """Return a reply in the same format that holds the text, the usage and nothing else.
+
+    Raises:
+        KeyError: there is no such format.
+        ProviderError: it is not a reply in this format.
+    """
+    answer = read(body, _SHAPES[wire_format]).answer()
+    usage: dict[str, Any]
+    reply: dict[str, Any] = {"model": answer.model_id}
+    if wire_format == "openai":
+        usage = {"prompt_tokens": answer.input_tokens, "completion_tokens": answer.output_tokens}
+        usage["completion_tokens_details"] = {"reasoning_tokens": answer.thinking_tokens}
+        choice = {"message": {"content": answer.text}, "finish_reason": answer.finish_reason}
+        reply |= {"choices": [choice], "usage": {**usage, "cost": answer.cost}}
+    elif wire_format == "anthropic":
+        usage = {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
+        usage["output_tokens_details"] = {"thinking_tokens": answer.thinking_tokens}
+        reply |= {"content": [{"type": "text", "text": answer.text}], "usage": usage}
+        reply["stop_reason"] = answer.finish_reason
+    else:
+        reply |= {"message": {"role": "assistant", "content": answer.text}}
+        reply |= {"prompt_eval_count": answer.input_tokens, "eval_count": answer.output_tokens}
+        reply["done_reason"] = answer.finish_reason
+    return json.dumps(reply).encode()
+
+
 def undecodable(why: str) -> ProviderError:
     """Return the failure of a complete reply that cannot be read."""
     message = f"the server's reply could not be read: {why}"
     return ProviderError(FailureKind.connection, message, billed=True)
+
+
+def _json_of(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError as error:
+        raise undecodable("its JSON is nested too deeply") from error
 
 
 def _normal(finish: str | None) -> str | None:

@@ -122,6 +122,7 @@ def _head_start(options: argparse.Namespace) -> AbstractContextManager[HeadStart
 def _run(options: argparse.Namespace, head_start: HeadStart | None) -> int:
     # Imported now, so that --help answers at once.
     from model_gateway import config
+    from model_gateway.ledger import refuse_unpriced
     from worker_plan import luigi_log, plan_record, plan_run, progress, typical_plan
 
     run_dir = options.run_dir or plan_run.default_folder(options.plan)
@@ -135,7 +136,7 @@ def _run(options: argparse.Namespace, head_start: HeadStart | None) -> int:
         return OK
     resume = f"To resume, run: python -m worker_plan resume {run_dir}"
     caps = arguments.caps_of(options)
-    estimate.check(caps)
+    refuse_unpriced(caps, models)
     # The steps' own processes end at Ctrl-C without a message; this one prints it.
     os.register_at_fork(after_in_child=_end_silently)
     try:

@@ -9,8 +9,8 @@ from model_gateway import beside, config, exits, preflight
 from model_gateway.beside_process import LEDGER, spent_on
 from model_gateway.config import Model
 from model_gateway.gateway import Gateway
-from model_gateway.jsonl import Appender
-from model_gateway.ledger import Caps, Ledger, Spend
+from model_gateway.ledger import Caps, Ledger
+from model_gateway.ping_journal import PingJournal
 
 
 def check(run_dir: Path, models: Sequence[Model], caps: Caps) -> None:
@@ -23,13 +23,12 @@ def check(run_dir: Path, models: Sequence[Model], caps: Caps) -> None:
     folder = run_dir / beside.FOLDER
     folder.mkdir(parents=True, exist_ok=True)
 
-    async def pings() -> dict[str, Spend]:
+    pings = PingJournal(folder / LEDGER)
+
+    async def ask() -> None:
         ledger = Ledger(caps, spent=spent_on(folder))
         keys = config.load().key_variables
         async with Gateway(ledger=ledger, key_variables=keys) as gateway:
-            return await preflight.check_models(gateway, models)
+            await preflight.check_models(gateway, models, pings)
 
-    spends = exits.run(pings())
-    with Appender(folder / LEDGER) as rows:
-        for spend in spends.values():
-            rows.append(preflight.reservation(spend))
+    exits.run(ask())

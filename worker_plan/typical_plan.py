@@ -12,8 +12,6 @@ from importlib import resources
 
 from model_gateway.config import Model
 from model_gateway.counts import counted
-from model_gateway.ledger import Caps
-from worker_plan.errors import PlanError
 
 FILE = "typical_plan.json"
 
@@ -36,18 +34,6 @@ class Expected:
             f"{self.input_tokens} tokens in and {self.output_tokens} out, {cost} "
             "(estimate from a sample plan, without retries)"
         )
-
-    def check(self, caps: Caps) -> None:
-        """Refuse a cap on dollars for a model without a price.
-
-        Raises:
-            PlanError: there is such a cap, but no price.
-        """
-        if caps.dollars is not None and self.dollars is None:
-            raise PlanError(
-                f"--max-cost needs a price, and none is known for {self.model}. Add it to the "
-                "model's entry in llm_config/, or use --max-calls or --max-tokens."
-            )
 
 
 def expected(model: Model, speed: str) -> Expected:

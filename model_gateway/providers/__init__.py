@@ -10,7 +10,7 @@ from model_gateway.config import Model
 from model_gateway.errors import ConfigError
 from model_gateway.provider import Build, Provider
 
-_NOT_PROVIDERS = {"http_errors"}
+_NOT_PROVIDERS = {"foreign_clients", "http_client", "http_errors"}
 
 
 def names() -> list[str]:

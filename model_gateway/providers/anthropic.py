@@ -13,6 +13,7 @@ from model_gateway.call import Source
 from model_gateway.config import Model
 from model_gateway.entry_settings import options_of, other_arguments, server_url
 from model_gateway.provider import Answer, Request
+from model_gateway.providers.http_client import bounded
 from model_gateway.providers.http_errors import ErrorSource, failure_of
 from model_gateway.strict_schema import strict
 from model_gateway.wire_replies import AnthropicMessage, read, sendable
@@ -56,6 +57,7 @@ class AnthropicProvider:
             # Set, because the SDK refuses long replies under its default time limit.
             timeout=None,
             open_telemetry=False,
+            http_client=bounded(anthropic.DefaultAsyncHttpxClient(timeout=None), "anthropic"),
         )
         # Looked up here because it imports half of the SDK, which must not block the event loop.
         self._create = self._client.messages.with_raw_response.create

@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
@@ -15,11 +15,14 @@ from urllib.parse import urlsplit
 
 from model_gateway.call import FailureKind
 from model_gateway.config import Model
-from model_gateway.keys import HIDDEN
+from model_gateway.keys import Redactor
+from model_gateway.large_replies import ReplyBoundError
 from model_gateway.provider import ProviderError
+from model_gateway.visible import one_line, sound
 
 _LONGEST = 300
 _LONGEST_REASON = 180
+_LONGEST_READ = 1_000_000
 _LONGEST_WAIT = 86_400.0
 
 _NO_MONEY = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
@@ -53,6 +56,10 @@ class ErrorSource:
 
     model: Model
     url: str
+    redact: Redactor = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "redact", self.model.redactor())
 
     @property
     def server(self) -> str:
@@ -61,12 +68,14 @@ class ErrorSource:
         return parts.netloc.rpartition("@")[2] or self.url
 
     def text(self, text: str) -> str:
-        """Return `text` on one short line, without the key."""
-        key = self.model.key
-        if key:
-            # Before it is shortened: a part of a key would not be recognized.
-            text = text.replace(key, HIDDEN)
-        return _short("".join(c if c.isprintable() else " " for c in text), _LONGEST)
+        """Return `text` on one short line, without keys."""
+        return self.line(text, _LONGEST)
+
+    def line(self, text: str, most: int) -> str:
+        """Return `text` on one line of at most `most` characters, without keys."""
+        # Before it is shortened: a part of a key would not be recognized.
+        clean = self.redact(sound(" ".join(text.split())[:_LONGEST_READ]))[: 2 * most]
+        return one_line("".join(c if c.isprintable() else " " for c in clean), most)
 
 
 def failure_of(error: Exception, source: ErrorSource) -> ProviderError:
@@ -89,9 +98,11 @@ def failure_of_status(
     billed: bool = False,
 ) -> ProviderError:
     """Return the failure of an error status, with the server's message."""
+    if status < HTTPStatus.BAD_REQUEST:
+        return _redirected(status, source, headers or {})
     body = _ErrorBody.of(text)
     kind = _kind_of(status, body)
-    reason = _short(source.text(body.message), _LONGEST_REASON) or _phrase(status)
+    reason = source.line(body.message, _LONGEST_REASON) or _phrase(status)
     remedy = _remedy(status, source.model) if kind is FailureKind.configuration else ""
     wait = _retry_after(headers or {})
     return ProviderError(
@@ -100,6 +111,19 @@ def failure_of_status(
         retry_after=wait,
         billed=billed,
     )
+
+
+def _redirected(status: int, source: ErrorSource, headers: Mapping[str, str]) -> ProviderError:
+    """Return the failure of a reply that names another address, to which nothing is sent."""
+    address = next((v for n, v in headers.items() if n.lower() == "location"), "")
+    where = f" ({source.line(address, _LONGEST_REASON)})" if address else ""
+    variable = source.model.base_url_env
+    setting = f"base_url in its entry, or {variable}" if variable else "base_url in its entry"
+    what = (
+        f"the server answered {status} and names another address{where}, but no redirect is "
+        f"followed; correct {setting}"
+    )
+    return ProviderError(FailureKind.configuration, source.text(what))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +200,10 @@ def _remedy(status: int, model: Model) -> str:
 def _of_kinds(chain: list[BaseException], source: ErrorSource) -> tuple[FailureKind, bool, str]:
     names = {c.__name__ for link in chain for c in type(link).__mro__}
     last = _last_words(chain)
+    for link in chain:
+        if isinstance(link, ReplyBoundError):
+            what = f"the reply of {source.server} could not be read: {link}"
+            return FailureKind.connection, True, what
     if names & _UNUSABLE:
         what = f"nothing can be sent to {source.server}; check the address and the key of the entry"
         return FailureKind.configuration, False, what
@@ -222,7 +250,7 @@ def _status(error: BaseException) -> int | None:
     for owner in (error, response):
         for name in ("status_code", "status", "code"):
             value = getattr(owner, name, None)
-            if isinstance(value, int) and value >= HTTPStatus.BAD_REQUEST:
+            if isinstance(value, int) and value >= HTTPStatus.MULTIPLE_CHOICES:
                 return int(value)
     return None
 
@@ -277,8 +305,3 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "no reason given"
-
-
-def _short(text: str, most: int) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 3] + "..."

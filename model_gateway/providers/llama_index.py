@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib
 import inspect
 import json
-import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
+import httpx
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.llms import LLM, CustomLLM
 from pydantic import ValidationError
 
 from model_gateway.call import Source
 from model_gateway.config import Model
+from model_gateway.daemon_thread import in_daemon_thread
 from model_gateway.entry_settings import option_problems
 from model_gateway.errors import ConfigError
 from model_gateway.provider import Answer, ProviderError, Request
+from model_gateway.providers import foreign_clients
+from model_gateway.providers.http_client import bounded, bounded_sync
 from model_gateway.providers.http_errors import ErrorSource, failure_of
+from model_gateway.visible import sound
 from model_gateway.wire_replies import (
     AnthropicMessage,
     Completion,
     CompletionUsage,
     OllamaChat,
     sendable,
-    sound,
 )
 
 _MODEL_NAMES = ("model", "model_name", "model_id")
@@ -68,7 +69,9 @@ class LlamaIndexProvider:
         others = {k: v for k, v in request.arguments.items() if k not in settings}
         messages = [ChatMessage(**m) for m in sendable(request.messages)]
         try:
-            reply = await _chat(self._llm(settings), messages, others)
+            llm = self._llm(settings)
+            foreign_clients.bound(llm)
+            reply = await _chat(llm, messages, others)
         except Exception as error:
             raise failure_of(error, self._error_source) from error
         return _answer(reply)
@@ -88,7 +91,9 @@ class LlamaIndexProvider:
     def _llm(self, settings: dict[str, Any]) -> LLM:
         key = json.dumps(settings, sort_keys=True, default=repr)
         if key not in self._llms:
-            self._llms[key] = self._kind(**{**self._defaults(), **self._model.options, **settings})
+            llm = self._kind(**{**self._defaults(), **self._model.options, **settings})
+            foreign_clients.bound(llm, create=True)
+            self._llms[key] = llm
         return self._llms[key]
 
     def _defaults(self) -> dict[str, Any]:
@@ -97,6 +102,11 @@ class LlamaIndexProvider:
         defaults |= dict.fromkeys(_MODEL_NAMES, self._model.model_id)
         # The gateway's limit ends earlier; this one ends what cannot be cancelled.
         defaults |= dict.fromkeys(_TIME_LIMITS, self._model.attempt_seconds + _GRACE_SECONDS)
+        # A class that creates its clients anew for each call creates them around these.
+        if "http_client" in self._takes:
+            defaults["http_client"] = bounded_sync(httpx.Client())
+        if "async_http_client" in self._takes:
+            defaults["async_http_client"] = bounded(httpx.AsyncClient())
         if self._model.key:
             defaults["api_key"] = self._model.key
         return {name: value for name, value in defaults.items() if name in self._takes}
@@ -149,33 +159,12 @@ async def _chat(llm: LLM, messages: Sequence[ChatMessage], others: dict[str, Any
     if _owner(type(llm), "achat") is not CustomLLM:
         with contextlib.suppress(NotImplementedError):
             return await llm.achat(messages, **others)
-    return await _in_thread(llm, messages, others)
+    return await in_daemon_thread(lambda: llm.chat(messages, **others), "llama-index-chat")
 
 
 def _owner(kind: type, method: str) -> type:
     # Methods cannot be compared: llama-index wraps them on every access.
     return next(base for base in kind.__mro__ if method in vars(base))
-
-
-async def _in_thread(
-    llm: LLM, messages: Sequence[ChatMessage], others: dict[str, Any]
-) -> ChatResponse:
-    """Chat in a separate thread, which is abandoned if the call is cancelled.
-
-    A thread of the loop's pool would keep the command from ending while the class waits for its
-    server.
-    """
-    future: Future[ChatResponse] = Future()
-    future.set_running_or_notify_cancel()
-
-    def run() -> None:
-        try:
-            future.set_result(llm.chat(messages, **others))
-        except Exception as error:  # noqa: BLE001 - it is raised again on the other side
-            future.set_exception(error)
-
-    threading.Thread(target=run, daemon=True, name="llama-index-chat").start()
-    return await asyncio.wrap_future(future)
 
 
 def _answer(reply: ChatResponse) -> Answer:

@@ -12,6 +12,7 @@ from model_gateway.call import FailureKind, Source
 from model_gateway.config import Model
 from model_gateway.entry_settings import options_of, other_arguments
 from model_gateway.provider import Answer, ProviderError, Request
+from model_gateway.providers.http_client import bounded
 from model_gateway.providers.http_errors import ErrorSource, failure_of
 from model_gateway.wire_replies import OllamaChat, sendable, undecodable
 
@@ -54,6 +55,10 @@ class OllamaProvider:
         self._error_source = ErrorSource(model=model, url=url)
         headers = {"authorization": f"Bearer {model.key}"} if model.key else None
         self._client = ollama.AsyncClient(url, headers=headers, timeout=None)
+        http = bounded(self._client._client, "ollama")  # noqa: SLF001 - it takes no client
+        if headers is None:
+            # The SDK adds the key of Ollama's own service, whatever the server.
+            http.headers.pop("authorization", None)
 
     async def send(self, request: Request) -> Answer:
         """Send `request` once.

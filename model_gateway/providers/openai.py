@@ -15,6 +15,7 @@ from model_gateway.call import Source
 from model_gateway.config import Model
 from model_gateway.entry_settings import options_of, other_arguments, server_url
 from model_gateway.provider import Answer, ProviderError, Request
+from model_gateway.providers.http_client import bounded
 from model_gateway.providers.http_errors import ErrorSource, failure_of, failure_of_status
 from model_gateway.strict_schema import strict
 from model_gateway.wire_replies import Completion, read, sendable
@@ -59,8 +60,9 @@ class OpenAIProvider:
         # Not None: the SDK would send OPENAI_API_KEY to a server that must not get a key.
         key = model.key or _NO_KEY
         self._client = openai.AsyncOpenAI(
-            api_key=key, base_url=self._error_source.url, max_retries=0, timeout=None
-        )
+            api_key=key, base_url=self._error_source.url, max_retries=0, timeout=None,
+            http_client=bounded(openai.DefaultAsyncHttpxClient(timeout=None), "openai"),
+        )  # fmt: skip
 
     async def send(self, request: Request) -> Answer:
         """Send `request` once.

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from model_gateway.counsel import spent_in
-from model_gateway.jsonl import Appender, read_rows
+from model_gateway.jsonl import read_rows
 from model_gateway.ledger import Spend, spent_before
+from model_gateway.ping_journal import PingJournal
 from prompt_lab.claim import claim
 from prompt_lab.layout import Layout, runs
 from prompt_lab.record import RESERVATIONS, Run
@@ -43,20 +44,14 @@ class ComparisonFolder(WorkFolder):
         """Return the result of the comparison, or None if it is not complete."""
         return self.read(RESULT)
 
-    def note_pings(self, pings: Mapping[str, Spend]) -> None:
-        """Record the cost of checking the models, so that later sessions count it."""
-        self.scratch.mkdir(parents=True, exist_ok=True)
-        with Appender(self.scratch / RESERVATIONS) as file:
-            for model, spend in pings.items():
-                reserved = {"preflight": model, "at": datetime.now(UTC).isoformat()}
-                file.append(
-                    {"reserved": reserved, "tokens": spend.tokens, "dollars": spend.dollars},
-                    sync=True,
-                )
+    @property
+    def pings(self) -> PingJournal:
+        """The record of checks whether the models answer."""
+        return PingJournal(self.scratch / RESERVATIONS)
 
     def spent(self) -> Spend:
         """Return what earlier sessions spent on it."""
-        spent = spent_before(read_rows(self.scratch / RESERVATIONS)[0], [])
+        spent = self.pings.spent()
         for folder in self.counsel.iterdir() if self.counsel.is_dir() else ():
             spent += spent_in(folder)
         for side in self.scratch.iterdir() if self.scratch.is_dir() else ():

@@ -82,7 +82,7 @@ async def regenerate(
     """
     requests = {n: request.run_request(code.path, folder.runs(n)) for n, code in sides.items()}
     async with experiment(requests) as cells:
-        folder.note_pings(await check_models(gateway, request.models))
+        await check_models(gateway, request.models, folder.pings)
         async with asyncio.TaskGroup() as group:
             tasks = {
                 name: group.create_task(

@@ -11,6 +11,7 @@ from typing import Any
 from model_gateway import arguments, config
 from model_gateway.attempt import digest_of
 from model_gateway.config import Catalogue, Model
+from model_gateway.ledger import refuse_unpriced
 from prompt_lab import layout
 from prompt_lab.layout import SPLITS, Layout
 from self_improve.errors import UsageError
@@ -93,7 +94,8 @@ def request_of(options: argparse.Namespace) -> PlanRequest:
 
     Raises:
         ConfigError, LabError: a model or the data repo cannot be found.
-        UsageError: there is no such plan, or a cap in dollars cannot be kept.
+        UsageError: there is no such plan.
+        ConfigError: a cap in dollars was set and a model has no price.
     """
     catalogue = config.load()
     model = catalogue.choose([options.model] if options.model else [])[0]
@@ -114,7 +116,7 @@ def request_of(options: argparse.Namespace) -> PlanRequest:
         judge=judge_named(options.judge, catalogue, simulated=model.is_simulated),
         regenerate_baseline=options.regenerate_baseline,
     )  # fmt: skip
-    _require_prices(request)
+    refuse_unpriced(request.run.caps, request.models)
     return request
 
 
@@ -153,12 +155,3 @@ def plans_named(names: Iterable[str], lab: Layout, split: str) -> list[Path]:
             "`python -m prompt_lab status` shows more."
         )
     return [existing[name] for name in chosen]
-
-
-def _require_prices(request: PlanRequest) -> None:
-    unpriced = [model.name for model in request.models if model.price is None]
-    if request.run.caps.dollars is not None and unpriced:
-        raise UsageError(
-            f"--max-cost cannot be enforced for {', '.join(unpriced)}: the price is unknown. Add "
-            "[price] to the model's file, or cap calls and tokens instead."
-        )

@@ -74,7 +74,7 @@ async def run(
             result = await compare(request, sides, folder, gateway, display)
         else:
             ledger = Ledger(request.run.caps, spent=folder.spent())
-            async with Gateway(ledger=ledger, key_variables=request.run.secrets) as opened:
+            async with Gateway(ledger=ledger, redact=request.run.catalogue.redactor()) as opened:
                 result = await compare(request, sides, folder, opened, display)
     return FinishedComparison(folder=folder, result=result, plans=plans_of(folder))
 

@@ -9,7 +9,7 @@ from model_gateway.counsel import Counsel, spent_in
 from model_gateway.exits import say
 from model_gateway.gateway import Gateway
 from model_gateway.jsonl import read_rows
-from model_gateway.ledger import Ledger, Spend, spent_before
+from model_gateway.ledger import Ledger, Spend, refuse_unpriced, spent_before
 from prompt_lab.layout import Layout, runs
 from prompt_lab.record import RESERVATIONS, Run
 from self_improve.errors import UsageError
@@ -27,6 +27,7 @@ from self_improve.iteration.proposing.from_search import SEARCHES
 from self_improve.iteration.publication import Publisher
 from self_improve.iteration.request import IterationRequest, runner_seed
 from self_improve.runs.experiment import experiment
+from self_improve.runs.pings import left_over
 from self_improve.runs.progress import display
 from self_improve.verdict import expectation
 
@@ -91,9 +92,15 @@ class Services:
 
 
 def gateway_of(request: IterationRequest, spent: Spend) -> Gateway:
-    """Return the gateway of a command whose earlier sessions have spent `spent`."""
+    """Return the gateway of a command whose earlier sessions have spent `spent`.
+
+    Raises:
+        ConfigError: a cap in dollars was set and a model has no price.
+    """
+    models = (*request.run.models, *request.run.fallbacks, request.judge, request.proposer)
+    refuse_unpriced(request.run.caps, models)
     ledger = Ledger(request.run.caps, spent=spent)
-    return Gateway(ledger=ledger, key_variables=request.run.secrets)
+    return Gateway(ledger=ledger, redact=request.run.catalogue.redactor())
 
 
 async def carry_out(
@@ -161,6 +168,7 @@ def spent_on(
         spent += spent_in(folder.counsel)
         layouts += [Layout(lab.scratch / name / folder.id) for name in (SEARCHES, SMOKES)]
     for layout in layouts:
+        spent += left_over(layout, seeds)
         for path in runs(layout) if seeds else ():
             run = Run(path)
             if run.meta.get("seed") in seeds:

@@ -93,11 +93,11 @@ class DriftCheck:
         """
         async with self._experiment() as cells:
             ledger = ledger_for(cells.requests[_SIDE], cells.states()[_SIDE])
-            keys = self._request.catalogue.key_variables
-            async with Gateway(ledger=ledger, key_variables=keys) as gateway:
+            redact = self._request.catalogue.redactor()
+            async with Gateway(ledger=ledger, redact=redact) as gateway:
                 ran = await cells.run(gateway, display)
         if ran.stopped is not None:
-            raise BudgetReached(f"{ran.stopped} was reached, and cells are left")
+            raise BudgetReached(f"{ran.stopped}, and cells are left")
         after = tuple(run.path for run in ran.runs[_SIDE])
         before = tuple(run.path for run in self.runs)
         rubric = rubric_for(before[0])

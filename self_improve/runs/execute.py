@@ -14,6 +14,7 @@ from model_gateway.preflight import check_models
 from prompt_lab.record import Run
 from self_improve.errors import UsageError
 from self_improve.runs.estimate import RunEstimate, estimate
+from self_improve.runs.pings import ping_journal
 from self_improve.runs.preparation import Prepared, RunRequest, prepared
 from self_improve.runs.progress import display
 from self_improve.runs.session import (
@@ -44,8 +45,7 @@ async def execute(
             _print_estimate(states, await _expected(request, work, states), as_json=as_json)
             return OK
     # The models' SDKs take as long to import as the pipeline does; both are done at once.
-    keys = request.catalogue.key_variables
-    async with Gateway(key_variables=keys) as gateway:
+    async with Gateway(redact=request.catalogue.redactor()) as gateway:
         warming = asyncio.create_task(gateway.warm((*request.models, *request.fallbacks)))
         async with prepared(request) as work:
             with claimed(request, work.specifications):
@@ -76,14 +76,15 @@ async def _run(
     models = {m.name: m for state in todo for m in state.specification.models}
     if not work.step.calls_model:
         await _expected(request, work, states)  # Before anything is sent.
-    expected, pinged = await asyncio.gather(
-        _expected(request, work, states), check_models(gateway, models.values())
+    pings = ping_journal(request.output, work.specifications)
+    expected, _ = await asyncio.gather(
+        _expected(request, work, states), check_models(gateway, models.values(), pings)
     )
     if todo and not as_json:
         say(f"{work.step.name}: {expected.text()}")
     session = Session(gateway, display(quiet=as_json))
     side = RunsOfOneTree(request=request, work=work, states=states)
-    return await session.run([side], pinged, until)
+    return await session.run([side], pings, until)
 
 
 async def _expected(request: RunRequest, work: Prepared, states: Sequence[RunState]) -> RunEstimate:
@@ -125,7 +126,7 @@ def _print_summary(summary: Summary, *, as_json: bool) -> None:
     if summary.stopped is not None:
         left = counted(summary.tally.dropped, "cell")
         say(
-            f"Stopped: {summary.stopped} was reached with {left} left. "
+            f"Stopped: {summary.stopped}, with {left} left. "
             "Run the same command with a higher cap to do the rest."
         )
 

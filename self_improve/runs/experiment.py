@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from model_gateway.gateway import Gateway
-from model_gateway.ledger import Spend
 from model_gateway.preflight import check_models
 from prompt_lab.record import Run
 from self_improve.runs.estimate import RunEstimate, estimate
+from self_improve.runs.pings import ping_journal
 from self_improve.runs.preparation import Prepared, RunRequest, prepared
 from self_improve.runs.progress import Display
 from self_improve.runs.session import RunsOfOneTree, RunState, Session, claimed, state_of
@@ -67,12 +67,13 @@ class Experiment:
             states = self.states()
             left = [s for side in states.values() for s in side if not s.is_finished]
             models = {m.name: m for state in left for m in state.specification.models}
-            pinged: Mapping[str, Spend] = await check_models(gateway, models.values())
+            pings = ping_journal(first.output, specifications)
+            await check_models(gateway, models.values(), pings)
             sides = [
                 RunsOfOneTree(request=self.requests[name], work=work, states=states[name])
                 for name, work in self.works.items()
             ]
-            summary = await Session(gateway, display).run(sides, pinged, until)
+            summary = await Session(gateway, display).run(sides, pings, until)
         return ExperimentResult(runs=self.runs(), stopped=summary.stopped)
 
     def runs(self) -> dict[str, tuple[Run, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 import time
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from model_gateway.attempt import Attempt
 from model_gateway.cache import Cache
 from model_gateway.call import FailureKind
 from model_gateway.exchange import Caller
+from model_gateway.exits import RESUME
 from model_gateway.gateway import Gateway
 from model_gateway.journal import Journal
 from model_gateway.ledger import Log
@@ -23,9 +25,14 @@ from self_improve.cells import cell
 from self_improve.cells.account import Account
 from self_improve.cells.fork_server import ForkServer
 from self_improve.cells.scratch import Scratch
+from self_improve.errors import ImproveError
 from self_improve.runs.specification import RunSpecification
 
 _TRACE = "trace.txt"
+_KILLED = {-signal.SIGKILL, -signal.SIGTERM}
+"""How a cell ends that the kernel or a person kills; its own code would have to kill itself."""
+_TRIES = 3
+_SECONDS_TO_DIE = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +116,7 @@ class Matrix:
         self._seconds = seconds
         self._slots = asyncio.Semaphore(workers)
         self._random = random.Random(seed)  # noqa: S311 - an order, not a secret
+        self._at_cap = False
         self.tally = Tally()
 
     async def run(self, jobs: Sequence[Job]) -> Tally:
@@ -145,17 +153,30 @@ class Matrix:
         while queue:
             job = queue.popleft()
             async with self._slots:
-                if self.tally.budget:
+                if self._at_cap or self._is_stopped(job):
                     self._drop(job, "budget")
                 else:
                     await self._cell(job)
 
+    def _is_stopped(self, job: Job) -> bool:
+        """Whether a model of the cell gets no further call, because its server bills too much."""
+        models = job.arm.specification.models
+        return any(model.name in self._gateway.ledger.stopped for model in models)
+
     def _drop(self, job: Job, reason: str) -> None:
         self.tally.dropped += 1
+        self.tally.budget = True
         self._watcher.dropped(job, reason)
 
     async def _cell(self, job: Job) -> None:
-        """Run one cell and record how it ended."""
+        """Run one cell, again if something outside kills it, and record how it ended."""
+        for tries_left in range(_TRIES - 1, -1, -1):
+            if await self._try_cell(job, last=not tries_left):
+                return
+            job.arm.writer.event("cell_killed", plan_name=job.plan, repeat=job.repeat)
+
+    async def _try_cell(self, job: Job, *, last: bool) -> bool:
+        """Run one cell once; record how it ended, unless it was killed and is to be run again."""
         specification = job.arm.specification
         scratch = Scratch(job.arm.scratch / f"{job.plan}.{job.repeat}")
         inputs = specification.inputs[job.plan]
@@ -168,15 +189,18 @@ class Matrix:
         began = time.monotonic()
         status = await self._run_process(job, scratch, account)
         seconds = time.monotonic() - began
+        if status in _KILLED and not last and not account.budget_reached:
+            return False
         error, kind, trace = _outcome(
             scratch, account, status=status, limit=self._seconds, must_ask=job.arm.must_ask
         )
         if account.budget_reached:
-            self.tally.budget = True
+            # The cells of other models go on where only this one's server was stopped.
+            self._at_cap = self._at_cap or not self._is_stopped(job)
             job.arm.writer.event("budget_reached", plan_name=job.plan, repeat=job.repeat)
             self._drop(job, "budget")
             scratch.remove()
-            return
+            return True
         digests = scratch.collect(inputs, account.attempts, placed)
         row = {
             "name": job.plan,
@@ -191,6 +215,7 @@ class Matrix:
         }
         self._record(job, scratch, row, trace)
         scratch.remove()
+        return True
 
     def _record(self, job: Job, scratch: Scratch, row: dict[str, Any], trace: str | None) -> None:
         writer = job.arm.writer
@@ -254,10 +279,18 @@ class Matrix:
                 if left <= 0 and not killed:
                     killed = True
                     server.kill(request.id)
-                await asyncio.wait({running}, timeout=None if killed else left)
+                await asyncio.wait({running}, timeout=left if not killed else _SECONDS_TO_DIE)
+                if killed and not running.done():
+                    raise ImproveError(
+                        f"A cell was not killed within {_SECONDS_TO_DIE:g} s of its time limit: "
+                        f"its zygote does not answer. {RESUME}"
+                    )
         finally:
             running.cancel()
-        status = running.result()
+        try:
+            status = running.result()
+        except ImproveError as error:
+            raise ImproveError(f"{error}. {RESUME}") from error
         return None if killed else status
 
 
@@ -267,6 +300,10 @@ def _outcome(
     """Return the error of a cell, the kind of failure and the traceback; Nones without one."""
     if status is None:
         return f"killed after {limit:g} s, the time limit of a cell", FailureKind.timeout, None
+    if status in _KILLED:
+        name = signal.Signals(-status).name
+        what = f"killed from outside by {name}, {_TRIES} times (is there enough memory?)"
+        return what, FailureKind.killed, None
     if status != cell.FINISHED:
         result = cell.read_result(scratch.folder)
         if result is None:

@@ -142,7 +142,7 @@ class Relay:
                 replace(side, states=[self._again(state) for state in side.states])
                 for side in sides
             ]
-            summary = await Session(self._gateway, self._display).run(sides, {})
+            summary = await Session(self._gateway, self._display).run(sides)
         outcomes = []
         for step, side in zip(steps, sides, strict=True):
             run = self._again(side.states[0]).run if side.states else None

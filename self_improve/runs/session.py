@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from model_gateway import preflight
 from model_gateway.gateway import Gateway
 from model_gateway.journal import FileJournal
 from model_gateway.jsonl import Appender, read_rows
-from model_gateway.ledger import Ledger, Spend, spent_before
+from model_gateway.ledger import Ledger, Spend, refuse_unpriced, spent_before
+from model_gateway.ping_journal import PingJournal
 from prompt_lab import record
 from prompt_lab.claim import claim
 from prompt_lab.layout import Layout
 from prompt_lab.record import ATTEMPTS, RESERVATIONS, Run
-from self_improve.errors import UsageError
 from self_improve.runs.evidence import finish, sent_so_far
 from self_improve.runs.matrix import Arm, Job, Matrix, Tally
+from self_improve.runs.pings import ping_journal
 from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
 from self_improve.runs.specification import RunSpecification
@@ -108,7 +108,7 @@ class Session:
     async def run(
         self,
         sides: Sequence[RunsOfOneTree],
-        pinged: Mapping[str, Spend],
+        pings: PingJournal | None = None,
         until: StoppingRule | None = None,
     ) -> Summary:
         """Run the remaining cells of `sides`, and finish the runs that are then complete.
@@ -116,7 +116,8 @@ class Session:
         The cells of all sides are run in one random order, so that changes over time affect all
         sides alike; time limit, number of workers and seed are those of the first side. `until`
         replaces that order by its own with looks, and a side that it calls settled is finished
-        with the cells that it has. The caller holds the claims of all runs.
+        with the cells that it has. The cost of `pings` is recorded with the first run. The caller
+        holds the claims of all runs.
 
         Raises:
             OSError: the data repo cannot be written.
@@ -134,9 +135,11 @@ class Session:
         first = sides[0].request
         async with AsyncExitStack() as stack:
             arms = [
-                (number, await stack.enter_async_context(_arm(sides[number], state, pinged)))
+                (number, await stack.enter_async_context(_arm(sides[number], state)))
                 for number, state in todo
             ]
+            if arms and pings is not None:
+                _record_pings(arms[0][1], pings)
             jobs = [
                 (number, Job(arm=arm, plan=plan, repeat=repeat))
                 for (number, arm), (_, state) in zip(arms, todo, strict=True)
@@ -163,12 +166,13 @@ class Session:
                 run = arm.writer.run
                 left = RunState(specification=arm.specification, run=run).jobs()
                 finish(arm, left, results.get(number))
+        ledger = self._gateway.ledger
         return Summary(
             tally=matrix.tally,
             runs=tuple(arm.writer.run for _, arm in arms),
             finished_before=already,
-            spent=self._gateway.ledger.spent,
-            cap_reached=self._gateway.ledger.reached,
+            spent=ledger.spent,
+            cap_reached=ledger.reached or "; ".join(ledger.stopped.values()) or None,
         )
 
 
@@ -219,9 +223,7 @@ def _look(
 
 
 @asynccontextmanager
-async def _arm(
-    side: RunsOfOneTree, state: RunState, pinged: Mapping[str, Spend]
-) -> AsyncIterator[Arm]:
+async def _arm(side: RunsOfOneTree, state: RunState) -> AsyncIterator[Arm]:
     specification, output = state.specification, side.request.output
     if state.run is None:
         meta = specification.meta(optimizer=side.work.optimizer, workers=side.request.workers)
@@ -234,9 +236,6 @@ async def _arm(
         writer.event("resumed")
     path = writer.run.path
     with contextlib.closing(writer), Appender(path / RESERVATIONS) as reservations:
-        ping = pinged.get(specification.model.name)
-        if ping is not None:
-            reservations.append(preflight.reservation(ping))
         journal = FileJournal(path / ATTEMPTS, finished=writer.run.rows())
         try:
             yield Arm(
@@ -249,6 +248,14 @@ async def _arm(
             )  # fmt: skip
         finally:
             await journal.close()
+
+
+def _record_pings(arm: Arm, pings: PingJournal) -> None:
+    """Move the pings into a run's reservations, where later sessions count them."""
+    for row in pings.rows():
+        if arm.log is not None:
+            arm.log(row)
+    pings.forget()
 
 
 @contextlib.contextmanager
@@ -264,16 +271,10 @@ def ledger_for(request: RunRequest, states: Sequence[RunState]) -> Ledger:
     """Return the ledger of a command: its caps apply to all sessions of the same runs together.
 
     Raises:
-        UsageError: a cap in dollars was set and a model has no price.
+        ConfigError: a cap in dollars was set and a model has no price.
     """
-    models = {m.name: m for s in states for m in s.specification.models}
-    unpriced = [name for name, model in models.items() if model.price is None]
-    if request.caps.dollars is not None and unpriced:
-        raise UsageError(
-            f"--max-cost cannot be kept for {', '.join(unpriced)}: no price is known. Add "
-            "[price] to the model's file, or cap calls and tokens instead."
-        )
-    spent = Spend()
+    refuse_unpriced(request.caps, [m for s in states for m in s.specification.models])
+    spent = ping_journal(request.output, [s.specification for s in states]).spent()
     for state in states:
         spent += state.spent()
     return Ledger(request.caps, spent=spent)

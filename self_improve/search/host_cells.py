@@ -80,9 +80,9 @@ class HostCells:
         with claimed(self._request, specifications):
             states = [self._state(one) for one in specifications]
             runs = RunsOfOneTree(request=self._request, work=self._work, states=states)
-            summary = await Session(self._gateway, self._display).run([runs], {})
+            summary = await Session(self._gateway, self._display).run([runs])
         if summary.stopped is not None:
-            raise SearchOver(f"{summary.stopped} was reached")
+            raise SearchOver(summary.stopped)
         outcomes: dict[tuple[str, str], CellOutcome] = {}
         for (proposal, _, _), group in groups.items():
             run = self._state(group.specification).run

@@ -13,7 +13,7 @@ from self_improve.measures.measured import MeasuredCell, MeasuredRun
 _CONFIGURATION = str(FailureKind.configuration)
 OUTSIDE = frozenset(
     map(str, (FailureKind.configuration, FailureKind.rate_limit, FailureKind.connection,
-              FailureKind.server, FailureKind.budget))
+              FailureKind.server, FailureKind.budget, FailureKind.killed))
 )  # fmt: skip
 """Kinds of failure that prompts do not cause."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,6 +100,23 @@ def test_program_gets_no_keys_but_its_own(
     output = (tmp_path / "env").read_text()
     assert "mine-secret-value" in output
     assert "other-secret-value" not in output
+
+
+@pytest.mark.parametrize("write", [str, lambda key: base64.b64encode(key.encode()).decode()])
+def test_no_key_in_an_answer_goes_on(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[str], str]
+) -> None:
+    """However it is written, neither the answer nor its repetition from the journal has it."""
+    monkeypatch.setenv("OTHER_API_KEY", "other-secret-value")
+    said = json.dumps(
+        {**json.loads(GOOD), "findings": [finding(observation=write("other-secret-value"))]}
+    )
+    made = program(tmp_path, f"printf '%s' '{said}' > \"$1\"")
+    for _ in range(2):
+        insight = ask(record, made)
+        assert write("other-secret-value") not in insight.model_dump_json()
+        assert "[key hidden]" in insight.model_dump_json()
+    assert write("other-secret-value") not in (record.layout.root / PROGRAMS_ASKED).read_text()
 
 
 def test_program_that_hangs_is_killed_with_all_it_started(record: Record, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,8 +17,9 @@ import pytest
 
 from model_gateway import beside
 from model_gateway.beside import door_for
-from model_gateway.beside_process import caps, serve, uses_cache
+from model_gateway.beside_process import serve, uses_cache
 from model_gateway.call import Call, FailureKind, Source
+from model_gateway.caps import of_environment as caps
 from model_gateway.config import CONFIG_DIR_VARIABLE
 from model_gateway.door import VARIABLE, Door
 from model_gateway.errors import ConfigError, DoorError
@@ -192,20 +192,40 @@ def test_second_session_asks_nothing_again(run_dir: Path, server: WireServer) ->
 
 
 def test_killed_gateway_is_replaced(run_dir: Path, server: WireServer) -> None:
-    """After kill -9 of the gateway the next door comes from a new one, which resumes."""
+    """After kill -9 of the gateway the door's next call starts a new one, which resumes."""
     with door_for("cell", ["wired"], run_dir) as door:
         door(a_call())
         first = gateway_of(run_dir)
         left = [door._path.parent, control_of(run_dir).parent]
         os.kill(first, signal.SIGKILL)
-        with pytest.raises(DoorError):
+        assert door(a_call()).value == FRUIT
+        second = gateway_of(run_dir)
+        assert second != first
+        assert not any(folder.exists() for folder in left)
+        os.kill(second, signal.SIGKILL)
+        with pytest.raises(DoorError, match=r"started again before\. Run the same command again"):
             door(a_call("other"))
-    for folder in left:
-        shutil.rmtree(folder)
     with door_for("cell", ["wired"], run_dir) as door:
         assert door(a_call()).value == FRUIT
-        assert gateway_of(run_dir) != first
     assert len(server.requests) == 1
+
+
+def test_gateway_killed_during_a_call_is_replaced(
+    run_dir: Path, configure: Callable[[WireServer], None]
+) -> None:
+    """The waiting call notices and is put again; the lost one counts with its worst case."""
+    with WireServer("ollama", Hang(), Say(text=GOOD)) as server:
+        configure(server)
+        process = client(run_dir, "cell")
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert server.wait_requests(1)
+        os.kill(gateway_of(run_dir), signal.SIGKILL)
+        output, _ = process.communicate(timeout=LONGEST)
+        assert GOOD in output
+        assert len(server.requests) == 2
+    assert len((run_dir / ".gateway/ledger.jsonl").read_text().splitlines()) == 2
 
 
 def test_caps_count_what_earlier_sessions_spent(

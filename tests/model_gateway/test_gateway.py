@@ -6,12 +6,14 @@ import asyncio
 import gc
 import json
 import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from model_gateway import gateway as gateway_module
 from model_gateway.call import Call, FailureKind, Reply
 from model_gateway.config import Model
 from model_gateway.door import Door, Question
@@ -429,3 +431,25 @@ def test_doors_need_an_entered_gateway(make_caller: MakeCaller) -> None:
     """A gateway that nobody would close opens nothing."""
     with pytest.raises(RuntimeError, match="async context manager"):
         asyncio.run(Gateway().open(make_caller()))
+
+
+def test_provider_that_never_gets_ready_is_refused(
+    make_caller: MakeCaller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code that waits while it is imported costs its own calls, and the command still ends."""
+    monkeypatch.setattr(gateway_module, "_SECONDS_TO_BUILD", 0.05)
+    monkeypatch.setattr(gateway_module, "_SECONDS_TO_CLOSE", 0.05)
+    for_ever = threading.Event()
+
+    def build(_: Model) -> Provider:
+        for_ever.wait()
+        raise NotImplementedError
+
+    async def scenario() -> Reply[Fruit]:
+        async with Gateway(build=build) as gateway:
+            return await gateway.ask(CALL, make_caller(a_model()))
+
+    reply = asyncio.run(scenario())
+    for_ever.set()
+    assert reply.failure is not None
+    assert "its provider was not ready within 0.05 s" in reply.failure.message

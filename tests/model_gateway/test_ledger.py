@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_gateway.call import FailureKind, Source
-from model_gateway.errors import BudgetReached
+from model_gateway.errors import BudgetReached, ConfigError
 from model_gateway.jsonl import Row
-from model_gateway.ledger import Caps, Ledger, Spend, spent_before
+from model_gateway.ledger import Caps, Ledger, Spend, refuse_unpriced, spent_before
 from tests.model_gateway import virtual_time
+from tests.model_gateway.conftest import a_model
 from tests.model_gateway.rows import an_attempt
 
 # Quarters of a dollar have no errors of rounding.
@@ -124,7 +125,7 @@ def test_waiting_ends_in_an_error_when_the_room_was_used_up() -> None:
             await ledger.reserve(Spend(calls=1, tokens=50))
         return virtual_time.now(), ledger.reached
 
-    assert virtual_time.run(scenario()) == (3, "the cap of 100 tokens")
+    assert virtual_time.run(scenario()) == (3, "the cap of 100 tokens was reached")
 
 
 def test_refused_at_once_when_waiting_cannot_help() -> None:
@@ -264,3 +265,88 @@ def test_earlier_sessions_are_charged(
 ) -> None:
     """Each reservation counts with its own attempt's cost, or in full if that is unknown."""
     assert spent_before(reservations, attempts) == charged
+
+
+def settled(ledger: Ledger, worst: Spend, actual: Spend, model: str = "m") -> None:
+    """Reserve and settle one call."""
+
+    async def scenario() -> None:
+        await ledger.settle(await ledger.reserve(worst, model=model), actual)
+
+    virtual_time.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("caps", "actual", "words"),
+    [
+        (Caps(tokens=1_000), Spend(calls=1, tokens=101), "101 tokens for a call that may have 100"),
+        (Caps(dollars=9), Spend(calls=1, tokens=1, dollars=0.6), "0.6000 dollars for a call that"),
+    ],
+)
+def test_server_that_bills_more_than_reserved_is_stopped(
+    caps: Caps, actual: Spend, words: str
+) -> None:
+    """Under a cap it gets no further call, and is named; other models go on."""
+    ledger = Ledger(caps)
+    settled(ledger, Spend(calls=1, tokens=100, dollars=0.5), actual)
+    with pytest.raises(BudgetReached, match=f"m was stopped, because its server billed {words}"):
+        settled(ledger, Spend(calls=1), Spend(calls=1))
+    assert ledger.reached is not None
+    assert "m was stopped" in ledger.reached
+    settled(ledger, Spend(calls=1), Spend(calls=1), model="other")
+    assert ledger.spent == actual + Spend(calls=1)
+
+
+@pytest.mark.parametrize("caps", [Caps(), Caps(calls=9)])
+def test_without_a_cap_that_depends_on_it_nobody_is_stopped(caps: Caps) -> None:
+    """Chat templates add tokens; where nothing is promised that is no reason to stop."""
+    ledger = Ledger(caps)
+    settled(ledger, Spend(calls=1, tokens=100, dollars=0.5), Spend(calls=1, tokens=900, dollars=2))
+    settled(ledger, Spend(calls=1), Spend(calls=1))
+    assert ledger.stopped == {}
+
+
+def test_cap_on_dollars_refuses_a_call_without_a_price() -> None:
+    """Even where a command forgot to check that, nothing is sent at an unknown price."""
+
+    async def scenario() -> None:
+        await Ledger(Caps(calls=9)).reserve(Spend(calls=1), model="m", priced=False)
+        with pytest.raises(BudgetReached, match="cannot be kept for m, which has no price"):
+            await Ledger(Caps(dollars=9)).reserve(Spend(calls=1), model="m", priced=False)
+
+    virtual_time.run(scenario())
+
+
+def test_models_without_a_price_are_named_together() -> None:
+    """A cap in dollars needs every price; other caps need none."""
+    models = [a_model(name="a", price=None), a_model(name="b"), a_model(name="c", price=None)]
+    with pytest.raises(ConfigError, match="cannot be kept for a, c: no price is known"):
+        refuse_unpriced(Caps(dollars=1), models)
+    refuse_unpriced(Caps(dollars=1), [models[1]])
+    refuse_unpriced(Caps(calls=1, tokens=1), models)
+
+
+def test_logged_ends_replace_their_reservations() -> None:
+    """A ping is in no list of attempts, so its end stands beside its reservation."""
+    one, two = {"cell": "ping", "at": "1"}, {"cell": "ping", "at": "2"}
+    rows: list[Row] = [
+        {"reserved": one, "tokens": 90, "dollars": 0.5},
+        {"settled": one, "tokens": 3, "dollars": 0.25},
+        {"reserved": two, "tokens": 90, "dollars": 0.5},
+    ]
+    assert spent_before(rows, []) == Spend(calls=2, tokens=93, dollars=0.75)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {}, {"reserved": {}}, {"reserved": {}, "tokens": "x", "dollars": 1}, {"tokens": 1},
+        {"reserved": {}, "tokens": 1, "dollars": float("nan")}, {"other": 1},
+        {"reserved": {}, "tokens": -5, "dollars": 0}, {"reserved": {}, "tokens": [], "dollars": 0},
+        {"reserved": {}, "tokens": float("inf"), "dollars": 0},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_damaged_rows_cost_nothing_and_end_nothing(row: Row) -> None:
+    """What nobody of ours wrote is passed over."""
+    assert spent_before([row], []) == Spend()

@@ -85,3 +85,18 @@ def test_nobody_has_to_watch() -> None:
             return await ping(gateway, a_model())
 
     assert asyncio.run(scenario()).failure is None
+
+
+def test_ping_is_recorded_before_it_is_sent() -> None:
+    """A command that is killed meanwhile finds the reservation in the next session."""
+    seen: list[tuple[int, dict[str, object]]] = []
+    provider = Scripted("1")
+
+    async def scenario() -> None:
+        async with Gateway(build=built_from(provider)) as gateway:
+            await ping(gateway, a_model(), log=lambda r: seen.append((len(provider.requests), r)))
+
+    virtual_time.run(scenario())
+    [(requests, row)] = seen
+    assert requests == 0
+    assert row["tokens"] == 1 + 1 + 256

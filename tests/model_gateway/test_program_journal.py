@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,16 @@ def test_without_room_nothing_is_written(tmp_path: Path) -> None:
     with pytest.raises(BudgetReached):
         asyncio.run(journal.reserve(Ledger(Caps(dollars=1.0)), WORST, {"q": "a"}))
     assert spent_on_programs(tmp_path / "p.jsonl") == Spend()
+
+
+def test_damaged_rows_end_nothing(tmp_path: Path) -> None:
+    """What a killed writer or a hand left there is passed over."""
+    path = tmp_path / "p.jsonl"
+    rows: list[object] = [
+        {}, [], {"begun": {}, "calls": "x"}, {"ended": {"q": "a"}, "said": 5},
+        {"begun": {}, "calls": 1, "tokens": 1, "dollars": float("nan")}, {"calls": 1},
+        {"calls": 1, "tokens": 2, "dollars": [3]},
+    ]  # fmt: skip
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert ProgramJournal(path).answer({"q": "a"}) is None
+    assert spent_on_programs(path) == Spend()

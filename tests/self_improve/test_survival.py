@@ -31,7 +31,7 @@ from tests.self_improve.lab import (  # fmt: skip
     purpose,
 )
 from tests.waiting import LONGEST, until
-from tests.wire.script import Say, Seen, Step
+from tests.wire.script import Hang, Say, Seen, Step
 from tests.wire.server import WireServer
 
 
@@ -52,10 +52,10 @@ def started(lab: Lab, *more: str, step: str = STEP) -> subprocess.Popen[str]:
 
 
 def costly(seen: Seen) -> Step:
-    """Answer as `levers` does, and count many tokens."""
+    """Answer as `levers` does, and count many tokens, but for a ping."""
     said = levers(seen)
     assert isinstance(said, Say)
-    return replace(said, input_tokens=3000, output_tokens=1500)
+    return said if seen.schema is None else replace(said, input_tokens=3000, output_tokens=1500)
 
 
 def whole(run: Run, plans: tuple[str, ...] = PLANS) -> None:
@@ -200,6 +200,89 @@ def test_a_cost_cap_needs_a_price(lab: Lab) -> None:
         assert server.requests == []
     assert ran.code == 2
     assert "no price is known" in ran.err
+
+
+def test_the_environment_caps_where_no_option_does(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PLUMBLINE_MAX_COST is kept or refused like the option; the option comes first."""
+    monkeypatch.setenv("PLUMBLINE_MAX_COST", "1")
+    with WireServer("openai", reply=purpose) as server:
+        lab.entry("m1", server, price=None)
+        assert lab.run().code == 2
+        assert server.requests == []
+        lab.entry("m2", server)
+        monkeypatch.setenv("PLUMBLINE_MAX_CALLS", "1")
+        assert lab.run(model="m2").code == 3
+        assert lab.run("--max-calls", "99", model="m2").code == 0
+        monkeypatch.setenv("PLUMBLINE_MAX_CALLS", "many")
+        ran = lab.run(model="m2")
+    assert (ran.code, "PLUMBLINE_MAX_CALLS='many' is not a whole number" in ran.err) == (2, True)
+
+
+def test_a_server_that_overbills_is_stopped_and_named(lab: Lab) -> None:
+    """Under a cap it gets no call after the reply that billed too much; other models go on."""
+
+    def overbilled(seen: Seen) -> Step:
+        said = purpose(seen)
+        assert isinstance(said, Say)
+        return said if seen.schema is None else replace(said, output_tokens=900_000)
+
+    with (
+        WireServer("openai", reply=overbilled) as liar,
+        WireServer("openai", reply=purpose) as fair,
+    ):
+        lab.entry("m1", liar, workers=1)
+        lab.entry("m2", fair)
+        ran = lab.run("--max-tokens", "9000000", "--model", "m2")
+        assert (len(asked(liar)), len(asked(fair))) == (1, 3)
+        assert ran.code == 3
+        assert "m1 was stopped, because its server billed 900011 tokens" in ran.err
+    whole(next(run for run in runs(lab.output) if run.model == "m2"))
+
+
+def test_a_killed_ping_is_charged_in_the_next_session(lab: Lab) -> None:
+    """What was under way when the command died is in the ledger with its worst case."""
+
+    def silent_at_first(seen: Seen) -> Step:
+        return Hang() if len(server.requests) == 1 else purpose(seen)
+
+    with WireServer("openai", reply=silent_at_first) as server:
+        lab.entry("m1", server)
+        process = started(lab, step=ONE_CALL)
+        assert server.wait_requests(1)
+        process.kill()
+        process.communicate()
+        # The lost ping, another one, and two of three cells.
+        assert lab.run("--max-calls", "4").code == 3
+        assert len(asked(server)) == 2
+        assert lab.run().code == 0
+    rows = (only_run(lab.output).path / "reservations.jsonl").read_text()
+    assert rows.count('"reserved": {"cell": "ping"') == 3
+    assert not list((lab.output / ".scratch" / "pings").iterdir())
+
+
+def test_a_cell_that_is_killed_from_outside_runs_again(lab: Lab) -> None:
+    """Its finished calls are replayed; killed again and again, it is the world's failure."""
+    with WireServer("openai", reply=levers, delay=0.6) as server:
+        lab.entry("m1", server, workers=1)
+        process = started(lab)
+        assert server.wait_requests(3)  # The ping and the first call are answered.
+        os.kill(_cell_of(process.pid), signal.SIGKILL)
+        process.communicate(timeout=LONGEST)
+        assert process.returncode == 0
+        assert len(asked(server)) <= 10
+    run = only_run(lab.output)
+    whole(run)
+    assert "cell_killed" in (run.path / "events.jsonl").read_text()
+    assert sum(row["replayed"] for row in run.rows().values()) >= 1
+
+
+def _cell_of(pid: int) -> int:
+    """Return the process of a cell: the child of the command's child."""
+    [zygote] = [p for p in psutil.Process(pid).children() if "zygote" in " ".join(p.cmdline())]
+    until(zygote.children)
+    return zygote.children()[0].pid
 
 
 def test_a_second_process_on_the_same_run_is_told_who_is_there(lab: Lab) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from model_gateway import config
-from model_gateway.ledger import Caps
 from worker_plan.command_line import SPEEDS, main
-from worker_plan.errors import PlanError
-from worker_plan.typical_plan import Expected, expected
+from worker_plan.typical_plan import expected
 
 
 @pytest.mark.parametrize("speed", SPEEDS)
@@ -23,12 +23,30 @@ def test_every_speed_has_figures(speed: str) -> None:
     assert 0 < estimate.dollars <= full.dollars
 
 
-def test_cap_without_a_price_is_refused() -> None:
-    """A cap on dollars needs a price; a cap on calls does not."""
-    unknown = Expected(model="m", calls=1, input_tokens=1, output_tokens=1, dollars=None)
-    with pytest.raises(PlanError, match="--max-cost needs a price, and none is known for m"):
-        unknown.check(Caps(dollars=1.0))
-    unknown.check(Caps(calls=1))
+def test_cap_without_a_price_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A cap on dollars needs the price of every model, fallbacks included, however it is set."""
+    monkeypatch.chdir(tmp_path)
+    Path("llm_config").mkdir()
+    Path("llm_config/free.toml").write_text('name = "free"\nprovider = "openai"\nmodel_id = "f"\n')
+    words = [
+        "run",
+        "--plan",
+        "Plant trees.",
+        "--run-dir",
+        "out",
+        "--model",
+        "sim",
+        "--model",
+        "free",
+    ]
+    assert main([*words, "--max-cost", "1"]) == 2
+    assert "cannot be kept for free: no price is known" in capsys.readouterr().err
+    monkeypatch.setenv("PLUMBLINE_MAX_COST", "1")
+    assert main(words) == 2
+    assert "cannot be kept for free" in capsys.readouterr().err
+    assert not Path("out").exists()
 
 
 def test_dry_run_tells_and_writes_nothing(

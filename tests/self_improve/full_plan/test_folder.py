@@ -28,5 +28,5 @@ def test_what_pings_cost_counts_in_later_sessions(tmp_path: Path) -> None:
     folder = ComparisonFolder.resume_or_begin(Layout(tmp_path), {}, new=False)
     assert folder.spent() == Spend()
     for _ in range(2):
-        folder.note_pings({"haiku": Spend(calls=1, tokens=9, dollars=0.5)})
+        folder.pings.begin().log({"reserved": {"model": "haiku"}, "tokens": 9, "dollars": 0.5})
     assert folder.spent() == Spend(calls=2, tokens=18, dollars=1.0)

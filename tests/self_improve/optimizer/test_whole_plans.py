@@ -57,6 +57,6 @@ def test_only_a_loops_own_comparisons_count_as_its_spending(tmp_path: Path) -> N
     for loop, tokens in (("abc-0", 3), ("abc-0", 4), (None, 9)):
         identity = {"loop": loop, "tokens": tokens}
         folder = ComparisonFolder.resume_or_begin(layout, identity, new=False)
-        folder.note_pings({"haiku": Spend(calls=1, tokens=tokens)})
+        folder.pings.begin().log({"reserved": {"model": "haiku"}, "tokens": tokens, "dollars": 0.0})
     assert whole_plans.spent_on(layout, "abc-0") == Spend(calls=2, tokens=7)
     assert len(whole_plans.compared(layout, "abc-0")) == 2

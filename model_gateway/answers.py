@@ -1,0 +1,52 @@
+"""What may be recorded of a model's answer, and what is wrong with it before it is parsed."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from model_gateway.call import Failure, FailureKind
+from model_gateway.keys import Redactor
+from model_gateway.provider import Answer
+from model_gateway.visible import one_line, sound
+
+_LONG_TEXT = 200_000
+_LONGEST_NAME = 200
+
+
+async def cleaned(answer: Answer, redact: Redactor) -> Answer:
+    """Return an answer as it may be recorded: without keys, and without nonsense."""
+    if len(answer.text) <= _LONG_TEXT:
+        return _clean(answer, redact)
+    # In a thread, because it may take a second, in which other calls must not wait.
+    return await asyncio.to_thread(_clean, answer, redact)
+
+
+def _clean(answer: Answer, redact: Redactor) -> Answer:
+    tokens = answer.input_tokens, answer.output_tokens
+    if answer.input_tokens == 0 or (answer.output_tokens == 0 and answer.text):
+        # No request and no text is free: this server counts nothing.
+        tokens = None, None
+    return replace(
+        answer,
+        text=redact(sound(answer.text)),
+        finish_reason=_name(answer.finish_reason, redact),
+        model_id=_name(answer.model_id, redact),
+        input_tokens=tokens[0],
+        output_tokens=tokens[1],
+    )
+
+
+def _name(text: str | None, redact: Redactor) -> str | None:
+    """Return a name that a server sent, on one line and without keys."""
+    return text if text is None else one_line(redact(sound(text[:_LONG_TEXT])), _LONGEST_NAME)
+
+
+def fault_of(answer: Answer) -> Failure | None:
+    """Return what is wrong with a reply that need not be parsed for that."""
+    if answer.finish_reason == "refusal":
+        return Failure(kind=FailureKind.refused, message="the model declined to answer")
+    if not answer.text.strip():
+        hint = " (the length limit was reached)" if answer.finish_reason == "length" else ""
+        return Failure(kind=FailureKind.empty, message=f"the reply was empty{hint}")
+    return None
