@@ -28,7 +28,7 @@ TOTALS = kpis.totals(STEPS, {"up": 0.5, "down": 0.5, "same": 0.5})
 
 
 def test_steps_count_as_moved_from_what_is_worth_a_merge() -> None:
-    """What was not measured counts for nothing, and a lost gate is told."""
+    """What was not measured counts for nothing, and a lost gate is reported."""
     assert (TOTALS["better"], TOTALS["worse"], TOTALS["measured"]) == (["up"], ["down"], 3)
     assert TOTALS["lost_gates"] == ["lost"]
     assert TOTALS["median_composite"] == 0.1

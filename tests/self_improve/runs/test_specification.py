@@ -76,7 +76,7 @@ def test_order_of_plans_makes_no_other_run() -> None:
 
 
 def recorded(run: str) -> RunSpecification:
-    """Return a specification on a recorded run that lies somewhere."""
+    """Return a specification on a recorded run in some directory."""
     model = hosts.model(provider="recorded", model_id="recorded/0/07_find", options={"run": run})
     return hosts.specification(models=(model,))
 
@@ -86,7 +86,7 @@ def test_recorded_run_is_the_same_wherever_it_lies() -> None:
     assert recorded("/here/history/0/07_find").digest == recorded("/there/0/07_find").digest
 
 
-def test_address_of_a_server_is_never_told() -> None:
+def test_address_of_a_server_is_never_reported() -> None:
     """Another server may be another model, so it counts; where it is stays out of the record."""
     address = "http://gpu.example.org:8080/v1"
     there = hosts.specification(models=(hosts.model(base_url=address),))
