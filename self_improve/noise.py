@@ -30,7 +30,7 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
     parser = arguments.new_parser(
         prog, "Measure the noise between runs of identical prompts.", EXAMPLES
     )
-    parser.add_argument("--step", required=True, help="the step whose runs are taken")
+    step_arguments.step(parser, "the step whose runs are taken")
     parser.add_argument(
         "--alike", action="append", default=[], metavar="RUNS=RUNS",
         help="two lists of runs (a path, 1/31 or 131) with nothing changed between them; may be "

@@ -60,15 +60,16 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
 
 
 def _run_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--model", action="append", default=[], metavar="NAME",
-        help="the model; further ones are fallbacks (default: the configured list, and for "
+    arguments.model(
+        command,
+        "the model; further ones are fallbacks (default: the configured list, and for "
         "`resume` the plan's own)",
-    )  # fmt: skip
-    command.add_argument(
-        "--speed", choices=SPEEDS,
-        help=f"how much work a step does (default: {SPEEDS[0]}, and for `resume` the plan's own)",
-    )  # fmt: skip
+    )
+    arguments.speed(
+        command,
+        f"how much work a step does (default: {SPEEDS[0]}, and for `resume` the plan's own)",
+        SPEEDS,
+    )
     command.add_argument(
         "--workers", type=arguments.positive, default=4, metavar="N", help="steps side by side"
     )
