@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from model_gateway import arguments
 from model_gateway.exits import OK, exit_code, say
+from model_gateway.invocation import typed
 
 if TYPE_CHECKING:
     from model_gateway.head_start import HeadStart
@@ -134,7 +135,7 @@ def _run(options: argparse.Namespace, head_start: HeadStart | None) -> int:
     if options.dry_run:
         print(estimate.text())
         return OK
-    resume = f"To resume, run: python -m worker_plan resume {run_dir}"
+    resume = f"To resume, run: {typed('plan resume')} {run_dir}"
     caps = arguments.caps_of(options)
     estimate.check(caps)
     # The steps' own processes end at Ctrl-C without a message; this one prints it.

@@ -197,4 +197,7 @@ def test_step_is_chosen_by_its_name() -> None:
         choose_step("identify_potential_lever", steps)
     with pytest.raises(UsageError) as caught:
         choose_step("zzz", steps)
-    assert str(caught.value) == "There is no step 'zzz'. `plumbline steps` lists them all."
+    assert (
+        str(caught.value)
+        == "There is no step 'zzz'. `python -m self_improve.steps` lists them all."
+    )
