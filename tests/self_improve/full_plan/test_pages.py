@@ -63,5 +63,5 @@ def test_page_escapes_what_models_wrote_and_terminal_shows_what_moved() -> None:
     lines = [line.split()[0] for line in shown.splitlines() if line]
     assert {"up", "down", "lost"} <= set(lines)
     assert "same" not in lines
-    assert "1 steps changed by less" in shown
+    assert "1 step changed by less" in shown
     assert "unknown" in shown
