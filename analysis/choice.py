@@ -12,6 +12,7 @@ from analysis.program_agent import ProgramAgent
 from model_gateway import arguments
 from model_gateway.config import Catalogue
 from model_gateway.counsel import Counsel
+from model_gateway.invocation import typed
 from model_gateway.ledger import Ledger, refuse_unpriced
 
 SIMULATED = ("sim-analyst", "sim-critic")
@@ -34,7 +35,7 @@ def names(listed: str | None, *, simulated: bool) -> tuple[str, ...]:
     if len(programs) < 2:
         raise AnalysisError(
             f"Two agents are needed. Name them with --agents: {', '.join(PROGRAMS)} where they are "
-            "installed, or models as `plumbline models list` shows them; or say --skip-analysis."
+            f"installed, or models as `{typed('models list')}` shows them; or say --skip-analysis."
         )
     return programs
 

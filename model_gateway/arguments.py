@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 from argparse import _ArgumentGroup
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from model_gateway.ledger import Caps
@@ -70,13 +71,24 @@ def names(text: str | None) -> list[str]:
 
 def models(group: Group) -> None:
     """Add `--model` and `--models`."""
-    group.add_argument(
-        "--model", action="append", default=[], metavar="NAME",
-        help="a model or its alias; may be repeated (default: the configured list)",
-    )  # fmt: skip
-    group.add_argument(
-        "--models", action="append", default=[], metavar="A,B", help="the same, as a list"
-    )
+    model(group, "a model or its alias; may be repeated (default: the configured list)")
+    models_list(group, "the same, as a list", action="append", default=[])
+
+
+def model(group: Group, text: str, *, only_one: bool = False) -> None:
+    """Add `--model`; without `only_one` it may be repeated."""
+    repeated: dict[str, Any] = {} if only_one else {"action": "append", "default": []}
+    group.add_argument("--model", metavar="NAME", help=text, **repeated)
+
+
+def models_list(group: Group, text: str, **settings: Any) -> None:
+    """Add `--models`: names with commas, empty unless `settings` say otherwise."""
+    group.add_argument("--models", metavar="A,B", help=text, **{"default": "", **settings})
+
+
+def speed(group: Group, text: str, choices: Sequence[str] | None = None) -> None:
+    """Add `--speed`; without `choices` the host knows its words."""
+    group.add_argument("--speed", metavar=None if choices else "WORD", choices=choices, help=text)
 
 
 def model_names(options: argparse.Namespace) -> list[str]:

@@ -23,6 +23,7 @@ from pydantic import (
 
 from model_gateway import validation
 from model_gateway.errors import ConfigError
+from model_gateway.invocation import typed
 from model_gateway.keys import Redactor, secrets_in
 from model_gateway.suggestions import did_you_mean
 
@@ -179,7 +180,7 @@ class Catalogue:
         if model is None:
             hint = did_you_mean(name, self._by_name)
             raise ConfigError(
-                f"There is no model {name!r}.{hint} `plumbline models` lists all; "
+                f"There is no model {name!r}.{hint} `{typed('models list')}` lists all; "
                 f"a file in ./llm_config/ or {CONFIG_DIR_VARIABLE} adds one."
             )
         return model

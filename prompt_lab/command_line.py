@@ -10,6 +10,7 @@ from pathlib import Path
 
 from model_gateway import arguments
 from model_gateway.exits import OK, exit_code
+from model_gateway.invocation import typed
 from prompt_lab.arguments import lab
 from prompt_lab.layout import SPLITS, find
 
@@ -143,7 +144,7 @@ def _init(options: Namespace) -> int:
     words = ["populate", "--prompt-lab-dir", str(root), "--samples"]
     if options.samples:
         return _populate(parser().parse_args(words))
-    print(f"next: python -m prompt_lab populate SOURCE --prompt-lab-dir {folder}")
+    print(f"next: {typed('lab populate SOURCE')} --prompt-lab-dir {folder}")
     return OK
 
 

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from model_gateway.invocation import typed
 from prompt_lab import atomic
 from prompt_lab.errors import LabError
 from prompt_lab.layout import SPLITS, Layout
@@ -139,7 +140,7 @@ def load(layout: Layout) -> Dataset:
     except OSError as error:
         raise LabError(
             f"{path} cannot be read: {error.strerror}. "
-            f"Add what a data repo lacks: python -m prompt_lab init {layout.root}"
+            f"Add what a data repo lacks: {typed('lab init')} {layout.root}"
         ) from error
     except ValidationError as error:
         problems = "\n".join(

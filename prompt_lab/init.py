@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_gateway.invocation import typed
 from prompt_lab import atomic, dataset
 from prompt_lab.dataset import Dataset
 from prompt_lab.errors import LabError
@@ -45,7 +46,7 @@ def init(root: Path) -> InitResult:
     if not layout.dataset.is_file() and _has_content(root):
         raise LabError(
             f"{root} is not empty and has no dataset.json, so it is not a data repo. Nothing was "
-            "changed. Name a new directory: python -m prompt_lab init DIR"
+            f"changed. Name a new directory: {typed('lab init DIR')}"
         )
     git = Git(root)
     root.mkdir(parents=True, exist_ok=True)
@@ -97,6 +98,6 @@ def _commit(root: Path, git: Git, files: list[str]) -> bool:
     except GitError as error:
         raise LabError(
             f"The files are in {root}, but git failed: {error.output.strip()}\n"
-            f"Fix that and run again: python -m prompt_lab init {root}"
+            f"Fix that and run again: {typed('lab init')} {root}"
         ) from error
     return True

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_gateway.invocation import typed
 from prompt_lab.errors import LabError
 
 VARIABLE = "PROMPT_LAB_DIR"
@@ -175,14 +176,14 @@ def find(path: str | Path | None) -> Layout:
     if not name:
         raise LabError(
             f"Which data repo? Say --prompt-lab-dir DIR or set {VARIABLE}. "
-            "To create one: python -m prompt_lab init DIR"
+            f"To create one: {typed('lab init DIR')}"
         )
     root = Path(name).expanduser().resolve()
     layout = Layout(root)
     if not layout.dataset.is_file():
         raise LabError(
             f"{root} is not a data repo: it has no dataset.json. "
-            f"To create one: python -m prompt_lab init {root}"
+            f"To create one: {typed('lab init')} {root}"
         )
     return layout
 

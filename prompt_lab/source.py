@@ -9,6 +9,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+from model_gateway.invocation import typed
 from model_gateway.suggestions import did_you_mean
 from prompt_lab.dataset import Dataset, name_problem
 from prompt_lab.errors import LabError
@@ -36,7 +37,7 @@ def samples() -> Traversable:
     if not any(_zips(folder / split) for split in SPLITS):
         raise LabError(
             "This installation holds no sample plans. Give a source of your own: "
-            "python -m prompt_lab populate SOURCE"
+            + typed("lab populate SOURCE")
         )
     return folder
 
@@ -57,7 +58,7 @@ def offers(
     if not source:
         raise LabError(
             f"Populate from where? {layout.dataset} names no source. "
-            "Try: python -m prompt_lab populate SOURCE (a folder, a zip, an address), or --samples"
+            f"Try: {typed('lab populate SOURCE')} (a folder, a zip, an address), or --samples"
         )
     if isinstance(source, str) and _is_address(source):
         zips = _at_address(source, request, dataset)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_gateway.counts import counted, tally
+from model_gateway.invocation import typed
 from model_gateway.jsonl import read_rows
 from prompt_lab import dataset
 from prompt_lab.layout import SPLITS, Layout, runs
@@ -176,16 +177,16 @@ def _next(
     here = f"--prompt-lab-dir {shlex.quote(str(layout.root))}"
     plans = [plan for split in splits.values() for plan in split]
     if not plans:
-        yield f"Add plans: python -m prompt_lab populate SOURCE {here} (or --samples)"
+        yield f"Add plans: {typed('lab populate SOURCE')} {here} (or --samples)"
         return
     if any(plan.listed and (not plan.files or not plan.zip) for plan in plans):
-        yield f"Add the missing plans: python -m prompt_lab populate {here}"
+        yield f"Add the missing plans: {typed('lab populate')} {here}"
     if unfinished:
         named = ", ".join(unfinished[:_MOST_NAMED])
         yield f"Finish {counted(len(unfinished), 'run')} by running the commands again: {named}"
     if not ran:
         yield (
-            "Run a step: python -m self_improve.runner --step identify_potential_levers "
+            f"Run a step: {typed('run')} --step identify_potential_levers "
             f"--model sim --split train {here}"
         )
     elif not unfinished:

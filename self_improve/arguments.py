@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from model_gateway import arguments
 from model_gateway.arguments import Group
 
 FORGES = ("local", "github")
 
 
-def step(group: Group) -> None:
+def step(
+    group: Group, text: str = "the step, as `plumbline steps` names it", *, required: bool = True
+) -> None:
     """Add `--step`."""
-    group.add_argument("--step", required=True, help="the step, as `plumbline steps` names it")
+    group.add_argument("--step", required=required, help=text)
 
 
 def speed(group: Group) -> None:
     """Add `--speed`."""
-    group.add_argument(
-        "--speed", metavar="WORD",
-        help="how much work a step does: a speed of the host (default: its first)",
-    )  # fmt: skip
+    arguments.speed(group, "how much work a step does: a speed of the host (default: its first)")
 
 
 def host(group: Group) -> None:

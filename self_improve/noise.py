@@ -8,6 +8,7 @@ from pathlib import Path
 
 from model_gateway import arguments
 from model_gateway.exits import OK, exit_code
+from model_gateway.invocation import typed
 from prompt_lab import arguments as lab_arguments
 from self_improve import arguments as step_arguments
 
@@ -30,7 +31,7 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
     parser = arguments.new_parser(
         prog, "Measure the noise between runs of identical prompts.", EXAMPLES
     )
-    parser.add_argument("--step", required=True, help="the step whose runs are taken")
+    step_arguments.step(parser, "the step whose runs are taken")
     parser.add_argument(
         "--alike", action="append", default=[], metavar="RUNS=RUNS",
         help="two lists of runs (a path, 1/31 or 131) with nothing changed between them; may be "
@@ -74,7 +75,7 @@ def _execute(options: argparse.Namespace) -> int:
     if not batches:
         raise UsageError(
             f"No run of {options.step} was repeated with nothing changed. Repeat one with "
-            "`python -m self_improve.runner ... --new`, or name such runs with --alike."
+            f"`{typed('run ... --new')}`, or name such runs with --alike."
         )
     rubric = load.load(options.rubric) if options.rubric else rubric_for(batches[0][0][0])
     if rubric.step != options.step:

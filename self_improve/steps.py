@@ -37,7 +37,7 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
     parser = arguments.new_parser(
         prog, "List the steps of a pipeline and their prompt surfaces.", EXAMPLES
     )
-    parser.add_argument("--step", help="only this step")
+    step_arguments.step(parser, "only this step", required=False)
     parser.add_argument("--texts", action="store_true", help="show the surfaces' texts")
     parser.add_argument(
         "--confirm", action="store_true",

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
-# A busy machine makes drawing and running slow, which is no fault of a test.
+# A busy machine makes drawing and running slow, which is not the fault of a test.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")

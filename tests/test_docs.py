@@ -63,11 +63,11 @@ def ours(words: list[str]) -> tuple[str, list[str]] | None:
 def test_every_command_in_the_docs_is_one_that_the_parsers_take(page: Path) -> None:
     """Subcommands, options and choices exist."""
     for words in commands(page):
-        found = ours(words)
-        if found is None or found[0] == "completion":
+        result = ours(words)
+        if result is None or result[0] == "completion":
             continue
-        command = COMMANDS[found[0]]
-        command_line.load(command.parser)("test").parse_args(found[1])
+        command = COMMANDS[result[0]]
+        command_line.load(command.parser)("test").parse_args(result[1])
 
 
 def test_the_messages_in_the_readme_are_messages_of_the_program() -> None:
@@ -91,8 +91,8 @@ def test_every_make_target_in_the_docs_exists() -> None:
     """What the pages tell to make can be made."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     pattern = re.compile(r"`make ([a-z-]+)`|^make ([a-z-]+)", re.MULTILINE)
-    found = [pair for page in DOCS for pair in pattern.findall(page.read_text(encoding="utf-8"))]
-    named = {name for pair in found for name in pair if name}
+    texts = [pair for page in DOCS for pair in pattern.findall(page.read_text(encoding="utf-8"))]
+    named = {name for pair in texts for name in pair if name}
     assert named
     assert named <= targets
 

@@ -1,6 +1,8 @@
 """The dictionary: words that the project has replaced stay out of names, messages and pages.
 
-Prompts that models are sent, and the fields of replies, may say what they like: they are data.
+Prompts that models are sent, and the fields of replies, may say what they like: they are data. So
+may the texts in tests, of which names, comments and docstrings are checked, and nothing of the
+pipelines in `tests/foreign`, which play the code of other people.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PARTS = (
     "model_gateway", "worker_plan", "rubrics", "prompt_lab", "analysis", "self_improve", "tools",
 )  # fmt: skip
+TESTS = "tests"
+OF_OTHERS = ("vendor", "foreign")
+"""Folders with code of other authors, or that stands for it."""
 
 OLD_WORD = re.compile(r"(^|_)told(_|$)")
 """No identifier is, begins with or ends with this word."""
@@ -135,7 +140,11 @@ PAGES = sorted(
 @cache
 def modules(part: str) -> tuple[Path, ...]:
     """Return the Python files of a part of the house, those of other authors left out."""
-    return tuple(p for p in sorted((ROOT / part).rglob("*.py")) if "vendor" not in p.parts)
+    return tuple(
+        p
+        for p in sorted((ROOT / part).rglob("*.py"))
+        if not set(p.parts) & {*OF_OTHERS} and p != Path(__file__)
+    )
 
 
 @cache
@@ -227,9 +236,12 @@ def prose(path: Path) -> Iterator[tuple[int, str]]:
             line += paragraph.count("\n") + 2
         return
     shown = prompts(path)
+    is_test = path.is_relative_to(ROOT / TESTS)
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in shown:
-            yield node.lineno, node.value
+            data = is_test and node not in docstrings(path)
+            if not data:
+                yield node.lineno, node.value
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string
@@ -250,7 +262,7 @@ def phrases(path: Path) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", [*PARTS, TESTS])
 def test_names_are_nouns_of_what_they_hold(part: str) -> None:
     """Identifiers, locals, parameters, classes and modules have none of the old names."""
     hits = []
@@ -292,7 +304,7 @@ def test_the_old_word_is_a_key_only_of_stored_records() -> None:
     assert {place for place in STORED if not any(name.startswith(place) for name in names)} == set()
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", [*PARTS, TESTS])
 def test_code_speaks_plain_english(part: str) -> None:
     """Comments, docstrings, help and messages have none of the old phrases."""
     assert [hit for path in modules(part) for hit in phrases(path)] == []

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from model_gateway.invocation import typed
 from worker_plan.errors import PlanError
 from worker_plan.pipeline import FullPlan
 
@@ -21,7 +22,7 @@ def pack(run_dir: Path, into: Path, read: Callable[[Path], bytes] = Path.read_by
     """
     if not FullPlan(run_dir=str(run_dir.resolve())).complete():  # type: ignore[no-untyped-call]
         raise PlanError(
-            f"{run_dir} is not a complete plan. Finish it: python -m worker_plan resume {run_dir}"
+            f"{run_dir} is not a complete plan. Finish it: {typed('plan resume')} {run_dir}"
         )
     into.parent.mkdir(parents=True, exist_ok=True)
     part = into.with_name(f".{into.name}.part")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from model_gateway import arguments
 from model_gateway.exits import OK, exit_code, say
+from model_gateway.invocation import typed
 
 if TYPE_CHECKING:
     from model_gateway.head_start import HeadStart
@@ -60,15 +61,16 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
 
 
 def _run_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--model", action="append", default=[], metavar="NAME",
-        help="the model; further ones are fallbacks (default: the configured list, and for "
+    arguments.model(
+        command,
+        "the model; further ones are fallbacks (default: the configured list, and for "
         "`resume` the plan's own)",
-    )  # fmt: skip
-    command.add_argument(
-        "--speed", choices=SPEEDS,
-        help=f"how much work a step does (default: {SPEEDS[0]}, and for `resume` the plan's own)",
-    )  # fmt: skip
+    )
+    arguments.speed(
+        command,
+        f"how much work a step does (default: {SPEEDS[0]}, and for `resume` the plan's own)",
+        SPEEDS,
+    )
     command.add_argument(
         "--workers", type=arguments.positive, default=4, metavar="N", help="steps side by side"
     )
@@ -134,7 +136,7 @@ def _run(options: argparse.Namespace, head_start: HeadStart | None) -> int:
     if options.dry_run:
         print(estimate.text())
         return OK
-    resume = f"To resume, run: python -m worker_plan resume {run_dir}"
+    resume = f"To resume, run: {typed('plan resume')} {run_dir}"
     caps = arguments.caps_of(options)
     refuse_unpriced(caps, models)
     # The steps' own processes end at Ctrl-C without a message; this one prints it.

@@ -15,6 +15,7 @@ from model_gateway.arguments import CAP_VARIABLES
 from model_gateway.config import Model
 from model_gateway.door import from_environment
 from model_gateway.head_start import HeadStart
+from model_gateway.invocation import typed
 from model_gateway.ledger import Caps
 from worker_plan import luigi_log, plan_record
 from worker_plan.errors import PlanError
@@ -76,7 +77,7 @@ def resume(
     """
     if not (run_dir / Setup.plan.name).is_file():
         raise PlanError(
-            f"{run_dir} contains no {Setup.plan.name}. Start with: python -m worker_plan run "
+            f"{run_dir} contains no {Setup.plan.name}. Start with: {typed('plan run')} "
             f"--plan FILE --run-dir {run_dir}"
         )
     chosen = config.load().choose(models)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from model_gateway.call import Source
+from model_gateway.invocation import typed
 from model_gateway.jsonl import read_rows
 from prompt_lab.record import EVENTS, Run
 from self_improve.errors import UsageError
@@ -180,7 +181,7 @@ def _changes(
     if claim == "change" and not changed:
         problems.refusals.append(
             "nothing was changed: code and candidate are the same on both sides (to measure noise "
-            "on them, use `python -m self_improve.noise`)"
+            f"on them, use `{typed('noise')}`)"
         )
     if claim == "change" and len(changed) > 1:
         problems.refusals.append("code and candidate texts were changed at once")

@@ -52,9 +52,7 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
     plans.add_argument(
         "--plans", action="append", default=[], metavar="A,B", help="the same, as a list"
     )
-    plans.add_argument(
-        "--model", metavar="NAME", help="the one model (default: the first configured)"
-    )
+    arguments.model(plans, "the one model (default: the first configured)", only_one=True)
     step_arguments.speed(plans)
     arguments.seed(plans, "cells and statistics")
 

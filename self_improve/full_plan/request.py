@@ -11,6 +11,7 @@ from typing import Any
 from model_gateway import arguments, config
 from model_gateway.attempt import digest_of
 from model_gateway.config import Catalogue, Model
+from model_gateway.invocation import typed
 from model_gateway.ledger import refuse_unpriced
 from prompt_lab import layout
 from prompt_lab.layout import SPLITS, Layout
@@ -152,6 +153,6 @@ def plans_named(names: Iterable[str], lab: Layout, split: str) -> list[Path]:
     if absent:
         raise UsageError(
             f"No such plan: {', '.join(absent)}. There are: {', '.join(existing) or 'none yet'}. "
-            "`python -m prompt_lab status` shows more."
+            f"`{typed('lab status')}` shows more."
         )
     return [existing[name] for name in chosen]

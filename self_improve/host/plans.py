@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_gateway.counts import counted
+from model_gateway.invocation import typed
 from prompt_lab.layout import SPLITS, Layout
 from prompt_lab.record import file_digest
 from self_improve.errors import UsageError
@@ -71,10 +72,10 @@ def _in_split(layout: Layout | None, split: str, baseline_dir: Path | None) -> l
     if not plans:
         zips = len(list(folder.glob("*.zip")))
         hint = (
-            f"{counted(zips, 'zip')} there must be unzipped: `python -m prompt_lab populate "
+            f"{counted(zips, 'zip')} there must be unzipped: `{typed('lab populate')} "
             f"{folder} --split {split}`."
             if zips
-            else "`python -m prompt_lab populate SOURCE` fills a data repo."
+            else f"`{typed('lab populate SOURCE')}` fills a data repo."
         )
         raise UsageError(f"There are no plans in {folder}. {hint}")
     return plans

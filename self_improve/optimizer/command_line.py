@@ -8,6 +8,7 @@ from typing import Any
 
 from model_gateway import arguments
 from model_gateway.exits import OK, exit_code, run, say
+from model_gateway.invocation import typed
 from self_improve.iteration import command_line
 
 PROG = "python -m self_improve.optimizer"
@@ -103,7 +104,7 @@ async def _run(options: argparse.Namespace) -> None:
             say(step)
             await show_cost_of_step(request, step)
         if every:
-            say("Whole plans cost extra: see `plumbline full-plan --dry-run`.")
+            say(f"Whole plans cost extra: see `{typed('full-plan --dry-run')}`.")
         return
     limits = loop.LoopLimits(
         patience=options.patience,

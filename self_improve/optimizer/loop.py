@@ -10,6 +10,7 @@ from typing import Any
 from model_gateway.attempt import digest_of
 from model_gateway.errors import BudgetReached
 from model_gateway.exits import say
+from model_gateway.invocation import typed
 from prompt_lab.claim import claim
 from prompt_lab.layout import Layout
 from prompt_lab.repository import Repository
@@ -298,7 +299,7 @@ def checked(steps: Sequence[str], stage: int) -> list[str]:
     if not steps and stage > 2:
         return load.names()
     if not steps:
-        raise UsageError("Which step? Say --steps STEP; `plumbline steps` lists them all.")
+        raise UsageError(f"Which step? Say --steps STEP; `{typed('steps')}` lists them all.")
     if len(steps) > 1 and stage < 3:
         raise UsageError(f"Stage {stage} improves one step, not {len(steps)}. Say --stages 3.")
     return list(dict.fromkeys(steps))

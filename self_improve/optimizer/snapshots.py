@@ -12,6 +12,7 @@ import networkx as nx
 from model_gateway.attempt import digest_of
 from model_gateway.config import Model
 from model_gateway.gateway import Gateway
+from model_gateway.invocation import typed
 from prompt_lab import atomic
 from prompt_lab.layout import SPLITS, Layout
 from prompt_lab.record import Run
@@ -178,6 +179,6 @@ def known_steps(pipeline: Pipeline, steps: Collection[str]) -> list[str]:
     unknown = [s for s in steps if s not in pipeline.steps or pipeline.steps[s].external]
     if unknown:
         raise UsageError(
-            f"Not a step that can be improved: {', '.join(unknown)}. `plumbline steps` lists them."
+            f"Not a step that can be improved: {', '.join(unknown)}. `{typed('steps')}` lists them."
         )
     return [name for name in pipeline.steps if name in steps]

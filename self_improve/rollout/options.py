@@ -114,7 +114,7 @@ def _score(parser: argparse.ArgumentParser) -> None:
 
 
 def _status(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--step", help="only this step")
+    step_arguments.step(parser, "only this step", required=False)
     _where(parser)
 
 
@@ -126,7 +126,7 @@ def _watch(parser: argparse.ArgumentParser) -> None:
         "--search", action="store_true",
         help="run the search that is due; needs a cap (otherwise its command is only printed)",
     )  # fmt: skip
-    parser.add_argument("--models", default="", metavar="A,B", help="the models of the search")
+    arguments.models_list(parser, "the models of the search")
     parser.add_argument(
         "--candidates", type=arguments.positive, default=3, metavar="N",
         help="how many candidates it proposes (default: %(default)s)",
@@ -146,9 +146,7 @@ def _drift(parser: argparse.ArgumentParser) -> None:
         "--against", nargs="+", required=True, metavar="RUN",
         help="recorded baseline runs: a directory, 131 or 1/31",
     )  # fmt: skip
-    parser.add_argument(
-        "--models", default="", metavar="A,B", help="only these (default: all models of the runs)"
-    )
+    arguments.models_list(parser, "only these (default: all models of the runs)")
     lab_arguments.split(parser)
     lab_arguments.plan_folder(parser)
     step_arguments.code(parser)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from model_gateway.invocation import typed
 from prompt_lab.layout import Layout
 from self_improve.errors import UsageError
 from self_improve.rollout import comparison, settings
@@ -82,7 +83,7 @@ class Production:
                 raise UsageError(
                     f"A rollout of {self.step} is running: {rollout.new} against {rollout.old} at "
                     f"{rollout.weight:g} %. Wait for its end, or roll it back with "
-                    f"`python -m self_improve.rollout rollback --step {self.step} --reason TEXT`."
+                    f"`{typed('rollout rollback')} --step {self.step} --reason TEXT`."
                 )
             if new.id == current.id:
                 raise UsageError(f"{self.step} has {new.id} in production already.")
@@ -136,8 +137,8 @@ class Production:
             state = self.state()
             if state.rollout is None:
                 raise UsageError(
-                    f"No rollout of {self.step} is running. Begin one with `python -m "
-                    f"self_improve.rollout start --step {self.step}`."
+                    f"No rollout of {self.step} is running. Begin one with "
+                    f"`{typed('rollout start')} --step {self.step}`."
                 )
             check = self._health(state, state.rollout.new, state.rollout)
             if check.finding is Finding.rollback and check.best is not None:
@@ -176,8 +177,8 @@ class Production:
             state = self.state()
             if state.last is None or state.current is None:
                 raise UsageError(
-                    f"{self.step} has no rollout yet. Begin one with `python -m "
-                    f"self_improve.rollout start --step {self.step}`."
+                    f"{self.step} has no rollout yet. Begin one with "
+                    f"`{typed('rollout start')} --step {self.step}`."
                 )
             last = state.checks[-1] if state.checks else None
             age = _age(last, self._clock())
@@ -267,7 +268,7 @@ class Production:
             )
         if not state.served(plan, version):
             raise UsageError(
-                f"This plan cannot have got {version}: `python -m self_improve.rollout assign` "
+                f"This plan cannot have got {version}: `{typed('rollout assign')}` "
                 "prints which version a plan gets. Nothing was recorded."
             )
         if by == VOTES and not state.may_vote(plan, self.settings):

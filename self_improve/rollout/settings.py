@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from model_gateway.invocation import typed
 from prompt_lab.layout import Layout
 from self_improve.errors import UsageError
 
@@ -74,5 +75,5 @@ def load(layout: Layout) -> Settings:
     except (ValidationError, ValueError) as error:
         raise UsageError(
             f"{path} cannot be used: {error}\n"
-            "`python -m self_improve.rollout settings --defaults` prints a valid file."
+            f"`{typed('rollout settings --defaults')}` prints a valid file."
         ) from error

@@ -10,6 +10,7 @@ from typing import Any
 from model_gateway.counts import counted, tally
 from model_gateway.exits import BUDGET, OK, say
 from model_gateway.gateway import Gateway
+from model_gateway.invocation import typed
 from model_gateway.preflight import check_models
 from prompt_lab.record import Run
 from self_improve.errors import UsageError
@@ -96,7 +97,7 @@ async def _expected(request: RunRequest, work: Prepared, states: Sequence[RunSta
     if expected.cells and not expected.calls and not work.step.calls_model:
         raise UsageError(
             f"The step {work.step.name} calls no model, so there is no prompt to measure. "
-            "`plumbline steps` shows which do."
+            f"`{typed('steps')}` shows which do."
         )
     return expected
 

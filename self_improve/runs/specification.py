@@ -13,6 +13,7 @@ from typing import Any
 
 from model_gateway.attempt import digest_of
 from model_gateway.config import Model
+from model_gateway.invocation import typed
 from model_gateway.suggestions import did_you_mean
 from self_improve.code.code_tree import CodeTree
 from self_improve.errors import UsageError
@@ -143,4 +144,4 @@ def choose_step(name: str, steps: Sequence[str]) -> str:
     if name in steps:
         return name
     hint = did_you_mean(name, steps)
-    raise UsageError(f"There is no step {name!r}.{hint} `plumbline steps` lists them all.")
+    raise UsageError(f"There is no step {name!r}.{hint} `{typed('steps')}` lists them all.")

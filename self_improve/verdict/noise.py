@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from model_gateway.invocation import typed
 from rubrics.rubric import Rubric
 from self_improve.errors import UsageError
 
@@ -123,7 +124,7 @@ def find(rubric: Rubric, rubrics: Path) -> Noise:
     except ValidationError as error:
         raise UsageError(
             f"{path} cannot be read as noise: {error}\n"
-            f"Measure it again with `python -m self_improve.noise --step {rubric.step}`."
+            f"Measure it again with `{typed('noise')} --step {rubric.step}`."
         ) from error
 
 

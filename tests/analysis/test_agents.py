@@ -39,11 +39,11 @@ def program(tmp_path: Path, script: str, **changes: object) -> Program:
     path = tmp_path / "stand-in"
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    made = Program(
+    program = Program(
         name="stand-in", command=(str(path), "{answer}"), model_id="x-1", maximum=SPEND,
         read=PROGRAMS["codex"].read,
     )  # fmt: skip
-    return replace(made, **changes)
+    return replace(program, **changes)
 
 
 def brief(record: Record) -> Brief:
@@ -53,10 +53,10 @@ def brief(record: Record) -> Brief:
     )
 
 
-def ask(record: Record, made: Program, ledger: Ledger | None = None) -> Insight:
+def ask(record: Record, program: Program, ledger: Ledger | None = None) -> Insight:
     """Ask the program."""
     journal = ProgramJournal(record.layout.root / PROGRAMS_ASKED)
-    agent = ProgramAgent(made, ledger or Ledger(), journal)
+    agent = ProgramAgent(program, ledger or Ledger(), journal)
     return asyncio.run(agent.answer(brief(record), Insight))
 
 
@@ -80,8 +80,8 @@ def test_simulated_agents_quote_what_is_there(record: Record, tmp_path: Path) ->
 def test_program_reads_copies_and_answers(record: Record, tmp_path: Path) -> None:
     """Its directory holds the listed files and no others, its task comes on standard input."""
     script = f"cat > task; : > seen; find . -type f | sort > seen; printf '%s' '{GOOD}' > \"$1\""
-    made = program(tmp_path, f"{script}; cp task seen '{tmp_path}'")
-    assert ask(record, made).findings[0].path == OUTPUT
+    agent = program(tmp_path, f"{script}; cp task seen '{tmp_path}'")
+    assert ask(record, agent).findings[0].path == OUTPUT
     seen = (tmp_path / "seen").read_text().split()
     assert sorted(seen) == sorted(
         ["./seen", "./task", *(f"./{n}" for n in record.materials().names())]
@@ -153,7 +153,7 @@ def test_program_that_gives_nothing_fails_visibly(
 
 
 def test_program_that_is_not_there_fails_visibly(record: Record, tmp_path: Path) -> None:
-    """It is no crash."""
+    """It is not a crash."""
     with pytest.raises(AgentFailure, match="cannot be started"):
         ask(record, program(tmp_path, "", command=(str(tmp_path / "gone"),)))
 
@@ -190,25 +190,25 @@ def test_program_that_was_killed_with_us_counts_in_full(record: Record, tmp_path
 def test_program_is_not_asked_again_what_it_has_answered(record: Record, tmp_path: Path) -> None:
     """A resumed phase takes the answer from the journal; a useless one is asked for again."""
     script = f"echo x >> '{tmp_path}/started'; printf '%s' \"$(cat '{tmp_path}/next')\" > \"$1\""
-    made, ledger = program(tmp_path, script), Ledger()
+    agent, ledger = program(tmp_path, script), Ledger()
     (tmp_path / "next").write_text("prose")
     with pytest.raises(AgentFailure, match="schema"):
-        ask(record, made, ledger)
+        ask(record, agent, ledger)
     (tmp_path / "next").write_text(GOOD)
     for _ in range(2):
-        assert ask(record, made, ledger).findings[0].path == OUTPUT
+        assert ask(record, agent, ledger).findings[0].path == OUTPUT
     assert (tmp_path / "started").read_text().split() == ["x", "x"]
     assert ledger.spent == SPEND + SPEND
     (record.path / "change.diff").write_text("-Say it.\n+Say it twice.\n")
-    ask(record, made, ledger)
+    ask(record, agent, ledger)
     assert (tmp_path / "started").read_text().split() == ["x", "x", "x"]
 
 
 def test_program_without_room_under_the_cap_is_not_started(record: Record, tmp_path: Path) -> None:
     """Its declared maximum must fit."""
-    made = program(tmp_path, f"touch '{tmp_path}/started'")
+    agent = program(tmp_path, f"touch '{tmp_path}/started'")
     with pytest.raises(AgentFailure, match="budget"):
-        ask(record, made, Ledger(Caps(dollars=0.5)))
+        ask(record, agent, Ledger(Caps(dollars=0.5)))
     assert not (tmp_path / "started").exists()
 
 

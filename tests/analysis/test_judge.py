@@ -47,54 +47,54 @@ def marks(a: int, b: int) -> dict[str, Any]:
 
 def judged(answer: Callable[[str, str], Any], pairs: int = 8) -> Preferences:
     """Judge pairs of "old" before and "new" after."""
-    made = [Pair(key=(f"p{n}", "m", 0), plan="P.", before="old", after="new") for n in range(pairs)]
+    rows = [Pair(key=(f"p{n}", "m", 0), plan="P.", before="old", after="new") for n in range(pairs)]
     model = config.load().find("sim-judge")
-    return asyncio.run(judge(Scripted(answer), model, QUESTIONS, made))
+    return asyncio.run(judge(Scripted(answer), model, QUESTIONS, rows))
 
 
 def test_side_that_wins_in_both_orders_is_preferred() -> None:
     """Eight of eight is beyond chance, and the marks differ by what was given."""
-    found = judged(lambda a, b: marks(2, 4) if "new" in b else marks(4, 2))
-    assert (found.wins, found.losses, found.ties) == (8, 0, 0)
-    assert found.prefers_after
-    assert not found.prefers_before
-    assert found.p_value == pytest.approx(2 * 0.5**8)
-    assert (found.agreement, found.position_bias, found.preference) == (1.0, 0.0, 1.0)
-    assert [(q.id, q.wins, q.difference) for q in found.questions] == [
+    result = judged(lambda a, b: marks(2, 4) if "new" in b else marks(4, 2))
+    assert (result.wins, result.losses, result.ties) == (8, 0, 0)
+    assert result.prefers_after
+    assert not result.prefers_before
+    assert result.p_value == pytest.approx(2 * 0.5**8)
+    assert (result.agreement, result.position_bias, result.preference) == (1.0, 0.0, 1.0)
+    assert [(q.id, q.wins, q.difference) for q in result.questions] == [
         ("real", 8, 2.0), ("new", 8, 2.0),
     ]  # fmt: skip
 
 
 def test_judge_that_likes_what_comes_first_prefers_nothing() -> None:
     """Its liking is measured as position bias, and every pair is a tie."""
-    found = judged(lambda a, b: marks(4, 3))
-    assert (found.wins, found.losses, found.ties) == (0, 0, 8)
-    assert (found.agreement, found.position_bias) == (0.0, 1.0)
-    assert found.p_value is None
-    assert not found.prefers_after
-    assert found.questions[0].difference == 0.0
+    result = judged(lambda a, b: marks(4, 3))
+    assert (result.wins, result.losses, result.ties) == (0, 0, 8)
+    assert (result.agreement, result.position_bias) == (0.0, 1.0)
+    assert result.p_value is None
+    assert not result.prefers_after
+    assert result.questions[0].difference == 0.0
 
 
 def test_few_wins_are_chance() -> None:
     """Three of three could be luck."""
-    found = judged(lambda a, b: marks(1, 5) if "new" in b else marks(5, 1), pairs=3)
-    assert found.wins == 3
-    assert not found.prefers_after
+    result = judged(lambda a, b: marks(1, 5) if "new" in b else marks(5, 1), pairs=3)
+    assert result.wins == 3
+    assert not result.prefers_after
 
 
 def test_failed_reply_is_counted_and_judges_nothing() -> None:
     """A pair without both opinions is neither win nor tie."""
     down = Failure(kind=FailureKind.server, message="down")
-    found = judged(lambda a, b: down if "new" in b else marks(5, 1))
-    assert (found.pairs, found.failed) == (0, 8)
-    assert found.agreement is None
-    assert found.preference is None
+    result = judged(lambda a, b: down if "new" in b else marks(5, 1))
+    assert (result.pairs, result.failed) == (0, 8)
+    assert result.agreement is None
+    assert result.preference is None
 
 
 def test_reply_with_too_few_marks_is_no_opinion() -> None:
     """Questions left out are not taken for ties."""
-    found = judged(lambda a, b: {"marks": marks(1, 5)["marks"][:1]}, pairs=2)
-    assert (found.pairs, found.failed) == (0, 2)
+    result = judged(lambda a, b: {"marks": marks(1, 5)["marks"][:1]}, pairs=2)
+    assert (result.pairs, result.failed) == (0, 2)
 
 
 def test_simulated_judge_sees_planted_faults(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_agents_stay_the_same_through_an_iteration(record: Record) -> None:
 
 @pytest.mark.parametrize("names", [["one"], ["one", "one"]])
 def test_independence_needs_two(record: Record, names: list[str]) -> None:
-    """One agent, or the same twice, is no second opinion."""
+    """One agent, or the same twice, is not a second opinion."""
     with pytest.raises(AnalysisError, match="Two agents of different names"):
         run(record, phases.INSIGHT, *(Scripted(name, lambda _: SUPPORT) for name in names))
 

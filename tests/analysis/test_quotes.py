@@ -10,7 +10,7 @@ from tests.analysis.conftest import OUTPUT
 
 
 @pytest.mark.parametrize(
-    ("line", "quote", "found"),
+    ("line", "quote", "result"),
     [
         (1, "needs a mooring", 1),
         (0, "needs a mooring", 1),
@@ -25,12 +25,12 @@ from tests.analysis.conftest import OUTPUT
     ],
 )
 def test_quote_is_looked_for_near_its_line(
-    record: Record, line: int, quote: str, found: int | None
+    record: Record, line: int, quote: str, result: int | None
 ) -> None:
     """Two lines around, whatever the white space and the width of its characters."""
     checked = quotes.check(record.materials(), path=OUTPUT, line=line, quote=quote)
-    assert checked.found == found
-    assert checked.holds is (found is not None)
+    assert checked.found == result
+    assert checked.holds is (result is not None)
 
 
 @pytest.mark.parametrize(

@@ -24,13 +24,13 @@ def seen(pytestconfig: pytest.Config) -> prism.Seen:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, seen: prism.Seen) -> Iterator[Server]:
     """Return the loopback server; behind prism if the environment says so."""
-    made = Server()
+    server = Server()
     if os.environ.get(CHECK):
-        with prism.checked(made.address, tmp_path_factory.mktemp("prism"), seen) as made.public:
-            yield made
+        with prism.checked(server.address, tmp_path_factory.mktemp("prism"), seen) as server.public:
+            yield server
     else:
-        yield made
-    made.stop()
+        yield server
+    server.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -82,8 +82,8 @@ class Seen:
             place = ".".join(map(str, row["location"]))
             if not place.startswith("request"):
                 continue
-            found = Violation(called, place, str(row.get("code")), str(row.get("message")))
-            (self.excused if _is_label_list(found, body) else self.violations).append(found)
+            violation = Violation(called, place, str(row.get("code")), str(row.get("message")))
+            (self.excused if _is_label_list(violation, body) else self.violations).append(violation)
 
     def summary(self) -> str:
         """Return the sum of it, for people."""
@@ -102,32 +102,32 @@ def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template)))
 
 
-def _is_label_list(found: Violation, body: bytes) -> bool:
+def _is_label_list(violation: Violation, body: bytes) -> bool:
     """Whether this is a plain list of names for labels, which GitHub's text allows."""
-    if not (found.request.startswith("POST ") and found.request.endswith("/labels")):
+    if not (violation.request.startswith("POST ") and violation.request.endswith("/labels")):
         return False
     value = json.loads(body or b"null")
     is_names = isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)
-    return is_names and found.place == "request.body"
+    return is_names and violation.place == "request.body"
 
 
 def trimmed() -> dict[str, Any]:
     """Return GitHub's description of the paths in use, with all that they refer to."""
     whole = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
-    made: dict[str, Any] = {"openapi": whole["openapi"], "info": whole["info"], "paths": {}}
+    document: dict[str, Any] = {"openapi": whole["openapi"], "info": whole["info"], "paths": {}}
     for path, methods in PATHS.items():
         described = whole["paths"][path]
         assert methods <= set(described), f"GitHub describes not all of {methods} at {path}"
-        # Without what answers look like: our server tells only what the client reads.
-        made["paths"][path] = {
+        # Without what answers look like: our server says only what the client reads.
+        document["paths"][path] = {
             method: described[method]
             | {"responses": {code: {"description": ""} for code in described[method]["responses"]}}
             for method in methods
         }
         if "parameters" in described:
-            made["paths"][path]["parameters"] = described["parameters"]
+            document["paths"][path]["parameters"] = described["parameters"]
     components: dict[str, Any] = {}
-    rest: list[Any] = [made["paths"]]
+    rest: list[Any] = [document["paths"]]
     while rest:
         node = rest.pop()
         if isinstance(node, list):
@@ -140,7 +140,7 @@ def trimmed() -> dict[str, Any]:
                 if name not in components.setdefault(kind, {}):
                     components[kind][name] = whole["components"][kind][name]
                     rest.append(components[kind][name])
-    return made | {"components": components}
+    return document | {"components": components}
 
 
 @contextmanager
@@ -176,12 +176,12 @@ def _tapped(prism: str, server: str, seen: Seen) -> Iterator[str]:
             async def passed_on(request: web.Request) -> web.Response:
                 body = await request.read()
                 git = ".git/" in request.path
-                kept = {k: v for k, v in request.headers.items() if k.lower() not in _DROPPED}
+                headers = {k: v for k, v in request.headers.items() if k.lower() not in _DROPPED}
                 async with session.request(
                     request.method,
                     (server if git else prism) + str(request.rel_url),
                     data=body or None,
-                    headers=kept,
+                    headers=headers,
                     allow_redirects=False,
                 ) as answer:
                     header = answer.headers.get("sl-violations")

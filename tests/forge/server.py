@@ -158,9 +158,9 @@ class Server:
 
     def _answer(self, repo: Repo, request: web.Request, path: str, body: Any) -> web.Response:
         for method, pattern, handler in self._routes():
-            found = re.fullmatch(pattern, path)
-            if method == request.method and found:
-                return handler(repo, request, body, *found.groups())
+            match = re.fullmatch(pattern, path)
+            if method == request.method and match:
+                return handler(repo, request, body, *match.groups())
         return _error(404, "Not Found")
 
     def _routes(self) -> list[tuple[str, str, Callable[..., web.Response]]]:
@@ -208,7 +208,7 @@ class Server:
         return web.json_response(self._shown(repo, self.add(repo, body)), status=201)
 
     def add(self, repo: Repo, body: dict[str, Any]) -> dict[str, Any]:
-        """Add a pull request, whoever asked for it."""
+        """Add a pull request, of any user."""
         number = len(repo.pulls) + 1
         repo.pulls[number] = pull = {
             "number": number, "title": body["title"], "body": body.get("body"), "state": "open",
@@ -240,12 +240,12 @@ class Server:
         tree = repo.git("merge-tree", "--write-tree", str(base), pull["sha"])
         if tree is None:
             return _error(405, "Pull Request is not mergeable")
-        made = repo.git(
+        commit = repo.git(
             "commit-tree", tree.split("\n")[0], "-p", str(base), "-p", pull["sha"], "-m", "Merge"
         )
-        repo.git("update-ref", f"refs/heads/{pull['base']}", str(made))
-        pull.update(state="closed", merged_as=made)
-        return web.json_response({"sha": made, "merged": True, "message": "Merged"})
+        repo.git("update-ref", f"refs/heads/{pull['base']}", str(commit))
+        pull.update(state="closed", merged_as=commit)
+        return web.json_response({"sha": commit, "merged": True, "message": "Merged"})
 
     def _comments(self, repo: Repo, request: web.Request, body: Any, number: str) -> web.Response:
         if int(number) not in repo.pulls:
@@ -256,21 +256,21 @@ class Server:
     def _comment(self, repo: Repo, request: web.Request, body: Any, number: str) -> web.Response:
         if int(number) not in repo.pulls:
             return _error(404, "Not Found")
-        made = self.say(repo, int(number), body["body"], repo.login)
-        return web.json_response(self._comment_shown(repo, made), status=201)
+        comment = self.say(repo, int(number), body["body"], repo.login)
+        return web.json_response(self._comment_shown(repo, comment), status=201)
 
     def say(self, repo: Repo, number: int, body: str, login: str | None) -> dict[str, Any]:
         """Add a comment by somebody; None is an app."""
-        made = {"id": len(repo.comments) + 1, "number": number, "body": body, "login": login}
-        repo.comments.append(made)
-        return made
+        comment = {"id": len(repo.comments) + 1, "number": number, "body": body, "login": login}
+        repo.comments.append(comment)
+        return comment
 
     def _edit_comment(
         self, repo: Repo, request: web.Request, body: Any, comment: str
     ) -> web.Response:
-        made = repo.comments[int(comment) - 1]
-        made["body"] = body["body"]
-        return web.json_response(self._comment_shown(repo, made))
+        result = repo.comments[int(comment) - 1]
+        result["body"] = body["body"]
+        return web.json_response(self._comment_shown(repo, result))
 
     def _label(self, repo: Repo, request: web.Request, body: Any, number: str) -> web.Response:
         pull = repo.pulls.get(int(number))

@@ -31,9 +31,9 @@ BAD_NAMES = (
 
 def pushed(there: Harness, branch: str = BRANCH, text: str = "new") -> str:
     """Push a candidate's branch, and return its commit."""
-    made = commit(there.user, "main", text=text)
-    there.forge.push(there.user, branch, made)
-    return made
+    commit_id = commit(there.user, "main", text=text)
+    there.forge.push(there.user, branch, commit_id)
+    return commit_id
 
 
 def opened(there: Harness, branch: str = BRANCH) -> PullRequest:
@@ -46,10 +46,10 @@ def opened(there: Harness, branch: str = BRANCH) -> PullRequest:
 
 def test_pushed_branch_is_there(there: Harness) -> None:
     """At the very commit; pushing it again changes nothing, and adding to it moves it on."""
-    made = pushed(there)
-    assert git(there.bare, "rev-parse", BRANCH) == made
-    there.forge.push(there.user, BRANCH, made)
-    more = commit(there.user, made, text="newer")
+    head = pushed(there)
+    assert git(there.bare, "rev-parse", BRANCH) == head
+    there.forge.push(there.user, BRANCH, head)
+    more = commit(there.user, head, text="newer")
     there.forge.push(there.user, BRANCH, more)
     assert git(there.bare, "rev-parse", BRANCH) == more
 
@@ -139,7 +139,7 @@ def test_pull_request_follows_its_branch(there: Harness) -> None:
 
 
 def test_branch_without_a_pull_request_has_none(there: Harness) -> None:
-    """None is no error."""
+    """None is not an error."""
     pushed(there)
     assert there.forge.pull_of(BRANCH) is None
 
@@ -258,9 +258,9 @@ def test_long_status_is_cut(there: Harness) -> None:
     there.forge.set_status(
         head, Status(state=StatusState.failure, description="NO: because\n" + "x" * 300)
     )
-    found = there.forge.status_of(head)
-    assert found is not None
-    assert found.description == "NO: because " + "x" * 127 + "…"
+    state = there.forge.status_of(head)
+    assert state is not None
+    assert state.description == "NO: because " + "x" * 127 + "…"
 
 
 def test_status_of_an_unknown_commit_is_refused(there: Harness) -> None:
@@ -326,12 +326,12 @@ def test_merge_is_a_commit_on_the_base(there: Harness) -> None:
     head = pushed(there)
     number = opened(there).number
     base = git(there.bare, "rev-parse", "main")
-    made = there.forge.merge(number, head=head)
-    assert git(there.bare, "rev-parse", "main", "main^1", "main^2").split() == [made, base, head]
-    assert there.forge.merge(number, head=head) == made
+    merged = there.forge.merge(number, head=head)
+    assert git(there.bare, "rev-parse", "main", "main^1", "main^2").split() == [merged, base, head]
+    assert there.forge.merge(number, head=head) == merged
     there.forge.close(number)
     now = there.forge.pull(number)
-    assert (now.state, now.merged_as, now.head) == (PullState.merged, made, head)
+    assert (now.state, now.merged_as, now.head) == (PullState.merged, merged, head)
 
 
 def test_merge_of_a_moved_branch_is_refused(there: Harness) -> None:
@@ -375,21 +375,21 @@ def test_pull_request_of_a_person_is_fetched(there: Harness, tmp_path: Path) -> 
     """Its commit is then in the local repository, and git keeps it there."""
     other = tmp_path / "other"
     git(tmp_path, "clone", "-q", str(there.bare), str(other))
-    made = commit(other, "origin/main", text="by hand")
-    there.forge.push(other, "by-hand", made)
+    commit_id = commit(other, "origin/main", text="by hand")
+    there.forge.push(other, "by-hand", commit_id)
     pull = opened(there, "by-hand")
-    assert there.forge.fetch(there.user, pull) == made
+    assert there.forge.fetch(there.user, pull) == commit_id
     assert git(there.user, "show", f"refs/plumbline/pulls/{pull.number}:prompt.py") == "by hand"
 
 
 def test_base_is_brought_up_to_date(there: Harness) -> None:
     """A commit that was merged on the forge is in the local repository, whose branch stays."""
     head = pushed(there)
-    made = there.forge.merge(opened(there).number, head=head)
-    own = git(there.user, "rev-parse", "main")
-    assert there.forge.base_commit(there.user, "main") == made
-    assert git(there.user, "cat-file", "-t", made) == "commit"
-    assert git(there.user, "rev-parse", "main") == own
+    merged = there.forge.merge(opened(there).number, head=head)
+    tip = git(there.user, "rev-parse", "main")
+    assert there.forge.base_commit(there.user, "main") == merged
+    assert git(there.user, "cat-file", "-t", merged) == "commit"
+    assert git(there.user, "rev-parse", "main") == tip
 
 
 def test_unknown_base_is_reported(there: Harness) -> None:

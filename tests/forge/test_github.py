@@ -62,7 +62,7 @@ def test_trouble_that_passes_is_waited_out(github: GitHubHarness, fault: Fault) 
 
 
 def test_waiting_follows_a_date(github: GitHubHarness) -> None:
-    """`Retry-After` may be one, and the limit tells when it ends."""
+    """`Retry-After` may be one, and the limit says when it ends."""
     pushed(github)
     soon = time.time() + 50
     github.repo.faults += [
@@ -101,7 +101,7 @@ def test_silence_has_a_limit(tmp_path: Path, originals: Path, server: Server) ->
 
 
 def test_server_that_is_down_is_reported(tmp_path: Path, originals: Path, server: Server) -> None:
-    """For requests and for git, without a word of the token."""
+    """For requests and for git, without the token."""
     there = harness.github(tmp_path, originals, server)
     access = Access(repository="o/r", token=TOKEN, api="http://127.0.0.1:9")
     forge = GitHubForge(access, retry=there.forge._retry, seconds_between_writes=0)
@@ -191,9 +191,9 @@ def test_all_pages_are_read(github: GitHubHarness) -> None:
     github.forge.set_status(head, Status(state=StatusState.success, description="YES"))
     for at in range(5):
         github.repo.statuses.append({"sha": head, "state": "error", "context": f"ci/{at}"})
-    found = github.forge.status_of(head)
-    assert found is not None
-    assert found.state is StatusState.success
+    state = github.forge.status_of(head)
+    assert state is not None
+    assert state.state is StatusState.success
 
 
 def test_comment_of_a_stranger_is_never_ours(github: GitHubHarness) -> None:
@@ -368,8 +368,8 @@ def test_token_comes_from_the_environment_alone(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(UsageError, match="GITHUB_TOKEN is not set"):
         github_access.from_environment("a/b")
     monkeypatch.setenv("GITHUB_TOKEN", " t \n")
-    made = github_access.from_environment("a/b")
-    assert (made.token, made.name) == ("t", "a/b on ghe.example.com")
+    access = github_access.from_environment("a/b")
+    assert (access.token, access.name) == ("t", "a/b on ghe.example.com")
     assert GitHubForge.from_environment("a/b").name == "a/b on ghe.example.com"
 
 

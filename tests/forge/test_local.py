@@ -102,7 +102,7 @@ def test_page_that_says_nonsense_is_named(local: LocalHarness, text: str, said: 
 
 
 def test_page_that_is_no_text_is_named(local: LocalHarness) -> None:
-    """Bytes that are no UTF-8, and statuses that say nonsense."""
+    """Bytes that are not UTF-8, and statuses that say nonsense."""
     head = pushed(local)
     opened(local)
     page_of(local).write_bytes(b"---\n\xff\n---\n")

@@ -40,10 +40,10 @@ def test_wrong_request_is_seen(
         method, f"{server.public}/repos/{github.repo.name}{path}", json=body, timeout=20,
         headers={"Authorization": f"Bearer {TOKEN}"},
     )  # fmt: skip
-    found = seen.violations[before:]
+    violation = seen.violations[before:]
     del seen.violations[before:]
     seen.requests = counted
-    assert found
+    assert violation
 
 
 def test_only_lists_of_names_are_excused() -> None:

@@ -92,7 +92,7 @@ MakeCaller = Callable[..., Caller]
 
 @pytest.fixture
 def make_caller(tmp_path: Path) -> MakeCaller:
-    """Return a maker of callers whose journal lies in the test's directory."""
+    """Return a maker of callers whose journal is in the test's directory."""
 
     def make(*models: Model, **changes: Any) -> Caller:
         values: dict[str, Any] = {

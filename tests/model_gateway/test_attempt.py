@@ -104,7 +104,7 @@ def test_field_that_came_later_may_be_missing(field: str) -> None:
 
 @pytest.mark.parametrize("wrong", [{"failure_kind": "bored"}, {"source": "rumour"}])
 def test_unknown_word_is_a_value_error(wrong: dict[str, Any]) -> None:
-    """A kind or source that nobody knows is refused."""
+    """A kind or source that is unknown is refused."""
     with pytest.raises(ValueError, match="is not a valid"):
         Attempt.from_row({**an_attempt().to_row(), **wrong})
 

@@ -183,7 +183,7 @@ def test_pauses_grow_and_are_scattered(make_caller: MakeCaller) -> None:
     assert len({round(pause, 6) for pause in provider.pauses[-3:]}) > 1
 
 
-def test_bad_reply_is_told_back_without_a_pause(make_caller: MakeCaller) -> None:
+def test_bad_reply_is_sent_back_without_a_pause(make_caller: MakeCaller) -> None:
     """A model that answered can be asked again at once."""
     provider = Clocked(WRONG, "", GOOD)
     run(provider, make_caller())
@@ -222,7 +222,7 @@ def feedback_in(provider: Scripted, number: int) -> list[dict[str, str]]:
     return messages[len(ASK) :]
 
 
-def test_problem_is_told_with_the_reply(make_caller: MakeCaller) -> None:
+def test_problem_is_reported_with_the_reply(make_caller: MakeCaller) -> None:
     """The model sees its own words and what was wrong with them, of the last reply only."""
     provider = Scripted(WRONG, "No.", GOOD)
     run(provider, make_caller())
@@ -254,7 +254,7 @@ def test_empty_reply_is_simply_asked_again(make_caller: MakeCaller) -> None:
     assert feedback_in(provider, 3) == []
 
 
-def test_long_reply_is_not_told_back_in_full(make_caller: MakeCaller) -> None:
+def test_long_reply_is_not_sent_back_in_full(make_caller: MakeCaller) -> None:
     """Megabytes of nonsense are not paid for a second time."""
     provider = Scripted("x" * 5_000_000, GOOD)
     run(provider, make_caller())

@@ -119,7 +119,7 @@ def test_missing_key_is_not_replayed(cell: Cell, monkeypatch: pytest.MonkeyPatch
 
 
 def test_empty_budget_is_not_replayed(cell: Cell) -> None:
-    """With a higher cap the same command goes on where the money ended."""
+    """With a higher cap the same command resumes after the last paid call."""
     failure = cell.run(ledger=Ledger(Caps(calls=0))).failure
     assert failure is not None
     assert failure.kind is K.budget
@@ -196,7 +196,7 @@ def test_step_that_became_stricter_is_heard(cell: Cell) -> None:
 
 
 def test_fallbacks_reply_is_replayed_with_its_mark(cell: Cell) -> None:
-    """The second session comes to the fallback by the same way and finds its reply."""
+    """The second session reaches the fallback in the same way and finds its reply."""
     models = (a_model(name="a", max_attempts=2), a_model(name="b", model_id="b-1"))
     cell.run(WRONG, GOOD, models=models)
     outcome = cell.run(models=models)

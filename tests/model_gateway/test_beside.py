@@ -246,7 +246,7 @@ def test_caps_count_what_earlier_sessions_spent(
     assert [row.source for row in rows] == [Source.network, Source.none]
 
 
-def test_cache_is_on_unless_told_otherwise(
+def test_cache_is_on_by_default(
     run_dir: Path, server: WireServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another run of the same plan gets its replies from the cache, marked as such."""

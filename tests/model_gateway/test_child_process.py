@@ -69,7 +69,7 @@ def test_only_the_last_of_a_flood_is_kept(tmp_path: Path) -> None:
 
 
 def test_it_dies_with_us(tmp_path: Path) -> None:
-    """After kill -9 of whoever runs it nothing goes on spending."""
+    """After kill -9 of its parent nothing goes on spending."""
     if sys.platform != "linux":
         pytest.skip("Only Linux can promise it.")
     code = (

@@ -280,7 +280,7 @@ def test_two_models_of_one_name_cannot_be_asked_for_together(tmp_path: Path) -> 
         Catalogue(models=()).choose([f"recorded:{run}" for run in runs])
 
 
-def test_missing_key_is_told_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_key_is_reported_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model says which variable has to be set; an empty one counts as not set."""
     model = a_model("m", key_env="THIS_KEY")
     monkeypatch.setenv("THIS_KEY", "")

@@ -66,7 +66,7 @@ def test_good_reply_becomes_a_value_and_a_journal_row(
     assert (row.status, row.input_tokens, row.cost) == ("ok", 10, 20e-6)
 
 
-def test_wrong_reply_is_told_back_and_tried_again(make_caller: MakeCaller) -> None:
+def test_wrong_reply_is_sent_back_and_tried_again(make_caller: MakeCaller) -> None:
     """The second request holds the first reply and what was wrong with it."""
     provider = Scripted('{"name": 3}', GOOD)
 

@@ -55,7 +55,7 @@ from tests.model_gateway.foreign import (
         (FailureKind.configuration, 400),
     ],
 )
-def test_final_failure_is_told_once_and_never_asked_again(
+def test_final_failure_is_reported_once_and_never_asked_again(
     make_caller: MakeCaller, kind: FailureKind, status: int
 ) -> None:
     """SDKs with their retries on make one request; one that insists gets the same at once."""
@@ -286,7 +286,7 @@ def test_client_that_gives_up_waiting_gets_the_call_it_left(
     assert [row.status for row in rows(tmp_path)] == ["ok"]
 
 
-def test_two_cells_at_once_are_told_apart(make_caller: MakeCaller, tmp_path: Path) -> None:
+def test_two_cells_at_once_are_distinguished(make_caller: MakeCaller, tmp_path: Path) -> None:
     """Calls are the cell's whose URL was used, whatever the request says."""
     journal = FileJournal(tmp_path / "attempts.jsonl")
     models = a_model(), a_model(name="other", model_id="other-1")

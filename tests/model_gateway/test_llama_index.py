@@ -263,7 +263,7 @@ def test_text_program_has_its_schema_taken_out_of_the_prompt(make_caller: MakeCa
         assert request.schema == Fruit.model_json_schema()
 
 
-def test_reply_that_does_not_fit_is_told_back(make_caller: MakeCaller) -> None:
+def test_reply_that_does_not_fit_is_sent_back(make_caller: MakeCaller) -> None:
     """The structured call is retried with what was wrong, as a house step's call is."""
     provider = Scripted('{"name": 3}', GOOD)
     assert (

@@ -1,4 +1,4 @@
-"""A ping asks once for one token, and tells an answer from silence."""
+"""A ping asks once for one token, and distinguishes an answer from silence."""
 
 from __future__ import annotations
 

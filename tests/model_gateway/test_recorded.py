@@ -88,7 +88,7 @@ def test_parsed_replies_are_given_in_call_order(tmp_path: Path) -> None:
 
 
 def test_plans_and_repeats_have_their_own_order(tmp_path: Path) -> None:
-    """Each plan begins with its first reply; repeats lie in their own directory."""
+    """Each plan begins with its first reply; repeats are in their own directory."""
     run = a_run(tmp_path, silo={"responses": ["s1", "s2"]}, game={"responses": ["g1"]})
     again = run / "repeats" / "2" / "silo"
     again.mkdir(parents=True)

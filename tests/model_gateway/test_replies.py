@@ -250,7 +250,7 @@ def test_outer_item_goes_where_it_cannot_stand_without_the_inner_one() -> None:
 
 
 def test_half_a_string_is_better_than_nothing() -> None:
-    """Where the reply is one long text, what there is of it is kept."""
+    """Where the reply is one long text, its beginning is kept."""
 
     class Essay(BaseModel):
         text: str

@@ -138,7 +138,7 @@ def test_optional_fields_stay_optional_where_that_is_allowed() -> None:
 
 
 @pytest.mark.parametrize("model", [Free, Anything, Pair, Open, Numbers])
-def test_schema_that_cannot_be_closed_is_told_apart(model: type[BaseModel]) -> None:
+def test_schema_that_cannot_be_closed_is_distinguished(model: type[BaseModel]) -> None:
     """Free keys, any values, fixed places and other roots have no strict form."""
     assert strict(model.model_json_schema(), all_required=True) is None
 

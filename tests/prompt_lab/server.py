@@ -89,7 +89,7 @@ def content(data: bytes, *, length: int | None = -1, etag: str = "") -> Behaviou
 
 
 def drip(data: bytes, seconds: float, *, headers_too: bool = False) -> Behaviour:
-    """Answer byte by byte, with so many seconds between them."""
+    """Answer byte by byte, with this many seconds between them."""
 
     def behave(handler: BaseHTTPRequestHandler) -> None:
         head = b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data)

@@ -1,4 +1,4 @@
-"""Run numbers: each handed out once, whoever asks."""
+"""Run numbers: each handed out once, to any process."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_claim_without_a_run_counts_as_taken(lab: Layout) -> None:
 
 
 def test_other_files_are_no_numbers(lab: Layout) -> None:
-    """What else lies in history does not matter."""
+    """What else is in history does not matter."""
     lab.numbers.mkdir(parents=True)
     for name in (".gitkeep", "x", "-1"):
         (lab.numbers / name).touch()
@@ -76,7 +76,7 @@ def test_other_files_are_no_numbers(lab: Layout) -> None:
 
 
 def test_history_that_cannot_be_written_is_an_error(lab: Layout) -> None:
-    """A file in its place is told, not looped over."""
+    """A file in its place is reported, not looped over."""
     Path(lab.history).write_text("x")
     with pytest.raises(OSError, match="history"):
         allocate(lab)

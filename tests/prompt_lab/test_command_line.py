@@ -64,7 +64,7 @@ def test_wrong_usage_ends_with_two(
     assert "usage:" in capsys.readouterr().err
 
 
-def test_missing_data_repo_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_data_repo_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """None named, or one that is none: each says what to type."""
     assert main(["status"]) == 2
     assert VARIABLE in capsys.readouterr().err

@@ -66,7 +66,7 @@ def test_unusable_file_is_refused(lab: Layout, content: bytes, cause: str) -> No
     assert "secret" not in str(caught.value)
 
 
-def test_all_problems_are_told_at_once(lab: Layout) -> None:
+def test_all_problems_are_reported_at_once(lab: Layout) -> None:
     """One message is enough to mend the file."""
     lab.dataset.write_text('{"source": 3, "splits": {"train": ["-x", {"files": 0}]}}')
     with pytest.raises(LabError) as caught:

@@ -28,16 +28,16 @@ def server() -> Iterator[Server]:
 
 
 def _bring(
-    url: str, target: Path, *, most: int = 1_000_000, known: Plan | None = None, **patience: float
+    url: str, target: Path, *, most: int = 1_000_000, listed: Plan | None = None, **patience: float
 ) -> Arrival | None:
     offer = RemoteZip(plan="silo", split="train", url=url, patience=Patience(**patience))
-    return offer.bring(target, recorded=known, most=most, listener=Heard())
+    return offer.bring(target, recorded=listed, most=most, listener=Heard())
 
 
-def _refused(server: Server, behaviour: Behaviour, tmp_path: Path, **given: float) -> str:
+def _refused(server: Server, behaviour: Behaviour, tmp_path: Path, **patience: float) -> str:
     server.paths["/silo.zip"] = behaviour
     with pytest.raises(LabError) as caught:
-        _bring(f"{server.address}/silo.zip", tmp_path / "part", **given)  # type: ignore[arg-type]
+        _bring(f"{server.address}/silo.zip", tmp_path / "part", **patience)  # type: ignore[arg-type]
     assert f"{server.address}/silo.zip" in str(caught.value)
     return str(caught.value)
 
@@ -59,10 +59,10 @@ def test_unchanged_zip_is_not_sent_again(server: Server, tmp_path: Path) -> None
     server.paths["/silo.zip"] = content(DATA, etag='"v1"')
     arrival = _bring(url, tmp_path / "part")
     assert arrival is not None
-    known = Plan(name="silo", sha256=arrival.sha256, url=arrival.url, etag=arrival.etag)
-    assert _bring(url, tmp_path / "other", known=known) is None
-    elsewhere = known.model_copy(update={"url": "http://example.org/silo.zip"})
-    assert _bring(url, tmp_path / "other", known=elsewhere) == arrival
+    listed = Plan(name="silo", sha256=arrival.sha256, url=arrival.url, etag=arrival.etag)
+    assert _bring(url, tmp_path / "other", listed=listed) is None
+    elsewhere = listed.model_copy(update={"url": "http://example.org/silo.zip"})
+    assert _bring(url, tmp_path / "other", listed=elsewhere) == arrival
     assert server.requests == [("/silo.zip", 200), ("/silo.zip", 304), ("/silo.zip", 200)]
 
 
@@ -75,14 +75,14 @@ def test_weak_tag_is_not_trusted(server: Server, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", [304, 401, 403, 404, 429, 500, 503])
-def test_refusal_of_the_server_is_told(server: Server, tmp_path: Path, code: int) -> None:
+def test_refusal_of_the_server_is_reported(server: Server, tmp_path: Path, code: int) -> None:
     """The code stands in the message, and nothing is written."""
     assert f"the server answers {code}" in _refused(server, status(code), tmp_path)
     assert not (tmp_path / "part").exists()
 
 
-def test_connection_cut_in_mid_body_is_told(server: Server, tmp_path: Path) -> None:
-    """Fewer bytes than announced are no zip."""
+def test_connection_cut_in_mid_body_is_reported(server: Server, tmp_path: Path) -> None:
+    """Fewer bytes than announced are not a zip."""
     message = _refused(server, content(DATA, length=len(DATA) + 1), tmp_path)
     assert "closed connection" in message
 
@@ -151,7 +151,7 @@ def test_redirect_without_end_is_refused(server: Server, tmp_path: Path) -> None
     assert len(server.requests) == 6
 
 
-def test_unreachable_server_is_told(tmp_path: Path) -> None:
+def test_unreachable_server_is_reported(tmp_path: Path) -> None:
     """Nobody listens there."""
     with pytest.raises(LabError, match=r"Connection refused|All connection attempts failed"):
         _bring("http://127.0.0.1:9/silo.zip", tmp_path / "part")

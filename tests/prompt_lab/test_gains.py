@@ -41,7 +41,7 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def test_only_what_was_kept_counts_as_gain(layout: Layout) -> None:
-    """A rejected candidate costs and gains nothing; the baseline is no iteration."""
+    """A rejected candidate costs and gains nothing; the baseline is not an iteration."""
     other, step = gains(layout).steps
     assert (step.iterations, step.kept, step.rejected, step.gain) == (2, 1, 1, 1.5)
     assert (step.cost, step.cost_per_kept) == (2.0, 2.0)
@@ -50,7 +50,7 @@ def test_only_what_was_kept_counts_as_gain(layout: Layout) -> None:
 
 
 def test_iteration_is_paid_once(layout: Layout) -> None:
-    """Each of several candidates tells the cost of their iteration; one that lacks it adds none."""
+    """Each of several candidates shows the cost of their iteration; one that lacks it adds none."""
     scores = Scores(layout)
     for name, cost in (("a", 4.0), ("b", 4.0), ("c", None)):
         scores.add(
@@ -78,11 +78,11 @@ def test_weeks_add_up(layout: Layout) -> None:
 
 def test_forms_tell_the_same(layout: Layout) -> None:
     """Tables for people, CSV for spreadsheets, a drawing that is the same each time."""
-    found = gains(layout)
-    assert "plan_type  +1.50" in text(found)
-    rows = list(csv.DictReader(io.StringIO(table_csv(found))))
+    table = gains(layout)
+    assert "plan_type  +1.50" in text(table)
+    rows = list(csv.DictReader(io.StringIO(table_csv(table))))
     assert [row["failed_timeout"] for row in rows] == ["0", "1"]
-    assert drawing(found) == drawing(found)
+    assert drawing(table) == drawing(table)
 
 
 def test_command_writes_all_forms(

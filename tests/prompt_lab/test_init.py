@@ -41,11 +41,11 @@ def _run(script: Path, *arguments: str, **environment: str) -> subprocess.Comple
 
 def test_new_repo_is_committed_and_clean(tmp_path: Path) -> None:
     """All files are in the first commit, of a default author where git has none."""
-    made = init(tmp_path / "a" / "lab")
-    assert made.committed
-    assert made.left == ()
+    created = init(tmp_path / "a" / "lab")
+    assert created.committed
+    assert created.left == ()
     root = tmp_path / "a" / "lab"
-    assert sorted(_git(root, "ls-files").split()) == sorted(made.added)
+    assert sorted(_git(root, "ls-files").split()) == sorted(created.added)
     assert _git(root, "status", "--porcelain") == ""
     assert _git(root, "log", "--format=%an %ae").strip() == "Plumbline plumbline@localhost"
     assert dataset.load(Layout(root)) == dataset.Dataset()
@@ -123,7 +123,7 @@ def test_data_repo_is_completed_and_nothing_overwritten(
     assert _git(root, "log", "--oneline").count("\n") == 1
 
 
-def test_missing_git_is_told(tmp_path: Path) -> None:
+def test_missing_git_is_reported(tmp_path: Path) -> None:
     """Without git no file is made."""
     done = subprocess.run(
         [sys.executable, "-m", "prompt_lab", "init", str(tmp_path / "lab")],
@@ -136,7 +136,7 @@ def test_missing_git_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "lab").exists()
 
 
-def test_refusal_of_git_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refusal_of_git_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hook that fails is quoted, and the same command commits once it does not."""
     hook = tmp_path / "hooks" / "pre-commit"
     hook.parent.mkdir()
@@ -148,8 +148,8 @@ def test_refusal_of_git_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(LabError, match="no commits today"):
         init(tmp_path / "lab")
     hook.unlink()
-    made = init(tmp_path / "lab")
-    assert (made.added, made.committed) == ((), True)
+    created = init(tmp_path / "lab")
+    assert (created.added, created.committed) == ((), True)
 
 
 @pytest.mark.parametrize(
@@ -173,13 +173,13 @@ def test_commit_works_without_git_lfs(
     _git(root, "commit", "-m", "A plan and a run")
     assert _git(root, "status", "--porcelain") == ""
     for path in (attempts, root / "baseline/train/silo.zip", root / "baseline/train/silo/plan.txt"):
-        kept = subprocess.run(
+        done = subprocess.run(
             ["git", "show", f"HEAD:{path.relative_to(root)}"],
             cwd=root,
             capture_output=True,
             check=True,
         )
-        assert kept.stdout == path.read_bytes()
+        assert done.stdout == path.read_bytes()
     assert source.read_bytes() == (root / "baseline/train/silo.zip").read_bytes()
     assert not [
         name for name in _git(root, "ls-files").split() if "scratch" in name or "lock" in name
@@ -210,7 +210,7 @@ def test_commands_of_the_readme_are_commands(tmp_path: Path) -> None:
 
 
 def test_populate_script_works_from_anywhere(tmp_path: Path) -> None:
-    """It populates the data repo it lies in."""
+    """It populates the data repo that contains it."""
     root = tmp_path / "lab"
     init(root)
     source = make_zip(tmp_path / "silo.zip")

@@ -57,11 +57,13 @@ def kinds(markdown: str) -> list[str]:
 @example("\ud800")
 def test_neutral_text_reaches_no_tool(text: str) -> None:
     """No mention, reference, address, tag, entity, link or command is left in it."""
-    made = neutral(text)
-    assert not ACTIVE.search(made)
-    hidden = {one for one in made if unicodedata.category(one) in {"Cc", "Cf", "Cs", "Zl", "Zp"}}
+    neutral_text = neutral(text)
+    assert not ACTIVE.search(neutral_text)
+    hidden = {
+        one for one in neutral_text if unicodedata.category(one) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    }
     assert hidden <= {"\n", "\t", "\u200c", "\u200d", BREAK}
-    assert neutral(made.replace(BREAK, "")) == made
+    assert neutral(neutral_text.replace(BREAK, "")) == neutral_text
 
 
 @settings(deadline=None)
@@ -72,7 +74,7 @@ def test_neutral_text_reads_the_same(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "made"),
+    ("text", "neutral_text"),
     [
         ("ask @octocat", "ask @|octocat"),
         ("mail a@b.c", "mail a@|b.c"),
@@ -90,20 +92,20 @@ def test_neutral_text_reads_the_same(text: str) -> None:
         ("全角\u3000空白", "全角\u3000空白"),
     ],
 )
-def test_neutral_text_by_example(text: str, made: str) -> None:
+def test_neutral_text_by_example(text: str, neutral_text: str) -> None:
     """Where a space of no width goes (here a bar), and what becomes visible."""
-    assert neutral(text) == made.replace("|", BREAK)
+    assert neutral(text) == neutral_text.replace("|", BREAK)
 
 
 @settings(deadline=None, max_examples=300)
 @given(TEXTS)
 def test_fence_ends_where_it_should(text: str) -> None:
     """Whatever fences the text holds, what comes after it is read as it is meant."""
-    found = tokens(f"# Before\n\n{fenced(text, 'diff')}\n\n# After")
-    assert [one.type for one in found if one.level == 0] == [
+    parsed = tokens(f"# Before\n\n{fenced(text, 'diff')}\n\n# After")
+    assert [one.type for one in parsed if one.level == 0] == [
         "heading_open", "heading_close", "fence", "heading_open", "heading_close",
     ]  # fmt: skip
-    (block,) = [one for one in found if one.type == "fence"]
+    (block,) = [one for one in parsed if one.type == "fence"]
     assert block.info == "diff"
     assert block.content.removesuffix("\n") == neutral(text).removesuffix("\n")
 
@@ -112,8 +114,8 @@ def test_fence_ends_where_it_should(text: str) -> None:
 @given(TEXTS)
 def test_quotation_ends_where_it_should(text: str) -> None:
     """No fence, list, table or tag that is open at its end swallows what follows."""
-    found = kinds(f"# Before\n\n{quoted(text)}\n\n# After")
-    assert found == [
+    result = kinds(f"# Before\n\n{quoted(text)}\n\n# After")
+    assert result == [
         "heading_open", "heading_close", "blockquote_open", "blockquote_close", "heading_open",
         "heading_close",
     ]  # fmt: skip
@@ -142,9 +144,9 @@ def test_code_in_a_line_is_one_piece(text: str) -> None:
 @given(TEXTS)
 def test_line_shows_its_markdown(text: str) -> None:
     """In a heading it is one heading with nothing but text in it."""
-    found = tokens(f"## {line(text)} end")
-    assert [one.type for one in found] == ["heading_open", "inline", "heading_close"]
-    children = found[1].children or []
+    parsed = tokens(f"## {line(text)} end")
+    assert [one.type for one in parsed] == ["heading_open", "inline", "heading_close"]
+    children = parsed[1].children or []
     assert {one.type for one in children} <= {"text", "text_special"}
     shown = "".join(one.content for one in children)
     assert shown.split() == [*neutral(text).split(), "end"]
@@ -154,23 +156,28 @@ def test_line_shows_its_markdown(text: str) -> None:
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=3))
 def test_table_keeps_its_cells(rows: list[tuple[str, str]]) -> None:
     """Bars and line ends in a cell make no others."""
-    found = tokens(table(["plan", "why"], rows) + "\n\nAfter")
-    assert [one.type for one in found].count("tr_open") == len(rows) + 1
-    assert [one.type for one in found].count("td_open") == 2 * len(rows)
-    assert found[-2].content == "After"
+    parsed = tokens(table(["plan", "why"], rows) + "\n\nAfter")
+    assert [one.type for one in parsed].count("tr_open") == len(rows) + 1
+    assert [one.type for one in parsed].count("td_open") == 2 * len(rows)
+    assert parsed[-2].content == "After"
 
 
 @settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_fold_is_closed(summary: str, text: str) -> None:
     """Its summary holds no tag, and it ends where it should."""
-    made = folded(summary, quoted(text))
-    assert len(re.findall(r"</?\w+>", made)) == 4
-    assert kinds(made) == ["html_block", "blockquote_open", "blockquote_close", "html_block"]
+    neutral_text = folded(summary, quoted(text))
+    assert len(re.findall(r"</?\w+>", neutral_text)) == 4
+    assert kinds(neutral_text) == [
+        "html_block",
+        "blockquote_open",
+        "blockquote_close",
+        "html_block",
+    ]
 
 
 def test_long_text_is_cut_with_a_count() -> None:
-    """What is left out is told."""
+    """What is left out is reported."""
     assert fenced("abcdef", most=3) == "```\nabc\n… (3 more characters)\n```"
     assert quoted("abcdef", most=3) == "> abc\n> … (3 more characters)"
     assert plain_line("abcdef", most=3) == "ab…"

@@ -22,8 +22,8 @@ def _offer(file: Path, split: str = "train") -> Offer:
     return LocalZip(plan=file.stem, split=split, file=file)
 
 
-def _take(lab: Layout, *given: Offer, most: int = 1_000_000) -> list[PlanOutcome]:
-    return populate(lab, given, most_bytes=most, listener=Heard())
+def _take(lab: Layout, *text: Offer, most: int = 1_000_000) -> list[PlanOutcome]:
+    return populate(lab, text, most_bytes=most, listener=Heard())
 
 
 def _notes(outcomes: Sequence[PlanOutcome]) -> str:
@@ -40,10 +40,10 @@ def test_plan_is_added_and_recorded(tmp_path: Path, lab: Layout) -> None:
     assert (outcome.kind, outcome.files) == (Kind.ADDED, 3)
     assert tree(lab.plan("train", "silo")) == {name: text.encode() for name, text in PLAN.items()}
     assert lab.archive("train", "silo").read_bytes() == silo.read_bytes()
-    found = dataset.load(lab).find("silo")
-    assert found is not None
-    assert found[0] == "train"
-    assert found[1].model_dump() == {
+    plan = dataset.load(lab).find("silo")
+    assert plan is not None
+    assert plan[0] == "train"
+    assert plan[1].model_dump() == {
         "name": "silo",
         "sha256": hashlib.sha256(silo.read_bytes()).hexdigest(),
         "files": 3,
@@ -111,7 +111,7 @@ def test_directory_of_somebody_else_is_not_replaced(tmp_path: Path, lab: Layout)
     assert {**before, "history/.locks/incoming": b""} == tree(lab.root)
 
 
-def test_zip_that_is_not_the_recorded_one_is_told(tmp_path: Path, lab: Layout) -> None:
+def test_zip_that_is_not_the_recorded_one_is_reported(tmp_path: Path, lab: Layout) -> None:
     """A clone without Git LFS holds a pointer in its place."""
     silo = make_zip(tmp_path / "silo.zip")
     _take(lab, _offer(silo))
@@ -142,7 +142,7 @@ def test_bad_name_is_refused(tmp_path: Path, lab: Layout, name: str) -> None:
 
 
 def test_one_bad_zip_does_not_stop_the_others(tmp_path: Path, lab: Layout) -> None:
-    """It is told, it leaves nothing, and the next ones are taken."""
+    """It is reported, it leaves nothing, and the next ones are taken."""
     bad = make_zip(tmp_path / "bad.zip", {"../x": "x"})
     outcomes = _take(lab, _offer(bad), _offer(make_zip(tmp_path / "silo.zip")))
     assert [outcome.kind for outcome in outcomes] == [Kind.FAILED, Kind.ADDED]
@@ -150,13 +150,13 @@ def test_one_bad_zip_does_not_stop_the_others(tmp_path: Path, lab: Layout) -> No
     assert sorted(path.name for path in lab.split("train").iterdir()) == ["silo", "silo.zip"]
 
 
-def test_zip_that_cannot_be_read_or_is_too_large_is_told(tmp_path: Path, lab: Layout) -> None:
+def test_zip_that_cannot_be_read_or_is_too_large_is_reported(tmp_path: Path, lab: Layout) -> None:
     """Both name the zip."""
     assert "cannot be read" in _notes(_take(lab, _offer(tmp_path / "gone.zip")))
     assert "--max-bytes" in _notes(_take(lab, _offer(make_zip(tmp_path / "silo.zip")), most=9))
 
 
-def test_warnings_are_told(tmp_path: Path, lab: Layout) -> None:
+def test_warnings_are_reported(tmp_path: Path, lab: Layout) -> None:
     """What was ignored, damaged JSON, the same zip under two names, a directory since changed."""
     members = {
         **PLAN,
@@ -182,13 +182,13 @@ def test_download_is_recorded_with_its_address(tmp_path: Path, lab: Layout) -> N
     data = make_zip(tmp_path / "silo.zip").read_bytes()
     with serving() as server:
         server.paths["/silo.zip"] = content(data, etag='"v1"')
-        wish = SourceRequest(split="train", plans=("silo", "gone"))
-        found = offers(server.address, wish, lab, dataset.load(lab))
-        kinds = [outcome.kind for outcome in _take(lab, *found)]
+        request = SourceRequest(split="train", plans=("silo", "gone"))
+        offered = offers(server.address, request, lab, dataset.load(lab))
+        kinds = [outcome.kind for outcome in _take(lab, *offered)]
         assert kinds == [Kind.ADDED, Kind.FAILED]
-        assert [outcome.kind for outcome in _take(lab, found[0])] == [Kind.ALREADY_THERE]
+        assert [outcome.kind for outcome in _take(lab, offered[0])] == [Kind.ALREADY_THERE]
         server.paths["/silo.zip"] = content(data + b"x", etag='"v2"')
-        assert "exists with other content" in _notes(_take(lab, found[0]))
+        assert "exists with other content" in _notes(_take(lab, offered[0]))
         assert [code for _, code in server.requests] == [200, 404, 304, 200]
         address = server.address
     [(_, plan)] = dataset.load(lab).rows()
@@ -198,8 +198,8 @@ def test_download_is_recorded_with_its_address(tmp_path: Path, lab: Layout) -> N
 @pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded plans are not beside this checkout")
 def test_recorded_plans_are_taken(lab: Layout) -> None:
     """All nine, without a warning."""
-    found = offers(str(RECORDED), SourceRequest(), lab, dataset.load(lab))
-    outcomes = _take(lab, *found, most=100_000_000)
+    offered = offers(str(RECORDED), SourceRequest(), lab, dataset.load(lab))
+    outcomes = _take(lab, *offered, most=100_000_000)
     assert [outcome.kind for outcome in outcomes] == [Kind.ADDED] * 9
     assert [outcome.notes for outcome in outcomes] == [()] * 9
     assert sum(outcome.files for outcome in outcomes) == 1584

@@ -121,7 +121,7 @@ def test_kill_before_the_rename_leaves_no_run(lab: Layout) -> None:
 
 
 def test_kept_cell_is_a_directory_and_a_row(lab: Layout, writer: RunWriter) -> None:
-    """Repeat 0 lies in outputs/, later ones in repeats/; the row lies beside, too."""
+    """Repeat 0 is in outputs/, later ones in repeats/; the row is beside, too."""
     writer.keep(("silo", 0), folder_of(lab), row())
     writer.keep(("silo", 2), folder_of(lab), row(repeat=2))
     assert writer.run.outputs("silo") == writer.run.path / "outputs" / "silo"
@@ -136,8 +136,8 @@ def test_failed_cells_are_kept_one_beside_the_other(lab: Layout, writer: RunWrit
     """Each failure of a cell has a number; its last row counts."""
     for number, error in enumerate(["timeout", "empty"]):
         writer.fail(("silo", 0), folder_of(lab, content=error), row(error=error))
-        kept = writer.run.path / "failed" / "silo" / str(number) / "002-8-plan_type.md"
-        assert kept.read_text() == error
+        file = writer.run.path / "failed" / "silo" / str(number) / "002-8-plan_type.md"
+        assert file.read_text() == error
     writer.fail(("silo", 1), folder_of(lab), row(repeat=1, error="refused"))
     assert (writer.run.path / "failed" / "silo.1" / "0").is_dir()
     assert {key: r["error"] for key, r in writer.run.rows().items()} == {
@@ -169,7 +169,7 @@ def test_kill_while_a_cell_is_kept_is_healed(lab: Layout, repeat: int) -> None:
 
 
 def test_kill_between_rename_and_row_is_healed(lab: Layout, writer: RunWriter) -> None:
-    """The row that lies in the directory is appended, and a second resume appends nothing."""
+    """The row in the directory is appended, and a second resume appends nothing."""
     writer.keep(("silo", 0), folder_of(lab), row())
     writer.keep(("port", 1), folder_of(lab), row("port", repeat=1))
     writer.close()
@@ -192,7 +192,7 @@ def test_torn_row_is_healed(lab: Layout, writer: RunWriter) -> None:
 
 
 def test_last_row_of_a_cell_counts(writer: RunWriter) -> None:
-    """Odd rows, torn lines and bytes that are no text are passed over."""
+    """Odd rows, torn lines and bytes that are not text are passed over."""
     path = writer.run.path / "outputs.jsonl"
     lines = [
         json.dumps(row(error="timeout")),
@@ -287,7 +287,7 @@ def test_resume_of_a_finished_run_changes_nothing(lab: Layout, writer: RunWriter
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"step": "\xe9"}', b'{"step": "pl'])
 def test_run_with_a_broken_intent_can_be_looked_at(lab: Layout, content: bytes) -> None:
-    """Its step is told by its directory; it has no model, and nobody takes it for finished."""
+    """Its directory names its step; it has no model, and nobody takes it for finished."""
     path = lab.run(3, "plan_type")
     path.mkdir(parents=True)
     (path / "meta.json").write_bytes(content)
@@ -317,9 +317,9 @@ def test_recorded_runs_are_read(lab: Layout) -> None:
             if member.name.startswith("history/0/06"):
                 break
             file.extract(member, lab.root, filter="data")
-    found = [Run(path) for path in runs(lab)]
-    assert [run.number for run in found] == [0, 1, 2, 3, 4, 5]
-    for run in found:
+    texts = [Run(path) for path in runs(lab)]
+    assert [run.number for run in texts] == [0, 1, 2, 3, 4, 5]
+    for run in texts:
         assert run.step == "identify_potential_levers"
         assert run.model == run.meta["model"]["primary"] != ""
         assert run.finished
@@ -330,7 +330,7 @@ def test_recorded_runs_are_read(lab: Layout) -> None:
             assert (last["status"] == "error") == bool(last.get("error"))
             if last["status"] == "ok":
                 assert (run.outputs(plan) / "002-10-potential_levers.json").is_file()
-    assert sum(len(run.rows()) for run in found) > 20
+    assert sum(len(run.rows()) for run in texts) > 20
 
 
 @pytest.mark.parametrize(

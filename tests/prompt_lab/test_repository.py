@@ -77,7 +77,7 @@ def test_key_fails_the_commit(layout: Layout, monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_path_of_the_machine_fails_the_commit(layout: Layout) -> None:
-    """Where the data repo lies is nobody's business."""
+    """The path of the data repo is nobody's business."""
     with pytest.raises(LabError, match=r"a\.md: it holds a path of this machine"):
         Repository(layout).commit([note(layout, "a.md", f"see {layout.root}/history/1")], "x")
 
@@ -101,7 +101,7 @@ def test_commit_is_pushed_and_rebased(layout: Layout, tmp_path: Path) -> None:
     assert (layout.root / "README.md").read_text() == "mine, not committed"
 
 
-def test_push_that_is_refused_is_told_and_caught_up_on(layout: Layout, tmp_path: Path) -> None:
+def test_push_that_is_refused_is_reported_and_caught_up_on(layout: Layout, tmp_path: Path) -> None:
     """The commit is kept; the next call pushes it, with nothing new to commit."""
     remote = tmp_path / "remote.git"
     git(layout.root, "remote", "add", "origin", str(remote))

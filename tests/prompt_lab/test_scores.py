@@ -43,7 +43,7 @@ def test_row_is_added_once(scores: Scores) -> None:
 
 
 def test_best_score_is_that_of_kept_candidates(scores: Scores) -> None:
-    """A rejected candidate's score, however high, is no best one; nor is it one of another step."""
+    """A rejected candidate's score, however high, is not the best; nor is one of another step."""
     scores.add(replace(ROW, candidate_score=0.0, verdict="BASELINE"), {})
     scores.add(replace(ROW, iteration="it-2", candidate_score=7.0, verdict="NO"), {})
     scores.add(replace(ROW, iteration="it-3", step="other", candidate_score=8.0), {})
@@ -94,7 +94,7 @@ def test_best_candidate_is_read_back(scores: Scores) -> None:
     assert scores.best("plan_type") == best
 
 
-def test_damaged_file_is_told(scores: Scores, tmp_path: Path) -> None:
+def test_damaged_file_is_reported(scores: Scores, tmp_path: Path) -> None:
     """Nothing is written over a file that cannot be read."""
     path = Layout(tmp_path).scoreboard
     path.parent.mkdir()

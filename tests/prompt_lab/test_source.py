@@ -17,15 +17,15 @@ from tests.prompt_lab.conftest import make_zip
 LISTED = Dataset.model_validate({"splits": {"train": ["silo", "farm"], "verify": ["port"]}})
 
 
-def _pairs(found: list[Offer]) -> list[tuple[str, str]]:
-    return [(offer.split, offer.plan) for offer in found]
+def _pairs(offered: list[Offer]) -> list[tuple[str, str]]:
+    return [(offer.split, offer.plan) for offer in offered]
 
 
 def _offers(
-    source: str | Path | None, lab: Layout, dataset: Dataset | None = None, **wish: object
+    source: str | Path | None, lab: Layout, dataset: Dataset | None = None, **request: object
 ) -> list[Offer]:
-    given = str(source) if source is not None else None
-    return offers(given, SourceRequest(**wish), lab, dataset or Dataset())  # type: ignore[arg-type]
+    text = str(source) if source is not None else None
+    return offers(text, SourceRequest(**request), lab, dataset or Dataset())  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -87,8 +87,8 @@ def test_plan_in_both_splits_is_refused(zips: Path, lab: Layout) -> None:
 
 def test_address_takes_names_from_the_dataset(lab: Layout) -> None:
     """The zips lie right below the address, or in folders of the splits if dataset.json says so."""
-    found = _offers("https://example.org/x/", lab, LISTED)
-    assert [offer.called for offer in found] == [
+    offered = _offers("https://example.org/x/", lab, LISTED)
+    assert [offer.called for offer in offered] == [
         "https://example.org/x/silo.zip",
         "https://example.org/x/farm.zip",
         "https://example.org/x/port.zip",
@@ -133,7 +133,7 @@ def test_name_that_would_change_the_address_is_refused(lab: Layout) -> None:
         _offers("http://example.org", lab, plans=("../../x",), split="train")
 
 
-def test_missing_samples_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_samples_are_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An installation without sample plans says so, and what to do instead."""
     monkeypatch.setattr(importlib.resources, "files", lambda _: tmp_path)
     with pytest.raises(LabError, match="no sample plans"):

@@ -34,27 +34,27 @@ def _row(plan: str, state: str = "ok", repeat: int = 0) -> dict[str, Any]:
 
 def test_empty_repo_says_what_to_do_first(lab: Layout) -> None:
     """There is nothing to count, and plans are what is missing."""
-    found = status(lab)
-    assert (found.splits, found.steps) == ({"train": [], "verify": []}, [])
-    assert found.next[0].startswith("Add plans: python -m prompt_lab populate")
+    state = status(lab)
+    assert (state.splits, state.steps) == ({"train": [], "verify": []}, [])
+    assert state.next[0].startswith("Add plans: python -m prompt_lab populate")
 
 
 def test_plans_are_shown_with_what_is_odd(lab: Layout, tmp_path: Path) -> None:
     """Listed or not, here or not, with all files or not."""
     make_zip(tmp_path / "zips" / "train" / "silo.zip")
     assert main(["populate", str(tmp_path / "zips"), "--prompt-lab-dir", str(lab.root)]) == 0
-    known = dataset.load(lab)
-    dataset.save(lab, known.with_plan("verify", dataset.Plan(name="port")))
+    data = dataset.load(lab)
+    dataset.save(lab, data.with_plan("verify", dataset.Plan(name="port")))
     (lab.plan("train", "own")).mkdir()
     (lab.plan("train", "silo") / "new.md").write_text("x")
-    found = status(lab)
-    assert [(p.plan, p.files, p.remark) for p in found.splits["train"]] == [
+    state = status(lab)
+    assert [(p.plan, p.files, p.remark) for p in state.splits["train"]] == [
         ("own", 0, "not in dataset.json"),
         ("silo", 4, "had 3 files when it was added"),
     ]
-    assert [(p.plan, p.remark) for p in found.splits["verify"]] == [("port", "missing")]
-    assert "missing" in found.next[0]
-    assert "self_improve.runner" in found.next[1]
+    assert [(p.plan, p.remark) for p in state.splits["verify"]] == [("port", "missing")]
+    assert "missing" in state.next[0]
+    assert "self_improve.runner" in state.next[1]
 
 
 def test_cells_are_counted_once_by_their_last_row(lab: Layout) -> None:
@@ -72,8 +72,8 @@ def test_cells_are_counted_once_by_their_last_row(lab: Layout) -> None:
     broken = _run(lab, 104, OLD_META, [])
     (broken / "meta.json").write_bytes(b'{"step": "\xe9')
     _run(lab, 105, OLD_META, [[], 3, {"name": 3}, {"name": "a", "repeat": "x"}])
-    found = status(lab)
-    assert found.steps == [
+    state = status(lab)
+    assert state.steps == [
         StepStatus(
             step="setup",
             runs=6,
@@ -86,9 +86,9 @@ def test_cells_are_counted_once_by_their_last_row(lab: Layout) -> None:
             cells_unfinished=4,
         )
     ]
-    assert found.unreadable == [str(path.relative_to(lab.root)) for path in (broken,)]
-    assert "6 runs (1 finished, 2 unfinished, 3 older" in text(found)
-    assert "1 run whose meta.json" in text(found)
+    assert state.unreadable == [str(path.relative_to(lab.root)) for path in (broken,)]
+    assert "6 runs (1 finished, 2 unfinished, 3 older" in text(state)
+    assert "1 run whose meta.json" in text(state)
 
 
 def test_unfinished_runs_are_what_is_next(lab: Layout) -> None:

@@ -138,7 +138,7 @@ def test_broken_off_download_is_done_again(
 
 
 def test_two_populates_at_once_both_succeed(tmp_path: Path, lab: Layout) -> None:
-    """Their plans are all there once, whoever was first."""
+    """Their plans are all there once, whichever was first."""
     noise = random.Random(1)
     for number in range(6):
         make_zip(
@@ -165,7 +165,7 @@ def test_second_populate_waits_and_says_so(lab: Layout, zips: Path) -> None:
     assert ": added" in process.communicate(timeout=LONGEST)[0]
 
 
-def test_place_that_cannot_be_written_is_told(
+def test_place_that_cannot_be_written_is_reported(
     lab: Layout, zips: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A file where a directory must be stops the command with a message that names it."""
@@ -192,7 +192,7 @@ def _remount(place: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", str(place)], check=True)
 
 
-def test_full_disk_is_told_and_survived(
+def test_full_disk_is_reported_and_survived(
     tmp_path: Path, small_disk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With more room the same command ends well; until then the dataset is as it was."""
@@ -209,7 +209,7 @@ def test_full_disk_is_told_and_survived(
     assert len(tree(lab.plan("train", "silo"))) == 4
 
 
-def test_read_only_disk_is_told(
+def test_read_only_disk_is_reported(
     small_disk: Path, zips: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Neither init nor populate ends in a traceback; status works there."""

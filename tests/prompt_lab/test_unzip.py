@@ -187,7 +187,7 @@ def test_duplicate_member_is_refused(tmp_path: Path) -> None:
     assert "two members are called 'a.md'" in _refused(_patched(archive, (b"b.md", b"a.md")))
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     """Several bad members give one message; past ten the rest is counted."""
     members = {**PLAN, **{f"../{n}": "x" for n in range(14)}}
     message = _refused(make_zip(tmp_path / "z.zip", members))
@@ -244,7 +244,7 @@ def test_truncated_member_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("keep", [0.3, 0.7, 0.95, 0.999])
 def test_truncated_zip_is_refused(tmp_path: Path, keep: float) -> None:
-    """A zip cut off anywhere is no zip."""
+    """A zip cut off anywhere is not a zip."""
     archive = make_zip(tmp_path / "z.zip")
     data = archive.read_bytes()
     archive.write_bytes(data[: int(len(data) * keep)])
@@ -269,7 +269,7 @@ def test_what_is_no_zip_is_refused(tmp_path: Path, content: bytes, cause: str) -
 
 @pytest.mark.parametrize("members", [{}, {"a/": ""}, {".DS_Store": "x"}])
 def test_zip_without_files_is_refused(tmp_path: Path, members: dict[str, str]) -> None:
-    """Folders and what macOS leaves are no plan."""
+    """Folders and what macOS leaves are not plans."""
     assert "no files" in _refused(make_zip(tmp_path / "z.zip", members))
 
 
@@ -289,7 +289,7 @@ def test_missing_plan_text_is_refused(tmp_path: Path, members: dict[str, str], c
 
 
 def test_damaged_json_is_named_and_kept(tmp_path: Path) -> None:
-    """Steps that do not read it can still run; plain text under such a name is no damage."""
+    """Steps that do not read it can still run; plain text under such a name is not damage."""
     members = {
         **PLAN,
         "torn.json": '{"a": [1, 2',
@@ -305,7 +305,7 @@ def test_damaged_json_is_named_and_kept(tmp_path: Path) -> None:
     assert done.files == len(members)
 
 
-def test_name_too_long_for_the_disk_is_told(tmp_path: Path) -> None:
+def test_name_too_long_for_the_disk_is_reported(tmp_path: Path) -> None:
     """The disk's refusal becomes one about the zip and its member."""
     message = _refused(make_zip(tmp_path / "z.zip", {**PLAN, "a" * 300: "x"}))
     assert "File name too long" in message

@@ -24,7 +24,7 @@ class Grade(BaseModel):
     level: int
 
 
-class Found(BaseModel):
+class Finding(BaseModel):
     """An item of a reply."""
 
     titel: str
@@ -37,7 +37,7 @@ class Reply(BaseModel):
     """A reply with a list of items."""
 
     einleitung: str
-    funde: list[Found]
+    funde: list[Finding]
 
 
 ITEMS = [
@@ -60,47 +60,47 @@ def uses(rubric: Rubric) -> dict[str, tuple[str, ...]]:
 
 def test_a_schema_tells_where_items_and_texts_are() -> None:
     """The list with most texts; references, optional and nested fields are followed."""
-    found = derive("find", schema=Reply.model_json_schema())
-    assert found.replies is not None
-    assert found.replies.items == "funde"
-    assert found.clean is None
-    assert uses(found)["empty_fields"] == ("titel", "begruendung", "wege", "note.text")
-    assert uses(found)["leaked_labels"] == ("wege",)
-    check(found)
+    of_step = derive("find", schema=Reply.model_json_schema())
+    assert of_step.replies is not None
+    assert of_step.replies.items == "funde"
+    assert of_step.clean is None
+    assert uses(of_step)["empty_fields"] == ("titel", "begruendung", "wege", "note.text")
+    assert uses(of_step)["leaked_labels"] == ("wege",)
+    check(of_step)
 
 
 def test_an_example_tells_names_classes_and_prose() -> None:
     """By length and by how often values come again; the words of the keys are never looked at."""
-    found = derive("find", artifacts={"1-raw.json": RAW, "2-clean.json": ITEMS})
-    assert found.clean is not None
-    assert found.replies is not None
-    assert (found.clean.artifact, found.clean.json_paths) == ("2-clean.json", ("",))
-    assert found.replies.model_dump() == {
+    of_step = derive("find", artifacts={"1-raw.json": RAW, "2-clean.json": ITEMS})
+    assert of_step.clean is not None
+    assert of_step.replies is not None
+    assert (of_step.clean.artifact, of_step.clean.json_paths) == ("2-clean.json", ("",))
+    assert of_step.replies.model_dump() == {
         "artifact": "1-raw.json", "replies": "antworten", "items": "funde",
     }  # fmt: skip
-    assert found.name_field == "titel"
-    fields = uses(found)
+    assert of_step.name_field == "titel"
+    fields = uses(of_step)
     assert fields["near_duplicates"] == ("begruendung", "wege")
     assert fields["class_entropy"] == ("id",) or fields["class_entropy"] == ("art",)
     assert "id" not in fields["placeholders"]
-    check(found)
+    check(of_step)
 
 
 def test_one_object_is_one_item() -> None:
     """Then nothing is compared between items."""
-    found = derive("find", artifacts={"a.json": {"grund": LONG, "ja": True, "metadata": {}}})
-    assert "near_duplicates" not in uses(found)
-    assert uses(found)["truncation"] == ("grund",)
-    check(found)
+    of_step = derive("find", artifacts={"a.json": {"grund": LONG, "ja": True, "metadata": {}}})
+    assert "near_duplicates" not in uses(of_step)
+    assert uses(of_step)["truncation"] == ("grund",)
+    check(of_step)
 
 
 def test_prose_is_measured_as_one_text() -> None:
     """A step may write Markdown only."""
-    found = derive("find", artifacts={"a.md": "# Title"})
-    assert found.clean is not None
-    assert found.clean.artifact == "a.md"
-    assert uses(found)["placeholders"] == ()
-    check(found)
+    of_step = derive("find", artifacts={"a.md": "# Title"})
+    assert of_step.clean is not None
+    assert of_step.clean.artifact == "a.md"
+    assert uses(of_step)["placeholders"] == ()
+    check(of_step)
 
 
 @pytest.mark.parametrize("artifacts", [{}, {"a.json": {}}, {"a.json": [1, 2]}, {"a.md": " "}])
@@ -131,11 +131,11 @@ JSON = st.recursive(
 def test_any_json_gives_a_rubric_or_a_reason(one: Any, other: Any, schema: Any) -> None:
     """A derived rubric can always be used."""
     try:
-        found = derive(
+        of_step = derive(
             "find",
             schema=schema if isinstance(schema, dict) else None,
             artifacts={"a.json": one, "b.json": other},
         )
     except RubricError:
         return
-    check(found)
+    check(of_step)

@@ -49,14 +49,14 @@ They are defined in runs, whose attempts hold both.
 
 def rubric(name: str) -> Rubric:
     """Return the rubric of a step."""
-    found = load.find(name)
-    assert found is not None
-    return found
+    of_step = load.find(name)
+    assert of_step is not None
+    return of_step
 
 
 def model_steps() -> set[str]:
     """Return the steps whose code asks a model."""
-    found = set()
+    result = set()
     for info in pkgutil.iter_modules(steps.__path__):
         module = importlib.import_module(f"{steps.__name__}.{info.name}")
         kinds = [
@@ -67,8 +67,8 @@ def model_steps() -> set[str]:
             and kind.__module__ == module.__name__
         ]
         if any(name.endswith("_PROMPT") for name in vars(module)) and kinds:
-            found.add(info.name)
-    return found
+            result.add(info.name)
+    return result
 
 
 def test_every_step_that_calls_a_model_has_a_rubric() -> None:
@@ -79,12 +79,12 @@ def test_every_step_that_calls_a_model_has_a_rubric() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_rubric_can_be_used(name: str) -> None:
     """Metrics and settings are known, the weights make a whole, and a judge has questions."""
-    found = rubric(name)
-    check(found)
-    assert sum(use.weight for use in found.metrics) == pytest.approx(1)
-    assert 3 <= len(found.questions) <= 4
-    assert len(found.why.split()) > 25
-    assert {use.metric for use in found.metrics if use.of == "cell"} >= {
+    of_step = rubric(name)
+    check(of_step)
+    assert sum(use.weight for use in of_step.metrics) == pytest.approx(1)
+    assert 3 <= len(of_step.questions) <= 4
+    assert len(of_step.why.split()) > 25
+    assert {use.metric for use in of_step.metrics if use.of == "cell"} >= {
         "latency",
         "cost",
         "retries",
@@ -101,8 +101,8 @@ def test_the_artifacts_of_a_rubric_are_those_of_its_step(name: str) -> None:
         if inspect.isclass(kind) and issubclass(kind, Step) and kind.__module__ == module.__name__
         for artifact in kind.writes()
     }
-    found = rubric(name)
-    assert {s.artifact for s in (found.clean, found.replies) if s is not None} <= written
+    of_step = rubric(name)
+    assert {s.artifact for s in (of_step.clean, of_step.replies) if s is not None} <= written
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -111,19 +111,19 @@ def test_a_rubric_measures_the_recorded_plans(name: str) -> None:
     folders = Baselines((unpacked.plans("train"), unpacked.plans("verify")))
     plans = [path.name for folder in folders.folders for path in sorted(folder.iterdir())]
     assert len(plans) == 9
-    found = rubric(name)
+    of_step = rubric(name)
     beside = MeasuredRun(
-        path=Path("nowhere"), step=name, model="m", rubric_version=found.version,
+        path=Path("nowhere"), step=name, model="m", rubric_version=of_step.version,
         cells=tuple(MeasuredCell(plan=p, model="m", repeat=0, succeeded=True) for p in plans),
     )  # fmt: skip
-    cells = Measurer(found, baselines=folders).baseline(beside).cells
+    cells = Measurer(of_step, baselines=folders).baseline(beside).cells
     assert {cell.plan for cell in cells} == set(plans)
     failed = {cell.plan for cell in cells if not cell.succeeded}
     assert failed == WITHOUT_ARTIFACT.get(name, set())
     defined = {use for cell in cells for use in cell.values}
     undefined = {
         use.metric
-        for use in found.metrics
+        for use in of_step.metrics
         if use.weight and use.of == "clean" and use.id not in defined
     }
     assert undefined == UNDEFINED.get(name, set())

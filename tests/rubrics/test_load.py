@@ -41,22 +41,22 @@ def refusal(folder: Path, text: str, name: str = "find") -> str:
 
 
 def test_a_rubric_is_found_by_its_step(tmp_path: Path) -> None:
-    """A step without one has none, and what is no YAML file is none."""
+    """A step without one has none, and what is not a YAML file is none."""
     written(tmp_path, GOOD)
     (tmp_path / "other.txt").write_text("")
     assert load.names(tmp_path) == ["find"]
-    found = load.find("find", tmp_path)
-    assert found is not None
-    assert found.metrics[0].id == "quantity"
+    of_step = load.find("find", tmp_path)
+    assert of_step is not None
+    assert of_step.metrics[0].id == "quantity"
     assert load.find("other", tmp_path) is None
 
 
 def test_items_may_stand_in_one_place_or_several(tmp_path: Path) -> None:
     """Both are read as places."""
-    found = load.load(written(tmp_path, GOOD))
-    assert found.clean is not None
-    assert found.replies is not None
-    assert (found.clean.json_paths, found.replies.json_paths) == (("list",), ("one", "other"))
+    of_step = load.load(written(tmp_path, GOOD))
+    assert of_step.clean is not None
+    assert of_step.replies is not None
+    assert (of_step.clean.json_paths, of_step.replies.json_paths) == (("list",), ("one", "other"))
     assert Source(artifact="x").json_paths == ("",)
 
 

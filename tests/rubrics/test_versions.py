@@ -11,9 +11,9 @@ from tools.rubric_versions import digest, unraised
 
 def rubric() -> Rubric:
     """Return one of the rubrics."""
-    found = load.find("identify_potential_levers")
-    assert found is not None
-    return found
+    of_step = load.find("identify_potential_levers")
+    assert of_step is not None
+    return of_step
 
 
 def test_every_rubric_is_what_its_version_says() -> None:
@@ -24,20 +24,20 @@ def test_every_rubric_is_what_its_version_says() -> None:
 def test_a_change_needs_a_higher_version() -> None:
     """Of weights, scales and gates alike; the text that says why may be mended."""
     one = rubric()
-    known = {one.step: [one.version, digest(one)]}
-    assert unraised(one, known) is None
-    assert unraised(one.model_copy(update={"why": "otherwise"}), known) is None
+    versions = {one.step: [one.version, digest(one)]}
+    assert unraised(one, versions) is None
+    assert unraised(one.model_copy(update={"why": "otherwise"}), versions) is None
     changed = one.model_copy(update={"minimal_effect": 0.31})
-    assert "raise version" in str(unraised(changed, known))
-    assert unraised(changed.model_copy(update={"version": one.version + 1}), known) is None
-    assert "is older" in str(unraised(changed.model_copy(update={"version": 0}), known))
+    assert "raise version" in str(unraised(changed, versions))
+    assert unraised(changed.model_copy(update={"version": one.version + 1}), versions) is None
+    assert "is older" in str(unraised(changed.model_copy(update={"version": 0}), versions))
 
 
 def test_stored_noise_is_of_the_rubrics_version() -> None:
-    """Noise is measured anew when the weights change, because that of the composite does."""
+    """Noise is measured again when the weights change, because that of the composite does."""
     stored = sorted(path.stem for path in (load.FOLDER / noise.FOLDER).glob("*.json"))
     assert stored
     for name in stored:
-        found = load.find(name)
-        assert found is not None
-        assert noise.find(found, load.FOLDER).rubric_version == found.version
+        of_step = load.find(name)
+        assert of_step is not None
+        assert noise.find(of_step, load.FOLDER).rubric_version == of_step.version

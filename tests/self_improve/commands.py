@@ -51,9 +51,9 @@ def run_apart(
     *words: str | Path, output: Path, environment: Mapping[str, str] | None = None
 ) -> Ran:
     """Run `python -m self_improve.runner` as a process of its own."""
-    given = [*words, "--output-dir", output]
+    arguments = [*words, "--output-dir", output]
     done = subprocess.run(
-        [sys.executable, "-m", "self_improve.runner", *map(str, given)],
+        [sys.executable, "-m", "self_improve.runner", *map(str, arguments)],
         cwd=ROOT, env={**os.environ, **(environment or {})},
         capture_output=True, text=True, encoding="utf-8", check=False,
     )  # fmt: skip

@@ -116,7 +116,7 @@ def step(**changes: Any) -> StepFacts:
 
 
 def surface(surface_id: str, text: str, **changes: Any) -> Surface:
-    """Return a surface, whose id tells its kind."""
+    """Return a surface, whose id names its kind."""
     kind = "description" if "." in surface_id.partition(":")[2] else "constant"
     return Surface(**{"id": surface_id, "kind": kind, "text": text, **changes})
 

@@ -101,7 +101,7 @@ def levers(seen: Seen) -> Step:
     if seen.schema is None:
         return Say(text="1")
     mark = abs(hash(json.dumps(seen.messages))) % 100_000
-    found = [
+    texts = [
         {
             "lever_index": n,
             "name": f"Lever {mark} {n}",
@@ -111,7 +111,7 @@ def levers(seen: Seen) -> Step:
         }
         for n in range(5)
     ]
-    return Say(text=json.dumps({"strategic_rationale": "R", "levers": found, "summary": "S"}))
+    return Say(text=json.dumps({"strategic_rationale": "R", "levers": texts, "summary": "S"}))
 
 
 def broken_but_reachable(seen: Seen) -> Step:

@@ -120,13 +120,13 @@ def helpful(role: str, call: Call[Any]) -> dict[str, Any]:
 
 def setting(**changes: Any) -> SearchRequest:
     """Return the setting of a search with a budget of 400 cells."""
-    made = SearchRequest(
+    request = SearchRequest(
         step="moor", texts={SURFACE: START, OTHER: "A short phrase."}, searched=(SURFACE,),
         cases=CASES, cells=400, seed=3, proposer=PROPOSER,
         instructions="Goal: good moorings.", constraints=("Never more than nine.",),
         material=(PLAN,),
     )  # fmt: skip
-    return replace(made, **changes)
+    return replace(request, **changes)
 
 
 @pytest.fixture

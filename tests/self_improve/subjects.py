@@ -45,7 +45,7 @@ def use(metric: str, *fields: str, **more: Any) -> MetricUse:
 def subject(
     items: Sequence[Any],
     *,
-    given: str = PLAN,
+    source: str = PLAN,
     prompt: str = PROMPT,
     plan: str = "boat",
     replies: Sequence[Sequence[Any]] = (),
@@ -54,37 +54,37 @@ def subject(
 ) -> Subject:
     """Return the cleaned form of one cell; `replies` are the items of each of its replies."""
     shared: dict[str, Any] = {
-        "plan": plan, "rubric": by or rubric(), "input": material(given),
+        "plan": plan, "rubric": by or rubric(), "input": material(source),
         "prompt": material(prompt), "pool": Pool(), "facts": facts or {},
     }  # fmt: skip
     in_replies = [Item(call=n, value=v) for n, reply in enumerate(replies, start=1) for v in reply]
     other = Subject(items=in_replies, calls=len(replies), **shared)
-    own = [Item(call=0, value=value) for value in items]
-    return Subject(items=own, calls=0, replies=other, **shared)
+    cell_items = [Item(call=0, value=value) for value in items]
+    return Subject(items=cell_items, calls=0, replies=other, **shared)
 
 
 def measured(metric: str, one: Subject, *fields: str, **settings: Any) -> Measurement | None:
     """Return what a metric measures of one cell."""
-    found: Any = catalogue()[metric]
-    result: Measurement | None = found.measure(one, use(metric, *fields, parameters=settings))
+    listed: Any = catalogue()[metric]
+    result: Measurement | None = listed.measure(one, use(metric, *fields, parameters=settings))
     return result
 
 
 def value(metric: str, one: Subject, *fields: str, **settings: Any) -> float | None:
-    """Return the value of a metric for one cell, which lies in the metric's range."""
-    found = measured(metric, one, *fields, **settings)
-    if found is None:
+    """Return the value of a metric for one cell, which is in the metric's range."""
+    readings = measured(metric, one, *fields, **settings)
+    if readings is None:
         return None
     low, high = catalogue()[metric].RANGE
-    assert low <= found.value <= high
-    return found.value
+    assert low <= readings.value <= high
+    return readings.value
 
 
 def marked(metric: str, one: Subject, *fields: str, **settings: Any) -> list[str]:
     """Return the stretches of text that a metric shows for one cell."""
-    found = measured(metric, one, *fields, **settings)
-    assert found is not None
-    return [span.text[span.start : span.end] for span in found.spans()]
+    readings = measured(metric, one, *fields, **settings)
+    assert readings is not None
+    return [span.text[span.start : span.end] for span in readings.spans()]
 
 
 def cell(plan: str = "boat", repeat: int = 0, **more: Any) -> MeasuredCell:

@@ -79,8 +79,10 @@ def compared(
     lab: Path, before: tuple[str, ...], after: tuple[str, ...], *words: str | Path
 ) -> commands.Ran:
     """Run the command on runs of the data repo."""
-    given = ["--prompt-lab-dir", lab, "--rubric", lab.parent / f"{STEP}.yaml"]
-    return commands.called(compare.main, [*given, "--before", *before, "--after", *after, *words])
+    arguments = ["--prompt-lab-dir", lab, "--rubric", lab.parent / f"{STEP}.yaml"]
+    return commands.called(
+        compare.main, [*arguments, "--before", *before, "--after", *after, *words]
+    )
 
 
 def test_a_worse_side_is_rejected_with_all_numbers(lab: Path) -> None:
@@ -155,11 +157,11 @@ def test_where_all_cells_rose_what_fell_in_them_is_shown(lab: Path) -> None:
 
 @pytest.mark.parametrize("scope", ["model=lama", "plan=bot"])
 def test_what_is_expected_of_nobody_is_refused(lab: Path, scope: str) -> None:
-    """A misspelt model or plan is no unmet expectation."""
+    """A misspelt model or plan is not an unmet expectation."""
     ran = compared(lab, GOOD, BAD, "--expect", f"{ID}:lower:{scope}")
     assert ran.code == USAGE
-    known = MODELS if scope.startswith("model") else PLANS
-    assert f"There are: {', '.join(sorted(known))}" in ran.err
+    names = MODELS if scope.startswith("model") else PLANS
+    assert f"There are: {', '.join(sorted(names))}" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -272,8 +274,8 @@ def test_both_commands_are_subcommands_of_plumbline(capsys: pytest.CaptureFixtur
 
 def measured_noise(lab: Path, *words: str | Path) -> commands.Ran:
     """Run the command that measures noise, with a rubric beside the data repo."""
-    given = ["--step", STEP, "--prompt-lab-dir", lab, "--rubric", lab.parent / f"{STEP}.yaml"]
-    return commands.called(noise.main, [*given, *words])
+    arguments = ["--step", STEP, "--prompt-lab-dir", lab, "--rubric", lab.parent / f"{STEP}.yaml"]
+    return commands.called(noise.main, [*arguments, *words])
 
 
 def test_noise_is_measured_on_runs_that_are_said_to_be_alike(lab: Path, tmp_path: Path) -> None:
@@ -337,7 +339,7 @@ def test_noise_of_another_step_is_not_stored_under_this_one(lab: Path) -> None:
 
 
 def test_what_was_measured_is_kept(lab: Path) -> None:
-    """A second comparison measures nothing anew."""
+    """A second comparison measures nothing again."""
     compared(lab, GOOD, BAD)
     first = store.default_path().stat().st_size
     compared(lab, GOOD, BAD)

@@ -135,9 +135,9 @@ def test_a_table_of_all_values_can_be_written(lab: Path, tmp_path: Path) -> None
     evaluated(lab, "131", "--csv", tmp_path / "cells.csv")
     with (tmp_path / "cells.csv").open() as file:
         rows = list(csv.DictReader(file))
-    found = {(row["plan"], row["measure"]): row["value"] for row in rows}
-    assert found["boat", "duplicate_names"] == "0.25"
-    assert found["moor", ""] == ""
+    measured = {(row["plan"], row["measure"]): row["value"] for row in rows}
+    assert measured["boat", "duplicate_names"] == "0.25"
+    assert measured["moor", ""] == ""
 
 
 def test_markdown_escapes_what_is_not_ours(lab: Path, tmp_path: Path) -> None:
@@ -267,7 +267,9 @@ def test_all_metrics_can_be_listed() -> None:
     assert "Settings: plans = 3, tokens = 4." in ran.out
 
 
-def test_a_rubric_that_is_broken_is_told_with_all_its_problems(lab: Path, tmp_path: Path) -> None:
+def test_a_rubric_that_is_broken_is_reported_with_all_its_problems(
+    lab: Path, tmp_path: Path
+) -> None:
     """And nothing is measured."""
     (tmp_path / f"{STEP}.yaml").write_text(RUBRIC.replace("weight", "wait").replace("why", "wy"))
     ran = evaluated(lab, "131")
@@ -295,9 +297,9 @@ def test_the_command_is_one_of_plumblines() -> None:
 
 def value(rows: dict[str, Any], name: str) -> float:
     """Return the mean of a measure."""
-    (found,) = [row["mean"] for row in rows["measures"] if row["id"] == name]
-    assert isinstance(found, float)
-    return found
+    (measured,) = [row["mean"] for row in rows["measures"] if row["id"] == name]
+    assert isinstance(measured, float)
+    return measured
 
 
 def test_baseline_plans_can_lie_elsewhere(lab: Path, tmp_path: Path) -> None:

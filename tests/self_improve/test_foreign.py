@@ -149,7 +149,7 @@ def test_planning_step_runs_on_every_plan(planning: Used, step: str) -> None:
 
 
 def test_outputs_are_recorded_with_their_digests(plain: Used) -> None:
-    """What a step wrote lies in the run as it wrote it, subdirectories included."""
+    """What a step wrote is in the run as it wrote it, subdirectories included."""
     done = plain.runs["sort_items"]
     written = done.outputs("freitag") / "sorted" / "items.json"
     assert json.loads(written.read_text(encoding="utf-8"))["items"]
@@ -308,8 +308,8 @@ def test_descriptions_are_confirmed_however_the_schema_is_sent(
         "screened_levers": [f"{SCREEN}:ScreenedLever.verdict", f"{SCREEN}:Screening.levers"],
         "risk_register": [f"{RISK}:Risk.first_sign", f"{RISK}:RiskRegister.risks"],
     }.items():  # fmt: skip
-        found = surfaces(planning_listing[step])
-        assert all(found[surface_id]["confirmed"] for surface_id in ids), step
+        by_id = surfaces(planning_listing[step])
+        assert all(by_id[surface_id]["confirmed"] for surface_id in ids), step
 
 
 def test_shared_constant_says_so(
@@ -327,10 +327,10 @@ def test_shared_constant_says_so(
 
 def test_constants_assembled_at_import_are_flagged(planning_listing: dict[str, Any]) -> None:
     """The parts name what they went into, across modules too; the whole is free."""
-    found = surfaces(planning_listing["risk_register"])
-    assert found[BODY]["assembled_into"] == ["RISK_REGISTER_SYSTEM_PROMPT"]
-    assert found[PREAMBLE]["assembled_into"] == [f"{RISK}:RISK_REGISTER_SYSTEM_PROMPT"]
-    whole = found[f"{RISK}:RISK_REGISTER_SYSTEM_PROMPT"]
+    by_id = surfaces(planning_listing["risk_register"])
+    assert by_id[BODY]["assembled_into"] == ["RISK_REGISTER_SYSTEM_PROMPT"]
+    assert by_id[PREAMBLE]["assembled_into"] == [f"{RISK}:RISK_REGISTER_SYSTEM_PROMPT"]
+    whole = by_id[f"{RISK}:RISK_REGISTER_SYSTEM_PROMPT"]
     assert whole["confirmed"]
     assert whole["assembled_into"] == []
 

@@ -25,22 +25,22 @@ def examples() -> list[list[str]]:
 @pytest.mark.parametrize("words", examples(), ids=" ".join)
 def test_example_is_a_command_that_exists(words: list[str]) -> None:
     """Its flags parse; its step, its models and its surface exist."""
-    given = parser().parse_args(words)
+    options = parser().parse_args(words)
     steps = {step.__module__.rpartition(".")[2]: step for step in all_steps()}
-    assert given.step in steps
-    for name in model_names(given):
+    assert options.step in steps
+    for name in model_names(options):
         assert config.load().find(name)
-    for prompt in given.prompt:
-        module = __import__(steps[given.step].__module__, fromlist=["x"])
+    for prompt in options.prompt:
+        module = __import__(steps[options.step].__module__, fromlist=["x"])
         assert isinstance(vars(module)[prompt.partition("=")[0]], str)
 
 
 def test_there_are_several_examples() -> None:
     """A baseline, an estimate, a candidate as data, a candidate as code."""
-    given = [parser().parse_args(words) for words in examples()]
-    assert any(one.dry_run for one in given)
-    assert any(one.prompt for one in given)
-    assert any(one.code for one in given)
+    options = [parser().parse_args(words) for words in examples()]
+    assert any(one.dry_run for one in options)
+    assert any(one.prompt for one in options)
+    assert any(one.code for one in options)
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ def test_models_may_be_repeated_or_listed(words: str, names: list[str]) -> None:
 
 def test_defaults_are_a_whole_split_once() -> None:
     """Without flags: the train plans, one repeat, all details, no cap, nothing from a cache."""
-    given = parser().parse_args(["--step", "x"])
-    assert (given.split, given.repeats, given.speed) == ("train", 1, None)
-    assert (given.max_calls, given.max_tokens, given.max_cost) == (None, None, None)
-    assert not any((given.new, given.dry_run, given.json, given.cache))
+    options = parser().parse_args(["--step", "x"])
+    assert (options.split, options.repeats, options.speed) == ("train", 1, None)
+    assert (options.max_calls, options.max_tokens, options.max_cost) == (None, None, None)
+    assert not any((options.new, options.dry_run, options.json, options.cache))
 
 
 @pytest.mark.parametrize("flag", ["--repeats", "--workers", "--max-calls", "--max-tokens"])

@@ -17,7 +17,7 @@ HALVES = 20
 
 
 def most(count: int) -> int:
-    """Return the most false decisions of so many that 2.5 % allow, at 99 %."""
+    """Return the most false decisions of this many that 2.5 % allow, at 99 %."""
     return int(stats.binom.ppf(0.99, count, 0.025))
 
 
@@ -26,10 +26,10 @@ def _history() -> None:
     recorded.unpacked.history()
 
 
-def words(found: Pairing, number: str) -> set[Word]:
+def words(pairing: Pairing, number: str) -> set[Word]:
     """Return what is said in both directions, by the noise of the other iterations only."""
     by = recorded.terms(without=(number,), flips=2000)
-    return {word(found, by), word(mirrored(found), by)}
+    return {word(pairing, by), word(mirrored(pairing), by)}
 
 
 @pytest.mark.parametrize("number", recorded.ALIKE)
@@ -59,9 +59,9 @@ def test_alike_sides_are_not_decided_at_any_look(number: str) -> None:
 def test_the_collapse_is_rejected() -> None:
     """Iteration 10, with and without early stopping, because cells were lost."""
     pairing = recorded.pairing("10")
-    found = decide(pairing, recorded.terms(), evidence=Evidence.historical)
-    assert found.word is Word.reject
-    assert [gate.name for gate in found.gates if gate.failed] == ["success"]
+    result = decide(pairing, recorded.terms(), evidence=Evidence.historical)
+    assert result.word is Word.reject
+    assert [gate.name for gate in result.gates if gate.failed] == ["success"]
     assert word(looks(pairing, seed=1), recorded.terms()) is Word.reject
 
 
@@ -94,10 +94,10 @@ def test_the_stored_noise_is_what_the_history_shows() -> None:
 def test_what_older_records_lack_is_named_and_makes_them_historical() -> None:
     """Nothing is refused, and nothing is taken for known."""
     one = recorded.iterations()["18"]
-    found = comparability.check(one.before, one.after)
-    assert found.refusals == ()
-    assert "models' arguments" in found.unknown
-    assert not found.together
+    result = comparability.check(one.before, one.after)
+    assert result.refusals == ()
+    assert "models' arguments" in result.unknown
+    assert not result.together
 
 
 def test_empty_runs_and_models_on_one_side_are_named() -> None:

@@ -132,22 +132,22 @@ def test_cell_has_nobody_who_types(done: Run) -> None:
 def test_files_called_like_the_record_are_kept_apart(done: Run) -> None:
     """A step may write a log.txt of its own; digests and files agree for both."""
     folder = done.outputs("take_names")
-    own = "the pipeline's own\n"
+    text = "the pipeline's own\n"
     for name in ("log.txt", "usage_metrics.jsonl", "activity_overview.json", "row.json"):
-        assert (folder / "step" / name).read_text(encoding="utf-8") == own
-        assert (folder / name).read_text(encoding="utf-8") != own
-    found = digests(folder)
+        assert (folder / "step" / name).read_text(encoding="utf-8") == text
+        assert (folder / name).read_text(encoding="utf-8") != text
+    after = digests(folder)
     recorded = done.rows()["take_names", 0]["outputs"]
-    assert recorded.items() <= found.items()
+    assert recorded.items() <= after.items()
     assert len(recorded) == 5
 
 
 def test_task_that_asks_for_others_while_it_runs(tmp_path: Path) -> None:
     """Luigi's dynamic dependencies are met if they are done, and named if they are not."""
     plans = tmp_path / "plans"
-    for name, wanted in (("there", "deed.txt"), ("missing", "absent.txt")):
+    for name, target in (("there", "deed.txt"), ("missing", "absent.txt")):
         (plans / name).mkdir(parents=True)
-        (plans / name / "deed.txt").write_text(wanted, encoding="utf-8")
+        (plans / name / "deed.txt").write_text(target, encoding="utf-8")
     ran = run(
         "--host", HOST, "--step", "ask_for_more", "--model", "sim", "--baseline-dir", plans,
         output=tmp_path / "out",

@@ -31,8 +31,8 @@ from tests.wire.server import WireServer
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     """A laboratory with three plans."""
-    with laboratory(tmp_path, monkeypatch) as made:
-        yield made
+    with laboratory(tmp_path, monkeypatch) as package:
+        yield package
 
 
 def test_a_run_records_what_evidence_needs(lab: Lab) -> None:
@@ -182,7 +182,7 @@ def test_repeats_lie_apart_and_have_seeds_of_their_own(lab: Lab) -> None:
 
 
 def test_a_fallback_answers_only_when_asked_for_and_is_marked(lab: Lab) -> None:
-    """Its cells are ok and marked, and the run is no evidence."""
+    """Its cells are ok and marked, and the run is not evidence."""
     with (
         WireServer(
             "openai", reply=lambda s: Say(text="1") if s.schema is None else Status(code=500)
@@ -214,7 +214,7 @@ def test_a_matrix_is_one_run_per_model(lab: Lab) -> None:
 
 
 def test_a_dry_run_sends_and_writes_nothing(lab: Lab) -> None:
-    """It tells cells, calls and the cost that the prices give."""
+    """It shows cells, calls and the cost that the prices give."""
     with WireServer("openai", reply=levers) as server:
         lab.entry("m1", server)
         dry_run = lab.run("--dry-run", step=STEP)
@@ -286,7 +286,7 @@ def test_a_missing_key_names_its_variable(lab: Lab, monkeypatch: pytest.MonkeyPa
     assert "LAB_KEY is not set" in ran.err
 
 
-def test_a_key_is_nowhere_in_what_is_recorded_or_told(
+def test_a_key_is_nowhere_in_what_is_recorded_or_reported(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even a server that repeats the key in its replies and errors cannot get it into a file."""
@@ -337,7 +337,7 @@ def test_what_does_not_fit_is_refused_with_the_remedy(
 
 
 def test_a_missing_or_broken_artifact_is_refused_by_name(lab: Lab) -> None:
-    """All problems of all plans are told at once, and upstream steps are not run."""
+    """All problems of all plans are reported at once, and upstream steps are not run."""
     (lab.plans / "boat" / "002-8-plan_type.md").unlink()
     (lab.plans / "moor" / "002-6-identify_purpose.md").write_bytes(b"\xff\xfe\x00")
     with WireServer("openai", reply=levers) as server:
@@ -359,7 +359,7 @@ def test_where_to_write_must_be_said(lab: Lab) -> None:
     assert "init" in ran.err
 
 
-def test_simulated_results_are_labelled_wherever_they_are_told(lab: Lab) -> None:
+def test_simulated_results_are_labelled_wherever_they_are_reported(lab: Lab) -> None:
     """The line, the JSON and the record say that it was a simulation."""
     ran = lab.run(model="sim")
     assert ran.code == 0
@@ -372,7 +372,7 @@ def test_simulated_results_are_labelled_wherever_they_are_told(lab: Lab) -> None
 
 
 def test_the_recorded_provider_answers_with_a_runs_replies(lab: Lab) -> None:
-    """Replaying a run gives the same artifacts, and is no evidence."""
+    """Replaying a run gives the same artifacts, and is not evidence."""
     lab.run(step=STEP, model="sim")
     first = only_run(lab.output)
     ran = lab.run(step=STEP, model=f"recorded:{first.path}")

@@ -38,8 +38,8 @@ from tests.wire.server import WireServer
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     """A laboratory with three plans."""
-    with laboratory(tmp_path, monkeypatch) as made:
-        yield made
+    with laboratory(tmp_path, monkeypatch) as package:
+        yield package
 
 
 def started(lab: Lab, *more: str, step: str = STEP) -> subprocess.Popen[str]:
@@ -285,7 +285,7 @@ def _cell_of(pid: int) -> int:
     return zygote.children()[0].pid
 
 
-def test_a_second_process_on_the_same_run_is_told_who_is_there(lab: Lab) -> None:
+def test_a_second_process_on_the_same_run_learns_who_is_there(lab: Lab) -> None:
     """It ends with code 2 and sends nothing for a cell."""
     with WireServer("openai", reply=levers, delay=1.5) as server:
         lab.entry("m1", server)
@@ -346,7 +346,7 @@ def test_torn_last_lines_are_passed_over(lab: Lab) -> None:
     assert set(run.rows()) == {(plan, 0) for plan in PLANS}
 
 
-def test_a_full_disk_is_told_and_the_rest_is_done_later(lab: Lab) -> None:
+def test_a_full_disk_is_reported_and_the_rest_is_done_later(lab: Lab) -> None:
     """The exit code is 2, the cause is named, and with room the same command finishes."""
     with (
         WireServer("openai", reply=purpose) as server,

@@ -78,7 +78,7 @@ def test_artifact_remembers_its_owner() -> None:
 
 
 def test_reading_the_attribute_reads_the_file(tmp_path: Path) -> None:
-    """An input on a task is the value in that task's plan, read anew each time."""
+    """An input on a task is the value in that task's plan, read again each time."""
     Bake.bread.save(tmp_path, Bread(name="rye"))
     task = Sell(run_dir=str(tmp_path))
     assert task.bread == Bread(name="rye")

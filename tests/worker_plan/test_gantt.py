@@ -33,10 +33,10 @@ def chart(*tasks: ScheduledTask) -> str:
 
 def data(html: str) -> list[dict[str, Any]]:
     """Return what the script is given."""
-    [found] = re.findall(
+    [match] = re.findall(
         r'(?s)<script type="application/json" id="gantt-data">(.*?)</script>', html
     )
-    bars: list[dict[str, Any]] = json.loads(found)
+    bars: list[dict[str, Any]] = json.loads(match)
     return bars
 
 
@@ -59,10 +59,10 @@ def test_hostile_names_stay_text() -> None:
     """In the table, the notes, and the data for the script, which gets them as they are."""
     one = task(HOSTILE, description=HOSTILE, notes=(HOSTILE,))
     html = chart(one, task("b", depends_on=(HOSTILE,)), task("c", days=9999, task_id=HOSTILE * 2))
-    found = Elements(html)
-    assert found.names.count("script") == 1
-    assert "img" not in found.names
-    assert found.events == []
+    result = Elements(html)
+    assert result.names.count("script") == 1
+    assert "img" not in result.names
+    assert result.events == []
     assert "\u2028" not in html.split('id="gantt-data"')[1].split("</script>")[0]
     bar = data(html)[0]
     assert (bar["name"], bar["description"]) == (HOSTILE, HOSTILE)

@@ -20,8 +20,8 @@ CALL = Call(key="k", system="The system prompt.", user="The user prompt.", schem
 
 def reply(text: str = "ü", **facts: object) -> Reply[Answer]:
     """Return a reply."""
-    given = {"value": Answer(topic="x"), "text": text, "model": "haiku", "seconds": 1.23456}
-    return Reply(**{**given, **facts})  # type: ignore[arg-type]
+    fields = {"value": Answer(topic="x"), "text": text, "model": "haiku", "seconds": 1.23456}
+    return Reply(**{**fields, **facts})  # type: ignore[arg-type]
 
 
 def test_metadata_are_the_recorded_facts() -> None:

@@ -49,10 +49,10 @@ ODD = st.one_of(
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), ITEM, ODD), min_size=1))
-def test_whole_items_stay_in_their_order(given: list[tuple[bool, Any, Any]]) -> None:
+def test_whole_items_stay_in_their_order(items: list[tuple[bool, Any, Any]]) -> None:
     """Whatever stands between them, exactly the whole items are kept."""
-    whole = [item["name"] for is_whole, item, _ in given if is_whole]
-    mixed = {"items": [item if is_whole else odd for is_whole, item, odd in given]}
+    whole = [item["name"] for is_whole, item, _ in items if is_whole]
+    mixed = {"items": [item if is_whole else odd for is_whole, item, odd in items]}
     if whole:
         assert [item.name for item in Items.model_validate(mixed).items] == whole
     else:
@@ -117,8 +117,8 @@ def test_only_texts_stay_in_a_list_of_texts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "index"), [(3, 3), ("4", 4), ("L1", 0), (None, 0), (1.5, 0), ([], 0), ("9" * 9999, 0)]
+    ("items", "index"), [(3, 3), ("4", 4), ("L1", 0), (None, 0), (1.5, 0), ([], 0), ("9" * 9999, 0)]
 )
-def test_odd_running_number_is_zero(given: Any, index: int) -> None:
+def test_odd_running_number_is_zero(items: Any, index: int) -> None:
     """A number that can be read is kept; nothing that stands there costs the item."""
-    assert Notes.model_validate({"texts": [], "index": given}).index == index
+    assert Notes.model_validate({"texts": [], "index": items}).index == index

@@ -119,7 +119,7 @@ def test_less_detail_asks_once(detail: Detail) -> None:
 
 
 def test_nothing_usable_is_a_failure() -> None:
-    """The message tells the first failure, or that no entry could be used."""
+    """The message names the first failure, or that no entry could be used."""
     with pytest.raises(StepError, match="none of 3 members was described: server"):
         run(lambda _: FAILED)
     with pytest.raises(StepError, match="no entry could be used"):

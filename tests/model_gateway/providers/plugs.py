@@ -61,7 +61,7 @@ class WithoutAsync(SyncOnly):
 
 
 class Counting(SyncOnly):
-    """Tells its usage only where llama-index classes of the OpenAI family do."""
+    """Reports its usage only where llama-index classes of the OpenAI family do."""
 
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Answer with counts in the additional arguments and nothing raw."""

@@ -159,7 +159,7 @@ def test_broken_exchanges_are_known_in_both_http_libraries(
     assert "secret" not in failure.message
 
 
-def test_error_of_no_known_kind_is_told_and_may_have_cost_money() -> None:
+def test_error_of_no_known_kind_is_reported_and_may_have_cost_money() -> None:
     """What nobody foresaw is final, named by its class, and charged."""
     failure = failure_of(LookupError("odd"), source())
     assert (failure.kind, failure.billed) == (FailureKind.configuration, True)

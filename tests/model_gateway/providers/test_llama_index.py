@@ -100,7 +100,7 @@ def test_counts_beside_the_reply_are_taken(ask: Ask) -> None:
         (Cut(text=GOOD), FailureKind.connection, "broke"),
     ],
 )
-def test_errors_are_told_as_any_providers(
+def test_errors_are_reported_as_any_providers(
     ask: Ask, step: Any, kind: FailureKind, message: str
 ) -> None:
     """A class's errors are known by their status or kind, and it does not retry by itself."""
@@ -112,7 +112,7 @@ def test_errors_are_told_as_any_providers(
     assert KEY not in asked.journal
 
 
-def test_errors_of_a_synchronous_class_are_told_too(ask: Ask) -> None:
+def test_errors_of_a_synchronous_class_are_reported_too(ask: Ask) -> None:
     """An error crosses from the thread as it is, Retry-After included."""
     slow = Status(code=429, headers={"Retry-After-Ms": "600"})
     with WireServer("ollama", slow, GOOD) as server:
@@ -163,7 +163,7 @@ def test_bound_differs_from_call_to_call(ask: Ask) -> None:
         (f"{PLUGS}:SyncOnly", "url: Field required"),
     ],
 )
-def test_wrong_class_path_is_told_with_its_remedy(class_path: str | None, message: str) -> None:
+def test_wrong_class_path_is_reported_with_its_remedy(class_path: str | None, message: str) -> None:
     """A class that cannot be found or made is an error of the configuration."""
     with pytest.raises(ConfigError) as caught:
         providers.build(plug("x:y", {}).model_copy(update={"class_path": class_path}))

@@ -76,7 +76,7 @@ def test_prompt_that_cannot_fit_is_refused_not_cut(ask: Ask) -> None:
     assert asked.row.cost == 0.0
 
 
-def test_model_that_is_not_there_is_told_in_the_servers_words(ask: Ask) -> None:
+def test_model_that_is_not_there_is_reported_in_the_servers_words(ask: Ask) -> None:
     """An unknown model is final, and what the server says stands in the message."""
     status = Status(code=404, message="model 'm-1' not found")
     with WireServer("ollama", status) as server:

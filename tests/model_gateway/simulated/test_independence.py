@@ -34,7 +34,7 @@ def _imported(path: Path) -> set[str]:
 
 
 def test_roles_reach_no_module_of_the_ground_truth() -> None:
-    """Followed through all their imports, the roles never come to rules or personas."""
+    """Followed through all their imports, the roles never reach rules or personas."""
     waiting = sorted(Path(roles.__file__).parent.glob("*.py"))
     seen: set[Path] = set()
     while waiting:

@@ -173,7 +173,7 @@ def test_whole_number_ids_match_the_material() -> None:
 
 
 def test_identifiers_made_in_a_reply_are_used_in_it() -> None:
-    """Failures refer to the assumptions above them; a score called _5 lies between 1 and 5."""
+    """Failures refer to the assumptions above them; a score called _5 is between 1 and 5."""
     premortem = ask(Premortem)
     ids = [a.assumption_id for a in premortem.assumptions_to_kill]
     assert ids == [f"A{n}" for n in range(1, len(ids) + 1)]

@@ -28,8 +28,8 @@ def test_outcomes_equal_those_of_the_runner(bench: Bench, tmp_path: Path) -> Non
     One of the proposals makes the cells of a careless model fail, one of the models often has to
     be asked again.
     """
-    known = config.load()
-    models = [known.find("sim-flaky"), known.find("sim-terse")]
+    catalogue = config.load()
+    models = [catalogue.find("sim-flaky"), catalogue.find("sim-terse")]
     plans = sorted(bench.step.plans)[:2]
     texts = bench.step.texts
     changed = {
@@ -50,14 +50,14 @@ def test_outcomes_equal_those_of_the_runner(bench: Bench, tmp_path: Path) -> Non
             return await DirectCells(gateway, bench.step, bench.rubric, models, seed=SEED)(cells)
 
     async def by_runner() -> list[CellOutcome]:
-        wanted = RunRequest(
-            step=STEP, models=tuple(models), catalogue=known, layout=None,
+        request = RunRequest(
+            step=STEP, models=tuple(models), catalogue=catalogue, layout=None,
             output=Layout(tmp_path / "out"), seed=SEED,
             plan_dirs=tuple(bench.step.plans[plan] for plan in plans),
         )  # fmt: skip
-        async with prepared(wanted) as work, Gateway() as gateway:
+        async with prepared(request) as work, Gateway() as gateway:
             host_cells = HostCells(
-                gateway, work, wanted, bench.rubric, display(quiet=True), baseline=texts,
+                gateway, work, request, bench.rubric, display(quiet=True), baseline=texts,
                 baselines=Baselines(tuple({path.parent for path in bench.step.plans.values()})),
             )  # fmt: skip
             return await host_cells(cells)

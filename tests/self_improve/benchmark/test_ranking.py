@@ -35,25 +35,25 @@ def result(
 
 def field() -> list[Result]:
     """Return three landscapes: one generator is quick, one slow, one gets nowhere."""
-    made = []
+    rows = []
     for number in (1, 2, 3):
-        made += [
+        rows += [
             result("oracle", number, [(400, 0.1)]),
             result("reflective", number, [(20, 0.06), (40, 0.09)]),
             result("gepa-package", number, [(50, 0.09), (90, 0.1)]),
             result("random", number, []),
         ]
-    return made
+    return rows
 
 
 def test_step_calls_to_a_share_are_counted() -> None:
     """They are those at which the best on all cases first had it; the quickest stands first."""
-    found = ranking(field())
-    rows = {row.generator: row for row in found.rows}
+    ranks = ranking(field())
+    rows = {row.generator: row for row in ranks.rows}
     assert [rows["reflective"].cells_to[s].value for s in (0.5, 0.8)] == [20, 40]
     assert math.isinf(rows["reflective"].cells_to[0.95].value)
     assert rows["gepa-package"].asked_to[0.95].value == 9
-    assert found.rows[0].generator == "reflective"
+    assert ranks.rows[0].generator == "reflective"
     assert "oracle" not in rows
 
 
@@ -68,15 +68,15 @@ def test_searches_that_do_not_get_there_are_shown() -> None:
 def test_search_that_beats_the_oracle_moves_the_bar() -> None:
     """What can be gained is the most that anybody found."""
     better = [*field(), result("opro", 1, [(30, 0.2)])]
-    found = ranking(better)
-    assert found.reachable[1] == pytest.approx(0.2)
-    assert found.oracle_was_beaten == 1
+    ranks = ranking(better)
+    assert ranks.reachable[1] == pytest.approx(0.2)
+    assert ranks.oracle_was_beaten == 1
 
 
 def test_flat_landscapes_are_left_out_and_named() -> None:
     """Where nothing can be gained nobody can be first."""
-    found = ranking([*field(), result("oracle", 9, [(9, 0.001)]), result("random", 9, [])])
-    assert found.left_out == (9,)
+    ranks = ranking([*field(), result("oracle", 9, [(9, 0.001)]), result("random", 9, [])])
+    assert ranks.left_out == (9,)
 
 
 def test_losses_of_the_worst_model_are_kept() -> None:
@@ -94,7 +94,7 @@ def test_intervals_hold_the_value_and_are_the_same_again() -> None:
 
 
 def test_difference_is_paired_by_landscape() -> None:
-    """Whoever does not get there counts one call beyond the budget."""
+    """A generator that does not get there counts one call beyond the budget."""
     results = field()
     best = ranking(results).reachable
     assert difference(results, "reflective", "gepa-package", 0.8, best).value == -10
@@ -117,15 +117,15 @@ def test_pairs_in_which_neither_gets_there_are_counted_apart() -> None:
 def test_page_tells_all_and_figures_are_the_same_bytes(tmp_path: Path) -> None:
     """Who wins is said with numbers; drawing again changes no byte."""
     results = field()
-    found = ranking(results)
+    ranks = ranking(results)
     killed = [Resumed(generator="random", landscape=1, killed=True, repeated=0, more=0, same=True)]
-    first = figures.draw(found, killed, tmp_path / "1")
-    again = figures.draw(found, killed, tmp_path / "2")
+    first = figures.draw(ranks, killed, tmp_path / "1")
+    again = figures.draw(ranks, killed, tmp_path / "2")
     assert first == again
     for name, _ in first:
         one, other = (tmp_path / n / f"{name}.svg" for n in "12")
         assert one.read_bytes() == other.read_bytes()
-    page = report.page(found, killed, results, first, command="the command")
+    page = report.page(ranks, killed, results, first, command="the command")
     assert "SIMULATED" in page
     assert "the default **reaches the goal**" in page
     assert "> 100; 0/3" in page

@@ -25,22 +25,22 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_search_is_measured_and_can_be_kept(bench: Bench, place: Path) -> None:
     """Its budget holds, its curve rises, and its row comes back as it was."""
     landscape = landscape_of(bench, 7)
-    found = asyncio.run(bench.search("reflective", landscape, place, budget=36))
-    assert 9 <= found.cells <= 36
-    assert found.overshoot == 0
-    scores = [point.score for point in found.curve]
+    result = asyncio.run(bench.search("reflective", landscape, place, budget=36))
+    assert 9 <= result.cells <= 36
+    assert result.overshoot == 0
+    scores = [point.score for point in result.curve]
     assert scores == sorted(scores)
-    assert found.curve[0].score == found.base
-    assert set(found.by_model) == {model.name for model in landscape.models}
-    assert Result.from_row(json.loads(json.dumps(found.to_row()))) == found
+    assert result.curve[0].score == result.base
+    assert set(result.by_model) == {model.name for model in landscape.models}
+    assert Result.from_row(json.loads(json.dumps(result.to_row()))) == result
 
 
 def test_killed_search_repeats_nothing_and_ends_alike(bench: Bench, place: Path) -> None:
     """The kill is a real one, in the middle of a search that asks a proposer."""
-    found = resume(bench, "gepa", landscape_of(bench, 7), place, budget=24)
-    assert found.killed
-    assert found.same
-    assert (found.repeated, found.more) == (0, 0)
+    result = resume(bench, "gepa", landscape_of(bench, 7), place, budget=24)
+    assert result.killed
+    assert result.same
+    assert (result.repeated, result.more) == (0, 0)
 
 
 def test_landscapes_are_worked_off_one_after_the_other() -> None:
@@ -49,12 +49,12 @@ def test_landscapes_are_worked_off_one_after_the_other() -> None:
         generators=("a", "b"), numbers=(1, 2), budget=50, oracle_budget=90, resumed=(1,),
         resume_budget=20, jobs=1,
     )  # fmt: skip
-    made = tasks(plan)
-    assert [one.number for one in made] == sorted(one.number for one in made)
-    assert [(one.kind, one.generator) for one in made if one.number == 2] == [
+    planned = tasks(plan)
+    assert [one.number for one in planned] == sorted(one.number for one in planned)
+    assert [(one.kind, one.generator) for one in planned if one.number == 2] == [
         ("search", "oracle"), ("search", "a"), ("search", "b"),
     ]  # fmt: skip
-    assert sum(one.kind == "resume" for one in made) == 2
+    assert sum(one.kind == "resume" for one in planned) == 2
 
 
 @pytest.mark.parametrize(
@@ -83,19 +83,19 @@ def test_what_was_done_is_not_done_again(
         generators=("random",), numbers=(7,), budget=20, oracle_budget=20, resumed=(),
         resume_budget=20, jobs=1,
     )  # fmt: skip
-    kept = tmp_path / campaign.RESULTS
-    made = [
+    file = tmp_path / campaign.RESULTS
+    results = [
         asyncio.run(bench.search(t.generator, landscape_of(bench, 7), tmp_path, budget=t.budget))
         for t in tasks(plan)
     ]
     made_with = provenance.current().to_row()
     rows = [
         {"task": vars(task), "made_with": made_with, "result": one.to_row()}
-        for task, one in zip(tasks(plan), made, strict=True)
+        for task, one in zip(tasks(plan), results, strict=True)
     ]
-    kept.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     lines: list[str] = []
-    assert campaign.run(plan, tmp_path, lines.append) == (made, [])
+    assert campaign.run(plan, tmp_path, lines.append) == (results, [])
     assert lines == []
 
 
@@ -109,12 +109,12 @@ def test_row_of_another_making_does_not_count(
         generators=("random",), numbers=(7,), budget=20, oracle_budget=20, resumed=(),
         resume_budget=20, jobs=1,
     )  # fmt: skip
-    kept = tmp_path / campaign.RESULTS
+    file = tmp_path / campaign.RESULTS
     old = {"task": vars(task), "result": {"generator": "old"}}
-    kept.write_text(json.dumps(old | ({"made_with": made_with} if made_with else {})) + "\n")
+    file.write_text(json.dumps(old | ({"made_with": made_with} if made_with else {})) + "\n")
     results, _ = campaign.run(plan, tmp_path, lambda _: None)
     assert [one.generator for one in results] == ["oracle", "random"]
-    rows = [json.loads(line) for line in kept.read_text().splitlines()]
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
     assert rows[0]["result"] == {"generator": "old"}
     assert [row["made_with"] for row in rows[1:]] == [provenance.current().to_row()] * 2
     assert rows[1]["made_with"]["rubric"] == f"{STEP}/{find(STEP).version}"

@@ -94,7 +94,7 @@ def test_fallback_counts_if_it_answered() -> None:
     assert account(an_attempt(key="a"), failed(key="b", fallback=True)).row()["fallback"] is False
 
 
-def test_sources_and_replays_are_told() -> None:
+def test_sources_and_replays_are_reported() -> None:
     """Each source once, in order; what was never sent has none, and what was replayed counts."""
     row = account(
         an_attempt(source=Source.network), an_attempt(source=Source.cache), an_attempt(),
@@ -110,7 +110,7 @@ def test_reached_budget_is_noticed() -> None:
     assert account(failed(FailureKind.budget), an_attempt(key="b")).budget_reached
 
 
-def test_failure_of_the_last_failed_call_is_told() -> None:
+def test_failure_of_the_last_failed_call_is_reported() -> None:
     """Not one that a later attempt repaired."""
     calls = account(
         failed(FailureKind.timeout, key="a"),

@@ -159,7 +159,7 @@ def test_log_is_kept_without_this_machines_paths(scratch: Scratch, inputs: PlanI
 
 
 def test_paths_are_taken_out_by_any_name(tmp_path: Path, inputs: PlanInputs) -> None:
-    """Where scratch lies behind a link, both paths are this machine's business."""
+    """Where scratch is behind a link, both paths are this machine's business."""
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     scratch = Scratch(tmp_path / "link" / "silo.0")

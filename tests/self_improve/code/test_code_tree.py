@@ -188,7 +188,7 @@ def test_digest_changes_with_names(tree: Path) -> None:
 
 
 def test_digest_counts_what_the_package_reads(tree: Path) -> None:
-    """A prompt may stand in a file that is no Python."""
+    """A prompt may stand in a file that is not Python."""
     before = code_tree.digest_of(tree, ["host"])
     (tree / "host" / "data.json").write_text("[]")
     assert code_tree.digest_of(tree, ["host"]) != before

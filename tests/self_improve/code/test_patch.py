@@ -169,9 +169,9 @@ for line in sys.stdin:
 @pytest.fixture(scope="module")
 def importer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Importer]:
     """Return a process that imports files."""
-    made = Importer(tmp_path_factory.mktemp("imported"))
-    yield made
-    made.process.communicate()
+    importer = Importer(tmp_path_factory.mktemp("imported"))
+    yield importer
+    importer.process.communicate()
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
@@ -193,12 +193,12 @@ def test_any_text_comes_back_from_a_child_process(
 def test_nothing_else_changes(given_source: tuple[bytes, str], text: str) -> None:
     """Strings are the same but for one, and names, numbers, comments and order are the same."""
     source, name = given_source
-    made = replaced(source, name, text)
-    before, after = strings(source), strings(made)
+    replaced_source = replaced(source, name, text)
+    before, after = strings(source), strings(replaced_source)
     changed = [at for at, old in enumerate(before) if old != after[at]]
-    assert [after[at] for at in changed] == ([] if made == source else [text])
+    assert [after[at] for at in changed] == ([] if replaced_source == source else [text])
     assert len(before) == len(after)
-    assert others(source) == others(made)
+    assert others(source) == others(replaced_source)
 
 
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
@@ -206,11 +206,11 @@ def test_nothing_else_changes(given_source: tuple[bytes, str], text: str) -> Non
 def test_patching_twice_is_patching_once(given_source: tuple[bytes, str], text: str) -> None:
     """So that a killed command may patch again; and the old text can be put back."""
     source, name = given_source
-    made = replaced(source, name, text)
-    assert replaced(made, name, text) == made
-    pairs = zip(strings(source), strings(made), strict=True)
+    replaced_source = replaced(source, name, text)
+    assert replaced(replaced_source, name, text) == replaced_source
+    pairs = zip(strings(source), strings(replaced_source), strict=True)
     old = next((old for old, new in pairs if old != new), text)
-    assert strings(replaced(made, name, old)) == strings(source)
+    assert strings(replaced(replaced_source, name, old)) == strings(source)
 
 
 @settings(deadline=None, max_examples=150)
@@ -218,8 +218,14 @@ def test_patching_twice_is_patching_once(given_source: tuple[bytes, str], text: 
 def test_nothing_hides_in_the_source(given_source: tuple[bytes, str], text: str) -> None:
     """Control characters and those that turn the direction of reading are written as escapes."""
     source, name = given_source
-    made = replaced(source, name, text).decode("latin-1")
-    assert not {one for one in made if ord(one) < 32} - {"\n", "\r", "\t", "\x0c", "\x1b"}
+    replaced_source = replaced(source, name, text).decode("latin-1")
+    assert not {one for one in replaced_source if ord(one) < 32} - {
+        "\n",
+        "\r",
+        "\t",
+        "\x0c",
+        "\x1b",
+    }
     utf8 = replaced(CONSTANTS["double"].encode(), "NAME", text).decode()
     assert all(one.isprintable() or one == "\n" for one in utf8)
 
@@ -227,14 +233,14 @@ def test_nothing_hides_in_the_source(given_source: tuple[bytes, str], text: str)
 def test_file_in_an_old_encoding_gets_escapes_for_what_it_lacks() -> None:
     """Its encoding stays, and what it has is written plainly."""
     source = '# coding: latin-1\nNAME = "alt"\n'.encode("latin-1")
-    made = replaced(source, "NAME", "für 計画")
-    assert made == '# coding: latin-1\nNAME = "für \\u8a08\\u753b"\n'.encode("latin-1")
+    replaced_source = replaced(source, "NAME", "für 計画")
+    assert replaced_source == '# coding: latin-1\nNAME = "für \\u8a08\\u753b"\n'.encode("latin-1")
 
 
 def test_line_ends_of_the_file_are_kept() -> None:
     """A text of several lines has them too, and says what it says."""
-    made = replaced(b'NAME = """\\\r\nold\r\n"""\r\n', "NAME", "a\nb\r\nc\n")
-    assert made == b'NAME = """\\\r\na\r\nb\\r\r\nc\r\n"""\r\n'
+    replaced_source = replaced(b'NAME = """\\\r\nold\r\n"""\r\n', "NAME", "a\nb\r\nc\n")
+    assert replaced_source == b'NAME = """\\\r\na\r\nb\\r\r\nc\r\n"""\r\n'
 
 
 @pytest.mark.parametrize(
@@ -260,8 +266,8 @@ def test_manner_of_the_old_string_is_kept(source: str, text: str, expected: str)
 def test_long_description_is_put_into_brackets() -> None:
     """As a formatter would write it."""
     source = "class M:\n    name: str = Field(description='old')\n"
-    made = replaced(source.encode(), "M.name", "word " * 30).decode()
-    assert made == (
+    replaced_source = replaced(source.encode(), "M.name", "word " * 30).decode()
+    assert replaced_source == (
         "class M:\n    name: str = Field(description=(\n"
         f"        '{'word ' * 17}'\n        '{'word ' * 13}'\n    ))\n"
     )
@@ -272,8 +278,8 @@ def test_lines_that_stay_are_written_as_they_were() -> None:
     source = b'NAME = """\\\nOne is \\\nbroken \\x41 here.\nTwo.\nThree \\\n\\\nis too.\n"""\n'
     old = "One is broken A here.\nTwo.\nThree is too.\n"
     assert strings(source) == [old]
-    made = replaced(source, "NAME", old.replace("Two.", "Zwei."))
-    assert made == source.replace(b"Two.", b"Zwei.")
+    replaced_source = replaced(source, "NAME", old.replace("Two.", "Zwei."))
+    assert replaced_source == source.replace(b"Two.", b"Zwei.")
 
 
 @pytest.mark.parametrize(
@@ -371,8 +377,8 @@ def test_surfaces_are_found_in_their_files(tree: Path) -> None:
     """Several in one file, a package's own, and fields; nothing is written."""
     texts = {"host:TOP": "1", "host.prompts:NAME": "2", "host.prompts:OTHER": "3",
              "host.steps.find:M.name": "4"}  # fmt: skip
-    made = {path: change.after.decode() for path, change in patched(tree, texts).items()}
-    assert made == {
+    replaced_source = {path: change.after.decode() for path, change in patched(tree, texts).items()}
+    assert replaced_source == {
         "host/__init__.py": 'TOP = "1"\n',
         "host/prompts.py": 'NAME = "2"\nOTHER = "3"\n',
         "host/steps/find.py": "class M:\n    name: str = Field(description='4')\n",
@@ -408,7 +414,7 @@ def test_link_out_of_the_tree_is_refused(tree: Path, tmp_path: Path) -> None:
 
 
 def test_all_problems_are_named_at_once(tree: Path) -> None:
-    """One message tells everything that is wrong with a candidate."""
+    """One message says everything that is wrong with a candidate."""
     with pytest.raises(UsageError) as caught:
         patched(tree, {"host:TOP": "\ud800", "host.prompts:GONE": "x", "nowhere:A": "x"})
     assert len(str(caught.value).splitlines()) == 3
@@ -416,12 +422,12 @@ def test_all_problems_are_named_at_once(tree: Path) -> None:
 
 def test_imported_text_is_compared_with_the_candidate() -> None:
     """A surface that says something else after the import, or is gone, is named."""
-    found = {"a:B": surface("a:B", "what was meant"), "a:C": surface("a:C", "something else")}
-    confirm({"a:B": "what was meant"}, found)
+    result = {"a:B": surface("a:B", "what was meant"), "a:C": surface("a:C", "something else")}
+    confirm({"a:B": "what was meant"}, result)
     with pytest.raises(
         UsageError, match=r"a:C says something else[^\0]*a:D is no longer a prompt surface"
     ):
-        confirm({"a:B": "what was meant", "a:C": "what was meant", "a:D": "x"}, found)
+        confirm({"a:B": "what was meant", "a:C": "what was meant", "a:D": "x"}, result)
 
 
 def test_diff_can_be_applied(tree: Path) -> None:
@@ -440,7 +446,7 @@ def test_diff_can_be_applied(tree: Path) -> None:
 
 
 def test_diff_of_an_unreadable_file_is_shown_all_the_same() -> None:
-    """What is no text in its encoding is shown as far as it goes."""
+    """What is not text in its encoding is shown as far as it goes."""
     assert "+b" in diff({"x": Change(before=b"\xff\n", after=b"\xff\nb\n")})
 
 
@@ -451,8 +457,8 @@ def test_every_surface_of_the_own_pipeline_can_be_patched() -> None:
     for path in sorted((root / "worker_plan/steps").glob("*.py")):
         source = path.read_bytes()
         for name in names_of(ast.parse(source)):
-            made = replaced(source, name, "A new text.\nOf two lines.")
-            assert strings(made).count("A new text.\nOf two lines.") == 1, (path, name)
+            replaced_source = replaced(source, name, "A new text.\nOf two lines.")
+            assert strings(replaced_source).count("A new text.\nOf two lines.") == 1, (path, name)
             count += 1
     assert count > 50
 

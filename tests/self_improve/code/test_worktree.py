@@ -139,7 +139,7 @@ def system_prompt(done: Run) -> str:
 
 
 def reasons(done: Run) -> list[str]:
-    """Return why the run is no evidence."""
+    """Return why the run is not evidence."""
     facts = done.done()
     assert facts is not None
     return list(facts["evidence"]["reasons"])
@@ -216,7 +216,7 @@ def test_code_outside_git_is_no_evidence(plan: Path, tmp_path: Path) -> None:
 def test_prompt_file_beside_the_code_makes_another_run(
     repository: Path, plan: Path, tmp_path: Path
 ) -> None:
-    """A prompt may stand in a file that is no Python; a change to it is a change of the code."""
+    """A prompt may stand in a file that is not Python; a change to it is a change of the code."""
     folder = tmp_path / "tree"
     git(repository, "worktree", "add", "--quiet", "--detach", str(folder))
     file = folder / "worker_plan" / "steps" / "purpose.txt"
@@ -323,10 +323,10 @@ def test_module_imported_late_from_elsewhere_fails_its_cell(late: Path, tmp_path
     other = tmp_path / "other"
     other.mkdir()
     (other / "late_words.py").write_text("WORDS = 'other words'\n", encoding="utf-8")
-    for name, given in (("good", "nothing"), ("bad", f"look first in: {other}")):
+    for name, text in (("good", "nothing"), ("bad", f"look first in: {other}")):
         plan = tmp_path / "plans" / name
         plan.mkdir(parents=True)
-        (plan / "given.txt").write_text(given, encoding="utf-8")
+        (plan / "given.txt").write_text(text, encoding="utf-8")
     ran = run(
         "--host", late / "host.toml", "--step", "late", "--model", "sim",
         "--baseline-dir", tmp_path / "plans", output=tmp_path / "out",

@@ -83,11 +83,11 @@ def user(original: Path, tmp_path: Path) -> Path:
 def state_of(root: Path) -> dict[str, Any]:
     """Return everything that is the user's own: head, index, files, stash, settings, branches."""
     files = [p for p in root.rglob("*") if p.is_file() and ".git" not in p.relative_to(root).parts]
-    own = ("HEAD", "index", "config", "logs/HEAD", "logs/refs/stash", "refs/stash")
+    result = ("HEAD", "index", "config", "logs/HEAD", "logs/refs/stash", "refs/stash")
     refs = git(root, "for-each-ref", "--format=%(refname) %(objectname)").splitlines()
     return {
         "files": {p.relative_to(root).as_posix(): p.read_bytes() for p in files},
-        "git": {name: (root / ".git" / name).read_bytes() for name in own},
+        "git": {name: (root / ".git" / name).read_bytes() for name in result},
         "refs": [row for row in refs if "/plumbline/" not in row],
         "top": sorted(p.name for p in (root / ".git").iterdir() if p.name != "worktrees"),
     }
@@ -180,12 +180,12 @@ def test_two_ids_never_share_a_branch(one: str, other: str) -> None:
 
 def test_several_candidates_at_once(trees: Worktrees, user: Path) -> None:
     """Threads make and commit eight of them side by side, each with its own content."""
-    made: dict[int, Worktree] = {}
+    result: dict[int, Worktree] = {}
 
     def make(number: int) -> None:
         tree = trees.open(f"candidate {number}", "main")
         paths = trees.write(tree, {"host/prompts.py": f'NAME = "text {number}"\n'.encode()})
-        made[number] = trees.commit(tree, paths, message=f"Candidate {number}")
+        result[number] = trees.commit(tree, paths, message=f"Candidate {number}")
 
     threads = [threading.Thread(target=make, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -193,7 +193,7 @@ def test_several_candidates_at_once(trees: Worktrees, user: Path) -> None:
     for thread in threads:
         thread.join()
     for number in range(8):
-        tree = made[number]
+        tree = result[number]
         assert git(user, "show", f"{tree.branch}:{PROMPT}") == f'NAME = "text {number}"'
         assert git(user, "rev-list", "--count", f"main..{tree.branch}") == "1"
         assert git(tree.path, "status", "--porcelain") == ""
@@ -325,7 +325,7 @@ def test_commit_by_somebody_else_is_refused(trees: Worktrees) -> None:
 
 
 def left(user: Path) -> list[str]:
-    """Return the commits that were kept of what lay uncommitted."""
+    """Return the commits that were kept of what was uncommitted."""
     return git(user, "for-each-ref", "--format=%(refname)", checkout.LEFT).split()
 
 
@@ -337,9 +337,12 @@ def test_uncommitted_changes_are_kept_and_taken_away(trees: Worktrees, user: Pat
     git(tree.path, "add", "new.txt")
     assert trees.open(CANDIDATE, "main") == tree
     assert git(tree.path, "status", "--porcelain") == ""
-    (kept,) = left(user)
-    assert git(user, "show", f"{kept}:README.md", f"{kept}:new.txt") == "Half an edit.\nA new file."
-    assert git(user, "rev-parse", f"{kept}^") == tree.commit
+    (leftover,) = left(user)
+    assert (
+        git(user, "show", f"{leftover}:README.md", f"{leftover}:new.txt")
+        == "Half an edit.\nA new file."
+    )
+    assert git(user, "rev-parse", f"{leftover}^") == tree.commit
 
 
 def test_worktree_on_another_branch_is_made_anew(trees: Worktrees, user: Path) -> None:
@@ -534,19 +537,19 @@ def test_settings_reach_git_unseen(user: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
     monkeypatch.setenv("GIT_CONFIG_KEY_0", "user.name")
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "Of the environment")
-    made = git_command.run(user, "config", "--get-regexp", "user|x", settings=[("x.y", "z")])
-    assert made.splitlines()[:1] == ["user.name Of the environment"]
-    assert "x.y z" in made
+    output = git_command.run(user, "config", "--get-regexp", "user|x", settings=[("x.y", "z")])
+    assert output.splitlines()[:1] == ["user.name Of the environment"]
+    assert "x.y z" in output
     assert worktree.PREFIX == "plumbline"
 
 
 def test_two_data_repos_have_the_same_candidate(user: Path, tmp_path: Path) -> None:
     """Each in a worktree of its own, on the one branch; the second finds what the first made."""
     first, second = (Worktrees(user / "code", tmp_path / name) for name in ("one", "two"))
-    made = first.open(CANDIDATE, "feature")
-    assert second.open(CANDIDATE, "feature").path != made.path
-    changes = {name: change.after for name, change in patched(made.code, TEXTS).items()}
-    committed = first.commit(made, first.write(made, changes), message="Shorter")
+    tree = first.open(CANDIDATE, "feature")
+    assert second.open(CANDIDATE, "feature").path != tree.path
+    changes = {name: change.after for name, change in patched(tree.code, TEXTS).items()}
+    committed = first.commit(tree, first.write(tree, changes), message="Shorter")
     again = second.open(CANDIDATE, "feature")
     assert again.commit == committed.commit
     assert second.changed(again) == ()

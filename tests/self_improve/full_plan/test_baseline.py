@@ -1,4 +1,4 @@
-"""What a stored plan records of its making, and how fair a comparison with it is."""
+"""What a stored plan records of how it was made, and how fair a comparison with it is."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def made_by(plan: Path, *names: str) -> Path:
 def test_a_plan_of_another_model_is_called_so(
     tmp_path: Path, request_of: PlanRequest, names: list[str], same: object, note: str
 ) -> None:
-    """Whoever reads the comparison must know what differs beside the prompts."""
+    """A reader of the comparison must know what differs beside the prompts."""
     baseline = baseline_of(made_by(tmp_path / "plan", *names), request_of)
     assert (baseline.kind, baseline.same_model, baseline.same_speed) == ("stored", same, None)
     assert note in baseline.note

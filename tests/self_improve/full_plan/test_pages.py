@@ -28,7 +28,7 @@ TOTALS = kpis.totals(STEPS, {"up": 0.5, "down": 0.5, "same": 0.5})
 
 
 def test_steps_count_as_moved_from_what_is_worth_a_merge() -> None:
-    """What was not measured counts for nothing, and a lost gate is told."""
+    """What was not measured counts for nothing, and a lost gate is reported."""
     assert (TOTALS["better"], TOTALS["worse"], TOTALS["measured"]) == (["up"], ["down"], 3)
     assert TOTALS["lost_gates"] == ["lost"]
     assert TOTALS["median_composite"] == 0.1
@@ -63,5 +63,5 @@ def test_page_escapes_what_models_wrote_and_terminal_shows_what_moved() -> None:
     lines = [line.split()[0] for line in shown.splitlines() if line]
     assert {"up", "down", "lost"} <= set(lines)
     assert "same" not in lines
-    assert "1 steps changed by less" in shown
+    assert "1 step changed by less" in shown
     assert "unknown" in shown

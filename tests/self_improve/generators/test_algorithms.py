@@ -52,53 +52,60 @@ def searched(
     **changes: Any,
 ) -> tuple[SearchResult, Search]:
     """Let a generator search, and return what it found and the search."""
-    made = Search(
+    scripted = Search(
         request=setting(**{"texts": TEXTS, **changes}), measure=Landscape(rule),
         counsel=Proposer(answer),
     )  # fmt: skip
-    return asyncio.run(made.run(catalogue.make(name))), made
+    return asyncio.run(scripted.run(catalogue.make(name))), scripted
 
 
-def facts(found: SearchResult) -> Any:
+def facts(result: SearchResult) -> Any:
     """Return everything about a search that must be the same again."""
     proposals = [
         (s.proposal.id, s.proposal.parents, s.proposal.operator, sorted(s.outcomes))
-        for s in found.scored
+        for s in result.scored
     ]
-    return proposals, found.trace, found.cells, found.proposer_calls, found.refused, found.stopped
+    return (
+        proposals,
+        result.trace,
+        result.cells,
+        result.proposer_calls,
+        result.refused,
+        result.stopped,
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_landscape_is_climbed(name: str) -> None:
     """Within 400 cells, none of them twice, something better than the baseline is found."""
-    found, made = searched(name)
-    best = best_of(found, CASES)
-    assert best.score > found.trace[0][1] + 0.05
-    assert found.cells == len(set(made.measure.cells)) == len(made.measure.cells) <= 400
+    result, scripted = searched(name)
+    best = best_of(result, CASES)
+    assert best.score > result.trace[0][1] + 0.05
+    assert result.cells == len(set(scripted.measure.cells)) == len(scripted.measure.cells) <= 400
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_small_setting_climbs_too(name: str) -> None:
     """With more, shorter rounds."""
-    found, _ = searched(name, small=True)
-    assert best_of(found, CASES).score > 0.15
-    assert found.cells <= 400
+    result, _ = searched(name, small=True)
+    assert best_of(result, CASES).score > 0.15
+    assert result.cells <= 400
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_budget_is_exceeded_by_a_cell(name: str) -> None:
     """However small it is, and something whole has been tried as soon as there is room for it."""
     for cells in (0, 1, 7, 8, 9, 12, 20, 33, 57, 90):
-        found, made = searched(name, cells=cells)
-        assert found.cells == len(made.measure.cells) <= cells
-        assert (best_of(found, CASES) is not None) == (cells >= len(CASES))
+        result, scripted = searched(name, cells=cells)
+        assert result.cells == len(scripted.measure.cells) <= cells
+        assert (best_of(result, CASES) is not None) == (cells >= len(CASES))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_one_case_is_enough(name: str) -> None:
-    """Samples, batches and held-out cases are never larger than what there is."""
-    found, _ = searched(name, cases=CASES[:1], cells=30)
-    assert best_of(found, CASES[:1]).score > 0.05
+    """Samples, batches and held-out cases are never larger than what exists."""
+    result, _ = searched(name, cases=CASES[:1], cells=30)
+    assert best_of(result, CASES[:1]).score > 0.05
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -114,8 +121,8 @@ def test_same_seed_gives_the_same_search(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_call_keys_are_unique_for_a_role(name: str) -> None:
     """So that a journal answers each call with its own reply."""
-    _, made = searched(name)
-    keys = Counter((role, call.key) for role, call in made.counsel.log)
+    _, scripted = searched(name)
+    keys = Counter((role, call.key) for role, call in scripted.counsel.log)
     assert set(keys.values()) <= {1}
 
 
@@ -173,11 +180,11 @@ def test_killed_search_goes_on_where_it_was(name: str) -> None:
     """Killed anywhere, at a cell or a call, it repeats nothing and ends as if it had lived."""
 
     def run(journal: Journal) -> SearchResult:
-        made = Search(
+        scripted = Search(
             request=setting(texts=TEXTS, cells=150), measure=Kept(journal),
             counsel=Proposer(journal.answer),
         )  # fmt: skip
-        return asyncio.run(made.run(catalogue.make(name)))
+        return asyncio.run(scripted.run(catalogue.make(name)))
 
     whole = Journal()
     alive = facts(run(whole))
@@ -212,16 +219,16 @@ HOSTILE: dict[str, Answer] = {
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_proposer_neither_stalls_nor_wins(name: str, kind: str) -> None:
     """It is asked a bounded number of times, and what it says is never tried."""
-    found, made = searched(name, HOSTILE[kind])
-    assert found.proposer_calls <= 200
-    assert found.cells <= 400
-    best = best_of(found, CASES)
+    result, scripted = searched(name, HOSTILE[kind])
+    assert result.proposer_calls <= 200
+    assert result.cells <= 400
+    best = best_of(result, CASES)
     if name not in UNAIDED:
-        assert {s.proposal.id for s in found.scored if s.outcomes} == {made.baseline.id}
+        assert {s.proposal.id for s in result.scored if s.outcomes} == {scripted.baseline.id}
         assert best.score == pytest.approx(0.1)
-    for one in found.scored:
+    for one in result.scored:
         for text in one.proposal.texts.values():
-            assert len(text) <= made.longest
+            assert len(text) <= scripted.longest
             assert PLAN not in text
             assert text.count("```") % 2 == 0
             assert "\x1b" not in text
@@ -230,41 +237,41 @@ def test_hostile_proposer_neither_stalls_nor_wins(name: str, kind: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_step_that_always_fails_ends_the_search(name: str) -> None:
     """With a message, after a bounded number of cells and calls."""
-    found, _ = searched(name, rule=lambda *_: None)
-    assert found.cells <= MOST_FAILURES
-    assert found.proposer_calls <= 60
+    result, _ = searched(name, rule=lambda *_: None)
+    assert result.cells <= MOST_FAILURES
+    assert result.proposer_calls <= 60
     if name != "ape":
-        assert found.stopped == f"every one of {found.cells} cells failed: timeout: late"
+        assert result.stopped == f"every one of {result.cells} cells failed: timeout: late"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_step_that_often_fails_does_not_stop_a_search(name: str) -> None:
     """A failed cell counts 0 and is shown to the proposer."""
-    found, _ = searched(name, rule=lambda t, c: None if c.model == "m2" else by_marks(t, c))
-    assert found.stopped == "nothing left to try" or "is used up" in found.stopped
-    assert best_of(found, CASES).score >= 0.05
+    result, _ = searched(name, rule=lambda t, c: None if c.model == "m2" else by_marks(t, c))
+    assert result.stopped == "nothing left to try" or "is used up" in result.stopped
+    assert best_of(result, CASES).score >= 0.05
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_both_of_two_surfaces_are_searched(name: str) -> None:
     """Each is changed in some proposal, and nothing that is not searched is."""
     texts = {**TEXTS, OTHER: "A short phrase. Say it in 3 words.", "steps.moor:UNTOUCHED": "Leave."}
-    found, _ = searched(name, texts=texts, searched=(SURFACE, OTHER))
+    result, _ = searched(name, texts=texts, searched=(SURFACE, OTHER))
     for surface in (SURFACE, OTHER):
-        assert any(s.proposal.texts[surface] != texts[surface] for s in found.scored)
-    assert {s.proposal.texts["steps.moor:UNTOUCHED"] for s in found.scored} == {"Leave."}
+        assert any(s.proposal.texts[surface] != texts[surface] for s in result.scored)
+    assert {s.proposal.texts["steps.moor:UNTOUCHED"] for s in result.scored} == {"Leave."}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_proposals_know_their_parents_and_what_made_them(name: str) -> None:
     """Every one but the baseline comes from others that were there before it."""
-    found, _ = searched(name, cells=120)
-    known = set()
-    for one in found.scored:
-        assert set(one.proposal.parents) <= known
-        assert one.proposal.operator or not known
-        assert one.proposal.parents or not known
-        known.add(one.proposal.id)
+    result, _ = searched(name, cells=120)
+    seen = set()
+    for one in result.scored:
+        assert set(one.proposal.parents) <= seen
+        assert one.proposal.operator or not seen
+        assert one.proposal.parents or not seen
+        seen.add(one.proposal.id)
 
 
 def test_search_does_not_hang_on_the_process() -> None:

@@ -14,9 +14,9 @@ MANY = tuple(Case(plan=f"p{n}", model="m1") for n in range(20))
 
 def test_fifty_prompts_come_from_five_subsamples_of_five_pairs(search) -> None:
     """Ten calls say the same words each."""
-    made = search(helpful, cases=MANY)
-    asyncio.run(made.run(Ape()))
-    calls = [call for _, call in made.counsel.log]
+    scripted = search(helpful, cases=MANY)
+    asyncio.run(scripted.run(Ape()))
+    calls = [call for _, call in scripted.counsel.log]
     assert len(calls) == PROMPTS
     words = Counter((call.key.split("/")[0], call.user) for call in calls)
     assert len(words) == SUBSAMPLES
@@ -26,9 +26,9 @@ def test_fifty_prompts_come_from_five_subsamples_of_five_pairs(search) -> None:
 
 def test_pairs_are_shown_and_the_texts_are_not(search) -> None:
     """What is induced owes nothing to the old instruction."""
-    made = search(helpful)
-    asyncio.run(made.run(Ape()))
-    user = made.counsel.log[0][1].user
+    scripted = search(helpful)
+    asyncio.run(scripted.run(Ape()))
+    user = scripted.counsel.log[0][1].user
     assert PLAN in user
     assert "by the water" in user
     assert "Name the moorings" not in user
@@ -37,33 +37,33 @@ def test_pairs_are_shown_and_the_texts_are_not(search) -> None:
 
 def test_pairs_are_those_of_the_better_half(search) -> None:
     """Nobody learns from what went wrong."""
-    made = search(
+    scripted = search(
         helpful, rule=lambda t, c: None if c.model == "m2" else 0.5 + 0.1 * t.count("once")
     )
-    asyncio.run(made.run(Ape()))
-    assert all("null" not in call.user for _, call in made.counsel.log)
+    asyncio.run(scripted.run(Ape()))
+    assert all("null" not in call.user for _, call in scripted.counsel.log)
 
 
 def test_equal_prompts_are_scored_once(search, rows) -> None:
     """The others stand in the log."""
-    made = search(lambda role, call: {"text": f"Name it once, {call.key[-1]}."})
-    found = asyncio.run(made.run(Ape()))
-    assert found.proposer_calls == PROMPTS
-    assert len(found.scored) == 11
+    scripted = search(lambda role, call: {"text": f"Name it once, {call.key[-1]}."})
+    result = asyncio.run(scripted.run(Ape()))
+    assert result.proposer_calls == PROMPTS
+    assert len(result.scored) == 11
     assert sum("it repeats" in row.get("reason", "") for row in rows) == 40
 
 
 def test_best_five_are_confirmed(search) -> None:
     """After all were scored on the same few cases."""
-    found = asyncio.run(search(helpful).run(Ape()))
-    assert Counter(len(s.outcomes) for s in found.scored) == {3: 45, len(CASES): 6}
+    result = asyncio.run(search(helpful).run(Ape()))
+    assert Counter(len(s.outcomes) for s in result.scored) == {3: 45, len(CASES): 6}
 
 
 def test_subsamples_take_turns_at_the_texts(search) -> None:
     """With two searched surfaces three of them write the first."""
-    made = search(helpful, searched=(SURFACE, OTHER))
-    found = asyncio.run(made.run(Ape()))
-    changed = Counter(s.proposal.texts[OTHER] == "A short phrase." for s in found.scored[1:])
+    scripted = search(helpful, searched=(SURFACE, OTHER))
+    result = asyncio.run(scripted.run(Ape()))
+    changed = Counter(s.proposal.texts[OTHER] == "A short phrase." for s in result.scored[1:])
     assert changed == {True: 30, False: 20}
 
 
@@ -77,6 +77,6 @@ def test_small_setting_and_small_budget_make_fewer(search) -> None:
 
 def test_worthless_baseline_is_no_teacher(search, rows) -> None:
     """Where no output is worth anything there is nothing to infer from."""
-    found = asyncio.run(search(helpful, rule=lambda t, c: 0.0).run(Ape()))
-    assert found.proposer_calls == 0
+    result = asyncio.run(search(helpful, rule=lambda t, c: 0.0).run(Ape()))
+    assert result.proposer_calls == 0
     assert any("worth inducing" in row.get("text", "") for row in rows)

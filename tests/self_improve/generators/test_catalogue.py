@@ -15,10 +15,10 @@ LONGEST_LINE = 100
 
 
 def test_every_generator_is_found_and_made() -> None:
-    """By the name it has itself, with a docstring that tells what a user asks first."""
-    found = {one.name: one for one in catalogue.listed()}
-    assert {"operators", "reflective", "opro", "promptbreeder", "spo"} <= set(found)
-    for name, one in found.items():
+    """By the name it has itself, with a docstring that says what a user asks first."""
+    metric = {one.name: one for one in catalogue.listed()}
+    assert {"operators", "reflective", "opro", "promptbreeder", "spo"} <= set(metric)
+    for name, one in metric.items():
         needs_an_extra = "plumbline[" in one.summary
         with suppress(*[UsageError] * needs_an_extra):
             assert catalogue.make(name).name == name

@@ -1,4 +1,4 @@
-"""`plumbline generators` tells what there is to choose from."""
+"""`plumbline generators` lists what can be chosen."""
 
 from __future__ import annotations
 

@@ -22,9 +22,9 @@ def scored(name: str, score: float) -> Scored:
     return Scored(proposal=Proposal(id=name, texts={SURFACE: name}), outcomes=outcomes)
 
 
-def generation(made: Any, number: int) -> list[Call[Any]]:
+def generation(scripted: Any, number: int) -> list[Call[Any]]:
     """Return the calls of one generation."""
-    return [c for _, c in made.counsel.log if c.key.startswith(f"generation_{number}/")]
+    return [c for _, c in scripted.counsel.log if c.key.startswith(f"generation_{number}/")]
 
 
 def test_parents_are_drawn_in_proportion_to_their_fitness(search) -> None:
@@ -45,16 +45,16 @@ def test_where_nobody_is_fit_everybody_may_be_drawn(search) -> None:
 
 def test_population_begins_with_the_baseline_and_its_paraphrases(search) -> None:
     """Ten together."""
-    made = search(helpful)
-    asyncio.run(made.run(EvoPromptGa()))
-    assert [role for role, _ in made.counsel.log].count("paraphrase") == MEMBERS - 1
+    scripted = search(helpful)
+    asyncio.run(scripted.run(EvoPromptGa()))
+    assert [role for role, _ in scripted.counsel.log].count("paraphrase") == MEMBERS - 1
 
 
 def test_one_call_crosses_two_parents_and_mutates(search) -> None:
     """It shows both under one id."""
-    made = search(helpful)
-    asyncio.run(made.run(EvoPromptGa()))
-    calls = generation(made, 1)
+    scripted = search(helpful)
+    asyncio.run(scripted.run(EvoPromptGa()))
+    calls = generation(scripted, 1)
     assert len(calls) == MEMBERS
     assert {call.schema for call in calls} == {Child}
     assert all([name for name, _ in shown(call)] == [SURFACE, SURFACE] for call in calls)
@@ -67,25 +67,28 @@ def test_best_of_parents_and_children_survive(search) -> None:
         said = "Paraphrase once" if role == "paraphrase" else "Idle child"
         return {"text": f"{said}, {call.key}."}
 
-    made = search(answer)
-    asyncio.run(made.run(EvoPromptGa()))
+    scripted = search(answer)
+    asyncio.run(scripted.run(EvoPromptGa()))
     for number in (2, 3, 4):
-        texts = {text for call in generation(made, number) for _, text in shown(call)}
+        texts = {text for call in generation(scripted, number) for _, text in shown(call)}
         assert sum("once" in text for text in texts) >= 5
         assert sum("once" not in text for text in texts) <= 1
 
 
 def test_trial_of_a_slot_sees_two_others_the_best_and_the_slot(search) -> None:
     """In this order; the two differ from each other and from the slot."""
-    made = search(helpful)
-    asyncio.run(made.run(EvoPromptDe()))
+    scripted = search(helpful)
+    asyncio.run(scripted.run(EvoPromptDe()))
     for number in (1, 2, 3):
-        calls = generation(made, number)
+        calls = generation(scripted, number)
         texts = [[text for _, text in shown(call)] for call in calls]
         assert len(calls) == MEMBERS
-        assert all(len(own) == 4 and len({own[0], own[1], own[3]}) == 3 for own in texts)
-        best = max(by_marks(own[3], CASES[0]) for own in texts)
-        assert {by_marks(own[2], CASES[0]) for own in texts} == {best}
+        assert all(
+            len(parents) == 4 and len({parents[0], parents[1], parents[3]}) == 3
+            for parents in texts
+        )
+        best = max(by_marks(parents[3], CASES[0]) for parents in texts)
+        assert {by_marks(parents[2], CASES[0]) for parents in texts} == {best}
 
 
 def test_slot_is_taken_only_by_what_is_better(search) -> None:
@@ -95,9 +98,9 @@ def test_slot_is_taken_only_by_what_is_better(search) -> None:
         said = "Paraphrase once" if role == "paraphrase" else "Trial"
         return {"text": f"{said}, {call.key}."}
 
-    made = search(answer)
-    asyncio.run(made.run(EvoPromptDe()))
-    slots = [[shown(call)[3] for call in generation(made, number)] for number in (1, 2)]
+    scripted = search(answer)
+    asyncio.run(scripted.run(EvoPromptDe()))
+    slots = [[shown(call)[3] for call in generation(scripted, number)] for number in (1, 2)]
     assert slots[0][1:] == slots[1][1:]
     assert all("Trial" not in text for _, text in slots[1])
     better = search(helpful)
@@ -118,8 +121,8 @@ def test_two_members_have_no_difference_of_two_others(search, rows) -> None:
 
 def test_population_fits_the_budget(search) -> None:
     """At most half of what is left is spent on beginning."""
-    made = search(helpful, cells=80)
-    found = asyncio.run(made.run(EvoPromptGa()))
-    assert 1 < [role for role, _ in made.counsel.log].count("paraphrase") < MEMBERS - 1
-    assert generation(made, 1)
-    assert found.cells <= 80
+    scripted = search(helpful, cells=80)
+    result = asyncio.run(scripted.run(EvoPromptGa()))
+    assert 1 < [role for role, _ in scripted.counsel.log].count("paraphrase") < MEMBERS - 1
+    assert generation(scripted, 1)
+    assert result.cells <= 80

@@ -22,7 +22,7 @@ def member(name: str, *scores: float) -> Scored:
 
 
 def test_front_holds_whoever_is_best_on_a_case() -> None:
-    """The best mean alone is no claim; a candidate that wins nowhere is off."""
+    """The best mean alone is not a claim; a candidate that wins nowhere is off."""
     pool = [member("a", 0.9, 0.1, 0.1), member("b", 0.2, 0.5, 0.5), member("c", 0.8, 0.4, 0.4)]
     assert front(pool, THREE) == {"a": 1, "b": 2}
 
@@ -52,17 +52,17 @@ def test_child_that_loses_on_the_minibatch_is_not_scored_on_all(search) -> None:
 
 def test_child_that_wins_joins_the_pool(search) -> None:
     """It is scored on all cases, and becomes a parent."""
-    made = search(helpful)
-    asyncio.run(made.run(Gepa()))
-    parents = [shown(call)[0][1] for _, call in made.counsel.log]
+    scripted = search(helpful)
+    asyncio.run(scripted.run(Gepa()))
+    parents = [shown(call)[0][1] for _, call in scripted.counsel.log]
     assert max(text.count("once") for text in parents) >= 4
 
 
 def test_reflection_reads_the_traces_of_the_minibatch(search) -> None:
     """What was given and written, its score, and the faults in words."""
-    made = search(helpful, cells=60)
-    asyncio.run(made.run(Gepa()))
-    _, call = made.counsel.log[0]
+    scripted = search(helpful, cells=60)
+    asyncio.run(scripted.run(Gepa()))
+    _, call = scripted.counsel.log[0]
     traces = json.loads(re.search(r"<traces>\n(.*?)\n</traces>", call.user, re.DOTALL)[1])
     assert len(traces) == MINIBATCH
     assert all(row["plan"] and "by the water" in row["output"] for row in traces)
@@ -72,31 +72,31 @@ def test_reflection_reads_the_traces_of_the_minibatch(search) -> None:
 
 def test_perfect_minibatch_is_skipped(search) -> None:
     """There is nothing to reflect on, and the search ends."""
-    made = search(helpful, rule=lambda text, case: 1.0)
-    found = asyncio.run(made.run(Gepa()))
-    assert (found.proposer_calls, found.cells) == (0, len(CASES))
+    scripted = search(helpful, rule=lambda text, case: 1.0)
+    result = asyncio.run(scripted.run(Gepa()))
+    assert (result.proposer_calls, result.cells) == (0, len(CASES))
 
 
 def test_surfaces_take_turns(search) -> None:
     """Each reflection is about one text."""
-    made = search(helpful, searched=(SURFACE, OTHER))
-    asyncio.run(made.run(Gepa()))
-    first = [[name for name, _ in shown(call)] for _, call in made.counsel.log[:4]]
+    scripted = search(helpful, searched=(SURFACE, OTHER))
+    asyncio.run(scripted.run(Gepa()))
+    first = [[name for name, _ in shown(call)] for _, call in scripted.counsel.log[:4]]
     assert first == [[SURFACE], [OTHER], [SURFACE], [OTHER]]
 
 
 def test_children_of_a_round_are_tried_side_by_side(search) -> None:
     """Each on the minibatch of its own, in one batch of cells."""
-    made = search(helpful)
+    scripted = search(helpful)
     sizes: list[int] = []
-    measure = made.measure
+    measure = scripted.measure
 
     async def counted(cells: Any) -> Any:
         sizes.append(len(cells))
         return await measure(cells)
 
-    made.measure = counted
-    asyncio.run(made.run(Gepa()))
+    scripted.measure = counted
+    asyncio.run(scripted.run(Gepa()))
     assert sizes[1] == 3 * MINIBATCH
 
 

@@ -44,11 +44,11 @@ def test_light_search_is_not_random_alone(search) -> None:
 
 def test_demonstrations_come_from_the_better_half(search) -> None:
     """They are texts of the step, the first set is empty, and all are different."""
-    made = search(helpful, by_plan)
-    [base] = asyncio.run(made.score([made.baseline], CASES))
+    scripted = search(helpful, by_plan)
+    [base] = asyncio.run(scripted.score([scripted.baseline], CASES))
     good = proposer_calls.better_half(base.outcomes.values())
     assert {one.case.plan for one in good} == {"boat", "lock"}
-    sets = demonstration_sets(made, base, 6)
+    sets = demonstration_sets(scripted, base, 6)
     assert sets[0] == ()
     assert len(set(sets)) == len(sets)
     assert all(
@@ -59,22 +59,22 @@ def test_demonstrations_come_from_the_better_half(search) -> None:
 def test_demonstrations_are_quoted_and_declared(search) -> None:
     """Behind the instruction, though their words stand in the plan."""
     line = "The harbour at Brindle Quay lends nine berths to travelling bakers from early spring."
-    made = search(helpful)
-    measure = made.measure
+    scripted = search(helpful)
+    measure = scripted.measure
     measure._outcome = lambda text, case, _o=measure._outcome: _o(text, case).__class__(
         case=case, score=0.5, plan="p", output=[line]
     )
-    found = asyncio.run(made.run(MiproV2()))
-    with_one = [s.proposal for s in found.scored if f"\n> {line}" in s.proposal.texts[SURFACE]]
+    result = asyncio.run(scripted.run(MiproV2()))
+    with_one = [s.proposal for s in result.scored if f"\n> {line}" in s.proposal.texts[SURFACE]]
     assert with_one
     assert all("demonstrations" in one.operator for one in with_one)
 
 
 def test_proposals_are_grounded(search) -> None:
     """In the old text, plans, good outputs, faults, and a hint of its own each."""
-    made = search(helpful)
-    asyncio.run(made.run(MiproV2()))
-    calls = [call for _, call in made.counsel.log]
+    scripted = search(helpful)
+    asyncio.run(scripted.run(MiproV2()))
+    calls = [call for _, call in scripted.counsel.log]
     assert len(calls) == AUTO["light"] - 1
     for part in ("Name the moorings.", "Brindle Quay", "by the water", "near_duplicates", "Hint: "):
         assert all(part in call.user for call in calls)
@@ -84,12 +84,12 @@ def test_proposals_are_grounded(search) -> None:
 
 def test_every_text_is_a_variable_of_its_own(search) -> None:
     """With two surfaces, combinations change both."""
-    made = search(helpful, searched=(SURFACE, OTHER))
-    found = asyncio.run(made.run(MiproV2()))
-    assert [shown(call)[0][0] for _, call in made.counsel.log].count(OTHER) == 5
+    scripted = search(helpful, searched=(SURFACE, OTHER))
+    result = asyncio.run(scripted.run(MiproV2()))
+    assert [shown(call)[0][0] for _, call in scripted.counsel.log].count(OTHER) == 5
     both = [
         s
-        for s in found.scored
+        for s in result.scored
         if s.proposal.texts[SURFACE] != START and s.proposal.texts[OTHER] != "A short phrase."
     ]
     assert any(s.outcomes for s in both)
@@ -97,34 +97,34 @@ def test_every_text_is_a_variable_of_its_own(search) -> None:
 
 def test_best_mean_is_scored_on_all_every_fifth_trial(search) -> None:
     """Minibatches are smaller than the whole."""
-    made = search(helpful)
+    scripted = search(helpful)
     sizes: list[int] = []
-    measure = made.measure
+    measure = scripted.measure
 
     async def counted(cells: Any) -> Any:
         sizes.append(len(cells))
         return await measure(cells)
 
-    made.measure = counted
-    found = asyncio.run(made.run(MiproV2Heavy()))
+    scripted.measure = counted
+    result = asyncio.run(scripted.run(MiproV2Heavy()))
     assert sizes[0] == len(CASES)
     assert max(sizes[1:]) == len(CASES) - 3
-    assert sum(s.on(CASES) is not None for s in found.scored) >= 3
+    assert sum(s.on(CASES) is not None for s in result.scored) >= 3
 
 
 def test_settings_differ_in_the_number_of_candidates(search) -> None:
     """Six, twelve and eighteen."""
     asked = []
     for kind in ("miprov2", "miprov2-medium", "miprov2-heavy"):
-        made = search(helpful)
-        asyncio.run(made.run(catalogue.make(kind)))
-        asked.append(len(made.counsel.log) + 1)
+        scripted = search(helpful)
+        asyncio.run(scripted.run(catalogue.make(kind)))
+        asked.append(len(scripted.counsel.log) + 1)
     assert asked == [6, 12, 18]
 
 
 def test_nothing_to_combine_ends_the_search(search, rows) -> None:
     """Without a new text and without a demonstration."""
-    made = search(lambda role, call: {"text": ""}, rule=lambda text, case: 0.0)
-    found = asyncio.run(made.run(MiproV2()))
-    assert found.cells == len(CASES)
+    scripted = search(lambda role, call: {"text": ""}, rule=lambda text, case: 0.0)
+    result = asyncio.run(scripted.run(MiproV2()))
+    assert result.cells == len(CASES)
     assert any("nothing to combine" in row.get("text", "") for row in rows)

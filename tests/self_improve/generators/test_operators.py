@@ -93,11 +93,11 @@ def test_search_climbs_and_ends(search) -> None:
         return 1.0 - 0.3 * text.lower().count("bad")
 
     texts = {SURFACE: start}
-    found = [
+    rows = [
         asyncio.run(search(silent, rule, texts=texts, cells=200).run(Operators())) for _ in "ab"
     ]
-    best = best_of(found[0], CASES)
+    best = best_of(rows[0], CASES)
     assert best.score == 1.0
-    assert found[0].cells <= 200
-    assert [s.proposal.id for s in found[0].scored] == [s.proposal.id for s in found[1].scored]
-    assert found[0].trace == found[1].trace
+    assert rows[0].cells <= 200
+    assert [s.proposal.id for s in rows[0].scored] == [s.proposal.id for s in rows[1].scored]
+    assert rows[0].trace == rows[1].trace

@@ -19,9 +19,9 @@ def rows(call: Call[Any], tag: str = "attempts") -> list[dict[str, Any]]:
 
 def test_trajectory_is_scored_and_ascends(search) -> None:
     """Whole scores out of 100, the best last, the baseline among them, 20 at most."""
-    made = search(helpful)
-    asyncio.run(made.run(Opro()))
-    attempts = [rows(call) for _, call in made.counsel.log]
+    scripted = search(helpful)
+    asyncio.run(scripted.run(Opro()))
+    attempts = [rows(call) for _, call in scripted.counsel.log]
     for shown in attempts:
         scores = [row["score"] for row in shown]
         assert scores == sorted(scores)
@@ -35,36 +35,36 @@ def test_trajectory_is_scored_and_ascends(search) -> None:
 
 def test_what_scores_below_the_threshold_is_not_shown(search) -> None:
     """Unless nothing else is there."""
-    made = search(helpful)
-    asyncio.run(made.run(Opro()))
-    scores = [row["score"] for _, call in made.counsel.log[SAMPLES:] for row in rows(call)]
+    scripted = search(helpful)
+    asyncio.run(scripted.run(Opro()))
+    scores = [row["score"] for _, call in scripted.counsel.log[SAMPLES:] for row in rows(call)]
     assert min(scores) >= 30
-    assert rows(made.counsel.log[0][1])[0]["score"] == 20
+    assert rows(scripted.counsel.log[0][1])[0]["score"] == 20
 
 
 def test_step_samples_eight_texts_from_one_prompt(search) -> None:
     """The words are the same, the keys are not."""
-    made = search(helpful)
-    asyncio.run(made.run(Opro()))
-    calls = [call for _, call in made.counsel.log[:SAMPLES]]
+    scripted = search(helpful)
+    asyncio.run(scripted.run(Opro()))
+    calls = [call for _, call in scripted.counsel.log[:SAMPLES]]
     assert len({call.user for call in calls}) == 1
     assert len({call.key for call in calls}) == SAMPLES
-    assert made.counsel.log[SAMPLES][1].user != calls[0].user
+    assert scripted.counsel.log[SAMPLES][1].user != calls[0].user
 
 
 def test_exemplars_show_what_was_given_and_written(search) -> None:
     """Three of them."""
-    made = search(helpful)
-    asyncio.run(made.run(Opro()))
-    shown = rows(made.counsel.log[0][1], "exemplars")
+    scripted = search(helpful)
+    asyncio.run(scripted.run(Opro()))
+    shown = rows(scripted.counsel.log[0][1], "exemplars")
     assert len(shown) == 3
     assert all(row["plan"] and "by the water" in row["output"] for row in shown)
 
 
 def test_rejected_texts_stand_before_the_trajectory(search) -> None:
     """They have no score, and break no order."""
-    made = search(helpful, failed=[{"texts": {SURFACE: "Old idea."}, "reasons": ["collapse"]}])
-    asyncio.run(made.run(Opro()))
-    first = rows(made.counsel.log[0][1])[0]
+    scripted = search(helpful, failed=[{"texts": {SURFACE: "Old idea."}, "reasons": ["collapse"]}])
+    asyncio.run(scripted.run(Opro()))
+    first = rows(scripted.counsel.log[0][1])[0]
     assert first["text"] == "Old idea."
     assert "collapse" in first["rejected"]

@@ -67,45 +67,47 @@ def test_absent_package_is_said_with_what_to_type(monkeypatch: pytest.MonkeyPatc
 def test_package_climbs(search, name: str) -> None:
     """With a proposer that can help, the package finds better texts, scored on all cases."""
     proposer = Climbing()
-    found = asyncio.run(search(proposer).run(catalogue.make(name)))
-    best = best_of(found, CASES)
+    result = asyncio.run(search(proposer).run(catalogue.make(name)))
+    best = best_of(result, CASES)
     assert best is not None
     assert (best.on(CASES) or 0) > 0.6
-    assert found.proposer_calls == proposer.calls > 0
+    assert result.proposer_calls == proposer.calls > 0
 
 
 @gepa
 def test_perfect_score_ends_the_search(search) -> None:
     """The package passes over what is perfect, for nothing and without an end of its own."""
-    found = asyncio.run(search(Climbing(), rule=lambda *_: 1.0).run(catalogue.make("gepa-package")))
-    assert found.proposer_calls == 0
-    assert found.cells == len(CASES)
+    result = asyncio.run(
+        search(Climbing(), rule=lambda *_: 1.0).run(catalogue.make("gepa-package"))
+    )
+    assert result.proposer_calls == 0
+    assert result.cells == len(CASES)
 
 
 @pytest.mark.parametrize("name", ANY)
 @pytest.mark.parametrize("cells", [len(CASES), 11, 30])
 def test_budget_is_never_exceeded(search, name: str, cells: int) -> None:
     """Not by a single cell, although the packages check theirs between rounds."""
-    made = search(Climbing(), cells=cells)
-    found = asyncio.run(made.run(catalogue.make(name)))
-    assert len(made.measure.cells) == found.cells <= cells
+    scripted = search(Climbing(), cells=cells)
+    result = asyncio.run(scripted.run(catalogue.make(name)))
+    assert len(scripted.measure.cells) == result.cells <= cells
 
 
 @pytest.mark.parametrize("name", ANY)
 def test_everything_failing_ends_the_search(search, name: str) -> None:
     """A package that counts failures as 0 does not go on for ever."""
-    made = search(Climbing(), rule=lambda *_: None)
-    found = asyncio.run(made.run(catalogue.make(name)))
-    assert "failed" in found.stopped or found.cells <= 60
+    scripted = search(Climbing(), rule=lambda *_: None)
+    result = asyncio.run(scripted.run(catalogue.make(name)))
+    assert "failed" in result.stopped or result.cells <= 60
 
 
 @pytest.mark.parametrize("name", ASKING)
 def test_failed_cells_are_scored_low_and_not_raised(search, name: str) -> None:
     """A search goes on when some cells fail."""
-    made = search(Climbing(), rule=lambda text, case: None if case.model == "m2" else 0.5)
-    found = asyncio.run(made.run(catalogue.make(name)))
-    assert len(found.scored) > 1
-    assert found.scored[0].score == pytest.approx(0.25)
+    scripted = search(Climbing(), rule=lambda text, case: None if case.model == "m2" else 0.5)
+    result = asyncio.run(scripted.run(catalogue.make(name)))
+    assert len(result.scored) > 1
+    assert result.scored[0].score == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize("name", ASKING)
@@ -122,11 +124,11 @@ def test_useless_proposer_neither_stalls_nor_wins(search, name: str, said: Any) 
             return dict.fromkeys(call.schema.model_fields, "Moorings.")
         return {"text": said}
 
-    made = search(answer, rule=lambda text, case: 0.5)
-    found = asyncio.run(made.run(catalogue.make(name)))
-    best = best_of(found, CASES)
+    scripted = search(answer, rule=lambda text, case: 0.5)
+    result = asyncio.run(scripted.run(catalogue.make(name)))
+    best = best_of(result, CASES)
     assert best is not None
-    assert best.proposal == made.baseline
+    assert best.proposal == scripted.baseline
 
 
 @pytest.mark.parametrize("name", ANY)
@@ -155,7 +157,7 @@ def test_several_texts_are_searched(search, name: str) -> None:
 
 def test_thread_ends_when_the_search_is_over(search) -> None:
     """What a thread asks behind the end is not asked, and no `except Exception` keeps it going."""
-    made = search(Climbing(), cells=len(CASES))
+    scripted = search(Climbing(), cells=len(CASES))
     after: list[str] = []
 
     class Stubborn:
@@ -175,15 +177,15 @@ def test_thread_ends_when_the_search_is_over(search) -> None:
 
             await crossing.run(work)
 
-    found = asyncio.run(made.run(Stubborn()))
-    assert found.stopped == f"the budget of {len(CASES)} cells is used up"
-    assert len(found.scored) == 2
+    result = asyncio.run(scripted.run(Stubborn()))
+    assert result.stopped == f"the budget of {len(CASES)} cells is used up"
+    assert len(result.scored) == 2
     assert not after
 
 
 def test_cancelled_search_leaves_no_thread_asking(search) -> None:
     """A command that is interrupted spends nothing more."""
-    made = search(Climbing())
+    scripted = search(Climbing())
     crossings: list[Bridge] = []
 
     class Endless:
@@ -201,7 +203,7 @@ def test_cancelled_search_leaves_no_thread_asking(search) -> None:
             await crossings[0].run(work)
 
     async def interrupted() -> None:
-        task = asyncio.create_task(made.run(Endless()))
+        task = asyncio.create_task(scripted.run(Endless()))
         await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -209,4 +211,4 @@ def test_cancelled_search_leaves_no_thread_asking(search) -> None:
 
     asyncio.run(interrupted())
     with pytest.raises(Ended):
-        crossings[0].score([made.baseline], CASES)
+        crossings[0].score([scripted.baseline], CASES)

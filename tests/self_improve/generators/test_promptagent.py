@@ -36,10 +36,10 @@ from tests.self_improve.scripted_search import (
 
 def node(name: str, reward: float, parent: Node | None = None) -> Node:
     """Return a node, hung under its parent."""
-    made = Node(proposal=Proposal(id=name, texts={SURFACE: name}), reward=reward, parent=parent)
+    node = Node(proposal=Proposal(id=name, texts={SURFACE: name}), reward=reward, parent=parent)
     if parent is not None:
-        parent.children.append(made)
-    return made
+        parent.children.append(node)
+    return node
 
 
 def test_bound_weighs_value_and_rarity() -> None:
@@ -107,9 +107,9 @@ def test_action_is_error_feedback_that_rewrites(search) -> None:
             return filled(call, f"cause found in {call.key}")
         return helpful(role, call)
 
-    made = search(answer)
-    asyncio.run(made.run(PromptAgent()))
-    calls = {call.key: call for _, call in made.counsel.log}
+    scripted = search(answer)
+    asyncio.run(scripted.run(PromptAgent()))
+    calls = {call.key: call for _, call in scripted.counsel.log}
     for n in range(1, WIDTH + 1):
         assert "near_duplicates" in calls[f"iteration_1/depth_0/error_{n}"].user
         rewrite = calls[f"iteration_1/depth_0/rewrite_{n}"]
@@ -120,49 +120,51 @@ def test_action_is_error_feedback_that_rewrites(search) -> None:
 
 def test_rewards_come_from_cases_that_no_batch_holds(search) -> None:
     """What a prompt was rewritten for does not judge it."""
-    made = search(helpful)
-    tree = promptagent._Tree(made)
+    scripted = search(helpful)
+    tree = promptagent._Tree(scripted)
     assert not set(tree.held_out) & set(tree._rest)
     assert set(tree.held_out) | set(tree._rest) == set(CASES)
     asyncio.run(tree.plant())
     asyncio.run(tree.expand(tree.root, "key"))
-    root, children = {c for t, c in made.measure.cells if t == START}, tree.root.children
+    root, children = {c for t, c in scripted.measure.cells if t == START}, tree.root.children
     assert root == set(CASES)
     assert len(children) == WIDTH
     for child in children:
-        own = {c for t, c in made.measure.cells if t == child.proposal.texts[SURFACE]}
-        assert own == set(tree.held_out)
+        cells = {c for t, c in scripted.measure.cells if t == child.proposal.texts[SURFACE]}
+        assert cells == set(tree.held_out)
 
 
 def test_tree_grows_wide_and_deep_and_no_deeper(search) -> None:
     """Three children a node, five steps at most, twelve iterations at most."""
-    made = search(helpful, cells=3000)
-    found = asyncio.run(made.run(PromptAgent()))
+    scripted = search(helpful, cells=3000)
+    result = asyncio.run(scripted.run(PromptAgent()))
     parents: dict[str, int] = {}
-    depth = {found.scored[0].proposal.id: 0}
-    for one in found.scored[1:]:
+    depth = {result.scored[0].proposal.id: 0}
+    for one in result.scored[1:]:
         parent = one.proposal.parents[0]
         parents[parent] = parents.get(parent, 0) + 1
         depth[one.proposal.id] = depth[parent] + 1
     assert max(parents.values()) <= WIDTH
     assert 2 < max(depth.values()) <= DEPTH
-    iterations = {call.key.split("/")[0] for _, call in made.counsel.log}
+    iterations = {call.key.split("/")[0] for _, call in scripted.counsel.log}
     assert 1 < len(iterations) <= ITERATIONS
 
 
 def test_simulation_goes_on_to_the_best_child(search) -> None:
     """Within one iteration the path gets longer."""
-    made = search(helpful)
-    asyncio.run(made.run(PromptAgent()))
-    depths = [c.key.split("/")[1] for _, c in made.counsel.log if c.key.startswith("iteration_1/")]
+    scripted = search(helpful)
+    asyncio.run(scripted.run(PromptAgent()))
+    depths = [
+        c.key.split("/")[1] for _, c in scripted.counsel.log if c.key.startswith("iteration_1/")
+    ]
     assert depths == sorted(depths)
     assert len(set(depths)) > 2
-    deeper = [c for _, c in made.counsel.log if c.key == "iteration_1/depth_1/error_1"]
+    deeper = [c for _, c in scripted.counsel.log if c.key == "iteration_1/depth_1/error_1"]
     assert shown(deeper[0])[0][1].count("once") == 1
 
 
 def test_nothing_wrong_leaves_nothing_to_do(search, rows) -> None:
     """A perfect prompt has no error feedback."""
-    found = asyncio.run(search(helpful, rule=lambda t, c: 1.0, force=True).run(PromptAgent()))
-    assert found.proposer_calls == 0
+    result = asyncio.run(search(helpful, rule=lambda t, c: 1.0, force=True).run(PromptAgent()))
+    assert result.proposer_calls == 0
     assert any("no longer grows" in row.get("text", "") for row in rows)

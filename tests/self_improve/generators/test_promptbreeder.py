@@ -28,17 +28,17 @@ from self_improve.search.trial import Case
 from tests.self_improve.scripted_search import CASES, START, SURFACE, filled, helpful, shown
 
 
-def population(made: Any, *texts: str, **changes: Any) -> list[Unit]:
+def population(scripted: Any, *texts: str, **changes: Any) -> list[Unit]:
     """Return scored units whose first task prompts are these."""
     genes = [
         Genes(texts={SURFACE: text}, mutation=f"Mutate {text}.", second=f"Second of {text}.")
         for text in texts
     ]
     units = []
-    for own in genes:
-        proposal = own.admit(made, "by hand", [made.baseline])
-        [scored] = asyncio.run(made.score([proposal], CASES))
-        units.append(Unit(genes=replace(own, **changes), scored=scored))
+    for parents in genes:
+        proposal = parents.admit(scripted, "by hand", [scripted.baseline])
+        [scored] = asyncio.run(scripted.score([proposal], CASES))
+        units.append(Unit(genes=replace(parents, **changes), scored=scored))
     return units
 
 
@@ -47,10 +47,10 @@ def steep(text: str, case: Case) -> float:
     return min(1.0, 0.2 + 0.02 * text.count("once"))
 
 
-def asked(made: Any, units: list[Unit], operator: str, target: str = SURFACE) -> Call[Any]:
+def asked(scripted: Any, units: list[Unit], operator: str, target: str = SURFACE) -> Call[Any]:
     """Return the call that an operator makes for the first unit."""
     one = Birth(winner=units[0], loser=1, operator=operator, target=target, mutation="Mutate so.")
-    return promptbreeder_operators.question(made, units, one, CASES, "key")
+    return promptbreeder_operators.question(scripted, units, one, CASES, "key")
 
 
 def listed(call: Call[Any]) -> list[Any]:
@@ -59,7 +59,7 @@ def listed(call: Call[Any]) -> list[Any]:
 
 
 @pytest.fixture
-def made(search) -> Any:
+def scripted(search) -> Any:
     """Return a trial."""
     return search(helpful)
 
@@ -68,66 +68,66 @@ def test_all_classes_of_operators_are_used(search) -> None:
     """Over one search; crossover and context shuffling follow after others."""
     used: set[str] = set()
     for seed in (1, 2):
-        found = asyncio.run(search(helpful, steep, seed=seed, cells=2000).run(PromptBreeder()))
-        for one in found.scored:
+        result = asyncio.run(search(helpful, steep, seed=seed, cells=2000).run(PromptBreeder()))
+        for one in result.scored:
             used |= set(one.proposal.operator.split(", "))
     assert used >= {*DIRECT, *DISTRIBUTION, *HYPER, *LAMARCKIAN, "crossover", "context shuffling"}
 
 
-def test_zero_order_sees_the_task_and_no_text(made) -> None:
+def test_zero_order_sees_the_task_and_no_text(scripted) -> None:
     """First-order mutation sees the text and the mutation prompt."""
-    units = population(made, "Name it once.", "Name it.")
-    assert "Name it once" not in asked(made, units, "zero_order").user
-    first = asked(made, units, "first_order")
+    units = population(scripted, "Name it once.", "Name it.")
+    assert "Name it once" not in asked(scripted, units, "zero_order").user
+    first = asked(scripted, units, "first_order")
     assert shown(first) == [(SURFACE, "Name it once.")]
     assert "Mutate so." in first.user
 
 
-def test_second_task_prompt_is_mutated_too(made) -> None:
+def test_second_task_prompt_is_mutated_too(scripted) -> None:
     """It stands behind the first in what is sent."""
-    units = population(made, "Name it once.", "Name it.")
-    assert shown(asked(made, units, "first_order", SECOND)) == [
+    units = population(scripted, "Name it once.", "Name it.")
+    assert shown(asked(scripted, units, "first_order", SECOND)) == [
         (SECOND, "Second of Name it once..")
     ]
     assert units[0].scored.proposal.texts[SURFACE].startswith("Name it once.\n\nSecond of")
 
 
-def test_distribution_is_estimated_over_the_population(made) -> None:
+def test_distribution_is_estimated_over_the_population(scripted) -> None:
     """Unordered, in ascending order with scores, and without near-duplicates."""
     texts = ["Say it once, once.", "Name every mooring you can find by its harbour once",
              "Name every mooring you can find by its harbour once.", "Nothing."]  # fmt: skip
-    units = population(made, *texts)
-    plain = listed(asked(made, units, "population"))
+    units = population(scripted, *texts)
+    plain = listed(asked(scripted, units, "population"))
     assert {row["text"] for row in plain} == {texts[0], texts[1], texts[3]}
-    ranked = listed(asked(made, units, "ranked"))
+    ranked = listed(asked(scripted, units, "ranked"))
     assert [row["score"] for row in ranked] == sorted(row["score"] for row in ranked)
     assert ranked[-1]["text"] == texts[0]
 
 
-def test_distribution_is_estimated_over_the_lineage(made) -> None:
+def test_distribution_is_estimated_over_the_lineage(scripted) -> None:
     """In the order in which the elites came."""
-    units = population(made, "Name it once.", lineage=("oldest", "older", "now"))
-    assert [row["text"] for row in listed(asked(made, units, "lineage"))] == [
+    units = population(scripted, "Name it once.", lineage=("oldest", "older", "now"))
+    assert [row["text"] for row in listed(asked(scripted, units, "lineage"))] == [
         "oldest", "older", "now",
     ]  # fmt: skip
 
 
-def test_lamarckian_infers_from_worked_successes(made) -> None:
+def test_lamarckian_infers_from_worked_successes(scripted) -> None:
     """Plan and output of the unit's better half, and no prompt."""
-    units = population(made, "Name it once.")
-    call = asked(made, units, "lamarckian")
+    units = population(scripted, "Name it once.")
+    call = asked(scripted, units, "lamarckian")
     assert "by the water" in call.user
     assert "Brindle Quay" in call.user
     assert "Name it once" not in call.user
 
 
-def test_hypermutation_changes_the_mutation_prompt(made) -> None:
+def test_hypermutation_changes_the_mutation_prompt(scripted) -> None:
     """From a thinking style alone, or from the old mutation prompt."""
-    units = population(made, "Name it once.")
+    units = population(scripted, "Name it once.")
     one = Birth(winner=units[0], loser=0, operator="hyper_zero", target=SURFACE, mutation="Old.")
-    assert "Old." not in promptbreeder_operators.hyper(made, one, "k").user
-    assert "<style>" in promptbreeder_operators.hyper(made, one, "k").user
-    first = promptbreeder_operators.hyper(made, replace(one, operator="hyper_first"), "k")
+    assert "Old." not in promptbreeder_operators.hyper(scripted, one, "k").user
+    assert "<style>" in promptbreeder_operators.hyper(scripted, one, "k").user
+    first = promptbreeder_operators.hyper(scripted, replace(one, operator="hyper_first"), "k")
     assert "Old." in first.user
 
 
@@ -143,10 +143,10 @@ def test_mutation_prompts_evolve_and_are_used(search) -> None:
     asyncio.run(trial.run(PromptBreeder()))
     used: dict[str, set[str]] = {}
     for _, call in trial.counsel.log:
-        found = re.search(r"<mutation>\nMutation of (generation_\d+/\d+)/hyper", call.user)
-        if found and call.schema is not Mutation:
-            used.setdefault(found[1], set()).add(call.key)
-    assert any(made in keys for made, keys in used.items())
+        result = re.search(r"<mutation>\nMutation of (generation_\d+/\d+)/hyper", call.user)
+        if result and call.schema is not Mutation:
+            used.setdefault(result[1], set()).add(call.key)
+    assert any(scripted in keys for scripted, keys in used.items())
     assert any(len(keys) > 1 for keys in used.values())
 
 
@@ -180,21 +180,21 @@ def test_refused_child_overwrites_nobody(search) -> None:
     assert units == before
 
 
-def test_crossover_takes_a_task_prompt_of_a_fit_unit(made) -> None:
+def test_crossover_takes_a_task_prompt_of_a_fit_unit(scripted) -> None:
     """Of a unit that scores nothing nothing is taken."""
-    units = population(made, "Say it once.", "Nothing.")
-    own = Genes(texts={SURFACE: START}, mutation="m")
-    got = [promptbreeder_operators.crossed(made, own, units[:1], CASES) for _ in range(20)]
+    units = population(scripted, "Say it once.", "Nothing.")
+    genes = Genes(texts={SURFACE: START}, mutation="m")
+    got = [promptbreeder_operators.crossed(scripted, genes, units[:1], CASES) for _ in range(20)]
     assert {g.texts[SURFACE] for g in got} == {START, "Say it once."}
     assert {g.second for g in got} == {"", "Second of Say it once.."}
 
 
-def test_contexts_are_quoted_and_declared(made) -> None:
+def test_contexts_are_quoted_and_declared(scripted) -> None:
     """They are texts that the winner made the step write."""
-    [unit] = population(made, "Say it once, once.")
-    genes = promptbreeder_operators.shuffled(made, unit.genes, unit)
+    [unit] = population(scripted, "Say it once, once.")
+    genes = promptbreeder_operators.shuffled(scripted, unit.genes, unit)
     assert genes.contexts
-    proposal = genes.admit(made, "by hand", [])
+    proposal = genes.admit(scripted, "by hand", [])
     assert f"\n> {genes.contexts[0]}" in proposal.texts[SURFACE]
 
 

@@ -49,34 +49,34 @@ def split(call: Call[Any]) -> list[str]:
     ],
 )
 def test_proposal_is_taken_on_a_strict_majority(search, votes: str, taken: int) -> None:
-    """Three of four; ties and failures are no votes."""
-    made = search(judged(votes.split()))
-    asyncio.run(made.run(Spo()))
-    second = next(call for role, call in made.counsel.log if call.key == "round_2")
+    """Three of four; ties and failures are not votes."""
+    scripted = search(judged(votes.split()))
+    asyncio.run(scripted.run(Spo()))
+    second = next(call for role, call in scripted.counsel.log if call.key == "round_2")
     assert shown(second)[0][1].count("once") == taken
 
 
 def test_scores_have_no_say(search) -> None:
     """What the judge prefers is taken although it scores less, and the reverse."""
-    made = search(judged(["new"] * 4), rule=lambda text, case: 0.9 - 0.2 * text.count("once"))
-    asyncio.run(made.run(Spo()))
-    last = [call for role, call in made.counsel.log if role != JUDGE][-1]
+    scripted = search(judged(["new"] * 4), rule=lambda text, case: 0.9 - 0.2 * text.count("once"))
+    asyncio.run(scripted.run(Spo()))
+    last = [call for role, call in scripted.counsel.log if role != JUDGE][-1]
     assert shown(last)[0][1].count("once") == ROUNDS - 1
-    for _, call in made.counsel.log:
+    for _, call in scripted.counsel.log:
         assert "score" not in call.user
         assert "near_duplicates" not in call.user
 
 
 def test_each_side_is_first_as_often_as_the_other(search) -> None:
     """In an order that chance makes."""
-    made = search(judged(["old"] * 4))
-    asyncio.run(made.run(Spo()))
-    calls = [call for role, call in made.counsel.log if role == JUDGE]
+    scripted = search(judged(["old"] * 4))
+    asyncio.run(scripted.run(Spo()))
+    calls = [call for role, call in scripted.counsel.log if role == JUDGE]
     firsts = Counter()
     orders = set()
     for number in range(1, ROUNDS + 1):
-        own = [c for c in calls if c.key.startswith(f"round_{number}/")]
-        order = tuple(s[0].count("once") > s[1].count("once") for s in map(split, own))
+        questions = [c for c in calls if c.key.startswith(f"round_{number}/")]
+        order = tuple(s[0].count("once") > s[1].count("once") for s in map(split, questions))
         assert len(order) == COMPARISONS
         firsts.update(order)
         orders.add(order)
@@ -86,27 +86,29 @@ def test_each_side_is_first_as_often_as_the_other(search) -> None:
 
 def test_rounds_run_both_sides_on_three_cases(search) -> None:
     """The same ones, ten times, and what it ends with on all."""
-    made = search(helpful)
-    found = asyncio.run(made.run(Spo()))
-    counts = Counter(text for text, _ in made.measure.cells)
+    scripted = search(helpful)
+    result = asyncio.run(scripted.run(Spo()))
+    counts = Counter(text for text, _ in scripted.measure.cells)
     assert sorted(counts.values()) == [*[SAMPLES] * (ROUNDS - 1), 8, 8]
-    few = [{c for t, c in made.measure.cells if t == text} for text, n in counts.items() if n < 8]
+    few = [
+        {c for t, c in scripted.measure.cells if t == text} for text, n in counts.items() if n < 8
+    ]
     assert all(one == few[0] for one in few)
-    assert len(found.scored) == ROUNDS + 1
+    assert len(result.scored) == ROUNDS + 1
 
 
 def test_failed_output_is_shown_as_missing(search) -> None:
     """The judge sees that one side wrote nothing."""
-    made = search(helpful, rule=lambda text, case: None if "once" in text else 0.5)
-    asyncio.run(made.run(Spo()))
-    call = next(call for role, call in made.counsel.log if role == JUDGE)
+    scripted = search(helpful, rule=lambda text, case: None if "once" in text else 0.5)
+    asyncio.run(scripted.run(Spo()))
+    call = next(call for role, call in scripted.counsel.log if role == JUDGE)
     assert sorted("null" in side for side in split(call)) == [False, True]
 
 
 def test_silent_judge_ends_the_search(search, rows) -> None:
     """Rounds without any vote are not repeated for ever."""
-    made = search(judged(["fails"] * 4), small=True)
-    found = asyncio.run(made.run(Spo()))
-    assert len(found.scored) <= 6
+    scripted = search(judged(["fails"] * 4), small=True)
+    result = asyncio.run(scripted.run(Spo()))
+    assert len(result.scored) <= 6
     assert any("could be compared" in row.get("text", "") for row in rows)
-    assert SURFACE in found.scored[0].proposal.texts
+    assert SURFACE in result.scored[0].proposal.texts

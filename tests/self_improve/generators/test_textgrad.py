@@ -11,9 +11,9 @@ from self_improve.search.trial import Case
 from tests.self_improve.scripted_search import CASES, OTHER, SURFACE, filled, helpful, shown
 
 
-def roles(made: Any, step: str) -> list[str]:
+def roles(scripted: Any, step: str) -> list[str]:
     """Return the roles that were asked in one step, in order."""
-    return [role for role, call in made.counsel.log if call.key.startswith(f"{step}/")]
+    return [role for role, call in scripted.counsel.log if call.key.startswith(f"{step}/")]
 
 
 def answered(role: str, call: Call[Any]) -> Any:
@@ -23,10 +23,10 @@ def answered(role: str, call: Call[Any]) -> Any:
 
 def test_step_criticizes_then_traces_back_then_updates(search) -> None:
     """One call an output, one an output and text, one a text."""
-    made = search(helpful)
-    asyncio.run(made.run(TextGrad()))
+    scripted = search(helpful)
+    asyncio.run(scripted.run(TextGrad()))
     kinds = ["textgrad_loss"] * BATCH + ["textgrad_gradient"] * BATCH + ["textgrad"]
-    assert roles(made, "1.1") == kinds
+    assert roles(scripted, "1.1") == kinds
     both = search(helpful, searched=(SURFACE, OTHER))
     asyncio.run(both.run(TextGrad()))
     kinds = ["textgrad_loss"] * 3 + ["textgrad_gradient"] * 6 + ["textgrad"] * 2
@@ -35,9 +35,9 @@ def test_step_criticizes_then_traces_back_then_updates(search) -> None:
 
 def test_gradient_reads_the_critique_and_the_update_all_gradients(search) -> None:
     """Aggregated over the batch."""
-    made = search(answered)
-    asyncio.run(made.run(TextGrad()))
-    calls = {call.key: (role, call.user) for role, call in made.counsel.log}
+    scripted = search(answered)
+    asyncio.run(scripted.run(TextGrad()))
+    calls = {call.key: (role, call.user) for role, call in scripted.counsel.log}
     for n in (1, 2, 3):
         assert f"said in 1.1/loss_{n}" in calls[f"1.1/gradient_{n}/{SURFACE}"][1]
         assert f"said in 1.1/gradient_{n}/{SURFACE}" in calls[f"1.1/update/{SURFACE}"][1]
@@ -45,26 +45,26 @@ def test_gradient_reads_the_critique_and_the_update_all_gradients(search) -> Non
 
 def test_all_texts_are_updated_together(search) -> None:
     """One step is one proposal."""
-    made = search(helpful, searched=(SURFACE, OTHER))
-    found = asyncio.run(made.run(TextGrad()))
-    first = found.scored[1].proposal.texts
+    scripted = search(helpful, searched=(SURFACE, OTHER))
+    result = asyncio.run(scripted.run(TextGrad()))
+    first = result.scored[1].proposal.texts
     assert all("1.1" in first[surface] for surface in (SURFACE, OTHER))
 
 
 def test_three_epochs_of_four_steps_go_through_the_cases(search) -> None:
     """Each epoch sees every case that its 12 places have room for."""
     cases = tuple(Case(plan=f"p{n}", model="m1") for n in range(12))
-    made = search(helpful, cases=cases, cells=2000)
+    scripted = search(helpful, cases=cases, cells=2000)
     batches: dict[str, list[Case]] = {}
-    score = made.score
+    score = scripted.score
 
-    async def noted(proposals: Any, wanted: Any) -> Any:
-        if len(wanted) == BATCH:
-            batches.setdefault(str(len(batches)), list(wanted))
-        return await score(proposals, wanted)
+    async def noted(proposals: Any, cells: Any) -> Any:
+        if len(cells) == BATCH:
+            batches.setdefault(str(len(batches)), list(cells))
+        return await score(proposals, cells)
 
-    made.score = noted
-    asyncio.run(made.run(TextGrad()))
+    scripted.score = noted
+    asyncio.run(scripted.run(TextGrad()))
     drawn = list(batches.values())
     assert len(drawn) == EPOCHS * STEPS
     epochs = [
@@ -79,21 +79,23 @@ def test_what_validates_worse_is_reverted(search) -> None:
     """The next step begins where this one began; without reverting, where it ended."""
     harm: dict[str, Any] = {"rule": lambda text, case: 0.9 - 0.1 * text.count("once")}
     for revert, counts in ((True, {0}), (False, set(range(EPOCHS * STEPS)))):
-        made = search(helpful, **harm, cells=1000)
-        asyncio.run(made.run(TextGrad(revert=revert)))
-        updates = [call for role, call in made.counsel.log if role == "textgrad"]
+        scripted = search(helpful, **harm, cells=1000)
+        asyncio.run(scripted.run(TextGrad(revert=revert)))
+        updates = [call for role, call in scripted.counsel.log if role == "textgrad"]
         assert {shown(call)[0][1].count("once") for call in updates} == counts
 
 
 def test_long_winded_critiques_are_cut(search) -> None:
     """They bring no text to a length that nobody could pay."""
-    made = search(lambda r, c: helpful(r, c) if r == "textgrad" else filled(c, "word " * 40_000))
-    asyncio.run(made.run(TextGrad()))
-    assert max(len(call.user) for _, call in made.counsel.log) < 20_000
+    scripted = search(
+        lambda r, c: helpful(r, c) if r == "textgrad" else filled(c, "word " * 40_000)
+    )
+    asyncio.run(scripted.run(TextGrad()))
+    assert max(len(call.user) for _, call in scripted.counsel.log) < 20_000
 
 
 def test_best_steps_are_confirmed_on_all_cases(search) -> None:
     """Whatever else was run on batches and validation cases."""
-    found = asyncio.run(search(helpful).run(TextGrad()))
-    means = [s.score for s in found.scored]
-    assert found.scored[means.index(max(means))].on(CASES) is not None
+    result = asyncio.run(search(helpful).run(TextGrad()))
+    means = [s.score for s in result.scored]
+    assert result.scored[means.index(max(means))].on(CASES) is not None

@@ -67,8 +67,8 @@ def test_values_made_of_a_text_are_known(tmp_path: Path) -> None:
         module, text = host["whole"], host["parts"].PART
         assigned = assembled_texts.assignments(module)
         values = list(assembled_texts.values(module.__name__, module, assigned))
-        made = {value.id.split(":")[1] for value in values if value.is_made_of(text)}
-    assert made == MADE_OF_PART
+        rows = {value.id.split(":")[1] for value in values if value.is_made_of(text)}
+    assert rows == MADE_OF_PART
     assert {value.id.split(":")[0] for value in values} == {module.__name__}
 
 

@@ -84,20 +84,20 @@ def test_files_become_texts(pipeline: Pipeline, file: Path, tmp_path: Path) -> N
     """By surface id; ends of lines are those of code, whatever the machine that wrote the file."""
     other = tmp_path / "a=b.txt"
     other.write_bytes(b"Gib andere als {found}.\r\nBitte.\r\n")
-    given = [f"FIND_SYSTEM_PROMPT={file}", f"{FOLLOW_UP}={other}"]
-    found = from_files(given, hosts.step(), pipeline)
-    assert found.texts == {
+    words = [f"FIND_SYSTEM_PROMPT={file}", f"{FOLLOW_UP}={other}"]
+    candidate = from_files(words, hosts.step(), pipeline)
+    assert candidate.texts == {
         SYSTEM: "You find other levers.",
         FOLLOW_UP: "Gib andere als {found}.\nBitte.",
     }
-    assert not found.is_baseline
+    assert not candidate.is_baseline
 
 
 def test_byte_order_mark_is_no_part_of_a_prompt(pipeline: Pipeline, tmp_path: Path) -> None:
     """What an editor put in front of the text is not sent to a model."""
     (tmp_path / "new.txt").write_bytes(b"\xef\xbb\xbfYou find other levers.")
-    found = from_files([f"{SYSTEM}={tmp_path / 'new.txt'}"], hosts.step(), pipeline)
-    assert found.texts[SYSTEM] == "You find other levers."
+    candidate = from_files([f"{SYSTEM}={tmp_path / 'new.txt'}"], hosts.step(), pipeline)
+    assert candidate.texts[SYSTEM] == "You find other levers."
 
 
 def test_no_files_are_the_baseline(pipeline: Pipeline) -> None:
@@ -121,8 +121,8 @@ def test_line_end_of_an_editor_is_no_part_of_a_line(
     """A text without a last line end in the code gets none; otherwise the file's is kept."""
     (tmp_path / "new.txt").write_text(written)
     pipeline = hosts.pipeline(surface("steps.find:LINE", old))
-    found = from_files([f"LINE={tmp_path / 'new.txt'}"], hosts.step(), pipeline)
-    assert found.texts["steps.find:LINE"] == meant
+    candidate = from_files([f"LINE={tmp_path / 'new.txt'}"], hosts.step(), pipeline)
+    assert candidate.texts["steps.find:LINE"] == meant
 
 
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
@@ -136,15 +136,15 @@ def test_text_of_now_is_no_candidate(pipeline: Pipeline, tmp_path: Path, ending:
 def test_one_changed_text_is_enough(pipeline: Pipeline, file: Path, tmp_path: Path) -> None:
     """Beside it, others may stay as they are."""
     (tmp_path / "same.txt").write_text(TEXTS[FIELD])
-    given = [f"{FIELD}={tmp_path / 'same.txt'}", f"{SYSTEM}={file}"]
-    assert set(from_files(given, hosts.step(), pipeline).texts) == {FIELD, SYSTEM}
+    words = [f"{FIELD}={tmp_path / 'same.txt'}", f"{SYSTEM}={file}"]
+    assert set(from_files(words, hosts.step(), pipeline).texts) == {FIELD, SYSTEM}
 
 
 def test_all_problems_are_reported_at_once(pipeline: Pipeline, file: Path, tmp_path: Path) -> None:
     """Every argument that is wrong, and why."""
     (tmp_path / "empty.txt").write_text(" \n")
     (tmp_path / "latin.txt").write_bytes(b"Caf\xe9")
-    given = [
+    text = [
         "FIND_SYSTEM_PROMPT",
         f"NOTHING={file}",
         f"{SYSTEM}={file}",
@@ -156,7 +156,7 @@ def test_all_problems_are_reported_at_once(pipeline: Pipeline, file: Path, tmp_p
         f"{OTHER}={tmp_path}",
     ]
     with pytest.raises(UsageError) as caught:
-        from_files(given, hosts.step(), pipeline)
+        from_files(text, hosts.step(), pipeline)
     lines = str(caught.value).splitlines()
     expected = [
         "--prompt FIND_SYSTEM_PROMPT: say SURFACE=FILE",

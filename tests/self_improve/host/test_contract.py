@@ -64,8 +64,8 @@ def test_name_of_either_generation_is_found(
 ) -> None:
     """Whichever form the reader knows and the plan has, the one is found by the other."""
     forms = (name, numbered(name, numbers))
-    wanted, there = forms if reader_is_numbered else reversed(forms)
-    assert WORKER_PLAN.name_among(wanted, ["other.md", there]) == there
+    form, there = forms if reader_is_numbered else reversed(forms)
+    assert WORKER_PLAN.name_among(form, ["other.md", there]) == there
 
 
 @settings(deadline=None)
@@ -74,8 +74,8 @@ def test_very_name_wins(
     name: str, one: tuple[int, int | None], other: tuple[int, int | None]
 ) -> None:
     """Where both generations lie side by side, the name that was asked for is taken."""
-    wanted = numbered(name, one)
-    assert WORKER_PLAN.name_among(wanted, [numbered(name, other), name, wanted]) == wanted
+    form = numbered(name, one)
+    assert WORKER_PLAN.name_among(form, [numbered(name, other), name, form]) == form
 
 
 def test_ambiguous_name_is_refused() -> None:
@@ -161,7 +161,7 @@ def test_host_file_is_looked_for_in_order(places: Path, monkeypatch: pytest.Monk
 def test_host_file_that_was_named_must_be_there(
     places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing else is taken in its place, and a directory is no file."""
+    """Nothing else is taken in its place, and a directory is not a file."""
     for wrong in (places / "gone.toml", places / "code"):
         with pytest.raises(UsageError, match=f"There is no host file {wrong}"):
             contract.locate(wrong, places / "code")
@@ -255,10 +255,10 @@ def test_good_file_is_read(tmp_path: Path) -> None:
 
 def test_a_speed_is_one_of_the_hosts_words() -> None:
     """The first is the default; a host that lists none takes those of the embedded host."""
-    own = hosts.host(speeds=["quick", "slow"])
-    assert (own.speed(None), own.speed("slow")) == ("quick", "slow")
+    slow_host = hosts.host(speeds=["quick", "slow"])
+    assert (slow_host.speed(None), slow_host.speed("slow")) == ("quick", "slow")
     with pytest.raises(UsageError, match=r"no speed 'SLOW'. Use one of quick, slow"):
-        own.speed("SLOW")
+        slow_host.speed("SLOW")
     assert hosts.host().speeds == WORKER_PLAN.speeds
 
 
@@ -276,6 +276,6 @@ def test_digest_is_of_what_matters_to_a_cell(tmp_path: Path) -> None:
 
 
 def test_embedded_host_ignores_instructions() -> None:
-    """What is written for optimizers is no prompt surface of the embedded pipeline."""
+    """What is written for optimizers is not a prompt surface of the embedded pipeline."""
     assert WORKER_PLAN.surfaces.ignores("worker_plan.steps.plan_type:OPTIMIZE_INSTRUCTIONS")
     assert os.fspath(EMBEDDED).endswith("host/worker_plan.toml")

@@ -122,8 +122,8 @@ STRANGERS = ("Redeclared", "Unrelated", "Alone")
 @pytest.fixture
 def package(tmp_path: Path) -> Iterator[Loaded]:
     """Return a host with constants and their copies."""
-    with loaded(tmp_path, {"prompts": PROMPTS, "user": USER, "models": MODELS}) as made:
-        yield made
+    with loaded(tmp_path, {"prompts": PROMPTS, "user": USER, "models": MODELS}) as package:
+        yield package
 
 
 def schema(model: Any) -> Any:
@@ -230,7 +230,7 @@ def test_description_is_set_in_every_model_that_embeds_it(package: Loaded, name:
 
 @pytest.mark.parametrize("name", STRANGERS)
 def test_description_of_another_field_stays(package: Loaded, name: str) -> None:
-    """The same words elsewhere, and a field that an heir declared anew, are other surfaces."""
+    """The same words elsewhere, and a field that an heir declares again, are other surfaces."""
     model = vars(package["models"])[name]
     before = schema(model)
     overrides.apply({package.id("models:Leaf.name"): "NEW name."}, package.host())
@@ -321,9 +321,9 @@ def with_texts(old: Any, texts: dict[str, str]) -> Any:
         return [with_texts(one, texts) for one in old]
     if not isinstance(old, dict):
         return old
-    made = {key: with_texts(value, texts) for key, value in old.items()}
-    for field, info in made.get("properties", {}).items():
+    replaced_source = {key: with_texts(value, texts) for key, value in old.items()}
+    for field, info in replaced_source.get("properties", {}).items():
         owner = declared_by.get((old["title"], field), old["title"])
         if f"{owner}.{field}" in texts:
             info["description"] = texts[f"{owner}.{field}"]
-    return made
+    return replaced_source

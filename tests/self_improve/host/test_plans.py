@@ -46,16 +46,16 @@ def test_plans_of_a_split_come_in_order(base: Path) -> None:
 def test_baseline_directory_may_hold_the_plans_themselves(base: Path) -> None:
     """Without folders for splits all its plans are taken, and it goes before the data repo."""
     lab = Layout(base.parent)
-    found = choose(lab, split="verify", baseline_dir=base / "train", plan_dirs=())
-    assert names(found) == ["port", "silo"]
+    plans = choose(lab, split="verify", baseline_dir=base / "train", plan_dirs=())
+    assert names(plans) == ["port", "silo"]
 
 
 def test_plans_named_one_by_one_go_first(base: Path) -> None:
     """In their order, whatever the split."""
     dirs = [base / "verify" / "dyke", base / "train" / "silo"]
-    found = choose(Layout(base.parent), split="train", baseline_dir=base, plan_dirs=dirs)
-    assert names(found) == ["dyke", "silo"]
-    assert [plan.path for plan in found] == dirs
+    plans = choose(Layout(base.parent), split="train", baseline_dir=base, plan_dirs=dirs)
+    assert names(plans) == ["dyke", "silo"]
+    assert [plan.path for plan in plans] == dirs
 
 
 def test_relative_plan_directories_are_resolved(
@@ -82,9 +82,9 @@ def test_choice_that_finds_nothing_is_reported(
     base: Path, choice: Callable[[Path], dict[str, object]], said: str
 ) -> None:
     """Each message names the thing."""
-    given = {"split": "train", "baseline_dir": None, "plan_dirs": (), **choice(base)}
+    choice_of = {"split": "train", "baseline_dir": None, "plan_dirs": (), **choice(base)}
     with pytest.raises(UsageError, match=said):
-        choose(None, **given)  # type: ignore[arg-type]
+        choose(None, **choice_of)  # type: ignore[arg-type]
 
 
 def test_zips_that_are_not_unzipped_are_reported(tmp_path: Path) -> None:
@@ -95,25 +95,25 @@ def test_zips_that_are_not_unzipped_are_reported(tmp_path: Path) -> None:
         choose(None, split="train", baseline_dir=tmp_path, plan_dirs=())
 
 
-def looked(base: Path, *wanted: str) -> dict[str, PlanInputs]:
+def looked(base: Path, *names: str) -> dict[str, PlanInputs]:
     """Return what a step that reads `wanted` finds in the train plans."""
     plans = choose(None, split="train", baseline_dir=base, plan_dirs=())
-    return inputs_of(plans, hosts.step(inputs=wanted), hosts.host(name_rules=RULES))
+    return inputs_of(plans, hosts.step(inputs=names), hosts.host(name_rules=RULES))
 
 
 def test_inputs_are_found_with_their_digests(base: Path) -> None:
     """By the names that the step knows, in either generation of names."""
     (base / "train" / "silo" / TYPE).rename(base / "train" / "silo" / "plan_type.md")
-    found = looked(base, PLAN, TYPE)
-    assert list(found) == ["port", "silo"]
-    silo = found["silo"]
+    plans = looked(base, PLAN, TYPE)
+    assert list(plans) == ["port", "silo"]
+    silo = plans["silo"]
     assert silo.plan == "silo"
     assert silo.files == {
         PLAN: base / "train" / "silo" / PLAN,
         TYPE: base / "train" / "silo" / "plan_type.md",
     }
     assert silo.digests[TYPE] == hashlib.sha256(b"Physical.").hexdigest()
-    assert found["port"].digests == silo.digests
+    assert plans["port"].digests == silo.digests
 
 
 def test_inputs_may_lie_in_folders(base: Path) -> None:
@@ -145,9 +145,9 @@ def test_all_problems_are_reported_at_once(base: Path) -> None:
     for folder in (silo, port):
         (folder / "001-1-two.md").write_text("x")
         (folder / "002-1-two.md").write_text("x")
-    wanted = ("torn.json", "deep.json", "latin.md", "empty.md", "empty.json", "two.md", PLAN)
+    names = ("torn.json", "deep.json", "latin.md", "empty.md", "empty.json", "two.md", PLAN)
     with pytest.raises(UsageError) as caught:
-        looked(base, *wanted)
+        looked(base, *names)
     message = str(caught.value)
     assert message.startswith("The step find cannot run on these plans:\n")
     assert message.endswith("use plans that have these artifacts.")
@@ -163,7 +163,7 @@ def test_all_problems_are_reported_at_once(base: Path) -> None:
 
 
 def test_artifact_that_cannot_be_opened_is_reported(base: Path) -> None:
-    """A link to nowhere is as good as missing, and a directory is no artifact."""
+    """A link to nowhere is as good as missing, and a directory is not an artifact."""
     silo = base / "train" / "silo"
     (silo / PLAN).unlink()
     (silo / PLAN).symlink_to(silo / "gone")

@@ -178,17 +178,17 @@ ALL_BY = {
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
-    """Return a host whose steps come to their prompts in every way."""
+    """Return a host whose steps reach their prompts in every way."""
     files = {"prompts": PROMPTS, "texts": TEXTS, "late": LATE, "models": MODELS, "tasks": TASKS}
-    with loaded(tmp_path_factory.mktemp("reach"), files) as made:
-        yield made
+    with loaded(tmp_path_factory.mktemp("reach"), files) as package:
+        yield package
 
 
 def reached(package: Loaded, step: str) -> tuple[set[str], bool]:
     """Return the names of the surfaces that a step reaches, and whether it calls a model."""
     host = package.host()
-    found = reachable_surfaces.from_step(vars(package["tasks"])[step], host, surfaces.find(host))
-    return {one.partition(":")[2] for one in found.surfaces}, found.calls_model
+    by_id = reachable_surfaces.from_step(vars(package["tasks"])[step], host, surfaces.find(host))
+    return {one.partition(":")[2] for one in by_id.surfaces}, by_id.calls_model
 
 
 def test_every_way_to_a_prompt_is_followed(package: Loaded) -> None:
@@ -227,10 +227,10 @@ def test_steps_of_the_embedded_host_reach_their_own_prompts() -> None:
     host = load(EMBEDDED)
     tasks = task_graph.roots(host, run_dir="/nowhere/plan", model="m", speed="PING_LLM")
     steps = task_graph.walk(tasks)
-    found = surfaces.find(host)
+    by_id = surfaces.find(host)
     for name, step in steps.items():
         module = type(step.task).__module__
-        own = {s for s in found if s.startswith(f"{module}:") and s.endswith("_PROMPT")}
-        reaches = reachable_surfaces.from_step(type(step.task), host, found)
-        assert {s for s in reaches.surfaces if s.endswith("_PROMPT")} == own, name
-        assert reaches.calls_model is bool(own), name
+        surface_ids = {s for s in by_id if s.startswith(f"{module}:") and s.endswith("_PROMPT")}
+        reaches = reachable_surfaces.from_step(type(step.task), host, by_id)
+        assert {s for s in reaches.surfaces if s.endswith("_PROMPT")} == surface_ids, name
+        assert reaches.calls_model is bool(surface_ids), name

@@ -100,12 +100,12 @@ Alias = Outer
 def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
     """Return a host with prompts, a module that imports them, and models."""
     files = {"prompts": PROMPTS, "user": USER, "models": MODELS}
-    with loaded(tmp_path_factory.mktemp("surfaces"), files) as made:
-        yield made
+    with loaded(tmp_path_factory.mktemp("surfaces"), files) as package:
+        yield package
 
 
 @pytest.fixture(scope="module")
-def found(package: Loaded) -> dict[str, Surface]:
+def by_id(package: Loaded) -> dict[str, Surface]:
     """Return its surfaces by what follows the package's name."""
     host = package.host(surfaces={"ignore": ["*:OPTIMIZE_INSTRUCTIONS"]})
     return {s.id.removeprefix(f"{package.name}."): s for s in surfaces.find(host).values()}
@@ -117,10 +117,10 @@ def found(package: Loaded) -> dict[str, Surface]:
      "FILLED", "JOINED", "BRANCHED"],
 )  # fmt: skip
 def test_module_level_strings_are_found(
-    package: Loaded, found: dict[str, Surface], name: str
+    package: Loaded, by_id: dict[str, Surface], name: str
 ) -> None:
     """However they are written, with the text and the very object that the module holds."""
-    constant = found[f"prompts:{name}"]
+    constant = by_id[f"prompts:{name}"]
     assert constant.text is vars(package["prompts"])[name]
     assert (constant.kind, constant.name) == ("constant", name)
     assert constant.module == f"{package.name}.prompts"
@@ -131,28 +131,28 @@ def test_module_level_strings_are_found(
     ["UNSET", "SHORT", "IDENTIFIER", "NUMBER", "LIST", "__note__", "OPTIMIZE_INSTRUCTIONS", "LOCAL",
      "__doc__", "os"],
 )  # fmt: skip
-def test_what_no_model_would_read_is_left_out(found: dict[str, Surface], name: str) -> None:
+def test_what_no_model_would_read_is_left_out(by_id: dict[str, Surface], name: str) -> None:
     """Short words, names, other values, locals, and what the host file ignores."""
-    assert f"prompts:{name}" not in found
+    assert f"prompts:{name}" not in by_id
 
 
-def test_imported_constants_belong_to_their_owner(found: dict[str, Surface]) -> None:
+def test_imported_constants_belong_to_their_owner(by_id: dict[str, Surface]) -> None:
     """A module that imports a prompt has it not as its own."""
-    assert {name for name in found if name.startswith("user:")} == {"user:OWN", "user:ELSEWHERE"}
+    assert {name for name in by_id if name.startswith("user:")} == {"user:OWN", "user:ELSEWHERE"}
 
 
-def test_constant_that_went_into_another_says_so(found: dict[str, Surface]) -> None:
+def test_constant_that_went_into_another_says_so(by_id: dict[str, Surface]) -> None:
     """What was put together at import is named, in other modules too; nothing else is."""
-    assembled = {name: one.assembled_into for name, one in found.items() if one.assembled_into}
+    assembled = {name: one.assembled_into for name, one in by_id.items() if one.assembled_into}
     assert list(assembled) == ["prompts:GUIDE"]
-    *own, other = sorted(assembled["prompts:GUIDE"], key=len)
-    assert own == ["FILLED", "JOINED"]
+    *text, other = sorted(assembled["prompts:GUIDE"], key=len)
+    assert text == ["FILLED", "JOINED"]
     assert other.endswith(".user:ELSEWHERE")
 
 
-def test_field_descriptions_are_found(found: dict[str, Surface]) -> None:
+def test_field_descriptions_are_found(by_id: dict[str, Surface]) -> None:
     """Each under the model that declares the field, once; fields without one are none."""
-    described = {name: one.text for name, one in found.items() if name.startswith("models:")}
+    described = {name: one.text for name, one in by_id.items() if name.startswith("models:")}
     assert described == {
         "models:Inner.name": "A short name.",
         "models:Inner.noted": "A note in an annotation.",
@@ -160,12 +160,12 @@ def test_field_descriptions_are_found(found: dict[str, Surface]) -> None:
         "models:Outer.inner": "The inner one.",
         "models:Outer.several": "Several inner ones.",
     }
-    assert found["models:Heir.more"].kind == "description"
+    assert by_id["models:Heir.more"].kind == "description"
 
 
-def test_other_packages_have_no_surfaces(found: dict[str, Surface]) -> None:
-    """Only what lies under the import roots counts."""
-    assert {name.partition(":")[0] for name in found} == {"prompts", "user", "models"}
+def test_other_packages_have_no_surfaces(by_id: dict[str, Surface]) -> None:
+    """Only what is under the import roots counts."""
+    assert {name.partition(":")[0] for name in by_id} == {"prompts", "user", "models"}
 
 
 @settings(deadline=None)
@@ -275,8 +275,8 @@ def test_schema_in_a_prompt_is_read(package: Loaded, *, double: bool) -> None:
     text = str(schema.model_json_schema()).replace("'", '"')
     if double:
         text = text.replace("{", "{{").replace("}", "}}")
-    found = descriptions_in_text(f"Fill this {{x}} in:\n{text}\nNothing else.")
-    assert Description("Inner", "name", "A short name.") in found
+    by_id = descriptions_in_text(f"Fill this {{x}} in:\n{text}\nNothing else.")
+    assert Description("Inner", "name", "A short name.") in by_id
     assert descriptions_in_text("No schema here: {}") == set()
 
 
@@ -297,16 +297,16 @@ def test_description_is_recognized_by_model_and_field() -> None:
 
 
 def test_description_of_an_inherited_field_is_recognized(
-    package: Loaded, found: dict[str, Surface]
+    package: Loaded, by_id: dict[str, Surface]
 ) -> None:
     """A model that inherits a field sends the surface of the model that declares it."""
     sent = descriptions_in(package["models"].Heir.model_json_schema())
     for name, field in (("models:Inner.name", "name"), ("models:Inner.noted", "noted")):
-        assert [(one.model, one.field) for one in descriptions_of(found[name], sent)] == [
+        assert [(one.model, one.field) for one in descriptions_of(by_id[name], sent)] == [
             ("Heir", field)
         ]
-    assert found["models:Inner.name"].heirs == ("Heir",)
-    assert found["models:Outer.inner"].heirs == ()
+    assert by_id["models:Inner.name"].heirs == ("Heir",)
+    assert by_id["models:Outer.inner"].heirs == ()
 
 
 def test_module_in_another_encoding_is_read(tmp_path: Path) -> None:

@@ -100,8 +100,8 @@ class Alone(Base):
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
     """Return a host with a diamond, bundles, acronyms and two tasks of one class."""
-    with loaded(tmp_path_factory.mktemp("graph"), {"tasks": TASKS}) as made:
-        yield made
+    with loaded(tmp_path_factory.mktemp("graph"), {"tasks": TASKS}) as package:
+        yield package
 
 
 def roots(host: Host) -> list[luigi.Task]:
@@ -138,13 +138,13 @@ def test_steps_of_the_embedded_host_are_called_like_their_files() -> None:
 
 
 def test_walk_lists_every_step_once_upstream_first(package: Loaded) -> None:
-    """A diamond's base comes once; bundles are no steps; a class's second task has a number."""
-    found = task_graph.walk(roots(package.host()))
-    assert list(found) == [
+    """A diamond's base comes once; bundles are not steps; a class's second task has a number."""
+    by_name = task_graph.walk(roots(package.host()))
+    assert list(by_name) == [
         "given", "sort_html_items", "wbs_level1", "chapter", "chapter-2", "book", "reads",
     ]  # fmt: skip
-    for place, step in enumerate(found.values()):
-        assert set(step.upstream) <= set(list(found)[:place])
+    for place, step in enumerate(by_name.values()):
+        assert set(step.upstream) <= set(list(by_name)[:place])
 
 
 def test_upstream_steps_are_named(package: Loaded) -> None:
@@ -164,7 +164,7 @@ def test_upstream_steps_are_named(package: Loaded) -> None:
 
 
 def test_way_leads_to_the_step(package: Loaded) -> None:
-    """Following a step's way from freshly made roots comes to the same task."""
+    """Following a step's way from freshly made roots leads to the same task."""
     host = package.host()
     for step in task_graph.walk(roots(host)).values():
         assert task_graph.follow(roots(host), step.route) == step.task
@@ -194,11 +194,11 @@ def test_several_roots_share_their_steps(package: Loaded) -> None:
     host = package.host()
     tasks = tuple(f"{package.name}.tasks:{name}" for name in ("Alone", "SortHTMLItems", "All"))
     more = Host.model_validate(host.model_dump() | {"tasks": tasks})
-    found = task_graph.walk(roots(more))
-    assert found["alone"].route == (0,)
-    assert found["sort_html_items"].route == (1,)
-    assert found["book"].route[0] == 2
-    assert len(found) == 8
+    by_name = task_graph.walk(roots(more))
+    assert by_name["alone"].route == (0,)
+    assert by_name["sort_html_items"].route == (1,)
+    assert by_name["book"].route[0] == 2
+    assert len(by_name) == 8
 
 
 def test_parameters_are_set_by_the_host_file(package: Loaded) -> None:
@@ -228,31 +228,33 @@ def test_task_that_cannot_be_made_is_reported(
 
 def test_inputs_are_all_that_upstream_tasks_write(package: Loaded) -> None:
     """Nested outputs count as well; bundles write nothing themselves."""
-    found = task_graph.walk(roots(package.host()))
-    assert task_graph.inputs(found["chapter"].task) == [
+    by_name = task_graph.walk(roots(package.host()))
+    assert task_graph.inputs(by_name["chapter"].task) == [
         Path("/plans/silo/SortHTMLItems"), Path("/plans/silo/WBSLevel1Task"),
     ]  # fmt: skip
-    assert task_graph.outputs(found["chapter-2"].task) == [
+    assert task_graph.outputs(by_name["chapter-2"].task) == [
         Path("/plans/silo/2.md"), Path("/plans/silo/2.json"),
     ]  # fmt: skip
 
 
 def test_inputs_behind_a_bundle_count(package: Loaded) -> None:
     """A step that requires a wrapper task reads what that bundles, each artifact once."""
-    found = task_graph.walk(roots(package.host()))
-    assert {path.name for path in task_graph.inputs(found["book"].task)} == {
+    by_name = task_graph.walk(roots(package.host()))
+    assert {path.name for path in task_graph.inputs(by_name["book"].task)} == {
         "1.md", "1.json", "2.md", "2.json", "SortHTMLItems",
     }  # fmt: skip
-    assert len(task_graph.inputs(found["book"].task)) == 5
+    assert len(task_graph.inputs(by_name["book"].task)) == 5
 
 
 def test_task_that_says_what_it_reads_is_believed(package: Loaded) -> None:
     """One of two upstream artifacts is one input."""
-    found = task_graph.walk(roots(package.host()))
-    assert task_graph.inputs(found["reads"].task) == [Path("/plans/silo/1.json")]
+    by_name = task_graph.walk(roots(package.host()))
+    assert task_graph.inputs(by_name["reads"].task) == [Path("/plans/silo/1.json")]
 
 
 def test_external_artifacts_are_distinguished_from_computed_ones(package: Loaded) -> None:
     """A task without a `run` computes nothing."""
-    found = task_graph.walk(roots(package.host()))
-    assert [name for name, step in found.items() if task_graph.is_external(step.task)] == ["given"]
+    by_name = task_graph.walk(roots(package.host()))
+    assert [name for name, step in by_name.items() if task_graph.is_external(step.task)] == [
+        "given"
+    ]

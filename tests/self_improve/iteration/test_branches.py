@@ -38,7 +38,7 @@ def branches(code: Path, tmp_path: Path) -> Branches:
 def test_written_code_is_one_commit_and_then_a_pull_request(
     branches: Branches, code: Path, tmp_path: Path
 ) -> None:
-    """The same work again finds it; the forge hears of it only when it is told."""
+    """The same work again finds it; the forge gets it only by a push."""
     base = branches.base("main")
     side = branches.of_files(DRAFT, base, {"own.py": "A = 2\n"}, message="Change it")
     assert branches.of_files(DRAFT, base, {"own.py": "A = 2\n"}, message="Change it") == side
@@ -74,7 +74,7 @@ def test_nothing_is_written_outside_the_code(branches: Branches, name: str) -> N
 
 
 def test_settings_and_hooks_are_watched(branches: Branches, code: Path) -> None:
-    """What tells git to run something counts, and where people push to does not."""
+    """What makes git run something counts, and where people push to does not."""
     branches.base("main")
     before = branches.settings_digest()
     git(code, "config", "branch.main.remote", "origin")

@@ -55,17 +55,17 @@ def every_metric() -> Rubric:
 def test_a_run_is_measured_cell_by_cell(tmp_path: Path) -> None:
     """With its items, lengths, costs and values; the names of the values are those of the uses."""
     path = older_run(tmp_path / "run", {"boat": THREE})
-    found = measure(path, rubric(use("duplicate_names", "name")))
-    (cell,) = found.cells
+    of_step = measure(path, rubric(use("duplicate_names", "name")))
+    (cell,) = of_step.cells
     assert (cell.key, cell.succeeded, cell.items) == (("boat", "llama", 0), True, 3)
     assert cell.values == {"duplicate_names:name": pytest.approx(1 / 3)}
     assert cell.lengths == {"name": 5.0}
     assert (cell.seconds, cell.calls, cell.cost) == (6.0, 1, None)
-    assert found.summary == {"success": 1.0, "recovered_partial": 0.0}
+    assert of_step.summary == {"success": 1.0, "recovered_partial": 0.0}
 
 
 def test_costs_of_a_run_of_today_come_from_its_rows(tmp_path: Path) -> None:
-    """Retries are attempts beyond the calls; waiting for a turn is no latency."""
+    """Retries are attempts beyond the calls; waiting for a turn is not latency."""
     rows = {"input_tokens": 9, "output_tokens": 4, "cost_usd": 0.5, "queued_seconds": 2.0}
     one = attempt("boat", "first", levers("A"))
     path = run(tmp_path / "run", {"boat": THREE}, [one], rows=rows)
@@ -82,12 +82,12 @@ def test_a_failed_cell_has_no_content(tmp_path: Path) -> None:
     """It says how it failed, and everything else is absent, not 0."""
     rows = [failed("boat", "ReadTimeout('')"), ok("moor")]
     path = older_run(tmp_path / "run", {"boat": None, "moor": b"[]"}, rows=rows)
-    found = measure(path, every_metric())
-    assert [(c.succeeded, c.failure_kind) for c in found.cells] == [
+    measured = measure(path, every_metric())
+    assert [(c.succeeded, c.failure_kind) for c in measured.cells] == [
         (False, "timeout"), (False, "no_items"),
     ]  # fmt: skip
-    assert all((dict(c.values), dict(c.lengths), c.items) == ({}, {}, None) for c in found.cells)
-    assert found.summary == {"success": 0.0, "failed:no_items": 0.5, "failed:timeout": 0.5}
+    assert all((dict(c.values), dict(c.lengths), c.items) == ({}, {}, None) for c in measured.cells)
+    assert measured.summary == {"success": 0.0, "failed:no_items": 0.5, "failed:timeout": 0.5}
 
 
 def test_an_undefined_measure_is_absent(tmp_path: Path) -> None:
@@ -102,8 +102,8 @@ def test_a_template_is_measured_over_the_plans_of_the_run(tmp_path: Path) -> Non
     """Each cell has its own share."""
     cells = {plan: [lever(f"The {plan}")] for plan in ("boat", "moor", "radio")}
     path = older_run(tmp_path / "run", cells)
-    found = measure(path, rubric(use("template_lock", "review", parameters={"tokens": 2})))
-    assert [cell.values["template_lock:review"] for cell in found.cells] == [0.5, 0.5, 0.5]
+    of_step = measure(path, rubric(use("template_lock", "review", parameters={"tokens": 2})))
+    assert [cell.values["template_lock:review"] for cell in of_step.cells] == [0.5, 0.5, 0.5]
 
 
 def plan_of(place: Path, name: str, items: list[Any]) -> None:
@@ -131,11 +131,11 @@ def test_a_baseline_plan_is_measured_like_a_run(tmp_path: Path) -> None:
     measurer = Measurer(
         rubric(use("duplicate_names", "name")), baselines=Baselines((tmp_path / "plans",))
     )
-    own = measurer.run(path)
-    found = measurer.baseline(own)
-    assert [cell.key for cell in found.cells] == [("boat", "llama", 0)]
-    assert found.cells[0].values == {"duplicate_names:name": pytest.approx(1 / 3)}
-    assert (found.evidence, found.cells[0].seconds) == ("historical", None)
+    run = measurer.run(path)
+    measured = measurer.baseline(run)
+    assert [cell.key for cell in measured.cells] == [("boat", "llama", 0)]
+    assert measured.cells[0].values == {"duplicate_names:name": pytest.approx(1 / 3)}
+    assert (measured.evidence, measured.cells[0].seconds) == ("historical", None)
 
 
 def test_a_rubric_that_asks_for_the_impossible_is_refused_at_once() -> None:
@@ -156,7 +156,7 @@ def test_a_rubric_that_asks_for_the_impossible_is_refused_at_once() -> None:
 
 
 def test_the_store_changes_nothing(tmp_path: Path) -> None:
-    """What is measured, kept and found again is equal, and a changed cell is measured anew."""
+    """What is measured, kept and found again is equal, and a changed cell is measured again."""
     path = older_run(tmp_path / "run", dict.fromkeys(("boat", "moor", "radio"), THREE))
     by = every_metric()
     plain = measure(path, by)
@@ -234,7 +234,7 @@ def test_any_json_in_place_of_an_artifact_is_measured_or_a_failure(
 def test_any_json_in_place_of_an_attempt_is_measured(
     tmp_path_factory: pytest.TempPathFactory, value: Any, text: str, surfaces: Any
 ) -> None:
-    """Rows that are no attempts are passed over; replies may be anything."""
+    """Rows that are not attempts are passed over; replies may be anything."""
     place = tmp_path_factory.mktemp("fuzz") / "run"
     path = run(place, {"boat": THREE}, [attempt("boat", "k", text), attempt("boat", "m", "{}")])
     row = attempt("boat", "n", json.dumps(value)).to_row()
@@ -312,8 +312,8 @@ def test_the_recorded_collapse_shows_as_cells_without_items() -> None:
     """Four of the five cells of iteration 10's run are ok by their rows and empty."""
     by = load.find("identify_potential_levers")
     assert by is not None
-    found = recorded("0/78", by)
-    assert found.summary["failed:no_items"] == 0.8
+    result = recorded("0/78", by)
+    assert result.summary["failed:no_items"] == 0.8
 
 
 def test_every_setting_of_a_metric_can_be_set() -> None:

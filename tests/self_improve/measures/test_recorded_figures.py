@@ -57,9 +57,9 @@ class Side:
 
 def rubric() -> Rubric:
     """Return the rubric of the step."""
-    found = load.find(STEP)
-    assert found is not None
-    return found
+    of_step = load.find(STEP)
+    assert of_step is not None
+    return of_step
 
 
 @cache
@@ -71,14 +71,14 @@ def record(path: Path) -> run_reading.RunReading:
 @cache
 def contents(path: Path) -> list[tuple[str, Content]]:
     """Return the content of each cell of a run that can be measured, with its plan."""
-    found = []
+    texts = []
     for cell in record(path).cells:
         if cell.is_ok:
             try:
-                found.append((cell.plan, cell.content()))
+                texts.append((cell.plan, cell.content()))
             except Refusal:
                 continue
-    return found
+    return texts
 
 
 @cache
@@ -203,19 +203,19 @@ def raw(path: Path) -> list[Any]:
 
 def bad_summaries(one: Side) -> tuple[int, int]:
     """Return the summaries that do not begin as a prompt once asked for."""
-    found = [response.get("summary") or "" for path in one.runs for response in raw(path)]
-    return sum(not text.startswith("Add") for text in found), len(found)
+    texts = [response.get("summary") or "" for path in one.runs for response in raw(path)]
+    return sum(not text.startswith("Add") for text in texts), len(texts)
 
 
 def names_across_calls(one: Side) -> int:
     """Return the names of later replies that an earlier reply had."""
     count = 0
     for _, content in one.contents:
-        known: set[str] = set()
+        seen: set[str] = set()
         for reply in content.replies:
             names = [lever["name"].casefold() for lever in reply]
-            count += sum(name in known for name in names)
-            known |= set(names)
+            count += sum(name in seen for name in names)
+            seen |= set(names)
     return count
 
 
@@ -223,12 +223,12 @@ def against_baseline(field: str) -> Callable[[Side], float]:
     """Return what gives the length of a field over that of the baseline plans."""
 
     def ratio(one: Side) -> float:
-        own = rubric()
+        rubric_of_step = rubric()
         plans = sorted({plan for plan, _ in one.contents})
         base = [
             item
             for plan in plans
-            for item in run_reading.plan_cell(plan, unpacked.plans("train") / plan, own)
+            for item in run_reading.plan_cell(plan, unpacked.plans("train") / plan, rubric_of_step)
             .content()
             .clean
         ]
@@ -237,8 +237,8 @@ def against_baseline(field: str) -> Callable[[Side], float]:
     return ratio
 
 
-def _mean_length(found: Levers, field: str) -> float:
-    values = [lever[field] for lever in found]
+def _mean_length(result: Levers, field: str) -> float:
+    values = [lever[field] for lever in result]
     flat = [t for value in values for t in (value if isinstance(value, list) else [value])]
     return mean([len(text) for text in flat])
 
@@ -290,11 +290,11 @@ def test_a_recorded_figure_comes_out(row: dict[str, str]) -> None:
     """Its definition, computed from what is read, gives the column before and the column after."""
     before, after = iterations()[int(row["iteration"])]
     measure = MEASURES[row["metric"]]
-    found = (
+    result = (
         shown(measure(side(before, row["scope"])), row["before"]),
         shown(measure(side(after, row["scope"])), row["after"]),
     )
-    assert found == (row["before"], row["after"]), row["definition"]
+    assert result == (row["before"], row["after"]), row["definition"]
 
 
 def test_no_figure_is_left_out() -> None:

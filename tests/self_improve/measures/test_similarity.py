@@ -26,23 +26,23 @@ def plainly(one: str, other: str) -> float:
 @given(TEXTS)
 def test_the_similarity_is_that_of_the_definition(texts: list[str]) -> None:
     """For every two texts, whatever their length."""
-    found = similarity.jaccard(text_groups.character_grams(texts))
-    assert found.shape == (len(texts), len(texts))
+    grams = similarity.jaccard(text_groups.character_grams(texts))
+    assert grams.shape == (len(texts), len(texts))
     pairs = [plainly(one, other) for one in texts for other in texts]
-    assert found.ravel().tolist() == pytest.approx(pairs)
+    assert grams.ravel().tolist() == pytest.approx(pairs)
 
 
 @settings(deadline=None)
 @given(TEXTS, st.sampled_from([0.0, 0.3, 0.5, 0.9, 1.0]))
 def test_the_twins_are_those_of_the_definition(texts: list[str], least: float) -> None:
     """A text with an earlier one that is as alike as asked for, and the most alike of them."""
-    found = similarity.earlier_twins(text_groups.character_grams(texts), least)
+    similar = similarity.earlier_twins(text_groups.character_grams(texts), least)
     for number, text in enumerate(texts):
         alike = [plainly(text, earlier) for earlier in texts[:number]]
         if alike and grams(text) and max(alike) >= max(least, 1e-9):
-            assert alike[found[number]] == max(alike)
+            assert alike[similar[number]] == max(alike)
         elif least > 0:
-            assert number not in found
+            assert number not in similar
 
 
 def test_columns_are_counted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,5 +56,5 @@ def test_columns_are_counted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_of_very_many_texts_the_first_are_compared() -> None:
     """So that the time is bounded."""
     texts = [f"text number {n} of its own, {n * 7919}" for n in range(similarity.MOST_TEXTS + 5)]
-    found = similarity.earlier_twins(text_groups.character_grams([*texts, texts[0]]), 0.99)
-    assert found == {}
+    grams = similarity.earlier_twins(text_groups.character_grams([*texts, texts[0]]), 0.99)
+    assert grams == {}

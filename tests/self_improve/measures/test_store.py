@@ -85,14 +85,14 @@ def test_a_page_that_was_overwritten_gives_nothing_wrong(tmp_path: Path) -> None
         data[start + 100 : start + 150] = b"y" * 50
     path.write_bytes(data)
     with Store(path) as other:
-        found = {n: other.get(f"key{n}") for n in range(200)}
+        result = {n: other.get(f"key{n}") for n in range(200)}
         other.put("fresh", 7)
         assert other.get("fresh") == 7
-    assert all(v is None or v == {"n": n, "text": "x" * 100} for n, v in found.items())
+    assert all(v is None or v == {"n": n, "text": "x" * 100} for n, v in result.items())
 
 
 def test_a_value_that_was_tampered_with_is_none(tmp_path: Path) -> None:
-    """Its checksum tells."""
+    """Its checksum shows it."""
     path = tmp_path / "store"
     with Store(path) as one:
         one.put("a", [1])

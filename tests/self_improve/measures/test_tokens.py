@@ -86,9 +86,9 @@ def test_case_and_width_make_no_difference(text: str) -> None:
 @example("0:0:0¸0", 3, 1)
 def test_a_span_holds_the_tokens_it_was_asked_for(text: str, start: int, size: int) -> None:
     """Where the places are known, what stands there has exactly these tokens."""
-    found = tokens.spans(text, start, start + size)
-    if found is not None:
-        inside = tokens.tokens(text[found[0] : found[1]])
+    spans = tokens.spans(text, start, start + size)
+    if spans is not None:
+        inside = tokens.tokens(text[spans[0] : spans[1]])
         assert inside == tokens.tokens(text)[start : start + size]
 
 
@@ -114,12 +114,12 @@ def test_n_grams_stay_inside_their_text(texts: list[str], n: int) -> None:
 @given(st.lists(st.text("ab é日\x00", max_size=20), max_size=6))
 def test_character_n_grams_are_those_of_each_text(texts: list[str]) -> None:
     """Each different 4-gram counts once a text; a character of zero is in none."""
-    found = text_groups.character_grams(texts)
+    grams = text_groups.character_grams(texts)
     expected = [
         len({text[i : i + 4] for i in range(len(text) - 3) if "\x00" not in text[i : i + 4]})
         for text in texts
     ]
-    assert found.sizes.tolist() == expected
+    assert grams.sizes.tolist() == expected
 
 
 @settings(deadline=None, max_examples=30)

@@ -58,14 +58,14 @@ def test_iterations_go_on_from_the_best_under_one_cap(
     more = [*FAST, "--max-iterations", "2"]
     assert site.run(GOOD, *more, "--max-calls", "90", models=MODELS) == 3
     assert "the cap of 90 calls" in capsys.readouterr().err
-    # Nobody knows what the calls under way have cost, but each has its room under the cap.
+    # What the calls under way have cost is unknown, but each has its room under the cap.
     assert 0 < requests(site) <= 90
     assert site.run(GOOD, *more, models=MODELS) == 0
     output = capsys.readouterr().err
-    kept = next(row for row in site.phase("branch")["sides"] if row["name"] != "baseline")
+    name = next(row for row in site.phase("branch")["sides"] if row["name"] != "baseline")
     second = identity(site, 1)
-    assert second["base"] == kept["commit"]
-    assert second["loop"]["stands_on"] == f"pull request 1 ({kept['branch']})"
+    assert second["base"] == name["commit"]
+    assert second["loop"]["stands_on"] == f"pull request 1 ({name['branch']})"
     assert second["loop"]["start"] == git(site.code, "rev-parse", "main")
     assert "2 iterations were asked for" in output
     [page] = site.layout.analysis.glob("loop_*.md")
@@ -90,7 +90,7 @@ def test_next_step_is_improved_on_the_new_outputs(
     assert main(words(site, *stage, "--max-iterations", "1")) == 0
     output = capsys.readouterr().err
     assert output.index(f"{STEP}: iteration 1") < output.index("enrich_levers: iteration 1")
-    kept = next(iter(site.phase("publish")["candidates"]))
+    candidate = next(iter(site.phase("publish")["candidates"]))
     second = identity(site, 1, "enrich_levers")
     plans = site.layout.root / second["plans"]
     facts = json.loads((plans / "snapshot.json").read_text())
@@ -98,18 +98,20 @@ def test_next_step_is_improved_on_the_new_outputs(
     assert facts["left_out"] == {}
     [plan, _] = sorted(p.name for p in (plans / "train").iterdir())
     source = Run(site.layout.root / facts["outputs_of"][f"train/{plan}/{STEP}"])
-    assert source.path.relative_to(site.layout.root).as_posix() in site.phase("run")["runs"][kept]
+    assert (
+        source.path.relative_to(site.layout.root).as_posix() in site.phase("run")["runs"][candidate]
+    )
     [name] = [n for n in source.rows()[plan, 0]["outputs"] if n.endswith("potential_levers.json")]
     new = (plans / "train" / plan / name).read_bytes()
     assert new == (source.outputs(plan) / name).read_bytes()
     assert new != (site.layout.plan("train", plan) / name).read_bytes()
-    kept_side = next(row for row in site.phase("branch")["sides"] if row["name"] == kept)
+    kept_side = next(row for row in site.phase("branch")["sides"] if row["name"] == candidate)
     assert second["base"] == kept_side["commit"]
     [compared] = ComparisonFolder.all(site.layout)
     result = compared.result()
     assert result is not None
     assert result["code"]["after"]["commit"] == latest(site).commit
-    assert STEP in [held["step"] for held in result["code"]["after"]["holds"]]
+    assert STEP in [text["step"] for text in result["code"]["after"]["holds"]]
     assert result["told"] in output
     assert compared.id in next(site.layout.analysis.glob("loop_*.md")).read_text()
     sent = requests(site)
@@ -121,9 +123,9 @@ def test_next_step_is_improved_on_the_new_outputs(
 def latest(site: IterationSite) -> KeptCandidate:
     """Return what the site's only loop has kept last."""
     loop = identity(site, 0)["loop"]["name"]
-    kept = latest_kept(rounds_of(site.layout, loop))
-    assert kept is not None
-    return kept
+    best = latest_kept(rounds_of(site.layout, loop))
+    assert best is not None
+    return best
 
 
 def test_search_does_not_start_where_nothing_is_to_gain(

@@ -125,7 +125,7 @@ def end(folder: IterationFolder, ended: str, word: str = "KEEP", **said: Any) ->
 def test_loop_builds_on_what_nobody_doubted(
     tmp_path: Path, ended: str, word: str, said: dict[str, Any], *, goes_on: bool
 ) -> None:
-    """A check that was skipped is no doubt; an objection or the judge's dislike is."""
+    """A check that was skipped is not a doubt; an objection or the judge's dislike is."""
     folder = begun(tmp_path, "a")
     end(folder, ended, word, **said)
     result = read(folder)

@@ -1,4 +1,4 @@
-"""What has to be laid and computed anew before a step is improved on top of others."""
+"""What has to be laid and computed again before a step is improved on top of others."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from self_improve.optimizer.rounds import KeptCandidate, Round
 from self_improve.optimizer.snapshots import known_steps, need_of
 
 
-def step(name: str, *upstream: str, given: bool = False) -> StepFacts:
+def step(name: str, *upstream: str, external: bool = False) -> StepFacts:
     """Return a step that reads what those above it write."""
     return StepFacts(
         name=name, task=f"m:{name}", route=(), upstream=upstream,
-        inputs=tuple(f"{up}.json" for up in upstream), outputs=(f"{name}.json",), external=given,
+        inputs=tuple(f"{up}.json" for up in upstream), outputs=(f"{name}.json",), external=external,
         calls_model=True, surfaces=(),
     )  # fmt: skip
 
 
 # given → a → b → c → e, and a → d → e: nothing leads from b to d.
 STEPS = (
-    step("given", given=True), step("a", "given"), step("b", "a"), step("c", "b"), step("d", "a"),
-    step("e", "c", "d"),
+    step("given", external=True), step("a", "given"), step("b", "a"), step("c", "b"),
+    step("d", "a"), step("e", "c", "d"),
 )  # fmt: skip
 PIPELINE = Pipeline(steps={one.name: one for one in STEPS}, surfaces={})
 
 
 def improved(name: str, number: int = 0) -> Round:
     """Return an iteration that improved a step."""
-    kept = KeptCandidate(
+    best = KeptCandidate(
         candidate="c", branch="b", commit="1" * 40, pull_request=None, summary="YES", gain=1.0,
         deviation=1.0, drift=1.0, pairs=5,
     )  # fmt: skip
     folder = IterationFolder(Layout(Path("lab")), Path(f"lab/analysis/{number}_{name}"))
-    return Round(folder=folder, step=name, base="0" * 40, finished=True, kept=kept)
+    return Round(folder=folder, step=name, base="0" * 40, finished=True, kept=best)
 
 
 @pytest.mark.parametrize(

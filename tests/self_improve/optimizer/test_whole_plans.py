@@ -23,10 +23,10 @@ LOOP = {"name": "abc-0", "start": "0" * 40}
 
 
 @pytest.mark.parametrize(
-    ("kept", "why"), [(False, "nothing was kept"), (True, "there is no verify plan")]
+    ("candidate", "why"), [(False, "nothing was kept"), (True, "there is no verify plan")]
 )
 def test_without_anything_to_compare_nothing_is_begun(
-    tmp_path: Path, kept: object, why: str
+    tmp_path: Path, candidate: object, why: str
 ) -> None:
     """And that is said."""
     catalogue = config.load()
@@ -41,7 +41,7 @@ def test_without_anything_to_compare_nothing_is_begun(
         candidate="c", branch="b", commit="1" * 40, pull_request=None, summary="YES", gain=1.0,
         deviation=None, drift=1.0, pairs=5,
     )  # fmt: skip
-    rounds = [replace(one, kept=best if kept else None)]
+    rounds = [replace(one, kept=best if candidate else None)]
     said: list[str] = []
     nobody = cast("Any", None)
     compare = whole_plans.compare(request, LOOP, rounds, nobody, nobody, said.append)

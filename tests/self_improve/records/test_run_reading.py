@@ -49,13 +49,13 @@ def refusal(cell: CellReading) -> str:
 
 def test_an_older_run_is_read_from_its_artifacts(tmp_path: Path) -> None:
     """Cleaned items, replies, prompt and input all stand in them."""
-    found = run_reading.read(older_run(tmp_path / "0" / "07_x", {"boat": TWO}), rubric())
-    content = found.cells[0].content()
+    of_step = run_reading.read(older_run(tmp_path / "0" / "07_x", {"boat": TWO}), rubric())
+    content = of_step.cells[0].content()
     assert content.clean == TWO
     assert content.replies == [TWO]
     assert (content.prompt, content.input) == (PROMPT, PLAN)
-    assert (found.evidence, found.run.model) == ("historical", "llama")
-    assert "no commit" in found.reasons[0]
+    assert (of_step.evidence, of_step.run.model) == ("historical", "llama")
+    assert "no commit" in of_step.reasons[0]
 
 
 def test_a_run_of_today_is_read_from_its_attempts(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_reply_without_a_schema_is_its_text(tmp_path: Path) -> None:
 def test_prompts_in_the_user_role_are_the_steps_own(tmp_path: Path) -> None:
     """Where the record names the constants that were sent, they are taken out of the input.
 
-    While a run is under way its record does not, so whoever runs it says so.
+    While a run is under way its record does not, so its runner says so.
     """
     sent = "Give others than these, and write them out in full."
     messages = [{"role": "user", "content": f"{PLAN}\n\n{sent}"}]
@@ -131,13 +131,13 @@ def test_evidence_is_what_the_record_says_and_never_more(
 
 
 def test_the_last_row_of_a_cell_counts(tmp_path: Path) -> None:
-    """Errors that a rerun mended are passed over, and a torn line is no row."""
+    """Errors that a rerun mended are passed over, and a torn line is not a row."""
     rows = [failed("boat", "down"), ok("boat"), failed("moor", "down")]
     path = older_run(tmp_path / "run", {"boat": TWO, "moor": None}, rows=rows)
     with (path / "outputs.jsonl").open("a") as file:
         file.write('{"name": "boat", "status": "err')
-    found = {cell.plan: cell.is_ok for cell in run_reading.read(path, rubric())}
-    assert found == {"boat": True, "moor": False}
+    of_step = {cell.plan: cell.is_ok for cell in run_reading.read(path, rubric())}
+    assert of_step == {"boat": True, "moor": False}
 
 
 def test_a_run_without_rows_has_no_cells(tmp_path: Path) -> None:
@@ -198,8 +198,8 @@ def test_numbered_artifacts_are_one_source_in_the_order_of_their_numbers(tmp_pat
     for number in (10, 9, 1):
         (folder / f"5-{number}-part.json").write_text(json.dumps({"items": [f"n{number}"]}))
     (folder / "5-1-part.json.old").write_text("{}")
-    found = only(path, clean=Source(artifact="5-<n>-part.json", items="items")).content()
-    assert found.clean == ["n1", "n9", "n10"]
+    content = only(path, clean=Source(artifact="5-<n>-part.json", items="items")).content()
+    assert content.clean == ["n1", "n9", "n10"]
 
 
 def test_items_can_stand_in_several_places(tmp_path: Path) -> None:
@@ -238,13 +238,13 @@ def test_a_cell_changes_its_digest_with_anything_that_is_measured(tmp_path: Path
 def test_tokens_of_older_runs_with_several_workers_are_unknown(tmp_path: Path) -> None:
     """There every plan was charged for the calls of all; with one worker they are right."""
     usage = [{"input_tokens": 10, "output_tokens": 5}, {"duration_seconds": 1}]
-    found = {}
+    result = {}
     for workers in (1, 4):
         path = older_run(tmp_path / f"run{workers}", {"boat": TWO}, workers=workers)
         text = "".join(json.dumps(row) + "\n" for row in usage)
         (path / "outputs" / "boat" / "usage_metrics.jsonl").write_text(text)
-        found[workers] = only(path).usage.get("input_tokens")
-    assert found == {1: 10, 4: None}
+        result[workers] = only(path).usage.get("input_tokens")
+    assert result == {1: 10, 4: None}
 
 
 def test_an_older_run_tells_which_cells_were_recovered(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ TEXTS = {
 
 
 @dataclass(frozen=True)
-class Ground:
+class RollbackSite:
     """The pipeline's repository, and a data repo in which the step has had three bests."""
 
     home: Path
@@ -87,46 +87,48 @@ def score(name: str, number: int, sha: str, verdict: str = "YES") -> Score:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Ground:
+def template(tmp_path_factory: pytest.TempPathFactory) -> RollbackSite:
     """Return a ground whose `main` has been given all three bests, one after the other."""
-    made = Ground(tmp_path_factory.mktemp("rollback"), {})
+    context = RollbackSite(tmp_path_factory.mktemp("rollback"), {})
     package = Path(worker_plan.__file__).parent
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(package, made.code / "worker_plan", ignore=ignored)
-    git(made.home, "init", "--quiet", "--initial-branch=main", str(made.code))
-    git(made.code, "add", ".")
-    git(made.code, "commit", "--quiet", "-m", "The pipeline")
-    made.commits["baseline"] = git(made.code, "rev-parse", "HEAD")
-    init(made.layout.root)
-    scores = Scores(made.layout)
-    scores.add(replace(score("baseline", 0, made.commits["baseline"]), verdict="BASELINE"), {})
+    shutil.copytree(package, context.code / "worker_plan", ignore=ignored)
+    git(context.home, "init", "--quiet", "--initial-branch=main", str(context.code))
+    git(context.code, "add", ".")
+    git(context.code, "commit", "--quiet", "-m", "The pipeline")
+    context.commits["baseline"] = git(context.code, "rev-parse", "HEAD")
+    init(context.layout.root)
+    scores = Scores(context.layout)
+    scores.add(replace(score("baseline", 0, context.commits["baseline"]), verdict="BASELINE"), {})
     for number, (name, texts) in enumerate(TEXTS.items(), start=1):
-        made.commits[name] = commit(made.code, texts, name)
+        context.commits[name] = commit(context.code, texts, name)
         scores.add(
-            score(name, number, made.commits[name]),
+            score(name, number, context.commits[name]),
             {"texts": texts, "reasons": [f"{name} was *better*"], "pull_request": f"pulls/{name}"},
         )
-    scores.add(score("refused", 4, made.commits["third"], "NO"), {"texts": {PROMPT: "No."}})
+    scores.add(score("refused", 4, context.commits["third"], "NO"), {"texts": {PROMPT: "No."}})
     scores.set_best(
         Best(
-            step=STEP, candidate="third", score=3.0, commit=made.commits["third"],
+            step=STEP, candidate="third", score=3.0, commit=context.commits["third"],
             pull_request="pulls/third", iteration=f"3_{STEP}", texts=TEXTS["third"],
             simulated=False,
         )
     )  # fmt: skip
     # A later change of something else: it must stay.
-    commit(made.code, {SURFACE: WEAK}, "Another step")
-    return made
+    commit(context.code, {SURFACE: WEAK}, "Another step")
+    return context
 
 
 @pytest.fixture
-def context(template: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
+def context(
+    template: RollbackSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> RollbackSite:
     """Return a copy of the ground."""
     monkeypatch.delenv("PROMPT_LAB_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for part in (template.code, template.layout.root):
         shutil.copytree(part, tmp_path / part.name, symlinks=True)
-    return Ground(tmp_path, template.commits)
+    return RollbackSite(tmp_path, template.commits)
 
 
 @pytest.fixture
@@ -148,7 +150,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restoration.Rollback, "_pipeline", pipeline)
 
 
-def test_goes_back_to_the_best_before(context: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+def test_goes_back_to_the_best_before(
+    context: RollbackSite, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Its texts stand on a branch of their own; nothing is merged or called a success."""
     before = git(context.code, "rev-parse", "main")
     assert context.run("--reason", "The third one says too much @everybody") == 0
@@ -179,7 +183,7 @@ def test_goes_back_to_the_best_before(context: Ground, capsys: pytest.CaptureFix
 
 
 @pytest.mark.usefixtures("quick")
-def test_killed_rollback_goes_on(context: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_rollback_goes_on(context: RollbackSite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever it was stopped, the same command ends with the one pull request and one row."""
 
     class Killed(BaseException):
@@ -209,7 +213,7 @@ def test_killed_rollback_goes_on(context: Ground, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.usefixtures("quick")
-def test_after_a_merge_it_goes_one_further(context: Ground) -> None:
+def test_after_a_merge_it_goes_one_further(context: RollbackSite) -> None:
     """While the pull request is open it is found, though the base moves; merged, it is the past."""
     context.run()
     commit(context.code, {SURFACE: GOOD}, "Meanwhile")
@@ -225,7 +229,7 @@ def test_after_a_merge_it_goes_one_further(context: Ground) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_closed_rollback_is_not_opened_again_unasked(
-    context: Ground, capsys: pytest.CaptureFixture[str]
+    context: RollbackSite, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A person said no to it; the record can be set right, which changes no code."""
     context.run()
@@ -246,14 +250,16 @@ def test_closed_rollback_is_not_opened_again_unasked(
 
 
 @pytest.mark.parametrize("name", ["first", f"1_{STEP}", "1", "COMMIT"])
-def test_best_is_named_in_several_ways(context: Ground, name: str) -> None:
+def test_best_is_named_in_several_ways(context: RollbackSite, name: str) -> None:
     """By candidate, iteration, its number, or the start of its commit."""
-    given = context.commits["first"][:10] if name == "COMMIT" else name
-    assert bests.read(context.layout, STEP).named(given).score.candidate == "first"
+    words = context.commits["first"][:10] if name == "COMMIT" else name
+    assert bests.read(context.layout, STEP).named(words).score.candidate == "first"
 
 
 @pytest.mark.usefixtures("quick")
-def test_baseline_is_the_first_best(context: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+def test_baseline_is_the_first_best(
+    context: RollbackSite, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What the iterations began with can be restored, and nothing is before it."""
     assert context.run("--to", "baseline") == 0
     head = context.forge.pull(1).head
@@ -267,7 +273,7 @@ def test_baseline_is_the_first_best(context: Ground, capsys: pytest.CaptureFixtu
 
 @pytest.mark.usefixtures("quick")
 def test_dry_run_shows_the_change_and_leaves_nothing(
-    context: Ground, capsys: pytest.CaptureFixture[str]
+    context: RollbackSite, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No branch, no pull request, no row."""
     rows = Scores(context.layout).rows()
@@ -278,7 +284,9 @@ def test_dry_run_shows_the_change_and_leaves_nothing(
     assert "rollback" not in git(context.code, "branch", "--list")
 
 
-def test_list_marks_the_current_best(context: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_marks_the_current_best(
+    context: RollbackSite, capsys: pytest.CaptureFixture[str]
+) -> None:
     """All bests in their order; what was refused is none."""
     assert context.run("--list") == 0
     _, *lines = capsys.readouterr().out.splitlines()
@@ -295,20 +303,22 @@ def test_list_marks_the_current_best(context: Ground, capsys: pytest.CaptureFixt
     ],
 )
 def test_wrong_usage_ends_with_2(
-    context: Ground, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+    context: RollbackSite, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
 ) -> None:
-    """The message says what there is."""
+    """The message lists what exists."""
     assert context.run(*words) == 2
     assert said in capsys.readouterr().err
 
 
-def test_unknown_step_ends_with_2(context: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_step_ends_with_2(
+    context: RollbackSite, capsys: pytest.CaptureFixture[str]
+) -> None:
     """It names the steps that have scores."""
     assert context.run(step="plan_typ") == 2
     assert "There are scores of: plan_type." in capsys.readouterr().err
 
 
-def test_vanished_commit_is_said(context: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+def test_vanished_commit_is_said(context: RollbackSite, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither the repository nor the forge has it; no pull request is opened on half the texts."""
     gone = replace(score("gone", 5, "0" * 39 + "1"), verdict="YES")
     Scores(context.layout).add(gone, {"texts": {PROMPT: "Gone."}})
@@ -318,7 +328,7 @@ def test_vanished_commit_is_said(context: Ground, capsys: pytest.CaptureFixture[
 
 @pytest.mark.usefixtures("quick")
 def test_commit_that_holds_another_text_is_refused(
-    context: Ground, capsys: pytest.CaptureFixture[str]
+    context: RollbackSite, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What would be restored must be what was judged."""
     moved = score("moved", 5, context.commits["first"])
@@ -328,7 +338,7 @@ def test_commit_that_holds_another_text_is_refused(
 
 
 @pytest.mark.usefixtures("quick")
-def test_simulated_best_is_no_default_for_a_real_one(context: Ground) -> None:
+def test_simulated_best_is_no_default_for_a_real_one(context: RollbackSite) -> None:
     """Named, it is restored and labelled; it is never evidence."""
     row = score("sim", 5, context.commits["first"], "SIMULATED YES")
     Scores(context.layout).add(row, {"texts": TEXTS["first"]})
@@ -346,7 +356,7 @@ def test_simulated_best_is_no_default_for_a_real_one(context: Ground) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_pull_request_that_was_pushed_to_is_left_alone(
-    context: Ground, capsys: pytest.CaptureFixture[str]
+    context: RollbackSite, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What somebody else put on the branch is not what was recorded."""
     context.run()
@@ -360,7 +370,9 @@ def test_pull_request_that_was_pushed_to_is_left_alone(
     assert "moved to" in capsys.readouterr().err
 
 
-def test_two_rollbacks_do_not_collide(context: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_rollbacks_do_not_collide(
+    context: RollbackSite, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The second says so."""
     with claim(context.layout, f"rollback-{STEP}"):
         assert context.run() == 2

@@ -33,8 +33,8 @@ def test_ends_of_the_scale_are_nobody_and_everybody(plan, step, salt) -> None:
 @given(NAMES, NAMES, NAMES, WEIGHTS)
 def test_same_plan_gets_the_same_again(plan, step, salt, weight) -> None:
     """Nothing but plan, step, salt and weight has a say."""
-    found = {gets_new(plan, step, salt, weight) for _ in range(3)}
-    assert len(found) == 1
+    result = {gets_new(plan, step, salt, weight) for _ in range(3)}
+    assert len(result) == 1
 
 
 def test_another_process_says_the_same() -> None:
@@ -56,9 +56,9 @@ def test_another_process_says_the_same() -> None:
 def test_weights_are_kept() -> None:
     """Of 20,000 plans the shares lie within four standard errors of the weight."""
     for weight in (5, 10, 20, 50):
-        found = sum(gets_new(plan, "s", "salt", weight) for plan in MANY) / len(MANY)
+        result = sum(gets_new(plan, "s", "salt", weight) for plan in MANY) / len(MANY)
         share = weight / 100
-        assert abs(found - share) < 4 * (share * (1 - share) / len(MANY)) ** 0.5
+        assert abs(result - share) < 4 * (share * (1 - share) / len(MANY)) ** 0.5
 
 
 def test_who_is_asked_does_not_depend_on_the_version() -> None:

@@ -136,8 +136,8 @@ def test_drift_check_on_simulated_models_is_labelled_and_committed(
         monkeypatch.delenv("PLUMBLINE_LLM_CONFIG")
         shutil.copytree(layout.root.parent / "plans", layout.split("train"), dirs_exist_ok=True)
     monkeypatch.setenv("PROMPT_LAB_DIR", str(layout.root))
-    made = called(runner.main, ["--step", STEP, "--models", "sim,sim-weak", "--split", "train"])
-    assert made.code == 0, made.err
+    rows = called(runner.main, ["--step", STEP, "--models", "sim,sim-weak", "--split", "train"])
+    assert rows.code == 0, rows.err
     dry = called(main, ["drift", "--against", "0", "1", "--dry-run"])
     assert (dry.code, dry.out.splitlines()[-1]) == (0, "Nothing was sent.")
     ran = called(main, ["drift", "--against", "0", "1", "--max-calls", "50", "--json"])

@@ -45,19 +45,19 @@ def test_plan_counts_once() -> None:
 def test_first_look_is_a_permutation_test() -> None:
     """On votes its p-value is that of Fisher's exact test, up to what drawing leaves open."""
     new, old = (1.0,) * 13 + (0.0,) * 3, (1.0,) * 7 + (0.0,) * 13
-    found = look([Groups(new=new, old=old)], looks=1, least=0.05, seed=5)
+    outcome = look([Groups(new=new, old=old)], looks=1, least=0.05, seed=5)
     exact = stats.fisher_exact([[13, 3], [7, 13]], alternative="greater").pvalue
-    assert found.better == pytest.approx(exact, abs=0.003)
-    assert found.word is Word.keep
-    assert found.gain == pytest.approx(13 / 16 / (7 / 20) - 1)
+    assert outcome.better == pytest.approx(exact, abs=0.003)
+    assert outcome.word is Word.keep
+    assert outcome.gain == pytest.approx(13 / 16 / (7 / 20) - 1)
 
 
 def test_choices_take_as_many_plans_and_the_first_is_real() -> None:
     """A choice's sum of centred values has the mean 0 over all choices."""
-    found = sums(Groups(new=(1.0, 1.0, 0.0), old=(0.0, 0.0, 0.0)), seed=1)
-    assert found[0] == pytest.approx(1.0)
-    assert set(np.round(found, 6)) == {-1.0, 0.0, 1.0}
-    assert abs(found.mean()) < 0.05
+    result = sums(Groups(new=(1.0, 1.0, 0.0), old=(0.0, 0.0, 0.0)), seed=1)
+    assert result[0] == pytest.approx(1.0)
+    assert set(np.round(result, 6)) == {-1.0, 0.0, 1.0}
+    assert abs(result.mean()) < 0.05
 
 
 def test_small_gain_is_not_worth_a_promotion() -> None:
@@ -81,11 +81,11 @@ def test_stages_are_not_mixed() -> None:
         Groups(new=spread(0.2, 5), old=spread(0.2, 45)),
         Groups(new=spread(0.9, 45), old=spread(0.9, 5)),
     ]
-    found = look(stages, looks=2, least=0.05, seed=1)
-    assert found.effect == pytest.approx(0.0, abs=0.01)
-    assert found.word is Word.inconclusive
-    assert found.interval is not None
-    assert found.interval.low < 0 < found.interval.high
+    outcome = look(stages, looks=2, least=0.05, seed=1)
+    assert outcome.effect == pytest.approx(0.0, abs=0.01)
+    assert outcome.word is Word.inconclusive
+    assert outcome.interval is not None
+    assert outcome.interval.low < 0 < outcome.interval.high
 
 
 def test_error_is_spread_over_the_looks() -> None:
@@ -100,14 +100,19 @@ def test_error_is_spread_over_the_looks() -> None:
 
 def test_nothing_measured_is_none() -> None:
     """A side without plans has no effect, no gain and no interval."""
-    found = look([Groups(new=(0.5,), old=())], looks=1, least=0.05, seed=1)
-    assert (found.effect, found.gain, found.interval, found.old_mean) == (None, None, None, None)
-    assert found.word is Word.inconclusive
+    outcome = look([Groups(new=(0.5,), old=())], looks=1, least=0.05, seed=1)
+    assert (outcome.effect, outcome.gain, outcome.interval, outcome.old_mean) == (
+        None,
+        None,
+        None,
+        None,
+    )
+    assert outcome.word is Word.inconclusive
     assert lower_by_chance([], [1.0], seed=1) is None
 
 
 def test_gain_over_nothing_has_no_share() -> None:
     """Where the old version never pleased, the gain is None, and the new one may still be kept."""
-    found = look([Groups(new=(1.0,) * 10, old=(0.0,) * 10)], looks=1, least=0.05, seed=1)
-    assert found.gain is None
-    assert found.word is Word.keep
+    outcome = look([Groups(new=(1.0,) * 10, old=(0.0,) * 10)], looks=1, least=0.05, seed=1)
+    assert outcome.gain is None
+    assert outcome.word is Word.keep

@@ -66,9 +66,9 @@ def order(baseline: Baseline, output: Path, *against: Path, **changes: Any) -> D
     )  # fmt: skip
 
 
-def checked(wanted: DriftRequest, state: State | None = None) -> DriftResult:
+def checked(request: DriftRequest, state: State | None = None) -> DriftResult:
     """Run a check."""
-    check = DriftCheck(wanted, state or State(step=ONE_CALL))
+    check = DriftCheck(request, state or State(step=ONE_CALL))
     return asyncio.run(check.run(Counts()))
 
 
@@ -102,26 +102,26 @@ def test_model_that_answers_as_it_did_is_alike(baseline: Baseline, tmp_path: Pat
 
 def test_other_reported_id_is_a_change(baseline: Baseline, tmp_path: Path) -> None:
     """The name is reported, before and after, and printed as plain text."""
-    found = drifted(baseline, tmp_path, reported_model="m1-0826\x1b[2J")
-    assert found.finding is DriftFinding.changed
-    assert found.models[0].reasons[0].startswith("the provider reports m1-0826")
-    [_, line] = pages.drift_lines(found.to_row())
+    result = drifted(baseline, tmp_path, reported_model="m1-0826\x1b[2J")
+    assert result.finding is DriftFinding.changed
+    assert result.models[0].reasons[0].startswith("the provider reports m1-0826")
+    [_, line] = pages.drift_lines(result.to_row())
     assert f"and reported {SERVED}" in line
     assert "\x1b" not in line
 
 
 def test_other_count_of_the_same_tokens_is_a_change(baseline: Baseline, tmp_path: Path) -> None:
     """The same request is of as many tokens as it was, or another model read it."""
-    found = drifted(baseline, tmp_path, input_tokens=13)
-    assert found.finding is DriftFinding.changed
-    assert found.models[0].reasons == ("3 of 3 equal requests have other numbers of input tokens",)
+    result = drifted(baseline, tmp_path, input_tokens=13)
+    assert result.finding is DriftFinding.changed
+    assert result.models[0].reasons == ("3 of 3 equal requests have other numbers of input tokens",)
 
 
 def test_provider_that_tells_neither_is_inconclusive(baseline: Baseline, tmp_path: Path) -> None:
     """Without an id and without token counts the outputs alone do not say who wrote them."""
-    found = drifted(baseline, tmp_path, reported_model=None, input_tokens=None)
-    assert found.finding is DriftFinding.inconclusive
-    assert len(found.models[0].missing) == 2
+    result = drifted(baseline, tmp_path, reported_model=None, input_tokens=None)
+    assert result.finding is DriftFinding.inconclusive
+    assert len(result.models[0].missing) == 2
 
 
 def test_model_that_fails_now_is_inconclusive(baseline: Baseline, tmp_path: Path) -> None:
@@ -133,10 +133,10 @@ def test_model_that_fails_now_is_inconclusive(baseline: Baseline, tmp_path: Path
             for r in old.rows().values()]  # fmt: skip
     (new / "outputs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     rubric = rubric_for(old.path)
-    found = compare([old.path], [new], rubric, noise.assumed(rubric))
-    [model] = found.models
-    assert (found.summary, model.effect, model.composite) == ("INCONCLUSIVE", None, None)
-    assert "missing: outputs" in pages.drift_lines(found.to_row())[1]
+    result = compare([old.path], [new], rubric, noise.assumed(rubric))
+    [model] = result.models
+    assert (result.summary, model.effect, model.composite) == ("INCONCLUSIVE", None, None)
+    assert "missing: outputs" in pages.drift_lines(result.to_row())[1]
 
 
 def test_killed_or_capped_check_pays_nothing_twice(baseline: Baseline, tmp_path: Path) -> None:

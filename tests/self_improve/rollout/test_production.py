@@ -48,7 +48,7 @@ def test_better_version_is_promoted_after_all_stages(street: Street) -> None:
 
 
 def test_plan_keeps_the_new_version_while_the_weight_grows(street: Street) -> None:
-    """Whoever had it at 30 % has it at 50 %, 70 % and 100 %."""
+    """A plan that had it at 30 % has it at 50 %, 70 % and 100 %."""
     street.start()
     names = [f"plan-{n}" for n in range(400)]
 
@@ -101,7 +101,7 @@ def test_stage_waits_for_its_marks(street: Street) -> None:
 
 
 def test_time_ends_a_stage(street: Street) -> None:
-    """After 7 days it is judged by what there is, if that is enough to conclude anything."""
+    """After 7 days it is judged by the marks so far, if that is enough to conclude anything."""
     street.start()
     street.mark(0.9, 10, new=True)
     street.mark(0.6, 10, new=False)
@@ -133,7 +133,7 @@ def test_votes_decide_too(tmp_path: Path) -> None:
 
 
 def test_vote_of_readers_who_were_not_asked_is_refused(tmp_path: Path) -> None:
-    """Who comes by himself is no random choice; nothing is recorded."""
+    """Who comes by himself is not a random choice; nothing is recorded."""
     street = Street(tmp_path)
     street.start(by=VOTES)
     rollout = street.production.state().rollout

@@ -25,10 +25,10 @@ def test_printed_settings_can_be_the_file(tmp_path: Path) -> None:
     """The printed settings are read as the same."""
     layout = Layout(tmp_path)
     layout.rollouts.mkdir()
-    own = Settings(stages=(1, 100), marks=5)
-    (layout.rollouts / "settings.toml").write_text(own.text())
-    assert load(layout) == own
-    assert tomllib.loads(own.text())["marks"] == 5
+    settings = Settings(stages=(1, 100), marks=5)
+    (layout.rollouts / "settings.toml").write_text(settings.text())
+    assert load(layout) == settings
+    assert tomllib.loads(settings.text())["marks"] == 5
 
 
 @pytest.mark.parametrize(

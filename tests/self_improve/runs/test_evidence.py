@@ -18,7 +18,7 @@ from tests.self_improve import hosts
 from tests.self_improve.hosts import FIELD, FOLLOW_UP, OTHER, SYSTEM, TEXTS, surface
 
 
-class Found(BaseModel):
+class Finding(BaseModel):
     """What the step `find` asks for."""
 
     name: str = Field(description=TEXTS[FIELD])
@@ -30,18 +30,18 @@ class Renamed(BaseModel):
     name: str = Field(description="A long name for it.", title="Name")
 
 
-Renamed.__name__ = "Found"
+Renamed.__name__ = "Finding"
 UNKNOWN = "A text that is nowhere in the code."
 
 
 def attempt(
-    *messages: tuple[str, str], schema: type[BaseModel] | None = Found, **more: Any
+    *messages: tuple[str, str], schema: type[BaseModel] | None = Finding, **more: Any
 ) -> Attempt:
     """Return an attempt that sent these messages, given as role and text."""
     sent = [{"role": role, "content": content} for role, content in messages]
     shape = schema.model_json_schema() if schema is not None else None
     if shape is not None:
-        shape["title"] = "Found"
+        shape["title"] = "Finding"
     return an_attempt(messages=sent, schema=shape, **more)
 
 
@@ -72,15 +72,15 @@ def test_each_text_counts_once() -> None:
     assert (
         result.descriptions
         == {
-            Description("Found", "name", TEXTS[FIELD]),
+            Description("Finding", "name", TEXTS[FIELD]),
             Description(None, None, "What the step `find` asks for."),
         }
-        or Description("Found", "name", TEXTS[FIELD]) in result.descriptions
+        or Description("Finding", "name", TEXTS[FIELD]) in result.descriptions
     )
 
 
 def test_what_the_gateway_adds_after_a_failure_does_not_count() -> None:
-    """Its feedback is no surface of the host's."""
+    """Its feedback is not a surface of the host's."""
     again = attempt(
         ("system", TEXTS[SYSTEM]), ("user", "A boat."), ("assistant", "{"), ("user", "Again!"),
         number=2,
@@ -121,12 +121,12 @@ def test_listed_surface_holds_its_text_and_digest() -> None:
 
 def test_description_in_a_prompt_counts() -> None:
     """A library may write the schema into the message."""
-    schema = str(Found.model_json_schema()).replace("'", '"')
+    schema = str(Finding.model_json_schema()).replace("'", '"')
     written = attempt(("system", TEXTS[SYSTEM]), ("user", f"Fill in: {schema}"), schema=None)
     assert sent(hosts.specification(), written)[FIELD] is True
 
 
-def test_unmatched_texts_are_told() -> None:
+def test_unmatched_texts_are_reported() -> None:
     """Descriptions by their text, system messages by their digest; the user's are plan texts."""
 
     class Odd(BaseModel):
@@ -134,14 +134,14 @@ def test_unmatched_texts_are_told() -> None:
 
     unknown = attempt(("system", UNKNOWN), ("user", "A plan."), schema=Odd)
     assert content(hosts.specification(), *USUAL, unknown)["unmatched"] == {
-        "descriptions": [UNKNOWN, Found.__doc__],
+        "descriptions": [UNKNOWN, Finding.__doc__],
         "system_messages": [digest(UNKNOWN)],
     }
 
 
 def test_description_of_two_models_alike_is_the_steps_own() -> None:
     """Of two surfaces that could be meant, the one that the step reaches was sent."""
-    twin = surface("aaa:Found.name", TEXTS[FIELD])
+    twin = surface("aaa:Finding.name", TEXTS[FIELD])
     specification = hosts.specification(pipeline=hosts.pipeline(twin))
     assert twin.id not in sent(specification, *USUAL)
     assert sent(specification, *USUAL)[FIELD] is True
@@ -177,7 +177,7 @@ def test_old_text_beside_the_new_one_is_noticed() -> None:
     assert row["original_sent"] is True
 
 
-def test_candidate_that_only_adds_is_told_from_its_original() -> None:
+def test_candidate_that_only_adds_is_distinguished_from_its_original() -> None:
     """The new text contains the old one, which does not show an unchanged copy."""
     longer = TEXTS[SYSTEM] + " Be brief."
     new = attempt(("system", longer), ("user", "A boat."))

@@ -76,7 +76,7 @@ def test_order_of_plans_makes_no_other_run() -> None:
 
 
 def recorded(run: str) -> RunSpecification:
-    """Return a specification on a recorded run that lies somewhere."""
+    """Return a specification on a recorded run in some directory."""
     model = hosts.model(provider="recorded", model_id="recorded/0/07_find", options={"run": run})
     return hosts.specification(models=(model,))
 
@@ -86,7 +86,7 @@ def test_recorded_run_is_the_same_wherever_it_lies() -> None:
     assert recorded("/here/history/0/07_find").digest == recorded("/there/0/07_find").digest
 
 
-def test_address_of_a_server_is_never_told() -> None:
+def test_address_of_a_server_is_never_reported() -> None:
     """Another server may be another model, so it counts; where it is stays out of the record."""
     address = "http://gpu.example.org:8080/v1"
     there = hosts.specification(models=(hosts.model(base_url=address),))
@@ -197,4 +197,7 @@ def test_step_is_chosen_by_its_name() -> None:
         choose_step("identify_potential_lever", steps)
     with pytest.raises(UsageError) as caught:
         choose_step("zzz", steps)
-    assert str(caught.value) == "There is no step 'zzz'. `plumbline steps` lists them all."
+    assert (
+        str(caught.value)
+        == "There is no step 'zzz'. `python -m self_improve.steps` lists them all."
+    )

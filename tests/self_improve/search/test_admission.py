@@ -82,8 +82,8 @@ def test_rejected_attempt_is_known_again() -> None:
 def test_any_text_is_admitted_or_refused(text: str) -> None:
     """Nothing a proposer says crashes; what is admitted says something and ends as the old text."""
     try:
-        made = admission().whole({SURFACE: text}, BASE)[SURFACE]
+        rows = admission().whole({SURFACE: text}, BASE)[SURFACE]
     except Refused:
         return
-    assert made.strip()
-    assert made.endswith("\n")
+    assert rows.strip()
+    assert rows.endswith("\n")

@@ -21,9 +21,9 @@ def test_one_change_is_that_text(base: str, one: str) -> None:
 @given(base=TEXT, one=TEXT, two=TEXT)
 def test_what_is_left_out_is_not_there(base: str, one: str, two: str) -> None:
     """The first always wins; with the second left out nothing of it is in the text."""
-    text, held = merged(base, [one, two])
-    assert held[:1] == ([0] if one != base else held[:1])
-    if 1 not in held:
+    text, base_of = merged(base, [one, two])
+    assert base_of[:1] == ([0] if one != base else base_of[:1])
+    if 1 not in base_of:
         assert text == one
 
 

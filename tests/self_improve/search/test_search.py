@@ -44,36 +44,36 @@ def admit(trial: Trial, text: str) -> Any:
 
 def test_no_cell_is_run_twice(search) -> None:
     """Scores are remembered, whatever they are asked for with."""
-    made = search(silent)
+    scripted = search(silent)
 
     async def does(trial: Trial) -> None:
         one = admit(trial, "Name it once.")
         await trial.score([one], CASES[:2])
-        [known] = await trial.score([one], CASES[:3])
-        assert len(known.outcomes) == 3
+        [scored] = await trial.score([one], CASES[:3])
+        assert len(scored.outcomes) == 3
 
-    found = asyncio.run(made.run(Searching(does)))
-    assert found.cells == len(CASES) + 3
-    assert len(set(made.measure.cells)) == len(made.measure.cells)
+    result = asyncio.run(scripted.run(Searching(does)))
+    assert result.cells == len(CASES) + 3
+    assert len(set(scripted.measure.cells)) == len(scripted.measure.cells)
 
 
 def test_budget_is_never_exceeded_by_a_cell(search) -> None:
     """What does not fit as a whole is not begun, and ends the search."""
-    made = search(silent, cells=len(CASES) + 3)
+    scripted = search(silent, cells=len(CASES) + 3)
 
     async def does(trial: Trial) -> None:
         assert trial.left == 3
         await trial.score([admit(trial, "Name it once.")], CASES[:4])
         raise AssertionError
 
-    found = asyncio.run(made.run(Searching(does)))
-    assert found.stopped == f"the budget of {len(CASES) + 3} cells is used up"
-    assert len(made.measure.cells) == len(CASES)
+    result = asyncio.run(scripted.run(Searching(does)))
+    assert result.stopped == f"the budget of {len(CASES) + 3} cells is used up"
+    assert len(scripted.measure.cells) == len(CASES)
 
 
 def test_search_in_which_everything_fails_ends(search) -> None:
     """After a bounded number of cells, with what went wrong."""
-    made = search(silent, rule=lambda *_: None)
+    scripted = search(silent, rule=lambda *_: None)
     n = 0
 
     async def does(trial: Trial) -> None:
@@ -82,9 +82,9 @@ def test_search_in_which_everything_fails_ends(search) -> None:
             n += 1
             await trial.score([admit(trial, f"Try {n}.")], CASES[:1])
 
-    found = asyncio.run(made.run(Searching(does)))
-    assert found.cells <= MOST_FAILURES
-    assert found.stopped == f"every one of {found.cells} cells failed: timeout: late"
+    result = asyncio.run(scripted.run(Searching(does)))
+    assert result.cells <= MOST_FAILURES
+    assert result.stopped == f"every one of {result.cells} cells failed: timeout: late"
 
 
 @pytest.mark.parametrize(("force", "asked"), [(False, 0), (True, 1)])
@@ -97,46 +97,46 @@ def test_search_starts_only_where_something_can_be_gained(search, rows, force, a
         async def search(self, trial: Trial) -> None:
             await trial.ask("asking", Call(key="1", system="s", user="u", schema=Answer))
 
-    made = search(lambda *_: {"text": "Name."}, rule=lambda *_: 0.95, force=force)
-    found = asyncio.run(made.run(Asking()))
-    assert found.proposer_calls == asked
-    assert ("--force" in found.stopped) is not force
+    scripted = search(lambda *_: {"text": "Name."}, rule=lambda *_: 0.95, force=force)
+    result = asyncio.run(scripted.run(Asking()))
+    assert result.proposer_calls == asked
+    assert ("--force" in result.stopped) is not force
     assert (rows[-1]["event"], rows[-1]["cells"]) == ("over", 8)
     assert rows[-1]["best"] == rows[-1]["baseline"] == pytest.approx(0.95)
 
 
 def test_failed_cell_counts_nothing_for_a_search(search) -> None:
     """A proposal that fails half the time has half the score."""
-    made = search(silent, rule=lambda text, case: None if case.model == "m2" else 0.8)
-    asyncio.run(made.run(Searching(lambda trial: trial.score([trial.baseline], CASES))))
-    assert made.scored(made.baseline).score == pytest.approx(0.4)
+    scripted = search(silent, rule=lambda text, case: None if case.model == "m2" else 0.8)
+    asyncio.run(scripted.run(Searching(lambda trial: trial.score([trial.baseline], CASES))))
+    assert scripted.scored(scripted.baseline).score == pytest.approx(0.4)
 
 
 def test_every_refusal_stands_in_the_log(search, rows) -> None:
     """With what proposed it and why; refused again and again, the search ends."""
-    made = search(silent)
+    scripted = search(silent)
 
     async def does(trial: Trial) -> None:
         while True:
             assert admit(trial, "") is None
 
-    found = asyncio.run(made.run(Searching(does)))
-    assert "proposals were refused" in found.stopped
+    result = asyncio.run(scripted.run(Searching(does)))
+    assert "proposals were refused" in result.stopped
     refused = [row for row in rows if row["event"] == "refused"]
-    assert len(refused) == found.refused
+    assert len(refused) == result.refused
     assert refused[0] == {"event": "refused", "operator": "by hand", "reason": "the text is empty"}
 
 
 def test_baseline_and_repetition_are_refused(search, rows) -> None:
     """The same texts are tried once."""
-    made = search(silent)
+    scripted = search(silent)
 
     async def does(trial: Trial) -> None:
         one = admit(trial, "Name it once.")
         assert admit(trial, "Name it once.\n") is None
         assert trial.admit(trial.baseline.texts, operator="x") is None or one is None
 
-    asyncio.run(made.run(Searching(does)))
+    asyncio.run(scripted.run(Searching(does)))
     assert [row["reason"][:9] for row in rows if row["event"] == "refused"] == [
         "it repeat", "these sur",
     ]  # fmt: skip
@@ -144,7 +144,7 @@ def test_baseline_and_repetition_are_refused(search, rows) -> None:
 
 def test_proposer_without_money_ends_the_search(search) -> None:
     """Other failures of the proposer are returned to the generator, and logged."""
-    made = search(lambda role, call: Failure(kind=FailureKind(role), message="no"))
+    scripted = search(lambda role, call: Failure(kind=FailureKind(role), message="no"))
 
     async def does(trial: Trial) -> None:
         call = Call(key="1", system="", user="", schema=Answer)
@@ -152,14 +152,14 @@ def test_proposer_without_money_ends_the_search(search) -> None:
         await trial.ask("budget", call)
         raise AssertionError
 
-    found = asyncio.run(made.run(Searching(does)))
-    assert found.stopped == "budget: no"
-    assert found.proposer_calls == 2
+    result = asyncio.run(scripted.run(Searching(does)))
+    assert result.stopped == "budget: no"
+    assert result.proposer_calls == 2
 
 
 def test_best_is_the_best_on_all_cases_and_the_shorter_of_equals(search) -> None:
-    """A high score on a few cases is no best one."""
-    made = search(silent)
+    """A high score on a few cases is not the best."""
+    scripted = search(silent)
 
     async def does(trial: Trial) -> None:
         long = admit(trial, "Name it once, and then say why you did so.")
@@ -167,11 +167,11 @@ def test_best_is_the_best_on_all_cases_and_the_shorter_of_equals(search) -> None
         await trial.score([long, short], CASES)
         await trial.score([admit(trial, "once once once once once")], CASES[:1])
 
-    found = asyncio.run(made.run(Searching(does)))
-    best = best_of(found, CASES)
+    result = asyncio.run(scripted.run(Searching(does)))
+    best = best_of(result, CASES)
     assert isinstance(best, Scored)
     assert best.proposal.texts[SURFACE] == "Name it once.\n"
-    assert [cells for cells, _ in found.trace] == sorted(cells for cells, _ in found.trace)
+    assert [cells for cells, _ in result.trace] == sorted(cells for cells, _ in result.trace)
 
 
 def test_same_seed_gives_the_same_chance(search) -> None:
@@ -182,6 +182,6 @@ def test_same_seed_gives_the_same_chance(search) -> None:
 
 def test_search_over_is_no_value(search) -> None:
     """Nothing is scored after the end."""
-    made = search(silent, cells=0)
+    scripted = search(silent, cells=0)
     with pytest.raises(SearchOver):
-        asyncio.run(made.score([made.baseline], CASES))
+        asyncio.run(scripted.score([scripted.baseline], CASES))

@@ -127,7 +127,7 @@ def test_a_fall_within_what_is_allowed_passes() -> None:
 
 
 def test_a_limit_that_is_newly_broken_rejects() -> None:
-    """The mean lies beyond the bound after, and did not before."""
+    """The mean is beyond the bound after, and did not before."""
     limit = Constraint(text="few duplicates", metric=METRIC, high=0.6)
     by = terms(rubric=rubric(constraints=(limit,)))
     result = gated(noisy(better(-0.3)), by)[f"constraint {METRIC}"]

@@ -51,7 +51,7 @@ def test_drift_between_batches_is_seen() -> None:
 
 
 def test_few_batches_leave_the_assumption_standing() -> None:
-    """What decisions use lies between what was seen and what is assumed, and never below 1."""
+    """What decisions use is between what was seen and what is assumed, and never below 1."""
     result = spread([[0.1, -0.1, 0.05, -0.05]])
     assert result is not None
     assert result.drift == pytest.approx(0, abs=1e-6)

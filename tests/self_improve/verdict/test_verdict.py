@@ -138,7 +138,7 @@ def test_the_same_comparison_gives_the_same_verdict_to_the_last_digit() -> None:
     assert rows[0]["verdict"] == rows[0]["word"]
 
 
-def test_rows_call_the_text_of_a_gate_and_of_an_expectation_told() -> None:
+def test_stored_key_of_the_text_of_gates_and_expectations_stays() -> None:
     """Records have had that key from the beginning."""
     verdict = declared("lower", noisy(), models=("c",))
     row = verdict.to_row()
@@ -188,7 +188,7 @@ def test_a_large_effect_stops_early_and_none_is_given_up() -> None:
 
 
 def test_a_look_that_decided_is_found_again_when_more_cells_have_come() -> None:
-    """A session that goes on comes to the same word at the same look."""
+    """A session that goes on reaches the same word at the same look."""
     every = looks(noisy(better(0.4)), seed=1)
     first = decide(every, terms(), evidence=Evidence.real)
     again = decide(every[: first.look], terms(), evidence=Evidence.real)

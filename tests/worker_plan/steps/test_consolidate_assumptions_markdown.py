@@ -104,7 +104,7 @@ def test_empty_part_is_not_asked_about(run_dir: Path, notes: dict[str, str]) -> 
 def test_less_detail_shortens_the_longest_parts(
     run_dir: Path, notes: dict[str, str], detail: Detail, calls: int
 ) -> None:
-    """The others stand there as they are, which is no gap."""
+    """The others stand there as they are, which is not a gap."""
     ask = Scripted(short_of)
     _, short = outcome(run_dir, ask, detail=detail)
     longest = sorted(KEYS, key=lambda key: -len(notes[key]))[:calls]

@@ -53,8 +53,8 @@ def test_unusable_tasks_and_phases_are_reported(tmp_path: Path) -> None:
 
 def test_ids_differ_and_stay(tmp_path: Path) -> None:
     """The same title in two phases is two tasks; a second run gives the same ids."""
-    given = [phase("Oven", "Buy it"), phase("Oven", "Buy it", "Light it")]
-    first, second = (written(tmp_path, *given)["018-5-wbs_level2.json"] for _ in range(2))
+    phases = [phase("Oven", "Buy it"), phase("Oven", "Buy it", "Light it")]
+    first, second = (written(tmp_path, *phases)["018-5-wbs_level2.json"] for _ in range(2))
     assert first == second
     ids = [p.id for p in first] + [t.id for p in first for t in p.subtasks]
     assert len(set(ids)) == 5

@@ -15,8 +15,8 @@ from worker_plan.steps.distill_assumptions import DistillAssumptions
 
 def test_each_assumption_is_one_line(run_dir: Path) -> None:
     """Line ends inside it, empty ones and repetitions go."""
-    given: list[Any] = ["40 km\nof towpath.", " ", None, "予算は六千万円。", "40 km of towpath."]
-    ask = Scripted(lambda _: {"assumption_list": given})
+    words: list[Any] = ["40 km\nof towpath.", " ", None, "予算は六千万円。", "40 km of towpath."]
+    ask = Scripted(lambda _: {"assumption_list": words})
     written = carry_out(prepared(DistillAssumptions, run_dir), ask)
     sentences = ["40 km of towpath.", "予算は六千万円。"]
     assert written[DistillAssumptions.raw.name]["assumption_list"] == sentences

@@ -97,7 +97,7 @@ def test_every_expert_is_asked_once_about_the_whole_plan(step: ExpertReview) -> 
 
 
 def test_known_titles_are_shown_and_refused(step: ExpertReview) -> None:
-    """An earlier title in other letters is no new expert, nor is none; one more call follows."""
+    """An earlier title in other letters is not a new expert, nor is none; one more call follows."""
     ask = Scripted(panel(TITLES[:4], ("BAKER.", "—", *TITLES[4:6]), TITLES[6:8]))
     raw = carry_out(step, ask)["015-1-experts_raw.json"]
     follow_up = next(call for call in ask.calls if call.key == "experts_3")

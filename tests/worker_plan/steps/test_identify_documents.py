@@ -79,7 +79,7 @@ def test_documents_have_ids_that_stay(step: IdentifyDocuments) -> None:
 
 
 def test_name_stands_once_in_a_list(step: IdentifyDocuments) -> None:
-    """A name in other letters, or none, is refused with the reason; null texts are no harm."""
+    """A name in other letters, or none, is refused with the reason; null texts do no harm."""
 
     def answer(call: Call[Any]) -> Any:
         documents = named("養殖許可証", "「養殖許可証」", " ", "Tide table")

@@ -42,8 +42,8 @@ def test_risk_with_an_unknown_grade_costs_itself(run_dir: Path) -> None:
 
 def test_reply_that_broke_off_is_marked(run_dir: Path) -> None:
     """The whole risks of it are kept, and the text says that something followed."""
-    given = str([risk(area) for area in ("A", "B", "C", "D")]).replace("'", '"')
-    broken = f'{{"risks": {given[: given.rindex("potential_impact")]}'
+    text = str([risk(area) for area in ("A", "B", "C", "D")]).replace("'", '"')
+    broken = f'{{"risks": {text[: text.rindex("potential_impact")]}'
     written = carry_out(prepared(IdentifyRisks, run_dir), Scripted(lambda _: broken))
     assert [one["risk_area"] for one in written[RAW]["risks"]] == ["A", "B", "C"]
     assert written[RAW]["metadata"]["partial"] is True

@@ -12,12 +12,12 @@ from worker_plan.steps.make_assumptions import MakeAssumptions
 
 def test_three_artifacts_hold_the_same_assumptions(run_dir: Path) -> None:
     """Numbers are ours, whatever the model writes; one without an answer goes."""
-    given: list[dict[str, Any]] = [
+    items: list[dict[str, Any]] = [
         {"item_index": "Q9", "question": f"{word}?", "assumptions": f"{word}.", "assessments": None}
         for word in ("金額", "Zeit", "Wer")
     ]
-    given.insert(1, {"item_index": 2, "question": "Where?"})
-    ask = Scripted(lambda _: {"question_assumption_list": given})
+    items.insert(1, {"item_index": 2, "question": "Where?"})
+    ask = Scripted(lambda _: {"question_assumption_list": items})
     step = MakeAssumptions
     written = carry_out(prepared(step, run_dir), ask)
     raw = written[step.raw.name]["question_assumption_list"]

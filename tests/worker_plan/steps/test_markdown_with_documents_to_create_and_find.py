@@ -59,7 +59,7 @@ def test_whole_lists_have_no_note() -> None:
 def test_gaps_are_named_first(
     to_create: list[DraftedToCreate], to_find: list[DraftedToFind], missing: str
 ) -> None:
-    """Whoever opens the text sees at once that something is missing, and what."""
+    """A reader of the text sees at once that something is missing, and what."""
     first = render(to_create, to_find).splitlines()[0]
     assert first == f"> **Incomplete.** The model gave nothing usable for: {missing}."
 

@@ -16,7 +16,7 @@ from worker_plan.steps.premise_attack import PremiseAttack, sides
 
 
 def attack(call: Call[Any]) -> dict[str, Any]:
-    """Answer with an attack that tells its side."""
+    """Answer with an attack that names its side."""
     return {
         "core_thesis": f"Thesis of {call.key}.",
         "reasons": ["A.", "B."],

@@ -46,7 +46,7 @@ def outcome(run_dir: Path, reply: Any) -> tuple[dict[str, Any], str, str]:
 
 
 def test_plan_may_need_no_permit(run_dir: Path) -> None:
-    """Empty lists of rules, or null for one, are no gap and get no heading."""
+    """Empty lists of rules, or null for one, are not a gap and get no heading."""
     raw, markdown, _ = outcome(run_dir, WHOLE)
     assert INCOMPLETE not in markdown
     assert "Permits" not in markdown

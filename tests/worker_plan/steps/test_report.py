@@ -97,16 +97,16 @@ def test_long_text_is_there_in_full(tmp_path: Path) -> None:
 def test_phases_hold_what_stands_below_them() -> None:
     """The plan as a whole is left out; work without a phase above it is still shown."""
 
-    def made(*rows: tuple[int, str]) -> list[tuple[str, list[str]]]:
-        found = phases([Entry(depth=depth, name=name) for depth, name in rows])
-        return [(phase.name, [task.name for task in phase.tasks]) for phase in found]
+    def written(*rows: tuple[int, str]) -> list[tuple[str, list[str]]]:
+        texts = phases([Entry(depth=depth, name=name) for depth, name in rows])
+        return [(phase.name, [task.name for task in phase.tasks]) for phase in texts]
 
-    assert made((0, "all"), (1, "a"), (2, "b"), (3, "c"), (1, "d")) == [
+    assert written((0, "all"), (1, "a"), (2, "b"), (3, "c"), (1, "d")) == [
         ("a", ["b", "c"]),
         ("d", []),
     ]
-    assert made((2, "b"), (3, "c")) == [("b", ["c"])]
-    assert made() == []
+    assert written((2, "b"), (3, "c")) == [("b", ["c"])]
+    assert written() == []
 
 
 def test_plan_without_tasks_has_no_dates() -> None:

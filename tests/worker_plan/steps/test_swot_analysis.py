@@ -30,7 +30,7 @@ def test_purpose_is_kept_beside_the_analysis(run_dir: Path) -> None:
 
 
 def test_reply_that_broke_off_is_one_shortcoming(run_dir: Path) -> None:
-    """The artifact tells the facts of the call in two places, but they are one call."""
+    """The artifact shows the facts of the call in two places, but they are one call."""
     ask = Scripted(lambda _: '{"strengths": ["A boat."], "weaknesses": ["An old o')
     carry_out(prepared(SwotAnalysis, run_dir, IdentifyPurpose=PURPOSE), ask)
     assert shortcomings(run_dir, [RAW]) == {RAW: 1}

@@ -1,4 +1,4 @@
-"""Programs and models that write code: what they are told, may touch, cost, and leave behind."""
+"""Programs and models that write code: what they are asked, may touch, cost, and leave behind."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def write(tmp_path: Path, stand_in: Program, ledger: Ledger | None = None) -> Wo
 
 
 def test_program_works_on_copies_and_is_not_asked_twice(tmp_path: Path) -> None:
-    """It is told what it may change, its work is taken over, and its spend is what it says."""
+    """It learns what it may change, its work is taken over, and its spend is what it says."""
     script = (
         "assert 'Shorter' in task and 'own.py' in task\n"
         "assert sorted(os.listdir()) == ['own.py', 'read.py']\n"

@@ -67,12 +67,12 @@ def test_link_in_place_of_a_file_is_not_followed(tmp_path: Path, *, hard: bool) 
     secret.write_text("hidden")
 
     def done(room: Path) -> None:
-        own = room / "p/own.py"
-        own.unlink()
+        file = room / "p/own.py"
+        file.unlink()
         if hard:
-            own.hardlink_to(secret)
+            file.hardlink_to(secret)
         else:
-            own.symlink_to(secret)
+            file.symlink_to(secret)
 
     assert after(tmp_path / "room", done) == ({}, ["p/own.py became a link"])
 

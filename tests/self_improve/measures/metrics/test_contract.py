@@ -12,7 +12,7 @@ from tests.self_improve.subjects import lever, marked, rubric, subject, value
 
 @pytest.mark.parametrize(("count", "missing"), [(0, 1.0), (5, 0.5), (10, 0.0), (14, 0.0)])
 def test_quantity_is_the_share_that_is_missing(count: int, missing: float) -> None:
-    """More than expected is no shortfall."""
+    """More than expected is not a shortfall."""
     by = rubric(quantity=Quantity(expected=10))
     assert value("quantity", subject([lever(str(n)) for n in range(count)], by=by)) == missing
 
@@ -46,7 +46,7 @@ def test_a_field_without_content_is_empty(empty: object) -> None:
 
 @pytest.mark.parametrize("full", [0, False, "x", ["x"], {"a": None}])
 def test_a_field_with_a_value_is_not_empty(full: object) -> None:
-    """A number that is 0 and a choice that is no are answers."""
+    """A number that is 0 and a choice of "no" are answers."""
     assert value("empty_fields", subject([{"name": full}]), "name") == 0.0
 
 
@@ -174,7 +174,7 @@ def test_beginnings_of_their_own_are_no_labels(options: list[str]) -> None:
 
 
 def test_labels_leak_across_the_items_of_a_field_too() -> None:
-    """A field that is no list is compared over all items."""
+    """A field that is not a list is compared over all items."""
     items = [{"review": "Review: fair"}, {"review": "Review: unfair"}, {"review": "Neither"}]
     assert value("leaked_labels", subject(items), "review") == pytest.approx(2 / 3)
 
@@ -185,5 +185,5 @@ def test_every_share_of_texts_stays_in_its_range(texts: list[str]) -> None:
     """Whatever the texts are; without texts it is undefined."""
     one = subject([{"options": texts}])
     for metric in ("leaked_labels", "placeholders", "truncation", "short_texts"):
-        found = value(metric, one, "options")
-        assert (found is None) == all(not text or text.isspace() for text in texts)
+        result = value(metric, one, "options")
+        assert (result is None) == all(not text or text.isspace() for text in texts)

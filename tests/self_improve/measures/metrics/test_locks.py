@@ -19,9 +19,9 @@ REVIEWS = [
 ]
 
 
-def texts(*found: str) -> list[dict[str, str]]:
+def texts(*texts: str) -> list[dict[str, str]]:
     """Return items with one text each."""
-    return [{"text": text} for text in found]
+    return [{"text": text} for text in texts]
 
 
 def test_the_commonest_opening_is_found() -> None:
@@ -33,13 +33,13 @@ def test_the_commonest_opening_is_found() -> None:
 
 def test_openings_are_compared_in_scripts_without_spaces() -> None:
     """There a token is a character."""
-    found = [
+    rows = [
         "この案は冬を忘れる。",
         "この案は船を忘れる。",
         "誰が払うのか。",
         "水門番に聞くべきだ。",
     ]
-    assert value("opener_lock", subject(texts(*found)), "text") == 0.5
+    assert value("opener_lock", subject(texts(*rows)), "text") == 0.5
 
 
 def test_openings_that_all_differ_are_no_lock() -> None:
@@ -55,8 +55,8 @@ def test_few_texts_have_no_lock(metric: str) -> None:
 
 def test_the_commonest_n_gram_is_counted_once_a_text() -> None:
     """A text that holds it twice counts once; its places are shown."""
-    found = [*REVIEWS[:3], "Fail to consider, fail to consider: twice."]
-    one = subject(texts(*found))
+    rows = [*REVIEWS[:3], "Fail to consider, fail to consider: twice."]
+    one = subject(texts(*rows))
     assert value("commonest_ngram", one, "text") == 0.75
     assert marked("commonest_ngram", one, "text") == [
         "fail to consider", "fail to consider", "Fail to consider", "fail to consider",
@@ -65,8 +65,8 @@ def test_the_commonest_n_gram_is_counted_once_a_text() -> None:
 
 def test_n_grams_that_no_two_texts_share_are_no_lock() -> None:
     """The least share there can be is 0."""
-    found = ["one two three", "four five six", "seven eight nine", "ten eleven twelve"]
-    assert value("commonest_ngram", subject(texts(*found)), "text") == 0.0
+    rows = ["one two three", "four five six", "seven eight nine", "ten eleven twelve"]
+    assert value("commonest_ngram", subject(texts(*rows)), "text") == 0.0
 
 
 LOCK = use("template_lock", "text")
@@ -82,9 +82,9 @@ def across(*subjects: Subject) -> list[float | None]:
     return list(template_lock.across(*gathered(subjects), LOCK))
 
 
-def plan(name: str, *found: str) -> Subject:
+def plan(name: str, *result: str) -> Subject:
     """Return the cell of a plan."""
-    return subject(texts(*found), plan=name)
+    return subject(texts(*result), plan=name)
 
 
 def test_what_three_plans_have_in_common_is_a_template() -> None:
@@ -116,9 +116,9 @@ def test_a_cell_without_text_has_no_template() -> None:
 def test_what_stands_in_the_prompt_and_not_in_the_plan_is_copied() -> None:
     """The example of the prompt counts, words of the plan that the prompt has too do not."""
     prompt = "For example: the reef survey slips past the monsoon. Lend tools on a canal."
-    given = "We lend tools on a canal."
+    source = "We lend tools on a canal."
     one = subject(
-        texts("the reef survey slips", "lend tools on a canal"), prompt=prompt, given=given
+        texts("the reef survey slips", "lend tools on a canal"), prompt=prompt, source=source
     )
     assert value("prompt_copying", one, "text") == pytest.approx(1 / 3)
     assert marked("prompt_copying", one, "text") == ["the reef survey slips"]

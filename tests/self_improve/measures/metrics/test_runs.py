@@ -15,14 +15,14 @@ from tests.self_improve.subjects import cell, use
 
 def summary(metric: str, *cells: Any) -> dict[str, float]:
     """Return what a metric makes of a run."""
-    found: Any = catalogue()[metric]
-    return dict(found.summarise(cells))
+    listed: Any = catalogue()[metric]
+    return dict(listed.summarise(cells))
 
 
 def between(metric: str, before: Any, after: Any, *fields: str, **settings: Any) -> float | None:
     """Return what a metric makes of a cell and its counterpart."""
-    found: Any = catalogue()[metric]
-    result: float | None = found.between(before, after, use(metric, *fields, parameters=settings))
+    listed: Any = catalogue()[metric]
+    result: float | None = listed.between(before, after, use(metric, *fields, parameters=settings))
     return result
 
 
@@ -67,8 +67,8 @@ def test_pass_at_k_needs_repeats() -> None:
 @given(st.lists(st.booleans(), min_size=2, max_size=8))
 def test_pass_at_k_grows_with_k(done: list[bool]) -> None:
     """More tries are never worse."""
-    found = summary("pass_at_k", *(cell(repeat=n, succeeded=ok) for n, ok in enumerate(done)))
-    values = [found[f"pass@{k}"] for k in range(2, len(done) + 1)]
+    result = summary("pass_at_k", *(cell(repeat=n, succeeded=ok) for n, ok in enumerate(done)))
+    values = [result[f"pass@{k}"] for k in range(2, len(done) + 1)]
     assert values == sorted(values)
     assert all(0 <= value <= 1 for value in values)
 

@@ -42,10 +42,10 @@ def test_one_item_has_no_entropy() -> None:
 
 def test_a_text_that_stands_everywhere_is_constant() -> None:
     """Three of four justifications are one; where all differ it is 0."""
-    found = ["Not valued.", "not  valued.", "Not valued.", "It repeats the mooring fee."]
-    one = subject([{"text": text} for text in found])
+    texts = ["Not valued.", "not  valued.", "Not valued.", "It repeats the mooring fee."]
+    one = subject([{"text": text} for text in texts])
     assert value("constant_text", one, "text") == 0.75
-    assert marked("constant_text", one, "text") == found[:3]
+    assert marked("constant_text", one, "text") == texts[:3]
     assert value("constant_text", subject([{"text": str(n)} for n in range(3)]), "text") == 0.0
     assert value("constant_text", subject([{"text": "a"}] * 2), "text") is None
 
