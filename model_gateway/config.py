@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,6 +23,7 @@ from pydantic import (
 
 from model_gateway import validation
 from model_gateway.errors import ConfigError
+from model_gateway.keys import Redactor, secrets_in
 from model_gateway.suggestions import did_you_mean
 
 EMBEDDED = Path(__file__).parent / "llm_config"
@@ -117,6 +119,16 @@ class Model(BaseModel):
         """The key, read from the environment on each access and not stored."""
         return os.environ.get(self.key_env) if self.key_env else None
 
+    def secrets(self) -> Iterator[tuple[str, str]]:
+        """Yield the keys that the entry itself holds, each with the name of its setting."""
+        server = self.server if "://" in self.server else f"https://{self.server}"
+        settings = {"options": self.options, "arguments": self.arguments, "base_url": server}
+        return ((f"{self.name}: {setting}", secret) for setting, secret in secrets_in(settings))
+
+    def redactor(self) -> Redactor:
+        """Return what removes this entry's keys, and those of the environment, from texts."""
+        return Redactor([self.key_env] if self.key_env else [], settings=self.secrets())
+
     def missing(self) -> str | None:
         """Return what the user has to set before this model can be used, or None."""
         if self.key_env and not os.environ.get(self.key_env):
@@ -149,6 +161,11 @@ class Catalogue:
     def key_variables(self) -> tuple[str, ...]:
         """The names of all environment variables that hold keys."""
         return tuple(sorted({m.key_env for m in self.models if m.key_env}))
+
+    def redactor(self, *names: str) -> Redactor:
+        """Return what removes the keys of all entries, and of the variables `names`, from texts."""
+        settings = chain.from_iterable(model.secrets() for model in self.models)
+        return Redactor((*self.key_variables, *names), settings=settings)
 
     def find(self, name: str) -> Model:
         """Return the model called `name`, or an entry that replays the run of `recorded:RUN`.
