@@ -17,8 +17,10 @@ _POLL_SECONDS = 0.05
 
 
 @contextmanager
-def claim(layout: Layout, name: str, *, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Hold the lock called `name` until the block or the process ends.
+def claim(layout: Layout, name: str, *, wait_seconds: float = 0.0) -> Iterator[int]:
+    """Hold the lock called `name` until the block or the process ends, and yield its handle.
+
+    A child that inherits the handle holds the lock even if this process dies.
 
     Raises:
         LabError: another process still holds it after `wait_seconds`; the message says which.
@@ -37,7 +39,7 @@ def claim(layout: Layout, name: str, *, wait_seconds: float = 0.0) -> Iterator[N
         holder = {"pid": os.getpid(), "host": socket.gethostname()}
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps(holder).encode(), 0)
-        yield
+        yield handle
     finally:
         os.close(handle)
 

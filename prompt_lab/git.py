@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from prompt_lab.errors import LabError
 
 if TYPE_CHECKING:
     import git
+
+T = TypeVar("T")
 
 # A hook or another tool around us may have set these: each would lead git to another repository,
 # or the last three print what is sent (a token) on the screen.
@@ -20,6 +24,14 @@ _CLEARED = (
     "GIT_GRAFT_FILE", "GIT_SHALLOW_FILE", "GIT_CONFIG", "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS",
     "GIT_QUARANTINE_PATH", "GIT_TRACE_CURL", "GIT_CURL_VERBOSE", "GIT_TRACE_REDACT",
 )  # fmt: skip
+# What git says, in English, where another git holds a lock or has just moved the same ref.
+_BUSY = re.compile(
+    r"\.lock'?: File exists|cannot lock ref|could not lock config file|reference already exists"
+    r"|failed to update ref|Unable to create .*\.lock"
+)
+# What would outlive a command of ours, together with the lock that it holds.
+_SETTINGS = {"core.fsmonitor": "false", "gc.autoDetach": "false", "maintenance.autoDetach": "false"}
+_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0, 2.0)
 _DEFAULT_AUTHOR = {"name": "Plumbline", "email": "plumbline@localhost"}
 
 
@@ -68,6 +80,22 @@ def run(
     return str(output)
 
 
+def patiently(call: Callable[[], T], *, waits: Sequence[float] = _WAITS) -> T:
+    """Call git, and again after each of `waits` (seconds) while another git holds a lock.
+
+    Raises:
+        GitError: it failed otherwise, or the lock is held for longer.
+    """
+    for wait in waits:
+        try:
+            return call()
+        except GitError as error:
+            if not _BUSY.search(error.output):
+                raise
+        time.sleep(wait)
+    return call()
+
+
 class Git:
     """Git for the repository in `root`, with the user's hooks, settings and credentials.
 
@@ -85,11 +113,20 @@ class Git:
             "GIT_DIR": str(folder),
             "GIT_WORK_TREE": str(root),
             "GIT_INDEX_FILE": str(folder / "index"),
+            "GIT_LITERAL_PATHSPECS": "1",
+            **as_environment(_SETTINGS.items()),
         }
+        self.folder = folder
 
-    def __call__(self, *words: str) -> str:
-        """Run `git WORDS` and return what it printed."""
-        return run(self._root, *words, environment=self._environment)
+    def __call__(
+        self, *words: str, keep: Sequence[int] = (), author: Mapping[str, str] | None = None
+    ) -> str:
+        """Run `git WORDS` and return what it printed.
+
+        `keep` are open files that git holds too, `author` variables that name another author.
+        """
+        environment = {**self._environment, **(author or {})}
+        return patiently(lambda: run(self._root, *words, environment=environment, keep=keep))
 
     def attempt(self, *words: str) -> str:
         """Run `git WORDS` and return what it printed, or nothing if it failed."""
@@ -105,6 +142,17 @@ class Git:
                 for role in ("AUTHOR", "COMMITTER"):
                     variable = f"GIT_{role}_{key.upper()}"
                     self._environment[variable] = os.environ.get(variable, value)
+
+
+def as_environment(settings: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return settings as git reads them from its environment, after those already there."""
+    count = os.environ.get("GIT_CONFIG_COUNT", "")
+    first = int(count) if count.isdecimal() else 0
+    pairs = list(settings)
+    variables = {"GIT_CONFIG_COUNT": str(first + len(pairs))}
+    for number, (key, value) in enumerate(pairs, start=first):
+        variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables
 
 
 def _program() -> type[git.Git]:

@@ -89,7 +89,7 @@ def commit(request: IterationRequest, folder: IterationFolder, phase: str) -> No
         LabError: a file holds a key or a path of this machine, or git refuses.
     """
     layout = request.layout
-    Repository(layout, secrets=request.run.secrets).commit(
+    Repository(layout, redactor=request.run.redactor).commit(
         [folder.path, layout.history, layout.scores, layout.forge, layout.patterns],
         f"{folder.id}: {phase.replace('_', ' ')}",
     )

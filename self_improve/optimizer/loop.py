@@ -285,7 +285,7 @@ class Loop:
         )  # fmt: skip
 
     def _commit(self, paths: Sequence[Path], event: str) -> None:
-        repository = Repository(self._layout, secrets=self._request.run.secrets)
+        repository = Repository(self._layout, redactor=self._request.run.redactor)
         repository.commit(paths, f"loop {self._name}: {event}")
 
 

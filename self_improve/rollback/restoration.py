@@ -247,8 +247,8 @@ class Rollback:
                 texts=details["texts"], simulated=target.simulated,
             )
         )  # fmt: skip
-        secrets = [*request.catalogue.key_variables, "GITHUB_TOKEN"]
-        Repository(request.layout, secrets=secrets).commit(
+        redactor = request.catalogue.redactor("GITHUB_TOKEN")
+        Repository(request.layout, redactor=redactor).commit(
             [request.layout.scores, request.layout.forge],
             f"{request.step}: {score.verdict} to {target.score.candidate}",
         )
