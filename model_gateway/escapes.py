@@ -14,6 +14,10 @@ _CODES = re.compile(r"[uUx]\{?([0-9a-fA-F]+)\}?")
 _OCTAL = re.compile(r"[0-7]{2,3}")
 _WORDS = re.compile(r"[^\W_]+")
 _LAST_CHARACTER = 0x10FFFF
+# Inside a base64 text that was broken into lines, as it is or in JSON.
+_LINE_BREAK = re.compile(
+    r"(?=[\r\n\\])(?<=[A-Za-z0-9+/]{60})(?:\r?\n|(?:\\r)?\\n)(?=[A-Za-z0-9+/=])"
+)
 # An escape by the number of a character: of one in ASCII, and of any.
 _ASCII = (
     r"\\(?:u00[0-7][0-9a-fA-F]|u\{0*[0-7]?[0-9a-fA-F]\}|U000000[0-7][0-9a-fA-F]"
@@ -73,7 +77,8 @@ class Escapes:
 
     def __init__(self, texts: Iterable[str]) -> None:
         texts = list(texts)
-        marks = {c for text in texts for c in text if not c.isalnum() and not c.isspace()}
+        # JSON may escape the slash of a base64 text, too.
+        marks = {c for text in texts for c in text if not c.isalnum() and not c.isspace()} | {"/"}
         simple = "".join(map(re.escape, sorted(marks - {"\\"})))
         numbers = _ASCII if all(map(str.isascii, texts)) else _ANY
         parts = [r"(?:\\\\)+", rf"\\[{simple}]" if simple else "", numbers]
@@ -89,7 +94,11 @@ class Escapes:
         """Yield the text as it is, and after each layer of escapes was undone."""
         layer = Layer(text)
         yield layer
-        if not self._numbers.search(text) and not any(word in text for word in self._words):
+        joined = _LINE_BREAK.sub("", text)
+        if joined != text:
+            yield Layer(joined, layer, _LINE_BREAK)
+        escaped = "\\/" in text or self._numbers.search(text)
+        if not escaped and not any(word in text for word in self._words):
             return  # The other escapes leave letters and digits as they are.
         for _ in range(_MOST_LAYERS):
             plain = self._tokens.sub(_character, layer.text)
@@ -106,6 +115,8 @@ class Escapes:
 def _character(match: re.Match[str]) -> str:
     """Return what an escape stands for."""
     token = match[0]
+    if match.re is _LINE_BREAK:
+        return ""
     if token[0] == "%":
         # A percent sign may itself be escaped, again and again.
         return chr(int(token[-2:], 16))

@@ -7,8 +7,10 @@ cut in two, encrypted or compressed is not recognized.
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import string
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -35,7 +37,8 @@ _KEY_LIKE = re.compile(
 )
 _LINE_OF_A_KEY = re.compile(r"[A-Za-z0-9+/=_-]{24,}")
 _IN_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
-_BEFORE_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*\Z")
+_BASE64 = string.ascii_letters + string.digits + "+/_-"
+_LONGEST_BEFORE = 4096
 _PLACEHOLDERS = {
     "ollama", "lm-studio", "sk-no-key-required", "no-key-required", "no-key-needed", "not-needed",
     "not-required", "placeholder", "changeme", "password", "postgres",
@@ -235,12 +238,20 @@ def _needles(secrets: Mapping[str, str], escapes: Escapes) -> list[_Needle]:
         data = secret.encode("utf-8", "surrogateescape")
         texts = [(secret, "as it is"), (escapes.plain(secret), "as it is")]
         texts += [(data.decode("latin-1"), "as it is")]  # what undoing %C3%A9 gives
+        texts += [(_in_utf_16(secret), "as it is")]
         texts += [(data.hex(), "hexadecimal"), (data.hex().upper(), "hexadecimal")]
-        texts += [(core, "base64") for core in _base64_cores(data)]
+        quoted = json.dumps(secret, ensure_ascii=False)[1:-1].encode("utf-8", "surrogateescape")
+        texts += [(core, "base64") for whole in {data, quoted} for core in _base64_cores(whole)]
         for text, form in texts:
             if len(text) >= _SHORTEST_NAMED:
                 forms.setdefault(text, _Needle(text=text, name=name, form=form))
     return sorted(forms.values(), key=lambda needle: -len(needle.text))
+
+
+def _in_utf_16(text: str) -> str:
+    """Return `text` with two surrogates for each character that JSON escapes as two."""
+    units = text.encode("utf-16-be", "surrogatepass")
+    return "".join(chr(a << 8 | b) for a, b in zip(units[::2], units[1::2], strict=True))
 
 
 def _base64_cores(data: bytes) -> Iterator[str]:
@@ -257,9 +268,10 @@ def _base64_cores(data: bytes) -> Iterator[str]:
 
 def _whole_base64(text: str, start: int, end: int) -> tuple[int, int]:
     """Return the whole base64 text around a part of it: the rest holds bits of the key, too."""
-    before = _BEFORE_BASE64.search(text, max(0, start - 4096), start)
+    before = text[max(0, start - _LONGEST_BEFORE) : start]
     after = _IN_BASE64.match(text, end)
-    return (before.start() if before else start), (after.end() if after else end)
+    begin = start - len(before) + len(before.rstrip(_BASE64))
+    return begin, (after.end() if after else end)
 
 
 def _text_of(data: bytes) -> str:

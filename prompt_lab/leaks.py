@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from model_gateway.keys import Redactor
 from prompt_lab.errors import LabError
+from prompt_lab.markup import BREAK
 
 _MOST_NAMED = 5
 
@@ -23,9 +25,27 @@ def require_no_keys(redactor: Redactor, texts: Mapping[str, str | bytes], conseq
     problems = [fault for name, text in texts.items() for fault in faults(redactor, name, text)]
     if problems:
         raise LeakError(
-            f"{consequence}, because of a key:\n  " + "\n  ".join(problems) + "\nTake it out (if it "
+            f"{consequence}, because of a key:\n  "
+            + "\n  ".join(problems)
+            + "\nTake it out (if it "
             "is a real key, replace it with its provider, too) and run the same command again."
         )
+
+
+def require_none_in_options(redactor: Redactor, options: Mapping[str, Any]) -> None:
+    """Check what was said on a command line, before anything of it is stored.
+
+    Raises:
+        LeakError: an option holds a key.
+    """
+    texts = {
+        f"--{name.replace('_', '-')}": "\n".join(map(str, value))
+        if isinstance(value, list | tuple)
+        else str(value)
+        for name, value in options.items()
+        if not callable(value)
+    }
+    require_no_keys(redactor, texts, "Nothing was begun")
 
 
 def faults(redactor: Redactor, name: str, text: str | bytes) -> Iterator[str]:
@@ -33,13 +53,15 @@ def faults(redactor: Redactor, name: str, text: str | bytes) -> Iterator[str]:
     shown = redactor(name)
     for finding in redactor.check(name)[:1]:
         yield f"{shown}: its name holds {redactor(finding.name)}"
-    findings = redactor.check(text)
+    findings = redactor.check(text) or redactor.check(_without_breaks(text))
     for finding in findings[:_MOST_NAMED]:
-        place = f"line {finding.line}: " if "\n" in _start(text) else ""
+        place = f"line {finding.line}: " if finding.line > 1 else ""
         yield f"{shown}: {place}it holds {redactor(finding.name)} ({finding.form})"
     if len(findings) > _MOST_NAMED:
         yield f"{shown}: {len(findings) - _MOST_NAMED} more"
 
 
-def _start(text: str | bytes) -> str:
-    return text if isinstance(text, str) else text.decode("utf-8", "replace")
+def _without_breaks(text: str | bytes) -> str:
+    """Return a text without what pages insert into addresses, mentions and references."""
+    plain = text if isinstance(text, str) else text.decode("utf-8", "replace")
+    return plain.replace(BREAK, "").replace("\\u200b", "")

@@ -73,6 +73,4 @@ class RemoteBranch:
         tree = self.git("merge-tree", "--write-tree", beside, commit).split("\n")[0]
         facts = self.git("log", "-1", "--format=%an%x00%ae%x00%aI%x00%B", commit).split("\0")
         author = {f"GIT_{name}": fact for name, fact in zip(_FIELDS, facts, strict=False)}
-        return self.git(
-            "commit-tree", tree, "-p", onto, "-m", facts[3].strip(), author=author
-        )
+        return self.git("commit-tree", tree, "-p", onto, "-m", facts[3].strip(), author=author)

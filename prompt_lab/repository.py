@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from model_gateway.keys import Redactor
@@ -12,14 +11,13 @@ from prompt_lab import leaks
 from prompt_lab.claim import claim
 from prompt_lab.errors import LabError
 from prompt_lab.git import Git, GitError
+from prompt_lab.git_locks import at_work
 from prompt_lab.layout import Layout
 from prompt_lab.leaks import LeakError
 from prompt_lab.remote_branch import RemoteBranch
 
 _LOCK_SECONDS = 600.0
 _LARGEST = 64 * 1024 * 1024
-_AT_WORK = "plumbline-at-work"
-_LOCKS = ("index.lock", "HEAD.lock", "packed-refs.lock", "config.lock")
 
 
 class Repository:
@@ -44,7 +42,7 @@ class Repository:
         """
         git = Git(self._layout.root)
         try:
-            with claim(self._layout, "commit", wait_seconds=_LOCK_SECONDS) as lock, _alone(git):
+            with claim(self._layout, "commit", wait_seconds=_LOCK_SECONDS) as lock, at_work(git):
                 git.name_author()
                 changed = self._changed(git, paths)
                 self._check(changed, message)
@@ -61,10 +59,11 @@ class Repository:
         return commit
 
     def check(self, paths: Sequence[Path]) -> None:
-        """Check what `commit` would commit, and commit nothing.
+        """Check what `commit` would commit for keys, and commit nothing.
 
         Raises:
-            LabError: a file must not leave this machine, or git failed.
+            LeakError: a file holds a key.
+            LabError: git failed.
         """
         git = Git(self._layout.root)
         try:
@@ -72,7 +71,7 @@ class Repository:
         except GitError as error:
             output = self._redactor(error.output.strip())
             raise LabError(f"{self._layout.root}: git failed: {output}") from error
-        self._check(changed, "")
+        self._require_no_keys(changed, "")
 
     def _changed(self, git: Git, paths: Sequence[Path]) -> list[str]:
         """Return the files below `paths` that differ from the last commit; nothing is staged."""
@@ -97,20 +96,23 @@ class Repository:
         Raises:
             LabError: the files, and what is wrong with them.
         """
-        leaking = list(leaks.faults(self._redactor, "the commit's message", message))
+        self._require_no_keys(names, message)
+        problems = [fault for name in names if (fault := self._fault(name)) is not None]
+        if problems:
+            raise LabError(
+                "Nothing was committed, because of these files:\n  " + "\n  ".join(problems)
+            )
+
+    def _require_no_keys(self, names: Sequence[str], message: str) -> None:
+        problems = list(leaks.faults(self._redactor, "the commit's message", message))
         for name in names:
-            leaking += self._keys_in(name)
-        unfit = [fault for name in names if (fault := self._fault(name)) is not None]
-        if not leaking and not unfit:
-            return
-        problems = "\n  ".join([*leaking, *unfit])
-        text = f"Nothing was committed, because of these files:\n  {problems}"
-        if not leaking:
-            raise LabError(text)
-        raise LeakError(
-            f"{text}\nTake the key out of each, or delete the file if it was written by a command; "
-            "then run the same command again."
-        )
+            problems += self._keys_in(name)
+        if problems:
+            raise LeakError(
+                "Nothing was committed, because a key stands in these files of "
+                f"{self._layout.root}:\n  " + "\n  ".join(problems) + "\nTake the key out of each, "
+                "or delete the file if a command wrote it; then run the same command again."
+            )
 
     def _keys_in(self, name: str) -> Iterator[str]:
         path = self._layout.root / name
@@ -129,25 +131,6 @@ class Repository:
         if any(local in text for local in _local_paths(self._layout)):
             return f"{self._redactor(name)}: it holds a path of this machine"
         return None
-
-
-@contextmanager
-def _alone(git: Git) -> Iterator[None]:
-    """Mark that our git is at work, and remove the locks of one that was killed at it.
-
-    The caller holds the claim, and so does the git of a killed command for as long as it lives. A
-    mark therefore says that both are gone. Locks without a mark are of the user's git, and stay.
-    """
-    mark = git.folder / _AT_WORK
-    if mark.exists():
-        branch = git.attempt("symbolic-ref", "HEAD")
-        for name in (*_LOCKS, *([f"{branch}.lock"] if branch else [])):
-            (git.folder / name).unlink(missing_ok=True)
-    mark.touch()
-    try:
-        yield
-    finally:
-        mark.unlink(missing_ok=True)
 
 
 def _local_paths(layout: Layout) -> tuple[str, ...]:

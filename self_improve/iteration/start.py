@@ -9,10 +9,12 @@ from model_gateway.counsel import Counsel, spent_in
 from model_gateway.exits import say
 from model_gateway.gateway import Gateway
 from model_gateway.jsonl import read_rows
+from model_gateway.keys import Redactor
 from model_gateway.ledger import Ledger, Spend, spent_before
 from prompt_lab.layout import Layout, runs
 from prompt_lab.record import RESERVATIONS, Run
 from self_improve.errors import UsageError
+from self_improve.forge.checked import CheckedForge
 from self_improve.forge.forge import Forge
 from self_improve.iteration.branches import BASELINE, Branches
 from self_improve.iteration.context import IterationContext
@@ -40,7 +42,7 @@ async def run(request: IterationRequest, *, new: bool = False, dry_run: bool = F
     """
     require_measurable(request)
     forge = forge_of(request)
-    branches = Branches(request.layout, request.code, forge)
+    branches = Branches(request.layout, request.code, forge, redactor=request.run.redactor)
     base = branches.base(request.base)
     identity = request.identity(base)
     if dry_run:
@@ -53,14 +55,13 @@ async def run(request: IterationRequest, *, new: bool = False, dry_run: bool = F
     if folder is not None and folder.finished:
         # It may have been killed after its last phase and before that was committed.
         commit(request, folder, LAST_PHASE)
-        if not new:
-            rows = (folder.result(LAST_PHASE) or {})["candidates"]
-            for name, row in rows.items():
-                say(f"{row['told']}: {name} {row['url']}")
-            say(f"{folder.id} is already finished; --new judges the same change again.")
-            return [row["end"] for row in rows.values()]
-    if folder is None or folder.finished:
-        folder = IterationFolder.begin(request.layout, request.step, identity)
+    folder = IterationFolder.latest_or_new(request.layout, request.step, identity, new=new)
+    if folder.finished:
+        rows = (folder.result(LAST_PHASE) or {})["candidates"]
+        for name, row in rows.items():
+            say(f"{row['told']}: {name} {row['url']}")
+        say(f"{folder.id} is already finished; --new judges the same change again.")
+        return [row["end"] for row in rows.values()]
     with folder.lock():
         async with gateway_of(request, spent_on(request.layout, [folder])) as gateway:
             services = Services(gateway=gateway, forge=forge, branches=branches)
@@ -124,11 +125,14 @@ def forge_of(request: IterationRequest) -> Forge:
     Raises:
         UsageError: GitHub was named without a repository or a token.
     """
-    return forge_named(request.forge, request.layout, request.github_repository)
+    redactor = request.run.redactor
+    return forge_named(request.forge, request.layout, request.github_repository, redactor=redactor)
 
 
-def forge_named(name: str, layout: Layout, github_repository: str | None) -> Forge:
-    """Return the local forge of a data repo, or a repository on GitHub.
+def forge_named(
+    name: str, layout: Layout, github_repository: str | None, *, redactor: Redactor
+) -> Forge:
+    """Return the local forge of a data repo, or a repository on GitHub; neither takes a key.
 
     Raises:
         UsageError: GitHub was named without a repository or a token.
@@ -136,7 +140,7 @@ def forge_named(name: str, layout: Layout, github_repository: str | None) -> For
     if name == "local":
         from self_improve.forge.local import LocalForge
 
-        return LocalForge(layout.forge)
+        return CheckedForge(LocalForge(layout.forge), redactor)
     if not github_repository:
         raise UsageError(
             "Which repository on GitHub? Say --github-repo OWNER/NAME or set GITHUB_REPOSITORY."
@@ -144,7 +148,7 @@ def forge_named(name: str, layout: Layout, github_repository: str | None) -> For
     # Imported here because it takes half a second, and local forges do not need it.
     from self_improve.forge.github import GitHubForge
 
-    return GitHubForge.from_environment(github_repository)
+    return CheckedForge(GitHubForge.from_environment(github_repository), redactor)
 
 
 def spent_on(
@@ -170,7 +174,9 @@ def spent_on(
 
 async def show_cost_of_step(request: IterationRequest, step: str) -> None:
     """Show what one candidate of a step would cost; nothing is sent."""
-    branches = Branches(request.layout, request.code, forge_of(request))
+    branches = Branches(
+        request.layout, request.code, forge_of(request), redactor=request.run.redactor
+    )
     request = replace(request, run=replace(request.run, step=step))
     await show_cost(request, branches, branches.base(request.base))
 

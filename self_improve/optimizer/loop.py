@@ -65,7 +65,7 @@ async def run(
     for step in steps:
         rubric_of(step)
     forge = forge_of(request)
-    branches = Branches(request.layout, request.code, forge)
+    branches = Branches(request.layout, request.code, forge, redactor=request.run.redactor)
     loop = identity_of(request, steps, branches.base(request.base), new=new)
     name = loop["name"]
     with claim(request.layout, f"loop-{name}"):

@@ -90,6 +90,8 @@ async def _run(options: argparse.Namespace) -> int:
         base=options.base or branch_of(code), host_file=options.host, catalogue=config.load(),
     )  # fmt: skip
     repository = options.github_repo or os.environ.get("GITHUB_REPOSITORY")
-    rollback = Rollback(request, forge_named(options.forge, lab, repository), say)
+    redactor = request.catalogue.redactor("GITHUB_TOKEN")
+    forge = forge_named(options.forge, lab, repository, redactor=redactor)
+    rollback = Rollback(request, forge, say)
     await (rollback.dry_run() if options.dry_run else rollback.run())
     return OK

@@ -67,7 +67,9 @@ class Rollback:
     ) -> None:
         self._request = request
         self._forge = forge
-        self._branching = Branches(request.layout, request.code, forge)
+        self._branching = Branches(
+            request.layout, request.code, forge, redactor=request.catalogue.redactor("GITHUB_TOKEN")
+        )
         self._scores = Scores(request.layout)
         self._say = say
 

@@ -70,7 +70,9 @@ def test_key_fails_the_commit(layout: Layout, monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("MY_VALUE", "s3cret-value-of-a-key")
     before = git(layout.root, "rev-parse", "HEAD")
     paths = [note(layout, "a.md"), note(layout, "b.md", text)]
-    with pytest.raises(LabError, match=r"analysis/b\.md: it holds (MY_VALUE|a text that looks like a key)") as raised:
+    with pytest.raises(
+        LabError, match=r"analysis/b\.md: it holds (MY_VALUE|a text that looks like a key)"
+    ) as raised:
         Repository(layout, redactor=Redactor(["MY_VALUE"])).commit(paths, "Both")
     assert text not in str(raised.value)
     assert git(layout.root, "rev-parse", "HEAD") == before

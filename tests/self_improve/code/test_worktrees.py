@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prompt_lab.claim import directory_lock
 from self_improve.code import checkout, worktree
 from self_improve.code import git as git_command
 from self_improve.code.git import GitError
@@ -495,12 +496,12 @@ def test_kill_at_any_git_is_made_good(trees: Worktrees, user: Path, tmp_path: Pa
 
 def test_lock_outlives_its_owner(tmp_path: Path) -> None:
     """A git that goes on after its command was killed still keeps others out."""
-    with checkout.locked(tmp_path) as lock:
+    with directory_lock(tmp_path) as lock:
         child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[lock])
     entered = threading.Event()
 
     def enter() -> None:
-        with checkout.locked(tmp_path):
+        with directory_lock(tmp_path):
             entered.set()
 
     waiting = threading.Thread(target=enter)
