@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -24,13 +25,15 @@ _CLEARED = (
     "GIT_GRAFT_FILE", "GIT_SHALLOW_FILE", "GIT_CONFIG", "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS",
     "GIT_QUARANTINE_PATH", "GIT_TRACE_CURL", "GIT_CURL_VERBOSE", "GIT_TRACE_REDACT",
 )  # fmt: skip
-# What git says, in English, where another git holds a lock or has just moved the same ref.
+# What git says, in English, where another git holds a lock, has just moved the same ref, or is
+# making a worktree.
 _BUSY = re.compile(
     r"\.lock'?: File exists|cannot lock ref|could not lock config file|reference already exists"
-    r"|failed to update ref|Unable to create .*\.lock"
+    r"|failed to update ref|Unable to create .*\.lock|bad object worktrees/"
 )
 # What would outlive a command of ours, together with the lock that it holds.
 _SETTINGS = {"core.fsmonitor": "false", "gc.autoDetach": "false", "maintenance.autoDetach": "false"}
+_INTERRUPTED = (-signal.SIGINT, 128 + signal.SIGINT)
 _WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0, 2.0)
 _DEFAULT_AUTHOR = {"name": "Plumbline", "email": "plumbline@localhost"}
 
@@ -57,6 +60,7 @@ def run(
 
     Raises:
         GitError: git is missing, failed, or took longer than `seconds`.
+        KeyboardInterrupt: git was interrupted.
     """
     program = _program()
     changes = dict(environment or {})
@@ -74,6 +78,9 @@ def run(
         )
     except (OSError, ValueError, ImportError) as error:
         raise GitError(f"Git cannot be started: {error}") from error
+    if status in _INTERRUPTED:
+        # A terminal interrupts git together with this process, which learns of it a little later.
+        raise KeyboardInterrupt
     if status != 0:
         reason = errors.strip() or f"it ended with {status}"
         raise GitError(f"git {words[0]} failed: {reason}", errors)

@@ -74,7 +74,7 @@ def inits(template: HostileSite, place: Path, chance: random.Random) -> Iterator
     for one in results:
         if one.code != 0 or "Traceback" in one.err:
             yield f"lab init ended with {one.code}: {one.err.strip()[-200:]}"
-    yield from _unclean(Layout(root))
+    yield from unclean(Layout(root))
     if git.run(root, "rev-list", "--count", "HEAD") != "1":
         yield "lab init made more than one commit"
     if status := git.run(root, "status", "--porcelain"):
@@ -100,7 +100,7 @@ def commits(template: HostileSite, place: Path, _: random.Random) -> Iterator[st
         rows, torn = read_rows(site.layout.analysis / f"{name}.jsonl")
         if torn or [row["number"] for row in rows] != list(range(12)):
             yield f"{name} lost rows: {len(rows)} of 12 are left, {torn} torn"
-    yield from _unclean(site.layout)
+    yield from unclean(site.layout)
     listed = git.run(remote, "ls-tree", "-r", "--name-only", "main").split("\n")
     yield from (
         f"the remote lacks {name}"
@@ -127,7 +127,7 @@ def different_iterations(
         if one.code not in {0, 1} or "Traceback" in one.err:
             yield f"an iteration ended with {one.code}: {one.err.strip()[-300:]}"
             return
-    yield from _damage(site, AT_ONCE)
+    yield from damage(site, AT_ONCE)
 
 
 def same_iterations(template: HostileSite, place: Path, _: random.Random) -> Iterator[str]:
@@ -141,7 +141,7 @@ def same_iterations(template: HostileSite, place: Path, _: random.Random) -> Ite
             yield f"an iteration ended with {one.code}: {one.err.strip()[-300:]}"
     if not any(one.code in {0, 1} for one in results):
         yield "nobody did the iteration"
-    yield from _damage(site, 1)
+    yield from damage(site, 1)
 
 
 Campaign = Callable[[HostileSite, Path, random.Random], Iterator[str]]
@@ -191,7 +191,7 @@ def show(found: Sequence[Row]) -> int:
     return int(any(row.violations for row in found))
 
 
-def _damage(site: HostileSite, count: int) -> Iterator[str]:
+def damage(site: HostileSite, count: int) -> Iterator[str]:
     """Yield what is wrong with a data repo after `count` iterations."""
     layout = site.layout
     begun = [path for _, path in iterations(layout)]
@@ -212,11 +212,12 @@ def _damage(site: HostileSite, count: int) -> Iterator[str]:
     pulls = sorted(p.name for p in (layout.forge / "pulls").glob("[0-9][0-9][0-9][0-9].md"))
     if pulls != [f"{number:04d}.md" for number in range(1, count + 1)]:
         yield f"the pull requests are {pulls}"
-    yield from _damaged_runs(layout)
-    yield from _unclean(layout)
+    yield from damaged_runs(layout)
+    yield from unclean(layout)
 
 
-def _damaged_runs(layout: Layout) -> Iterator[str]:
+def damaged_runs(layout: Layout) -> Iterator[str]:
+    """Yield what is wrong with the runs of a data repo."""
     numbers = Counter(map(number_of, runs(layout)))
     yield from (f"the number {n} names {c} runs" for n, c in numbers.items() if c > 1)
     for path in runs(layout):
@@ -231,7 +232,7 @@ def _damaged_runs(layout: Layout) -> Iterator[str]:
                     for call, n in answered.items() if n > 1)  # fmt: skip
 
 
-def _unclean(layout: Layout) -> Iterator[str]:
+def unclean(layout: Layout) -> Iterator[str]:
     """Yield what is not committed, what git finds broken, and locks that were left."""
     folders = ("history", "scores", "analysis", "forge")
     status = git.run(layout.root, "status", "--porcelain", "--", *folders)

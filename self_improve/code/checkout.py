@@ -12,11 +12,11 @@ from model_gateway.keys import Redactor
 from prompt_lab import leaks
 from self_improve.code import git as git_command
 from self_improve.code.git import GitError
+from self_improve.code.unfinished import is_unfinished
 from self_improve.errors import UsageError
 
 LEFT = "refs/plumbline/left"
 _BYTECODE = "__pycache__"
-_UNFINISHED = "initializing"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +123,7 @@ class Checkout:
         admin = self._admin()
         if admin is None or _text(self.path / ".git") != f"gitdir: {admin}":
             return False
-        if _text(admin / "locked") == _UNFINISHED or not (admin / "index").is_file():
+        if is_unfinished(admin) or not (admin / "index").is_file():
             return False
         (admin / "index.lock").unlink(missing_ok=True)
         return True

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from model_gateway.keys import Redactor
 from prompt_lab import leaks
 from prompt_lab.claim import directory_lock
-from self_improve.code import git
+from self_improve.code import git, unfinished
 from self_improve.code.checkout import Checkout, author_variables
 from self_improve.code.git import GitError
 from self_improve.errors import UsageError
@@ -84,6 +84,11 @@ class Worktrees:
             )
         except (GitError, ValueError) as error:
             raise UsageError(f"{revision!r} is not a commit of {self._user}.") from error
+
+    def sweep(self) -> None:
+        """Remove what a killed git has left of our worktrees; with it no fetch works."""
+        with directory_lock(self._common):
+            unfinished.sweep(self._common, self._folder)
 
     def has_branch(self, name: str) -> bool:
         """Whether the repository has a branch of this name."""

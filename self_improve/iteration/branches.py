@@ -67,6 +67,7 @@ class Branches:
 
     def base(self, branch: str) -> str:
         """Return the commit that candidates start from: the tip of the forge's base branch."""
+        self._worktrees.sweep()
         return self._forge.base_commit(self._code, branch)
 
     def tree(self, side: Side, base: str) -> Worktree:
