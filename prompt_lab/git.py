@@ -87,13 +87,13 @@ def run(
     return str(output)
 
 
-def patiently(call: Callable[[], T], *, waits: Sequence[float] = _WAITS) -> T:
-    """Call git, and again after each of `waits` (seconds) while another git holds a lock.
+def patiently(call: Callable[[], T]) -> T:
+    """Call git, and for some seconds again while another git holds a lock.
 
     Raises:
         GitError: it failed otherwise, or the lock is held for longer.
     """
-    for wait in waits:
+    for wait in _WAITS:
         try:
             return call()
         except GitError as error:

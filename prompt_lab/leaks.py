@@ -39,7 +39,7 @@ def require_none_in_options(redactor: Redactor, options: Mapping[str, Any]) -> N
         LeakError: an option holds a key.
     """
     texts = {
-        f"--{name.replace('_', '-')}": "\n".join(map(str, value))
+        f"--{name.replace('_', '-')}": " ".join(map(str, value))
         if isinstance(value, list | tuple)
         else str(value)
         for name, value in options.items()
