@@ -55,11 +55,15 @@ else:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A long command: its words on a site, its good exit codes, and what it must have left."""
+    """A long command: its words on a site, its good exit codes, and what it must have left.
+
+    `repeats` says that the same command does something new after its end.
+    """
 
     words: Callable[[HostileSite], list[str]]
     codes: frozenset[int]
     check: Callable[[HostileSite], Iterator[str]]
+    repeats: bool = False
 
 
 def _iteration(*more: str) -> Command:
@@ -109,9 +113,26 @@ def _optimized(site: HostileSite) -> Iterator[str]:
 def _full_plan(site: HostileSite) -> list[str]:
     return [
         sys.executable, "-m", "self_improve.full_plan", "--model", "sim-strong", "--split", "train",
-        "--regenerate-baseline", "--repo", str(site.code), "--prompt-lab-dir",
-        str(site.layout.root),
+        "--repo", str(site.code), "--prompt-lab-dir", str(site.layout.root),
     ]  # fmt: skip
+
+
+def _drift(site: HostileSite) -> list[str]:
+    if not runs(site.layout):
+        site.run([
+            sys.executable, "-m", "self_improve.runner", "--step", STEP, "--model", SLOW_MODEL,
+            "--repeats", "3", "--code", str(site.code), "--prompt-lab-dir", str(site.layout.root),
+        ])  # fmt: skip
+    return [
+        sys.executable, "-m", "self_improve.rollout", "drift", "--against", "0", "--code",
+        str(site.code), "--prompt-lab-dir", str(site.layout.root),
+    ]  # fmt: skip
+
+
+def _checked_drift(site: HostileSite) -> Iterator[str]:
+    yield from damaged_runs(site.layout)
+    if len(runs(site.layout)) != 2:
+        yield f"{len(runs(site.layout))} runs are there, not that of the baseline and one more"
 
 
 def _init(site: HostileSite) -> list[str]:
@@ -136,6 +157,9 @@ KINDS: dict[str, Command] = {
     ),
     "optimize": Command(words=_optimizer, codes=frozenset({0}), check=_optimized),
     "full-plan": Command(words=_full_plan, codes=frozenset({0, 1}), check=_optimized),
+    "rollout drift": Command(
+        words=_drift, codes=frozenset({0, 1, 4}), check=_checked_drift, repeats=True
+    ),
     "lab init --samples": Command(words=_init, codes=frozenset({0}), check=_initialized),
 }
 
@@ -200,6 +224,8 @@ class _Campaign:
         yield from self._lost()
         yield from self._command.check(self._site)
         yield from _counsel(self._site.layout, self.kills)
+        if self._command.repeats:
+            return
         before = self._answers()
         done = self._site.run(words)
         if done.code not in self._command.codes:
