@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from analysis import program_folder
 from analysis.agent import AgentFailure
 from analysis.program_environment import environment_of
 from model_gateway import child_process
@@ -172,8 +172,8 @@ class ProgramClient:
         reservation = await self._journal.reserve(self._ledger, program.maximum, identity)
         spent: Spend | None = None
         try:
-            with tempfile.TemporaryDirectory(prefix="plumbline-program-") as scratch:
-                folder, file = Path(scratch) / "files", Path(scratch) / _ANSWER
+            with program_folder.opened() as scratch:
+                folder, file = scratch / "files", scratch / _ANSWER
                 folder.mkdir()
                 prepare(folder)
                 message, spent = program.read(await self._run(folder, file, task), file)

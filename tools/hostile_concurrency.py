@@ -222,7 +222,7 @@ def damaged_runs(layout: Layout) -> Iterator[str]:
     yield from (f"the number {n} names {c} runs" for n, c in numbers.items() if c > 1)
     for path in runs(layout):
         run = Run(path)
-        lines = [row.get("name") for row in read_rows(path / OUTPUTS)[0]]
+        lines = [(row.get("name"), row.get("repeat")) for row in read_rows(path / OUTPUTS)[0]]
         if not run.finished or len(lines) != len(set(lines)):
             yield f"{path.name}: finished {run.finished}, rows {lines}"
         elif changed := changed_since_done(run):

@@ -170,7 +170,7 @@ class Branches:
         """
         pull = self._open(draft.pull_request)
         commit = self._forge.fetch(self._code, pull)
-        self._require_change(draft, commit, base)
+        self.require_change(draft.id, commit, base)
         return Side(
             name=draft.id, branch=pull.branch, commit=commit, is_code=True,
             pull_request=pull.number, url=pull.url, diff=self._diff(commit, base),
@@ -188,7 +188,7 @@ class Branches:
             ForgeError: the forge does not take it.
         """
         name, commit = str(draft.branch), str(draft.commit)
-        self._require_change(draft, commit, base)
+        self.require_change(draft.id, commit, base)
         side = Side(
             name=draft.id, branch=name, commit=commit, is_code=True, diff=self._diff(commit, base)
         )
@@ -200,19 +200,23 @@ class Branches:
         except MovedError:
             return self._open_pull(draft, own, branch, [LABEL, CODE])
 
-    def _require_change(self, draft: Draft, commit: str, base: str) -> None:
-        """Check that a commit adds something to the base, and no key."""
-        if commit == base or not git.run(
-            self._code, "rev-list", "--max-count=1", f"{base}..{commit}"
-        ):
+    def require_change(self, name: str, commit: str, base: str) -> None:
+        """Check that a commit adds something to the base, and no key.
+
+        Raises:
+            UsageError: it adds nothing.
+            LeakError: what it adds holds a key.
+        """
+        commits = f"{base}..{commit}"
+        if not git.run(self._code, "rev-list", "--max-count=1", commits):
             raise UsageError(
-                f"{draft.id} changes nothing: {commit[:12]} adds no commit to {base[:12]}."
+                f"{name} changes nothing: {commit[:12]} adds no commit to {base[:12]}."
             )
         texts = {
             "the change": self._diff(commit, base),
-            "its commits' messages": git.run(self._code, "log", "--format=%B", f"{base}..{commit}"),
+            "its commits' messages": git.run(self._code, "log", "--format=%B", commits),
         }
-        leaks.require_no_keys(self._redactor, texts, f"{draft.id} is not measured")
+        leaks.require_no_keys(self._redactor, texts, f"{name} is not measured")
 
     def pending(self, side: Side) -> None:
         """Set the commit's status to pending."""

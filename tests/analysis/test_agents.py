@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import stat
@@ -241,3 +242,20 @@ def test_installed_programs_are_read_only() -> None:
     assert "read-only" in PROGRAMS["codex"].command
     assert "Read,Grep,Glob" in PROGRAMS["claude"].command
     assert os.sep not in PROGRAMS["claude"].command[0]
+
+
+def test_what_a_killed_program_left_is_swept(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one removes directories that nobody holds; its own is gone after it."""
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    left, held = place / "plumbline-program-left", place / "plumbline-program-held"
+    for folder in (left, held):
+        (folder / "files").mkdir(parents=True)
+        (folder / "lock").touch()
+    with (held / "lock").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ask(record, program(tmp_path, f"printf '%s' '{GOOD}' > \"$1\""))
+        assert list(place.iterdir()) == [held]

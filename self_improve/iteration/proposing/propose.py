@@ -46,7 +46,7 @@ async def propose(context: IterationContext) -> Facts:
         base = rejected.base_of(rejected.texts_of(work.pipeline, request.step))
         if not request.prompts:
             directions = from_synthesis.code_directions(request)
-        drafts = await _proposed(context, cells, base)
+            drafts = await _proposed(context, cells, base)
             return {"base_texts": base, **drafts, "directions": directions}
         draft = _text_draft(request, work, base)
     return {"drafts": [_on_base(context, draft).to_row()], "base_texts": base}
@@ -57,12 +57,14 @@ async def require_candidates(request: IterationRequest, branches: Branches, base
 
     Raises:
         UsageError, ForgeError, ConfigError, AnalysisError: there cannot be one.
+        LeakError: its commits hold a key.
     """
     if request.from_synthesis:
         from_synthesis.latest(request.layout, request.step)
         from_synthesis.code_directions(request)
     if request.branch is not None:
-        branches.commit_of(request.branch)
+        commit = branches.commit_of(request.branch)
+        branches.require_change(f"{request.step}-{request.branch}", commit, base)
     if request.pull_request is not None:
         name = f"{request.step}-pr-{request.pull_request}"
         pull = Draft(id=name, step=request.step, origin="human", pull_request=request.pull_request)
