@@ -50,6 +50,8 @@ async def run(request: IterationRequest, *, new: bool = False, dry_run: bool = F
         await show_cost(request, branches, base)
         return []
     folder = IterationFolder.latest(request.layout, identity)
+    if folder is not None and folder.finished:
+        new = new or _has_moved(request, folder, branches)
     if folder is None or (new and folder.finished):
         await propose.require_candidates(request, branches, base)
     if folder is not None and folder.finished:
@@ -67,6 +69,14 @@ async def run(request: IterationRequest, *, new: bool = False, dry_run: bool = F
             services = Services(gateway=gateway, forge=forge, branches=branches)
             decisions = await carry_out(request, folder, base, services)
     return [str(decision.end) for decision in decisions.values()]
+
+
+def _has_moved(request: IterationRequest, folder: IterationFolder, branches: Branches) -> bool:
+    """Whether the branch that was tested has other commits now, so that it is another change."""
+    if request.branch is None:
+        return False
+    drafts = (folder.result("propose") or {}).get("drafts", [])
+    return [draft["commit"] for draft in drafts] != [branches.commit_of(request.branch)]
 
 
 def require_measurable(request: IterationRequest) -> None:

@@ -163,6 +163,10 @@ def test_branch_of_the_user_is_judged_on_the_local_forge(
     assert git(site.layout.root, "status", "--porcelain", "--", "analysis", "forge") == ""
     assert main(words) == 0
     assert "is already finished" in capsys.readouterr().err
+    # A branch that has moved is another change.
+    git(site.code, "branch", "--force", "their/change", "main")
+    assert main(words) == 2
+    assert "their/change changes nothing" in capsys.readouterr().err
 
 
 def test_killed_iteration_goes_on_without_repeating_a_call(make_site: Make) -> None:
