@@ -60,5 +60,6 @@ def agents(
             continue
         if not program.is_installed:
             raise AnalysisError(f"The program {name} is not installed; name other --agents.")
-        agents.append(ProgramAgent(program, ledger, counsel.programs))
+        redact = catalogue.redactor("GITHUB_TOKEN", *program.key_variables)
+        agents.append(ProgramAgent(program, ledger, counsel.programs, redact=redact))
     return agents

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from analysis import program_folder
 from analysis.agent import AgentFailure
+from analysis.program_environment import environment_of
 from model_gateway import child_process
-from model_gateway.keys import Redactor, without_keys
+from model_gateway.keys import Redactor
 from model_gateway.ledger import Ledger, Spend
 from model_gateway.program_journal import ProgramJournal
 
@@ -26,7 +27,8 @@ class Program:
 
     `{answer}` in a word stands for the file that the program writes its last message to. The
     task comes on its standard input. `maximum` is reserved before it starts; afterwards its
-    reported spend is settled, or the whole maximum. `key_variables` are the only keys it gets.
+    reported spend is settled, or the whole maximum. `key_variables` are the only keys it gets; see
+    `program_environment` for all that it gets.
     `read` takes its output and the file, and returns its last message and spend.
     """
 
@@ -76,7 +78,7 @@ PROGRAMS: Mapping[str, Program] = {
         ),
         model_id="claude-sonnet-4-5-20250929",
         maximum=Spend(calls=40, tokens=1_500_000, dollars=5.0),
-        key_variables=("ANTHROPIC_API_KEY",),
+        key_variables=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
         read=_claude,
     ),
     "codex": Program(
@@ -87,7 +89,7 @@ PROGRAMS: Mapping[str, Program] = {
         ),
         model_id="gpt-5-codex",
         maximum=Spend(calls=40, tokens=1_500_000, dollars=5.0),
-        key_variables=("OPENAI_API_KEY",),
+        key_variables=("OPENAI_API_KEY", "CODEX_API_KEY"),
         read=_codex,
     ),
 }  # fmt: skip
@@ -103,13 +105,24 @@ class _NotStartedError(AgentFailure):
 
 
 class ProgramClient:
-    """Asks a program in an empty directory; a question with a recorded answer is not repeated."""
+    """Asks a program in an empty directory; a question with a recorded answer is not repeated.
 
-    def __init__(self, program: Program, ledger: Ledger, journal: ProgramJournal) -> None:
+    `redact` knows all keys. What the program says goes through it before anybody reads it, and so
+    does a recorded answer: an older version may have recorded it with a key.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        ledger: Ledger,
+        journal: ProgramJournal,
+        *,
+        redact: Redactor | None = None,
+    ) -> None:
         self._program = program
         self._ledger = ledger
         self._journal = journal
-        self._redact = Redactor(program.key_variables)
+        self._redact = redact or Redactor(program.key_variables)
 
     @property
     def name(self) -> str:
@@ -139,7 +152,7 @@ class ProgramClient:
 
         `texts` are what the task is about; with it they identify the question. `prepare` puts
         files into the directory that the program runs in. `answer_of` takes that directory and
-        the last message, and returns the answer without keys, or raises.
+        the last message without keys, and returns the answer without keys, or raises.
 
         Raises:
             AgentFailure: the program cannot be started, took too long, or failed.
@@ -159,12 +172,12 @@ class ProgramClient:
         reservation = await self._journal.reserve(self._ledger, program.maximum, identity)
         spent: Spend | None = None
         try:
-            with tempfile.TemporaryDirectory(prefix="plumbline-program-") as scratch:
-                folder, file = Path(scratch) / "files", Path(scratch) / _ANSWER
+            with program_folder.opened() as scratch:
+                folder, file = scratch / "files", scratch / _ANSWER
                 folder.mkdir()
                 prepare(folder)
-                message, spent = program.read(await _run(program, folder, file, task), file)
-                answer = answer_of(folder, self._redact(message))
+                message, spent = program.read(await self._run(folder, file, task), file)
+                answer = answer_of(folder, self._public(message, folder))
         except _NotStartedError:
             spent = Spend()
             raise
@@ -174,29 +187,29 @@ class ProgramClient:
             )
         return answer
 
+    async def _run(self, folder: Path, answer: Path, task: str) -> str:
+        """Run the program in a directory, and return what it printed.
 
-async def _run(program: Program, folder: Path, answer: Path, task: str) -> str:
-    """Run a program in a directory, and return what it printed.
+        Raises:
+            AgentFailure: it cannot be started, took too long, or failed.
+        """
+        program = self._program
+        try:
+            ended = await child_process.run(
+                [word.format(answer=answer) for word in program.command], folder=folder,
+                environment=environment_of(os.environ, program.key_variables),
+                seconds=program.seconds, input_text=task,
+            )  # fmt: skip
+        except OSError as error:
+            raise _NotStartedError(f"{program.name} cannot be started: {error.strerror}") from error
+        if ended.status is None:
+            raise AgentFailure(f"{program.name} was killed after {program.seconds:g} s")
+        if ended.status:
+            # Cut only afterwards: half a key is not recognized any more.
+            complaint = self._public(ended.error_output, folder).strip()[-300:]
+            raise AgentFailure(f"{program.name} ended with {ended.status}: {complaint}")
+        return ended.output
 
-    Raises:
-        AgentFailure: it cannot be started, took too long, or failed.
-    """
-    environment = without_keys(os.environ)
-    environment |= {n: os.environ[n] for n in program.key_variables if n in os.environ}
-    try:
-        ended = await child_process.run(
-            [word.format(answer=answer) for word in program.command], folder=folder,
-            environment=environment, seconds=program.seconds, input_text=task,
-        )  # fmt: skip
-    except OSError as error:
-        raise _NotStartedError(f"{program.name} cannot be started: {error.strerror}") from error
-    if ended.status is None:
-        raise AgentFailure(f"{program.name} was killed after {program.seconds:g} s")
-    if ended.status:
-        complaint = ended.error_output.strip()[-300:]
-        raise AgentFailure(
-            Redactor(program.key_variables)(
-                f"{program.name} ended with {ended.status}: {complaint}"
-            )
-        )
-    return ended.output
+    def _public(self, text: str, folder: Path) -> str:
+        """Return what the program said without keys and without paths of this machine."""
+        return self._redact(text).replace(f"{folder}/", "").replace(f"{Path.home()}/", "~/")

@@ -48,7 +48,7 @@ class ProgramAgent(ProgramClient):
 
         def answer_of(_: Path, message: str) -> str:
             self._read(message, shape)
-            return self._redact(message)
+            return message
 
         try:
             message = await self._ask(
@@ -57,10 +57,12 @@ class ProgramAgent(ProgramClient):
             )  # fmt: skip
         except BudgetReached as error:
             raise AgentFailure(f"budget: {error}") from error
-        return self._read(message, shape)
+        return self._read(self._redact(message), shape)
 
     def _read(self, message: str, shape: type[P]) -> P:
         reply = parse(message, shape, cut_off=False, last=True)
         if reply.value is None:
             raise AgentFailure(self._redact(f"{self.name}: {reply.failure}"))
-        return reply.value
+        # Once more: what was escaped before it was parsed may read differently now.
+        said = reply.value.model_dump(mode="json", by_alias=True)
+        return shape.model_validate(self._redact.value(said))

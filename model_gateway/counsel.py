@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -63,7 +64,17 @@ class Counsel:
             observer=self._observer,
             log=self._reservations.append,
         )
-        return await self._gateway.ask(call, caller)
+        return self._redacted(await self._gateway.ask(call, caller))
+
+    def _redacted(self, reply: Reply[R]) -> Reply[R]:
+        """Return a reply without keys, also one that an older version recorded with a key."""
+        redact = self._gateway.redact
+        value = reply.value
+        if value is not None:
+            said = value.model_dump(mode="json", by_alias=True)
+            clean = redact.value(said)
+            value = value if clean == said else type(value).model_validate(clean)
+        return replace(reply, value=value, text=redact(reply.text), model=redact(reply.model))
 
     async def ask_all(self, role: str, model: Model, calls: list[Call[R]]) -> list[Reply[R]]:
         """Put calls concurrently; the replies are in the order of the calls."""

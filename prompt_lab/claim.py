@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from prompt_lab.errors import LabError
 from prompt_lab.layout import Layout
@@ -17,8 +18,10 @@ _POLL_SECONDS = 0.05
 
 
 @contextmanager
-def claim(layout: Layout, name: str, *, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Hold the lock called `name` until the block or the process ends.
+def claim(layout: Layout, name: str, *, wait_seconds: float = 0.0) -> Iterator[int]:
+    """Hold the lock called `name` until the block or the process ends, and yield its handle.
+
+    A child that inherits the handle holds the lock even if this process dies.
 
     Raises:
         LabError: another process still holds it after `wait_seconds`; the message says which.
@@ -37,7 +40,21 @@ def claim(layout: Layout, name: str, *, wait_seconds: float = 0.0) -> Iterator[N
         holder = {"pid": os.getpid(), "host": socket.gethostname()}
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps(holder).encode(), 0)
-        yield
+        yield handle
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def directory_lock(folder: Path) -> Iterator[int]:
+    """Wait until no other thread or process works on `folder`, and yield the lock's handle.
+
+    The lock is on the directory itself, so no file is left in it.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle
     finally:
         os.close(handle)
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+import signal
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from prompt_lab.errors import LabError
 
 if TYPE_CHECKING:
     import git
+
+T = TypeVar("T")
 
 # A hook or another tool around us may have set these: each would lead git to another repository,
 # or the last three print what is sent (a token) on the screen.
@@ -20,6 +25,16 @@ _CLEARED = (
     "GIT_GRAFT_FILE", "GIT_SHALLOW_FILE", "GIT_CONFIG", "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS",
     "GIT_QUARANTINE_PATH", "GIT_TRACE_CURL", "GIT_CURL_VERBOSE", "GIT_TRACE_REDACT",
 )  # fmt: skip
+# What git says, in English, where another git holds a lock, has just moved the same ref, or is
+# making a worktree.
+_BUSY = re.compile(
+    r"\.lock'?: File exists|cannot lock ref|could not lock config file|reference already exists"
+    r"|failed to update ref|Unable to create .*\.lock|bad object worktrees/"
+)
+# What would outlive a command of ours, together with the lock that it holds.
+_SETTINGS = {"core.fsmonitor": "false", "gc.autoDetach": "false", "maintenance.autoDetach": "false"}
+_INTERRUPTED = (-signal.SIGINT, 128 + signal.SIGINT)
+_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0, 2.0)
 _DEFAULT_AUTHOR = {"name": "Plumbline", "email": "plumbline@localhost"}
 
 
@@ -45,6 +60,7 @@ def run(
 
     Raises:
         GitError: git is missing, failed, or took longer than `seconds`.
+        KeyboardInterrupt: git was interrupted.
     """
     program = _program()
     changes = dict(environment or {})
@@ -62,10 +78,29 @@ def run(
         )
     except (OSError, ValueError, ImportError) as error:
         raise GitError(f"Git cannot be started: {error}") from error
+    if status in _INTERRUPTED:
+        # A terminal interrupts git together with this process, which learns of it a little later.
+        raise KeyboardInterrupt
     if status != 0:
         reason = errors.strip() or f"it ended with {status}"
         raise GitError(f"git {words[0]} failed: {reason}", errors)
     return str(output)
+
+
+def patiently(call: Callable[[], T]) -> T:
+    """Call git, and for some seconds again while another git holds a lock.
+
+    Raises:
+        GitError: it failed otherwise, or the lock is held for longer.
+    """
+    for wait in _WAITS:
+        try:
+            return call()
+        except GitError as error:
+            if not _BUSY.search(error.output):
+                raise
+        time.sleep(wait)
+    return call()
 
 
 class Git:
@@ -85,11 +120,20 @@ class Git:
             "GIT_DIR": str(folder),
             "GIT_WORK_TREE": str(root),
             "GIT_INDEX_FILE": str(folder / "index"),
+            "GIT_LITERAL_PATHSPECS": "1",
+            **as_environment(_SETTINGS.items()),
         }
+        self.folder = folder
 
-    def __call__(self, *words: str) -> str:
-        """Run `git WORDS` and return what it printed."""
-        return run(self._root, *words, environment=self._environment)
+    def __call__(
+        self, *words: str, keep: Sequence[int] = (), author: Mapping[str, str] | None = None
+    ) -> str:
+        """Run `git WORDS` and return what it printed.
+
+        `keep` are open files that git holds too, `author` variables that name another author.
+        """
+        environment = {**self._environment, **(author or {})}
+        return patiently(lambda: run(self._root, *words, environment=environment, keep=keep))
 
     def attempt(self, *words: str) -> str:
         """Run `git WORDS` and return what it printed, or nothing if it failed."""
@@ -105,6 +149,17 @@ class Git:
                 for role in ("AUTHOR", "COMMITTER"):
                     variable = f"GIT_{role}_{key.upper()}"
                     self._environment[variable] = os.environ.get(variable, value)
+
+
+def as_environment(settings: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return settings as git reads them from its environment, after those already there."""
+    count = os.environ.get("GIT_CONFIG_COUNT", "")
+    first = int(count) if count.isdecimal() else 0
+    pairs = list(settings)
+    variables = {"GIT_CONFIG_COUNT": str(first + len(pairs))}
+    for number, (key, value) in enumerate(pairs, start=first):
+        variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables
 
 
 def _program() -> type[git.Git]:

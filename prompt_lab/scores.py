@@ -108,11 +108,21 @@ class Scores:
                 if (row.iteration, row.candidate) == (score.iteration, score.candidate):
                     self._remember(row, details)
                     return row
-            row = replace(score, best_score=_best_score([*rows, score]))
-            self._layout.scores.mkdir(parents=True, exist_ok=True)
-            atomic.write(self._layout.scoreboard, _table([*self.rows(), row]).encode())
-            self._remember(row, details)
-            return row
+            return self._append(score, details)
+
+    def add_baseline(self, score: Score) -> None:
+        """Append the first row of a step, unless the step has rows of other iterations.
+
+        Of two iterations that begin at once, one writes it.
+        """
+        with self._lock():
+            rows = self.rows(score.step)
+            for row in rows:
+                if (row.iteration, row.candidate) == (score.iteration, score.candidate):
+                    # A kill may have come between scoreboard and history.
+                    self._remember(row, {})
+            if not rows:
+                self._append(score, {})
 
     def add_failed(self, iteration: str, facts: Mapping[str, Any]) -> None:
         """Append a rejected candidate: its diff, where it failed, the reasons and the verdict."""
@@ -175,6 +185,13 @@ class Scores:
             return [dict(row) for row in history if step in {None, row["step"]}]
         except (ValueError, TypeError, KeyError) as error:
             raise LabError(f"{path} cannot be read: {error!r}. Restore it from git.") from error
+
+    def _append(self, score: Score, details: Mapping[str, Any]) -> Score:
+        row = replace(score, best_score=_best_score([*self.rows(score.step), score]))
+        self._layout.scores.mkdir(parents=True, exist_ok=True)
+        atomic.write(self._layout.scoreboard, _table([*self.rows(), row]).encode())
+        self._remember(row, details)
+        return row
 
     def _remember(self, row: Score, details: Mapping[str, Any]) -> None:
         history = self.history()

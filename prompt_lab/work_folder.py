@@ -52,7 +52,7 @@ class WorkFolder(ABC):
         """The name of the lock that a process holds while it works on it."""
         return f"{self.KIND.replace('_', '-')}-{self.id}"
 
-    def lock(self) -> AbstractContextManager[None]:
+    def lock(self) -> AbstractContextManager[int]:
         """Return the lock that makes this process the only one to work on it.
 
         Raises:

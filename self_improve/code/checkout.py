@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import fcntl
 import itertools
-import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from model_gateway.keys import Redactor
+from prompt_lab import leaks
 from self_improve.code import git as git_command
 from self_improve.code.git import GitError
+from self_improve.code.unfinished import is_unfinished
 from self_improve.errors import UsageError
 
 LEFT = "refs/plumbline/left"
 _BYTECODE = "__pycache__"
-_UNFINISHED = "initializing"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkout:
-    """The worktree at `path` for `branch`; `common` is the directory of its repository."""
+    """The worktree at `path` for `branch`; `common` is the directory of its repository.
+
+    `redactor` knows the keys that git must not see.
+    """
 
     common: Path
     path: Path
     branch: str
+    redactor: Redactor = field(repr=False)
 
     def git(
         self, *words: str, keep: int | None = None, environment: Mapping[str, str] | None = None
@@ -60,6 +63,10 @@ class Checkout:
         paths = (row[3:] for row in status.split("\0") if row)
         return tuple(sorted(p for p in paths if _BYTECODE not in PurePosixPath(p).parts))
 
+    def contents(self, names: Iterable[str]) -> dict[str, str | bytes]:
+        """Return what is in files of the worktree, and where links lead; deleted ones are empty."""
+        return {name: _content(self.path / name) for name in names}
+
     def is_ready(self) -> bool:
         """Whether the worktree is intact, on its branch and unchanged.
 
@@ -74,7 +81,7 @@ class Checkout:
         """Remove the worktree and git's record of it.
 
         What it holds beyond its branch is stored under `refs/plumbline/left`; a directory that git
-        does not know is renamed. The caller holds the lock of the repository.
+        does not know, or that holds a key, is renamed. The caller holds the lock of the repository.
 
         Raises:
             GitError: git cannot store it.
@@ -85,7 +92,10 @@ class Checkout:
                 self.path.rename(_free(self.path))
             return
         if self._is_intact():
-            self._save()
+            if self._holds_key():
+                self.path.rename(_free(self.path))
+            else:
+                self._save()
         # Not `git worktree prune`, which would forget worktrees on unplugged drives.
         shutil.rmtree(self.path, ignore_errors=True)
         shutil.rmtree(admin)
@@ -113,10 +123,15 @@ class Checkout:
         admin = self._admin()
         if admin is None or _text(self.path / ".git") != f"gitdir: {admin}":
             return False
-        if _text(admin / "locked") == _UNFINISHED or not (admin / "index").is_file():
+        if is_unfinished(admin) or not (admin / "index").is_file():
             return False
         (admin / "index.lock").unlink(missing_ok=True)
         return True
+
+    def _holds_key(self) -> bool:
+        """Whether what would be stored of the worktree holds a key."""
+        texts = self.contents(self.changed())
+        return any(next(leaks.faults(self.redactor, n, t), None) for n, t in texts.items())
 
     def _save(self) -> None:
         """Store what the worktree holds beyond its branch under a ref, so that git keeps it."""
@@ -148,19 +163,10 @@ def author_variables(author: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[int]:
-    """Wait until no other thread or process works on `folder`, and yield the lock's handle.
-
-    The lock is on the directory itself, so no file is left in it. A child that inherits the handle
-    holds the lock even if this process dies.
-    """
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield handle
-    finally:
-        os.close(handle)
+def _content(path: Path) -> str | bytes:
+    if path.is_symlink():
+        return str(path.readlink())
+    return path.read_bytes() if path.is_file() else b""
 
 
 def _text(path: Path) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prompt_lab import git
-from prompt_lab.git import GitError
+from prompt_lab.git import GitError, as_environment, patiently
 
 __all__ = ["GitError", "run"]
 
@@ -39,25 +39,12 @@ def run(
     Raises:
         GitError: git is missing, failed, or took longer than `seconds`.
     """
-    return git.run(
-        folder,
-        *words,
-        environment={
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_LITERAL_PATHSPECS": "1",
-            **_as_environment([*_SETTINGS.items(), *settings]),
-            **(environment or {}),
-        },
-        keep=keep,
-        seconds=seconds,
+    variables = {
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_LITERAL_PATHSPECS": "1",
+        **as_environment([*_SETTINGS.items(), *settings]),
+        **(environment or {}),
+    }
+    return patiently(
+        lambda: git.run(folder, *words, environment=variables, keep=keep, seconds=seconds)
     )
-
-
-def _as_environment(settings: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Return settings as git reads them from its environment, after those already there."""
-    count = os.environ.get("GIT_CONFIG_COUNT", "")
-    first = int(count) if count.isdecimal() else 0
-    variables = {"GIT_CONFIG_COUNT": str(first + len(settings))}
-    for number, (key, value) in enumerate(settings, start=first):
-        variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return variables

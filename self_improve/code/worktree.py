@@ -6,14 +6,17 @@ import hashlib
 import re
 import time
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from self_improve.code import git
-from self_improve.code.checkout import Checkout, author_variables, locked
+from model_gateway.keys import Redactor
+from prompt_lab import leaks
+from prompt_lab.claim import directory_lock
+from self_improve.code import git, unfinished
+from self_improve.code.checkout import Checkout, author_variables
 from self_improve.code.git import GitError
 from self_improve.errors import UsageError
 
@@ -60,12 +63,14 @@ class Worktrees:
     """The worktrees of a repository's candidates, in the directory `folder`.
 
     `code` is the code tree inside the user's checkout: only the commits of its repository are
-    read, and only branches called `plumbline/…` are written there.
+    read, and only branches called `plumbline/…` are written there. `redactor` knows the keys that
+    must not be in a commit.
     """
 
-    def __init__(self, code: Path, folder: Path) -> None:
+    def __init__(self, code: Path, folder: Path, *, redactor: Redactor | None = None) -> None:
         self._user = code.resolve()
         self._folder = folder.resolve()
+        self._redactor = redactor or Redactor()
 
     def commit_of(self, revision: str) -> str:
         """Return the commit that a branch, tag or other revision names now.
@@ -80,6 +85,19 @@ class Worktrees:
         except (GitError, ValueError) as error:
             raise UsageError(f"{revision!r} is not a commit of {self._user}.") from error
 
+    def sweep(self) -> None:
+        """Remove what a killed git has left of our worktrees; with it no fetch works."""
+        with directory_lock(self._common):
+            unfinished.sweep(self._common, self._folder)
+
+    def has_branch(self, name: str) -> bool:
+        """Whether the repository has a branch of this name."""
+        try:
+            self._git("show-ref", "--verify", "--quiet", f"refs/heads/{name}")
+        except (GitError, ValueError):
+            return False
+        return True
+
     def open(self, candidate: str, base: str) -> Worktree:
         """Return the candidate's worktree: the existing one, or a new one at `base`.
 
@@ -92,9 +110,10 @@ class Worktrees:
             GitError: git refuses.
         """
         leaf, base = leaf_of(candidate), self.commit_of(base)
+        leaks.require_no_keys(self._redactor, {"the candidate's name": leaf}, "No branch was made")
         self._folder.mkdir(parents=True, exist_ok=True)
         checkout = self._checkout(leaf)
-        with locked(self._common) as lock:
+        with directory_lock(self._common) as lock:
             self._unlock_branch(leaf)
             tip = self._tip(leaf, base)
             for remaining in reversed(range(_TRIES)):
@@ -163,12 +182,13 @@ class Worktrees:
         If an earlier call committed them, the worktree is returned as it is.
 
         Raises:
+            LeakError: a file or the message holds a key; git has not seen the files.
             UsageError: other files were changed too, or nothing was, or another commit was made.
             GitError: git refuses.
         """
         names = {_inside(tree, tree.path, path).relative_to(tree.path).as_posix() for path in paths}
         checkout = self._checkout(tree.leaf)
-        with locked(tree.path) as lock:
+        with directory_lock(tree.path) as lock:
             if checkout.head() != (tree.branch, tree.commit):
                 raise UsageError(
                     f"Another commit was made in {tree.path}, or its branch was changed. What is "
@@ -184,6 +204,7 @@ class Worktrees:
                 raise UsageError(f"Nothing was changed in {tree.path}, so there is no candidate.")
             if not changed:
                 return tree
+            self._require_no_keys(checkout, sorted(changed), message)
             trailed = f"{_UNWANTED.sub('', message).strip()}\n\n{TRAILER}: {tree.leaf}"
             checkout.git("add", "--", *sorted(changed), keep=lock)
             checkout.git(
@@ -201,7 +222,7 @@ class Worktrees:
         Raises:
             GitError: git refuses.
         """
-        with locked(self._common) as lock:
+        with directory_lock(self._common) as lock:
             self._unlock_branch(tree.leaf)
             self._checkout(tree.leaf).discard()
             tip = self._branch_tip(tree.leaf)
@@ -242,7 +263,14 @@ class Worktrees:
         )  # fmt: skip
 
     def _checkout(self, leaf: str) -> Checkout:
-        return Checkout(common=self._common, path=self._folder / leaf, branch=f"{PREFIX}/{leaf}")
+        return Checkout(
+            common=self._common, path=self._folder / leaf, branch=f"{PREFIX}/{leaf}",
+            redactor=self._redactor,
+        )  # fmt: skip
+
+    def _require_no_keys(self, checkout: Checkout, names: Sequence[str], message: str) -> None:
+        texts = checkout.contents(names) | {"the commit's message": message}
+        leaks.require_no_keys(self._redactor, texts, "Nothing was committed")
 
     def _branch_tip(self, leaf: str) -> str | None:
         ref = f"refs/heads/{PREFIX}/{leaf}"

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from prompt_lab.claim import directory_lock
 from prompt_lab.markup import page, plain_line
 from self_improve.code import git
-from self_improve.code.checkout import locked
 from self_improve.code.git import GitError
 from self_improve.forge.bare import Bare
 from self_improve.forge.forge import (
@@ -59,18 +59,19 @@ class LocalForge:
             ForgeError: git refuses.
         """
         self._begin()
-        try:
-            ref = f"refs/heads/{base}^{{commit}}"
-            tip = git.run(repository, "rev-parse", "--verify", "--quiet", ref)
-            self._remote.push(repository, base, tip)
-        except MovedError:
-            pass  # What was merged here is not in the local branch yet.
-        except (GitError, ValueError) as error:
-            if self._bare.commit(f"refs/heads/{base}") is None:
-                raise MissingError(
-                    f"Neither {self.name} nor the code's repository has a branch {base}."
-                ) from error
-        return self._remote.fetch(repository, f"refs/heads/{base}", f"bases/{base}")
+        with self._alone():
+            try:
+                ref = f"refs/heads/{base}^{{commit}}"
+                tip = git.run(repository, "rev-parse", "--verify", "--quiet", ref)
+                self._remote.push(repository, base, tip)
+            except MovedError:
+                pass  # What was merged here is not in the local branch yet.
+            except (GitError, ValueError) as error:
+                if self._bare.commit(f"refs/heads/{base}") is None:
+                    raise MissingError(
+                        f"Neither {self.name} nor the code's repository has a branch {base}."
+                    ) from error
+            return self._remote.fetch(repository, f"refs/heads/{base}", f"bases/{base}")
 
     def push(self, repository: Path, branch: str, commit: str) -> None:
         """Set a branch to a commit of a local repository, if nothing there would be lost.
@@ -80,11 +81,13 @@ class LocalForge:
             ForgeError: git refuses.
         """
         self._begin()
-        self._remote.push(repository, branch, commit)
+        with self._alone():
+            self._remote.push(repository, branch, commit)
 
     def fetch(self, repository: Path, pull: PullRequest) -> str:
         """Bring the head of a pull request into a local repository, and return its commit."""
-        return self._remote.fetch(repository, _head_ref(pull.number), f"pulls/{pull.number}")
+        with self._alone():
+            return self._remote.fetch(repository, _head_ref(pull.number), f"pulls/{pull.number}")
 
     def open_pull(
         self, *, branch: str, base: str, title: str, body: str, labels: Sequence[str] = ()
@@ -192,7 +195,7 @@ class LocalForge:
 
     def _begin(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        with locked(self._folder):
+        with directory_lock(self._folder):
             self._bare.make()
 
     @contextmanager
@@ -204,7 +207,7 @@ class LocalForge:
         """
         if not self._bare.is_complete:
             raise MissingError(f"{self.name} is empty: no branch was pushed to it yet.")
-        with locked(self._folder):
+        with directory_lock(self._folder):
             try:
                 yield
             except GitError as error:

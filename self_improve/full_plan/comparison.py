@@ -80,7 +80,7 @@ async def compare(
     if result is None:
         regenerated = await regenerate(sides.by_name(), request, folder, gateway, display)
         result = await _measure(request, regenerated, folder, gateway)
-    Repository(request.layout, secrets=request.run.secrets).commit(
+    Repository(request.layout, redactor=request.run.redactor).commit(
         [folder.path], f"full plan {folder.id}: {result['told']}"
     )
     return result

@@ -8,12 +8,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from prompt_lab import markup
+from model_gateway.keys import Redactor
+from prompt_lab import leaks, markup
 from prompt_lab.layout import Layout
 from self_improve.code import git, patch
-from self_improve.code.worktree import Worktree, Worktrees
+from self_improve.code.worktree import PREFIX, Worktree, Worktrees, leaf_of
 from self_improve.errors import UsageError
-from self_improve.forge.forge import Forge, PullRequest, PullState, Status, StatusState
+from self_improve.forge.forge import (
+    Forge,
+    MovedError,
+    PullRequest,
+    PullState,
+    Status,
+    StatusState,
+)
 from self_improve.iteration.drafts import Draft
 
 BASELINE = "baseline"
@@ -45,16 +53,21 @@ class Side:
 class Branches:
     """Creates worktrees, commits and pull requests; every call may be repeated after a kill.
 
-    `code` is the code tree in the user's checkout, of which only commits are read.
+    `code` is the code tree in the user's checkout, of which only commits are read. `redactor` knows
+    the keys that no commit may hold.
     """
 
-    def __init__(self, layout: Layout, code: Path, forge: Forge) -> None:
-        self._worktrees = Worktrees(code, layout.worktrees)
+    def __init__(
+        self, layout: Layout, code: Path, forge: Forge, *, redactor: Redactor | None = None
+    ) -> None:
+        self._redactor = redactor or Redactor()
+        self._worktrees = Worktrees(code, layout.worktrees, redactor=self._redactor)
         self._code = code
         self._forge = forge
 
     def base(self, branch: str) -> str:
         """Return the commit that candidates start from: the tip of the forge's base branch."""
+        self._worktrees.sweep()
         return self._forge.base_commit(self._code, branch)
 
     def tree(self, side: Side, base: str) -> Worktree:
@@ -148,21 +161,62 @@ class Branches:
         return self._worktrees.settings_digest()
 
     def of_pull(self, draft: Draft, base: str) -> Side:
-        """Return the side of an existing pull request or branch.
+        """Return the side of an existing pull request.
 
         Raises:
             UsageError: it is closed, merged or from a fork, or changes nothing.
+            LeakError: its commits hold a key.
             ForgeError: the forge does not have it.
         """
-        pull = self._pull(draft)
-        commit = self._forge.fetch(self._code, pull) if pull is not None else draft.commit
-        if commit is None or commit == base:
-            raise UsageError(f"{draft.id} changes nothing: its commit is the base.")
+        pull = self._open(draft.pull_request)
+        commit = self._forge.fetch(self._code, pull)
+        self.require_change(draft.id, commit, base)
         return Side(
-            name=draft.id, branch=pull.branch if pull else str(draft.branch), commit=commit,
-            is_code=True, pull_request=pull.number if pull else None,
-            url=pull.url if pull else "", diff=self._diff(commit, base),
+            name=draft.id, branch=pull.branch, commit=commit, is_code=True,
+            pull_request=pull.number, url=pull.url, diff=self._diff(commit, base),
         )  # fmt: skip
+
+    def of_branch(self, draft: Draft, base: str, branch: str) -> Side:
+        """Push the commit of a branch of the user, and open its pull request.
+
+        It is pushed under the branch's own name. Where the forge's branch of that name has other
+        commits, or the name is not one of a branch, it gets a name of the commit's own.
+
+        Raises:
+            UsageError: it changes nothing.
+            LeakError: its commits hold a key.
+            ForgeError: the forge does not take it.
+        """
+        name, commit = str(draft.branch), str(draft.commit)
+        self.require_change(draft.id, commit, base)
+        side = Side(
+            name=draft.id, branch=name, commit=commit, is_code=True, diff=self._diff(commit, base)
+        )
+        own = replace(side, branch=f"{PREFIX}/{leaf_of(f'{name}-{commit[:12]}')}")
+        if not self._worktrees.has_branch(name) or name == branch:
+            side = own
+        try:
+            return self._open_pull(draft, side, branch, [LABEL, CODE])
+        except MovedError:
+            return self._open_pull(draft, own, branch, [LABEL, CODE])
+
+    def require_change(self, name: str, commit: str, base: str) -> None:
+        """Check that a commit adds something to the base, and no key.
+
+        Raises:
+            UsageError: it adds nothing.
+            LeakError: what it adds holds a key.
+        """
+        commits = f"{base}..{commit}"
+        if not git.run(self._code, "rev-list", "--max-count=1", commits):
+            raise UsageError(
+                f"{name} changes nothing: {commit[:12]} adds no commit to {base[:12]}."
+            )
+        texts = {
+            "the change": self._diff(commit, base),
+            "its commits' messages": git.run(self._code, "log", "--format=%B", commits),
+        }
+        leaks.require_no_keys(self._redactor, texts, f"{name} is not measured")
 
     def pending(self, side: Side) -> None:
         """Set the commit's status to pending."""
@@ -198,6 +252,7 @@ class Branches:
 
     def _open_pull(self, draft: Draft, side: Side, branch: str, labels: Sequence[str]) -> Side:
         """Push a side's commit and open its pull request, or find the one that is open."""
+        leaks.require_no_keys(self._redactor, {"the change": side.diff}, "Nothing was pushed")
         self._forge.push(self._code, side.branch, side.commit)
         pull = self._forge.open_pull(
             branch=side.branch, base=branch, title=markup.plain_line(draft.title, most=200),
@@ -205,10 +260,9 @@ class Branches:
         )  # fmt: skip
         return replace(side, pull_request=pull.number, url=pull.url)
 
-    def _pull(self, draft: Draft) -> PullRequest | None:
-        if draft.pull_request is None:
-            return None
-        pull = self._forge.pull(draft.pull_request)
+    def _open(self, number: int | None) -> PullRequest:
+        """Return a pull request that is open and of this repository."""
+        pull = self._forge.pull(number or 0)
         if pull.state is not PullState.open:
             raise UsageError(f"{pull.url} is {pull.state}; only an open pull request is judged.")
         if pull.is_fork:

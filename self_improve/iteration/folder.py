@@ -72,6 +72,23 @@ class IterationFolder(WorkFolder):
         return [folder for folder in folders if (folder.path / IDENTITY).is_file()]
 
     @classmethod
+    def latest_or_new(
+        cls, layout: Layout, step: str, identity: Mapping[str, Any], *, new: bool
+    ) -> Self:
+        """Return the latest iteration with this identity; begin one if there is none.
+
+        With `new`, a finished one does not count. Of two commands at once only one begins it.
+
+        Raises:
+            OSError: the data repo cannot be written.
+        """
+        with claim(layout, "new-iteration", wait_seconds=60.0):
+            folder = cls.latest(layout, identity)
+            if folder is None or (new and folder.finished):
+                folder = cls.begin(layout, step, identity)
+            return folder
+
+    @classmethod
     def begin(cls, layout: Layout, step: str, identity: Mapping[str, Any]) -> Self:
         """Create the directory of a new iteration, with its identity in it.
 

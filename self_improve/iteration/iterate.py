@@ -6,8 +6,11 @@ import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from prompt_lab import leaks
+from prompt_lab.atomic import json_text
 from prompt_lab.record import Evidence
 from prompt_lab.repository import Repository
 from self_improve.iteration import measurement, opinions
@@ -73,13 +76,35 @@ class Iteration:
     async def _phase(
         self, name: str, work: Callable[..., Awaitable[Facts]], *arguments: Any
     ) -> Facts:
-        """Run a phase unless it is finished, and commit the data repo after it."""
+        """Run a phase unless it is finished, and commit the data repo after it.
+
+        A phase that leaves a key anywhere is not finished, and nothing that it left is posted.
+        """
         context = self._context
         result = context.folder.result(name)
         if result is None:
-            result = await context.folder.phase(name, lambda: work(context, *arguments))
+
+            async def checked() -> Facts:
+                require_no_keys(context)
+                facts = await work(context, *arguments)
+                require_no_keys(context, {f"the result of {name}": json_text(facts)})
+                return facts
+
+            result = await context.folder.phase(name, checked)
             commit(context.request, context.folder, name)
         return result
+
+
+def require_no_keys(context: IterationContext, texts: Mapping[str, str] | None = None) -> None:
+    """Check what is not committed yet, and `texts` by their names.
+
+    Raises:
+        LeakError: a file or text holds a key.
+    """
+    request = context.request
+    leaks.require_no_keys(request.run.redactor, texts or {}, "The phase is not done")
+    repository = Repository(request.layout, redactor=request.run.redactor)
+    repository.check(_committed(request, context.folder))
 
 
 def commit(request: IterationRequest, folder: IterationFolder, phase: str) -> None:
@@ -88,11 +113,14 @@ def commit(request: IterationRequest, folder: IterationFolder, phase: str) -> No
     Raises:
         LabError: a file holds a key or a path of this machine, or git refuses.
     """
-    layout = request.layout
-    Repository(layout, secrets=request.run.secrets).commit(
-        [folder.path, layout.history, layout.scores, layout.forge, layout.patterns],
-        f"{folder.id}: {phase.replace('_', ' ')}",
+    Repository(request.layout, redactor=request.run.redactor).commit(
+        _committed(request, folder), f"{folder.id}: {phase.replace('_', ' ')}"
     )
+
+
+def _committed(request: IterationRequest, folder: IterationFolder) -> list[Path]:
+    layout = request.layout
+    return [folder.path, layout.history, layout.scores, layout.forge, layout.patterns]
 
 
 async def branch(context: IterationContext, drafts: Sequence[Draft]) -> Facts:
@@ -101,6 +129,8 @@ async def branch(context: IterationContext, drafts: Sequence[Draft]) -> Facts:
     for draft in drafts:
         if draft.is_code and draft.origin == "synthesis":
             side = context.branches.of_commit(draft, context.base, context.request.base)
+        elif draft.branch is not None:
+            side = context.branches.of_branch(draft, context.base, context.request.base)
         elif draft.is_code:
             side = context.branches.of_pull(draft, context.base)
         else:

@@ -87,10 +87,8 @@ class Publisher:
 
     def _write_scores(self, candidate: DecidedCandidate, base: str) -> None:
         draft, row, decision = candidate.draft, candidate.row, candidate.decision
+        self._scores.add_baseline(self._baseline(draft.step, base))
         rows = self._scores.rows(draft.step)
-        if all(score.iteration == self._folder.id for score in rows):
-            # Repeated on resume, because a kill may come between scoreboard and history.
-            self._scores.add(self._baseline(draft.step, base), {})
         start = self._base_score(rows, base)
         effect = row["composite"]["effect"]
         interval = row["composite"]["interval"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from analysis import prepare_iteration
 from analysis.prepare_iteration import Facts
 from analysis.record import META, Record
+from model_gateway import config
 from model_gateway.attempt import digest_of
 from prompt_lab import layout, run_names
 from prompt_lab.claim import claim
@@ -57,8 +58,9 @@ def write_facts(options: argparse.Namespace) -> Record:
     rubric = judgement.rubric_of(options.step)
     code = (options.repo or contract.own_code()).expanduser().resolve()
     repository = options.github_repo or os.environ.get("GITHUB_REPOSITORY")
-    forge = forge_named(options.forge, lab, repository)
-    branches = Branches(lab, code, forge)
+    redactor = config.load().redactor("GITHUB_TOKEN")
+    forge = forge_named(options.forge, lab, repository, redactor=redactor)
+    branches = Branches(lab, code, forge, redactor=redactor)
     runs = _runs_of_pull(options, lab, code, forge, branches)
     decided = judgement.decide_runs(
         runs.before, runs.after, rubric, lab, expectations=options.expect, seed=options.seed

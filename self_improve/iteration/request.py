@@ -11,7 +11,7 @@ from typing import Any
 
 from model_gateway import arguments, config
 from model_gateway.config import Model
-from prompt_lab import layout
+from prompt_lab import layout, leaks
 from prompt_lab.layout import Layout
 from self_improve.code import git
 from self_improve.code.git import GitError
@@ -128,11 +128,13 @@ def request_of(options: argparse.Namespace) -> IterationRequest:
     """Return what the command line asks for.
 
     Raises:
-        ConfigError, LabError: a model or the data repo cannot be found.
+        ConfigError, LabError: a model or the data repo cannot be found, or an option holds a key.
         UsageError: the sources of candidates contradict each other, the generator is unknown or
             needs a package that is not installed, or the code has no branch.
     """
     catalogue = config.load()
+    texts = {"prompt_text": list(map(_content, options.prompt))}
+    leaks.require_none_in_options(catalogue.redactor("GITHUB_TOKEN"), {**vars(options), **texts})
     models = catalogue.choose(arguments.model_names(options))
     simulated = all(model.is_simulated for model in models)
     sources = [

@@ -9,10 +9,12 @@ from model_gateway.counsel import Counsel, spent_in
 from model_gateway.exits import say
 from model_gateway.gateway import Gateway
 from model_gateway.jsonl import read_rows
+from model_gateway.keys import Redactor
 from model_gateway.ledger import Ledger, Spend, refuse_unpriced, spent_before
 from prompt_lab.layout import Layout, runs
 from prompt_lab.record import RESERVATIONS, Run
 from self_improve.errors import UsageError
+from self_improve.forge.checked import CheckedForge
 from self_improve.forge.forge import Forge
 from self_improve.iteration.branches import BASELINE, Branches
 from self_improve.iteration.context import IterationContext
@@ -41,7 +43,7 @@ async def run(request: IterationRequest, *, new: bool = False, dry_run: bool = F
     """
     require_measurable(request)
     forge = forge_of(request)
-    branches = Branches(request.layout, request.code, forge)
+    branches = Branches(request.layout, request.code, forge, redactor=request.run.redactor)
     base = branches.base(request.base)
     identity = request.identity(base)
     if dry_run:
@@ -49,24 +51,33 @@ async def run(request: IterationRequest, *, new: bool = False, dry_run: bool = F
         await show_cost(request, branches, base)
         return []
     folder = IterationFolder.latest(request.layout, identity)
+    if folder is not None and folder.finished:
+        new = new or _has_moved(request, folder, branches)
     if folder is None or (new and folder.finished):
         await propose.require_candidates(request, branches, base)
     if folder is not None and folder.finished:
         # It may have been killed after its last phase and before that was committed.
         commit(request, folder, LAST_PHASE)
-        if not new:
-            rows = (folder.result(LAST_PHASE) or {})["candidates"]
-            for name, row in rows.items():
-                say(f"{row['told']}: {name} {row['url']}")
-            say(f"{folder.id} is already finished; --new judges the same change again.")
-            return [row["end"] for row in rows.values()]
-    if folder is None or folder.finished:
-        folder = IterationFolder.begin(request.layout, request.step, identity)
+    folder = IterationFolder.latest_or_new(request.layout, request.step, identity, new=new)
+    if folder.finished:
+        rows = (folder.result(LAST_PHASE) or {})["candidates"]
+        for name, row in rows.items():
+            say(f"{row['told']}: {name} {row['url']}")
+        say(f"{folder.id} is already finished; --new judges the same change again.")
+        return [row["end"] for row in rows.values()]
     with folder.lock():
         async with gateway_of(request, spent_on(request.layout, [folder])) as gateway:
             services = Services(gateway=gateway, forge=forge, branches=branches)
             decisions = await carry_out(request, folder, base, services)
     return [str(decision.end) for decision in decisions.values()]
+
+
+def _has_moved(request: IterationRequest, folder: IterationFolder, branches: Branches) -> bool:
+    """Whether the branch that was tested has other commits now, so that it is another change."""
+    if request.branch is None:
+        return False
+    drafts = (folder.result("propose") or {}).get("drafts", [])
+    return [draft["commit"] for draft in drafts] != [branches.commit_of(request.branch)]
 
 
 def require_measurable(request: IterationRequest) -> None:
@@ -131,11 +142,14 @@ def forge_of(request: IterationRequest) -> Forge:
     Raises:
         UsageError: GitHub was named without a repository or a token.
     """
-    return forge_named(request.forge, request.layout, request.github_repository)
+    redactor = request.run.redactor
+    return forge_named(request.forge, request.layout, request.github_repository, redactor=redactor)
 
 
-def forge_named(name: str, layout: Layout, github_repository: str | None) -> Forge:
-    """Return the local forge of a data repo, or a repository on GitHub.
+def forge_named(
+    name: str, layout: Layout, github_repository: str | None, *, redactor: Redactor
+) -> Forge:
+    """Return the local forge of a data repo, or a repository on GitHub; neither takes a key.
 
     Raises:
         UsageError: GitHub was named without a repository or a token.
@@ -143,7 +157,7 @@ def forge_named(name: str, layout: Layout, github_repository: str | None) -> For
     if name == "local":
         from self_improve.forge.local import LocalForge
 
-        return LocalForge(layout.forge)
+        return CheckedForge(LocalForge(layout.forge), redactor)
     if not github_repository:
         raise UsageError(
             "Which repository on GitHub? Say --github-repo OWNER/NAME or set GITHUB_REPOSITORY."
@@ -151,7 +165,7 @@ def forge_named(name: str, layout: Layout, github_repository: str | None) -> For
     # Imported here because it takes half a second, and local forges do not need it.
     from self_improve.forge.github import GitHubForge
 
-    return GitHubForge.from_environment(github_repository)
+    return CheckedForge(GitHubForge.from_environment(github_repository), redactor)
 
 
 def spent_on(
@@ -178,7 +192,9 @@ def spent_on(
 
 async def show_cost_of_step(request: IterationRequest, step: str) -> None:
     """Show what one candidate of a step would cost; nothing is sent."""
-    branches = Branches(request.layout, request.code, forge_of(request))
+    branches = Branches(
+        request.layout, request.code, forge_of(request), redactor=request.run.redactor
+    )
     request = replace(request, run=replace(request.run, step=step))
     await show_cost(request, branches, branches.base(request.base))
 

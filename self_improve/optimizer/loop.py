@@ -66,7 +66,7 @@ async def run(
     for step in steps:
         rubric_of(step)
     forge = forge_of(request)
-    branches = Branches(request.layout, request.code, forge)
+    branches = Branches(request.layout, request.code, forge, redactor=request.run.redactor)
     loop = identity_of(request, steps, branches.base(request.base), new=new)
     name = loop["name"]
     with claim(request.layout, f"loop-{name}"):
@@ -286,7 +286,7 @@ class Loop:
         )  # fmt: skip
 
     def _commit(self, paths: Sequence[Path], event: str) -> None:
-        repository = Repository(self._layout, secrets=self._request.run.secrets)
+        repository = Repository(self._layout, redactor=self._request.run.redactor)
         repository.commit(paths, f"loop {self._name}: {event}")
 
 

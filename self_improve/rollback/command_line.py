@@ -72,7 +72,7 @@ async def _run(options: argparse.Namespace) -> int:
     import os
 
     from model_gateway import config
-    from prompt_lab import layout
+    from prompt_lab import layout, leaks
     from self_improve.host import contract
     from self_improve.iteration.request import branch_of
     from self_improve.iteration.start import forge_named
@@ -89,7 +89,10 @@ async def _run(options: argparse.Namespace) -> int:
         step=options.step, to=options.to, reason=options.reason, layout=lab, code=code,
         base=options.base or branch_of(code), host_file=options.host, catalogue=config.load(),
     )  # fmt: skip
+    redactor = request.catalogue.redactor("GITHUB_TOKEN")
+    leaks.require_none_in_options(redactor, vars(options))
     repository = options.github_repo or os.environ.get("GITHUB_REPOSITORY")
-    rollback = Rollback(request, forge_named(options.forge, lab, repository), say)
+    forge = forge_named(options.forge, lab, repository, redactor=redactor)
+    rollback = Rollback(request, forge, say)
     await (rollback.dry_run() if options.dry_run else rollback.run())
     return OK

@@ -67,7 +67,9 @@ class Rollback:
     ) -> None:
         self._request = request
         self._forge = forge
-        self._branching = Branches(request.layout, request.code, forge)
+        self._branching = Branches(
+            request.layout, request.code, forge, redactor=request.catalogue.redactor("GITHUB_TOKEN")
+        )
         self._scores = Scores(request.layout)
         self._say = say
 
@@ -247,8 +249,8 @@ class Rollback:
                 texts=details["texts"], simulated=target.simulated,
             )
         )  # fmt: skip
-        secrets = [*request.catalogue.key_variables, "GITHUB_TOKEN"]
-        Repository(request.layout, secrets=secrets).commit(
+        redactor = request.catalogue.redactor("GITHUB_TOKEN")
+        Repository(request.layout, redactor=redactor).commit(
             [request.layout.scores, request.layout.forge],
             f"{request.step}: {score.verdict} to {target.score.candidate}",
         )

@@ -231,8 +231,8 @@ def _commit(lab: Layout, message: str, *more: Any) -> None:
     from model_gateway import config
     from prompt_lab.repository import Repository
 
-    secrets = (*config.load().key_variables, "GITHUB_TOKEN")
-    Repository(lab, secrets=secrets).commit([lab.rollouts, *more], message)
+    redactor = config.load().redactor("GITHUB_TOKEN")
+    Repository(lab, redactor=redactor).commit([lab.rollouts, *more], message)
 
 
 def _print_state(options: argparse.Namespace, production: Production) -> int:

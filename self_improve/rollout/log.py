@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from model_gateway.jsonl import Appender, Row, read_rows
+from model_gateway.jsonl import Appender, Row, dumps, read_rows
+from model_gateway.keys import Redactor
+from prompt_lab import leaks
 from prompt_lab.claim import claim
 from prompt_lab.layout import Layout
 
@@ -57,8 +59,11 @@ class Log:
         """Append rows together, with the time; they are on disk when this returns.
 
         Raises:
+            LeakError: a row holds a key. What is once in the log stays, so nothing is appended.
             OSError: the data repo cannot be written.
         """
+        texts = {f"the {row.get('kind', 'row')}": dumps(row) for row in rows}
+        leaks.require_no_keys(Redactor(), texts, f"Nothing was written to {self.path.name}")
         at = self.clock().astimezone(UTC).isoformat(timespec="seconds")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with Appender(self.path) as file:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from model_gateway.cache import Cache
 from model_gateway.config import Catalogue, Model
-from model_gateway.keys import without_keys
+from model_gateway.keys import Redactor, without_keys
 from model_gateway.ledger import Caps
 from prompt_lab.layout import Layout
 from self_improve.cells.fork_server import ForkServer
@@ -57,6 +57,11 @@ class RunRequest:
     def secrets(self) -> tuple[str, ...]:
         """The environment variables whose values no record may hold."""
         return (*self.catalogue.key_variables, "GITHUB_TOKEN")
+
+    @property
+    def redactor(self) -> Redactor:
+        """What removes and finds the keys that no record may hold."""
+        return self.catalogue.redactor("GITHUB_TOKEN")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import fcntl
 import json
 import os
 import stat
@@ -89,17 +90,60 @@ def test_program_reads_copies_and_answers(record: Record, tmp_path: Path) -> Non
     assert "Look." in (tmp_path / "task").read_text()
 
 
-def test_program_gets_no_keys_but_its_own(
+def test_program_gets_what_is_on_the_list_and_its_own_key(
     record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The environment that it sees holds the one that it was declared to need."""
-    monkeypatch.setenv("OTHER_API_KEY", "other-secret-value")
-    monkeypatch.setenv("MINE_API_KEY", "mine-secret-value")
+    """Whatever the names of other keys; and what this machine names on purpose."""
+    others = {
+        "OTHER_API_KEY": "other-secret-value", "DATABASE_URL": "postgres://u:other-secret@h/x",
+        "GH_PAT": "other-secret-pat", "NPM_AUTH": "other-secret-auth",
+        "HTTPS_PROXY": "http://u:other-secret@proxy", "A_SETTING": "other-secret-setting",
+    }  # fmt: skip
+    on_purpose = {"MINE_API_KEY": "mine-value", "AWS_PROFILE": "mine-profile", "LC_ALL": "C"}
+    for name, value in (others | on_purpose).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PLUMBLINE_AGENT_ENV", "AWS_PROFILE, NO_SUCH")
     script = f"env > '{tmp_path}/env'; printf '%s' '{GOOD}' > \"$1\""
     ask(record, program(tmp_path, script, key_variables=("MINE_API_KEY",)))
-    output = (tmp_path / "env").read_text()
-    assert "mine-secret-value" in output
-    assert "other-secret-value" not in output
+    output = (tmp_path / "env").read_text().splitlines()
+    assert {f"{name}={value}" for name, value in on_purpose.items()} <= set(output)
+    assert "other-secret" not in "".join(output)
+
+
+@pytest.mark.parametrize("form", ["as it is", "escaped", "JSON in JSON"])
+def test_key_in_an_answer_reaches_nobody(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """Neither who asked nor the journal, and a recorded answer of an older version is cleaned."""
+    key = 'k-"q/abcdefghijklm0123456789'
+    monkeypatch.setenv("MINE_API_KEY", key)
+    reason = json.dumps(json.dumps(key)) if form == "JSON in JSON" else key
+    said = json.dumps({"findings": [finding()], "stance": "support", "reason": f"See {reason}."})
+    if form == "escaped":
+        said = said.replace(json.dumps(key)[1:-1], "".join(f"\\u{ord(one):04x}" for one in key))
+    (tmp_path / "said").write_text(said)
+    made = program(tmp_path, f"cp '{tmp_path}/said' \"$1\"", key_variables=("MINE_API_KEY",))
+    journal = record.layout.root / PROGRAMS_ASKED
+    answer = ask(record, made)
+    assert "[key hidden]" in answer.reason
+    assert "abcdefghijklm" not in answer.model_dump_json() + journal.read_text()
+    rows = [json.loads(line) for line in journal.read_text().splitlines()]
+    rows[-1]["said"] = said
+    journal.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    again = ask(record, replace(made, command=(str(tmp_path / "gone"),)))
+    assert "[key hidden]" in again.reason
+    assert "abcdefghijklm" not in again.model_dump_json()
+
+
+def test_key_is_taken_out_before_a_complaint_is_cut(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a key would not be recognized any more."""
+    monkeypatch.setenv("MINE_API_KEY", "k-abcdefghijklm0123456789")
+    script = f'echo "$MINE_API_KEY{"x" * 290}" >&2; exit 1'
+    with pytest.raises(AgentFailure) as raised:
+        ask(record, program(tmp_path, script, key_variables=("MINE_API_KEY",)))
+    assert "0123456789" not in str(raised.value)
 
 
 @pytest.mark.parametrize("write", [str, lambda key: base64.b64encode(key.encode()).decode()])
@@ -217,3 +261,20 @@ def test_installed_programs_are_read_only() -> None:
     assert "read-only" in PROGRAMS["codex"].command
     assert "Read,Grep,Glob" in PROGRAMS["claude"].command
     assert os.sep not in PROGRAMS["claude"].command[0]
+
+
+def test_what_a_killed_program_left_is_swept(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one removes directories that nobody holds; its own is gone after it."""
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    left, held = place / "plumbline-program-left", place / "plumbline-program-held"
+    for folder in (left, held):
+        (folder / "files").mkdir(parents=True)
+        (folder / "lock").touch()
+    with (held / "lock").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ask(record, program(tmp_path, f"printf '%s' '{GOOD}' > \"$1\""))
+        assert list(place.iterdir()) == [held]

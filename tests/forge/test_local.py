@@ -255,3 +255,24 @@ def test_kill_at_any_git_makes_nothing_twice(
         ]  # fmt: skip
         at += 3
     assert at > 20
+
+
+def test_first_pushes_at_once_all_arrive(tmp_path: Path, originals: Path) -> None:
+    """Four commands begin with the same forge, which does not exist yet."""
+    local = harness.local(tmp_path, originals)
+    shutil.rmtree(local.folder)
+    code = (
+        "import sys; from pathlib import Path; from self_improve.forge.local import LocalForge; "
+        "sys.stdin.read(1); "
+        "print(LocalForge(Path(sys.argv[1])).base_commit(Path(sys.argv[2]), 'main'))"
+    )
+    words = [sys.executable, "-c", code, str(local.folder), str(local.user)]
+    processes = [
+        subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
+    outputs = [process.communicate("go") for process in processes]
+    tip = git(local.user, "rev-parse", "main")
+    assert [out.strip() for out, _ in outputs] == [tip] * 4, outputs

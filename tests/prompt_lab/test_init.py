@@ -252,3 +252,27 @@ def test_scripts_say_when_the_package_is_missing(tmp_path: Path, name: str) -> N
     )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "pip install" in done.stderr
+
+
+def test_several_at_once_make_one_data_repo(tmp_path: Path) -> None:
+    """Four processes, one first commit, and nobody is in another's way."""
+    words = [sys.executable, "-m", "prompt_lab", "init", str(tmp_path / "a" / "lab")]
+    processes = [
+        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    outputs = [process.communicate() for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, outputs
+    root = tmp_path / "a" / "lab"
+    assert _git(root, "rev-list", "--count", "HEAD").strip() == "1"
+    assert _git(root, "status", "--porcelain") == ""
+
+
+def test_repository_that_a_killed_git_left_is_completed(tmp_path: Path) -> None:
+    """It may have come as far as an empty directory, or to a lock."""
+    root = tmp_path / "lab"
+    (root / ".git").mkdir(parents=True)
+    (root / ".git" / "plumbline-at-work").touch()
+    (root / ".git" / "index.lock").touch()
+    assert init(root).committed
+    assert _git(root, "status", "--porcelain") == ""

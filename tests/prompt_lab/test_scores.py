@@ -102,3 +102,30 @@ def test_damaged_file_is_reported(scores: Scores, tmp_path: Path) -> None:
     with pytest.raises(LabError, match="Restore it from git"):
         scores.add(ROW, {})
     assert path.read_text() == "step,date\nx,y\n"
+
+
+def test_baseline_is_the_first_row_of_a_step_once(scores: Scores) -> None:
+    """Of two iterations that begin at once, one writes it; a repetition changes nothing."""
+    baseline = replace(ROW, candidate="baseline", candidate_score=0.0, verdict="BASELINE")
+    scores.add_baseline(baseline)
+    scores.add_baseline(baseline)
+    scores.add_baseline(replace(baseline, iteration="it-2"))
+    scores.add(ROW, {})
+    scores.add_baseline(replace(baseline, iteration="it-3"))
+    scores.add_baseline(replace(baseline, step="other", iteration="it-9"))
+    assert [(row.step, row.iteration, row.candidate) for row in scores.rows()] == [
+        ("plan_type", "it-1", "baseline"), ("plan_type", "it-1", "c1"),
+        ("other", "it-9", "baseline"),
+    ]  # fmt: skip
+    assert len(scores.history()) == 3
+
+
+def test_baseline_that_was_killed_before_its_history_is_completed(
+    scores: Scores, tmp_path: Path
+) -> None:
+    """The row on the scoreboard is written first."""
+    baseline = replace(ROW, candidate="baseline", candidate_score=0.0, verdict="BASELINE")
+    scores.add_baseline(baseline)
+    Layout(tmp_path).score_history.unlink()
+    scores.add_baseline(baseline)
+    assert [row["candidate"] for row in scores.history()] == ["baseline"]

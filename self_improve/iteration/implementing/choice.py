@@ -74,4 +74,5 @@ def chosen(request: IterationRequest, *, counsel: Counsel, ledger: Ledger) -> Im
     program = WRITERS.get(name)
     if program is None:
         return ModelImplementer(request.run.catalogue.find(name), counsel)
-    return ProgramImplementer(program, ledger, counsel.programs)
+    redact = request.run.catalogue.redactor("GITHUB_TOKEN", *program.key_variables)
+    return ProgramImplementer(program, ledger, counsel.programs, redact=redact)

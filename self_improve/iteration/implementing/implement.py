@@ -10,6 +10,7 @@ from pathlib import Path
 
 from analysis.agent import AgentFailure
 from analysis.replies import Direction
+from model_gateway.keys import HIDDEN
 from prompt_lab.scores import Scores
 from self_improve.errors import UsageError
 from self_improve.iteration import rejected
@@ -92,7 +93,7 @@ class _Implementation:
         try:
             work = await self._write(task)
             diff = _diff(task, work)
-            side = self._commit(draft, direction, work)
+            side = self._commit(draft, direction, task, work)
             diff = side.diff
             notes = await self._check(side, task, work)
         except AgentFailure as failure:
@@ -117,7 +118,7 @@ class _Implementation:
         breach = "settings or hooks of the code's repository were changed meanwhile"
         return replace(work, breaches=(*work.breaches, breach))
 
-    def _commit(self, draft: Draft, direction: Direction, work: Work) -> Side:
+    def _commit(self, draft: Draft, direction: Direction, task: Assignment, work: Work) -> Side:
         """Return the side whose commit holds the work; an earlier session may have created it."""
         context = self.context
         if work.breaches:
@@ -127,6 +128,8 @@ class _Implementation:
         for name, text in work.files.items():
             if f"{context.layout.root}/" in text or confinement.names_machine(text):
                 raise Refused(f"{name} holds a path of this machine")
+            if text.count(HIDDEN) > task.files[name].count(HIDDEN):
+                raise Refused(f"{name} held a key, which was taken out of the reply")
         message = f"{draft.title}\n\n{direction.why}"
         return context.branches.of_files(draft, context.base, work.files, message=message)
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from analysis.program import PROGRAMS, Program, ProgramClient
 from self_improve import prompts
@@ -62,20 +63,32 @@ class ProgramImplementer(ProgramClient):
             prepare=lambda folder: confinement.lay_out(folder, assignment.files),
             answer_of=lambda folder, message: self._work(folder, assignment, message),
         )  # fmt: skip
-        row = json.loads(answer)
+        # A recorded answer is looked at as well: an older version may have recorded a key.
+        row = json.loads(self._without_keys(json.loads(answer)))
         return Work(files=row["files"], breaches=tuple(row["breaches"]), summary=row["told"])
 
     def _work(self, folder: Path, assignment: Assignment, message: str) -> str:
         """Return what the program did as a row of the journal, without keys."""
         files, breaches = confinement.inspect(folder, assignment)
         for name, text in list(files.items()):
-            leak = "a key" if self._redact(text) != text else None
             if confinement.names_machine(text):
-                leak = "a path of this machine"
-            if leak is not None:
-                breaches.append(f"{name} holds {leak}")
+                breaches.append(f"{name} holds a path of this machine")
                 del files[name]
-        summary = message[:_LONGEST_SUMMARY]
-        summary = summary.replace(f"{folder}/", "").replace(f"{Path.home()}/", "~/")
-        row = {"files": files, "breaches": breaches, "told": summary}
-        return self._redact(json.dumps(row, ensure_ascii=False))
+        row = {"files": files, "breaches": breaches, "told": message[:_LONGEST_SUMMARY]}
+        return self._without_keys(row)
+
+    def _without_keys(self, row: dict[str, Any]) -> str:
+        """Return a row as JSON; a file with a key is a breach, and not kept.
+
+        It is not enough to take the key out: what is left would be other code than was written.
+        """
+        files = dict(row["files"])
+        leaks = {name: self._redact.check(text) for name, text in files.items()}
+        breaches = [
+            f"{self._redact(name)} holds a key: {self._redact(str(found[0]))}"
+            for name, found in leaks.items()
+            if found
+        ]
+        kept = {name: text for name, text in files.items() if not leaks[name]}
+        said = {"breaches": [*row["breaches"], *breaches], "told": row["told"]}
+        return json.dumps({"files": kept, **self._redact.value(said)}, ensure_ascii=False)

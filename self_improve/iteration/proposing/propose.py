@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from model_gateway.errors import BudgetReached
+from model_gateway.keys import HIDDEN
+from self_improve.code.worktree import leaf_of
 from self_improve.errors import UsageError
 from self_improve.host import candidate
 from self_improve.iteration import rejected
@@ -31,6 +33,8 @@ async def propose(context: IterationContext) -> Facts:
     if request.branch is not None or request.pull_request is not None:
         name = f"pr-{request.pull_request}" if request.branch is None else request.branch
         commit = context.branches.commit_of(request.branch) if request.branch is not None else None
+        # The names of files contain the id, and the name of a branch may hold slashes.
+        name = leaf_of(name) if "/" in name else name
         draft = Draft(
             id=f"{request.step}-{name}", step=request.step, origin="human", branch=request.branch,
             pull_request=request.pull_request, commit=commit, rationale=request.rationale,
@@ -53,12 +57,14 @@ async def require_candidates(request: IterationRequest, branches: Branches, base
 
     Raises:
         UsageError, ForgeError, ConfigError, AnalysisError: there cannot be one.
+        LeakError: its commits hold a key.
     """
     if request.from_synthesis:
         from_synthesis.latest(request.layout, request.step)
         from_synthesis.code_directions(request)
     if request.branch is not None:
-        branches.commit_of(request.branch)
+        commit = branches.commit_of(request.branch)
+        branches.require_change(f"{request.step}-{request.branch}", commit, base)
     if request.pull_request is not None:
         name = f"{request.step}-pr-{request.pull_request}"
         pull = Draft(id=name, step=request.step, origin="human", pull_request=request.pull_request)
@@ -88,13 +94,25 @@ def _text_draft(request: IterationRequest, work: Prepared, base: str) -> Draft:
 async def _proposed(context: IterationContext, cells: Experiment, base: str) -> Facts:
     try:
         drafts = await proposed(context, cells.works[BASELINE], cells.requests[BASELINE])
-        drafts = _untried(context, drafts, base)
+        drafts = _untried(context, _without_hidden_keys(drafts), base)
     except NothingProposed as nothing:
         if context.gateway.ledger.reached is not None:
             # A higher cap may lead to a candidate.
             raise BudgetReached(context.gateway.ledger.reached) from nothing
         return {"drafts": [], "nothing": str(nothing)}
     return {"drafts": [_on_base(context, draft).to_row() for draft in drafts]}
+
+
+def _without_hidden_keys(drafts: Sequence[Draft]) -> list[Draft]:
+    """Return the drafts in whose texts no key was hidden: what is left is not what was proposed.
+
+    Raises:
+        NothingProposed: there is none.
+    """
+    whole = [draft for draft in drafts if not any(HIDDEN in t for t in draft.texts.values())]
+    if not whole:
+        raise NothingProposed("A key was taken out of all proposed texts, so none of them is used.")
+    return whole
 
 
 def _on_base(context: IterationContext, draft: Draft) -> Draft:

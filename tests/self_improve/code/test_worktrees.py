@@ -15,6 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model_gateway.keys import Redactor
+from prompt_lab.claim import directory_lock
+from prompt_lab.leaks import LeakError
 from self_improve.code import checkout, worktree
 from self_improve.code import git as git_command
 from self_improve.code.git import GitError
@@ -200,7 +203,7 @@ def test_several_candidates_at_once(trees: Worktrees, user: Path) -> None:
 
 
 def test_hook_around_us_changes_nothing(
-    trees: Worktrees, user: Path, monkeypatch: pytest.MonkeyPatch
+    trees: Worktrees, user: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Started from a git hook, the variables that git has set there lead nowhere."""
     for name, value in {
@@ -498,12 +501,12 @@ def test_kill_at_any_git_is_made_good(trees: Worktrees, user: Path, tmp_path: Pa
 
 def test_lock_outlives_its_owner(tmp_path: Path) -> None:
     """A git that goes on after its command was killed still keeps others out."""
-    with checkout.locked(tmp_path) as lock:
+    with directory_lock(tmp_path) as lock:
         child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[lock])
     entered = threading.Event()
 
     def enter() -> None:
-        with checkout.locked(tmp_path):
+        with directory_lock(tmp_path):
             entered.set()
 
     waiting = threading.Thread(target=enter)
@@ -554,3 +557,58 @@ def test_two_data_repos_have_the_same_candidate(user: Path, tmp_path: Path) -> N
     assert again.commit == committed.commit
     assert second.changed(again) == ()
     assert not patched(again.code, TEXTS)
+
+
+def objects(root: Path) -> bytes:
+    """Return all objects of a repository, also those that nothing refers to."""
+    words = ["git", "-C", str(root), "cat-file", "--batch-all-objects", "--batch"]
+    return subprocess.run(words, check=True, capture_output=True).stdout
+
+
+def test_half_made_worktree_is_swept(trees: Worktrees, user: Path) -> None:
+    """With one of them, git fetches nothing; that of the user's own git stays."""
+    tree = trees.open(CANDIDATE, "main")
+    others = user.parent / "elsewhere"
+    git(user, "-c", "core.hooksPath=/dev/null", "worktree", "add", "-q", "--detach", str(others))
+    records = user / ".git/worktrees"
+    for name in (tree.leaf, "elsewhere"):
+        (records / name / "locked").write_text("initializing")
+    (records / tree.leaf / "HEAD").write_text("0" * 40 + "\n")
+    trees.sweep()
+    assert not (records / tree.leaf).exists()
+    assert (records / "elsewhere").is_dir()
+    (records / "elsewhere" / "locked").unlink()
+    assert trees.open(CANDIDATE, "main") == tree
+
+
+def test_file_with_a_key_is_not_committed(
+    trees: Worktrees, user: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git has no object of it; without the key the same call commits."""
+    monkeypatch.setenv("MINE_API_KEY", "k-abcdefghijklm0123456789")
+    tree = trees.open(CANDIDATE, "main")
+    known = Worktrees(user / "code", tmp_path / "data/.scratch/worktrees", redactor=Redactor())
+    paths = known.write(tree, {"new.py": b"A = 'k-abcdefghijklm0123456789'\n"})
+    with pytest.raises(LeakError, match=r"new\.py: it holds MINE_API_KEY"):
+        known.commit(tree, paths, message="Change it")
+    known.write(tree, {"new.py": b"A = 1\n"})
+    with pytest.raises(LeakError, match="the commit's message: it holds MINE_API_KEY"):
+        known.commit(tree, paths, message="Use k-abcdefghijklm0123456789")
+    assert b"k-abcdefghijklm0123456789" not in objects(user)
+    assert known.commit(tree, paths, message="Change it").commit != tree.commit
+
+
+def test_key_left_in_a_worktree_is_stored_under_no_ref(
+    trees: Worktrees, user: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The directory is put aside, where a person can look at it."""
+    monkeypatch.setenv("MINE_API_KEY", "k-abcdefghijklm0123456789")
+    known = Worktrees(user / "code", tmp_path / "data/.scratch/worktrees", redactor=Redactor())
+    tree = known.open(CANDIDATE, "main")
+    (tree.path / "left.txt").write_text("k-abcdefghijklm0123456789")
+    assert known.open(CANDIDATE, "main") == tree
+    assert not (tree.path / "left.txt").exists()
+    aside = tree.path.with_name(f"{tree.leaf}.left-1")
+    assert (aside / "left.txt").is_file()
+    assert git(user, "for-each-ref", checkout.LEFT) == ""
+    assert b"k-abcdefghijklm0123456789" not in objects(user)

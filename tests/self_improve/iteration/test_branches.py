@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from model_gateway.keys import Redactor
 from prompt_lab.layout import Layout
+from prompt_lab.leaks import LeakError
 from self_improve.errors import UsageError
 from self_improve.forge.local import LocalForge
 from self_improve.iteration.branches import Branches
@@ -86,3 +88,74 @@ def test_settings_and_hooks_are_watched(branches: Branches, code: Path) -> None:
     (code / ".git/hooks").mkdir(exist_ok=True)
     (code / ".git/hooks/post-commit").write_text("#!/bin/sh\n")
     assert branches.settings_digest() != watched
+
+
+def on_branch(code: Path, name: str, text: str) -> Draft:
+    """Commit a change on a branch of the user, and return its draft."""
+    git(code, "checkout", "--quiet", "-B", name, "main")
+    (code / "own.py").write_text(text)
+    git(code, "commit", "--quiet", "-a", "-m", "Their change")
+    commit = git(code, "rev-parse", "HEAD")
+    git(code, "checkout", "--quiet", "main")
+    return Draft(id="s-their", step="s", origin="human", branch=name, commit=commit)
+
+
+def test_branch_of_the_user_gets_a_pull_request(branches: Branches, code: Path) -> None:
+    """Under its own name, once however often; its commit can then have a status."""
+    draft = on_branch(code, "their/change", "A = 2\n")
+    base = branches.base("main")
+    side = branches.of_branch(draft, base, "main")
+    assert branches.of_branch(draft, base, "main") == side
+    assert (side.branch, side.commit, side.pull_request) == ("their/change", draft.commit, 1)
+    assert side.is_code
+    branches.pending(side)
+    assert branches.require_unmoved(side) is not None
+
+
+def test_amended_branch_gets_a_pull_request_of_its_own(branches: Branches, code: Path) -> None:
+    """The forge keeps the commits that it has under the branch's name."""
+    base = branches.base("main")
+    first = branches.of_branch(on_branch(code, "their/change", "A = 2\n"), base, "main")
+    second = branches.of_branch(on_branch(code, "their/change", "A = 3\n"), base, "main")
+    assert second.pull_request == 2
+    assert second.branch.startswith("plumbline/their-change-")
+    assert branches.require_unmoved(first) is not None
+
+
+@pytest.mark.parametrize("name", ["v1", "HEAD~1"])
+def test_what_is_no_branch_gets_a_name(branches: Branches, code: Path, name: str) -> None:
+    """A tag or another revision is a commit, too."""
+    draft = on_branch(code, "theirs", "A = 2\n")
+    git(code, "tag", "v1", str(draft.commit))
+    named = Draft(**{**draft.to_row(), "branch": name})
+    side = branches.of_branch(named, branches.base("main"), "main")
+    assert side.branch.startswith("plumbline/")
+    assert (side.commit, side.pull_request) == (draft.commit, 1)
+
+
+def test_branch_that_adds_nothing_is_refused(branches: Branches, code: Path) -> None:
+    """It is the base, or behind it; nothing is pushed."""
+    base = branches.base("main")
+    draft = Draft(id="s-x", step="s", origin="human", branch="old", commit=base)
+    with pytest.raises(UsageError, match="changes nothing"):
+        branches.of_branch(draft, base, "main")
+    (code / "own.py").write_text("A = 5\n")
+    git(code, "commit", "--quiet", "-a", "-m", "The base moves on")
+    with pytest.raises(UsageError, match="adds no commit"):
+        branches.of_branch(draft, branches.base("main"), "main")
+
+
+def test_branch_with_a_key_is_neither_pushed_nor_measured(
+    code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message names the variable, and the forge has none of its commits."""
+    monkeypatch.setenv("MINE_API_KEY", "k-abcdefghijklm0123456789")
+    layout = Layout(tmp_path / "lab")
+    branches = Branches(layout, code, LocalForge(layout.forge), redactor=Redactor())
+    draft = on_branch(code, "theirs", "A = 'k-abcdefghijklm0123456789'\n")
+    with pytest.raises(LeakError, match=r"the change: line [0-9]+: it holds MINE_API_KEY"):
+        branches.of_branch(draft, branches.base("main"), "main")
+    listed = git(
+        layout.forge / "repository.git", "cat-file", "--batch-all-objects", "--batch-check"
+    )
+    assert str(draft.commit) not in listed

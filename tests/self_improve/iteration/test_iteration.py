@@ -18,7 +18,15 @@ from prompt_lab.scores import Scores
 from self_improve.code import patch
 from self_improve.iteration.command_line import main
 from self_improve.search import thread_bridge
-from tests.self_improve.iteration.conftest import GOOD, STEP, SURFACE, WEAK, IterationSite, git
+from tests.self_improve.iteration.conftest import (
+    GOOD,
+    MODELS,
+    STEP,
+    SURFACE,
+    WEAK,
+    IterationSite,
+    git,
+)
 from tests.waiting import until
 
 Make = Callable[[str], IterationSite]
@@ -123,6 +131,42 @@ def test_both_sides_are_evidence_of_commits(make_site: Make) -> None:
         for path in paths:
             code = Run(site.layout.root / path).meta["code"]
             assert (code["commit"], code["dirty"]) == (sides[name], False)
+
+
+def test_branch_of_the_user_is_judged_on_the_local_forge(
+    make_site: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With pull request, status and comment; it stays open for a person, who alone merges it."""
+    site = make_site(WEAK)
+    git(site.code, "checkout", "--quiet", "-b", "their/change")
+    commit(site, GOOD)
+    tip = git(site.code, "rev-parse", "HEAD")
+    git(site.code, "checkout", "--quiet", "main")
+    words = [
+        "--step", STEP, "--models", MODELS, "--branch", "their/change", "--repo", str(site.code),
+        "--prompt-lab-dir", str(site.layout.root), *FAST, "--merge-on-yes",
+    ]  # fmt: skip
+    assert main(words) == 0
+    assert "SIMULATED CONDITIONAL" in capsys.readouterr().err
+    pull = (site.layout.forge / "pulls" / "0001.md").read_text()
+    assert "branch: their/change\n" in pull
+    assert f"head: {tip}\n" in pull
+    assert "state: open\n" in pull
+    assert "- code\n" in pull
+    assert "## SIMULATED CONDITIONAL" in comment(site)
+    assert (site.layout.forge / "statuses" / f"{tip}.yaml").is_file()
+    [_, side] = site.phase("branch")["sides"]
+    assert (side["commit"], side["branch"], side["is_code"]) == (tip, "their/change", True)
+    for path in site.phase("run")["runs"][side["name"]]:
+        code = Run(site.layout.root / path).meta["code"]
+        assert (code["commit"], code["dirty"]) == (tip, False)
+    assert git(site.layout.root, "status", "--porcelain", "--", "analysis", "forge") == ""
+    assert main(words) == 0
+    assert "is already finished" in capsys.readouterr().err
+    # A branch that has moved is another change.
+    git(site.code, "branch", "--force", "their/change", "main")
+    assert main(words) == 2
+    assert "their/change changes nothing" in capsys.readouterr().err
 
 
 def test_killed_iteration_goes_on_without_repeating_a_call(make_site: Make) -> None:

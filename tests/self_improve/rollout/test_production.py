@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from prompt_lab.layout import Layout
+from prompt_lab.leaks import LeakError
 from self_improve.errors import ImproveError, UsageError
 from self_improve.rollout.health import Finding
 from self_improve.rollout.log import Log, steps
@@ -298,6 +299,17 @@ def test_torn_last_line_is_passed_over(street: Street) -> None:
         file.write('{"kind": "mark", "plan": "pl')
     street.production.mark(plan, 0.5, by=SCORES, version=OLD.id)
     assert [mark.plan for mark in street.production.state().marks] == [plan]
+
+
+def test_row_with_a_key_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is once in the log stays, so it is refused before."""
+    monkeypatch.setenv("MINE_API_KEY", "k-abcdefghijklm0123456789")
+    log = Log(Layout(tmp_path), STEP)
+    with log.locked(), pytest.raises(LeakError, match="the mark: it holds MINE_API_KEY"):
+        log.append(
+            {"kind": "mark", "plan": "p"}, {"kind": "mark", "plan": "k-abcdefghijklm0123456789"}
+        )
+    assert log.rows() == []
 
 
 def test_log_only_grows(street: Street) -> None:
