@@ -58,7 +58,8 @@ class MeasuredRun:
 
     `summary` holds what is measured of the run as a whole (rates of success and recovery, pass@k
     over repeats, shares of the kinds of failure), by name. `reasons` say why `evidence` is not
-    better. A baseline plan is measured as a run of its own (see
+    better. `faults` make a run no evidence at all, `notes` name gaps in its record. `restricted`
+    means that only some of its cells are taken here. A baseline plan is measured as a run of its own (see
     `measurer.baseline`), whose cells carry the keys of the run they belong to.
     """
 
@@ -70,3 +71,6 @@ class MeasuredRun:
     evidence: Evidence = Evidence.historical
     reasons: tuple[str, ...] = ()
     summary: Mapping[str, float] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    restricted: bool = False

@@ -19,6 +19,7 @@ from pydantic_core import from_json
 
 from model_gateway.jsonl import Row, read_rows
 from model_gateway.usage import USAGE
+from prompt_lab import integrity
 from prompt_lab.record import ATTEMPTS, Evidence, Run
 from rubrics.rubric import Rubric, Source
 from self_improve.errors import UsageError
@@ -26,6 +27,7 @@ from self_improve.records import run_facts, sent_texts
 from self_improve.records.attempt_index import AttemptIndex
 from self_improve.records.json_paths import items_at, without_call_facts
 from self_improve.records.run_facts import failure_kind_in
+from self_improve.records.soundness import Soundness, is_ok, refusals, soundness
 
 NO_ITEMS, UNREADABLE, TOO_LARGE = "no_items", "unreadable", "too_large"
 MOST_BYTES = 12_000_000
@@ -79,7 +81,7 @@ class CellReading:
     @property
     def is_ok(self) -> bool:
         """Whether the record says that the cell succeeded."""
-        return self.row.get("error") is None and self.row.get("status", "ok") == "ok"
+        return is_ok(self.row)
 
     @property
     def failure_kind(self) -> str | None:
@@ -247,6 +249,7 @@ class RunReading:
     evidence: Evidence
     reasons: tuple[str, ...]
     cells: tuple[CellReading, ...] = field(repr=False)
+    soundness: Soundness = Soundness()
 
     def __iter__(self) -> Iterator[CellReading]:
         return iter(self.cells)
@@ -273,7 +276,7 @@ def read(path: Path, rubric: Rubric, so_far: Mapping[str, Any] | None = None) ->
             f"{path} is a run of {run.step}, and the rubric is for {rubric.step}: "
             "give the runs of one step only."
         )
-    is_older = "schema_version" not in run.meta
+    is_older = integrity.is_older(run)
     index = None if is_older else AttemptIndex(path / ATTEMPTS)
     sent = [] if is_older else run_facts.sent_surfaces(run, so_far)
     # The longest first, so that none is cut out of another.
@@ -300,7 +303,13 @@ def read(path: Path, rubric: Rubric, so_far: Mapping[str, Any] | None = None) ->
         if plan and Path(plan).name == plan and plan != ".."
     )
     evidence, reasons = run_facts.evidence(run, is_older=is_older)
-    return RunReading(run=run, rubric=rubric, evidence=evidence, reasons=reasons, cells=cells)
+    state = soundness(run)
+    if state.faults:
+        evidence = Evidence.weakest([evidence, Evidence.historical])
+        reasons = (*refusals(path, state.faults), *reasons)
+    return RunReading(
+        run=run, rubric=rubric, evidence=evidence, reasons=reasons, cells=cells, soundness=state
+    )
 
 
 def plan_cell(plan: str, folder: Path, rubric: Rubric) -> CellReading:

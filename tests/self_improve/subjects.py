@@ -9,6 +9,7 @@ from typing import Any
 
 from model_gateway.attempt import Attempt
 from model_gateway.call import FailureKind, Source
+from prompt_lab.record import file_digest, seal_of
 from rubrics.rubric import MetricUse, Rubric
 from rubrics.rubric import Source as Place
 from self_improve.measures.catalogue import catalogue
@@ -168,7 +169,12 @@ def run(
     if surfaces:
         (path / "surfaces.json").write_text(json.dumps({"surfaces": list(surfaces)}))
     if evidence is not None:
-        (path / "done.json").write_text(json.dumps({"evidence": dict(evidence)}))
+        digests = {
+            one.relative_to(path).as_posix(): file_digest(one)
+            for one in sorted(path.rglob("*")) if one.is_file()
+        }  # fmt: skip
+        done = {"evidence": dict(evidence), "digests": digests}
+        (path / "done.json").write_text(json.dumps({**done, "seal": seal_of(done)}))
     return path
 
 
