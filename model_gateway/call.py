@@ -24,6 +24,7 @@ class FailureKind(StrEnum):
     schema_echo = "schema_echo"
     empty = "empty"
     refused = "refused"
+    too_long = "too_long"
     configuration = "configuration"
     budget = "budget"
 

@@ -13,6 +13,7 @@ from prompt_lab.record import EVENTS, Evidence, Run
 
 # Exceptions of the clients of model servers; the first that fits names the kind.
 _KINDS = (
+    (FailureKind.too_long, r"context_length_exceeded|maximum context length|prompt is too long"),
     (FailureKind.configuration,
      r"Cannot create LLM|AuthenticationError|PermissionDeniedError|NotFoundError|code: 40[134]"),
     (FailureKind.rate_limit, r"RateLimitError|code: 429"),
