@@ -96,7 +96,7 @@ class Measurer:
             evidence=reading.evidence,
             reasons=reading.reasons,
             summary=_summary(cells),
-            faults=reading.soundness.faults,
+            faults=(*reading.soundness.faults, *reading.soundness.missing),
             notes=reading.soundness.notes,
         )
 

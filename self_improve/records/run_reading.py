@@ -309,9 +309,9 @@ def read(path: Path, rubric: Rubric, so_far: Mapping[str, Any] | None = None) ->
     )
     evidence, reasons = run_facts.evidence(run, is_older=is_older)
     state = soundness(run)
-    if state.faults:
+    if faults := (*state.faults, *state.missing):
         evidence = Evidence.weakest([evidence, Evidence.historical])
-        reasons = (*refusals(path, state.faults), *reasons)
+        reasons = (*refusals(path, faults), *reasons)
     return RunReading(
         run=run, rubric=rubric, evidence=evidence, reasons=reasons, cells=cells, soundness=state
     )

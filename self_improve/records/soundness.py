@@ -17,9 +17,13 @@ _NAMED = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Soundness:
-    """The faults of a record, which make it no evidence at all, and notes on its gaps."""
+    """The faults of a record, which make it no evidence at all, and notes on its gaps.
+
+    `missing` says which cells succeeded and have left nothing that could be measured.
+    """
 
     faults: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -40,18 +44,19 @@ def soundness(run: Run) -> Soundness:
         notes.append(f"{name}: {OUTPUTS} is torn at line {_some(torn)}")
     if is_last_torn and (is_older or not run.finished):
         notes.append(f"{name}: the last line of {OUTPUTS} is torn, so its cell is left out")
-    missing = [
+    absent = [
         plan if not repeat else f"{plan} (repeat {repeat})"
         for (plan, repeat), row in sorted(run.rows().items())
         if is_ok(row) and Path(plan).name == plan and not run.outputs(plan, repeat).is_dir()
     ]
-    if missing and not faults:
-        faults.append(
-            f"the outputs of {_some(missing)} are missing although the cells succeeded; is the "
-            "checkout incomplete?"
-        )
+    missing = (
+        f"the outputs of {_some(absent)} are missing although the cells succeeded; is the "
+        "checkout incomplete?",
+    )
     notes += _stopped(run, name)
-    return Soundness(faults=tuple(faults), notes=tuple(notes))
+    return Soundness(
+        faults=tuple(faults), missing=missing if absent and not faults else (), notes=tuple(notes)
+    )
 
 
 def require_sound(faults: Mapping[Path, Sequence[str]]) -> None:
