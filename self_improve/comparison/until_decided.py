@@ -39,7 +39,7 @@ class UntilDecided:
         self._against = list(against)
         self._terms = Terms(
             rubric=rubric,
-            noise=noise.find(rubric, load.FOLDER),
+            noise=noise.find(rubric, load.FOLDER, lab),
             expectations=expectations,
             seed=seed,
         )

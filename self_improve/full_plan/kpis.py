@@ -122,7 +122,7 @@ def of_steps(
 def _of_step(run: Run, old: Run | None, rubric: Rubric, layout: Layout, seed: int) -> StepKpis:
     before = [old.path] if old is not None else []
     together = bool(before) and comparability.check(before, [run.path]).together
-    terms = Terms(rubric=rubric, noise=noise.find(rubric, load.FOLDER), seed=seed)
+    terms = Terms(rubric=rubric, noise=noise.find(rubric, load.FOLDER, layout), seed=seed)
     with measurer_for(rubric, lab=layout) as measurer:
         both, verdict = decide_sides(
             before, [run.path], terms, measurer, Comparability(together=together)

@@ -89,7 +89,7 @@ def decide_runs(
         records.require()
     terms = Terms(
         rubric=rubric,
-        noise=noise.find(rubric, load.FOLDER),
+        noise=noise.find(rubric, load.FOLDER, lab),
         expectations=[expectation.parse(one, rubric) for one in expectations],
         seed=seed,
     )
