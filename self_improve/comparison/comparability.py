@@ -26,11 +26,13 @@ class Comparability:
     """What the records of both sides show.
 
     `refusals` are known differences that spoil the comparison, `unknown` what is missing in one of
-    the records. `together` means that the cells of both sides were run in the same stretch of
-    time, so that nothing that drifts from batch to batch comes between them.
+    the records. `faults` are those refusals that hold even where inputs are meant to differ.
+    `together` means that the cells of both sides were run in the same stretch of time, so that
+    nothing that drifts from batch to batch comes between them.
     """
 
     refusals: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     together: bool = False
@@ -41,8 +43,20 @@ class Comparability:
         Raises:
             UsageError: there are refusals; all are named.
         """
-        if self.refusals:
-            reasons = "\n  ".join(self.refusals)
+        self._refuse(self.refusals)
+
+    def require_intact(self) -> None:
+        """Refuse altered records, runs named twice, and answers of another model.
+
+        Raises:
+            UsageError: there are any; all are named.
+        """
+        self._refuse(self.faults)
+
+    @staticmethod
+    def _refuse(problems: Sequence[str]) -> None:
+        if problems:
+            reasons = "\n  ".join(problems)
             raise UsageError(
                 f"These runs cannot be compared:\n  {reasons}\n"
                 "Run both sides on the same inputs with the same settings, and compare those."
@@ -73,12 +87,13 @@ def check(
     problems = _Problems()
     _soundness([*old, *new], problems)
     problems.refusals += origins.same_runs(old, new)
+    if not other_models:
+        _answering_models(old, new, problems)
+    faults = tuple(problems.refusals)
     problems.require_same("step", {run.step for run in old}, {run.step for run in new})
     for what, key in (("speed mode", "speed"), ("host file", "host")):
         problems.require_same(what, _values(old, key), _values(new, key))
     _models(old, new, problems)
-    if not other_models:
-        _answering_models(old, new, problems)
     _inputs(old, new, problems)
     _shown_texts(old, new, claim, problems)
     if len({run.is_simulated for run in (*old, *new)}) > 1:
@@ -87,6 +102,7 @@ def check(
     changed = _changes(old, new, claim, problems)
     return Comparability(
         refusals=tuple(problems.refusals),
+        faults=faults,
         unknown=tuple(problems.unknown),
         changed=changed,
         together=_together(old, new),

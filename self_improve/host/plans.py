@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from prompt_lab import lfs
 from prompt_lab.layout import SPLITS, Layout
 from prompt_lab.record import file_digest
 from self_improve.errors import UsageError
@@ -128,6 +129,8 @@ def _fault_in(path: Path) -> str | None:
         data = path.read_bytes()
     except OSError as error:
         return f"cannot be read: {error.strerror}"
+    if lfs.is_pointer(data):
+        return lfs.PROBLEM
     if path.suffix not in {".json", ".txt", ".md"}:
         return None
     try:

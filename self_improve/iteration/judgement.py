@@ -87,6 +87,7 @@ def decide_runs(
     records = comparability.check(old, new)
     if same_inputs:
         records.require()
+    records.require_intact()
     terms = Terms(
         rubric=rubric,
         noise=noise.find(rubric, load.FOLDER, lab),

@@ -15,7 +15,9 @@ from self_improve.iteration.drafts import Draft, NothingProposed, of_texts
 from self_improve.iteration.folder import Facts
 from self_improve.iteration.proposing import from_synthesis
 from self_improve.iteration.proposing.from_search import proposed
+from self_improve.iteration.request import IterationRequest
 from self_improve.runs.experiment import Experiment
+from self_improve.runs.preparation import Prepared
 
 
 async def propose(context: IterationContext) -> Facts:
@@ -42,13 +44,22 @@ async def propose(context: IterationContext) -> Facts:
             directions = from_synthesis.code_directions(request)
             drafts = await _proposed(context, experiment, base)
             return {"base_texts": base, **drafts, "directions": directions}
-        texts = candidate.from_files(request.prompts, work.specifications[0].step, work.pipeline)
-    draft = of_texts(
+        draft = draft_of_files(request, work)
+    require_untried(request, draft, base)
+    return {"drafts": [_on_base(context, draft).to_row()], "base_texts": base}
+
+
+def draft_of_files(request: IterationRequest, work: Prepared) -> Draft:
+    """Return the draft of the files that a person has named.
+
+    Raises:
+        UsageError: a file or a surface is wrong, or the text could not be sent.
+    """
+    texts = candidate.from_files(request.prompts, work.step, work.pipeline)
+    return of_texts(
         request.step, texts.texts, origin="human", rationale=request.rationale,
         expectations=request.expectations,
     )  # fmt: skip
-    _require_untried(context, draft, base)
-    return {"drafts": [_on_base(context, draft).to_row()], "base_texts": base}
 
 
 async def _proposed(context: IterationContext, experiment: Experiment, base: str) -> Facts:
@@ -73,9 +84,13 @@ def _on_base(context: IterationContext, draft: Draft) -> Draft:
     return replace(draft, id=f"{draft.id}-{context.base[:8]}", rationale=rationale)
 
 
-def _require_untried(context: IterationContext, draft: Draft, base: str) -> None:
-    """Refuse a draft that was rejected before on the same base."""
-    rejections = rejected.texts(context.layout, context.request.step, base)
+def require_untried(request: IterationRequest, draft: Draft, base: str) -> None:
+    """Refuse a draft that was rejected before on the same base.
+
+    Raises:
+        UsageError: it was.
+    """
+    rejections = rejected.texts(request.layout, request.step, base)
     earlier = rejections.get(rejected.key(draft.texts))
     if earlier is not None:
         raise UsageError(
