@@ -48,6 +48,24 @@ def is_older(run: Run) -> bool:
     return "schema_version" not in run.meta and not any((run.path / p).exists() for p in parts)
 
 
+def specification_digest(meta: Mapping[str, Any], *, without: str | None = None) -> str | None:
+    """Return the digest of the specification that `meta.json` holds, None if parts are missing.
+
+    Args:
+        meta: its content.
+        without: a part that does not count.
+    """
+    if any(key not in meta for key in SPECIFIED):
+        return None
+    # What `meta.json` says of code and candidate is more than what identifies them.
+    digests = {
+        key: meta[key].get("digest") if isinstance(meta[key], Mapping) else None
+        for key in ("code", "candidate")
+    }
+    parts = {key: meta[key] for key in SPECIFIED} | digests
+    return digest_of({key: value for key, value in parts.items() if key != without})
+
+
 @lru_cache(maxsize=512)
 def _alterations(path: Path, stamps: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
     """Return the alterations of a run; `stamps` changes whenever one of its files does."""
@@ -107,13 +125,9 @@ def _contradictions(run: Run, digests: Mapping[str, Any]) -> Iterator[str]:
     digests in `meta.json`, and each artifact has that in the row of its cell.
     """
     meta = run.meta
-    if SPECIFIED[0] in meta and all(key in meta for key in SPECIFIED):
-        parts = {key: meta[key] for key in SPECIFIED} | {
-            key: (meta[key] or {}).get("digest") if isinstance(meta[key], dict) else None
-            for key in ("code", "candidate")
-        }
-        if "specification" in meta and digest_of(parts) != meta["specification"]:
-            yield f"{META} was changed: it is not what its specification's digest says"
+    recorded, digest = meta.get("specification"), specification_digest(meta)
+    if recorded is not None and digest not in (None, recorded):
+        yield f"{META} was changed: it is not what the digest of its specification says"
     yield from _changed_texts(run)
     for (plan, repeat), row in run.rows().items():
         outputs = row.get("outputs")

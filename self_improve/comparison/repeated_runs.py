@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from model_gateway.attempt import digest_of
 from prompt_lab import layout, record
-from prompt_lab.integrity import SPECIFIED
+from prompt_lab.integrity import specification_digest
 from prompt_lab.layout import Layout
 from rubrics.rubric import Rubric
 from self_improve.comparison import comparability
@@ -80,14 +79,10 @@ def repeated_batches(lab: Layout, step: str) -> Iterator[tuple[list[Path], list[
 
 def _without_seed(meta: Mapping[str, Any]) -> str | None:
     """Return what identifies a run's specification whatever its seed; None if it has none."""
-    specification = meta.get("specification")
-    if not isinstance(specification, str) or not all(key in meta for key in SPECIFIED):
-        return specification if isinstance(specification, str) else None
-    digests = {
-        key: meta[key].get("digest") if isinstance(meta[key], dict) else None
-        for key in ("code", "candidate")
-    }
-    return digest_of({key: meta[key] for key in SPECIFIED if key != "seed"} | digests)
+    recorded = meta.get("specification")
+    if not isinstance(recorded, str):
+        return None
+    return specification_digest(meta, without="seed") or recorded
 
 
 def alike_or_why_not(

@@ -18,6 +18,10 @@ from self_improve.host.templates import Style, TemplateUse, merged
 
 Carried = frozenset[str]
 _NOTHING: Carried = frozenset()
+_FOLLOWED = (
+    ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.For, ast.comprehension, ast.Return, ast.Yield,
+    ast.Call, ast.FunctionDef, ast.AsyncFunctionDef, ast.BinOp,
+)  # fmt: skip
 _ROUNDS = 4
 """How many steps a text is followed from function to function."""
 
@@ -29,6 +33,9 @@ _TOKEN = re.compile(
     r"\{+[^{}]+\}+|<[^<>]+>|\[[^\[\]]+\]|\$\w+|\$\{\w+\}|%+\w+%+|@+\w+@*|#+\w+#+|_{2}\w+_{2}|[A-Z][A-Z0-9_]{2,}"
 )
 """What a place to be replaced looks like; other replacements clean a text."""
+_REPLACED = re.compile(rb"""\.replace\(\s*["']([^"'\n]+)["']""")
+_PLACE = re.compile(r"\{[^{}\n\"']*\}|%\(\w+\)|%[sdrf]|\$\{?[A-Za-z_]")
+"""What a text that is filled in has at least one of."""
 _LIBRARIES = {"string": Style.dollar, "jinja2": Style.jinja}
 
 
@@ -36,8 +43,18 @@ def find(
     modules: Mapping[str, ModuleType], texts: Mapping[str, str]
 ) -> dict[str, tuple[TemplateUse, ...]]:
     """Return how the code fills in each of `texts` (surface id to the very object), if it does."""
-    owners = {id(text): surface for surface, text in texts.items()}
-    sources = [_Source(name, module, owners) for name, module in modules.items()]
+    code = {name: _code_of(module) for name, module in modules.items()}
+    replaced = {
+        token.decode("utf-8", "replace") for c in code.values() for token in _REPLACED.findall(c)
+    }
+    marks = [token for token in replaced if _TOKEN.fullmatch(token)]
+    owners = {
+        id(text): surface for surface, text in texts.items()
+        if _PLACE.search(text) or any(mark in text for mark in marks)
+    }  # fmt: skip
+    if not owners:
+        return {}
+    sources = [_Source(name, module, code[name], owners) for name, module in modules.items()]
     flow = _Flow()
     for _ in range(_ROUNDS):
         before = flow.size
@@ -74,14 +91,14 @@ class _Flow:
 class _Source:
     """One module: its syntax tree with the scope of each node, and its values."""
 
-    def __init__(self, name: str, module: ModuleType, owners: Mapping[int, str]) -> None:
+    def __init__(
+        self, name: str, module: ModuleType, code: bytes, owners: Mapping[int, str]
+    ) -> None:
         self._name = name
         self._module = module
         self._owners = owners
-        path = getattr(module, "__file__", None) or ""
-        source = Path(path).read_bytes() if path.endswith(".py") else b""
-        self._tree = ast.parse(source)
-        self._nodes = list(_scoped(self._tree, ""))
+        self._tree = ast.parse(code)
+        self._nodes = [pair for pair in _scoped(self._tree, "") if isinstance(pair[0], _FOLLOWED)]
         self._held: dict[int, Carried] = {}
 
     def follow(self, flow: _Flow) -> None:
@@ -164,7 +181,7 @@ class _Source:
         yield surfaces, TemplateUse(style=style)
 
     def _methods(self) -> set[str]:
-        return {node.attr for node, _ in self._nodes if isinstance(node, ast.Attribute)}
+        return {node.attr for node in ast.walk(self._tree) if isinstance(node, ast.Attribute)}
 
     def _bind(self, target: ast.expr, surfaces: Carried, scope: str, flow: _Flow) -> None:
         match target:
@@ -260,6 +277,11 @@ class _Source:
             inner = value.values() if isinstance(value, dict) else value
             self._held[id(value)] = _NOTHING.union(*(self._owned(one) for one in inner))
         return self._held[id(value)]
+
+
+def _code_of(module: ModuleType) -> bytes:
+    path = getattr(module, "__file__", None) or ""
+    return Path(path).read_bytes() if path.endswith(".py") else b""
 
 
 def _scoped(node: ast.AST, scope: str) -> Iterator[tuple[ast.AST, str]]:

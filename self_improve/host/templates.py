@@ -87,7 +87,7 @@ def _problems(use: TemplateUse, old: str, new: str) -> Iterator[str]:
         before = read(old)
     except _BrokenError:
         return  # Not a template of this kind: the code would fail with the baseline as well.
-    if not before:
+    if not before or any(_is_plain(name) for name in before):
         return  # The code was followed wrongly, or fills nothing in.
     try:
         after = read(new)
@@ -108,7 +108,7 @@ def _additions(use: TemplateUse, before: Fields, after: Fields) -> Iterator[str]
         remedy = _REMEDIES[use.style]
         yield f"it adds the variable {shown}, which the code does not fill in{remedy}"
     places = [fields.get(_POSITION, Counter()).total() for fields in (before, after)]
-    if _POSITION in before and places[1] > places[0]:
+    if _POSITION in before and places[1] != places[0]:
         shown = _shown(use.style, _POSITION)
         yield f"it has {places[1]} places {shown}, and the code fills in {places[0]}"
     for name in sorted(after.keys() & known - {_POSITION}):
@@ -129,7 +129,7 @@ def _braces(text: str) -> Fields:
                 continue
             root = re.split(r"[.\[]", field, maxsplit=1)[0]
             fields.setdefault(root or _POSITION, Counter())[field[len(root) :]] += 1
-            if root and not (root.isidentifier() or root.isdecimal()):
+            if _is_plain(root):
                 continue  # JSON, say: it is a variable that nobody gives.
             if conversion not in (None, "", "s", "r", "a"):
                 raise _BrokenError(f"!{conversion} in {{{field}}} is no conversion")
@@ -137,6 +137,11 @@ def _braces(text: str) -> Fields:
                 _check_spec(field, spec)
                 rest.append(spec)
     return fields
+
+
+def _is_plain(name: str) -> bool:
+    """Whether what stands between braces is no name, as in JSON."""
+    return name not in ("", _POSITION) and not (name.isidentifier() or name.isdecimal())
 
 
 def _check_spec(field: str, spec: str) -> None:

@@ -50,8 +50,8 @@ def soundness(run: Run) -> Soundness:
         if is_ok(row) and Path(plan).name == plan and not run.outputs(plan, repeat).is_dir()
     ]
     missing = (
-        f"the outputs of {_some(absent)} are missing although the cells succeeded; is the "
-        "checkout incomplete?",
+        f"the outputs of {_some(absent)} are missing although the cells succeeded (an "
+        "incomplete checkout?)",
     )
     notes += _stopped(run, name)
     return Soundness(

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from model_gateway.attempt import Attempt, digest_of
+from model_gateway.attempt import Attempt
 from model_gateway.call import FailureKind, Source
-from prompt_lab.integrity import SPECIFIED
+from prompt_lab.integrity import specification_digest
 from prompt_lab.record import DONE, META, file_digest, seal_of
 from rubrics.rubric import MetricUse, Rubric
 from rubrics.rubric import Source as Place
@@ -178,9 +178,7 @@ def run(
 def resealed(path: Path, **changes: Any) -> Path:
     """Write the last record of a run again, as if it had been finished as it is now."""
     meta = json.loads((path / META).read_text(encoding="utf-8")) | changes
-    if all(key in meta for key in SPECIFIED):
-        digests = {key: (meta[key] or {}).get("digest") for key in ("code", "candidate")}
-        meta["specification"] = digest_of({key: meta[key] for key in SPECIFIED} | digests)
+    meta["specification"] = specification_digest(meta) or meta.get("specification")
     (path / META).write_text(json.dumps(meta), encoding="utf-8")
     done = json.loads((path / DONE).read_text(encoding="utf-8"))
     done["digests"] = {
