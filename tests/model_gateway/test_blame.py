@@ -14,6 +14,7 @@ from model_gateway.blame import (
     whose,
 )
 from model_gateway.call import FailureKind
+from tools import failures_table
 
 
 @pytest.mark.parametrize("kind", FailureKind)
@@ -82,3 +83,9 @@ def test_records_of_before_are_read_by_the_same_table(
 ) -> None:
     """They said `configuration` of all that a server rejects."""
     assert kind_in_record(kind, error) == better
+
+
+def test_the_page_shows_the_table_of_the_code() -> None:
+    """`make pages` writes it."""
+    text = failures_table.PAGE.read_text(encoding="utf-8")
+    assert failures_table.page(text) == text
