@@ -97,6 +97,7 @@ architecture: $(READY)  ## redraw docs/architecture.md from the import graph
 
 pages: $(READY)  ## regenerate docs/commands.md from the parsers
 	@$(BIN)/python -m tools.pages
+	@$(BIN)/python -m tools.failures_table
 
 COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 

@@ -36,7 +36,9 @@ SCHEMA_IN_PROMPT = (
     "\n\nReply with one JSON object that fits this JSON schema, and with nothing else:\n{schema}"
 )
 
-_FINAL = {FailureKind.refused, FailureKind.configuration, FailureKind.budget}
+_FINAL = {
+    FailureKind.refused, FailureKind.too_long, FailureKind.configuration, FailureKind.budget,
+}  # fmt: skip
 _TRANSIENT = {
     FailureKind.rate_limit,
     FailureKind.server,
@@ -276,7 +278,6 @@ def _feedback_on(failure: Failure, text: str) -> list[Message]:
         feedback = FEEDBACK.format(problem=failure.message)
     else:
         return []
-    return [
-        {"role": "assistant", "content": text[:_LONGEST_ECHO]},
-        {"role": "user", "content": feedback},
-    ]
+    # A server that could not form JSON sends no text, and servers refuse an empty turn.
+    said = [{"role": "assistant", "content": text[:_LONGEST_ECHO]}] if text.strip() else []
+    return [*said, {"role": "user", "content": feedback}]

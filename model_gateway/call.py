@@ -27,6 +27,7 @@ class FailureKind(StrEnum):
     schema_echo = "schema_echo"
     empty = "empty"
     refused = "refused"
+    too_long = "too_long"
     configuration = "configuration"
     budget = "budget"
     killed = "killed"

@@ -39,6 +39,7 @@ _STATUS = {
     FailureKind.server: 502,
     FailureKind.connection: 502,
     FailureKind.timeout: 504,
+    FailureKind.too_long: 413,
     FailureKind.configuration: 400,
     FailureKind.budget: 402,
 }

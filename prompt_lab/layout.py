@@ -120,6 +120,11 @@ class Layout:
         return self.scores / step / "best.json"
 
     @property
+    def noise(self) -> Path:
+        """The directory of what runs of identical prompts differ by, one file per step."""
+        return self.root / "noise"
+
+    @property
     def patterns(self) -> Path:
         """Changes that earned KEEP on one step and may help others, and where they failed."""
         return self.root / "patterns.jsonl"
@@ -146,6 +151,12 @@ def number_of(run: Path) -> int:
         ValueError: this is not such a directory.
     """
     return int(run.parent.name) * PER_FOLDER + int(run.name.split("_", 1)[0])
+
+
+def containing(run: Path) -> Layout | None:
+    """Return the data repo whose history holds the run in this directory, or None."""
+    parents = run.resolve().parents
+    return Layout(parents[2]) if len(parents) > 2 and parents[1].name == "history" else None
 
 
 def step_of(run: Path) -> str:

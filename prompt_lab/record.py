@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from model_gateway.attempt import Attempt
+from model_gateway.attempt import Attempt, digest_of
 from model_gateway.journal import read_attempts
 from model_gateway.jsonl import Appender, Row, dumps, read_rows
 from prompt_lab import atomic
@@ -25,6 +25,8 @@ META, ATTEMPTS, EVENTS, OUTPUTS = "meta.json", "attempts.jsonl", "events.jsonl",
 RESERVATIONS, SURFACES, DONE, CELL_ROW = (
     "reservations.jsonl", "surfaces.json", "done.json", "row.json",
 )  # fmt: skip
+SEAL = "seal"
+"""The key of `done.json` that holds the digest of all its others."""
 
 CellKey = tuple[str, str, int]
 """Plan, model and repeat: two cells that agree in them are a pair."""
@@ -179,13 +181,14 @@ class RunWriter:
         atomic.write_json(path, value, indent=2)
 
     def finish(self, facts: Mapping[str, Any]) -> None:
-        """Write `done.json`, last: `facts` and the digest of every file of the run."""
+        """Write `done.json`, last: `facts`, the digest of every file, and its own seal."""
         digests = {
             str(path.relative_to(self.run.path)): file_digest(path)
             for path in sorted(self.run.path.rglob("*"))
             if path.is_file() and not _is_partial(path)
         }
-        atomic.write_json(self.run.path / DONE, {**facts, "digests": digests}, indent=2)
+        done = {**facts, "digests": digests}
+        atomic.write_json(self.run.path / DONE, {**done, SEAL: seal_of(done)}, indent=2)
 
     def close(self) -> None:
         """Close the files."""
@@ -239,6 +242,11 @@ def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def seal_of(done: Mapping[str, Any]) -> str:
+    """Return the digest of the facts in `done.json`."""
+    return digest_of({key: value for key, value in done.items() if key != SEAL})
 
 
 def changed_since_done(run: Run) -> list[str]:

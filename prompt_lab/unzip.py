@@ -10,12 +10,13 @@ import stat
 import struct
 import unicodedata
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from model_gateway.jsonl import read_rows
+from prompt_lab import lfs
 from prompt_lab.errors import LabError
 
 _PLAN_TEXT = re.compile(r"(?:\d+-)*plan\.txt")
@@ -28,7 +29,6 @@ _LARGEST_JSON_CHECKED = 50_000_000
 _RATIO_COUNTS_FROM = 1_000_000
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _ENTRY = b"PK\x01\x02"
-_LFS_POINTER = b"version https://git-lfs"
 _GIT_FILES = {".git", ".gitattributes", ".gitignore", ".gitmodules"}
 _BROKEN = (BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError)
 
@@ -67,6 +67,7 @@ def unpack(archive: Path, into: Path, *, called: str, limits: UnzipLimits) -> Un
         with _opened(archive, called) as zip_file:
             files, ignored = _targets(zip_file.infolist(), called)
             size = _write(zip_file, files, into, called, _room(archive, limits))
+        _refuse_pointers([into / name for name in files], into, called)
         _check_plan_text(into, called)
         damaged = tuple(name for name in sorted(map(str, files)) if _is_damaged(into / name))
     except BaseException:
@@ -94,8 +95,8 @@ def _opened(archive: Path, called: str) -> ZipFile:
         return ZipFile(archive)
     except _BROKEN as error:
         with archive.open("rb") as file:
-            head = file.read(len(_LFS_POINTER))
-        if head == _LFS_POINTER:
+            head = file.read(len(lfs.POINTER))
+        if head == lfs.POINTER:
             cause = "it is a Git LFS pointer. Fetch the file itself: git lfs pull"
         elif not head:
             cause = "it is empty. Get it again"
@@ -236,6 +237,17 @@ def _write(
                 "Get the zip again."
             ) from error
     return size
+
+
+def _refuse_pointers(paths: Iterable[Path], folder: Path, called: str) -> None:
+    pointers = sorted(str(p.relative_to(folder)) for p in paths if lfs.is_pointer_at(p))
+    if pointers:
+        more = f" and {len(pointers) - _MOST_NAMED} more" if len(pointers) > _MOST_NAMED else ""
+        raise LabError(
+            f"{called} is refused: it holds Git LFS pointers in place of files: "
+            f"{', '.join(pointers[:_MOST_NAMED])}{more}. Fetch them with `git lfs pull`, and zip "
+            "the plan's directory again."
+        )
 
 
 def _check_plan_text(plan: Path, called: str) -> None:

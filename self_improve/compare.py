@@ -81,7 +81,7 @@ def compare(options: argparse.Namespace) -> int:
     # Imported now, so that --help and a wrong flag answer at once.
     import json
 
-    from prompt_lab import run_names
+    from prompt_lab import layout, run_names
     from rubrics import load
     from self_improve.comparison import comparison
     from self_improve.comparison import text as comparison_text
@@ -98,9 +98,10 @@ def compare(options: argparse.Namespace) -> int:
     after = [run_names.find(name, lab) for name in options.after]
     rubric = load.load(options.rubric) if options.rubric else rubric_for(after[0])
     expectations = [expectation.parse(text, rubric) for text in options.expect]
+    home = lab or layout.containing(after[0])
     with measurer_for(rubric, options.baseline_dir, lab) as measurer:
         result = comparison.compare(
-            before, after, rubric, measurer, noise=noise.find(rubric, load.FOLDER),
+            before, after, rubric, measurer, noise=noise.find(rubric, load.FOLDER, home),
             expectations=expectations, claim="alike" if options.alike else "change",
             seed=options.seed, shown=options.examples,
         )  # fmt: skip

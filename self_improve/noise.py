@@ -1,16 +1,22 @@
-"""Measure how much runs of identical prompts differ, and store it beside the rubric."""
+"""Measure how much runs of identical prompts differ, and store it in the data repo."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model_gateway import arguments
 from model_gateway.exits import OK, exit_code
 from model_gateway.invocation import typed
 from prompt_lab import arguments as lab_arguments
 from self_improve import arguments as step_arguments
+
+if TYPE_CHECKING:
+    from prompt_lab.layout import Layout
+
+    Batch = tuple[list[Path], list[Path]]
 
 PROG = "python -m self_improve.noise"
 EXAMPLES = """\
@@ -42,7 +48,7 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
     step_arguments.rubric(parser)
     parser.add_argument(
         "--output", type=Path, metavar="FILE",
-        help="where to write it (default: beside the rubric, where verdicts read it)",
+        help="where to write it (default: noise/STEP.json in the data repo, which verdicts read)",
     )  # fmt: skip
     arguments.as_json(parser, "print it as JSON and store nothing")
     return parser
@@ -56,7 +62,7 @@ def main(words: Sequence[str] | None = None, *, prog: str = PROG) -> int:
 
 def _execute(options: argparse.Namespace) -> int:
     # Imported now, so that --help and a wrong flag answer at once.
-    from prompt_lab import atomic, layout, run_names
+    from prompt_lab import atomic, run_names
     from rubrics import load
     from self_improve.comparison import repeated_runs
     from self_improve.comparison.sides import measure_sides, measurer_for
@@ -65,24 +71,14 @@ def _execute(options: argparse.Namespace) -> int:
     from self_improve.verdict import noise as noise_files
 
     lab = run_names.lab_of(options.prompt_lab_dir)
-    batches = [
-        [[run_names.find(name, lab) for name in side.split(",")] for side in _two_sides(text)]
-        for text in options.alike
-    ]
-    if not batches:
-        history = lab or layout.find(options.prompt_lab_dir)
-        batches = [list(batch) for batch in repeated_runs.repeated_batches(history, options.step)]
-    if not batches:
-        raise UsageError(
-            f"No run of {options.step} was repeated with nothing changed. Repeat one with "
-            f"`{typed('run ... --new')}`, or name such runs with --alike."
-        )
+    batches = _batches(options, lab)
     rubric = load.load(options.rubric) if options.rubric else rubric_for(batches[0][0][0])
     if rubric.step != options.step:
         raise UsageError(
             f"--step is {options.step}, but the runs and the rubric are of {rubric.step}: "
             f"say --step {rubric.step}, or name runs and a rubric of {options.step}."
         )
+    path = None if options.json else _target(options, lab, batches[0][0][0])
     with measurer_for(rubric, options.baseline_dir, lab) as measurer:
         sides = [measure_sides(old, new, measurer) for old, new in batches]
         if not (options.json or options.output) and any(side.is_simulated for side in sides):
@@ -93,17 +89,69 @@ def _execute(options: argparse.Namespace) -> int:
         pairings = [side.pairing for side in sides]
         sources = [f"{_names(old)} = {_names(new)}" for old, new in batches]
         noise = repeated_runs.noise_of(pairings, rubric, sources)
+        repeated_runs.require_variation(noise, pairings)
     text = noise.model_dump_json(indent=2) + "\n"
-    if options.json:
+    if path is None:
         print(text, end="")
         return OK
-    path = options.output or noise_files.path_of(options.step, load.FOLDER)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(path, text.encode())
     for line in noise_files.lines(noise):
         print(line)
     print(f"Stored in {path}.")
     return OK
+
+
+def _batches(options: argparse.Namespace, lab: Layout | None) -> Sequence[Batch]:
+    """Return the runs that are named as alike, or those of the history that were repeated.
+
+    Raises:
+        LabError: there is no such run.
+        UsageError: runs that are named are not alike, or none was repeated.
+    """
+    from model_gateway.exits import say
+    from prompt_lab import layout, run_names
+    from self_improve.comparison import comparability, repeated_runs
+    from self_improve.errors import UsageError
+
+    if options.alike:
+        sides = [_two_sides(text) for text in options.alike]
+        named = [[[run_names.find(n, lab) for n in s.split(",")] for s in two] for two in sides]
+        for old, new in named:
+            comparability.check(old, new, claim="alike").require()
+        return [(old, new) for old, new in named]
+    history = lab or layout.find(options.prompt_lab_dir)
+    repeated = list(repeated_runs.repeated_batches(history, options.step))
+    alike, reasons = repeated_runs.alike_or_why_not(repeated)
+    for reason in reasons:
+        say(f"left out: {reason}")
+    if not alike:
+        raise UsageError(
+            f"No run of {options.step} was repeated with nothing changed. Repeat one with "
+            f"`{typed('run ... --new')}`, or name such runs with --alike."
+        )
+    return alike
+
+
+def _target(options: argparse.Namespace, lab: Layout | None, run: Path) -> Path:
+    """Return the file to write: the one that is named, or the data repo's own.
+
+    Raises:
+        UsageError: neither is known.
+    """
+    from prompt_lab import layout
+    from self_improve.errors import UsageError
+    from self_improve.verdict import noise as noise_files
+
+    if options.output is not None:
+        return Path(options.output)
+    home = lab or layout.containing(run)
+    if home is None:
+        raise UsageError(
+            "In which data repo shall it be stored? Say --prompt-lab-dir DIR, or name a file with "
+            "--output FILE."
+        )
+    return noise_files.path_in(options.step, home)
 
 
 def _two_sides(text: str) -> list[str]:

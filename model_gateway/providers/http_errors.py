@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
+from model_gateway.blame import kind_of_answer
 from model_gateway.call import FailureKind
 from model_gateway.config import Model
 from model_gateway.keys import Redactor
@@ -180,6 +181,8 @@ def _kind_of(status: int, body: _ErrorBody) -> FailureKind:
         return FailureKind.refused
     if any(words in body.message.lower() for words in _DECLINED_WORDS):
         return FailureKind.refused
+    if (prompts := kind_of_answer(status, body.codes, body.message)) is not None:
+        return prompts
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return FailureKind.configuration if body.codes & _NO_MONEY else FailureKind.rate_limit
     if status == HTTPStatus.REQUEST_TIMEOUT:

@@ -99,7 +99,7 @@ class OllamaProvider:
         tokens = sum(len(m["content"].encode()) for m in messages) // _BYTES_PER_TOKEN
         if tokens > self._options.num_ctx:
             raise ProviderError(
-                FailureKind.configuration,
+                FailureKind.too_long,
                 f"the prompt has about {tokens} tokens and Ollama would cut it to options.num_ctx, "
                 f"{self._options.num_ctx}; raise num_ctx in the entry of {self._model.name}",
             )

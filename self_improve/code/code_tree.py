@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from self_improve.errors import UsageError
@@ -33,13 +34,15 @@ class CodeTree:
 def read(root: Path, import_roots: Iterable[str], *, paths: Sequence[str] = ()) -> CodeTree:
     """Return the code tree in `root`; its digest is over the files of `import_roots`.
 
-    With `paths` only changes below these make it dirty.
+    Changed files make it dirty, with `paths` only those below these. A file that git does not know
+    makes it dirty only where the import roots reach it: in one of them, or as a module that they
+    import.
 
     Raises:
         UsageError: one of the import roots does not exist.
     """
     digest = digest_of(root, import_roots)
-    commit, branch, dirty = _git_facts(root, paths)
+    commit, branch, dirty = _git_facts(root, tuple(import_roots), paths)
     return CodeTree(root=root, commit=commit, branch=branch, dirty=dirty, digest=digest)
 
 
@@ -75,7 +78,9 @@ def _files(folder: Path) -> list[Path]:
     )
 
 
-def _git_facts(root: Path, paths: Sequence[str]) -> tuple[str | None, str | None, bool]:
+def _git_facts(
+    root: Path, import_roots: Sequence[str], paths: Sequence[str]
+) -> tuple[str | None, str | None, bool]:
     # Imported here because it takes a while and `--help` does not need it.
     from git import GitError, InvalidGitRepositoryError, NoSuchPathError, Repo
 
@@ -84,9 +89,57 @@ def _git_facts(root: Path, paths: Sequence[str]) -> tuple[str | None, str | None
             if not repo.head.is_valid():
                 return None, None, True
             branch = None if repo.head.is_detached else repo.active_branch.name
-            changes = repo.git.status(
-                "--porcelain", "--untracked-files=normal", "--", *(str(root / p) for p in paths)
+            root = root.resolve()
+            below = ["--", *(str(root / p) for p in paths)]
+            changes = repo.git.status("--porcelain", "--untracked-files=no", *below)
+            dirty = bool(changes) or _reaches(
+                root, import_roots, _untracked(repo, root, import_roots)
             )
-            return repo.head.commit.hexsha, branch, bool(changes)
+            return repo.head.commit.hexsha, branch, dirty
     except (InvalidGitRepositoryError, NoSuchPathError, GitError):
         return None, None, True
+
+
+def _untracked(repo: Any, root: Path, import_roots: Sequence[str]) -> list[PurePosixPath]:
+    """Return the files below `root` that are not in the repository, relative to it.
+
+    Python files of the import roots that git is told to ignore are among them: they run as well.
+    """
+    bases = [str(root.joinpath(*name.split("."))) for name in import_roots]
+    others = ["--others", "--full-name", "--exclude-standard", "-z"]
+    listed = repo.git.ls_files(*others, "--", str(root)).split("\0")
+    ignored = repo.git.ls_files("--ignored", *others, "--", *bases).split("\0")
+    listed += [name for name in ignored if name.endswith(".py")]
+    top = Path(repo.working_tree_dir)
+    paths = [(top / name) for name in listed if name]
+    return [PurePosixPath(p.relative_to(root)) for p in paths if p.is_relative_to(root)]
+
+
+def _reaches(root: Path, import_roots: Sequence[str], untracked: Sequence[PurePosixPath]) -> bool:
+    """Whether the code of the import roots holds one of these files, or imports it."""
+    bases = [tuple(name.split(".")) for name in import_roots]
+    modules = set()
+    for path in untracked:
+        if any(part.startswith(".") or part == "__pycache__" for part in path.parts):
+            continue
+        plain = (*path.parts[:-1], path.stem) if path.suffix == ".py" else path.parts
+        if any(plain[: len(base)] == base for base in bases):
+            return True
+        if path.suffix == ".py":
+            modules.add(path.parts[0].removesuffix(".py"))
+    if not modules:
+        return False
+    imported = re.compile(rb"^[ \t]*(?:import|from)[ \t]+([^\n]+)", re.MULTILINE)
+    names = {name.encode() for name in modules}
+    return any(
+        names.intersection(re.findall(rb"\w+", line.partition(b" import ")[0]))
+        for path in _code_files(root, import_roots)
+        for line in imported.findall(path.read_bytes())
+    )
+
+
+def _code_files(root: Path, import_roots: Sequence[str]) -> Iterator[Path]:
+    for name in import_roots:
+        base = root.joinpath(*name.split("."))
+        files = _files(base) if base.is_dir() else [base.with_suffix(".py")]
+        yield from (path for path in files if path.suffix == ".py" and path.is_file())

@@ -12,7 +12,9 @@ from model_gateway.call import Source
 from model_gateway.invocation import typed
 from model_gateway.jsonl import read_rows
 from prompt_lab.record import EVENTS, Run
+from self_improve.comparison import origins
 from self_improve.errors import UsageError
+from self_improve.records.soundness import refusals, soundness
 
 Claim = Literal["change", "alike"]
 """The claim about the sides: that one thing was changed, or that nothing was."""
@@ -25,11 +27,13 @@ class Comparability:
     """What the records of both sides show.
 
     `refusals` are known differences that spoil the comparison, `unknown` what is missing in one of
-    the records. `together` means that the cells of both sides were run in the same stretch of
-    time, so that nothing that drifts from batch to batch comes between them.
+    the records. `faults` are those refusals that hold even where inputs are meant to differ.
+    `together` means that the cells of both sides were run in the same stretch of time, so that
+    nothing that drifts from batch to batch comes between them.
     """
 
     refusals: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     together: bool = False
@@ -40,8 +44,20 @@ class Comparability:
         Raises:
             UsageError: there are refusals; all are named.
         """
-        if self.refusals:
-            reasons = "\n  ".join(self.refusals)
+        self._refuse(self.refusals)
+
+    def require_intact(self) -> None:
+        """Refuse altered records, runs named twice, and answers of another model.
+
+        Raises:
+            UsageError: there are any; all are named.
+        """
+        self._refuse(self.faults)
+
+    @staticmethod
+    def _refuse(problems: Sequence[str]) -> None:
+        if problems:
+            reasons = "\n  ".join(problems)
             raise UsageError(
                 f"These runs cannot be compared:\n  {reasons}\n"
                 "Run both sides on the same inputs with the same settings, and compare those."
@@ -49,9 +65,19 @@ class Comparability:
 
 
 def check(
-    before: Sequence[Path], after: Sequence[Path], *, claim: Claim = "change"
+    before: Sequence[Path],
+    after: Sequence[Path],
+    *,
+    claim: Claim = "change",
+    other_models: bool = False,
 ) -> Comparability:
     """Compare the records of two sides.
+
+    Args:
+        before: the directories of the runs of one side.
+        after: those of the other.
+        claim: what is said to differ.
+        other_models: whether another model may have answered under the same name.
 
     Raises:
         UsageError: a side has no run.
@@ -60,25 +86,39 @@ def check(
         raise UsageError("A comparison needs at least one run before and one after.")
     old, new = [Run(path) for path in before], [Run(path) for path in after]
     problems = _Problems()
-    problems.refusals += [
-        f"{path} is on both sides"
-        for path in sorted({p.resolve() for p in before} & {p.resolve() for p in after})
-    ]
+    _soundness([*old, *new], problems)
+    problems.refusals += origins.same_runs(old, new)
+    if not other_models:
+        _answering_models(old, new, problems)
+    faults = tuple(problems.refusals)
     problems.require_same("step", {run.step for run in old}, {run.step for run in new})
     for what, key in (("speed mode", "speed"), ("host file", "host")):
         problems.require_same(what, _values(old, key), _values(new, key))
     _models(old, new, problems)
     _inputs(old, new, problems)
+    _shown_texts(old, new, claim, problems)
     if len({run.is_simulated for run in (*old, *new)}) > 1:
         problems.refusals.append("some models are simulated and some are real")
     _reuse([*old, *new], problems)
     changed = _changes(old, new, claim, problems)
     return Comparability(
         refusals=tuple(problems.refusals),
+        faults=faults,
         unknown=tuple(problems.unknown),
         changed=changed,
         together=_together(old, new),
     )
+
+
+def check_one(runs: Sequence[Path]) -> Comparability:
+    """Check the runs of a side that is compared with baseline plans, of which less is known."""
+    side, problems = [Run(path) for path in runs], _Problems()
+    problems.unknown.append("what the baseline plans were made with")
+    _soundness(side, problems)
+    problems.refusals += origins.same_runs([], side)
+    problems.refusals += _mixture(side, "after")
+    _shown_texts([], side, "change", problems)
+    return Comparability(refusals=tuple(problems.refusals), unknown=tuple(problems.unknown))
 
 
 class _Problems:
@@ -96,25 +136,40 @@ class _Problems:
             )
 
 
+def _soundness(runs: Sequence[Run], problems: _Problems) -> None:
+    for run in {run.path: run for run in runs}.values():
+        problems.refusals += refusals(run.path, soundness(run).faults)
+
+
+def _mixture(side: Sequence[Run], name: str) -> list[str]:
+    """Return why the runs of one side are not of one code and one candidate."""
+    return [
+        f"the runs {name} are of more than one {what}"
+        for what in ("code", "candidate")
+        if len({_digest(run, what) for run in side} - {None}) > 1
+    ]
+
+
 def _values(runs: Sequence[Run], key: str) -> set[Any]:
     return {value if isinstance(value := run.meta.get(key), str) else None for run in runs}
 
 
 def _models(old: Sequence[Run], new: Sequence[Run], problems: _Problems) -> None:
     """Compare the settings of each model; those on one side only are dropped later."""
-    sides = [{run.model: run for run in runs} for runs in (old, new)]
-    common = sorted(sides[0].keys() & sides[1].keys())
+    sides = [{run.model for run in runs} for runs in (old, new)]
+    common = sorted(sides[0] & sides[1])
     if not common:
         problems.refusals.append(
             f"no model on both sides: {_listed(sides[0])} before, {_listed(sides[1])} after"
         )
     is_unknown = False
     for name in common:
-        one, other = (_settings(side[name]) for side in sides)
-        if one is None or other is None:
-            is_unknown = True
-        elif differing := _differing(one, other):
-            problems.refusals.append(f"{name} had different settings: {', '.join(differing)}")
+        first, *others = (_settings(run) for run in (*old, *new) if run.model == name)
+        known = [one for one in others if one is not None]
+        is_unknown = is_unknown or first is None or len(known) < len(others)
+        differing = {key for one in known if first is not None for key in _differing(first, one)}
+        if differing:
+            problems.refusals.append(f"{name} had different settings: {_listed(differing)}")
     if is_unknown:
         problems.unknown.append("models' arguments")
 
@@ -143,6 +198,33 @@ def _inputs(old: Sequence[Run], new: Sequence[Run], problems: _Problems) -> None
             problems.refusals.append(f"{plan} had different inputs: {', '.join(names)}")
 
 
+def _answering_models(old: Sequence[Run], new: Sequence[Run], problems: _Problems) -> None:
+    """Compare the ids that the replies name; a name may lead to another model meanwhile."""
+    sides = [origins.reported_models(runs) for runs in (old, new)]
+    for name in sorted(sides[0].keys() & sides[1].keys()):
+        before, after = sides[0][name], sides[1][name]
+        if before != after:
+            problems.refusals.append(
+                f"{name} was answered by different models: {_listed(before)} before, "
+                f"{_listed(after)} after"
+            )
+        elif len(before) > 1:
+            problems.unknown.append(f"which model answered as {name} ({_listed(before)})")
+
+
+def _shown_texts(old: Sequence[Run], new: Sequence[Run], claim: Claim, problems: _Problems) -> None:
+    """Compare what older records do not say of themselves, but their artifacts show."""
+    sides = [[(run, origins.shown_texts(run)) for run in runs] for runs in (old, new)]
+    for name, side in zip(("before", "after"), sides, strict=True):
+        for run, shown in side:
+            problems.refusals += origins.contradicted_prompts(run, shown)
+        problems.refusals += origins.mixed_prompts(side, name)
+    problems.refusals += origins.other_inputs(*sides)
+    if claim == "alike":
+        both = origins.mixed_prompts([*sides[0], *sides[1]], "on both sides")
+        problems.refusals += [f"the sides are claimed to be alike, but {one}" for one in both]
+
+
 def _reuse(runs: Sequence[Run], problems: _Problems) -> None:
     """Refuse replies that may be the other side's: they would hide every difference."""
     is_unknown = False
@@ -163,15 +245,13 @@ def _changes(
     old: Sequence[Run], new: Sequence[Run], claim: Claim, problems: _Problems
 ) -> tuple[str, ...]:
     """Return what differs in code and texts, and refuse what was not claimed."""
+    problems.refusals += [*_mixture(old, "before"), *_mixture(new, "after")]
     changed = []
     for what in ("code", "candidate"):
         sides = [{_digest(run, what) for run in runs} for runs in (old, new)]
         if None in sides[0] | sides[1]:
             problems.unknown.append(f"digest of the {what}")
             return ()
-        for name, side in zip(("before", "after"), sides, strict=True):
-            if len(side) > 1:
-                problems.refusals.append(f"the runs {name} are of more than one {what}")
         if sides[0] != sides[1]:
             changed.append(what)
     if claim == "alike" and changed:

@@ -122,11 +122,10 @@ def compare(
     """
     if before:
         records = comparability.check(before, after, claim=claim)
-        decision = decision_in(after)
     else:
-        records = Comparability(unknown=("what the baseline plans were made with",))
-        decision = {}
+        records = comparability.check_one(after)
     records.require()
+    decision = decision_in(after) if before else {}
     if seed is None:
         seed = int(decision.get("seed", 1))
     sides, verdict = decide_sides(

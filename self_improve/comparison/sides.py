@@ -16,6 +16,7 @@ from self_improve.comparison.comparability import Comparability
 from self_improve.measures.measured import MeasuredCell, MeasuredRun
 from self_improve.measures.measurer import Measurer
 from self_improve.measures.store import Store, default_path
+from self_improve.records.soundness import require_sound
 from self_improve.runs.stopping import UnderWay
 from self_improve.verdict.pairing import Pairing, pair, repeat_offsets
 
@@ -93,9 +94,15 @@ def measure_sides(before: Sequence[Path], after: Sequence[Path], measurer: Measu
 
 
 def whole_sides(before: Sequence[Path], after: Sequence[Path], measurer: Measurer) -> Sides:
-    """Measure the runs of two sides, each on all of its cells (see `measure_sides`)."""
+    """Measure the runs of two sides, each on all of its cells (see `measure_sides`).
+
+    Raises:
+        UsageError: a run cannot be read, or was altered after it was finished.
+    """
     new = tuple(measurer.run(path) for path in after)
-    old = tuple(measurer.run(path) for path in before) or tuple(map(measurer.baseline, new))
+    old = tuple(measurer.run(path) for path in before)
+    require_sound({run.path: run.faults for run in (*old, *new)})
+    old = old or tuple(map(measurer.baseline, new))
     return Sides(before=old, after=new, is_baseline=not before)
 
 
@@ -136,6 +143,7 @@ def _restricted(
     cells = [cell for cell in run.cells if only is None or key(cell) in only]
     succeeded = {(cell.plan, cell.repeat) for cell in run.cells if cell.succeeded}
     shared = {(cell.plan, cell.repeat) for cell in cells if key(cell) in common}
+    run = replace(run, restricted=only is not None)
     if shared == succeeded:
         return replace(run, cells=tuple(cells))
     again = {cell.key: cell for cell in measurer.run(run.path, shared).cells}

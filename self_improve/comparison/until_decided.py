@@ -39,7 +39,7 @@ class UntilDecided:
         self._against = list(against)
         self._terms = Terms(
             rubric=rubric,
-            noise=noise.find(rubric, load.FOLDER),
+            noise=noise.find(rubric, load.FOLDER, lab),
             expectations=expectations,
             seed=seed,
         )
@@ -67,9 +67,11 @@ class UntilDecided:
         """Decide on every side by the first `number` groups of cells.
 
         Raises:
-            UsageError: a record cannot be read.
+            UsageError: a record cannot be read, was altered, or was answered by another model.
         """
         rubric = self._terms.rubric
+        for before, after in self._comparisons(sides).values():
+            comparability.check(before, after).require_intact()
         with measurer_for(rubric, self._baselines, self._lab, under_way) as measurer:
             return {
                 side: self._decide(number, before, after, measurer)

@@ -121,11 +121,14 @@ def of_steps(
 
 def _of_step(run: Run, old: Run | None, rubric: Rubric, layout: Layout, seed: int) -> StepKpis:
     before = [old.path] if old is not None else []
-    together = bool(before) and comparability.check(before, [run.path]).together
-    terms = Terms(rubric=rubric, noise=noise.find(rubric, load.FOLDER), seed=seed)
+    records = comparability.check(before, [run.path]) if before else Comparability()
+    if records.faults:
+        why = "; ".join(records.faults)
+        return StepKpis(step=rubric.step, verdict=None, why_not=why, plans={})
+    terms = Terms(rubric=rubric, noise=noise.find(rubric, load.FOLDER, layout), seed=seed)
     with measurer_for(rubric, lab=layout) as measurer:
         both, verdict = decide_sides(
-            before, [run.path], terms, measurer, Comparability(together=together)
+            before, [run.path], terms, measurer, Comparability(together=records.together)
         )
     effects = {part.name: part.effect for part in verdict.composite.plans}
     rows = {

@@ -9,10 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from model_gateway.suggestions import did_you_mean
+from prompt_lab import lfs
 from self_improve.errors import UsageError
+from self_improve.host import templates
 from self_improve.host.pipeline import Pipeline, StepFacts
+from self_improve.host.surfaces import Surface
 
 _NAMES_SHOWN = 6
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
+"""Characters that take no room and are no blanks by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,18 +63,12 @@ def from_files(arguments: Sequence[str], step: StepFacts, pipeline: Pipeline) ->
         except (OSError, UnicodeDecodeError) as error:
             problems.append(f"--prompt {argument}: the file cannot be read: {error}")
             continue
+        surface = pipeline.surfaces[surface_id]
+        text = _as_meant(text, surface.text)
         if surface_id in texts:
             problems.append(f"--prompt {argument}: {surface_id} is named twice")
-        if not text.strip():
-            problems.append(f"--prompt {argument}: the file is empty")
-        surface = pipeline.surfaces[surface_id]
-        if surface.assembled_into:
-            problems.append(
-                f"--prompt {argument}: the code puts {surface_id} into "
-                f"{', '.join(surface.assembled_into)} when it is imported, so a text set later "
-                "would not be sent; give the candidate as code with --code DIR"
-            )
-        texts[surface_id] = _as_meant(text, surface.text)
+        problems += [f"--prompt {argument}: {why}" for why in _text_problems(text, surface)]
+        texts[surface_id] = text
     if problems:
         raise UsageError("\n".join(problems))
     same = [s for s, text in texts.items() if _is_same(text, pipeline.surfaces[s].text)]
@@ -78,8 +77,29 @@ def from_files(arguments: Sequence[str], step: StepFacts, pipeline: Pipeline) ->
     return Candidate(texts=texts)
 
 
+def _text_problems(text: str, surface: Surface) -> list[str]:
+    """Return why a text cannot be sent in place of a surface's."""
+    problems = []
+    if lfs.is_pointer(text.encode("utf-8", "replace")):
+        problems.append(f"the file {lfs.PROBLEM}")
+    if not text.strip():
+        problems.append("the file is empty")
+    if surface.assembled_into:
+        problems.append(
+            f"the code puts {surface.id} into {', '.join(surface.assembled_into)} when it is "
+            "imported, so a text set later would not be sent; give the candidate as code with "
+            "--code DIR"
+        )
+    return problems or templates.problems(surface.templates, surface.text, text)
+
+
 def _is_same(text: str, old: str) -> bool:
-    return text.removesuffix("\n") == old.removesuffix("\n")
+    """Whether two texts differ in nothing but blanks, which no model is asked about."""
+    return _words(text) == _words(old)
+
+
+def _words(text: str) -> list[str]:
+    return text.translate(_INVISIBLE).split()
 
 
 def _as_meant(text: str, old: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from model_gateway.counts import counted
 from model_gateway.invocation import typed
+from prompt_lab import lfs
 from prompt_lab.layout import SPLITS, Layout
 from prompt_lab.record import file_digest
 from self_improve.errors import UsageError
@@ -130,6 +131,8 @@ def _fault_in(path: Path) -> str | None:
         data = path.read_bytes()
     except OSError as error:
         return f"cannot be read: {error.strerror}"
+    if lfs.is_pointer(data):
+        return lfs.PROBLEM
     if path.suffix not in {".json", ".txt", ".md"}:
         return None
     try:

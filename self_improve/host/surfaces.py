@@ -15,8 +15,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from self_improve.host import assembled_texts
+from self_improve.host import assembled_texts, template_uses
 from self_improve.host.contract import Host
+from self_improve.host.templates import TemplateUse
 
 SHORTEST = 12
 CONSTANT = "constant"
@@ -34,7 +35,7 @@ class Surface:
     `assembled_into` names what was assembled from this constant at import, with its module if
     that is another: setting the constant later changes nothing that is sent, so a candidate for
     it must be code. `heirs` are the names of the models that inherit a described field and send
-    it as their own.
+    it as their own. `templates` says how the code fills the text in, if it does.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Surface:
     text: str
     assembled_into: tuple[str, ...] = ()
     heirs: tuple[str, ...] = ()
+    templates: tuple[TemplateUse, ...] = ()
 
     @property
     def module(self) -> str:
@@ -60,7 +62,11 @@ class Surface:
 
     def to_row(self) -> dict[str, Any]:
         """Return the surface as plain JSON values."""
-        return asdict(self) | {"digest": self.digest}
+        row = asdict(self) | {"digest": self.digest}
+        del row["templates"]
+        return row | (
+            {"templates": [use.to_row() for use in self.templates]} if self.templates else {}
+        )
 
     def with_text(self, texts: Mapping[str, str]) -> Surface:
         """Return the surface as a candidate's `texts` make it."""
@@ -80,6 +86,7 @@ def from_row(row: Mapping[str, Any]) -> Surface:
         text=row["text"],
         assembled_into=tuple(row.get("assembled_into", ())),
         heirs=tuple(row.get("heirs", ())),
+        templates=tuple(map(TemplateUse.from_row, row.get("templates", ()))),
     )
 
 
@@ -95,7 +102,7 @@ def find(host: Host) -> dict[str, Surface]:
         for name, module in modules.items()
         for value in assembled_texts.values(name, module, assigned[name])
     ]
-    return {
+    surfaces = {
         surface.id: surface
         for name, module in modules.items()
         for surface in (
@@ -103,6 +110,9 @@ def find(host: Host) -> dict[str, Surface]:
         )
         if not host.surfaces.ignores(surface.id)
     }  # fmt: skip
+    texts = {id_: one.text for id_, one in surfaces.items() if one.kind == CONSTANT}
+    uses = template_uses.find(modules, texts)
+    return {id_: replace(one, templates=uses.get(id_, ())) for id_, one in surfaces.items()}
 
 
 @dataclass(frozen=True)

@@ -87,9 +87,10 @@ def decide_runs(
     records = comparability.check(old, new)
     if same_inputs:
         records.require()
+    records.require_intact()
     terms = Terms(
         rubric=rubric,
-        noise=noise.find(rubric, load.FOLDER),
+        noise=noise.find(rubric, load.FOLDER, lab),
         expectations=[expectation.parse(one, rubric) for one in expectations],
         seed=seed,
     )

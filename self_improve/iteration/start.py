@@ -16,6 +16,7 @@ from prompt_lab.record import RESERVATIONS, Run
 from self_improve.errors import UsageError
 from self_improve.forge.checked import CheckedForge
 from self_improve.forge.forge import Forge
+from self_improve.iteration import rejected
 from self_improve.iteration.branches import BASELINE, Branches
 from self_improve.iteration.context import IterationContext
 from self_improve.iteration.decision import Decision
@@ -200,9 +201,18 @@ async def show_cost_of_step(request: IterationRequest, step: str) -> None:
 
 
 async def show_cost(request: IterationRequest, branches: Branches, base: str) -> None:
-    """Show what the cells of one candidate would cost; nothing is sent."""
+    """Show what the cells of one candidate would cost; nothing is sent.
+
+    Raises:
+        UsageError: a candidate is refused, as it would be by the command itself.
+    """
     tree = branches.tree(branches.baseline(base), base)
     async with experiment({BASELINE: request.run_request(tree.code, number=-1)}) as cells:
+        work = cells.works[BASELINE]
+        if request.prompts:
+            draft = propose.draft_of_files(request, work)
+            texts = rejected.texts_of(work.pipeline, request.step)
+            propose.require_untried(request, draft, rejected.base_of(texts))
         [expected] = (await cells.expected()).values()
     directions = from_synthesis.code_directions(request)
     if directions:

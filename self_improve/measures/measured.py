@@ -18,9 +18,8 @@ class MeasuredCell:
 
     A measure that is undefined for the cell is absent, never 0; a failed cell has no `values`,
     `lengths` or `items` at all. `succeeded` means more than the status in the record: the step's
-    output can be read and holds at least one item. `failure_kind` is one of the gateway's kinds, or
-    `no_items`, `unreadable` or `too_large` where the record says ok, or None where the step failed
-    for another reason.
+    output can be read and holds at least one item. `failure_kind` is one of the table in
+    `model_gateway.blame`, or None where the step failed for another reason.
 
     `items` counts the items of the cleaned form; `lengths` holds the mean number of characters of
     a text in each of its fields, under "" that of all texts (both for ratios between two sides).
@@ -58,8 +57,9 @@ class MeasuredRun:
 
     `summary` holds what is measured of the run as a whole (rates of success and recovery, pass@k
     over repeats, shares of the kinds of failure), by name. `reasons` say why `evidence` is not
-    better. A baseline plan is measured as a run of its own (see
-    `measurer.baseline`), whose cells carry the keys of the run they belong to.
+    better. `faults` make a run no evidence at all, `notes` name gaps in its record. `restricted`
+    means that only some of its cells are taken here. A baseline plan is measured as a run of its
+    own (see `measurer.baseline`), whose cells carry the keys of the run they belong to.
     """
 
     path: Path
@@ -70,3 +70,6 @@ class MeasuredRun:
     evidence: Evidence = Evidence.historical
     reasons: tuple[str, ...] = ()
     summary: Mapping[str, float] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    restricted: bool = False

@@ -96,6 +96,8 @@ class Measurer:
             evidence=reading.evidence,
             reasons=reading.reasons,
             summary=_summary(cells),
+            faults=(*reading.soundness.faults, *reading.soundness.missing),
+            notes=reading.soundness.notes,
         )
 
     def cells(self, readings: Sequence[CellReading], baselines: Baselines) -> list[MeasuredCell]:

@@ -187,7 +187,7 @@ class Loop:
         """Return why a step has ended, or None if it has not."""
         finished = [one for one in self._rounds_of(step) if one.finished]
         most, rubric = self._limits.iterations, rubric_of(step)
-        calibration = noise.find(rubric, load.FOLDER)
+        calibration = noise.find(rubric, load.FOLDER, self._layout)
         plateau = rounds.plateau(finished, self._limits.patience, rubric, calibration)
         if plateau is not None:
             return plateau

@@ -13,6 +13,7 @@ from prompt_lab.record import EVENTS, Evidence, Run
 
 # Exceptions of the clients of model servers; the first that fits names the kind.
 _KINDS = (
+    (FailureKind.too_long, r"context_length_exceeded|maximum context length|prompt is too long"),
     (FailureKind.configuration,
      r"Cannot create LLM|AuthenticationError|PermissionDeniedError|NotFoundError|code: 40[134]"),
     (FailureKind.rate_limit, r"RateLimitError|code: 429"),
@@ -27,6 +28,7 @@ _KINDS = (
 _PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _KINDS)
 _MOST_CHARACTERS = 20_000
 _OLDER_FORM = "the record is of an older form: it names no commit, no settings and no attempts"
+_NO_DIGESTS = "done.json holds no digests, so nothing shows that the record is unchanged"
 
 CONSTANT = "constant"
 
@@ -71,10 +73,13 @@ def evidence(run: Run, *, is_older: bool) -> tuple[Evidence, tuple[str, ...]]:
     if is_older:
         return Evidence.historical, (_OLDER_FORM,)
     unless_real = Evidence.simulated if run.is_simulated else Evidence.historical
-    recorded = (run.done() or {}).get("evidence")
+    done = run.done() or {}
+    recorded = done.get("evidence")
     if not isinstance(recorded, dict):
         return unless_real, ("the run is not finished",)
     listed = recorded.get("reasons")
     reasons = tuple(map(str, listed)) if isinstance(listed, list) else ()
+    if not isinstance(done.get("digests"), dict):
+        return unless_real, (*reasons, _NO_DIGESTS)
     is_real = recorded.get("kind") == Evidence.real and not run.is_simulated
     return Evidence.real if is_real else unless_real, reasons

@@ -17,8 +17,11 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from model_gateway import blame
+from model_gateway.blame import NO_ITEMS, TOO_LARGE, UNREADABLE, WRONG_KIND
 from model_gateway.jsonl import Row, read_rows
 from model_gateway.usage import USAGE
+from prompt_lab import integrity
 from prompt_lab.record import ATTEMPTS, Evidence, Run
 from rubrics.rubric import Rubric, Source
 from self_improve.errors import UsageError
@@ -26,8 +29,8 @@ from self_improve.records import run_facts, sent_texts
 from self_improve.records.attempt_index import AttemptIndex
 from self_improve.records.json_paths import items_at, without_call_facts
 from self_improve.records.run_facts import failure_kind_in
+from self_improve.records.soundness import Soundness, is_ok, refusals, soundness
 
-NO_ITEMS, UNREADABLE, TOO_LARGE = "no_items", "unreadable", "too_large"
 MOST_BYTES = 12_000_000
 """Larger artifacts are refused before they are parsed, as are cells whose files exceed it."""
 
@@ -79,16 +82,15 @@ class CellReading:
     @property
     def is_ok(self) -> bool:
         """Whether the record says that the cell succeeded."""
-        return self.row.get("error") is None and self.row.get("status", "ok") == "ok"
+        return is_ok(self.row)
 
     @property
     def failure_kind(self) -> str | None:
         """The kind of failure that the record names."""
-        if "failure_kind" in self.row:
-            kind = self.row["failure_kind"]
-            return kind if isinstance(kind, str) else None
         error = self.row.get("error")
-        return failure_kind_in(error) if isinstance(error, str) else None
+        text = error if isinstance(error, str) else ""
+        kind = self.row["failure_kind"] if "failure_kind" in self.row else failure_kind_in(text)
+        return blame.kind_in_record(kind if isinstance(kind, str) else None, text)
 
     @cached_property
     def digest(self) -> str:
@@ -166,7 +168,12 @@ class CellReading:
         documents = self._documents(source)
         if not documents:
             raise Refusal(UNREADABLE)
-        return [item for one in documents for item in _items_in(one, source)]
+        items = [item for one in documents for item in _items_in(one, source)]
+        kinds = (dict,) if _has_fields(self.rubric) else (dict, str)
+        containers = (dict, list)
+        if not any(isinstance(v, kinds if items else containers) for v in items or documents):
+            raise Refusal(WRONG_KIND)
+        return items
 
     @staticmethod
     def _recorded_replies(raw: Sequence[Any], source: Source | None) -> list[Any]:
@@ -247,6 +254,7 @@ class RunReading:
     evidence: Evidence
     reasons: tuple[str, ...]
     cells: tuple[CellReading, ...] = field(repr=False)
+    soundness: Soundness
 
     def __iter__(self) -> Iterator[CellReading]:
         return iter(self.cells)
@@ -273,7 +281,7 @@ def read(path: Path, rubric: Rubric, so_far: Mapping[str, Any] | None = None) ->
             f"{path} is a run of {run.step}, and the rubric is for {rubric.step}: "
             "give the runs of one step only."
         )
-    is_older = "schema_version" not in run.meta
+    is_older = integrity.is_older(run)
     index = None if is_older else AttemptIndex(path / ATTEMPTS)
     sent = [] if is_older else run_facts.sent_surfaces(run, so_far)
     # The longest first, so that none is cut out of another.
@@ -300,12 +308,24 @@ def read(path: Path, rubric: Rubric, so_far: Mapping[str, Any] | None = None) ->
         if plan and Path(plan).name == plan and plan != ".."
     )
     evidence, reasons = run_facts.evidence(run, is_older=is_older)
-    return RunReading(run=run, rubric=rubric, evidence=evidence, reasons=reasons, cells=cells)
+    state = soundness(run)
+    if faults := (*state.faults, *state.missing):
+        evidence = Evidence.weakest([evidence, Evidence.historical])
+        reasons = (*refusals(path, faults), *reasons)
+    return RunReading(
+        run=run, rubric=rubric, evidence=evidence, reasons=reasons, cells=cells, soundness=state
+    )
 
 
 def plan_cell(plan: str, folder: Path, rubric: Rubric) -> CellReading:
     """Return a baseline plan as a cell of a run."""
     return CellReading(plan=plan, model="", repeat=0, row={}, folder=folder, rubric=rubric)
+
+
+def _has_fields(rubric: Rubric) -> bool:
+    """Whether a rubric reads fields of the cleaned items, which are objects then."""
+    uses = any(use.fields for use in rubric.metrics if use.of == "clean")
+    return uses or bool(rubric.quantity.required or rubric.quantity.counts)
 
 
 def _json(data: bytes) -> Any:

@@ -123,7 +123,7 @@ def compare(
     Raises:
         UsageError: more than the models differs, so that drift cannot be concluded.
     """
-    records = comparability.check(before, after, claim="alike")
+    records = comparability.check(before, after, claim="alike", other_models=True)
     records.require()
     terms = Terms(rubric=rubric, noise=noise, together=records.together, seed=seed)
     with measurer_for(rubric, plans, lab=lab) as measurer:

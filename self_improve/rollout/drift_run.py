@@ -102,10 +102,9 @@ class DriftCheck:
         before = tuple(run.path for run in self.runs)
         rubric = rubric_for(before[0])
         plans = () if self._request.baseline_dir is None else (self._request.baseline_dir,)
-        drift = compare(
-            before, after, rubric, noise.find(rubric, load.FOLDER), lab=self._request.layout,
-            plans=plans,
-        )  # fmt: skip
+        lab = self._request.layout
+        calibration = noise.find(rubric, load.FOLDER, lab)
+        drift = compare(before, after, rubric, calibration, lab=lab, plans=plans)
         return DriftResult(drift=drift, identity=self.digest, before=before, after=after)
 
     def _experiment(self) -> AbstractAsyncContextManager[Experiment]:

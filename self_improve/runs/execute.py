@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from model_gateway.counts import counted, tally
@@ -12,7 +14,7 @@ from model_gateway.exits import BUDGET, OK, say
 from model_gateway.gateway import Gateway
 from model_gateway.invocation import typed
 from model_gateway.preflight import check_models
-from prompt_lab.record import Run
+from prompt_lab.record import META, SCHEMA_VERSION, Run
 from self_improve.errors import UsageError
 from self_improve.runs.estimate import RunEstimate, estimate
 from self_improve.runs.pings import ping_journal
@@ -43,6 +45,8 @@ async def execute(
     if dry_run:
         async with prepared(request) as work:
             states = _states(request, work)
+            if until is not None:
+                _check_sides(request, work, states, until)
             _print_estimate(states, await _expected(request, work, states), as_json=as_json)
             return OK
     # The models' SDKs take as long to import as the pipeline does; both are done at once.
@@ -58,6 +62,27 @@ async def execute(
     if summary.stopped is not None:
         return BUDGET
     return SOME_FAILED if any(_failures(run) for run in summary.all_runs) else OK
+
+
+def _check_sides(
+    request: RunRequest, work: Prepared, states: Sequence[RunState], until: StoppingRule
+) -> None:
+    """Refuse runs that could not be compared, although none has been begun yet.
+
+    Raises:
+        UsageError: `until` refuses the sides.
+    """
+    with tempfile.TemporaryDirectory(prefix="plumbline-intent-") as folder:
+        paths = []
+        for number, state in enumerate(states):
+            path = Path(folder) / "history" / "0" / f"{number:02d}_{work.step.name}"
+            if state.run is None:
+                meta = state.specification.meta(optimizer=work.optimizer, workers=request.workers)
+                path.mkdir(parents=True)
+                intent = {"schema_version": SCHEMA_VERSION, **meta}
+                (path / META).write_text(json.dumps(intent), encoding="utf-8")
+            paths.append(path if state.run is None else state.run.path)
+        until.begin([paths])
 
 
 def _states(request: RunRequest, work: Prepared) -> list[RunState]:

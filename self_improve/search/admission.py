@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
+from self_improve.host import templates as template_rules
+from self_improve.host.templates import TemplateUse
 from self_improve.measures.text_groups import Text, run_hashes
 from self_improve.measures.tokens import tokens
 
@@ -23,7 +25,8 @@ class Refused(Exception):  # noqa: N818 - an outcome that is logged
 class Admission:
     """Checks texts against the baseline, the rejected attempts and the plans' own words.
 
-    `longest` bounds the characters of all texts together.
+    `longest` bounds the characters of all texts together. `templates` says of a surface how the
+    code fills its text in.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class Admission:
         longest: int,
         rejected: Iterable[Mapping[str, str]] = (),
         material: Iterable[str] = (),
+        templates: Mapping[str, Sequence[TemplateUse]] | None = None,
     ) -> None:
         self._baseline = dict(baseline)
         self._searched = frozenset(searched)
@@ -42,6 +46,7 @@ class Admission:
         baseline_grams = {gram for text in baseline.values() for gram in _grams(text)}
         self._material = {gram for text in material for gram in _grams(text)} - baseline_grams
         self._declared: set[int] = set()
+        self._templates = templates or {}
 
     def whole(
         self,
@@ -69,7 +74,12 @@ class Admission:
         for surface, text in texts.items():
             self._require_size(text)  # A text that is far too long is not even read.
             whole[surface] = self._cleaned(text, self._baseline[surface])
+            uses = self._templates.get(surface, ())
+            if problems := template_rules.problems(uses, self._baseline[surface], whole[surface]):
+                raise Refused(f"{surface}: {problems[0]}")
         self._require_size(*whole.values())
+        if whole != self._baseline and _words(whole) == _words(self._baseline):
+            raise Refused("it differs from the baseline by blanks only")
         if _normalized(whole) in self._rejected:
             raise Refused("these texts were rejected by an earlier iteration")
         exempt = {gram for text in demonstrations for gram in _grams(text)} | self._declared
@@ -113,6 +123,10 @@ def unfenced(text: str) -> str:
 def _grams(text: str) -> list[int]:
     """Return the hashes of all runs of tokens; a shorter text has none."""
     return [int(gram) for gram in run_hashes(Text(text).ids, RUN)]
+
+
+def _words(texts: Mapping[str, str]) -> dict[str, list[str]]:
+    return {surface: text.split() for surface, text in texts.items()}
 
 
 def _normalized(texts: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -15,6 +15,7 @@ from model_gateway.call import Call, FailureKind, R, Reply
 from model_gateway.config import Model
 from model_gateway.counsel import Counsel
 from model_gateway.counts import counted
+from self_improve.host.templates import TemplateUse
 from self_improve.measures.fitness import ENOUGH
 from self_improve.search.admission import Admission, Refused
 from self_improve.search.trial import (
@@ -45,7 +46,8 @@ class SearchRequest:
 
     `cells` bounds the step calls, counted in cells; the proposer's calls are bounded by the
     ledger behind `counsel`. `judge` answers the calls of the role JUDGE, the proposer all others.
-    `material` are the plans' texts, whose words must not be copied. `force` searches even if the
+    `material` are the plans' texts, whose words must not be copied; `templates` says how the code
+    fills in which surface. `force` searches even if the
     baseline is nearly perfect.
     """
 
@@ -62,6 +64,7 @@ class SearchRequest:
     failed: Sequence[Mapping[str, Any]] = ()
     patterns: Sequence[Mapping[str, Any]] = ()
     material: Sequence[str] = ()
+    templates: Mapping[str, Sequence[TemplateUse]] = field(default_factory=dict)
     small: bool = False
     longest: int | None = None
     force: bool = False
@@ -109,6 +112,7 @@ class Search:
             longest=self.longest,
             rejected=[f["texts"] for f in request.failed if isinstance(f.get("texts"), dict)],
             material=request.material,
+            templates=request.templates,
         )
         self._proposals = {self.baseline.id: self.baseline}
         self._outcomes: defaultdict[str, dict[str, CellOutcome]] = defaultdict(dict)

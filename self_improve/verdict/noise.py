@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model_gateway.invocation import typed
+from prompt_lab.layout import Layout
 from rubrics.rubric import Rubric
 from self_improve.errors import UsageError
 
@@ -110,26 +111,44 @@ def assumed(rubric: Rubric) -> Noise:
     return Noise(step=rubric.step, rubric_version=rubric.version, batches=0, pairs=0)
 
 
-def find(rubric: Rubric, rubrics: Path) -> Noise:
-    """Return the noise stored with the rubrics in the folder `rubrics`, or what is assumed.
+def find(rubric: Rubric, rubrics: Path, lab: Layout | None = None) -> Noise:
+    """Return the noise of a step: that measured in a data repo, that of the rubrics, or assumed.
+
+    What was measured in the data repo with another version of the rubric does not count.
+
+    Args:
+        rubric: of the step.
+        rubrics: the folder of rubrics, which may hold noise as well.
+        lab: the data repo.
 
     Raises:
-        UsageError: the file cannot be read as noise.
+        UsageError: a file cannot be read as noise.
     """
-    path = path_of(rubric.step, rubrics)
+    own = None if lab is None else _read(path_in(rubric.step, lab), rubric.step)
+    if own is not None and own.rubric_version == rubric.version:
+        return own
+    return _read(path_of(rubric.step, rubrics), rubric.step) or assumed(rubric)
+
+
+def _read(path: Path, step: str) -> Noise | None:
     if not path.is_file():
-        return assumed(rubric)
+        return None
     try:
         return Noise.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise UsageError(
             f"{path} cannot be read as noise: {error}\n"
-            f"Measure it again with `{typed('noise')} --step {rubric.step}`."
+            f"Measure it again with `{typed('noise')} --step {step}`."
         ) from error
 
 
+def path_in(step: str, lab: Layout) -> Path:
+    """Return where a data repo holds the noise of a step."""
+    return lab.noise / f"{step}.json"
+
+
 def path_of(step: str, rubrics: Path) -> Path:
-    """Return where the noise of a step is stored."""
+    """Return where the noise of a step is stored beside the rubrics."""
     return rubrics / FOLDER / f"{step}.json"
 
 

@@ -6,16 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from model_gateway.blame import ACCESS, Blame, whose
 from model_gateway.call import FailureKind
 from prompt_lab.record import CellKey
 from self_improve.measures.measured import MeasuredCell, MeasuredRun
 
 _CONFIGURATION = str(FailureKind.configuration)
-OUTSIDE = frozenset(
-    map(str, (FailureKind.configuration, FailureKind.rate_limit, FailureKind.connection,
-              FailureKind.server, FailureKind.budget, FailureKind.killed))
-)  # fmt: skip
-"""Kinds of failure that prompts do not cause."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +43,14 @@ class Pair:
 
     @property
     def is_outside(self) -> bool:
-        """Whether one side failed for a reason outside of prompt and code."""
-        return bool({self.before.failure_kind, self.after.failure_kind} & OUTSIDE)
+        """Whether one side failed for a reason outside of prompt and code.
+
+        Both sides have the same settings, so a request that is rejected on one side only is
+        rejected for what was changed.
+        """
+        failed = [cell for cell in (self.before, self.after) if not cell.succeeded]
+        blames = [whose(cell.failure_kind) for cell in failed]
+        return Blame.world in blames or blames == [Blame.settings, Blame.settings]
 
     @property
     def swapped(self) -> Pair:
@@ -83,7 +85,8 @@ def pair(before: Sequence[MeasuredRun], after: Sequence[MeasuredRun]) -> Pairing
     """Pair the cells of two sides.
 
     The notes name what is left out: empty runs, models on one side only, models that failed on
-    every plan because of a wrong configuration, and cells that the other side lacks. Runs of one
+    every plan of both sides because of a wrong configuration, and cells that the other side lacks;
+    and gaps in the records. Runs of one
     model on the same side count as repeats of it.
     """
     notes: list[str] = []
@@ -131,10 +134,11 @@ def repeat_offsets(runs: Sequence[MeasuredRun]) -> list[int]:
 
 def _cells(runs: Sequence[MeasuredRun], side: str, notes: list[str]) -> list[MeasuredCell]:
     """Return the cells of a side; later runs of a model get the repeats that follow."""
+    notes += [note for run in runs for note in run.notes]
     notes += [
         f"{run.path.parent.name}/{run.path.name}: an empty run {side}, left out"
         for run in runs
-        if not run.cells
+        if not (run.cells or run.restricted or run.notes)
     ]
     return [
         replace(cell, repeat=cell.repeat + offset)
@@ -144,8 +148,16 @@ def _cells(runs: Sequence[MeasuredRun], side: str, notes: list[str]) -> list[Mea
 
 
 def _is_broken(model: str, sides: Mapping[str, Sequence[MeasuredCell]], notes: list[str]) -> bool:
-    for name, cells in sides.items():
-        if all(c.failure_kind == _CONFIGURATION for c in cells if c.model == model):
-            notes.append(f"{model}: wrongly configured on every plan {name}, so it is left out")
+    kinds = {
+        n: {c.failure_kind for c in of_side if c.model == model} for n, of_side in sides.items()
+    }
+    for name, of_side in kinds.items():
+        if of_side == {ACCESS}:
+            notes.append(f"{model}: no access to it on every plan {name}, so it is left out")
             return True
+    broken = [name for name, of_side in kinds.items() if of_side == {_CONFIGURATION}]
+    if len(broken) == len(sides):
+        notes.append(f"{model}: wrongly configured on every plan of both sides, so it is left out")
+        return True
+    notes += [f"{model}: every request was rejected {name}, and only there" for name in broken]
     return False

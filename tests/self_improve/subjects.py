@@ -9,6 +9,8 @@ from typing import Any
 
 from model_gateway.attempt import Attempt
 from model_gateway.call import FailureKind, Source
+from prompt_lab.integrity import specification_digest
+from prompt_lab.record import DONE, META, file_digest, seal_of
 from rubrics.rubric import MetricUse, Rubric
 from rubrics.rubric import Source as Place
 from self_improve.measures.catalogue import catalogue
@@ -168,7 +170,22 @@ def run(
     if surfaces:
         (path / "surfaces.json").write_text(json.dumps({"surfaces": list(surfaces)}))
     if evidence is not None:
-        (path / "done.json").write_text(json.dumps({"evidence": dict(evidence)}))
+        (path / DONE).write_text(json.dumps({"evidence": dict(evidence)}))
+        resealed(path)
+    return path
+
+
+def resealed(path: Path, **changes: Any) -> Path:
+    """Write the last record of a run again, as if it had been finished as it is now."""
+    meta = json.loads((path / META).read_text(encoding="utf-8")) | changes
+    meta["specification"] = specification_digest(meta) or meta.get("specification")
+    (path / META).write_text(json.dumps(meta), encoding="utf-8")
+    done = json.loads((path / DONE).read_text(encoding="utf-8"))
+    done["digests"] = {
+        one.relative_to(path).as_posix(): file_digest(one)
+        for one in sorted(path.rglob("*")) if one.is_file() and one.name != DONE
+    }  # fmt: skip
+    (path / DONE).write_text(json.dumps({**done, "seal": seal_of(done)}), encoding="utf-8")
     return path
 
 

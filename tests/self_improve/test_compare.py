@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from model_gateway.exits import OK, USAGE
+from prompt_lab.layout import Layout
+from rubrics import load
 from self_improve import command_line, compare, evaluate, noise
 from self_improve.comparison.table import HEAD
 from self_improve.measures import store
+from self_improve.verdict.noise import find
 from tests.self_improve import commands
 from tests.self_improve.subjects import (
     CLEAN,
+    RAW,
     STEP,
     attempt,
     failed,
@@ -100,13 +105,14 @@ def test_the_other_direction_is_a_keep(lab: Path) -> None:
     assert compared(lab, BAD, GOOD).out.startswith("KEEP\n")
 
 
-def test_a_side_against_its_own_copy_is_inconclusive(lab: Path, tmp_path: Path) -> None:
+def test_outputs_that_did_not_change_are_inconclusive(lab: Path, tmp_path: Path) -> None:
     """Nothing moved."""
     history = tmp_path / "lab" / "history" / "1"
     cells = {plan: [lever(f"{plan} {n}") for n in range(8)] for plan in PLANS}
     for number, model in enumerate(MODELS):
         for first in (51, 61):
-            older_run(history / f"{first + number}_{STEP}", cells, model=model)
+            rows = [ok(plan, duration_seconds=first / 10) for plan in cells]
+            older_run(history / f"{first + number}_{STEP}", cells, rows=rows, model=model)
     ran = compared(lab, ("151", "152", "153"), ("161", "162", "163"))
     assert ran.out.startswith("INCONCLUSIVE\n  the composite moved by +0.00, not beyond chance")
 
@@ -312,10 +318,11 @@ def test_noise_needs_runs_that_are_alike(lab: Path, words: tuple[str, ...], mess
 
 def test_noise_of_simulated_models_is_not_stored_for_real_verdicts(lab: Path) -> None:
     """It is shown, or stored somewhere else."""
-    cells: dict[str, Any] = {plan: [lever("Boat"), lever(plan)] for plan in PLANS}
     for number in (71, 81):
         place = lab / "history" / "1" / f"{number}_{STEP}"
-        run(place, cells, [attempt("boat", "first", levers("A"))], provider="simulated")
+        cells = {plan: [lever("Boat"), lever(plan if number == 71 else "Boat")] for plan in PLANS}
+        asked = attempt("boat", "first", levers("A"), started=str(number))
+        run(place, cells, [asked], provider="simulated")
     words: list[str | Path] = [
         "--prompt-lab-dir", lab, "--rubric", lab.parent / f"{STEP}.yaml", "--step", STEP,
         "--alike", "1/71=1/81",
@@ -344,3 +351,47 @@ def test_what_was_measured_is_kept(lab: Path) -> None:
     first = store.default_path().stat().st_size
     compared(lab, GOOD, BAD)
     assert store.default_path().stat().st_size == first
+
+
+def test_noise_is_stored_in_the_data_repo_and_used_there(lab: Path) -> None:
+    """Neither the installed package nor the user's clone is written to."""
+    words = ("--alike", "1/31,1/32=1/41,1/42")
+    ran = measured_noise(lab, *words)
+    path = lab / "noise" / f"{STEP}.json"
+    assert ran.code == OK, ran.err
+    assert f"Stored in {path}." in ran.out
+    before = load.load(lab.parent / f"{STEP}.yaml")
+    assert find(before, load.FOLDER, Layout(lab)).pairs == 10
+    assert find(before.model_copy(update={"version": 4}), load.FOLDER, Layout(lab)).is_assumed
+
+
+def test_noise_without_a_data_repo_needs_a_file(lab: Path, tmp_path: Path) -> None:
+    """Runs by path whose directory is in no history, and no --output."""
+    for number in (31, 41):
+        name = f"{number}_{STEP}"
+        shutil.copytree(lab / "history" / "1" / name, tmp_path / "apart" / "1" / name)
+    pair = "=".join(str(tmp_path / "apart" / "1" / f"{n}_{STEP}") for n in (31, 41))
+    words = ["--step", STEP, "--rubric", lab.parent / f"{STEP}.yaml", "--alike", pair]
+    ran = commands.called(noise.main, words)
+    assert ran.code == USAGE
+    assert "--output FILE" in ran.err
+
+
+def test_noise_of_runs_that_are_not_alike_is_refused(lab: Path) -> None:
+    """By the same check as a comparison."""
+    raw = lab / "history" / "1" / f"41_{STEP}" / "outputs" / PLANS[0] / RAW
+    raw.write_text(json.dumps({**json.loads(raw.read_text()), "system_prompt": "Another."}))
+    ran = measured_noise(lab, "--alike", "1/31=1/41", "--json")
+    assert ran.code == USAGE
+    assert "claimed to be alike" in ran.err
+
+
+def test_noise_of_runs_that_are_the_same_to_the_byte_is_refused(lab: Path) -> None:
+    """A deviation of 0 would make every later difference certain."""
+    cells = {plan: [lever(f"{plan} {n}") for n in range(8)] for plan in PLANS}
+    for number in (51, 61):
+        rows = [ok(plan, duration_seconds=number / 10) for plan in cells]
+        older_run(lab / "history" / "1" / f"{number}_{STEP}", cells, rows=rows)
+    ran = measured_noise(lab, "--alike", "1/51=1/61", "--json")
+    assert ran.code == USAGE
+    assert "--seed" in ran.err

@@ -120,6 +120,7 @@ def _search(
         small=request.small,
         force=request.force,
         material=[_text(inputs[plan]) for plan in plans],
+        templates={s: work.pipeline.surfaces[s].templates for s in searched},
     )
 
     def log(row: dict[str, Any]) -> None:

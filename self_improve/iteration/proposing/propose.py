@@ -48,7 +48,8 @@ async def propose(context: IterationContext) -> Facts:
             directions = from_synthesis.code_directions(request)
             drafts = await _proposed(context, cells, base)
             return {"base_texts": base, **drafts, "directions": directions}
-        draft = _text_draft(request, work, base)
+        draft = draft_of_files(request, work)
+    require_untried(request, draft, base)
     return {"drafts": [_on_base(context, draft).to_row()], "base_texts": base}
 
 
@@ -73,22 +74,23 @@ async def require_candidates(request: IterationRequest, branches: Branches, base
     async with experiment({BASELINE: request.run_request(tree.code, number=-1)}) as cells:
         work = cells.works[BASELINE]
         if request.prompts:
-            _text_draft(
-                request, work, rejected.base_of(rejected.texts_of(work.pipeline, request.step))
-            )
+            base_texts = rejected.base_of(rejected.texts_of(work.pipeline, request.step))
+            require_untried(request, draft_of_files(request, work), base_texts)
         elif request.candidates or request.from_synthesis:
             texts_of(work, request.step)
 
 
-def _text_draft(request: IterationRequest, work: Prepared, base: str) -> Draft:
-    """Return the draft of the texts that a person wrote, unless it was rejected before."""
-    texts = candidate.from_files(request.prompts, work.specifications[0].step, work.pipeline)
-    draft = of_texts(
+def draft_of_files(request: IterationRequest, work: Prepared) -> Draft:
+    """Return the draft of the files that a person has named.
+
+    Raises:
+        UsageError: a file or a surface is wrong, or the text could not be sent.
+    """
+    texts = candidate.from_files(request.prompts, work.step, work.pipeline)
+    return of_texts(
         request.step, texts.texts, origin="human", rationale=request.rationale,
         expectations=request.expectations,
     )  # fmt: skip
-    _require_untried(request, draft, base)
-    return draft
 
 
 async def _proposed(context: IterationContext, cells: Experiment, base: str) -> Facts:
@@ -125,8 +127,12 @@ def _on_base(context: IterationContext, draft: Draft) -> Draft:
     return replace(draft, id=f"{draft.id}-{context.base[:8]}", rationale=rationale)
 
 
-def _require_untried(request: IterationRequest, draft: Draft, base: str) -> None:
-    """Refuse a draft that was rejected before on the same base."""
+def require_untried(request: IterationRequest, draft: Draft, base: str) -> None:
+    """Refuse a draft that was rejected before on the same base.
+
+    Raises:
+        UsageError: it was.
+    """
     rejections = rejected.texts(request.layout, request.step, base)
     earlier = rejections.get(rejected.key(draft.texts))
     if earlier is not None:

@@ -46,7 +46,7 @@ def of_status(code: int, body: Any = None, **headers: str) -> ProviderError:
         (404, FailureKind.configuration),
         (408, FailureKind.timeout),
         (409, FailureKind.server),
-        (413, FailureKind.configuration),
+        (413, FailureKind.too_long),
         (422, FailureKind.configuration),
         (429, FailureKind.rate_limit),
         (500, FailureKind.server),

@@ -71,7 +71,7 @@ def test_prompt_that_cannot_fit_is_refused_not_cut(ask: Ask) -> None:
     with WireServer("ollama", GOOD) as server:
         asked = ask(entry("ollama", server, options={"num_ctx": 900}), call)
     assert server.requests == []
-    assert asked.row.failure_kind is FailureKind.configuration
+    assert asked.row.failure_kind is FailureKind.too_long
     assert "raise num_ctx in the entry" in (asked.row.failure_message or "")
     assert asked.row.cost == 0.0
 

@@ -211,3 +211,37 @@ def test_missing_package_is_reported(tree: Path, root: str) -> None:
     """The message names the package and the tree."""
     with pytest.raises(UsageError, match=f"There is no package {root} in {tree}"):
         code_tree.digest_of(tree, ["host", root])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["my_lab/history/0/00_x/meta.json", "llm_config/mine.toml", "texts.txt", "plans/a/plan.txt",
+     "my_lab/run_it.py"],
+)  # fmt: skip
+def test_untracked_files_that_the_code_does_not_reach_leave_it_clean(repo: Path, name: str) -> None:
+    """A data repo, models' entries and texts beside the code are not part of it."""
+    (repo / name).parent.mkdir(parents=True, exist_ok=True)
+    (repo / name).write_text("x = 1\n")
+    assert not read(repo).dirty
+
+
+@pytest.mark.parametrize("line", ["import extra", "from extra import x", "import os, extra.deep"])
+def test_an_untracked_module_that_the_code_imports_makes_it_dirty(repo: Path, line: str) -> None:
+    """It runs although it is in no import root."""
+    (repo / "host" / "steps" / "find.py").write_text(f"{line}\n")
+    git(repo, "add", ".")
+    git(repo, "commit", "-q", "-m", "Import")
+    assert not read(repo).dirty
+    (repo / "extra.py").write_text("x = 1\n")
+    assert read(repo).dirty
+
+
+def test_an_ignored_module_in_the_code_makes_it_dirty(repo: Path) -> None:
+    """Git ignores it and Python does not."""
+    (repo / ".gitignore").write_text("secret*\n")
+    git(repo, "add", ".")
+    git(repo, "commit", "-q", "-m", "Ignore")
+    (repo / "secret.txt").write_text("x")
+    assert not read(repo).dirty
+    (repo / "host" / "secret.py").write_text("E = 5\n")
+    assert read(repo).dirty

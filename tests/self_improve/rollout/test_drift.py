@@ -27,6 +27,7 @@ from self_improve.runs.progress import Counts
 from self_improve.verdict import noise
 from tests.self_improve.commands import runs
 from tests.self_improve.lab import ONE_CALL, PLANS, Lab, asked, laboratory, purpose
+from tests.self_improve.subjects import resealed
 from tests.wire.server import WireServer
 
 SERVED = "wire-m1-served"
@@ -77,8 +78,9 @@ def drifted(baseline: Baseline, place: Path, **changes: Any) -> Drift:
     old = baseline.run
     new = place / "history" / "0" / old.path.name
     shutil.copytree(old.path, new)
-    attempts = [attempt.to_row() | changes for attempt in old.attempts()]
+    attempts = [attempt.to_row() | {"started": "now"} | changes for attempt in old.attempts()]
     (new / "attempts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in attempts))
+    resealed(new, created="now")
     rubric = rubric_for(old.path)
     assumed = noise.assumed(rubric)
     return compare([old.path], [new], rubric, assumed, plans=[baseline.lab.plans])
@@ -88,8 +90,7 @@ def edited(baseline: Baseline, place: Path, **changes: Any) -> Path:
     """Return a copy of the run whose record says something else of it."""
     path = place / "history" / "0" / baseline.run.path.name
     shutil.copytree(baseline.run.path, path)
-    (path / "meta.json").write_text(json.dumps({**baseline.run.meta, **changes}))
-    return path
+    return resealed(path, **changes)
 
 
 def test_model_that_answers_as_it_did_is_alike(baseline: Baseline, tmp_path: Path) -> None:
@@ -132,6 +133,7 @@ def test_model_that_fails_now_is_inconclusive(baseline: Baseline, tmp_path: Path
     rows = [{**r, "status": "error", "error": "down", "failure_kind": "server"}
             for r in old.rows().values()]  # fmt: skip
     (new / "outputs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    resealed(new, created="now")
     rubric = rubric_for(old.path)
     result = compare([old.path], [new], rubric, noise.assumed(rubric))
     [model] = result.models

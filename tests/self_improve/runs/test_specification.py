@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prompt_lab.integrity import specification_digest
 from self_improve.errors import UsageError
 from self_improve.host.candidate import Candidate
 from self_improve.runs.specification import PACKAGES, RunSpecification, choose_step
@@ -65,6 +66,16 @@ def test_every_part_makes_another_run(changes: dict[str, Any]) -> None:
 def test_what_the_machine_decides_makes_no_other_run(changes: dict[str, Any]) -> None:
     """Places, commits that name the same sources, prices, limits and names of keys."""
     assert hosts.specification(**changes).digest == BASE.digest
+
+
+def test_the_digest_can_be_checked_by_what_meta_json_holds() -> None:
+    """So that a changed intent is noticed; a new part of the identity must be checked, too."""
+    meta = json.loads(json.dumps(BASE.meta(optimizer=hosts.code(), workers=1)))
+    assert specification_digest(meta) == BASE.digest
+    assert specification_digest({**meta, "seed": 2}) != BASE.digest
+    other = hosts.specification(seed=2).meta(optimizer=hosts.code(), workers=1)
+    same = specification_digest(meta, without="seed")
+    assert specification_digest(json.loads(json.dumps(other)), without="seed") == same
 
 
 def test_order_of_plans_makes_no_other_run() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from self_improve.measures.measured import MeasuredCell
 from self_improve.verdict.pairing import Pair, pair, repeat_offsets
 from tests.self_improve.measured_runs import MODELS, PLANS, cell, keys, noisy, run, sides
 from tools.relabelling import mirrored
@@ -28,23 +29,51 @@ def test_a_model_on_one_side_only_is_left_out_and_named(side: str) -> None:
     assert pairing.notes == (f"b: only {side}, so it is left out",)
 
 
-def test_a_model_that_is_wrongly_configured_on_every_plan_is_left_out() -> None:
-    """Whatever the other side did, that says nothing of a prompt."""
-    good = [cell(plan, "a") for plan in PLANS]
-    bad = [cell(plan, "a", succeeded=False, failure_kind="configuration") for plan in PLANS]
-    pairing = sides({"a": good}, {"a": bad})
+def failing(kind: str | None) -> list[MeasuredCell]:
+    """Return cells of all plans that failed for one reason."""
+    return [cell(plan, "a", succeeded=False, failure_kind=kind) for plan in PLANS]
+
+
+GOOD = [cell(plan, "a") for plan in PLANS]
+
+
+def test_a_model_that_is_wrongly_configured_on_both_sides_is_left_out() -> None:
+    """Its settings are the same on both, so that says nothing of a prompt."""
+    pairing = sides({"a": failing("configuration")}, {"a": failing("configuration")})
     assert pairing.pairs == ()
-    assert pairing.notes == ("a: wrongly configured on every plan after, so it is left out",)
+    assert "wrongly configured on every plan of both sides" in pairing.notes[0]
 
 
-def test_a_model_that_is_wrongly_configured_once_stays_in() -> None:
+@pytest.mark.parametrize("kind", ["configuration", "too_long", "schema", "time_limit", None])
+def test_requests_that_fail_on_one_side_only_are_lost_cells(kind: str | None) -> None:
+    """Nothing but the prompt differs, so a candidate that no longer fits is not left out."""
+    pairing = sides({"a": GOOD}, {"a": failing(kind)})
+    assert len(pairing.pairs) == len(PLANS)
+    assert not any(pair.is_outside for pair in pairing.pairs)
+
+
+def test_a_model_without_access_on_one_side_is_left_out() -> None:
+    """A key that expired meanwhile is not the candidate's."""
+    pairing = sides({"a": GOOD}, {"a": failing("access")})
+    assert pairing.pairs == ()
+    assert "no access to it on every plan after" in pairing.notes[0]
+
+
+@pytest.mark.parametrize("kind", ["server", "connection", "rate_limit", "access", "budget"])
+def test_a_failure_of_the_world_is_marked_and_not_counted(kind: str) -> None:
     """Only the pair is marked as one that says nothing of success."""
-    good = [cell(plan, "a") for plan in PLANS]
-    bad = cell("boat", "a", succeeded=False, failure_kind="configuration")
-    pairing = sides({"a": good}, {"a": [bad, *good[1:]]})
+    bad = cell("boat", "a", succeeded=False, failure_kind=kind)
+    pairing = sides({"a": GOOD}, {"a": [bad, *GOOD[1:]]})
     assert len(pairing.pairs) == 5
     assert [p.plan for p in pairing.pairs if p.is_outside] == ["boat"]
     assert "1 pairs in which a cell failed for reasons outside of the prompt" in pairing.notes[0]
+
+
+def test_a_run_that_was_stopped_early_is_not_called_empty() -> None:
+    """Its record says why it has no cells, and so does the note; a look takes only some cells."""
+    stopped = run("a", [], notes=("0/25_find: stopped early because it was decided",))
+    pairing = pair([run("a", GOOD)], [stopped, run("a", [], restricted=True), run("a", GOOD)])
+    assert pairing.notes == stopped.notes
 
 
 def test_an_empty_run_is_left_out_and_named() -> None:
