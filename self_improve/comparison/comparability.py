@@ -14,7 +14,7 @@ from model_gateway.jsonl import read_rows
 from prompt_lab.record import EVENTS, Run
 from self_improve.comparison import origins
 from self_improve.errors import UsageError
-from self_improve.records.soundness import refusals, soundness
+from self_improve.records.soundness import ALTERED, REMEDY, refusals, soundness
 
 Claim = Literal["change", "alike"]
 """The claim about the sides: that one thing was changed, or that nothing was."""
@@ -61,6 +61,7 @@ class Comparability:
             raise UsageError(
                 f"These runs cannot be compared:\n  {reasons}\n"
                 "Run both sides on the same inputs with the same settings, and compare those."
+                + (f"\n{REMEDY}" if any(ALTERED in one for one in problems) else "")
             )
 
 

@@ -74,6 +74,7 @@ def require_sound(faults: Mapping[Path, Sequence[str]]) -> None:
         raise UsageError(f"These records are no evidence:\n  {lines}\n{REMEDY}")
 
 
+ALTERED = " is altered: "
 REMEDY = (
     "Restore the files as they were recorded (`git checkout -- RUN` in the data repo, or `git lfs "
     "pull`), or run the cells again with --new."
@@ -85,7 +86,7 @@ def refusals(path: Path, faults: Sequence[str]) -> list[str]:
     if not faults:
         return []
     more = f"; and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
-    return [f"{name_of(path)} is altered: {'; '.join(faults[:_NAMED])}{more}"]
+    return [f"{name_of(path)}{ALTERED}{'; '.join(faults[:_NAMED])}{more}"]
 
 
 def name_of(path: Path) -> str:

@@ -14,6 +14,7 @@ import pytest
 from prompt_lab.errors import LabError
 from prompt_lab.unzip import Unpacked, UnzipLimits, unpack
 from tests.prompt_lab.conftest import PLAN, make_zip, tree
+from tests.prompt_lab.test_lfs import POINTER
 
 
 def _unpack(archive: Path, **limits: int) -> Unpacked:
@@ -309,3 +310,11 @@ def test_name_too_long_for_the_disk_is_reported(tmp_path: Path) -> None:
     """The disk's refusal becomes one about the zip and its member."""
     message = _refused(make_zip(tmp_path / "z.zip", {**PLAN, "a" * 300: "x"}))
     assert "File name too long" in message
+
+
+def test_a_zip_that_holds_pointers_is_refused_by_name(tmp_path: Path) -> None:
+    """Nothing of it is stored."""
+    members = {"a/plan.txt": "A plan.", "a/raw.json": POINTER.decode()}
+    refused = _refused(make_zip(tmp_path / "z.zip", members))
+    assert "Git LFS pointers in place of files: raw.json" in refused
+    assert "git lfs pull" in refused

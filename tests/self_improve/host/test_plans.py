@@ -11,6 +11,7 @@ import pytest
 from prompt_lab.layout import Layout
 from self_improve.errors import UsageError
 from self_improve.host.plans import BaselinePlan, PlanInputs, choose, inputs_of
+from tests.prompt_lab.test_lfs import POINTER
 from tests.self_improve import hosts
 
 RULES = [{"pattern": r"^\d{3}-(?:\d+-)?", "replace": ""}]
@@ -197,3 +198,11 @@ def test_step_that_reads_outside_the_plan_is_refused(base: Path) -> None:
     """An absolute path cannot be part of a plan."""
     with pytest.raises(UsageError, match="find reads outside the plan: /etc/hosts"):
         looked(base, "/etc/hosts")
+
+
+def test_a_pointer_in_place_of_an_artifact_is_refused_by_name(base: Path) -> None:
+    """Whatever kind of artifact it stands for."""
+    (base / "train" / "silo" / PLAN).write_bytes(POINTER)
+    plans = choose(Layout(base.parent), split="train", baseline_dir=None, plan_dirs=())
+    with pytest.raises(UsageError, match=rf"silo: {PLAN} is a Git LFS pointer.*git lfs pull"):
+        inputs_of(plans, hosts.step(inputs=(PLAN,)), hosts.host(name_rules=RULES))

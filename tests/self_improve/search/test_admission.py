@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from self_improve.host.templates import Style, TemplateUse
 from self_improve.search.admission import Admission, Refused
 from tests.self_improve.scripted_search import OTHER, PLAN, START, SURFACE
 
@@ -87,3 +88,24 @@ def test_any_text_is_admitted_or_refused(text: str) -> None:
         return
     assert rows.strip()
     assert rows.endswith("\n")
+
+
+def test_a_proposal_that_the_code_cannot_fill_in_is_refused() -> None:
+    """By the name of the variable; braces of a text that is not filled in are its own."""
+    old = "Name the berths of {harbour} with care.\n"
+    uses = {SURFACE: [TemplateUse(style=Style.braces, names=("harbour",))]}
+    checks = Admission({SURFACE: old}, [SURFACE], longest=5000, templates=uses)
+    with pytest.raises(Refused, match=r"drops the variable \{harbour\}"):
+        checks.whole({SURFACE: "Name every berth."}, {SURFACE: old})
+    assert checks.whole({SURFACE: "Name every berth of {harbour}."}, {SURFACE: old})
+    plain = Admission({SURFACE: old}, [SURFACE], longest=5000)
+    assert plain.whole({SURFACE: 'Name berths: {"a": 1}'}, {SURFACE: old})
+
+
+def test_a_proposal_that_differs_by_blanks_only_is_refused() -> None:
+    """Nothing is asked of a model about them."""
+    old = "Name the berths.\nBe brief.\n"
+    checks = Admission({SURFACE: old}, [SURFACE], longest=5000)
+    with pytest.raises(Refused, match="blanks only"):
+        checks.whole({SURFACE: "Name  the berths.\n\nBe brief."}, {SURFACE: old})
+    assert checks.whole({SURFACE: "Name the berths.\nBe brief!"}, {SURFACE: old})
