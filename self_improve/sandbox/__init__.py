@@ -1,0 +1,1 @@
+"""What confines code that is not the user's own: files, network, signals, environment."""

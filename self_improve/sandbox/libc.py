@@ -1,0 +1,35 @@
+"""Calls of the kernel that Python has no function for."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+
+# Looked up at import, because a process that was just forked should import nothing.
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def prctl(option: int, *arguments: int | bytes) -> int:
+    """Set something of this process; return a negative number where it is refused."""
+    if _LIBC is None:
+        return -1
+    given = [a if isinstance(a, bytes) else ctypes.c_ulong(a) for a in arguments]
+    return int(_LIBC.prctl(option, *given, *[ctypes.c_ulong(0)] * (4 - len(given))))
+
+
+def syscall(number: int, *arguments: object) -> int:
+    """Make a system call; return a negative number where it is refused."""
+    return -1 if _LIBC is None else int(_LIBC.syscall(ctypes.c_long(number), *arguments))
+
+
+def checked(result: int) -> int:
+    """Return `result` if it is no error.
+
+    Raises:
+        OSError: it is one.
+    """
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result
