@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 import time
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from self_improve.cells import cell
 from self_improve.cells.account import Account
 from self_improve.cells.fork_server import ForkServer
 from self_improve.cells.scratch import Scratch
+from self_improve.cells.strange_files import TooMuchError
 from self_improve.runs.specification import RunSpecification
 
 _TRACE = "trace.txt"
@@ -157,7 +159,7 @@ class Matrix:
     async def _cell(self, job: Job) -> None:
         """Run one cell and record how it ended."""
         specification = job.arm.specification
-        scratch = Scratch(job.arm.scratch / f"{job.plan}.{job.repeat}")
+        scratch = _scratch(job)
         inputs = specification.inputs[job.plan]
         placed = scratch.prepare(inputs)
         account = Account(
@@ -177,7 +179,11 @@ class Matrix:
             self._drop(job, "budget")
             scratch.remove()
             return
-        digests = scratch.collect(inputs, account.attempts, placed)
+        digests: dict[str, str] = {}
+        try:
+            digests = scratch.collect(inputs, account.attempts, placed)
+        except TooMuchError as too_much:
+            error = error or str(too_much)
         row = {
             "name": job.plan,
             "status": "ok" if error is None else "error",
@@ -198,15 +204,13 @@ class Matrix:
         if job.repeat:
             facts["repeat"] = job.repeat
         if row["error"] is None:
-            writer.keep(job.key, scratch.collected, row)
+            writer.keep(job.key, scratch.kept, row)
             writer.event("run_single_plan_complete", **facts)
             self.tally.ok += 1
         else:
             if trace:
-                (scratch.collected / _TRACE).write_text(
-                    scratch.without_paths(trace), encoding="utf-8"
-                )
-            writer.fail(job.key, scratch.collected, row)
+                (scratch.kept / _TRACE).write_text(scratch.without_paths(trace), encoding="utf-8")
+            writer.fail(job.key, scratch.kept, row)
             writer.event("run_single_plan_error", **facts, error=row["error"])
             self.tally.failed += 1
         if row["error"] is None and row["partial"]:
@@ -225,19 +229,25 @@ class Matrix:
             seed=specification.cell_seed(job.plan, job.repeat), models=specification.models,
             journal=job.arm.journal, observer=account, log=job.arm.log, cache=job.arm.cache,
         )  # fmt: skip
-        door = await self._gateway.open(caller)
-        http = await self._gateway.open_http(caller) if job.arm.over_http else None
+        server = job.arm.server
+        door = await self._gateway.open(caller, listens=server.room is None)
+        address, http = str(door.path), None
         try:
+            if server.room is not None:
+                address = server.doors.offer(lambda passed: self._gateway.adopt(door, passed))
+            if job.arm.over_http:
+                http = await self._gateway.open_http(caller, server.listener)
             request = cell.CellRequest(
-                id=f"{scratch.folder.parent.name}/{scratch.folder.name}",
+                id=f"{job.arm.scratch.name}/{job.plan}.{job.repeat}",
                 step=specification.step.name, route=specification.step.route,
                 model=specification.model.name, speed=specification.speed, seed=caller.seed,
-                folder=str(scratch.folder), door=str(door.path),
+                folder=str(scratch.folder), door=address,
                 url=http.url if http is not None else "",
                 texts=dict(specification.candidate.texts),
             )  # fmt: skip
-            return await self._within_time(job.arm.server, request, account)
+            return await self._within_time(server, request, account)
         finally:
+            server.doors.withdraw(address)
             await self._gateway.close(door)
             if http is not None:
                 await self._gateway.close(http)
@@ -261,6 +271,14 @@ class Matrix:
         return None if killed else status
 
 
+def _scratch(job: Job) -> Scratch:
+    own, room = job.arm.scratch / f"{job.plan}.{job.repeat}", job.arm.server.room
+    if room is None:
+        return Scratch(folder=own, kept=own / "kept")
+    # Nobody can know the name beforehand and put something there.
+    return Scratch(folder=room / secrets.token_hex(8), kept=own, in_room=True)
+
+
 def _outcome(
     scratch: Scratch, account: Account, *, status: int | None, limit: float, must_ask: bool
 ) -> tuple[str | None, FailureKind | None, str | None]:
@@ -268,7 +286,7 @@ def _outcome(
     if status is None:
         return f"killed after {limit:g} s, the time limit of a cell", FailureKind.timeout, None
     if status != cell.FINISHED:
-        result = cell.read_result(scratch.folder)
+        result = scratch.result()
         if result is None:
             return "the cell's process ended without a message", None, None
         failed = account.worst_failure

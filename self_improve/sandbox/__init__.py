@@ -1,1 +1,1 @@
-"""What confines code that is not the user's own: files, network, signals, environment."""
+"""What confines code that is not the user's own: its files, network, signals, environment."""

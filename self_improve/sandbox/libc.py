@@ -23,6 +23,14 @@ def syscall(number: int, *arguments: object) -> int:
     return -1 if _LIBC is None else int(_LIBC.syscall(ctypes.c_long(number), *arguments))
 
 
+def mount(source: str, target: str, kind: str, flags: int) -> int:
+    """Mount a file system; return a negative number where it is refused."""
+    if _LIBC is None:
+        return -1
+    names = [text.encode() for text in (source, target, kind)]
+    return int(_LIBC.mount(*names, ctypes.c_ulong(flags), None))
+
+
 def checked(result: int) -> int:
     """Return `result` if it is no error.
 

@@ -1,42 +1,100 @@
-"""A network of a process's own, which is nothing but a loopback; see network_namespaces(7)."""
+"""A network and a table of processes of a process's own; see namespaces(7).
+
+The network is nothing but a loopback. The table's first process is its init: when that one dies,
+the kernel kills all others, so nothing that was started stays.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import socket
 import struct
+from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
-from self_improve.errors import ImproveError
-from self_improve.sandbox.libc import syscall
+from model_gateway import kernel
+from self_improve.sandbox.libc import mount, syscall
 from self_improve.sandbox.machine import Machine
 
-_NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
+NETWORK, PROCESSES = "own network", "own processes"
+
+_NEW_MOUNTS, _NEW_USER, _NEW_PROCESSES, _NEW_NETWORK = 0x20000, 0x10000000, 0x20000000, 0x40000000
+_NO_SETUID, _NO_DEVICES, _NO_PROGRAMS, _RECURSIVE, _PRIVATE = 2, 4, 8, 1 << 14, 1 << 18
 _GET_INTERFACE, _SET_INTERFACE, _IS_UP = 0x8913, 0x8914, 1
 
 
-def leave_network(machine: Machine) -> bool:
-    """Move this process into a network of its own; return whether the kernel allows that.
+def separate(machine: Machine) -> tuple[str, ...]:
+    """Go on as a process apart from all others as far as the kernel allows, and say how far.
 
-    Call it while the process has a single thread and all its capabilities.
-
-    Raises:
-        ImproveError: the old network is left, and the new one cannot be used.
+    Where it allows all of it, what returns is a forked process: the one that called waits for it,
+    and ends as it does. Call it while the process has one thread and all its capabilities.
     """
-    uid, gid = os.getuid(), os.getgid()
-    is_root = uid == 0
-    if syscall(machine.unshare, _NEW_NETWORK | (0 if is_root else _NEW_USER)) != 0:
-        return False
+    reads, writes = os.pipe()
+    waits = os.fork()
+    if waits == 0:
+        os.close(reads)
+        _become_init(machine, writes)
+        return NETWORK, PROCESSES
+    os.close(writes)
+    with os.fdopen(reads, "rb") as answer:
+        if answer.read(1):
+            _end_like(waits)
+    os.waitpid(waits, 0)
+    return (NETWORK,) if _new_namespaces(machine, _NEW_NETWORK) else ()
+
+
+def _become_init(machine: Machine, answer: int) -> None:
+    """Fork the first process of new namespaces, and return in it alone."""
+    kernel.die_with_parent()
     try:
-        if not is_root:
-            Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
-            Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="ascii")
-            Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="ascii")
-        _raise_loopback()
-    except OSError as error:
-        raise ImproveError(f"The network namespace has no loopback: {error}") from error
+        if not _new_namespaces(machine, _NEW_NETWORK | _NEW_PROCESSES | _NEW_MOUNTS):
+            os._exit(1)
+        child = os.fork()
+    except OSError:
+        os._exit(1)
+    if child != 0:
+        os.close(answer)
+        _end_like(child)
+    kernel.die_with_parent()
+    own = _NO_SETUID | _NO_DEVICES | _NO_PROGRAMS
+    # A table that shows the processes outside would have other numbers than the calls.
+    if mount("none", "/", "", _RECURSIVE | _PRIVATE) or mount("proc", "/proc", "proc", own):
+        os._exit(1)
+    os.write(answer, b"1")
+    os.close(answer)
+
+
+def _end_like(child: int) -> NoReturn:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(OSError, ValueError):
+            signal.signal(number, signal.SIG_IGN)  # It is for the child to say what they mean.
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        with suppress(OSError, ValueError):
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code if code >= 0 else 128 - code)
+
+
+def _new_namespaces(machine: Machine, kinds: int) -> bool:
+    uid, gid = os.getuid(), os.getgid()
+    # Root may lack the power in a container, and have it among users of its own.
+    if uid != 0 or syscall(machine.unshare, kinds) != 0:
+        if syscall(machine.unshare, kinds | _NEW_USER) != 0:
+            return False
+        _name_users(uid, gid)
+    _raise_loopback()
     return True
+
+
+def _name_users(uid: int, gid: int) -> None:
+    Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
+    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="ascii")
+    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="ascii")
 
 
 def _raise_loopback() -> None:

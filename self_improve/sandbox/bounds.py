@@ -1,0 +1,105 @@
+"""What confined code may still reach, as lists of paths and ports."""
+
+from __future__ import annotations
+
+import site
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+_SYSTEM = (
+    "/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/proc", "/sys/devices/system",
+    "/nix/store", "/gnu/store",
+    *(f"/etc/{name}" for name in (
+        "alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "ld.so.preload", "localtime",
+        "timezone", "mime.types", "nsswitch.conf", "hosts", "host.conf", "resolv.conf", "passwd",
+        "group", "protocols", "services", "os-release", "ssl/openssl.cnf", "ssl/certs",
+        "ca-certificates", "pki/tls", "fonts", "magic", "localtime",
+    )),
+    *(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")),
+)  # fmt: skip
+"""What programs read of a system that has not been told anything private."""
+_WRITTEN = (Path("/dev/null"),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What a confined process may still do.
+
+    `read` are files and folders that it may read and execute, `write` those that it may change,
+    `listed` folders of which it may see the names. `ports` are the TCP ports it may connect to
+    where it has no network of its own.
+    """
+
+    read: tuple[Path, ...]
+    write: tuple[Path, ...] = ()
+    listed: tuple[Path, ...] = ()
+    ports: tuple[int, ...] = ()
+
+    def to_row(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        rows = {key: [str(path) for path in getattr(self, key)] for key in _PATHS}
+        return {**rows, "ports": list(self.ports)}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Read it from plain JSON values."""
+        return cls(**{key: tuple(map(Path, row[key])) for key in _PATHS}, ports=tuple(row["ports"]))
+
+    def narrowed(self, write: Iterable[Path], *, room: Path) -> Bounds:
+        """Return bounds in which, of all below `room`, only `write` can be read or changed."""
+        kept = tuple(path for path in self.write if not path.is_relative_to(room))
+        return Bounds(read=self.read, listed=self.listed, ports=self.ports, write=(*kept, *write))
+
+
+_PATHS = ("read", "write", "listed")
+
+
+def bounds_of(
+    code: Path, *, own: Path, read: Iterable[Path] = (), write: Iterable[Path] = ()
+) -> Bounds:
+    """Return the bounds of code in the tree `code`, for programs of this interpreter.
+
+    Of `own`, the tree that holds this program, only its packages can be read; it may hold anything
+    else, as people install from their checkout.
+    """
+    packages = tuple(path.parent for path in own.glob("*/__init__.py"))
+    readable = (
+        *map(Path, _SYSTEM), *_interpreter(own, code), *packages, *_files_of(code), *read,
+    )  # fmt: skip
+    return Bounds(read=_outermost(readable), write=(*_WRITTEN, *write), listed=(own, code))
+
+
+def _outermost(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Return the paths that exist, without those that lie in others: every rule costs time."""
+    kept: list[Path] = []
+    for path in sorted({path.resolve() for path in paths if path.exists()}):
+        if not any(path.is_relative_to(folder) for folder in kept):
+            kept.append(path)
+    return tuple(kept)
+
+
+def _interpreter(own: Path, code: Path) -> Iterator[Path]:
+    """Yield where Python and what is installed for it lies."""
+    folders = [
+        Path(sys.prefix),
+        Path(sys.base_prefix),
+        Path(sys.executable).resolve().parent.parent,
+    ]
+    folders += [Path(path) for path in sys.path if path]
+    if site.ENABLE_USER_SITE:
+        folders.append(Path(site.getusersitepackages()))
+    home = Path.home()
+    for folder in dict.fromkeys(Path(folder).absolute() for folder in folders):
+        if not any(path.is_relative_to(folder) for path in (home, own, code)):
+            yield folder
+
+
+def _files_of(code: Path) -> Iterator[Path]:
+    """Yield what lies in a code tree, without hidden files: they are no code, and may hold keys."""
+    for path in sorted(code.iterdir()):
+        # A link may lead where the code must not go.
+        if not path.name.startswith(".") and path.resolve().is_relative_to(code):
+            yield path
