@@ -17,16 +17,33 @@ from model_gateway.passed_connections import PassedConnections
 from self_improve.cells import environment as environments
 from self_improve.cells.cell import CellRequest
 from self_improve.cells.command_end import BrokenControl, CommandEnd
-from self_improve.errors import ImproveError
+from self_improve.errors import ImproveError, UsageError
 from self_improve.host import contract
 from self_improve.host.contract import own_code
 from self_improve.host.pipeline import Pipeline
 from self_improve.sandbox import bounds, room
 
 SECONDS_TO_LOAD = 120.0
+LOAD = "PLUMBLINE_LOAD_SECONDS"
 _SECONDS_TO_END = 5.0
 _SECONDS_TO_READ = 0.2
 _TAIL = 2000
+
+
+def seconds_to_load() -> float:
+    """Return how long code may take to be imported, which the environment can change.
+
+    Raises:
+        UsageError: the environment says no number of seconds.
+    """
+    text = os.environ.get(LOAD, "").strip()
+    try:
+        seconds = float(text or SECONDS_TO_LOAD)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise UsageError(f"{LOAD}={text!r} is not a number of seconds above 0.")
+    return seconds
 
 
 class ForkServer:
@@ -62,7 +79,7 @@ class ForkServer:
         environment: Mapping[str, str],
         errors: IO[bytes],
         confined: bool = False,
-        seconds: float = SECONDS_TO_LOAD,
+        seconds: float | None = None,
     ) -> ForkServer:
         """Start a zygote in the code tree `code` and wait until it has described its steps.
 
@@ -78,12 +95,13 @@ class ForkServer:
             stack.push_async_callback(server._end)
             await server._spawn(code, host_file, speed, environment)
             try:
+                seconds = seconds_to_load() if seconds is None else seconds
                 async with asyncio.timeout(seconds):
                     server.pipeline = await server._loaded(code)
             except TimeoutError as error:
                 raise ImproveError(
                     f"The pipeline in {code} was not loaded within {seconds:g} s. Look for code "
-                    "that waits or computes while it is imported."
+                    f"that waits or computes while it is imported, or give it longer: {LOAD}=SECONDS."
                 ) from error
             server._listening = asyncio.create_task(server._listen())
             server._stack = stack.pop_all()

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from self_improve.code import git
 from self_improve.errors import UsageError
 
 
@@ -76,17 +77,15 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _git_facts(root: Path, paths: Sequence[str]) -> tuple[str | None, str | None, bool]:
-    # Imported here because it takes a while and `--help` does not need it.
-    from git import GitError, InvalidGitRepositoryError, NoSuchPathError, Repo
-
     try:
-        with Repo(root, search_parent_directories=True) as repo:
-            if not repo.head.is_valid():
-                return None, None, True
-            branch = None if repo.head.is_detached else repo.active_branch.name
-            changes = repo.git.status(
-                "--porcelain", "--untracked-files=normal", "--", *(str(root / p) for p in paths)
-            )
-            return repo.head.commit.hexsha, branch, bool(changes)
-    except (InvalidGitRepositoryError, NoSuchPathError, GitError):
+        commit, named = git.inspect(
+            root, "rev-parse", "HEAD", "--symbolic-full-name", "HEAD"
+        ).split("\n")
+        # Into submodules git would go with their own settings.
+        changes = git.inspect(
+            root, "status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=dirty",
+            "--", *(str(root / path) for path in paths),
+        )  # fmt: skip
+    except (git.GitError, ValueError):
         return None, None, True
+    return commit, named.removeprefix("refs/heads/") if named != "HEAD" else None, bool(changes)

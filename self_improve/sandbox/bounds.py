@@ -49,9 +49,15 @@ class Bounds:
         return cls(**{key: tuple(map(Path, row[key])) for key in _PATHS}, ports=tuple(row["ports"]))
 
     def narrowed(self, write: Iterable[Path], *, room: Path) -> Bounds:
-        """Return bounds in which, of all below `room`, only `write` can be read or changed."""
+        """Return bounds for a process within these: of all below `room` it has only `write`.
+
+        They name whole parts of the file system where they can, because every rule costs time and
+        what these bounds forbid stays forbidden.
+        """
+        tops = ((path, Path(*path.parts[:2])) for path in (*self.read, *self.listed))
+        read = (path if room.is_relative_to(top) else top for path, top in tops)
         kept = tuple(path for path in self.write if not path.is_relative_to(room))
-        return Bounds(read=self.read, listed=self.listed, ports=self.ports, write=(*kept, *write))
+        return Bounds(read=tuple(dict.fromkeys(read)), write=(*kept, *write), ports=self.ports)
 
 
 _PATHS = ("read", "write", "listed")
