@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from self_improve.iteration.implementing import acceptance
-from self_improve.sandbox import confinement
+from self_improve.sandbox import choice, confinement
 from tools import hostile_trees
 from tools.hostile_attacks import ATTACKS, PRELUDE
 from tools.hostile_targets import Targets, planted
@@ -172,6 +172,8 @@ def _harms(attack: Attack, folder: Path, lab: Path) -> list[tuple[str, str]]:
             told, found = _run_tests(attack, code, targets, lab)
         else:
             told, found = _run_command(code, targets, lab)
+        if os.environ.get("SHOW"):
+            print(attack, found[-int(os.environ["SHOW"]):])
         harms: list[tuple[str, str]] = []
         if time.monotonic() - began > _SECONDS:
             harms.append(("broke", "it took too long"))
@@ -281,7 +283,7 @@ def _run_tests(
 
 
 def _environment(targets: Targets, lab: Path) -> dict[str, str]:
-    kept = {n: os.environ[n] for n in ("PATH", "LANG") if n in os.environ}
+    kept = {n: os.environ[n] for n in ("PATH", "LANG", choice.VARIABLE) if n in os.environ}
     root = str(Path(__file__).resolve().parents[1])
     return {
         **kept, "PYTHONPATH": root, "HOME": str(targets.home), "PROMPT_LAB_DIR": str(lab),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import site
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -88,18 +89,29 @@ def _outermost(paths: Iterable[Path]) -> tuple[Path, ...]:
 
 
 def _interpreter(own: Path, code: Path) -> Iterator[Path]:
-    """Yield where Python and what is installed for it lies."""
-    folders = [
-        Path(sys.prefix),
-        Path(sys.base_prefix),
-        Path(sys.executable).resolve().parent.parent,
-    ]
-    folders += [Path(path) for path in sys.path if path]
+    """Yield where Python and what is installed for it lies.
+
+    What Python finds only because a command was started in a folder is not installed.
+    """
+    prefixes = [
+        Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent.parent,
+    ]  # fmt: skip
+    yield from prefixes
+    named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    folders = [Path(path).absolute() for path in sys.path if path]
     if site.ENABLE_USER_SITE:
         folders.append(Path(site.getusersitepackages()))
-    home = Path.home()
-    for folder in dict.fromkeys(Path(folder).absolute() for folder in folders):
-        if not any(path.is_relative_to(folder) for path in (home, own, code)):
+    for folder in folders:
+        if any(folder.is_relative_to(prefix) for prefix in prefixes):
+            continue
+        if folder == Path.cwd() and str(folder) not in named:
+            continue
+        if any(path.is_relative_to(folder) for path in (Path.home(), own, code)):
+            continue
+        # It may be a checkout that is installed by a link to it.
+        if folder.is_dir():
+            yield from _files_of(folder)
+        else:
             yield folder
 
 

@@ -163,7 +163,8 @@ def test_paths_are_taken_out_by_any_name(tmp_path: Path, inputs: PlanInputs) -> 
     """Where scratch lies behind a link, both paths are this machine's business."""
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    scratch = Scratch(tmp_path / "link" / "silo.0")
+    folder = tmp_path / "link" / "silo.0"
+    scratch = Scratch(folder=folder, kept=folder / "kept")
     scratch.prepare(inputs)
     for folder in (scratch.plan, scratch.plan.resolve()):
         assert str(tmp_path) not in scratch.without_paths(f"{folder}/001-2-plan.txt: {folder}")
