@@ -1,7 +1,9 @@
-"""What hostile code tries: snippets by kind. Each is tried at import, in a cell, in a child, …
+"""What hostile code tries: snippets by kind. Each is tried at import, in a cell, in a child.
 
 `T` is what the code is told of its targets; `got` keeps what it could read, `RUN` runs a program.
 """
+
+# ruff: noqa: E501 - the lines are those of the attacks.
 
 from __future__ import annotations
 
@@ -216,7 +218,6 @@ if os.getpriority(os.PRIO_PROCESS, T["victim"]) == 19: put(T["home"] + "/priorit
     "limits": "import resource; resource.prlimit(T['victim'], resource.RLIMIT_NOFILE, (1, 1)); put(T['home'] + '/limit')",
 }
 
-_SLEEP = '("sh", "-c", "exec sleep 300 # " + T["mark"])'
 _LONG = (
     'os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(300)", T["mark"]])'
 )
@@ -226,7 +227,7 @@ if os.fork() == 0:
     os.setsid()
     if os.fork() == 0: {_LONG}
     os._exit(0)""",
-    "background": f"subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)', T['mark']], start_new_session=True)",
+    "background": "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)', T['mark']], start_new_session=True)",
     "nohup": 'RUN("sh", "-c", f"nohup {sys.executable} -c \'import time; time.sleep(300)\' {T[\'mark\']} >/dev/null 2>&1 &")',
     "without environment": "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)', T['mark']], env={}, start_new_session=True, close_fds=False)",
     "deaf": f"""

@@ -54,7 +54,8 @@ def _included(code: Path, targets: Targets) -> None:
     program = _program(code, targets)
     _repository(code)
     (code / ".git" / "more").write_text(
-        f'[core]\n\tfsmonitor = {program}\n[filter "evil"]\n\tclean = {program}\n\trequired = true\n'
+        f"[core]\n\tfsmonitor = {program}\n"
+        f'[filter "evil"]\n\tclean = {program}\n\trequired = true\n'
     )
     with (code / ".git" / "config").open("a") as file:
         file.write("[include]\n\tpath = more\n")

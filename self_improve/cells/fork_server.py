@@ -101,7 +101,8 @@ class ForkServer:
             except TimeoutError as error:
                 raise ImproveError(
                     f"The pipeline in {code} was not loaded within {seconds:g} s. Look for code "
-                    f"that waits or computes while it is imported, or give it longer: {LOAD}=SECONDS."
+                    "that waits or computes while it is imported, or give it longer: "
+                    f"{LOAD}=SECONDS."
                 ) from error
             server._listening = asyncio.create_task(server._listen())
             server._stack = stack.pop_all()

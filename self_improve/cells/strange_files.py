@@ -9,7 +9,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from self_improve.errors import ImproveError
@@ -32,7 +32,7 @@ def opened(trusted: Path, *names: str) -> Iterator[int]:
     Raises:
         OSError: there is none.
     """
-    descriptor = os.open(trusted, _FOLDER)
+    descriptor = os.open(trusted, _FOLDER & ~os.O_NOFOLLOW)
     try:
         with _inside(descriptor, "/".join(names)) as last:
             yield last
@@ -42,14 +42,13 @@ def opened(trusted: Path, *names: str) -> Iterator[int]:
 
 def create(folder: int, name: str, content: bytes) -> os.stat_result:
     """Write a file that does not exist yet, and return its status."""
-    if "/" not in name:
+    above, slash, rest = name.partition("/")
+    if not slash:
         return _write(folder, name, content)
-    parents, _, leaf = name.rpartition("/")
-    for part in PurePosixPath(parents).parts:
-        if not _exists(folder, part):
-            os.mkdir(part, dir_fd=folder)
-    with _inside(folder, parents) as last:
-        return _write(last, leaf, content)
+    with suppress(FileExistsError):
+        os.mkdir(above, dir_fd=folder)
+    with _inside(folder, above) as inner:
+        return create(inner, rest, content)
 
 
 def read(folder: int, name: str, most: int, *, tail: bool = False) -> bytes:
@@ -118,14 +117,6 @@ def _is_artifact(entry: os.DirEntry[str]) -> bool:
         and not entry.name.startswith(".")
         and entry.name.isprintable()
     )
-
-
-def _exists(folder: int, name: str) -> bool:
-    try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 @contextmanager
