@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,9 +32,9 @@ CHOSEN = (
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a data repo with one plan."""
-    yield hostile_branches.lab(tmp_path_factory.mktemp("hostile"))
+    return hostile_branches.lab(tmp_path_factory.mktemp("hostile"))
 
 
 @pytest.mark.parametrize(("kind", "name", "place"), CHOSEN)
