@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -119,9 +120,12 @@ class ForkServer:
         limits = None
         if self.room is not None:
             variables = environments.at_home(variables, self.room / room.HOME)
-            limits = bounds.bounds_of(
-                code, own=own_code(), read=(host_file,), write=(self.room,)
-            ).to_row()
+            limits = bounds.bounds_of(code, own=own_code(), read=(host_file,), write=(self.room,))
+            if host.uses_gateway_url:
+                # For a zygote that gets no network of its own.
+                self.listener = socket.create_server(("127.0.0.1", 0))
+                self.listener.setblocking(False)
+                limits = replace(limits, ports=(self.listener.getsockname()[1],))
         paths = [str(own_code()), *variables.get("PYTHONPATH", "").split(os.pathsep)]
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-X", "no_debug_ranges", "-m", "self_improve.cells.zygote_start",
@@ -135,15 +139,19 @@ class ForkServer:
         self._line.handed_over()
         self.doors.handed_over()
         self._line.send({
-            "code": str(code), "host": str(host_file), "speed": speed, "bounds": limits,
-            "room": str(self.room), "over_http": host.uses_gateway_url,
+            "code": str(code), "host": str(host_file), "speed": speed, "room": str(self.room),
+            "bounds": None if limits is None else limits.to_row(),
+            "over_http": host.uses_gateway_url,
         })  # fmt: skip
 
     async def _loaded(self, code: Path) -> Pipeline:
         """Return the pipeline that the zygote describes when it is ready."""
         row: dict[str, Any] | None = await self._receive()
         if row is not None and "sandbox" in row:
-            self.sandbox, self.listener = row["sandbox"], self._line.listener
+            self.sandbox = row["sandbox"]
+            if self._line.listener is not None:
+                self._close_listener()
+                self.listener = self._line.listener
             row = await self._receive()
         try:
             if row is not None and "ready" in row:
@@ -183,6 +191,7 @@ class ForkServer:
         """End the zygote, and wait until all that it has started is gone."""
         self._line.end()
         self.doors.close()
+        self._close_listener()
         if self._process is not None and self._death is not None:
             if self._listening is not None:
                 await asyncio.wait({self._death}, timeout=_SECONDS_TO_END)
@@ -192,6 +201,10 @@ class ForkServer:
         if self._listening is not None:
             await self._listening
         self._line.close()
+
+    def _close_listener(self) -> None:
+        if self.listener is not None:
+            self.listener.close()
 
     def _send(self, command: dict[str, Any]) -> None:
         self._line.send(command)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import signal
 import socket
 import struct
@@ -20,6 +21,10 @@ from self_improve.sandbox.libc import mount, syscall
 from self_improve.sandbox.machine import Machine
 
 NETWORK, PROCESSES = "own network", "own processes"
+MOST_PROCESSES = 8192
+"""How many processes and threads a confined tree can have at once, on Linux 6.14 and later."""
+_OWN_BOUND_SINCE = (6, 14)
+"""Before, this setting was that of the whole machine."""
 
 _NEW_MOUNTS, _NEW_USER, _NEW_PROCESSES, _NEW_NETWORK = 0x20000, 0x10000000, 0x20000000, 0x40000000
 _NO_SETUID, _NO_DEVICES, _NO_PROGRAMS, _RECURSIVE, _PRIVATE = 2, 4, 8, 1 << 14, 1 << 18
@@ -63,8 +68,17 @@ def _become_init(machine: Machine, answer: int) -> None:
     # A table that shows the processes outside would have other numbers than the calls.
     if mount("none", "/", "", _RECURSIVE | _PRIVATE) or mount("proc", "/proc", "proc", own):
         os._exit(1)
+    _bound_processes()
     os.write(answer, b"1")
     os.close(answer)
+
+
+def _bound_processes() -> None:
+    """Bound how many processes there can be, where the number is that of the own table."""
+    release = tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2])
+    if release >= _OWN_BOUND_SINCE:
+        with suppress(OSError):
+            Path("/proc/sys/kernel/pid_max").write_text(str(MOST_PROCESSES), encoding="ascii")
 
 
 def _end_like(child: int) -> NoReturn:
