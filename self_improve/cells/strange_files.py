@@ -43,6 +43,8 @@ def opened(trusted: Path, *names: str) -> Iterator[int]:
 def create(folder: int, name: str, content: bytes) -> os.stat_result:
     """Write a file that does not exist yet, and return its status."""
     above, slash, rest = name.partition("/")
+    if above in {"", ".", ".."}:
+        raise FileNotFoundError(f"{name!r} leads out of the folder")
     if not slash:
         return _write(folder, name, content)
     with suppress(FileExistsError):

@@ -66,3 +66,13 @@ def test_too_deep_and_too_many_are_refused(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(strange_files, "MOST_FILES", 5)
     with strange_files.opened(many) as folder, pytest.raises(TooMuchError, match="5 files"):
         strange_files.listed(folder)
+
+
+@pytest.mark.parametrize("name", ["../out", "a/../../out", "/out", "a//out"])
+def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    """Names of artifacts are a stranger's, too."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    with strange_files.opened(inner) as folder, pytest.raises(OSError, match="leads out"):
+        strange_files.create(folder, name, b"x")
+    assert not (tmp_path / "out").exists()
