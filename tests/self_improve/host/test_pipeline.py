@@ -12,14 +12,14 @@ STEP: dict[str, Any] = {
     "name": "find", "task": "steps:Find", "route": [0], "upstream": [], "inputs": ["a.txt"],
     "outputs": ["b.txt"], "external": False, "calls_model": True, "surfaces": ["steps:A"],
 }  # fmt: skip
-SURFACE = {"id": "steps:A", "kind": "constant", "text": "Find."}
+SURFACE = {"id": "steps:A", "kind": "constant", "text": "Find \ud800."}
 
 
 def test_a_description_is_read() -> None:
     """Its steps and surfaces are found by name and id."""
     pipeline = Pipeline.from_row({"steps": [STEP], "surfaces": [SURFACE]})
     assert pipeline.steps["find"].route == (0,)
-    assert pipeline.surfaces["steps:A"].text == "Find."
+    assert pipeline.surfaces["steps:A"].text == SURFACE["text"]
 
 
 @pytest.mark.parametrize(
