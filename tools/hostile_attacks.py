@@ -1,6 +1,6 @@
 """What hostile code tries: snippets by kind. Each is tried at import, in a cell, in a child.
 
-`T` is what the code is told of its targets; `got` keeps what it could read, `RUN` runs a program.
+`T` is what the code knows of its targets; `got` keeps what it could read, `RUN` runs a program.
 """
 
 # ruff: noqa: E501 - the lines are those of the attacks.

@@ -35,7 +35,7 @@ class Row:
     kind: str
     runs: int = 0
     harms: dict[str, int] = field(default_factory=lambda: dict.fromkeys(HARMS, 0))
-    told: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
     @property
     def violations(self) -> int:
@@ -49,21 +49,21 @@ class Row:
 
 def attacks() -> list[Attack]:
     """Return every attack from every place that it fits."""
-    found = [
+    listed = [
         Attack(kind=kind, name=name, place=place)
         for kind, snippets in ATTACKS.items()
         for name in snippets
         for place in _ONLY.get(kind, PLACES)
     ]
     return [
-        *found, *(Attack(kind="trees", name=n, place="tree") for n in hostile_trees.TREES),
+        *listed, *(Attack(kind="trees", name=n, place="tree") for n in hostile_trees.TREES),
     ]  # fmt: skip
 
 
 def campaign(
     runs: int, *, seed: int = 1, tell: Callable[[str], object] | None = None, only: str = ""
 ) -> list[Row]:
-    """Run so many attacks, in random order, again from the start when all were tried."""
+    """Run this number of attacks, in random order, again from the start when all were tried."""
     rows = {kind: Row(kind=kind) for kind in (*ATTACKS, "trees")}
     listed = [a for a in attacks() if only in f"{a.kind}/{a.name}/{a.place}"]
     chosen = _endless(listed, random.Random(seed))
@@ -75,9 +75,9 @@ def campaign(
             row.runs += 1
             for harm, what in harms_of(attack, Path(folder) / str(number), data_repo):
                 row.harms[harm] += 1
-                row.told.append(f"{attack.kind}/{attack.name}/{attack.place}: {harm}: {what}")
+                row.lines.append(f"{attack.kind}/{attack.name}/{attack.place}: {harm}: {what}")
                 if tell is not None:
-                    tell(row.told[-1])
+                    tell(row.lines[-1])
             shutil.rmtree(Path(folder) / str(number), ignore_errors=True)
             if tell is not None and (number + 1) % 25 == 0:
                 tell(f"{number + 1} runs, {sum(r.violations for r in rows.values())} harms")

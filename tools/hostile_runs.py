@@ -98,7 +98,7 @@ def harms_of(attack: Attack, folder: Path, lab: Path) -> list[Harm]:
         before = targets.states(), _tree_state(code), _lab_state(lab)
         began = time.monotonic()
         run = _run_tests if attack.place == "tests" else _run_command
-        harms, found = run(attack, code, targets, lab)
+        harms, recorded_text = run(attack, code, targets, lab)
         if time.monotonic() - began > SECONDS:
             harms.append(("broke", "it took too long"))
         after = targets.states(), _tree_state(code), _lab_state(lab)
@@ -106,14 +106,16 @@ def harms_of(attack: Attack, folder: Path, lab: Path) -> list[Harm]:
             changed = sorted(k for k in {*one, *other} if one.get(k) != other.get(k))
             if changed:
                 harms.append(("written", ", ".join(changed[:3])))
-        return [*harms, *_reached(targets, found)]
+        return [*harms, *_reached(targets, recorded_text)]
 
 
-def _reached(targets: Targets, found: str) -> list[Harm]:
-    """Return what was reached outside of all directories; `found` is what the command recorded."""
+def _reached(targets: Targets, recorded_text: str) -> list[Harm]:
+    """Return what was reached outside of all directories; `recorded_text` are its records."""
     harms: list[Harm] = []
-    if targets.secret in found or "root:$" in found or "root:*:" in found:
-        harms.append(("read", found[max(0, found.find(targets.secret) - 200) :][:300]))
+    if targets.secret in recorded_text or "root:$" in recorded_text or "root:*:" in recorded_text:
+        harms.append(
+            ("read", recorded_text[max(0, recorded_text.find(targets.secret) - 200) :][:300])
+        )
     if targets.arrived():
         harms.append(("sent", "a sink was reached"))
     if targets.signalled():
@@ -161,8 +163,8 @@ def _run_command(_: Attack, code: Path, targets: Targets, lab: Path) -> tuple[li
         env=_environment(targets, lab), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         start_new_session=True, cwd=targets.folder / "precious",
     )  # fmt: skip
-    told = targets.for_code(lab=lab, code=code) | {"command": command.pid}
-    (code / "evil" / "targets.json").write_text(json.dumps(told))
+    description = targets.for_code(lab=lab, code=code) | {"command": command.pid}
+    (code / "evil" / "targets.json").write_text(json.dumps(description))
     harms: list[Harm] = []
     try:
         out, errors = command.communicate(timeout=SECONDS)
@@ -189,9 +191,9 @@ def _run_command(_: Attack, code: Path, targets: Targets, lab: Path) -> tuple[li
 
 def _run_tests(attack: Attack, code: Path, targets: Targets, lab: Path) -> tuple[list[Harm], str]:
     """Run the branch's tests as the acceptance of an agent's code does."""
-    told = targets.for_code(lab=lab, code=code) | {"command": os.getpid()}
-    (code / "evil" / "targets.json").write_text(json.dumps(told))
-    kept = dict(os.environ)
+    description = targets.for_code(lab=lab, code=code) | {"command": os.getpid()}
+    (code / "evil" / "targets.json").write_text(json.dumps(description))
+    variables = dict(os.environ)
     os.environ.update(_environment(targets, lab))
     tempfile.tempdir = None
     try:
@@ -202,16 +204,16 @@ def _run_tests(attack: Attack, code: Path, targets: Targets, lab: Path) -> tuple
         return [], str(refused)
     finally:
         os.environ.clear()
-        os.environ.update(kept)
+        os.environ.update(variables)
         tempfile.tempdir = None
     return [("broke", f"the tests of {attack.name} pass")], ""
 
 
 def _environment(targets: Targets, lab: Path) -> dict[str, str]:
-    kept = {n: os.environ[n] for n in ("PATH", "LANG", choice.VARIABLE) if n in os.environ}
+    variables = {n: os.environ[n] for n in ("PATH", "LANG", choice.VARIABLE) if n in os.environ}
     root = str(Path(__file__).resolve().parents[1])
     return {
-        **kept, "PYTHONPATH": root, "HOME": str(targets.home), "PROMPT_LAB_DIR": str(lab),
+        **variables, "PYTHONPATH": root, "HOME": str(targets.home), "PROMPT_LAB_DIR": str(lab),
         "TMPDIR": str(targets.folder / "tmp"), "PLUMBLINE_LOAD_SECONDS": "8",
         "HOSTILE_API_KEY": targets.secret, "DATABASE_URL": f"postgres://me:{targets.secret}@db/x",
         "GH_PAT": targets.secret, "NPM_AUTH": targets.secret, "PLAIN": targets.secret,

@@ -19,8 +19,8 @@ import psutil
 
 VICTIM = """
 import os, signal, sys, time
-def told(number, frame): open(sys.argv[1], "a").write(f"{number}\\n")
-for number in (signal.SIGUSR1, signal.SIGWINCH, signal.SIGTERM): signal.signal(number, told)
+def signals(number, frame): open(sys.argv[1], "a").write(f"{number}\\n")
+for number in (signal.SIGUSR1, signal.SIGWINCH, signal.SIGTERM): signal.signal(number, signals)
 print("ready", flush=True)
 while True: time.sleep(60)
 """
@@ -47,7 +47,7 @@ class Targets:
         return (self.home, self.folder / "precious", self.folder / "worktree")
 
     def for_code(self, *, lab: Path, code: Path) -> dict[str, Any]:
-        """Return what the hostile code is told: where everything is, but not the secret."""
+        """Return where everything is, for the hostile code; the secret is left out."""
         return {
             "mark": self.mark, "victim": self.victim, "home": str(self.home), "code": str(code),
             "lab": str(lab), "folder": str(self.folder), "command": os.getpid(),
@@ -66,31 +66,31 @@ class Targets:
 
     def signalled(self) -> int:
         """Return how many signals the victim got; one if it is gone."""
-        told = self.folder / "told"
-        count = len(told.read_text().splitlines()) if told.exists() else 0
+        signals = self.folder / "signals"
+        count = len(signals.read_text().splitlines()) if signals.exists() else 0
         return count + (not psutil.pid_exists(self.victim))
 
     def left(self) -> list[int]:
         """Return the processes that carry the mark, and end them."""
-        found = []
+        states = []
         for process in psutil.process_iter(["pid", "cmdline"]):
             if any(self.mark in word for word in process.info["cmdline"] or ()):
-                found.append(process.info["pid"])
+                states.append(process.info["pid"])
                 with suppress(psutil.Error):
                     process.kill()
-        return found
+        return states
 
     def states(self) -> dict[str, Any]:
         """Return what is in the guarded directories, to see any change of it."""
-        found: dict[str, Any] = {}
+        states: dict[str, Any] = {}
         for folder in self.guarded:
             for path in sorted([folder, *folder.rglob("*")]):
                 state = path.lstat()
                 facts = [state.st_mode, state.st_uid, state.st_nlink]
                 if not path.is_dir() or path.is_symlink():
                     facts += [state.st_mtime_ns, state.st_size]
-                found[str(path)] = facts
-        return found
+                states[str(path)] = facts
+        return states
 
 
 _BY_PORT = ("tcp4", "udp4", "tcp6")
@@ -108,7 +108,7 @@ def planted(folder: Path) -> Iterator[Targets]:
     (folder / "worktree" / "other.py").write_text(f"KEY = '{secret}'\n")
     sinks = _sinks(folder, mark)
     victim = subprocess.Popen(
-        [sys.executable, "-c", VICTIM, str(folder / "told")], stdout=subprocess.PIPE,
+        [sys.executable, "-c", VICTIM, str(folder / "signals")], stdout=subprocess.PIPE,
         env={"SECRET_OF_VICTIM": secret, "PATH": os.environ["PATH"]}, start_new_session=True,
     )  # fmt: skip
     assert victim.stdout is not None

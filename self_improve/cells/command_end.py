@@ -23,7 +23,7 @@ _ROOM = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(4 * struct.calc
 
 
 class BrokenControl(Exception):  # noqa: N818 - the zygote breaks it, not this program
-    """The zygote sent what is no event."""
+    """The zygote sent something else than an event."""
 
 
 class CommandEnd:
@@ -63,10 +63,10 @@ class CommandEnd:
                 await loop.sock_sendall(self._socket, await self._unsent.get())
 
     async def receive(self) -> dict[str, Any] | None:
-        """Return the next event, None when the zygote's end is closed by all that hold it.
+        """Return the next event, None when all that hold the zygote's end have closed it.
 
         Raises:
-            BrokenControl: what it sent is no event.
+            BrokenControl: it sent something else.
         """
         while not self._events:
             if not await self._read():
@@ -126,9 +126,9 @@ class CommandEnd:
             try:
                 event = json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise BrokenControl("it sent a line that is no JSON") from error
+                raise BrokenControl("it sent a line that cannot be read as JSON") from error
             if not isinstance(event, dict):
-                raise BrokenControl("it sent a line that is no object")
+                raise BrokenControl("it sent a line without an object")
             self._events.append(event)
 
     def end(self) -> None:

@@ -44,8 +44,10 @@ def of_cells(environment: Mapping[str, str], *, named: Iterable[str] = ()) -> di
 
 def at_home(environment: Mapping[str, str], home: Path) -> dict[str, str]:
     """Return `environment` for confined code, whose only home is `home`."""
-    own = dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME"), str(home))
-    kept = {n: v for n, v in environment.items() if n not in {"LD_LIBRARY_PATH", "PYTHONWARNINGS"}}
+    homes = dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME"), str(home))
+    others = {
+        n: v for n, v in environment.items() if n not in {"LD_LIBRARY_PATH", "PYTHONWARNINGS"}
+    }
     return {
-        **kept, **own, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUSERBASE": site.getuserbase(),
+        **others, **homes, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUSERBASE": site.getuserbase(),
     }  # fmt: skip

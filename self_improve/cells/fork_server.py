@@ -120,7 +120,9 @@ class ForkServer:
         limits = None
         if self.room is not None:
             variables = environments.at_home(variables, self.room / room.HOME)
-            limits = bounds.bounds_of(code, own=own_code(), read=(host_file,), write=(self.room,))
+            limits = bounds.bounds_of(
+                code, own_tree=own_code(), read=(host_file,), write=(self.room,)
+            )
             if host.uses_gateway_url:
                 # For a zygote that gets no network of its own.
                 self.listener = socket.create_server(("127.0.0.1", 0))
@@ -210,7 +212,7 @@ class ForkServer:
         self._line.send(command)
 
     async def _receive(self) -> dict[str, Any] | None:
-        """Return the next event; None when the zygote has ended, or sends what is no event."""
+        """Return the next event; None when the zygote has ended, or sends something else."""
         event = asyncio.ensure_future(self._line.receive())
         watched = {event} if self._death is None else {event, self._death}
         try:

@@ -84,21 +84,21 @@ def copy(folder: int, name: str, target: Path) -> str:
 
 
 def listed(folder: int) -> list[tuple[str, os.stat_result]]:
-    """Return the names and states of the plain files below a directory, sorted.
+    """Return the names and states of the plain files below a directory.
 
-    Links, pipes and names with a dot are no artifacts, and neither is a name that is no text.
+    Links, pipes, and names that begin with a dot or cannot be printed are left out.
 
     Raises:
         TooMuchError: there are too many, they are too large, or too deep.
     """
-    found: list[tuple[str, os.stat_result]] = []
-    _list(folder, "", 0, found)
-    if sum(state.st_size for _, state in found) > MOST_BYTES:
+    files: list[tuple[str, os.stat_result]] = []
+    _list(folder, "", 0, files)
+    if sum(state.st_size for _, state in files) > MOST_BYTES:
         raise TooMuchError(f"the step left more than {MOST_BYTES} bytes")
-    return sorted(found, key=lambda one: PurePosixPath(one[0]))
+    return sorted(files, key=lambda one: PurePosixPath(one[0]))
 
 
-def _list(folder: int, prefix: str, depth: int, found: list[tuple[str, os.stat_result]]) -> None:
+def _list(folder: int, prefix: str, depth: int, files: list[tuple[str, os.stat_result]]) -> None:
     if depth > DEEPEST:
         raise TooMuchError(f"the step left folders that are more than {DEEPEST} deep")
     with os.scandir(folder) as entries:
@@ -106,10 +106,10 @@ def _list(folder: int, prefix: str, depth: int, found: list[tuple[str, os.stat_r
             name = f"{prefix}{entry.name}"
             if entry.is_dir(follow_symlinks=False):
                 with _inside(folder, entry.name) as inner:
-                    _list(inner, f"{name}/", depth + 1, found)
+                    _list(inner, f"{name}/", depth + 1, files)
             elif _is_artifact(entry):
-                found.append((name, entry.stat(follow_symlinks=False)))
-                if len(found) > MOST_FILES:
+                files.append((name, entry.stat(follow_symlinks=False)))
+                if len(files) > MOST_FILES:
                     raise TooMuchError(f"the step left more than {MOST_FILES} files")
 
 
@@ -140,7 +140,7 @@ def _file(folder: int, name: str) -> Iterator[int]:
     descriptor = os.open(name, _READ, dir_fd=folder)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise FileNotFoundError(f"{name} is no file")
+            raise FileNotFoundError(f"{name} is another thing than a file")
         yield descriptor
     finally:
         os.close(descriptor)

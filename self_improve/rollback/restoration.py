@@ -199,7 +199,7 @@ class Rollback:
             server = await ForkServer.start(
                 code=code, host_file=file, speed=speed, environment=environment, errors=errors,
                 confined=choice.confines(
-                    self._request.sandbox, code=code, own=contract.own_code()
+                    self._request.sandbox, code=code, own_tree=contract.own_code()
                 ),
             )  # fmt: skip
             await server.close()

@@ -272,11 +272,11 @@ class Matrix:
 
 
 def _scratch(job: Job) -> Scratch:
-    own, room = job.arm.scratch / f"{job.plan}.{job.repeat}", job.arm.server.room
+    folder, room = job.arm.scratch / f"{job.plan}.{job.repeat}", job.arm.server.room
     if room is None:
-        return Scratch(folder=own, kept=own / "kept")
+        return Scratch(folder=folder, kept=folder / "kept")
     # Nobody can know the name beforehand and put something there.
-    return Scratch(folder=room / secrets.token_hex(8), kept=own, in_room=True)
+    return Scratch(folder=room / secrets.token_hex(8), kept=folder, in_room=True)
 
 
 def _outcome(

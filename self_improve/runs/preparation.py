@@ -104,7 +104,7 @@ async def prepared(request: RunRequest) -> AsyncIterator[Prepared]:
         plan_dirs=request.plan_dirs,
     )
     users = own_tree if request.code else code
-    confined = choice.confines(request.sandbox, code=code, own=users)
+    confined = choice.confines(request.sandbox, code=code, own_tree=users)
     with tempfile.TemporaryFile() as errors:
         server = await ForkServer.start(
             code=code, host_file=file, speed=speed, errors=errors, confined=confined,
@@ -131,7 +131,7 @@ async def prepared(request: RunRequest) -> AsyncIterator[Prepared]:
             yield Prepared(
                 host=host, step=step, server=server, specifications=specifications,
                 optimizer=tree if code == own_tree else code_tree.read(own_tree, ("self_improve",)),
-                sandbox=choice.recorded(server.sandbox, code=code, own=users),
+                sandbox=choice.recorded(server.sandbox, code=code, own_tree=users),
             )  # fmt: skip
         finally:
             await server.close()

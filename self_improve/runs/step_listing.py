@@ -74,7 +74,7 @@ async def list_steps(options: argparse.Namespace) -> Listing:
             environment=environment, errors=errors,
             confined=choice.confines(
                 choice.wished(options.sandbox), code=code,
-                own=own_code() if options.code else code,
+                own_tree=own_code() if options.code else code,
             ),
         )  # fmt: skip
         try:

@@ -21,7 +21,7 @@ _SYSTEM = (
     )),
     *(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")),
 )  # fmt: skip
-"""What programs read of a system that has not been told anything private."""
+"""What programs read of a system; nobody stores private things there."""
 _WRITTEN = (Path("/dev/null"),)
 
 
@@ -31,7 +31,7 @@ class Bounds:
 
     `read` are files and folders that it may read and execute, `write` those that it may change,
     `listed` folders of which it may see the names. `ports` are the TCP ports it may connect to
-    where it has no network of its own.
+    where it has no network of its own_tree.
     """
 
     read: tuple[Path, ...]
@@ -57,38 +57,38 @@ class Bounds:
         """
         tops = ((path, Path(*path.parts[:2])) for path in (*self.read, *self.listed))
         read = (path if room.is_relative_to(top) else top for path, top in tops)
-        kept = tuple(path for path in self.write if not path.is_relative_to(room))
-        return Bounds(read=tuple(dict.fromkeys(read)), write=(*kept, *write), ports=self.ports)
+        others = tuple(path for path in self.write if not path.is_relative_to(room))
+        return Bounds(read=tuple(dict.fromkeys(read)), write=(*others, *write), ports=self.ports)
 
 
 _PATHS = ("read", "write", "listed")
 
 
 def bounds_of(
-    code: Path, *, own: Path, read: Iterable[Path] = (), write: Iterable[Path] = ()
+    code: Path, *, own_tree: Path, read: Iterable[Path] = (), write: Iterable[Path] = ()
 ) -> Bounds:
     """Return the bounds of code in the tree `code`, for programs of this interpreter.
 
-    Of `own`, the tree that holds this program, only its packages can be read; it may hold anything
-    else, as people install from their checkout.
+    Of `own_tree`, which holds this program, only the packages can be read: it may be a checkout
+    with anything else in it.
     """
-    packages = tuple(path.parent for path in own.glob("*/__init__.py"))
+    packages = tuple(path.parent for path in own_tree.glob("*/__init__.py"))
     readable = (
-        *map(Path, _SYSTEM), *_interpreter(own, code), *packages, *_files_of(code), *read,
+        *map(Path, _SYSTEM), *_interpreter(own_tree, code), *packages, *_files_of(code), *read,
     )  # fmt: skip
-    return Bounds(read=_outermost(readable), write=(*_WRITTEN, *write), listed=(own, code))
+    return Bounds(read=_outermost(readable), write=(*_WRITTEN, *write), listed=(own_tree, code))
 
 
 def _outermost(paths: Iterable[Path]) -> tuple[Path, ...]:
-    """Return the paths that exist, without those that lie in others: every rule costs time."""
-    kept: list[Path] = []
+    """Return the paths that exist, without those inside others: every rule costs time."""
+    outermost: list[Path] = []
     for path in sorted({path.resolve() for path in paths if path.exists()}):
-        if not any(path.is_relative_to(folder) for folder in kept):
-            kept.append(path)
-    return tuple(kept)
+        if not any(path.is_relative_to(folder) for folder in outermost):
+            outermost.append(path)
+    return tuple(outermost)
 
 
-def _interpreter(own: Path, code: Path) -> Iterator[Path]:
+def _interpreter(own_tree: Path, code: Path) -> Iterator[Path]:
     """Yield where Python and what is installed for it lies.
 
     What Python finds only because a command was started in a folder is not installed.
@@ -106,7 +106,7 @@ def _interpreter(own: Path, code: Path) -> Iterator[Path]:
             continue
         if folder == Path.cwd() and str(folder) not in named:
             continue
-        if any(path.is_relative_to(folder) for path in (Path.home(), own, code)):
+        if any(path.is_relative_to(folder) for path in (Path.home(), own_tree, code)):
             continue
         # It may be a checkout that is installed by a link to it.
         if folder.is_dir():
@@ -116,7 +116,7 @@ def _interpreter(own: Path, code: Path) -> Iterator[Path]:
 
 
 def _files_of(code: Path) -> Iterator[Path]:
-    """Yield what lies in a code tree, without hidden files: they are no code, and may hold keys."""
+    """Yield what a code tree holds, without hidden files, which may hold keys."""
     for path in sorted(code.iterdir()):
         # A link may lead where the code must not go.
         if not path.name.startswith(".") and path.resolve().is_relative_to(code):

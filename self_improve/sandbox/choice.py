@@ -26,7 +26,7 @@ def wished(word: str | None) -> Sandboxing:
     """Return what a flag says or, without one, the environment.
 
     Raises:
-        UsageError: it is no such word.
+        UsageError: the word is unknown.
     """
     word = word or os.environ.get(VARIABLE, "").strip() or Sandboxing.auto
     try:
@@ -35,13 +35,13 @@ def wished(word: str | None) -> Sandboxing:
         raise UsageError(f"{VARIABLE}={word!r} is none of {', '.join(Sandboxing)}.") from error
 
 
-def confines(wish: Sandboxing, *, code: Path, own: Path) -> bool:
-    """Whether the code in `code` is to be confined; `own` is the user's own checkout.
+def confines(sandboxing: Sandboxing, *, code: Path, own_tree: Path) -> bool:
+    """Whether the code in `code` is to be confined; `own_tree` is the user's own checkout.
 
     Raises:
         UsageError: it is, and this machine cannot.
     """
-    if wish is Sandboxing.never or (wish is Sandboxing.auto and code == own):
+    if sandboxing is Sandboxing.never or (sandboxing is Sandboxing.auto and code == own_tree):
         return False
     missing = confinement.lacking()
     if missing is not None:
@@ -52,6 +52,6 @@ def confines(wish: Sandboxing, *, code: Path, own: Path) -> bool:
     return True
 
 
-def recorded(sandbox: str | None, *, code: Path, own: Path) -> str | None:
+def recorded(sandbox: str | None, *, code: Path, own_tree: Path) -> str | None:
     """Return how a record names the sandbox, None for the user's own checkout without one."""
-    return sandbox or (None if code == own else UNSAFE)
+    return sandbox or (None if code == own_tree else UNSAFE)

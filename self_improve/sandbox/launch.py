@@ -22,10 +22,10 @@ REFUSED = 126
 
 def words(bounds: Bounds, command: Sequence[str]) -> list[str]:
     """Return the words that run `command` within `bounds`."""
-    given = json.dumps(bounds.to_row())
+    row = json.dumps(bounds.to_row())
     start = f"import sys; sys.path.insert(0, {str(own_code())!r}); "
     start += "from self_improve.sandbox.launch import main; sys.exit(main())"
-    return [sys.executable, "-P", "-c", start, given, *command]
+    return [sys.executable, "-P", "-c", start, row, *command]
 
 
 def main() -> int:

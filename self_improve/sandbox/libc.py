@@ -14,8 +14,8 @@ def prctl(option: int, *arguments: int | bytes) -> int:
     """Set something of this process; return a negative number where it is refused."""
     if _LIBC is None:
         return -1
-    given = [a if isinstance(a, bytes) else ctypes.c_ulong(a) for a in arguments]
-    return int(_LIBC.prctl(option, *given, *[ctypes.c_ulong(0)] * (4 - len(given))))
+    converted = [a if isinstance(a, bytes) else ctypes.c_ulong(a) for a in arguments]
+    return int(_LIBC.prctl(option, *converted, *[ctypes.c_ulong(0)] * (4 - len(converted))))
 
 
 def syscall(number: int, *arguments: object) -> int:
@@ -32,7 +32,7 @@ def mount(source: str, target: str, kind: str, flags: int) -> int:
 
 
 def checked(result: int) -> int:
-    """Return `result` if it is no error.
+    """Return `result` unless it stands for an error.
 
     Raises:
         OSError: it is one.

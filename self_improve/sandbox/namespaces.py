@@ -64,9 +64,9 @@ def _become_init(machine: Machine, answer: int) -> None:
         os.close(answer)
         _end_like(child)
     kernel.die_with_parent()
-    own = _NO_SETUID | _NO_DEVICES | _NO_PROGRAMS
+    flags = _NO_SETUID | _NO_DEVICES | _NO_PROGRAMS
     # A table that shows the processes outside would have other numbers than the calls.
-    if mount("none", "/", "", _RECURSIVE | _PRIVATE) or mount("proc", "/proc", "proc", own):
+    if mount("none", "/", "", _RECURSIVE | _PRIVATE) or mount("proc", "/proc", "proc", flags):
         os._exit(1)
     _bound_processes()
     os.write(answer, b"1")
@@ -115,5 +115,5 @@ def _raise_loopback() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         asked = struct.pack("16sH14s", b"lo", 0, bytes(14))
         flags = struct.unpack("16sH14s", fcntl.ioctl(any_socket, _GET_INTERFACE, asked))[1]
-        wanted = struct.pack("16sH14s", b"lo", flags | _IS_UP, bytes(14))
-        fcntl.ioctl(any_socket, _SET_INTERFACE, wanted)
+        raised = struct.pack("16sH14s", b"lo", flags | _IS_UP, bytes(14))
+        fcntl.ioctl(any_socket, _SET_INTERFACE, raised)

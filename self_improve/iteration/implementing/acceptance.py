@@ -87,10 +87,10 @@ async def run_tests(code: Path, files: Sequence[str], command: StepTests) -> str
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     with ExitStack() as stack:
-        if choice.confines(command.sandbox, code=code, own=own_code()):
-            own_room = stack.enter_context(room.opened())
-            environment = environments.at_home(environment, own_room / room.HOME)
-            limits = bounds_of(code, own=own_code(), write=(own_room,))
+        if choice.confines(command.sandbox, code=code, own_tree=own_code()):
+            room_path = stack.enter_context(room.opened())
+            environment = environments.at_home(environment, room_path / room.HOME)
+            limits = bounds_of(code, own_tree=own_code(), write=(room_path,))
             words = launch.words(limits, words)
         try:
             ended = await child_process.run(

@@ -41,7 +41,7 @@ def confined(tmp_path: Path, room: Path) -> Try:
     (code / "module.py").write_text("A = 1\n")
     (code / ".env").write_text("KEY=secret-of-the-tree\n")
     (tmp_path / "private.txt").write_text("secret-of-the-user")
-    limits = bounds_of(code, own=own_code(), write=(room,))
+    limits = bounds_of(code, own_tree=own_code(), write=(room,))
 
     def run(source: str) -> str:
         program = (
@@ -149,7 +149,7 @@ def test_the_folder_a_command_was_started_in_is_not_readable(
     (tmp_path / "private.txt").touch()
     code = tmp_path.parent / f"{tmp_path.name}-code"
     code.mkdir()
-    read = bounds_of(code, own=own_code()).read
+    read = bounds_of(code, own_tree=own_code()).read
     assert not [path for path in read if tmp_path == path or tmp_path in path.parents]
 
 
@@ -172,23 +172,23 @@ def strange_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_where_nothing_confines_code_of_others_is_refused(tmp_path: Path) -> None:
     """The message names the reason and the flag; the user's own checkout is run all the same."""
     with pytest.raises(UsageError, match="--unsafe-no-sandbox"):
-        choice.confines(Sandboxing.auto, code=tmp_path, own=own_code())
-    assert not choice.confines(Sandboxing.auto, code=own_code(), own=own_code())
-    assert not choice.confines(Sandboxing.never, code=tmp_path, own=own_code())
+        choice.confines(Sandboxing.auto, code=tmp_path, own_tree=own_code())
+    assert not choice.confines(Sandboxing.auto, code=own_code(), own_tree=own_code())
+    assert not choice.confines(Sandboxing.never, code=tmp_path, own_tree=own_code())
 
 
 @needs_kernel
 def test_all_code_but_the_users_own_is_confined(tmp_path: Path) -> None:
     """The own checkout is confined on request."""
-    assert choice.confines(Sandboxing.auto, code=tmp_path, own=own_code())
-    assert choice.confines(Sandboxing.always, code=own_code(), own=own_code())
+    assert choice.confines(Sandboxing.auto, code=tmp_path, own_tree=own_code())
+    assert choice.confines(Sandboxing.always, code=own_code(), own_tree=own_code())
 
 
 def test_records_name_the_sandbox_that_is_missing(tmp_path: Path) -> None:
     """Only the user's own checkout may run without one and say nothing."""
-    assert choice.recorded(None, code=tmp_path, own=own_code()) == choice.UNSAFE
-    assert choice.recorded(None, code=own_code(), own=own_code()) is None
-    assert choice.recorded("landlock 7", code=tmp_path, own=own_code()) == "landlock 7"
+    assert choice.recorded(None, code=tmp_path, own_tree=own_code()) == choice.UNSAFE
+    assert choice.recorded(None, code=own_code(), own_tree=own_code()) is None
+    assert choice.recorded("landlock 7", code=tmp_path, own_tree=own_code()) == "landlock 7"
 
 
 def test_the_environment_sets_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
