@@ -28,7 +28,7 @@ def main() -> int:
     if settings["bounds"] is not None:
         try:
             # Before all that is large is imported: the processes that wait stay small.
-            apart = namespaces.separate(confinement.required_machine())
+            apart = namespaces.separate(confinement.known_machine())
         except (confinement.SandboxError, OSError) as error:
             line.send({"refused": str(error)})
             return 2

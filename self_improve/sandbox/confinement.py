@@ -32,11 +32,12 @@ def lacking() -> str | None:
         return f"{sys.platform} has neither Landlock nor seccomp"
     if this_machine() is None:
         return "the numbers of this processor's system calls are unknown"
-    version = landlock.version()
-    if version < landlock.NEEDED_VERSION:
+    if not landlock.version():
+        return "the kernel has no Landlock (Linux 5.13), or it is switched off"
+    if landlock.version() < landlock.FIRST_WITH_SIGNALS and not namespaces.are_allowed():
         return (
-            f"the kernel has Landlock {version or 'not'}, and version {landlock.NEEDED_VERSION} "
-            "(Linux 6.12) is needed"
+            f"the kernel has Landlock {landlock.version()}, which does not limit signals "
+            f"(version {landlock.FIRST_WITH_SIGNALS}, Linux 6.12, does), and allows no namespaces"
         )
     return None
 
@@ -49,7 +50,9 @@ def confine(bounds: Bounds, apart: Collection[str] = ()) -> str:
     Raises:
         SandboxError: the kernel refuses a part of it; the process must not go on.
     """
-    machine = required_machine()
+    machine, offered = known_machine(), landlock.version()
+    if offered < landlock.FIRST_WITH_SIGNALS and namespaces.PROCESSES not in apart:
+        raise SandboxError("Code cannot be confined here: the kernel refused its namespaces.")
     try:
         for kind, most in _LIMITS:
             with suppress(ValueError):  # It is lower already.
@@ -60,7 +63,8 @@ def confine(bounds: Bounds, apart: Collection[str] = ()) -> str:
             read=bounds.read, write=bounds.write, listed=bounds.listed,
             ports=None if private else bounds.ports,
         )  # fmt: skip
-        seccomp.install(machine, _sockets(bounds, private=private))
+        denied = () if offered >= landlock.FIRST_WITH_TRUNCATION else (machine.truncate,)
+        seccomp.install(machine, _sockets(bounds, private=private), denied=denied)
     except OSError as error:
         raise SandboxError(f"The sandbox cannot be set up: {error}.") from error
     return ", ".join((f"landlock {landlock.version()}", "seccomp", *apart))
@@ -75,15 +79,15 @@ def narrow(bounds: Bounds) -> None:
     landlock.limit_files(read=bounds.read, write=bounds.write, listed=bounds.listed)
 
 
-def required_machine() -> Machine:
+def known_machine() -> Machine:
     """Return the numbers of this machine's processor.
 
     Raises:
-        SandboxError: they are unknown, or the kernel cannot confine a process.
+        SandboxError: they are unknown, or the kernel has no Landlock.
     """
-    missing, machine = lacking(), this_machine()
-    if missing is not None or machine is None:
-        raise SandboxError(f"Code cannot be confined here: {missing}.")
+    machine = this_machine()
+    if machine is None or not landlock.version():
+        raise SandboxError(f"Code cannot be confined here: {lacking()}.")
     return machine
 
 

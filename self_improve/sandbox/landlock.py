@@ -28,8 +28,10 @@ _ABSTRACT_SOCKETS, _SIGNALS = 1 << 0, 1 << 1
 
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 """How many rights on files a version knows; later ones know as many as the last."""
-NEEDED_VERSION = 6
+FIRST_WITH_SIGNALS = 6
 """The first version that limits signals (Linux 6.12)."""
+FIRST_WITH_TRUNCATION = 3
+"""The first version that limits how files are cut off without being opened (Linux 6.2)."""
 _FIRST_WITH_PORTS = 4
 
 
@@ -74,21 +76,8 @@ def limit_files(
         os.close(ruleset)
 
 
-def keep_signals_in() -> None:
-    """Have no signal of this process and those that it starts reach any other.
-
-    Raises:
-        OSError: the kernel refuses.
-    """
-    ruleset = _ruleset(0, 0, _SIGNALS)
-    try:
-        checked(syscall(_RESTRICT_SELF, ruleset, 0))
-    finally:
-        os.close(ruleset)
-
-
 def _scopes(offered: int) -> int:
-    return _ABSTRACT_SOCKETS | _SIGNALS if offered >= NEEDED_VERSION else 0
+    return _ABSTRACT_SOCKETS | _SIGNALS if offered >= FIRST_WITH_SIGNALS else 0
 
 
 def _ruleset(files: int, network: int, scopes: int) -> int:

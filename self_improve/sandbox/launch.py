@@ -32,7 +32,7 @@ def main() -> int:
     """Confine this process, and become the command."""
     kernel.die_with_parent()
     try:
-        apart = namespaces.separate(confinement.required_machine())
+        apart = namespaces.separate(confinement.known_machine())
         confinement.confine(Bounds.from_row(json.loads(sys.argv[1])), apart)
         os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606 - the command is the user's
     except (SandboxError, OSError) as error:

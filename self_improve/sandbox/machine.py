@@ -41,6 +41,7 @@ class Machine:
     prctl: int
     prlimit: int
     setpriority: tuple[int, ...]
+    truncate: int
     own_only: tuple[int, ...]
     unshare: int
     socket: int
@@ -54,6 +55,7 @@ class Machine:
 
 MACHINES: Mapping[str, Machine] = {
     "x86_64": Machine(
+        truncate=76,
         audit=0xC000003E, capset=126, clone=56, fcntl=72, ioctl=16, prctl=157, prlimit=302,
         setpriority=(141, 251),  # and ioprio_set
         own_only=(203, 142, 144, 314),  # sched_set*
@@ -73,6 +75,7 @@ MACHINES: Mapping[str, Machine] = {
         idle=(90, 91, 268, _FCHMODAT2, 92, 93, 94, 260, 132, 235, 261, 280),
     ),
     "aarch64": Machine(
+        truncate=45,
         audit=0xC00000B7, capset=91, clone=220, fcntl=25, ioctl=29, prctl=167, prlimit=261,
         setpriority=(140, 30),
         own_only=(122, 118, 119, 274),

@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from model_gateway import kernel
 from self_improve.sandbox.libc import mount, syscall
-from self_improve.sandbox.machine import Machine
+from self_improve.sandbox.machine import Machine, this_machine
 
 NETWORK, PROCESSES = "own network", "own processes"
 MOST_PROCESSES = 8192
@@ -49,6 +49,20 @@ def separate(machine: Machine) -> tuple[str, ...]:
             _end_like(waits)
     os.waitpid(waits, 0)
     return (NETWORK,) if _new_namespaces(machine, _NEW_NETWORK) else ()
+
+
+def are_allowed() -> bool:
+    """Whether the kernel lets this user separate a process altogether; it is tried."""
+    machine = this_machine()
+    if machine is None:
+        return False
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if PROCESSES in separate(machine) else 1)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def _become_init(machine: Machine, answer: int) -> None:

@@ -55,19 +55,21 @@ class Sockets(StrEnum):
     private = "private"
 
 
-def install(machine: Machine, sockets: Sockets) -> None:
+def install(machine: Machine, sockets: Sockets, *, denied: Sequence[int] = ()) -> None:
     """Filter the calls of this thread and of all that it will start, for good.
+
+    `denied` are calls that are refused beside those that always are.
 
     Raises:
         OSError: the kernel refuses the filter.
     """
-    code = program(machine, sockets)
+    code = program(machine, sockets, denied=denied)
     buffer = ctypes.create_string_buffer(code, len(code))
     reference = struct.pack("=HxxxxxxQ", len(code) // 8, ctypes.addressof(buffer))
     checked(prctl(_SET_SECCOMP, _SECCOMP_FILTER, reference))
 
 
-def program(machine: Machine, sockets: Sockets) -> bytes:
+def program(machine: Machine, sockets: Sockets, *, denied: Sequence[int] = ()) -> bytes:
     """Return the filter, as a program for the kernel's packet filter (classic BPF)."""
     lines = _Lines()
     lines.load(_ARCHITECTURE)
@@ -79,7 +81,7 @@ def program(machine: Machine, sockets: Sockets) -> bytes:
     lines.add(_AT_LEAST, LAST_KNOWN + 1, 0, 1)
     lines.end(_UNKNOWN)
     lines.if_equal(CLONE3, _UNKNOWN)  # Its flags cannot be seen here; libraries then use clone.
-    for number in machine.denied:
+    for number in (*machine.denied, *denied):
         lines.if_equal(number, _DENY)
     for number in machine.idle:
         lines.if_equal(number, _IDLE)

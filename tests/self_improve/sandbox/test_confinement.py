@@ -14,7 +14,7 @@ import pytest
 
 from self_improve.errors import UsageError
 from self_improve.host.contract import own_code
-from self_improve.sandbox import choice, confinement, launch, seccomp
+from self_improve.sandbox import choice, confinement, launch, namespaces, seccomp
 from self_improve.sandbox.bounds import Bounds, bounds_of
 from self_improve.sandbox.choice import Sandboxing
 from self_improve.sandbox.machine import MACHINES
@@ -199,3 +199,54 @@ def test_the_environment_sets_the_default(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv(choice.VARIABLE, "perhaps")
     with pytest.raises(UsageError, match="perhaps"):
         choice.wished(None)
+
+
+OLDER = """
+import os, sys
+from pathlib import Path
+from self_improve.sandbox import confinement, landlock, namespaces
+from self_improve.sandbox.bounds import bounds_of
+landlock.version = lambda: int(sys.argv[1])
+private, room = Path(sys.argv[2]), Path(sys.argv[3])
+machine = confinement.known_machine()
+apart = namespaces.separate(machine) if sys.argv[4] == "apart" else ()
+print(confinement.confine(bounds_of(room, own_tree=room, write=(room,)), apart))
+for attempt in (private.read_text, lambda: private.write_text("x"), lambda: os.truncate(private, 0),
+                lambda: os.link(private, room / "l"), lambda: os.kill(int(sys.argv[5]), 0)):
+    try: print("REACHED", attempt())
+    except OSError: pass
+(room / "mine").write_text("x")
+"""
+
+
+def _older(version: int, room: Path, private: Path, *, apart: str) -> str:
+    """Confine a process as a kernel with an older Landlock would, and return what it printed."""
+    private.write_text("secret")
+    done = subprocess.run(
+        [sys.executable, "-c", OLDER, str(version), str(private), str(room), apart,
+         str(os.getpid())],
+        capture_output=True, text=True, check=False, cwd=own_code(),
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+@needs_kernel
+@pytest.mark.skipif(not namespaces.are_allowed(), reason="the kernel allows no namespaces")
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
+def test_an_older_landlock_is_enough_with_namespaces(
+    version: int, room: Path, tmp_path: Path
+) -> None:
+    """What it does not limit, signals and cutting files off, the rest of the sandbox does."""
+    private = tmp_path / "private.txt"
+    printed = _older(version, room, private, apart="apart")
+    assert printed.startswith(f"landlock {version}, seccomp, own network, own processes")
+    assert "REACHED" not in printed
+    assert private.read_text() == "secret"
+    assert (room / "mine").read_text() == "x"
+
+
+@needs_kernel
+def test_an_older_landlock_is_not_enough_by_itself(room: Path, tmp_path: Path) -> None:
+    """The process must not go on."""
+    assert "SandboxError" in _older(5, room, tmp_path / "private.txt", apart="")
+    assert not (room / "mine").exists()
