@@ -160,7 +160,7 @@ class ForkServer:
                 return Pipeline.from_row(row)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             row = {"refused": f"it describes its steps wrongly ({type(error).__name__})"}
-        reason = str(row.get("refused")) if row else self._last_output()
+        reason = str(row.get("refused"))[:_TAIL] if row else self._last_output()
         raise ImproveError(f"The pipeline in {code} cannot be loaded: {reason}")
 
     async def run(self, request: CellRequest) -> int:

@@ -33,7 +33,7 @@ PlacedInputs = dict[str, tuple[int, int, int]]
 class Scratch:
     """The directory of one cell; the plan's copy is in `plan/`, what is collected in `kept`.
 
-    `in_room` says that strangers may write where it lies: links are not followed, and what is
+    `in_room` says that strangers may write in its folder: links are not followed, and what is
     collected are copies, because a file that was moved could still be written by who has it open.
     """
 

@@ -89,7 +89,7 @@ def _outermost(paths: Iterable[Path]) -> tuple[Path, ...]:
 
 
 def _interpreter(own_tree: Path, code: Path) -> Iterator[Path]:
-    """Yield where Python and what is installed for it lies.
+    """Yield the folders of Python and of what is installed for it.
 
     What Python finds only because a command was started in a folder is not installed.
     """

@@ -1,6 +1,6 @@
 """The only folder that confined code may write in; it is gone when its user ends.
 
-What lies there is a stranger's: links, endless folders, pipes. Nothing in it is followed.
+What is left there is a stranger's: links, endless folders, pipes. Nothing in it is followed.
 """
 
 from __future__ import annotations
