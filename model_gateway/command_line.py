@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model_gateway import arguments
+from model_gateway import arguments, kernel
 from model_gateway.exits import OK, USAGE, exit_code, run, say
 
 if TYPE_CHECKING:
@@ -174,6 +174,8 @@ def _serve(models: Sequence[str], starter: int) -> int:
     from model_gateway import beside, config, providers
     from model_gateway.beside_process import serve
     from model_gateway.errors import ConfigError, GatewayError
+
+    kernel.hide_from_others()
 
     # An error of a model is reported to those who call it.
     with contextlib.suppress(ConfigError):

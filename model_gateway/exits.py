@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
+from model_gateway import kernel
 from model_gateway.errors import BudgetReached, PlumblineError
 
 T = TypeVar("T")
@@ -56,6 +57,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         KeyboardInterrupt: a signal arrived.
     """
     import asyncio  # imported here because parsers answer --help sooner without it
+
+    # What runs for long may hold keys; what it starts is readable again, after its own exec.
+    kernel.hide_from_others()
 
     async def until_signal() -> T:
         task = asyncio.ensure_future(work)

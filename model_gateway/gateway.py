@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _LONGEST_LINE = 256 * 1024 * 1024
 _SECONDS_TO_BUILD = 120.0
 _SECONDS_TO_CLOSE = 5.0
+_MOST_CALLS_AT_ONCE = 256
 
 
 @dataclass(eq=False)
@@ -99,8 +101,11 @@ class Gateway:
         finally:
             self._files.close()
 
-    async def open(self, caller: Caller) -> OpenDoor:
-        """Open a socket for one cell; every connection to `path` is a call of that cell."""
+    async def open(self, caller: Caller, *, listens: bool = True) -> OpenDoor:
+        """Open a socket for one cell; every connection to `path` is a call of that cell.
+
+        Where it does not listen, connections are given to `adopt`.
+        """
         if self._folder is None:
             raise RuntimeError("The gateway is used as an async context manager.")
         caller.journal.begin(caller.cell, caller.repeat)
@@ -111,12 +116,30 @@ class Gateway:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await self._serve(door, reader, writer)
 
-        door.server = await asyncio.start_unix_server(serve, path, limit=_LONGEST_LINE)
+        if listens:
+            door.server = await asyncio.start_unix_server(serve, path, limit=_LONGEST_LINE)
         self._doors[path.name] = door
         return door
 
-    async def open_http(self, caller: Caller) -> HttpDoor:
-        """Open a URL for one cell, for code that uses an API of OpenAI, Anthropic or Ollama."""
+    def adopt(self, door: OpenDoor, connection: socket.socket) -> None:
+        """Answer the call that comes over a connection which a cell has passed."""
+        if len(door.calls) >= _MOST_CALLS_AT_ONCE:
+            connection.close()
+            return
+
+        async def serve() -> None:
+            streams = await asyncio.open_connection(sock=connection, limit=_LONGEST_LINE)
+            await self._serve(door, *streams)
+
+        call = asyncio.create_task(serve())
+        door.calls.add(call)
+        call.add_done_callback(door.calls.discard)
+
+    async def open_http(self, caller: Caller, listener: socket.socket | None = None) -> HttpDoor:
+        """Open a URL for one cell, for code that uses an API of OpenAI, Anthropic or Ollama.
+
+        With `listener` it is reached through that socket, which the caller keeps open.
+        """
         async with self._http_starts:
             if self._http is None:
                 # The web server takes 0.2 s to import, and most gateways need no HTTP door.
@@ -124,7 +147,8 @@ class Gateway:
 
                 self._http = await HttpServer(self._answer).start()
         caller.journal.begin(caller.cell, caller.repeat)
-        return self._http.open(caller)
+        address = None if listener is None else await self._http.listen(listener)
+        return self._http.open(caller, address)
 
     async def close(self, door: OpenDoor | HttpDoor) -> None:
         """Close a door: unfinished calls are cancelled and charged at their reservation."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import socket
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -99,6 +100,7 @@ class HttpServer:
         self._doors: dict[str, HttpDoor] = {}
         self._runner: web.AppRunner | None = None
         self._address = ""
+        self._listeners: dict[socket.socket, str] = {}
 
     async def start(self) -> Self:
         """Listen on a free port."""
@@ -118,10 +120,18 @@ class HttpServer:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    def open(self, caller: Caller) -> HttpDoor:
+    async def listen(self, listener: socket.socket) -> str:
+        """Serve a socket that another part listens on, and return the address of it."""
+        if listener not in self._listeners and self._runner is not None:
+            host, port = listener.getsockname()[:2]
+            self._listeners[listener] = f"http://{host}:{port}"
+            await web.SockSite(self._runner, listener.dup()).start()
+        return self._listeners[listener]
+
+    def open(self, caller: Caller, address: str | None = None) -> HttpDoor:
         """Return a new URL whose requests are the calls of `caller`."""
         token = secrets.token_urlsafe(18)
-        door = HttpDoor(caller=caller, url=f"{self._address}/{token}", token=token)
+        door = HttpDoor(caller=caller, url=f"{address or self._address}/{token}", token=token)
         self._doors[token] = door
         return door
 

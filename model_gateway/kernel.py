@@ -7,6 +7,7 @@ import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 # Looked up at import, because a process that was just forked should import nothing.
 _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
@@ -20,6 +21,11 @@ def die_with_parent() -> bool:
 def adopt_orphans() -> bool:
     """Make this process, not init, the parent of orphaned descendants."""
     return _ask(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def hide_from_others() -> bool:
+    """Have no other process of this user read this one's memory and environment, or trace it."""
+    return _ask(_PR_SET_DUMPABLE, 0)
 
 
 def _ask(option: int, value: int) -> bool:

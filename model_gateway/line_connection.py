@@ -3,14 +3,41 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from pathlib import Path
 from typing import Any, Self
+
+PASSED = "passed"
+"""With this word begins the address of a door that takes only connections passed to it."""
 
 
 def to_line(message: dict[str, Any]) -> bytes:
     """Return `message` as a line; ensure_ascii keeps lone surrogates from breaking the wire."""
     return json.dumps(message).encode() + b"\n"
+
+
+def _connected(path: Path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(str(path))
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def _passed(address: str) -> socket.socket:
+    """Make a pair of sockets, and pass one of them with the token of the door."""
+    _, channel, token = address.split(":")
+    ours, theirs = socket.socketpair()
+    try:
+        with theirs, socket.socket(fileno=os.dup(int(channel))) as sender:
+            socket.send_fds(sender, [token.encode()], [theirs.fileno()])
+    except (OSError, ValueError) as error:
+        ours.close()
+        raise OSError(f"the channel to the gateway is gone: {error}") from error
+    return ours
 
 
 class LineConnection:
@@ -20,12 +47,8 @@ class LineConnection:
     """
 
     def __init__(self, path: Path) -> None:
-        self._connection = socket.socket(socket.AF_UNIX)
-        try:
-            self._connection.connect(str(path))
-        except OSError:
-            self._connection.close()
-            raise
+        is_passed = path.name.startswith(f"{PASSED}:")
+        self._connection = _passed(path.name) if is_passed else _connected(path)
         self._lines = self._connection.makefile("rb")
 
     def send(self, message: dict[str, Any]) -> None:

@@ -36,6 +36,18 @@ def code(group: Group) -> None:
     )
 
 
+def sandbox(group: Group) -> None:
+    """Add `--sandbox` and `--unsafe-no-sandbox`."""
+    group.add_argument(
+        "--sandbox", action="store_const", const="always", help="confine the code even if it is "
+        "your own checkout (other code always is)",
+    )  # fmt: skip
+    group.add_argument(
+        "--unsafe-no-sandbox", dest="sandbox", action="store_const", const="never",
+        help="confine no code: it can then read your keys and files; records say so",
+    )  # fmt: skip
+
+
 def repository(group: Group) -> None:
     """Add `--repo`."""
     group.add_argument(

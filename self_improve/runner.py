@@ -74,6 +74,7 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
         help="replace a prompt surface by a file's text, for this run only; may be repeated",
     )  # fmt: skip
     step_arguments.code(source)
+    step_arguments.sandbox(source)
     step_arguments.host(source)
 
     output = parser.add_argument_group("where it is recorded")
@@ -137,6 +138,7 @@ def request_of(options: argparse.Namespace) -> RunRequest:
     from prompt_lab.layout import Layout
     from self_improve.errors import UsageError
     from self_improve.runs.preparation import RunRequest
+    from self_improve.sandbox import choice
 
     catalogue = config.load()
     if options.until_decided != bool(options.against):
@@ -174,6 +176,7 @@ def request_of(options: argparse.Namespace) -> RunRequest:
         new=options.new,
         cache=Cache(cache.default_path()) if options.cache else None,
         caps=arguments.caps_of(options),
+        sandbox=choice.wished(options.sandbox),
     )
 
 

@@ -49,6 +49,7 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
     )  # fmt: skip
     step_arguments.host(parser)
     step_arguments.code(parser)
+    step_arguments.sandbox(parser)
     lab_arguments.lab(parser)
     arguments.as_json(parser)
     return parser

@@ -7,11 +7,12 @@ import signal
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 RESULT = "result.json"
 LOG = "log.txt"
 PLAN = "plan"
+HOME = "home"
 FINISHED = 93
 """The exit status of a cell whose step ran to its end: one that no step has by itself."""
 
@@ -22,7 +23,7 @@ class CellRequest:
 
     `folder` is the cell's scratch directory: the plan is in `plan/` below it; the result and the
     log are written beside that. `route` leads to the step's task (see `task_graph.follow`). `texts`
-    are a candidate's, by surface id.
+    are a candidate's, by surface id. A confined cell has its home beside the plan.
     """
 
     id: str
@@ -54,32 +55,51 @@ class CellResult:
     kind: str | None = None
     trace: str | None = None
 
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Read what `write_result` wrote.
 
-def write_result(result: CellResult, folder: Path) -> None:
-    """Write the result whole or not at all."""
-    path = folder / RESULT
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(asdict(result)), encoding="utf-8")
-    partial.replace(path)
+        Raises:
+            ValueError: the text is something else.
+        """
+        try:
+            result = cls(**json.loads(text))
+        except (TypeError, RecursionError) as error:
+            raise ValueError("not a result of a cell") from error
+        if not all(isinstance(value, str | None) for value in vars(result).values()):
+            raise ValueError("not a result of a cell")
+        return result
+
+
+def result_file(folder: Path) -> IO[str]:
+    """Open the file for a cell's result; as long as it is empty there is none."""
+    return (folder / RESULT).open("w", encoding="utf-8")
+
+
+def write_result(result: CellResult, file: IO[str]) -> None:
+    """Write the result."""
+    file.write(json.dumps(asdict(result)))
+    file.flush()
 
 
 def write_death(status: int, folder: Path) -> None:
-    """Write how the cell's process ended, if it ended before it could write its result.
+    """Write how the cell's process ended, if it ended before it had written its result.
 
     `status` is its exit status, negative for the signal that killed it.
     """
-    if (folder / RESULT).exists():
+    if read_result(folder) is not None:
         return
     names = {one.value: one.name for one in signal.Signals}
     killer = names.get(-status, f"signal {-status}")
     how = f"killed by {killer}" if status < 0 else f"exit status {status}"
     error = f"the process ended before the step did ({how})"
-    write_result(CellResult(error=error, kind="Died"), folder)
+    with result_file(folder) as file:
+        write_result(CellResult(error=error, kind="Died"), file)
 
 
 def read_result(folder: Path) -> CellResult | None:
     """Return what a failed cell has written, or None if it could write nothing."""
     try:
-        return CellResult(**json.loads((folder / RESULT).read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
+        return CellResult.from_text((folder / RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None

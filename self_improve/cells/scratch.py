@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,32 +15,39 @@ from model_gateway.attempt import Attempt
 from model_gateway.usage import OVERVIEW, USAGE, overview, usage_rows
 from prompt_lab.layout import Layout
 from prompt_lab.record import CELL_ROW, file_digest
-from self_improve.cells.cell import LOG, PLAN
+from self_improve.cells import strange_files
+from self_improve.cells.cell import HOME, LOG, PLAN, RESULT, CellResult
 from self_improve.host.plans import PlanInputs
 
 TRACE = "trace.txt"
 _RECORD = {USAGE, OVERVIEW, TRACE, LOG, CELL_ROW}
 _STEP = "step"
+_LONGEST_RESULT = 4 * 1024 * 1024
+_LONGEST_LOG = 16 * 1024 * 1024
 
 PlacedInputs = dict[str, tuple[int, int, int]]
 """A stamp of each input as it was copied, by name: it shows whether the step changed the file."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scratch:
-    """The directory of one cell; the plan's copy is in `plan/`, what is collected in `kept/`."""
+    """The directory of one cell; the plan's copy is in `plan/`, what is collected in `kept`.
+
+    `in_room` says that strangers may write in its folder: links are not followed, and what is
+    collected are copies, because a file that was moved could still be written by who has it open.
+    """
 
     folder: Path
+    kept: Path
+    in_room: bool = False
 
     @property
     def plan(self) -> Path:
         """The directory that the step's task works in."""
         return self.folder / PLAN
 
-    @property
-    def collected(self) -> Path:
-        """The directory that the run takes over as a whole."""
-        return self.folder / "kept"
+    def _opened(self, *names: str) -> AbstractContextManager[int]:
+        return strange_files.opened(self.folder.parent, self.folder.name, *names)
 
     def prepare(self, inputs: PlanInputs) -> PlacedInputs:
         """Create a fresh directory with copies of the inputs, under the names the step knows.
@@ -50,51 +58,72 @@ class Scratch:
             OSError: the data repo cannot be written, or is full.
         """
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.plan.mkdir(parents=True)
+        shutil.rmtree(self.kept, ignore_errors=True)
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with strange_files.opened(self.folder.parent) as parent:
+            os.mkdir(self.folder.name, dir_fd=parent)
+        with self._opened() as folder:
+            for name in (PLAN, HOME) if self.in_room else (PLAN,):
+                os.mkdir(name, dir_fd=folder)
         placed: PlacedInputs = {}
-        for name, source in inputs.files.items():
-            target = self.plan / name
-            if "/" in name:
-                target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("wb") as file:
-                file.write(source.read_bytes())
-                file.flush()
-                placed[name] = _stamp(os.fstat(file.fileno()))
+        with self._opened(PLAN) as plan:
+            for name, source in inputs.files.items():
+                placed[name] = _stamp(strange_files.create(plan, name, source.read_bytes()))
         return placed
+
+    def result(self) -> CellResult | None:
+        """Return what a failed cell has written, or None if it could write nothing."""
+        try:
+            with self._opened() as folder:
+                text = strange_files.read(folder, RESULT, _LONGEST_RESULT).decode("utf-8")
+            return CellResult.from_text(text)
+        except (OSError, ValueError):
+            return None
 
     def collect(
         self, inputs: PlanInputs, attempts: Iterable[Attempt], placed: PlacedInputs
     ) -> dict[str, str]:
-        """Move what the step wrote or changed into `kept/`, with the cell's usage and log.
+        """Take what the step wrote or changed to `kept`, with the cell's usage and log.
 
         `placed` is what `prepare` returned. An artifact that is named like a file of the record
         goes into `step/`. Returns the SHA-256 of each artifact by name.
+
+        Raises:
+            TooMuchError: the step left more than a record can hold.
         """
-        self.collected.mkdir()
+        self.kept.mkdir(parents=True)
         digests: dict[str, str] = {}
-        for path in sorted(_files(self.plan)):
-            name = path.relative_to(self.plan).as_posix()
-            if placed.get(name) == _stamp(path.stat()):
-                continue
-            digest = file_digest(path)
-            if inputs.digests.get(name) == digest:
-                continue
-            if name in _RECORD:
-                name = f"{_STEP}/{name}"
-            digests[name] = digest
-            target = self.collected / name
-            if "/" in name:
+        with self._opened(PLAN) as plan:
+            for name, stamp in strange_files.listed(plan):
+                if placed.get(name) == _stamp(stamp):
+                    continue
+                target = self.kept / (f"{_STEP}/{name}" if name in _RECORD else name)
                 target.parent.mkdir(parents=True, exist_ok=True)
-            path.rename(target)
+                if self.in_room:
+                    digest = strange_files.copy(plan, name, target)
+                else:
+                    (self.plan / name).rename(target)
+                    digest = file_digest(target)
+                if inputs.digests.get(name) == digest:
+                    target.unlink()
+                else:
+                    digests[target.relative_to(self.kept).as_posix()] = digest
         listed = list(attempts)
         usage = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in usage_rows(listed))
-        (self.collected / USAGE).write_text(usage, encoding="utf-8")
-        (self.collected / OVERVIEW).write_text(_json(overview(listed)), encoding="utf-8")
-        log = (self.folder / LOG).read_bytes() if (self.folder / LOG).exists() else b""
+        (self.kept / USAGE).write_text(usage, encoding="utf-8")
+        (self.kept / OVERVIEW).write_text(_json(overview(listed)), encoding="utf-8")
+        log = self._log()
         if log:
             text = self.without_paths(log.decode("utf-8", "replace"))
-            (self.collected / LOG).write_text(text, encoding="utf-8")
+            (self.kept / LOG).write_text(text, encoding="utf-8")
         return digests
+
+    def _log(self) -> bytes:
+        try:
+            with self._opened() as folder:
+                return strange_files.read(folder, LOG, _LONGEST_LOG, tail=True)
+        except OSError:
+            return b""
 
     def without_paths(self, text: str) -> str:
         """Return `text` without this machine's paths to the plan, the data repo and the home.
@@ -104,29 +133,24 @@ class Scratch:
         """
         for folder in (str(self.plan.resolve()), str(self.plan)):
             text = text.replace(f"{folder}/", "").replace(folder, "the plan")
-        for path in (self.folder.resolve(), self.folder):
+        if self.in_room:
+            for room in (str(self.folder.resolve()), str(self.folder.parent)):
+                text = text.replace(f"{room}/", "").replace(room, "the room")
+        for path in (self.kept.resolve(), self.kept):
             for root in _data_repos(path):
                 text = text.replace(f"{root}/", "")
         return text.replace(f"{Path.home()}/", "~/")
 
     def remove(self) -> None:
-        """Remove the directory; scratch is not history."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the directories; scratch is not history."""
+        with suppress(OSError, RecursionError):
+            shutil.rmtree(self.folder)
+        shutil.rmtree(self.kept, ignore_errors=True)
 
 
 def _data_repos(path: Path) -> list[Path]:
     """Return the directories whose scratch contains `path`; scratches of searches are nested."""
     return [folder.parent for folder in path.parents if folder == Layout(folder.parent).scratch]
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files below `folder`; links and names with a dot are not artifacts."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _files(Path(entry.path))
-            elif entry.is_file(follow_symlinks=False) and not entry.name.startswith("."):
-                yield Path(entry.path)
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int]:

@@ -1,8 +1,9 @@
 """Imports one code tree once, then forks a killable child for every cell.
 
-Started as `python -P -m self_improve.cells.zygote_start CODE HOST_TOML SPEED`. It reads commands
-as JSON lines from its standard input, writes events to its standard output, and ends with its
-input. It stays single-threaded, because forking a process with threads is unsafe.
+Started as `python -P -m self_improve.cells.zygote_start CONTROL CODE`; CONTROL is the descriptor of
+its line to the command, whose first object says what to load and how to confine it. It ends when
+the command closes the line. It stays single-threaded, because forking a process with threads is
+unsafe.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import selectors
 import signal
 import socket
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,28 +26,36 @@ from pydantic import BaseModel
 
 from model_gateway import door, kernel
 from self_improve.cells import cell, cell_process, warm_up
+from self_improve.cells.zygote_end import ZygoteEnd
 from self_improve.errors import ImproveError, located
 from self_improve.host import description, task_graph
 from self_improve.host.contract import Host, load
+from self_improve.sandbox import confinement, namespaces
+from self_improve.sandbox.bounds import Bounds
 
+_WAITING = 512
 _NO_DOOR = "http://127.0.0.1:9/no-cell"
 _ENDED_SILENTLY = b'{"refused": "its process ended without a message"}'
 
 
-def main() -> int:
-    """Serve the code tree, the host file and the speed named on the command line."""
-    code, host_file, speed = Path(sys.argv[1]).resolve(), Path(sys.argv[2]), sys.argv[3]
-    # The host may print while it is imported; only this process writes to the control channel.
-    control = os.dup(1)
-    os.dup2(2, 1)
+def main(line: ZygoteEnd, settings: Mapping[str, Any], apart: tuple[str, ...]) -> int:
+    """Serve the code tree, the host file and the speed of the settings.
+
+    `apart` says what of the sandbox is set up already.
+    """
+    code, host_file, speed = Path(settings["code"]), Path(settings["host"]), settings["speed"]
+    os.dup2(2, 1)  # The host may print while it is imported.
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The command handles Ctrl-C.
-    sys.path.insert(0, str(code))
-    os.chdir(code)
-    host = load(host_file)
-    # Code that creates its clients when it is imported needs addresses and keys to exist then.
-    os.environ.update(cell_process.environment(host, speed, url=_NO_DOOR))
-    zygote = _Zygote(host, code, control)
+    # The orphans of a cell are its own children while it lives, and then the zygote's.
+    kernel.adopt_orphans()
+    zygote = _Zygote(line, code)
     try:
+        zygote.begin(settings, apart)
+        sys.path.insert(0, str(code))
+        os.chdir(code)
+        zygote.host = host = load(host_file)
+        # Code that creates its clients when it is imported needs addresses and keys to exist then.
+        os.environ.update(cell_process.environment(host, speed, url=_NO_DOOR))
         description.load(host, speed)
         described = _in_child(lambda: description.describe(host, speed))
         cell_process.refuse_foreign_modules(host, code)
@@ -59,8 +69,7 @@ def main() -> int:
     gc.collect()
     gc.freeze()
     sys.stdout.flush()  # Otherwise every cell would print again what the host has printed.
-    # The orphans of a cell are its own children while it lives, and then the zygote's.
-    kernel.adopt_orphans()
+    zygote.kill_all()  # What the host has left running while it was imported.
     zygote.send(ready=os.getpid(), **described)
     zygote.serve({step["name"]: step["surfaces"] for step in described["steps"]})
     return 0
@@ -103,14 +112,35 @@ def _reason(error: BaseException) -> str:
 
 
 class _Zygote:
-    def __init__(self, host: Host, code: Path, control: int) -> None:
-        self._host = host
+    host: Host
+
+    def __init__(self, line: ZygoteEnd, code: Path) -> None:
         self._code = code
-        self._control = control
+        self._line = line
+        self._bounds: Bounds | None = None
+        self._room = Path()
         self._live: dict[int, cell.CellRequest] = {}
-        self._rest = b""
         self._recipes: dict[tuple[int, ...], task_graph.Recipe | None] = {}
         self._surfaces: dict[str, list[str]] = {}
+
+    def begin(self, settings: Mapping[str, Any], apart: tuple[str, ...]) -> None:
+        """Confine this process if the settings say so, and tell the command how.
+
+        Raises:
+            SandboxError: the kernel refuses; nothing of the host was imported.
+        """
+        if settings["bounds"] is None:
+            self.send(sandbox=None)
+            return
+        self._bounds, self._room = Bounds.from_row(settings["bounds"]), Path(settings["room"])
+        listener = None
+        if settings["over_http"] and namespaces.NETWORK in apart:
+            # Made here, in the network that the cells have, and served by the gateway outside.
+            listener = socket.create_server(("127.0.0.1", 0), backlog=_WAITING)
+        kind = confinement.confine(self._bounds, apart)
+        self._line.send({"sandbox": kind}, listener=listener)
+        if listener is not None:
+            listener.close()
 
     def serve(self, surfaces: dict[str, list[str]]) -> None:
         """Follow commands until the input ends; then no child is left alive.
@@ -124,13 +154,13 @@ class _Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(signalled.fileno(), warn_on_full_buffer=False)
         with selectors.DefaultSelector() as selector:
-            selector.register(0, selectors.EVENT_READ)
+            selector.register(self._line, selectors.EVENT_READ)
             selector.register(awake, selectors.EVENT_READ)
             while True:
                 for key, _ in selector.select():
-                    if key.fileobj == 0:
+                    if key.fileobj is self._line:
                         if not self._read():
-                            self._kill_all()
+                            self.kill_all()
                             return
                     else:
                         awake.recv(4096)
@@ -138,20 +168,16 @@ class _Zygote:
 
     def send(self, **event: Any) -> None:
         """Send one event to the command."""
-        data = json.dumps(event).encode() + b"\n"
-        while data:
-            data = data[os.write(self._control, data) :]
+        self._line.send(event)
 
     def _read(self) -> bool:
-        data = os.read(0, 1 << 20)
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            command = json.loads(line)
+        commands = self._line.receive()
+        for command in commands or ():
             if "start" in command:
                 self._start(cell.CellRequest.from_row(command["start"]))
             elif "kill" in command:
                 self._kill(command["kill"])
-        return bool(data)
+        return commands is not None
 
     def _start(self, request: cell.CellRequest) -> None:
         recipe = self._recipe(request)
@@ -166,7 +192,7 @@ class _Zygote:
         if request.route not in self._recipes:
             self._recipes[request.route] = None
             with suppress(Exception):  # Then the cell goes the whole way and reports the error.
-                recipe = task_graph.recipe(self._host, request.route, request.speed)
+                recipe = task_graph.recipe(self.host, request.route, request.speed)
                 self._recipes[request.route] = recipe
                 if recipe is not None:
                     self._build_schemas(request.step)
@@ -192,21 +218,32 @@ class _Zygote:
             os.setsid()
             kernel.die_with_parent()
             kernel.adopt_orphans()
-            os.close(self._control)
+            self._line.close()
             folder = Path(request.folder)
             empty = os.open(os.devnull, os.O_RDONLY)
             log = os.open(folder / cell.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             os.dup2(empty, 0)
             os.dup2(log, 1)
             os.dup2(log, 2)
-            result = cell_process.run(request, self._host, self._code, recipe)
-            with suppress(ValueError, OSError):  # The step may have closed it.
-                sys.stdout.flush()
-            if result.error is not None:
-                cell.write_result(result, folder)
+            # Opened before the cell is confined to the plan.
+            with cell.result_file(folder) as file:
+                if self._bounds is not None:
+                    self._narrow(self._bounds, folder)
+                result = cell_process.run(request, self.host, self._code, recipe)
+                with suppress(ValueError, OSError):  # The step may have closed it.
+                    sys.stdout.flush()
+                if result.error is not None:
+                    cell.write_result(result, file)
             status = cell.FINISHED if result.error is None else 1
         finally:
             os._exit(status)
+
+    def _narrow(self, bounds: Bounds, folder: Path) -> None:
+        """Confine a cell to its own plan and its own home."""
+        home = folder / cell.HOME
+        confinement.narrow(bounds.narrowed((folder / cell.PLAN, home), room=self._room))
+        os.environ.update(dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME"), str(home)))
+        tempfile.tempdir = None  # The host may have asked for it before, which keeps the answer.
 
     def _reap(self) -> None:
         """Report the cells that have ended, and kill what they have left running."""
@@ -239,14 +276,17 @@ class _Zygote:
             if request.id == cell_id:
                 _kill_group(pid)
 
-    def _kill_all(self) -> None:
+    def kill_all(self) -> None:
+        """Kill all cells, and whatever else this process has to wait for."""
         for pid in self._live:
             _kill_group(pid)
         self._live.clear()
         with suppress(ChildProcessError):
             while True:
                 self._kill_orphans()
-                os.waitpid(-1, 0)
+                # Where the kernel does not list them, one that lives is not waited for.
+                if os.waitpid(-1, 0 if _children() else os.WNOHANG) == (0, 0):
+                    break
 
 
 def _kill_group(pid: int) -> None:
@@ -264,7 +304,3 @@ def _children() -> list[int]:
     except OSError:
         return []
     return [int(pid) for pid in listed.split()]
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from self_improve.code import git
 from self_improve.errors import UsageError
 
 
@@ -81,36 +82,33 @@ def _files(folder: Path) -> list[Path]:
 def _git_facts(
     root: Path, import_roots: Sequence[str], paths: Sequence[str]
 ) -> tuple[str | None, str | None, bool]:
-    # Imported here because it takes a while and `--help` does not need it.
-    from git import GitError, InvalidGitRepositoryError, NoSuchPathError, Repo
-
+    root = root.resolve()
     try:
-        with Repo(root, search_parent_directories=True) as repo:
-            if not repo.head.is_valid():
-                return None, None, True
-            branch = None if repo.head.is_detached else repo.active_branch.name
-            root = root.resolve()
-            below = ["--", *(str(root / p) for p in paths)]
-            changes = repo.git.status("--porcelain", "--untracked-files=no", *below)
-            dirty = bool(changes) or _reaches(
-                root, import_roots, _untracked(repo, root, import_roots)
-            )
-            return repo.head.commit.hexsha, branch, dirty
-    except (InvalidGitRepositoryError, NoSuchPathError, GitError):
+        commit, named = git.inspect(
+            root, "rev-parse", "HEAD", "--symbolic-full-name", "HEAD"
+        ).split("\n")
+        # Into submodules git would go with their own settings.
+        changes = git.inspect(
+            root, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=dirty",
+            "--", *(str(root / path) for path in paths),
+        )  # fmt: skip
+        dirty = bool(changes) or _reaches(root, import_roots, _untracked(root, import_roots))
+    except (git.GitError, ValueError):
         return None, None, True
+    return commit, named.removeprefix("refs/heads/") if named != "HEAD" else None, dirty
 
 
-def _untracked(repo: Any, root: Path, import_roots: Sequence[str]) -> list[PurePosixPath]:
+def _untracked(root: Path, import_roots: Sequence[str]) -> list[PurePosixPath]:
     """Return the files below `root` that are not in the repository, relative to it.
 
     Python files of the import roots that git is told to ignore are among them: they run as well.
     """
     bases = [str(root.joinpath(*name.split("."))) for name in import_roots]
     others = ["--others", "--full-name", "--exclude-standard", "-z"]
-    listed = repo.git.ls_files(*others, "--", str(root)).split("\0")
-    ignored = repo.git.ls_files("--ignored", *others, "--", *bases).split("\0")
+    listed = git.inspect(root, "ls-files", *others, "--", str(root)).split("\0")
+    ignored = git.inspect(root, "ls-files", "--ignored", *others, "--", *bases).split("\0")
     listed += [name for name in ignored if name.endswith(".py")]
-    top = Path(repo.working_tree_dir)
+    top = Path(git.inspect(root, "rev-parse", "--show-toplevel"))
     paths = [(top / name) for name in listed if name]
     return [PurePosixPath(p.relative_to(root)) for p in paths if p.is_relative_to(root)]
 

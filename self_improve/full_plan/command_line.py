@@ -71,6 +71,7 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
     lab_arguments.lab(data)
     step_arguments.host(data)
     step_arguments.repository(data)
+    step_arguments.sandbox(data)
     data.add_argument(
         "--base", metavar="REVISION",
         help="the commit that the best prompts are put into (default: the branch checked out)",

@@ -18,6 +18,7 @@ from prompt_lab.layout import SPLITS, Layout
 from self_improve.errors import UsageError
 from self_improve.host import contract, plans
 from self_improve.runs.preparation import RunRequest
+from self_improve.sandbox import choice
 
 _JUDGE, _SIM_JUDGE = "haiku", "sim-judge"
 
@@ -110,7 +111,7 @@ def request_of(options: argparse.Namespace) -> PlanRequest:
             plan_dirs=tuple(plans_named(names, lab, options.split)), host_file=options.host,
             speed=speed, seed=options.seed, seconds=options.timeout,
             workers=options.workers,
-            caps=arguments.caps_of(options),
+            caps=arguments.caps_of(options), sandbox=choice.wished(options.sandbox),
         ),
         code=code,
         base=options.base or "HEAD",

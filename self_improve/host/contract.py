@@ -92,7 +92,7 @@ class Host(BaseModel):
     holds the plan in its author's words, `report` the one that people read; `instructions` is the
     constant of a step's module that is for optimizers only. `fixed` sets further parameters,
     `environment` variables of the cell; a value may use `{speed}` and, in the environment,
-    `{gateway_url}`.
+    `{gateway_url}`. `passes` names variables of the user's environment that the cell may see.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -112,6 +112,7 @@ class Host(BaseModel):
     environment: dict[str, Annotated[str, _may_use("speed", "gateway_url")]] = Field(
         default_factory=dict
     )
+    passes: tuple[str, ...] = ()
     name_rules: tuple[NameRule, ...] = ()
     surfaces: SurfaceRules = SurfaceRules()
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from self_improve.host.surfaces import Surface, from_row
 
@@ -34,6 +38,10 @@ class StepFacts:
         return cls(**values)
 
 
+_STEPS = TypeAdapter(list[StepFacts])
+_SURFACE_ID = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
     """The steps of a host, upstream ones first, and all its prompt surfaces by id."""
@@ -43,7 +51,22 @@ class Pipeline:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Pipeline:
-        """Read a zygote's description of its code."""
+        """Read a zygote's description of its code, which is the word of a stranger.
+
+        Raises:
+            ValueError, TypeError, LookupError: it is something else.
+        """
         steps = [StepFacts.from_row(step) for step in row["steps"]]
         surfaces = [from_row(surface) for surface in row["surfaces"]]
+        # As JSON, in which a list may be a tuple, and nothing else is taken for something else.
+        _STEPS.validate_json(json.dumps([vars(step) for step in steps]), strict=True)
+        for step in steps:
+            names = (*step.inputs, *step.outputs)
+            if not step.name.isidentifier() or any("\0" in name for name in names):
+                raise ValueError(f"{step.name!r} is not a step")
+        for surface in surfaces:
+            # Not by pydantic: a text of a host may hold what no JSON may, such as a lone surrogate.
+            texts = (surface.kind, surface.text, *surface.assembled_into, *surface.heirs)
+            if not _SURFACE_ID.fullmatch(surface.id) or not all(isinstance(t, str) for t in texts):
+                raise ValueError(f"{surface.id!r} is not a surface")
         return cls(steps={s.name: s for s in steps}, surfaces={s.id: s for s in surfaces})

@@ -89,7 +89,7 @@ def inputs_of(plans: Sequence[BaselinePlan], step: StepFacts, host: Host) -> dic
         UsageError: an artifact is missing or unreadable; all of them are named.
     """
     problems: list[str] = []
-    outside = [name for name in step.inputs if Path(name).is_absolute()]
+    outside = [n for n in step.inputs if Path(n).is_absolute() or ".." in Path(n).parts]
     if outside:
         problems.append(f"{step.name} reads outside the plan: {', '.join(outside)}")
     inputs = {plan.name: inputs_of_plan(plan, step, host, problems) for plan in plans}

@@ -99,6 +99,7 @@ def context(group: Group) -> None:
     lab_arguments.lab(group)
     step_arguments.host(group)
     step_arguments.repository(group)
+    step_arguments.sandbox(group)
     group.add_argument(
         "--base", metavar="BRANCH", help="what candidates start from (default: the one checked out)"
     )

@@ -19,6 +19,7 @@ from self_improve.errors import UsageError
 from self_improve.generators import catalogue as generators
 from self_improve.host import contract
 from self_improve.runs.preparation import RunRequest
+from self_improve.sandbox import choice
 
 _SEEDS_APART = 1000
 _JUDGE, _PROPOSER = "haiku", "haiku"
@@ -157,7 +158,7 @@ def request_of(options: argparse.Namespace) -> IterationRequest:
             step=options.step, models=models, catalogue=catalogue, layout=lab, output=lab,
             repeats=options.repeats, host_file=options.host, speed=speed,
             seed=options.seed, seconds=options.timeout, workers=options.workers,
-            caps=arguments.caps_of(options),
+            caps=arguments.caps_of(options), sandbox=choice.wished(options.sandbox),
         ),
         code=code,
         base=options.base or branch_of(code),

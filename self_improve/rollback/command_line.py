@@ -49,6 +49,7 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
     lab_arguments.lab(parser)
     step_arguments.host(parser)
     step_arguments.repository(parser)
+    step_arguments.sandbox(parser)
     parser.add_argument(
         "--base", metavar="BRANCH", help="the branch to change (default: the one checked out)"
     )
@@ -78,6 +79,7 @@ async def _run(options: argparse.Namespace) -> int:
     from self_improve.iteration.start import forge_named
     from self_improve.rollback import bests, pages
     from self_improve.rollback.restoration import RestorationRequest, Rollback
+    from self_improve.sandbox import choice
 
     lab = layout.find(options.prompt_lab_dir)
     entries = bests.read(lab, options.step)  # Before a forge is asked for anything.
@@ -88,6 +90,7 @@ async def _run(options: argparse.Namespace) -> int:
     request = RestorationRequest(
         step=options.step, to=options.to, reason=options.reason, layout=lab, code=code,
         base=options.base or branch_of(code), host_file=options.host, catalogue=config.load(),
+        sandbox=choice.wished(options.sandbox),
     )  # fmt: skip
     redactor = request.catalogue.redactor("GITHUB_TOKEN")
     leaks.require_none_in_options(redactor, vars(options))

@@ -29,6 +29,8 @@ from self_improve.rollback import bests, pages
 from self_improve.rollback.bests import Bests, Entry
 from self_improve.rollback.earlier_texts import EarlierTexts, earlier_texts
 from self_improve.runs.specification import choose_step
+from self_improve.sandbox import choice
+from self_improve.sandbox.choice import Sandboxing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,7 @@ class RestorationRequest:
     base: str
     host_file: Path | None
     catalogue: Catalogue
+    sandbox: Sandboxing = Sandboxing.auto
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,8 +199,11 @@ class Rollback:
         environment = without_keys(os.environ, also=self._request.catalogue.key_variables)
         with tempfile.TemporaryFile() as errors:
             server = await ForkServer.start(
-                code=code, host_file=file, speed=speed, environment=environment, errors=errors
-            )
+                code=code, host_file=file, speed=speed, environment=environment, errors=errors,
+                confined=choice.confines(
+                    self._request.sandbox, code=code, own_tree=contract.own_code()
+                ),
+            )  # fmt: skip
             await server.close()
             return server.pipeline
 

@@ -176,6 +176,7 @@ def _drift(options: argparse.Namespace) -> int:
     from self_improve.rollout.drift_run import DriftCheck, DriftRequest
     from self_improve.rollout.production import Production
     from self_improve.runs.progress import display
+    from self_improve.sandbox import choice
 
     lab = layout.find(options.prompt_lab_dir)
     catalogue = config.load()
@@ -185,7 +186,7 @@ def _drift(options: argparse.Namespace) -> int:
         catalogue=catalogue, models=catalogue.choose(models) if models else (),
         split=options.split, baseline_dir=options.baseline_dir, code=options.code,
         host_file=options.host, workers=options.workers, seconds=options.timeout,
-        caps=arguments.caps_of(options),
+        caps=arguments.caps_of(options), sandbox=choice.wished(options.sandbox),
     )  # fmt: skip
     production = Production(lab, Run(request.against[0]).step)
     check = DriftCheck(request, production.state())

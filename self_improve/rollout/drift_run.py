@@ -28,6 +28,7 @@ from self_improve.runs.experiment import Experiment, experiment
 from self_improve.runs.preparation import RunRequest
 from self_improve.runs.progress import Display
 from self_improve.runs.session import ledger_for
+from self_improve.sandbox.choice import Sandboxing
 from self_improve.verdict import noise
 
 _SIDE = "now"
@@ -48,6 +49,7 @@ class DriftRequest:
     workers: int = 64
     seconds: float = 1800.0
     caps: Caps = field(default_factory=Caps)
+    sandbox: Sandboxing = Sandboxing.auto
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +124,7 @@ class DriftCheck:
             plan_dirs=tuple(folder / p for p in plans), repeats=_repeats(self.runs),
             code=self._code(), host_file=request.host_file, speed=first.meta["speed"],
             seed=self._seed(), seconds=request.seconds, workers=request.workers, caps=request.caps,
+            sandbox=request.sandbox,
         )  # fmt: skip
 
     def _seed(self) -> int:

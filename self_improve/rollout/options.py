@@ -150,6 +150,7 @@ def _drift(parser: argparse.ArgumentParser) -> None:
     lab_arguments.split(parser)
     lab_arguments.plan_folder(parser)
     step_arguments.code(parser)
+    step_arguments.sandbox(parser)
     step_arguments.host(parser)
     arguments.cells(parser)
     arguments.caps(parser)

@@ -10,9 +10,9 @@ from typing import Any
 
 from model_gateway.attempt import Attempt, digest_of
 from model_gateway.call import Source
-from model_gateway.jsonl import Appender
+from model_gateway.jsonl import Appender, read_rows
 from model_gateway.usage import OVERVIEW, USAGE, overview, usage_rows
-from prompt_lab.record import SURFACES, Evidence, RunCell
+from prompt_lab.record import EVENTS, SURFACES, Evidence, Run, RunCell
 from self_improve.host.surfaces import (
     DESCRIPTION,
     Description,
@@ -26,6 +26,7 @@ from self_improve.host.surfaces import (
 from self_improve.runs.matrix import Arm
 from self_improve.runs.specification import RunSpecification
 from self_improve.runs.stopping import LookResult
+from self_improve.sandbox.choice import UNSAFE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,13 +112,18 @@ def classify(
     specification: RunSpecification,
     rows: Sequence[Mapping[str, Any]],
     sent: Mapping[str, Any],
+    *,
+    unconfined: bool = False,
 ) -> dict[str, Any]:
     """Return what kind of evidence a run is, and every reason why it is not real.
+
+    That the code ran without the sandbox that it should have had is said beside them.
 
     Args:
         specification: of the run.
         rows: of its cells.
         sent: the content of `surfaces.json`.
+        unconfined: whether the code of strangers was run without a sandbox.
     """
     reasons: list[str] = []
     code = specification.code
@@ -140,6 +146,8 @@ def classify(
     kind = Evidence.historical if reasons else Evidence.real
     if specification.model.is_simulated:
         kind = Evidence.simulated
+    if unconfined:
+        reasons.append("the code ran without a sandbox (--unsafe-no-sandbox)")
     return {"kind": str(kind), "reasons": reasons}
 
 
@@ -183,9 +191,17 @@ def finish(arm: Arm, left: Sequence[RunCell], look: LookResult | None = None) ->
                 "not_run": [list(cell) for cell in left],
             },
             "spent": _spent(attempts),
-            "evidence": classify(specification, list(rows.values()), sent),
+            "evidence": classify(
+                specification, list(rows.values()), sent, unconfined=_was_unconfined(writer.run)
+            ),
         }
     )
+
+
+def _was_unconfined(run: Run) -> bool:
+    """Whether any of a run's sessions ran the code of strangers without a sandbox."""
+    sessions = [run.meta, *read_rows(run.path / EVENTS)[0]]
+    return any(session.get("sandbox") == UNSAFE for session in sessions)
 
 
 def _spent(attempts: Sequence[Attempt]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 import signal
 import time
 from collections import defaultdict, deque
@@ -25,6 +26,7 @@ from self_improve.cells import cell
 from self_improve.cells.account import Account
 from self_improve.cells.fork_server import ForkServer
 from self_improve.cells.scratch import Scratch
+from self_improve.cells.strange_files import TooMuchError
 from self_improve.errors import ImproveError
 from self_improve.runs.specification import RunSpecification
 
@@ -178,7 +180,7 @@ class Matrix:
     async def _try_cell(self, job: Job, *, last: bool) -> bool:
         """Run one cell once; record how it ended, unless it was killed and is to be run again."""
         specification = job.arm.specification
-        scratch = Scratch(job.arm.scratch / f"{job.plan}.{job.repeat}")
+        scratch = _scratch(job)
         inputs = specification.inputs[job.plan]
         placed = scratch.prepare(inputs)
         account = Account(
@@ -201,7 +203,11 @@ class Matrix:
             self._drop(job, "budget")
             scratch.remove()
             return True
-        digests = scratch.collect(inputs, account.attempts, placed)
+        digests: dict[str, str] = {}
+        try:
+            digests = scratch.collect(inputs, account.attempts, placed)
+        except TooMuchError as too_much:
+            error = error or str(too_much)
         row = {
             "name": job.plan,
             "status": "ok" if error is None else "error",
@@ -223,15 +229,13 @@ class Matrix:
         if job.repeat:
             facts["repeat"] = job.repeat
         if row["error"] is None:
-            writer.keep(job.key, scratch.collected, row)
+            writer.keep(job.key, scratch.kept, row)
             writer.event("run_single_plan_complete", **facts)
             self.tally.ok += 1
         else:
             if trace:
-                (scratch.collected / _TRACE).write_text(
-                    scratch.without_paths(trace), encoding="utf-8"
-                )
-            writer.fail(job.key, scratch.collected, row)
+                (scratch.kept / _TRACE).write_text(scratch.without_paths(trace), encoding="utf-8")
+            writer.fail(job.key, scratch.kept, row)
             writer.event("run_single_plan_error", **facts, error=row["error"])
             self.tally.failed += 1
         if row["error"] is None and row["partial"]:
@@ -250,19 +254,25 @@ class Matrix:
             seed=specification.cell_seed(job.plan, job.repeat), models=specification.models,
             journal=job.arm.journal, observer=account, log=job.arm.log, cache=job.arm.cache,
         )  # fmt: skip
-        door = await self._gateway.open(caller)
-        http = await self._gateway.open_http(caller) if job.arm.over_http else None
+        server = job.arm.server
+        door = await self._gateway.open(caller, listens=server.room is None)
+        address, http = str(door.path), None
         try:
+            if server.room is not None:
+                address = server.doors.offer(lambda passed: self._gateway.adopt(door, passed))
+            if job.arm.over_http:
+                http = await self._gateway.open_http(caller, server.listener)
             request = cell.CellRequest(
-                id=f"{scratch.folder.parent.name}/{scratch.folder.name}",
+                id=f"{job.arm.scratch.name}/{job.plan}.{job.repeat}",
                 step=specification.step.name, route=specification.step.route,
                 model=specification.model.name, speed=specification.speed, seed=caller.seed,
-                folder=str(scratch.folder), door=str(door.path),
+                folder=str(scratch.folder), door=address,
                 url=http.url if http is not None else "",
                 texts=dict(specification.candidate.texts),
             )  # fmt: skip
-            return await self._within_time(job.arm.server, request, account)
+            return await self._within_time(server, request, account)
         finally:
+            server.doors.withdraw(address)
             await self._gateway.close(door)
             if http is not None:
                 await self._gateway.close(http)
@@ -294,6 +304,14 @@ class Matrix:
         return None if killed else status
 
 
+def _scratch(job: Job) -> Scratch:
+    folder, room = job.arm.scratch / f"{job.plan}.{job.repeat}", job.arm.server.room
+    if room is None:
+        return Scratch(folder=folder, kept=folder / "kept")
+    # Nobody can know the name beforehand and put something there.
+    return Scratch(folder=room / secrets.token_hex(8), kept=folder, in_room=True)
+
+
 def _outcome(
     scratch: Scratch, account: Account, *, status: int | None, limit: float, must_ask: bool
 ) -> tuple[str | None, FailureKind | None, str | None]:
@@ -305,7 +323,7 @@ def _outcome(
         what = f"killed from outside by {name}, {_TRIES} times (is there enough memory?)"
         return what, FailureKind.killed, None
     if status != cell.FINISHED:
-        result = cell.read_result(scratch.folder)
+        result = scratch.result()
         if result is None:
             return "the cell's process ended without a message", None, None
         failed = account.worst_failure

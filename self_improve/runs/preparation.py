@@ -22,6 +22,8 @@ from self_improve.host import candidate, plans
 from self_improve.host.contract import Host, host_digest, load, locate, own_code
 from self_improve.host.pipeline import Pipeline, StepFacts
 from self_improve.runs.specification import RunSpecification, choose_step
+from self_improve.sandbox import choice
+from self_improve.sandbox.choice import Sandboxing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,7 @@ class RunRequest:
     new: bool = False
     cache: Cache | None = None
     caps: Caps = field(default_factory=Caps)
+    sandbox: Sandboxing = Sandboxing.auto
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -66,13 +69,17 @@ class RunRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """The work of a request, after all checks that cost nothing."""
+    """The work of a request, after all checks that cost nothing.
+
+    `sandbox` is how records name what confines the code, None for the user's own checkout.
+    """
 
     host: Host
     step: StepFacts
     server: ForkServer
     specifications: tuple[RunSpecification, ...]
     optimizer: CodeTree
+    sandbox: str | None = None
 
     @property
     def pipeline(self) -> Pipeline:
@@ -101,11 +108,13 @@ async def prepared(request: RunRequest) -> AsyncIterator[Prepared]:
         baseline_dir=request.baseline_dir,
         plan_dirs=request.plan_dirs,
     )
-    environment = without_keys(os.environ, also=request.catalogue.key_variables)
+    users = own_tree if request.code else code
+    confined = choice.confines(request.sandbox, code=code, own_tree=users)
     with tempfile.TemporaryFile() as errors:
         server = await ForkServer.start(
-            code=code, host_file=file, speed=speed, environment=environment, errors=errors
-        )
+            code=code, host_file=file, speed=speed, errors=errors, confined=confined,
+            environment=without_keys(os.environ, also=request.catalogue.key_variables),
+        )  # fmt: skip
         try:
             pipeline = server.pipeline
             first = [s.name for s in pipeline.steps.values() if s.inputs and not s.external][:1]
@@ -127,6 +136,7 @@ async def prepared(request: RunRequest) -> AsyncIterator[Prepared]:
             yield Prepared(
                 host=host, step=step, server=server, specifications=specifications,
                 optimizer=tree if code == own_tree else code_tree.read(own_tree, ("self_improve",)),
+                sandbox=choice.recorded(server.sandbox, code=code, own_tree=users),
             )  # fmt: skip
         finally:
             await server.close()

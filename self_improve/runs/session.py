@@ -229,11 +229,14 @@ async def _arm(side: RunsOfOneTree, state: RunState) -> AsyncIterator[Arm]:
         meta = specification.meta(optimizer=side.work.optimizer, workers=side.request.workers)
         writer = record.begin(
             output, specification.step.name, specification.digest,
-            meta | {"split": side.request.split, "cache": side.request.cache is not None},
+            meta
+            | {"split": side.request.split, "cache": side.request.cache is not None}
+            # Older records, and those of the user's own checkout, say nothing.
+            | ({"sandbox": side.work.sandbox} if side.work.sandbox else {}),
         )  # fmt: skip
     else:
         writer = record.reopen(state.run)
-        writer.event("resumed")
+        writer.event("resumed", **({"sandbox": side.work.sandbox} if side.work.sandbox else {}))
     path = writer.run.path
     with contextlib.closing(writer), Appender(path / RESERVATIONS) as reservations:
         journal = FileJournal(path / ATTEMPTS, finished=writer.run.rows())

@@ -31,6 +31,7 @@ from self_improve.host.surfaces import CONSTANT, Surface, from_row, messages_wit
 from self_improve.runs import evidence
 from self_improve.runs.estimate import PROBE_MODEL, probe
 from self_improve.runs.specification import RunSpecification, choose_step
+from self_improve.sandbox import choice
 
 _SHOWN = 100
 
@@ -71,6 +72,10 @@ async def list_steps(options: argparse.Namespace) -> Listing:
         server = await ForkServer.start(
             code=code, host_file=file, speed=host.speeds[0],
             environment=environment, errors=errors,
+            confined=choice.confines(
+                choice.wished(options.sandbox), code=code,
+                own_tree=own_code() if options.code else code,
+            ),
         )  # fmt: skip
         try:
             pipeline = server.pipeline

@@ -1,7 +1,7 @@
 """The checks of an agent's code before its pull request: tests, declared artifacts, one run.
 
-The code is untrusted. It runs only in child processes, in the worktree of its commit, without keys
-and with a time limit.
+The code is untrusted. It runs only in child processes, in the worktree of its commit, confined as
+cells are (see `sandbox`), without keys and with a time limit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,12 +22,17 @@ from model_gateway import child_process
 from model_gateway.errors import BudgetReached
 from model_gateway.keys import Redactor, without_keys
 from prompt_lab.layout import Layout
+from self_improve.cells import environment as environments
 from self_improve.errors import ImproveError, UsageError
+from self_improve.host.contract import own_code
 from self_improve.host.pipeline import Pipeline
 from self_improve.iteration.branches import Side
 from self_improve.iteration.context import IterationContext
 from self_improve.runs.experiment import Experiment
 from self_improve.runs.preparation import prepared
+from self_improve.sandbox import choice, launch, room
+from self_improve.sandbox.bounds import bounds_of
+from self_improve.sandbox.choice import Sandboxing
 
 TESTS = "{python} -m pytest -q --tb=short --disable-warnings -p no:cacheprovider {files}"
 """The default command for a step's tests."""
@@ -46,11 +51,13 @@ class StepTests:
     """The command that runs tests, with `{python}` and `{files}`, and its time limit.
 
     `key_variables` are environment variables that hold keys, beside those that look like it.
+    `sandbox` says whether the tests are confined: they run code that an agent wrote.
     """
 
     command: str = TESTS
     seconds: float = 600.0
     key_variables: tuple[str, ...] = ()
+    sandbox: Sandboxing = Sandboxing.auto
 
     def require_runnable(self) -> None:
         """Raise UsageError if the command cannot be started, before anything is spent."""
@@ -73,18 +80,24 @@ async def run_tests(code: Path, files: Sequence[str], command: StepTests) -> str
     if not files:
         return "no tests of the step were found"
     words = list(_words(command.command, files))
-    environment = without_keys(os.environ, also=command.key_variables)
+    environment = environments.of_cells(without_keys(os.environ, also=command.key_variables))
     paths = [str(code), *environment.get("PYTHONPATH", "").split(os.pathsep)]
     environment |= {
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    try:
-        ended = await child_process.run(
-            words, folder=code, environment=environment, seconds=command.seconds
-        )
-    except OSError as error:
-        raise Refused(f"the tests cannot be started: {words[0]}: {error.strerror}") from error
+    with ExitStack() as stack:
+        if choice.confines(command.sandbox, code=code, own_tree=own_code()):
+            room_path = stack.enter_context(room.opened())
+            environment = environments.at_home(environment, room_path / room.HOME)
+            limits = bounds_of(code, own_tree=own_code(), write=(room_path,))
+            words = launch.words(limits, words)
+        try:
+            ended = await child_process.run(
+                words, folder=code, environment=environment, seconds=command.seconds
+            )
+        except OSError as error:
+            raise Refused(f"the tests cannot be started: {words[0]}: {error.strerror}") from error
     if ended.status is None:
         raise Refused(f"the tests were killed after {command.seconds:g} s")
     if ended.status != 0:

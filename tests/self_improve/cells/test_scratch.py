@@ -18,7 +18,8 @@ RECORD = {"usage_metrics.jsonl", "activity_overview.json"}
 @pytest.fixture
 def scratch(tmp_path: Path) -> Scratch:
     """Return a cell's directory that is not there yet."""
-    return Scratch(tmp_path / "lab" / ".scratch" / "silo.0")
+    folder = tmp_path / "lab" / ".scratch" / "silo.0"
+    return Scratch(folder=folder, kept=folder / "kept")
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_what_a_killed_cell_left_is_gone(scratch: Scratch, inputs: PlanInputs) -
     scratch.prepare(inputs)
     (scratch.plan / "002-10-levers.json").write_text("[]")
     (scratch.folder / "result.json").write_text("{}")
-    scratch.collected.mkdir()
+    scratch.kept.mkdir()
     scratch.prepare(inputs)
     assert names(scratch.folder) == {f"plan/{name}" for name in inputs.files}
 
@@ -91,9 +92,9 @@ def test_new_and_changed_files_are_kept(scratch: Scratch, inputs: PlanInputs) ->
         "deep/er/1.md": digest("One."),
         "002-8-plan_type.md": digest("Changed."),
     }
-    assert names(scratch.collected) == set(digests) | RECORD
+    assert names(scratch.kept) == set(digests) | RECORD
     for name, expected in digests.items():
-        assert digest((scratch.collected / name).read_text()) == expected
+        assert digest((scratch.kept / name).read_text()) == expected
 
 
 def test_input_that_was_written_again_unchanged_is_not_an_output(
@@ -115,16 +116,16 @@ def test_hidden_files_and_links_are_left(
     (scratch.plan / "broken.txt").symlink_to(tmp_path / "nowhere")
     (scratch.plan / ".002-10-levers.json.x1").write_text("[")
     assert scratch.collect(inputs, [], placed) == {}
-    assert names(scratch.collected) == RECORD
+    assert names(scratch.kept) == RECORD
 
 
 def test_usage_of_the_cell_is_kept(scratch: Scratch, inputs: PlanInputs) -> None:
     """One row for each attempt, and the totals."""
     placed = scratch.prepare(inputs)
     scratch.collect(inputs, iter([an_attempt(), an_attempt(key="other")]), placed)
-    rows = (scratch.collected / "usage_metrics.jsonl").read_text().splitlines()
+    rows = (scratch.kept / "usage_metrics.jsonl").read_text().splitlines()
     assert [json.loads(row)["success"] for row in rows] == [True, True]
-    overview = json.loads((scratch.collected / "activity_overview.json").read_text())
+    overview = json.loads((scratch.kept / "activity_overview.json").read_text())
     assert overview["total_cost"] == 0.5
 
 
@@ -140,8 +141,8 @@ def test_steps_own_files_are_not_mixed_with_the_records(
         "step/usage_metrics.jsonl", "step/row.json", "step/log.txt", "step/trace.txt",
     }  # fmt: skip
     for name in digests:
-        assert (scratch.collected / name).read_text() == "the step's own"
-    assert (scratch.collected / "usage_metrics.jsonl").read_text() == ""
+        assert (scratch.kept / name).read_text() == "the step's own"
+    assert (scratch.kept / "usage_metrics.jsonl").read_text() == ""
 
 
 def test_log_is_kept_without_this_machines_paths(scratch: Scratch, inputs: PlanInputs) -> None:
@@ -150,19 +151,20 @@ def test_log_is_kept_without_this_machines_paths(scratch: Scratch, inputs: PlanI
     output = f"reading {scratch.plan}/001-2-plan.txt in {scratch.plan} \xff"
     (scratch.folder / "log.txt").write_bytes(output.encode("latin-1"))
     scratch.collect(inputs, [], placed)
-    log = (scratch.collected / "log.txt").read_text(encoding="utf-8")
+    log = (scratch.kept / "log.txt").read_text(encoding="utf-8")
     assert log == "reading 001-2-plan.txt in the plan \ufffd"
     placed = scratch.prepare(inputs)
     (scratch.folder / "log.txt").touch()
     scratch.collect(inputs, [], placed)
-    assert not (scratch.collected / "log.txt").exists()
+    assert not (scratch.kept / "log.txt").exists()
 
 
 def test_paths_are_taken_out_by_any_name(tmp_path: Path, inputs: PlanInputs) -> None:
     """Where scratch is behind a link, both paths are this machine's business."""
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    scratch = Scratch(tmp_path / "link" / "silo.0")
+    folder = tmp_path / "link" / "silo.0"
+    scratch = Scratch(folder=folder, kept=folder / "kept")
     scratch.prepare(inputs)
     for folder in (scratch.plan, scratch.plan.resolve()):
         assert str(tmp_path) not in scratch.without_paths(f"{folder}/001-2-plan.txt: {folder}")

@@ -1,0 +1,1 @@
+"""What confines code that is not the user's own: its files, network, signals, environment."""

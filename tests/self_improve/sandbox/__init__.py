@@ -1,0 +1,1 @@
+"""Tests of what confines code that is not the user's own."""
