@@ -12,6 +12,7 @@ from model_gateway.jsonl import read_rows
 from model_gateway.ledger import Ledger, Spend, spent_before
 from prompt_lab.layout import Layout, runs
 from prompt_lab.record import RESERVATIONS, Run
+from self_improve.comparison import before_spending
 from self_improve.errors import UsageError
 from self_improve.forge.forge import Forge
 from self_improve.iteration.branches import BASELINE, Branches
@@ -177,11 +178,22 @@ async def show_cost(request: IterationRequest, branches: Branches, base: str) ->
     tree = branches.tree(branches.baseline(base), base)
     async with experiment({BASELINE: request.run_request(tree.code, number=-1)}) as cells:
         [expected] = (await cells.expected()).values()
+        planned = cells.works[BASELINE].specifications
     directions = from_synthesis.code_directions(request)
     if directions:
         say(choice.summary(request, len(directions)))
     count = max(1, request.candidates + len(directions))
     say(f"base {base[:12]} of {request.base}; each side: {expected.text()}")
+    say(
+        before_spending.told(
+            request.step,
+            plans=len(planned[0].inputs),
+            models=[one.model.name for one in planned],
+            repeats=planned[0].repeats,
+            lab=request.layout,
+        )
+        or ""
+    )
     say(
         f"{count + 1} sides on the train plans; what earns KEEP also runs on the verify plans, the "
         "steps that read its outputs, and one whole plan. Nothing was sent."

@@ -23,7 +23,7 @@ from self_improve.verdict.terms import (
 
 Nets = NDArray[np.intp]
 
-_NOISE = 0.005
+_NOISE = 0.002
 """A loss of cells must be rarer than this between runs of identical prompts."""
 _IMPOSSIBLE = 5e-5
 """A loss that is rarer than this there needs no relabelling: three of three cells of a model that

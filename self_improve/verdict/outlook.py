@@ -11,16 +11,13 @@ from scipy import stats
 from self_improve.verdict.composite import Composite
 from self_improve.verdict.differences import Differences
 from self_improve.verdict.noise import Noise
-from self_improve.verdict.shifts import WORTH
+from self_improve.verdict.prospect import ASSUMED_MINIMA, LEAST_PAIRS, WORTH
 from self_improve.verdict.statistics.sample_size import POWER, conditional_power, visible
 
 _FUTILE = 0.10
 """A decision that is less probable than this is not worth waiting for."""
 _FIRST = 0.4
 """Before this share of the cells nothing is given up."""
-LEAST_PAIRS = 6
-"""Five pairs cannot decide on the composite whatever they show: five coins fall alike in one of 32
-throws."""
 _REACH = 10
 """More repeats than this are not proposed."""
 _DRAWS = 2000
@@ -106,7 +103,7 @@ def _settles(
     count = len(values)
     deviation = composite.deviation
     if deviation is None or not deviation or count < LEAST_PAIRS:
-        deviation = noise.composite_deviation or 2 * minimal
+        deviation = noise.composite_deviation or ASSUMED_MINIMA * minimal
         seen = float(np.average(values, weights=weights)) if count else 0.0
         effects = seen + chance.normal(size=_DRAWS) * deviation / math.sqrt(max(count, 1))
     else:

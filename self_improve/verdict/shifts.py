@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from self_improve.verdict.differences import Differences
+from self_improve.verdict.prospect import WORTH
 from self_improve.verdict.statistics.flips import Bools, Flips, Floats
 
-WORTH = 0.5
-"""The share of the smallest effect worth a merge that must be seen. As much as the whole would be
-missed in half of all cases by an effect of exactly that size."""
 _WITHOUT_ONE = 1 / 3
 """The share of an effect that must remain without any one plan: all of five would keep all of it,
 one of them alone nothing."""

@@ -91,7 +91,7 @@ def test_an_effect_that_few_pairs_may_show_is_never_told_beside_an_interval_that
         found = decide(pairing, terms(), evidence=Evidence.real)
         reach = found.composite.interval
         assert reach is not None
-        is_excluded = -0.4 < reach.low and reach.high < 0.4 and found.composite.pairs > 5
+        is_excluded = reach.low > -0.4 and reach.high < 0.4 and found.composite.pairs > 5
         assert (found.further_cells == 0) == is_excluded
         assert (found.visible_effect is None) == (found.composite.pairs < 6)
 
