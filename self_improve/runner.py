@@ -124,9 +124,7 @@ def _execute(options: argparse.Namespace) -> int:
     until = _stopping(options, request)
 
     def power(step: str, plans: int, models: Sequence[str], repeats: int) -> str | None:
-        return before_spending.told(
-            step, plans=plans, models=models, repeats=repeats, lab=request.layout
-        )
+        return before_spending.told(step, plans=plans, models=models, repeats=repeats)
 
     return run(execute(request, until, dry_run=options.dry_run, as_json=options.json, power=power))
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prompt_lab.layout import Layout
 from rubrics import load
 from self_improve.verdict import noise as noise_files
 from self_improve.verdict.prospect import prospect
 
 
-def told(
-    step: str, *, plans: int, models: Sequence[str], repeats: int, lab: Layout | None = None
-) -> str | None:
+def told(step: str, *, plans: int, models: Sequence[str], repeats: int) -> str | None:
     """Return what the cells can decide; None if the step has no rubric.
 
     Args:
@@ -20,7 +17,6 @@ def told(
         plans: how many plans it is run on.
         models: the names of the models.
         repeats: how often each of them runs each plan.
-        lab: the data repo, which may hold the noise of the step.
 
     Raises:
         RubricError: the rubric cannot be used.

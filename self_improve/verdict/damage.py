@@ -41,9 +41,13 @@ class Damage:
     @property
     def text(self) -> str:
         """What happened, in words."""
+        cells = (
+            f"its {self.cells} cells: {self.deviations:.0f} standard errors of identical prompts"
+        )
+        if self.measure == _COMPOSITE:
+            return f"{self.model} fell by {self.fall:.2f} in {cells}"
         return (
-            f"{self.model} fell in {self.measure}, by {self.fall:.2f} of the composite in its "
-            f"{self.cells} cells: {self.deviations:.0f} standard errors of identical prompts"
+            f"{self.model} fell in {self.measure}, by {self.fall:.2f} of the composite in {cells}"
         )
 
 

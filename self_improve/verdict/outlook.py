@@ -69,6 +69,8 @@ def outlook(
         is_futile: it was given up early.
     """
     reach = composite.interval
+    if not composite.pairs:
+        return Outlook(further_cells=None, text="more cells of this kind would show nothing either")
     enough = composite.pairs >= LEAST_PAIRS
     if enough and reach is not None and -minimal < reach.low and reach.high < minimal:
         return Outlook(
@@ -80,7 +82,7 @@ def outlook(
     done = max(1, math.ceil(cells / once)) if once else 1
     for repeats in range(done + 1, _REACH * done + 1):
         total = max(once * repeats, cells + 1)
-        if _settles(gains, composite, total / max(cells, 1), minimal=minimal, noise=noise):
+        if _settles(gains, composite, total / cells, minimal=minimal, noise=noise):
             more = total - cells
             return Outlook(
                 further_cells=more,
@@ -104,13 +106,13 @@ def _settles(
     deviation = composite.deviation
     if deviation is None or not deviation or count < LEAST_PAIRS:
         deviation = noise.composite_deviation or ASSUMED_MINIMA * minimal
-        seen = float(np.average(values, weights=weights)) if count else 0.0
-        effects = seen + chance.normal(size=_DRAWS) * deviation / math.sqrt(max(count, 1))
+        seen = float(np.average(values, weights=weights))
+        effects = seen + chance.normal(size=_DRAWS) * deviation / math.sqrt(count)
     else:
         drawn = chance.integers(0, count, size=(_DRAWS, count))
         effects = (values * weights)[drawn].sum(axis=1) / weights[drawn].sum(axis=1)
         seen = float(composite.effect or 0.0)
-    total = max(times * max(count, 1), LEAST_PAIRS)
+    total = max(times * count, LEAST_PAIRS)
     added = total - count
     new = effects + chance.normal(size=_DRAWS) * deviation / math.sqrt(added)
     means = (seen * count + new * added) / total

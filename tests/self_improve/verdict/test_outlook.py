@@ -17,7 +17,16 @@ from self_improve.verdict.noise import assumed
 from self_improve.verdict.outlook import Outlook, is_futile
 from self_improve.verdict.pairing import Pair, Pairing
 from self_improve.verdict.terms import Look, RepeatedTests, permuted
-from tests.self_improve.measured_runs import MODELS, PLANS, better, lost, noisy, rubric, terms
+from tests.self_improve.measured_runs import (
+    MODELS,
+    PLANS,
+    better,
+    lost,
+    noise,
+    noisy,
+    rubric,
+    terms,
+)
 
 
 def composite(effect: float | None, *, pairs: int = 35, **more: Any) -> Composite:
@@ -96,14 +105,22 @@ def test_an_effect_that_few_pairs_may_show_is_never_told_beside_an_interval_that
         assert (found.visible_effect is None) == (found.composite.pairs < 6)
 
 
-def test_before_anything_was_seen_the_calibrated_noise_has_to_do() -> None:
-    """Or, without it, a guess from the smallest effect worth having."""
-    failing = noisy(lost(*((plan, model) for plan in PLANS for model in MODELS)))
-    gates = Gates(success=False)
-    known = outlook_of(failing, rubric=rubric(gates=gates)).further_cells
-    guessed = outlook_of(failing, rubric=rubric(gates=gates), noise=assumed(rubric()))
+def test_a_few_pairs_go_by_the_calibrated_noise() -> None:
+    """Or, without it, by a guess from the smallest effect worth having, which takes more."""
+    few = noisy(plans=PLANS[:2], models=MODELS[:2], spread=0.01)
+    known = outlook_of(few).further_cells
+    guessed = outlook_of(few, noise=noise(composite=None)).further_cells
     assert known
-    assert guessed.further_cells
+    assert guessed
+    assert guessed < known  # Here the calibrated deviation is 2.5 of the smallest effect, not 2.
+
+
+def test_where_every_cell_fails_more_cells_show_nothing_either() -> None:
+    """No number is given that would promise something."""
+    failing = noisy(lost(*((plan, model) for plan in PLANS for model in MODELS)))
+    found = outlook_of(failing, rubric=rubric(gates=Gates(success=False)))
+    assert found.further_cells is None
+    assert found.text == "more cells of this kind would show nothing either"
 
 
 @pytest.mark.parametrize(
