@@ -28,6 +28,9 @@ _NOISE = 0.002
 _IMPOSSIBLE = 5e-5
 """A loss that is rarer than this there needs no relabelling: three of three cells of a model that
 never failed in 25 pairs, or of one that never collapsed."""
+_LEAST_LOST = 3
+_LEAST_RATE = 0.02
+"""No model is trusted to fail, or to collapse, more seldom than this: 25 pairs do not show it."""
 _SUSPECT = 0.10
 """A loss that is less probable by chance keeps a KEEP back, although it does not reject yet."""
 _FAIR = 3
@@ -135,9 +138,11 @@ def _lost_cells(look: PermutedLook, tests: RepeatedTests) -> Sequence[Gate]:
         message = f"{lost} cells {what}, {gained} the other way"
         p = exact.mcnemar_lost(lost, gained)
         suspect = p is not None and p < _SUSPECT
+        beyond = bool(chances[0] <= _IMPOSSIBLE)
         outcomes.append(
             Gate(
-                name=name, failed=outcome.fires or bool(chances[0] <= _IMPOSSIBLE), p=p,
+                name=name, p=p,
+                failed=outcome.fires or (beyond and lost - gained >= _LEAST_LOST),
                 # Of five cells that are lost in the end, few have been by an early look.
                 blocks=suspect or (look.look.share < 1 and lost > gained),
                 message=f"{message} ({by_model})" if lost else message,
@@ -153,7 +158,7 @@ def _chances(nets: Nets, groups: Floats, rates: Floats) -> Floats:
     """
     chances = []
     for net, group in zip(nets, groups.T, strict=True):
-        members = rates[group > 0]
+        members = np.maximum(rates[group > 0], _LEAST_RATE)
         tail = exact.upper_tail(exact.net_loss_distribution(members.tolist()))
         chances.append(tail[net + len(members)])
     models = np.min(chances[1:], axis=0) * len(chances[1:]) if len(chances) > 1 else 1.0

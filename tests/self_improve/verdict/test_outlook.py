@@ -13,7 +13,7 @@ from rubrics.rubric import Gates
 from self_improve.verdict import Word, decide
 from self_improve.verdict.composite import Composite, Part
 from self_improve.verdict.look_decision import LookDecision
-from self_improve.verdict.noise import assumed
+from self_improve.verdict.noise import Spread, assumed
 from self_improve.verdict.outlook import Outlook, is_futile
 from self_improve.verdict.pairing import Pair, Pairing
 from self_improve.verdict.terms import Look, RepeatedTests, permuted
@@ -106,13 +106,12 @@ def test_an_effect_that_few_pairs_may_show_is_never_told_beside_an_interval_that
 
 
 def test_a_few_pairs_go_by_the_calibrated_noise() -> None:
-    """Or, without it, by a guess from the smallest effect worth having, which takes more."""
-    few = noisy(plans=PLANS[:2], models=MODELS[:2], spread=0.01)
-    known = outlook_of(few).further_cells
-    guessed = outlook_of(few, noise=noise(composite=None)).further_cells
+    """Two pairs that hardly differ do not show that others would not either."""
+    few = noisy(plans=PLANS[:2], models=MODELS[:2], spread=0.001)
+    calm = noise(composite=Spread(deviation=0.3, drift=1.0, widening=1.0, pairs=175))
+    known = outlook_of(few, noise=calm).further_cells
     assert known
-    assert guessed
-    assert guessed < known  # Here the calibrated deviation is 2.5 of the smallest effect, not 2.
+    assert known < (outlook_of(few, noise=noise(composite=None)).further_cells or 1000)
 
 
 def test_where_every_cell_fails_more_cells_show_nothing_either() -> None:
