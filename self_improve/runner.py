@@ -118,11 +118,16 @@ def main(words: Sequence[str] | None = None, *, prog: str = PROG) -> int:
 
 def _execute(options: argparse.Namespace) -> int:
     # Imported now, so that --help and a wrong flag answer at once.
+    from self_improve.comparison import before_spending
     from self_improve.runs.execute import execute
 
     request = request_of(options)
     until = _stopping(options, request)
-    return run(execute(request, until, dry_run=options.dry_run, as_json=options.json))
+
+    def power(step: str, plans: int, models: Sequence[str], repeats: int) -> str | None:
+        return before_spending.told(step, plans=plans, models=models, repeats=repeats)
+
+    return run(execute(request, until, dry_run=options.dry_run, as_json=options.json, power=power))
 
 
 def request_of(options: argparse.Namespace) -> RunRequest:

@@ -16,7 +16,7 @@ from self_improve.measures.explanation import explain
 from self_improve.measures.measured import MeasuredCell, MeasuredRun
 from self_improve.measures.metric import PairMetric
 from self_improve.measures.tokens import Numbers
-from self_improve.verdict.effects import Differences, differences
+from self_improve.verdict.differences import Differences, differences
 from self_improve.verdict.pairing import Pair, repeat_offsets
 
 _MOST = 600

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from rubrics.rubric import Rubric
 from self_improve.comparison import comparability
 from self_improve.errors import UsageError
 from self_improve.verdict import noise
-from self_improve.verdict.effects import differences
+from self_improve.verdict.differences import differences
 from self_improve.verdict.noise import FlipCount, Noise
 from self_improve.verdict.pairing import Pair, Pairing
 
@@ -32,26 +33,40 @@ def noise_of(batches: Sequence[Pairing], rubric: Rubric, sources: Sequence[str] 
     gains = [differences(batch, rubric) for batch in batches]
     pairs = [pair for batch in batches for pair in batch.pairs if not pair.is_outside]
     flips: defaultdict[str, list[bool]] = defaultdict(list)
+    collapses: defaultdict[str, list[bool]] = defaultdict(list)
     for pair in pairs:
         flips[pair.model].append(pair.before.succeeded != pair.after.succeeded)
-    collapses = [_collapsed(pair, rubric.gates.collapse) for pair in pairs if pair.succeeded]
+        if pair.succeeded:
+            collapses[pair.model].append(_collapsed(pair, rubric.gates.collapse))
     metrics = {}
     for column, use in enumerate(rubric.metrics):
-        columns = [one.forward[:, column] for one in gains]
-        spread = noise.spread([values[~np.isnan(values)].tolist() for values in columns])
+        defined = [~np.isnan(one.forward[:, column]) for one in gains]
+        spread = noise.spread(
+            [one.forward[d, column].tolist() for one, d in zip(gains, defined, strict=True)],
+            [np.array(one.models)[d].tolist() for one, d in zip(gains, defined, strict=True)],
+        )
         if spread is not None:
             metrics[use.id] = spread
-    return Noise(
+    counts = noise.flip_counts(collapses).values()
+    measured = Noise(
         step=rubric.step,
         rubric_version=rubric.version,
         batches=len(batches),
         pairs=sum(len(batch.pairs) for batch in batches),
         flips=noise.flip_counts(flips),
-        collapses=FlipCount(flips=sum(collapses), pairs=len(collapses)),
-        composite=noise.spread([one.composites.tolist() for one in gains]),
+        collapses=FlipCount(
+            flips=sum(one.flips for one in counts), pairs=sum(one.pairs for one in counts)
+        ),
+        collapses_by_model=noise.flip_counts(collapses),
         metrics=metrics,
         sources=tuple(sources),
     )
+    # What a measure weighs depends on its noise, so the composite comes last.
+    weighed = [replace(one, noise=measured) for one in gains]
+    composite = noise.spread(
+        [one.composites.tolist() for one in weighed], [one.models for one in weighed]
+    )
+    return measured.model_copy(update={"composite": composite})
 
 
 def _collapsed(pair: Pair, share: float) -> bool:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from self_improve.comparison.comparison import Comparison
 from self_improve.verdict import Verdict
-from self_improve.verdict.effects import Effect, Part
+from self_improve.verdict.composite import Part
+from self_improve.verdict.effects import Effect
 from self_improve.verdict.statistics.intervals import Interval
 
 HEAD = (

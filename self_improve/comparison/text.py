@@ -12,7 +12,8 @@ from prompt_lab.tables import interval, number
 from self_improve.comparison.comparison import Comparison
 from self_improve.comparison.examples import Example
 from self_improve.verdict import Verdict
-from self_improve.verdict.effects import Effect, Part
+from self_improve.verdict.composite import Part
+from self_improve.verdict.effects import Effect
 from self_improve.verdict.expectation_outcomes import ExpectationOutcome
 
 if TYPE_CHECKING:

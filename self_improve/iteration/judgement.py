@@ -23,7 +23,7 @@ from self_improve.measures.fitness import mean
 from self_improve.records import run_reading
 from self_improve.records.run_reading import Refusal
 from self_improve.verdict import Verdict, expectation, noise
-from self_improve.verdict.effects import differences
+from self_improve.verdict.differences import differences
 from self_improve.verdict.terms import Terms
 
 WORST_CELLS = 3

@@ -13,6 +13,7 @@ from model_gateway.keys import Redactor
 from model_gateway.ledger import Ledger, Spend, refuse_unpriced, spent_before
 from prompt_lab.layout import Layout, runs
 from prompt_lab.record import RESERVATIONS, Run
+from self_improve.comparison import before_spending
 from self_improve.errors import UsageError
 from self_improve.forge.checked import CheckedForge
 from self_improve.forge.forge import Forge
@@ -214,11 +215,21 @@ async def show_cost(request: IterationRequest, branches: Branches, base: str) ->
             texts = rejected.texts_of(work.pipeline, request.step)
             propose.require_untried(request, draft, rejected.base_of(texts))
         [expected] = (await cells.expected()).values()
+        planned = cells.works[BASELINE].specifications
     directions = from_synthesis.code_directions(request)
     if directions:
         say(choice.summary(request, len(directions)))
     count = max(1, request.candidates + len(directions))
     say(f"base {base[:12]} of {request.base}; each side: {expected.text()}")
+    say(
+        before_spending.told(
+            request.step,
+            plans=len(planned[0].inputs),
+            models=[one.model.name for one in planned],
+            repeats=planned[0].repeats,
+        )
+        or ""
+    )
     say(
         f"{count + 1} sides on the train plans; what earns KEEP also runs on the verify plans, the "
         "steps that read its outputs, and one whole plan. Nothing was sent."

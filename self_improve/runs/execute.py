@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,21 @@ from self_improve.runs.stopping import StoppingRule
 
 SOME_FAILED = 1
 
+Power = Callable[[str, int, Sequence[str], int], str | None]
+"""Tells what a step's cells on so many plans, these models and so many repeats can decide."""
+
 
 async def execute(
-    request: RunRequest, until: StoppingRule | None, *, dry_run: bool, as_json: bool
+    request: RunRequest,
+    until: StoppingRule | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+    power: Power | None = None,
 ) -> int:
     """Run what is requested, or only print its expected cost, and return the exit code.
+
+    `power` tells what the planned cells can decide.
 
     Raises:
         GatewayError, LabError, ImproveError, OSError: it cannot be done as requested.
@@ -47,7 +57,8 @@ async def execute(
             states = _states(request, work)
             if until is not None:
                 _check_sides(request, work, states, until)
-            _print_estimate(states, await _expected(request, work, states), as_json=as_json)
+            expected = await _expected(request, work, states)
+            _print_estimate(states, expected, _power(work, power), as_json=as_json)
             return OK
     # The models' SDKs take as long to import as the pipeline does; both are done at once.
     async with Gateway(redact=request.catalogue.redactor()) as gateway:
@@ -56,6 +67,8 @@ async def execute(
             with claimed(request, work.specifications):
                 states = _states(request, work)
                 gateway.ledger = ledger_for(request, states)
+                if not as_json and (sentence := _power(work, power)):
+                    say(sentence)
                 summary = await _run(request, work, states, gateway, until, as_json=as_json)
         await warming
     _print_summary(summary, as_json=as_json)
@@ -127,9 +140,20 @@ async def _expected(request: RunRequest, work: Prepared, states: Sequence[RunSta
     return expected
 
 
-def _print_estimate(states: Sequence[RunState], expected: RunEstimate, *, as_json: bool) -> None:
+def _power(work: Prepared, power: Power | None) -> str | None:
+    """Return what the planned cells can decide, if that is known."""
+    if power is None or not work.specifications:
+        return None
+    first = work.specifications[0]
+    names = [specification.model.name for specification in work.specifications]
+    return power(work.step.name, len(first.inputs), names, first.repeats)
+
+
+def _print_estimate(
+    states: Sequence[RunState], expected: RunEstimate, sentence: str | None, *, as_json: bool
+) -> None:
     if as_json:
-        print(json.dumps(vars(expected)))
+        print(json.dumps(vars(expected) | {"power": sentence}))
         return
     for state in states:
         name = state.specification.model.name
@@ -138,6 +162,8 @@ def _print_estimate(states: Sequence[RunState], expected: RunEstimate, *, as_jso
         todo = "finished already" if state.is_finished else f"{jobs} to run"
         print(f"{name}: {run}, {todo}")
     print(expected.text())
+    if sentence:
+        print(sentence)
     print("Nothing was sent.")
 
 

@@ -16,7 +16,9 @@ Direction = Literal["lower", "higher"]
 SUCCESS, ITEMS = "success", "items"
 # Ids of measures and names of models may contain colons themselves.
 _WRITTEN = re.compile(
-    r"(?P<metric>.+?):(?P<direction>lower|higher)(?P<scope>(?::(?:model|plan)=.+)?)", re.DOTALL
+    r"(?P<metric>.+?):(?P<direction>lower|higher)(?P<primary>:primary)?"
+    r"(?P<scope>(?::(?:model|plan)=.+)?)",
+    re.DOTALL,
 )
 _PART = re.compile(r":(?=(?:model|plan)=)")
 
@@ -25,19 +27,22 @@ _PART = re.compile(r":(?=(?:model|plan)=)")
 class Expectation:
     """A declared effect. `metric` is the id of a measure of the rubric, or success, or items.
 
-    Without `models` or `plans` it applies to all of them.
+    Without `models` or `plans` it applies to all of them. A `primary` one is what the candidate
+    was made for: it alone decides whether the declaration came true.
     """
 
     metric: str
     direction: Direction
     models: tuple[str, ...] = ()
     plans: tuple[str, ...] = ()
+    primary: bool = False
 
     @property
     def text(self) -> str:
         """The expectation as it is written on a command line."""
         scope = [*(f"model={m}" for m in self.models), *(f"plan={p}" for p in self.plans)]
-        return ":".join((self.metric, self.direction, *scope))
+        rank = ("primary",) if self.primary else ()
+        return ":".join((self.metric, self.direction, *rank, *scope))
 
     def covers(self, pair: Pair) -> bool:
         """Whether a pair belongs to the scope."""
@@ -62,7 +67,7 @@ def _values(pair: Pair, metric: str) -> tuple[float | None, float | None]:
 
 
 def parse(text: str, rubric: Rubric) -> Expectation:
-    """Return the expectation in `METRIC:lower|higher[:model=NAME][:plan=NAME]`.
+    """Return the expectation in `METRIC:lower|higher[:primary][:model=NAME][:plan=NAME]`.
 
     Raises:
         UsageError: the text is not an expectation, or the rubric has no such measure.
@@ -86,6 +91,7 @@ def parse(text: str, rubric: Rubric) -> Expectation:
         direction="lower" if match["direction"] == "lower" else "higher",
         models=tuple(scope["model"]),
         plans=tuple(scope["plan"]),
+        primary=match["primary"] is not None,
     )
 
 

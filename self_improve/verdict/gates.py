@@ -10,17 +10,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rubrics.rubric import Constraint
+from self_improve.verdict.damage import damages
 from self_improve.verdict.pairing import Pair
 from self_improve.verdict.statistics import exact, intervals
-from self_improve.verdict.statistics.flips import Bools, Floats
-from self_improve.verdict.terms import FEW_PAIRS_ERROR, PermutedLook, RepeatedTests
+from self_improve.verdict.statistics.flips import Floats
+from self_improve.verdict.terms import (
+    FEW_PAIRS_ERROR,
+    LIMITS_ERROR,
+    PermutedLook,
+    RepeatedTests,
+)
 
 Nets = NDArray[np.intp]
 
-_NOISE = 0.01
+_NOISE = 0.002
 """A loss of cells must be rarer than this between runs of identical prompts."""
+_IMPOSSIBLE = 5e-5
+"""A loss that is rarer than this there needs no relabelling: three of three cells of a model that
+never failed in 25 pairs, or of one that never collapsed."""
+_LEAST_LOST = 3
+_LEAST_RATE = 0.02
+"""No model is trusted to fail, or to collapse, more seldom than this: 25 pairs do not show it."""
 _SUSPECT = 0.10
 """A loss that is less probable by chance keeps a KEEP back, although it does not reject yet."""
+_FAIR = 3
+"""A model needs so many cells before an early look may keep a candidate: fewer, all of them lost,
+would not have rejected it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,13 +92,18 @@ def losses(look: PermutedLook) -> Losses:
 
 
 def gates(look: PermutedLook, tests: RepeatedTests) -> tuple[Gate, ...]:
-    """Return the outcome of every gate of the rubric at this look."""
-    constraints = [one for one in look.terms.rubric.constraints if one.metric is not None]
+    """Return the outcome of every gate of the rubric at this look but for those of `parts`."""
+    limits = [one for one in look.terms.rubric.constraints if one.metric is not None]
     return (
         *_lost_cells(look, tests),
-        *_worst_parts(look, tests),
-        *(_constraint(look, tests, one) for one in constraints),
+        *(_constraint(look, tests, one, LIMITS_ERROR / len(limits)) for one in limits),
     )
+
+
+def had_a_fair_chance(look: PermutedLook) -> bool:
+    """Whether the gates of lost cells could have spoken: every model has enough cells by now."""
+    counts = Counter(pair.model for pair in _counted(look))
+    return look.look.share >= 1 or min(counts.values(), default=0) >= _FAIR
 
 
 def _lost_cells(look: PermutedLook, tests: RepeatedTests) -> Sequence[Gate]:
@@ -91,7 +111,7 @@ def _lost_cells(look: PermutedLook, tests: RepeatedTests) -> Sequence[Gate]:
     rubric, noise, pairs = look.terms.rubric, look.terms.noise, _counted(look)
     kinds = [
         ("collapse", [_items_lost(pair, look) for pair in pairs],
-         [noise.collapse_rate] * len(pairs),
+         [noise.collapse_rate(pair.model) for pair in pairs],
          f"kept less than {rubric.gates.collapse:.0%} of their items"),
     ]  # fmt: skip
     if rubric.gates.success:
@@ -106,76 +126,78 @@ def _lost_cells(look: PermutedLook, tests: RepeatedTests) -> Sequence[Gate]:
         lost, gained = signs.count(1), signs.count(-1)
         values = np.array(signs, dtype=np.float64)
         nets = np.rint(flips.sums(groups * values[:, None])).astype(np.intp)
+        chances = _chances(nets, groups, np.array(rates))
         outcome = tests[f"gate {name}"].test(
-            nets[0].astype(np.float64), limit=look.limit(FEW_PAIRS_ERROR),
-            possible=_beyond_noise(nets, groups, np.array(rates)),
+            nets[0].astype(np.float64),
+            limit=look.limit(FEW_PAIRS_ERROR - tests.spent_before(f"gate {name}")),
+            possible=chances <= _NOISE,
             exact_p=exact.mid_p_by_net_loss(lost + gained)[nets[0] + lost + gained],
         )  # fmt: skip
         counts = Counter(pair.model for pair, sign in zip(pairs, signs, strict=True) if sign == 1)
         by_model = ", ".join(f"{count} of {model}" for model, count in sorted(counts.items()))
         message = f"{lost} cells {what}, {gained} the other way"
         p = exact.mcnemar_lost(lost, gained)
+        suspect = p is not None and p < _SUSPECT
+        beyond = bool(chances[0] <= _IMPOSSIBLE)
         outcomes.append(
             Gate(
-                name=name, failed=outcome.fires, p=p, blocks=p is not None and p < _SUSPECT,
+                name=name, p=p,
+                failed=outcome.fires or (beyond and lost - gained >= _LEAST_LOST),
+                # Of five cells that are lost in the end, few have been by an early look.
+                blocks=suspect or (look.look.share < 1 and lost > gained),
                 message=f"{message} ({by_model})" if lost else message,
             )
         )  # fmt: skip
     return outcomes
 
 
-def _beyond_noise(nets: Nets, groups: Floats, rates: Floats) -> Bools:
-    """Return the flips in which more was lost than runs of identical prompts lose.
+def _chances(nets: Nets, groups: Floats, rates: Floats) -> Floats:
+    """Return, for every flip, how often runs of identical prompts lose as many cells.
 
     Over all cells (the first group), or in one model, each of which has its share of the error.
     """
     chances = []
     for net, group in zip(nets, groups.T, strict=True):
-        members = rates[group > 0]
+        members = np.maximum(rates[group > 0], _LEAST_RATE)
         tail = exact.upper_tail(exact.net_loss_distribution(members.tolist()))
         chances.append(tail[net + len(members)])
     models = np.min(chances[1:], axis=0) * len(chances[1:]) if len(chances) > 1 else 1.0
-    beyond: Bools = np.minimum(chances[0], models) <= _NOISE
-    return beyond
+    return np.asarray(2 * np.minimum(chances[0], models), dtype=np.float64)
 
 
-def _worst_parts(look: PermutedLook, tests: RepeatedTests) -> list[Gate]:
-    """Test whether any model or plan dropped more than allowed; the furthest stands for all."""
-    allowed = look.terms.rubric.gates
-    limits = {"model": allowed.model_drop, "plan": allowed.plan_drop}
-    pairs, flips = look.gains.pairs, look.flips(look.gains.pairs)
-    drops, messages, margins = {}, {}, {}
-    for kind, limit in limits.items():
-        names = sorted({getattr(pair, kind) for pair in pairs})
-        if limit is None or not names:
+def parts(look: PermutedLook, *, fell: bool) -> tuple[Gate, ...]:
+    """Return the gates of models and plans: whether one dropped more than the rubric allows.
+
+    Args:
+        look: the look at the pairs.
+        fell: what fell, as the sum of all falls, is beyond chance.
+    """
+    shifts, allowed = look.shifts, look.terms.rubric.gates
+    damaged = damages(look.gains, look.terms)
+    gates = []
+    for kind, limit in (("model", allowed.model_drop), ("plan", allowed.plan_drop)):
+        if limit is None or shifts is None:
             continue
-        groups = np.array(
-            [[getattr(pair, kind) == name for name in names] for pair in pairs], float
+        members = shifts.models if kind == "model" else shifts.plans
+        drop = members.drops
+        found = [one.text for one in damaged] if kind == "model" else []
+        worst = (
+            f"{members.worst} is the worst {kind}, at {-drop[0]:+.2f}; limit: a drop of {limit:g}"
         )
-        means = look.gains.sums(flips, groups) / groups.sum(axis=0)[:, None]
-        drops[kind] = -means.min(axis=0)
-        margins[kind] = drops[kind] / look.terms.drift - limit
-        worst = names[int(means[:, 0].argmin())]
-        messages[kind] = (
-            f"{worst} is the worst {kind}, at {-drops[kind][0]:+.2f}; limit: a drop of {limit:g}"
-        )
-    if not drops:
-        return []
-    furthest = np.max(list(margins.values()), axis=0)
-    outcome = tests["gate parts"].test(
-        furthest, limit=look.limit(FEW_PAIRS_ERROR), possible=furthest > 0, middle=True
-    )
-    chances = {kind: _mid_p(drop) for kind, drop in drops.items()}
-    return [
-        Gate(
-            name=kind, failed=outcome.fires and margins[kind][0] == furthest[0], p=chance,
-            blocks=bool(margins[kind][0] > 0) and chance < _SUSPECT, message=messages[kind],
-        )
-        for kind, chance in chances.items()
-    ]  # fmt: skip
+        chance = _mid_p(drop)
+        has_dropped = bool(drop[0] > limit)
+        gates.append(
+            Gate(
+                name=kind, failed=bool(found) or (fell and has_dropped), p=chance,
+                blocks=has_dropped and chance < _SUSPECT, message="; ".join(found) or worst,
+            )
+        )  # fmt: skip
+    return tuple(gates)
 
 
-def _constraint(look: PermutedLook, tests: RepeatedTests, constraint: Constraint) -> Gate:
+def _constraint(
+    look: PermutedLook, tests: RepeatedTests, constraint: Constraint, error: float
+) -> Gate:
     """Test whether a limit that held before, or was exceeded less, is now exceeded.
 
     A limit that is certainly exceeded keeps a KEEP back in any case.
@@ -193,7 +215,7 @@ def _constraint(look: PermutedLook, tests: RepeatedTests, constraint: Constraint
     excess = _excess(after, constraint)
     outcome = tests[f"gate {name}"].test(
         excess - _excess(before, constraint),
-        limit=look.limit(FEW_PAIRS_ERROR), possible=excess > 0, middle=True,
+        limit=look.limit(error), possible=excess > 0, middle=True,
     )  # fmt: skip
     reach = intervals.interval(new.tolist())
     certain = bool(excess[0] > 0) and (

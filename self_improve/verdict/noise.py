@@ -21,11 +21,16 @@ ASSUMED_FLIPS = 0.10
 """The share of cells whose success flips between two runs that is assumed of unknown models: the
 mean over seven models in the reference measurements is 0.094."""
 ASSUMED_COLLAPSES = 0.02
+ASSUMED_SCALES = 5.0
+"""The deviation of pairs, in scales of the rubric, that is assumed of a measure that was not
+calibrated: the largest of 26 measures that were is 4.9."""
+_UNKNOWN = 1.5
+"""The deviation of a model that was not calibrated, as a multiple of that over all models: of seven
+models that were, the noisiest has 1.4 times as much."""
 _PAIRS = 5
-"""The weight, in pairs, of the rate over all models in the rate of one."""
-_BATCHES = 10
-"""The weight, in batches, of the assumed drift in that of a measure: five in which nothing drifted
-do not exclude it (their sum of squares has a chi-square distribution of five degrees)."""
+"""The weight, in pairs, of what holds over all models in what is used of one."""
+_BATCHES = 2
+"""The weight, in batches, of the assumed drift in that of a measure."""
 
 
 class _Stored(BaseModel):
@@ -36,6 +41,13 @@ class FlipCount(_Stored):
     """The number of a model's pairs in which success was not the same on both sides."""
 
     flips: int = Field(ge=0)
+    pairs: int = Field(ge=0)
+
+
+class ModelSpread(_Stored):
+    """How the paired differences of one model scatter around zero."""
+
+    deviation: float = Field(ge=0)
     pairs: int = Field(ge=0)
 
 
@@ -52,6 +64,15 @@ class Spread(_Stored):
     drift: float | None = Field(default=None, ge=0)
     widening: float = Field(default=ASSUMED_DRIFT, ge=1)
     pairs: int = Field(ge=0)
+    models: dict[str, ModelSpread] = Field(default_factory=dict)
+
+    def of_model(self, model: str) -> float:
+        """Return the deviation of one model, drawn towards that of all as long as it is new."""
+        known = self.models.get(model)
+        if known is None:
+            return self.deviation * _UNKNOWN if self.models else self.deviation
+        squares = known.pairs * known.deviation**2 + _PAIRS * self.deviation**2
+        return float((squares / (known.pairs + _PAIRS)) ** 0.5)
 
 
 class Noise(_Stored):
@@ -63,6 +84,7 @@ class Noise(_Stored):
     pairs: int = Field(ge=0)
     flips: dict[str, FlipCount] = Field(default_factory=dict)
     collapses: FlipCount = FlipCount(flips=0, pairs=0)
+    collapses_by_model: dict[str, FlipCount] = Field(default_factory=dict)
     composite: Spread | None = None
     metrics: dict[str, Spread] = Field(default_factory=dict)
     sources: tuple[str, ...] = ()
@@ -78,17 +100,19 @@ class Noise(_Stored):
         The rate of one model is drawn towards that of all (an empirical Bayes estimate: H.
         Robbins, An empirical Bayes approach to statistics, 1956).
         """
-        count = self.flips.get(model, FlipCount(flips=0, pairs=0))
-        flips = sum(one.flips for one in self.flips.values())
-        pairs = sum(one.pairs for one in self.flips.values())
-        overall = (flips + _PAIRS * ASSUMED_FLIPS) / (pairs + _PAIRS)
-        return (count.flips + _PAIRS * overall) / (count.pairs + _PAIRS)
+        every = FlipCount(
+            flips=sum(one.flips for one in self.flips.values()),
+            pairs=sum(one.pairs for one in self.flips.values()),
+        )
+        return _rate(self.flips.get(model), every, ASSUMED_FLIPS)
 
-    @property
-    def collapse_rate(self) -> float:
-        """How often a cell collapses, or the opposite, by chance alone."""
-        count = self.collapses
-        return (count.flips + _PAIRS * ASSUMED_COLLAPSES) / (count.pairs + _PAIRS)
+    def collapse_rate(self, model: str) -> float:
+        """Return how often a cell of a model collapses, or the opposite, by chance alone."""
+        return _rate(self.collapses_by_model.get(model), self.collapses, ASSUMED_COLLAPSES)
+
+    def knows(self, model: str) -> bool:
+        """Whether the noise of this model was measured."""
+        return model in self.flips
 
     def drift(self, metric: str) -> float:
         """Return how much more than by chance alone a metric moves between batches."""
@@ -104,6 +128,12 @@ class Noise(_Stored):
     def composite_deviation(self) -> float | None:
         """The standard deviation of the composites of pairs; None if it was not measured."""
         return None if self.composite is None else self.composite.deviation
+
+
+def _rate(count: FlipCount | None, every: FlipCount, assumed_rate: float) -> float:
+    overall = (every.flips + _PAIRS * assumed_rate) / (every.pairs + _PAIRS)
+    flips, pairs = (0, 0) if count is None else (count.flips, count.pairs)
+    return (flips + _PAIRS * overall) / (pairs + _PAIRS)
 
 
 def assumed(rubric: Rubric) -> Noise:
@@ -152,12 +182,25 @@ def path_of(step: str, rubrics: Path) -> Path:
     return rubrics / FOLDER / f"{step}.json"
 
 
-def spread(batches: Sequence[Sequence[float]]) -> Spread | None:
+def spread(
+    batches: Sequence[Sequence[float]], models: Sequence[Sequence[str]] = ()
+) -> Spread | None:
     """Return how differences scatter within and between batches; None for too few.
 
     Args:
         batches: the paired differences of each batch of identical prompts.
+        models: the model of each of them.
     """
+    by_model: dict[str, list[float]] = {}
+    for values, names in zip(batches, models, strict=False):
+        for value, name in zip(values, names, strict=True):
+            by_model.setdefault(name, []).append(value)
+    of_models = {
+        name: ModelSpread(
+            deviation=round(float(np.mean(np.square(values))) ** 0.5, 6), pairs=len(values)
+        )
+        for name, values in sorted(by_model.items())
+    }
     arrays = [np.asarray(batch, dtype=np.float64) for batch in batches if len(batch) > 1]
     if not arrays:
         return None
@@ -165,7 +208,7 @@ def spread(batches: Sequence[Sequence[float]]) -> Spread | None:
     variance = sum(float(batch.var(ddof=1)) * (len(batch) - 1) for batch in arrays) / degrees
     pairs = sum(len(batch) for batch in arrays)
     if not variance:
-        return Spread(deviation=0.0, pairs=pairs)
+        return Spread(deviation=0.0, pairs=pairs, models=of_models)
     squares = [float(batch.mean()) ** 2 * len(batch) / variance for batch in arrays]
     drawn = (sum(squares) + _BATCHES * ASSUMED_DRIFT**2) / (len(squares) + _BATCHES)
     return Spread(
@@ -173,6 +216,7 @@ def spread(batches: Sequence[Sequence[float]]) -> Spread | None:
         drift=round(float(np.mean(squares)) ** 0.5, 3),
         widening=round(max(1.0, drawn**0.5), 3),
         pairs=pairs,
+        models=of_models,
     )
 
 

@@ -3,53 +3,123 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
-from self_improve.verdict.effects import Composite
+import numpy as np
+from scipy import stats
+
+from self_improve.verdict.composite import Composite
+from self_improve.verdict.differences import Differences
 from self_improve.verdict.noise import Noise
-from self_improve.verdict.statistics import intervals
-from self_improve.verdict.statistics.sample_size import conditional_power, pairs_needed
+from self_improve.verdict.prospect import ASSUMED_MINIMA, LEAST_PAIRS, WORTH
+from self_improve.verdict.statistics.sample_size import POWER, conditional_power, visible
 
-_FUTILE = 0.05
+_FUTILE = 0.10
 """A decision that is less probable than this is not worth waiting for."""
-_HALF = 0.5
+_FIRST = 0.4
 """Before this share of the cells nothing is given up."""
-_LEAST = 6
-"""Five pairs cannot decide on the composite whatever they show."""
-_MOST = 10_000
+_REACH = 10
+"""More repeats than this are not proposed."""
+_DRAWS = 2000
+_SEED = 1
 
 
-def further_cells(
-    composite: Composite, cells: int, *, minimal: float, noise: Noise, error: float
-) -> int:
-    """Return how many more cells per side would probably settle it, one way or another.
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """How many further cells would settle it, and what to do, in words."""
+
+    further_cells: int | None
+    text: str
+
+
+def visible_effect(composite: Composite, *, error: float, minimal: float) -> float | None:
+    """Return the effect that so many pairs find in four cases of five; None if they find none."""
+    if composite.deviation is None or composite.pairs < LEAST_PAIRS:
+        return None
+    found = visible(composite.pairs, composite.deviation * composite.drift, alpha=error)
+    # What was seen must be worth having as well.
+    error_of_mean = composite.deviation / math.sqrt(composite.pairs)
+    worth = WORTH * minimal + float(stats.norm.ppf(POWER)) * error_of_mean
+    return max(found, worth)
+
+
+def outlook(
+    gains: Differences,
+    composite: Composite,
+    *,
+    cells: int,
+    once: int,
+    minimal: float,
+    noise: Noise,
+    is_futile: bool,
+) -> Outlook:
+    """Return what would settle an open question in four cases of five.
+
+    It is settled if the effect is shown, or if one worth a merge is excluded. The true effect is
+    drawn by a bootstrap of the pairs (B. Efron, Bootstrap methods, 1979), so that an effect that
+    is not known well takes more cells than its estimate alone would say.
 
     Args:
+        gains: of the pairs with content.
         composite: what was seen.
         cells: the pairs of cells, failed ones included.
-        minimal: the smallest effect that is worth a merge; a smaller one need not differ from 0.
-        noise: what batches of this step add, and how pairs scatter where too few were seen.
-        error: the error of the test.
+        once: the cells of one repeat.
+        minimal: the smallest effect that is worth a merge.
+        noise: how pairs scatter where too few were seen.
+        is_futile: it was given up early.
     """
+    reach = composite.interval
+    if not composite.pairs:
+        return Outlook(further_cells=None, text="more cells of this kind would show nothing either")
+    enough = composite.pairs >= LEAST_PAIRS
+    if enough and reach is not None and -minimal < reach.low and reach.high < minimal:
+        return Outlook(
+            further_cells=0,
+            text=f"an effect of {minimal:g}, worth a merge, is excluded: the interval is "
+            f"{reach.low:+.2f} to {reach.high:+.2f}",
+        )
+    begun = "the remaining cells would hardly decide it; " if is_futile else ""
+    done = max(1, math.ceil(cells / once)) if once else 1
+    for repeats in range(done + 1, _REACH * done + 1):
+        total = max(once * repeats, cells + 1)
+        if _settles(gains, composite, total / cells, minimal=minimal, noise=noise):
+            more = total - cells
+            return Outlook(
+                further_cells=more,
+                text=f"{begun}{more} more cell{'' if more == 1 else 's'} a side would settle it in "
+                f"four cases of five: run both sides with `--repeats {repeats}`",
+            )
+    return Outlook(
+        further_cells=None,
+        text=f"{begun}no number of cells within reach settles it: not even `--repeats "
+        f"{_REACH * done}` on both sides would in four cases of five",
+    )
+
+
+def _settles(
+    gains: Differences, composite: Composite, times: float, *, minimal: float, noise: Noise
+) -> bool:
+    """Whether `times` as many pairs would settle it in four cases of five."""
+    chance = np.random.default_rng(_SEED)
+    values, weights = gains.counted, gains.weights
+    count = len(values)
     deviation = composite.deviation
-    if deviation is None:
-        measured = noise.composite_deviation
-        deviation = 2 * minimal if measured is None else measured
-    effect = abs(composite.effect or 0.0)
-    needed = pairs_needed(max(effect, minimal), deviation * composite.drift, alpha=error) or 1
-    if effect >= minimal:
-        needed = max(needed, _LEAST, _pairs_for_plans(composite))
-    succeeding = composite.pairs / cells if cells else 1.0
-    return max(0, math.ceil((min(needed, _MOST) - composite.pairs) / max(succeeding, 0.1)))
-
-
-def _pairs_for_plans(composite: Composite) -> int:
-    """Return the pairs of as many plans as show that the effect is not one of few plans."""
-    means = [part.effect for part in composite.plans]
-    error = intervals.standard_error(means)
-    if not error or composite.effect is None:
-        return 0
-    plans = pairs_needed(composite.effect, error * math.sqrt(len(means)), alpha=0.025) or 1
-    return plans * math.ceil(composite.pairs / len(means))
+    if deviation is None or not deviation or count < LEAST_PAIRS:
+        deviation = noise.composite_deviation or ASSUMED_MINIMA * minimal
+        seen = float(np.average(values, weights=weights))
+        effects = seen + chance.normal(size=_DRAWS) * deviation / math.sqrt(count)
+    else:
+        drawn = chance.integers(0, count, size=(_DRAWS, count))
+        effects = (values * weights)[drawn].sum(axis=1) / weights[drawn].sum(axis=1)
+        seen = float(composite.effect or 0.0)
+    total = max(times * count, LEAST_PAIRS)
+    added = total - count
+    new = effects + chance.normal(size=_DRAWS) * deviation / math.sqrt(added)
+    means = (seen * count + new * added) / total
+    half = 1.96 * deviation * composite.drift / math.sqrt(total)
+    is_shown = np.abs(means) >= np.maximum(half, WORTH * minimal)
+    is_excluded = np.abs(means) + half < minimal
+    return float((is_shown | is_excluded).mean()) >= POWER
 
 
 def is_futile(composite: Composite, *, share: float, minimal: float) -> bool:
@@ -62,14 +132,14 @@ def is_futile(composite: Composite, *, share: float, minimal: float) -> bool:
         share: the share of all cells that was seen.
         minimal: the smallest effect that is worth a merge.
     """
-    if not _HALF <= share < 1 or composite.effect is None or composite.deviation is None:
+    if not _FIRST <= share < 1 or composite.effect is None or composite.deviation is None:
         return False
     planned = round(composite.pairs / share)
     beyond_chance = 2.0 * composite.deviation * composite.drift / math.sqrt(planned)
     chances = [
         conditional_power(
             sign * composite.effect, composite.deviation, seen=composite.pairs, planned=planned,
-            goal=max(minimal, beyond_chance), mean=sign * composite.effect,
+            goal=max(WORTH * minimal, beyond_chance), mean=sign * composite.effect,
         )
         for sign in (1, -1)
     ]  # fmt: skip

@@ -8,10 +8,11 @@ from functools import cached_property
 
 from prompt_lab.record import CellKey
 from rubrics.rubric import Rubric
-from self_improve.verdict.effects import Differences, differences
+from self_improve.verdict.differences import Differences, differences
 from self_improve.verdict.expectation import Expectation
 from self_improve.verdict.noise import Noise
 from self_improve.verdict.pairing import Pair, Pairing
+from self_improve.verdict.shifts import Shifts, shifts
 from self_improve.verdict.statistics import flips
 from self_improve.verdict.statistics.flips import COUNT, Flips
 from self_improve.verdict.statistics.spending import RepeatedTest
@@ -19,11 +20,16 @@ from self_improve.verdict.statistics.spending import RepeatedTest
 ERROR = 0.025
 """The probability of a KEEP, and that of a REJECT, if nothing was changed."""
 FEW_PAIRS_ERROR = 0.0185
-"""The part of it for what may show in five pairs only (a model on five plans, a declared scope, the
-cells that were lost): five of five has the mid-p 1/64, the smallest that five pairs allow; the
-rest is room for the error of 10,000 drawn flips, and lets no other outcome of few pairs pass."""
-LEAST_ERROR = ERROR / 2
-"""What is always left of it for the composite."""
+"""The part of it for what may show in five pairs only (a declared scope, the cells that were lost):
+five of five has the mid-p 1/64, the smallest that five pairs allow; the rest is room for the error
+of 10,000 drawn flips, and lets no other outcome of few pairs pass."""
+LIMITS_ERROR = 0.0025
+"""The part of it for the limits that a rubric sets, all together."""
+UNDECLARED_ERROR = ERROR / 4
+"""What is always left of it for a gain that was not declared, however much the declared could
+spend."""
+LEAST_ERROR = 0.0025
+"""What is always left of it for harm to the contents, however much the gates could spend."""
 SPENDING = 1.5
 """Of an error, the share t ** SPENDING may be spent by the time a share t of the cells has run (K.
 Kim and D. L. DeMets, Design and analysis of group sequential tests based on the type I error
@@ -87,7 +93,13 @@ class PermutedLook:
     @cached_property
     def gains(self) -> Differences:
         """The gains of the pairs with content on both sides."""
-        return differences(self.look.pairing, self.terms.rubric, self.terms.expectations)
+        terms = self.terms
+        return differences(self.look.pairing, terms.rubric, terms.expectations, terms.noise)
+
+    @cached_property
+    def shifts(self) -> Shifts | None:
+        """The composite and its parts under every flip; None without a pair with content."""
+        return shifts(self.gains, self.flips(self.gains.pairs))
 
     def flips(self, pairs: Sequence[Pair]) -> Flips:
         """Return the flips of some of the pairs."""
@@ -109,6 +121,17 @@ class RepeatedTests:
     def __getitem__(self, name: str) -> RepeatedTest:
         """Return a test, a new one at its first look."""
         return self._tests.setdefault(name, RepeatedTest(self._flips))
+
+    def spent_before(self, name: str) -> float:
+        """Return the sum of what the tests of a gate that came before this one have spent."""
+        names = [one for one in self._tests if one.startswith("gate ")]
+        earlier = names[: names.index(name)] if name in names else names
+        return sum(self._tests[one].spent for one in earlier)
+
+    def spent_at_least(self, prefix: str) -> float:
+        """Return what any of the tests whose names begin with `prefix` have spent together."""
+        spent = [test.spent for name, test in self._tests.items() if name.startswith(prefix)]
+        return min(spent, default=0.0)
 
     def spent(self, prefix: str) -> float:
         """Return the sum of what the tests whose names begin with `prefix` have spent."""

@@ -2,53 +2,34 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import Any
-
-import numpy as np
 
 from prompt_lab.record import Evidence
 from self_improve.verdict import effects, gates
-from self_improve.verdict.effects import Composite, Effect
-from self_improve.verdict.expectation_outcomes import ExpectationOutcome, Fulfilment, outcomes_of
+from self_improve.verdict.composite import Composite
+from self_improve.verdict.effects import Effect
+from self_improve.verdict.expectation_outcomes import ExpectationOutcome
 from self_improve.verdict.gates import Gate, Losses
-from self_improve.verdict.outlook import further_cells, is_futile
+from self_improve.verdict.look_decision import LookDecision, Word
 from self_improve.verdict.pairing import Pairing
-from self_improve.verdict.terms import (
-    ERROR,
-    LEAST_ERROR,
-    Look,
-    PermutedLook,
-    RepeatedTests,
-    Terms,
-    permuted,
-)
+from self_improve.verdict.terms import Look, RepeatedTests, Terms, permuted
 
 SCHEMA_VERSION = 1
 PLANS = 5
 """With fewer plans a verdict does not generalise to others."""
-_OPEN = 0.2
-"""As long as a gate or an expectation has a smaller p-value, nothing is given up."""
-
-
-class Word(StrEnum):
-    """The outcome of a comparison."""
-
-    keep = "KEEP"
-    reject = "REJECT"
-    inconclusive = "INCONCLUSIVE"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
     """The outcome of a comparison, with every number that it rests on.
 
-    `further_cells` is how many more cells per side would probably settle what is INCONCLUSIVE; 0
-    means that an effect worth a merge would have shown, None that the verdict is settled. `futile`
-    means that running the remaining planned cells would hardly decide it.
+    `further_cells` is how many more cells per side settle what is INCONCLUSIVE in four cases of
+    five; 0 means that an effect worth a merge is excluded, None that the word is settled or that no
+    number within reach settles it. `visible_effect` is the effect that is found by so many pairs in
+    four cases of five; None if they can find none. `futile` means that running the remaining
+    planned cells would hardly decide it.
     """
 
     word: Word
@@ -65,6 +46,7 @@ class Verdict:
     plans: tuple[str, ...]
     pairs: int
     further_cells: int | None
+    visible_effect: float | None
     generalises: bool
     notes: tuple[str, ...]
     minimal_effect: float
@@ -120,7 +102,7 @@ def decide(
         ValueError: there is no look.
     """
     number, count, decision = _last(looks, terms)
-    return decision.verdict(number, count, evidence=evidence, notes=tuple(notes))
+    return _verdict(decision, number, count, evidence=evidence, notes=tuple(notes))
 
 
 def word(looks: Sequence[Look] | Pairing, terms: Terms) -> Word:
@@ -132,170 +114,47 @@ def word(looks: Sequence[Look] | Pairing, terms: Terms) -> Word:
     return _last(looks, terms)[-1].word
 
 
-def _last(looks: Sequence[Look] | Pairing, terms: Terms) -> tuple[int, int, _LookDecision]:
+def _last(looks: Sequence[Look] | Pairing, terms: Terms) -> tuple[int, int, LookDecision]:
     """Return the number of the look that decides, or of the last; of all looks; the decision."""
     if not looks:
         raise ValueError("A decision needs at least one look.")
     taken = permuted([Look(pairing=looks)] if isinstance(looks, Pairing) else looks, terms)
     tests = RepeatedTests(taken[0].count)
     number = 1
-    decision = _LookDecision(taken[0], tests)
+    decision = LookDecision(taken[0], tests)
     while not decision.is_decided and number < len(taken):
-        decision = _LookDecision(taken[number], tests)
+        decision = LookDecision(taken[number], tests)
         number += 1
     return number, len(taken), decision
 
 
-class _LookDecision:
-    """The tests of one look, and their outcome."""
+def _verdict(
+    decision: LookDecision, number: int, looks: int, *, evidence: Evidence, notes: tuple[str, ...]
+) -> Verdict:
+    """Return the verdict of a look."""
+    look, terms = decision.look, decision.look.terms
+    pairing, reasons = look.look.pairing, list(decision.reasons)
+    generalises = len(pairing.plans) >= PLANS
+    if not generalises:
+        plans = "1 plan" if len(pairing.plans) == 1 else f"{len(pairing.plans)} plans"
+        reasons.append(f"measured on {plans}: it does not generalise beyond {_them(pairing)}")
+    outlook = decision.outlook
+    if outlook is not None:
+        reasons.append(outlook.text)
+    return Verdict(
+        word=decision.word, evidence=evidence, step=terms.rubric.step,
+        rubric_version=terms.rubric.version, reasons=tuple(reasons), gates=decision.gates,
+        losses=gates.losses(look), composite=decision.composite,
+        effects=effects.effects(look.gains, decision.flips, terms.noise, together=terms.together),
+        expectations=decision.expectations, models=pairing.models, plans=pairing.plans,
+        pairs=len(pairing.pairs),
+        further_cells=None if outlook is None else outlook.further_cells,
+        visible_effect=decision.visible, generalises=generalises,
+        notes=(*notes, *pairing.notes, *decision.notes), minimal_effect=terms.rubric.minimal_effect,
+        look=number, looks=looks, share=look.look.share, futile=decision.is_futile,
+        seed=terms.seed, flips=look.count,
+    )  # fmt: skip
 
-    def __init__(self, look: PermutedLook, tests: RepeatedTests) -> None:
-        self._look = look
-        self._terms = look.terms
-        self._minimal = look.terms.rubric.minimal_effect
-        self._flips = look.flips(look.gains.pairs)
-        self._composite = effects.composite(look.gains, self._flips, look.terms.drift)
-        self._gates = gates.gates(look, tests)
-        self._expectations = outcomes_of(look, tests)
-        self._harm = self._moved(tests, -1, max(ERROR - tests.spent("gate "), LEAST_ERROR))
-        self._gain = self._moved(tests, 1, LEAST_ERROR if self._expectations else ERROR)
-        self.word, self._reasons = self._word()
-        self._futile = self.word is Word.inconclusive and self._is_futile()
 
-    @property
-    def is_decided(self) -> bool:
-        """Whether no further look is needed."""
-        return self.word is not Word.inconclusive or self._futile
-
-    def verdict(
-        self, number: int, looks: int, *, evidence: Evidence, notes: tuple[str, ...]
-    ) -> Verdict:
-        """Return the verdict of this look."""
-        pairing, terms, reasons = self._look.look.pairing, self._terms, list(self._reasons)
-        generalises = len(pairing.plans) >= PLANS
-        if not generalises:
-            reasons.append(
-                f"measured on {len(pairing.plans)} plans: it does not generalise beyond them"
-            )
-        further = None
-        if self.word is Word.inconclusive:
-            further = further_cells(
-                self._composite, len(pairing.pairs), minimal=self._minimal, noise=terms.noise,
-                error=ERROR,
-            )  # fmt: skip
-            reasons.append(self._advice(further, pairing))
-        return Verdict(
-            word=self.word, evidence=evidence, step=terms.rubric.step,
-            rubric_version=terms.rubric.version, reasons=tuple(reasons), gates=self._gates,
-            losses=gates.losses(self._look), composite=self._composite,
-            effects=effects.effects(
-                self._look.gains, self._flips, terms.noise, together=terms.together
-            ),
-            expectations=self._expectations, models=pairing.models, plans=pairing.plans,
-            pairs=len(pairing.pairs), further_cells=further, generalises=generalises,
-            notes=(*notes, *pairing.notes, *self._notes()), minimal_effect=self._minimal,
-            look=number, looks=looks, share=self._look.look.share, futile=self._futile,
-            seed=terms.seed, flips=self._look.count,
-        )  # fmt: skip
-
-    def _word(self) -> tuple[Word, tuple[str, ...]]:
-        effect = self._composite.effect or 0.0
-        failed = [f"{gate.name}: {gate.message}" for gate in self._gates if gate.failed]
-        if self._harm is True:
-            failed.append(f"the composite fell by {-effect:.2f}, beyond chance")
-        if failed:
-            return Word.reject, tuple(failed)
-        gains = [f"the composite rose by {effect:.2f}, beyond chance"] if self._gain is True else []
-        if self._does_no_harm():
-            gains += [f"expected and met: {text}" for text in self._texts(Fulfilment.met)]
-        against = [f"held back by {g.name}: {g.message}" for g in self._gates if g.blocks]
-        against += [f"contradicted: {text}" for text in self._texts(Fulfilment.contradicted)]
-        unmet = [f"unmet: {text}" for text in self._texts(Fulfilment.unmet)]
-        if gains and not against:
-            return Word.keep, (*gains, *unmet)
-        return Word.inconclusive, (*(gains or self._open_reasons()), *against, *unmet)
-
-    def _texts(self, outcome: Fulfilment) -> list[str]:
-        return [one.text for one in self._expectations if one.outcome is outcome]
-
-    def _open_reasons(self) -> list[str]:
-        """Return why neither a gain nor harm is shown."""
-        composite = self._composite
-        if composite.effect is None:
-            return ["no cell has content on both sides"]
-        objections = [
-            f"it is {word} beyond chance, but {moved}"
-            for moved, word in ((self._gain, "better"), (self._harm, "worse"))
-            if isinstance(moved, str)
-        ]
-        p = "" if composite.p is None else f" (p = {composite.p:.3f})"
-        return objections or [
-            f"the composite moved by {composite.effect:+.2f}, not beyond chance{p}; "
-            f"{self._minimal:g} would be worth a merge"
-        ]
-
-    def _moved(self, tests: RepeatedTests, sign: int, error: float) -> bool | str:
-        """Return whether the composite moved that way, or the objection although p is low.
-
-        Beyond chance is not enough: the move must be worth having, and hold without any one plan.
-        """
-        composite, look = self._composite, self._look
-        if composite.effect is None:
-            return False
-        sums = look.gains.sums(self._flips, np.ones((len(look.gains.pairs), 1)))[0] * sign
-        test, limit = tests["gain" if sign > 0 else "harm"], look.limit(error)
-        if not test.test(sums, limit=limit, widened=composite.drift).fires:
-            return False
-        if composite.effect * sign < self._minimal:
-            return f"by {abs(composite.effect):.2f}, and {self._minimal:g} would be worth a merge"
-        for plan, effect in composite.left_out.items():
-            if effect * sign < self._minimal / 2:
-                return f"without the plan {plan} it would be {effect:+.2f} only"
-        reach = composite.plan_interval
-        if len(composite.plans) > 2 and reach is not None and reach.low <= 0 <= reach.high:
-            return f"over plans the interval is {reach.low:+.2f} to {reach.high:+.2f}"
-        return True
-
-    def _does_no_harm(self) -> bool:
-        """Whether the composite has certainly not fallen by as much as would matter."""
-        effect, reach = self._composite.effect, self._composite.interval
-        return effect is not None and reach is not None and reach.low > -self._minimal
-
-    def _is_futile(self) -> bool:
-        """Whether the remaining cells would hardly decide, as far as the composite shows."""
-        if any(gate.blocks or (gate.p or 1.0) < _OPEN for gate in self._gates):
-            return False
-        if any((one.p or 1.0) < _OPEN for one in self._expectations):
-            return False
-        return is_futile(self._composite, share=self._look.look.share, minimal=self._minimal)
-
-    def _advice(self, further: int, pairing: Pairing) -> str:
-        """Return what could settle it, if anything."""
-        if self._futile:
-            return "the remaining cells would hardly decide it"
-        if not further:
-            return f"this many cells would probably have shown an effect of {self._minimal:g}"
-        cells = f"{further} more cell{'' if further == 1 else 's'} per side"
-        once = len(pairing.plans) * len(pairing.models)
-        repeats = math.ceil((len(pairing.pairs) + further) / once) if once else 1
-        return (
-            f"about {cells} would probably settle it: run both sides with `--repeats {repeats}`, "
-            "or on more plans"
-        )
-
-    def _notes(self) -> list[str]:
-        noise, version = self._terms.noise, self._terms.rubric.version
-        notes = []
-        if noise.is_assumed and not self._terms.together:
-            notes.append(
-                f"the noise of {noise.step} was not measured: a drift of "
-                f"{self._composite.drift:g} between batches is assumed"
-            )
-        elif not noise.is_assumed and noise.rubric_version != version:
-            notes.append(
-                f"the noise was measured with version {noise.rubric_version} of the rubric, "
-                f"which is now at {version}"
-            )
-        notes += [f"{name} is undefined for most pairs" for name in self._composite.silent]
-        waived = self._composite.waived
-        return notes + [f"{name} is meant to change, so it has no weight" for name in waived]
+def _them(pairing: Pairing) -> str:
+    return "it" if len(pairing.plans) == 1 else "them"

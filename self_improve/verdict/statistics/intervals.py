@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -26,32 +27,43 @@ class Interval:
         return (self.high - self.low) / 2
 
 
-def mean(values: Sequence[float]) -> float | None:
+def mean(values: Sequence[float], weights: Sequence[float] | None = None) -> float | None:
     """Return the mean; None without values."""
-    return math.fsum(values) / len(values) if len(values) else None
-
-
-def standard_error(values: Sequence[float]) -> float | None:
-    """Return the standard error of the mean; None for fewer than two values."""
-    if len(values) < 2:
+    if not len(values):
         return None
-    middle = math.fsum(values) / len(values)
-    squares = math.fsum((value - middle) ** 2 for value in values)
-    return math.sqrt(squares / (len(values) - 1) / len(values))
+    if weights is None:
+        return math.fsum(values) / len(values)
+    return math.fsum(map(operator.mul, weights, values)) / math.fsum(weights)
+
+
+def standard_error(values: Sequence[float], weights: Sequence[float] | None = None) -> float | None:
+    """Return the standard error of the mean; None for fewer than two values.
+
+    For a weighted mean it is that of a ratio (W. G. Cochran, Sampling Techniques, 1977, chapter 6).
+    """
+    middle = mean(values, weights)
+    if len(values) < 2 or middle is None:
+        return None
+    shares = [1.0] * len(values) if weights is None else weights
+    squares = math.fsum((w * (x - middle)) ** 2 for w, x in zip(shares, values, strict=True))
+    return math.sqrt(squares * len(values) / (len(values) - 1)) / math.fsum(shares)
 
 
 def interval(
-    values: Sequence[float], *, widened: float = 1.0, level: float = LEVEL
+    values: Sequence[float],
+    weights: Sequence[float] | None = None,
+    *,
+    widened: float = 1.0,
+    level: float = LEVEL,
 ) -> Interval | None:
     """Return the t interval of the mean of `values`; None for fewer than two.
 
     Student, The probable error of a mean, 1908. `widened` multiplies the standard error: how much
     more than by chance alone the mean moves between batches.
     """
-    error = standard_error(values)
-    if error is None:
+    error, middle = standard_error(values, weights), mean(values, weights)
+    if error is None or middle is None:
         return None
-    middle = math.fsum(values) / len(values)
     half = _quantile(level, len(values) - 1) * error * widened
     return Interval(low=middle - half, high=middle + half)
 
@@ -81,14 +93,22 @@ def means_by(values: Sequence[float], clusters: Sequence[Hashable]) -> Mapping[H
     return {name: math.fsum(members) / len(members) for name, members in members_of.items()}
 
 
-def left_out(values: Sequence[float], clusters: Sequence[Hashable]) -> Mapping[Hashable, float]:
+def left_out(
+    values: Sequence[float],
+    clusters: Sequence[Hashable],
+    weights: Sequence[float] | None = None,
+) -> Mapping[Hashable, float]:
     """Return the mean without each cluster in turn; empty if there is only one.
 
     M. H. Quenouille, Notes on bias in estimation, 1956 (the jackknife, here over clusters).
     """
     array = np.asarray(values, dtype=np.float64)
+    shares = np.ones(len(array)) if weights is None else np.asarray(weights, dtype=np.float64)
     names = list(dict.fromkeys(clusters))
     if len(names) < 2:
         return {}
     which = np.array([names.index(cluster) for cluster in clusters])
-    return {name: float(array[which != n].mean()) for n, name in enumerate(names)}
+    return {
+        name: float(np.average(array[which != n], weights=shares[which != n]))
+        for n, name in enumerate(names)
+    }

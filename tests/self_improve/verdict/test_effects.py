@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from rubrics.rubric import MetricUse
-from self_improve.verdict.effects import composite, differences, effects
+from self_improve.verdict.composite import composite
+from self_improve.verdict.differences import differences
+from self_improve.verdict.effects import effects
 from self_improve.verdict.expectation import Expectation
 from self_improve.verdict.pairing import Pair, Pairing
 from self_improve.verdict.statistics.flips import flips

@@ -33,10 +33,10 @@ def test_plans_and_models_take_turns(seed: int) -> None:
             assert max(counts.values()) - min(counts.values()) <= 2
 
 
-def test_there_is_a_look_after_each_quarter() -> None:
-    """Nine, eighteen, twenty-seven and thirty-five of 35 cells."""
+def test_there_is_a_look_after_two_fifths_and_after_each_fifth_that_follows() -> None:
+    """Fourteen, twenty-one, twenty-eight and thirty-five of 35 cells."""
     ordered = groups(CELLS[:35])
-    assert [len(group) for group in ordered] == [9, 9, 9, 8]
+    assert [len(group) for group in ordered] == [14, 7, 7, 7]
     assert list(chain(*ordered)) == CELLS[:35]
 
 
@@ -55,5 +55,5 @@ def test_each_look_holds_the_ones_before_it() -> None:
     for one, following in pairwise(ordered):
         assert keys(following.pairing)[: len(one.pairing.pairs)] == keys(one.pairing)
     assert sorted(keys(ordered[-1].pairing)) == sorted(keys(pairing))
-    assert [round(look.share, 1) for look in ordered] == [0.3, 0.5, 0.8, 1.0]
+    assert [round(look.share, 1) for look in ordered] == [0.4, 0.6, 0.8, 1.0]
     assert len(ordered) == len(SHARES)

@@ -55,7 +55,18 @@ def test_few_batches_leave_the_assumption_standing() -> None:
     result = spread([[0.1, -0.1, 0.05, -0.05]])
     assert result is not None
     assert result.drift == pytest.approx(0, abs=1e-6)
-    assert result.widening == pytest.approx((10 * 1.96 / 11) ** 0.5, abs=1e-3)
+    assert result.widening == pytest.approx((2 * 1.96 / 3) ** 0.5, abs=1e-3)
+
+
+def test_the_scatter_of_a_model_is_drawn_towards_that_of_all() -> None:
+    """An unknown model is taken to scatter more than the others do together."""
+    chance = np.random.default_rng(1)
+    values = [*chance.normal(0, 1, 20).tolist(), *chance.normal(0, 3, 20).tolist()]
+    result = spread([values], [["calm"] * 20 + ["wild"] * 20])
+    assert result is not None
+    calm, wild, new = (result.of_model(model) for model in ("calm", "wild", "new"))
+    assert 1 < calm < result.deviation < wild < 3.5
+    assert new == pytest.approx(1.5 * result.deviation)
 
 
 def test_nothing_to_measure_gives_no_spread() -> None:

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from self_improve.verdict.effects import Composite, Part
-from self_improve.verdict.noise import assumed
-from self_improve.verdict.outlook import further_cells, is_futile
-from tests.self_improve.measured_runs import PLANS, noise, rubric
+from prompt_lab.record import Evidence
+from rubrics.rubric import Gates
+from self_improve.verdict import Word, decide
+from self_improve.verdict.composite import Composite, Part
+from self_improve.verdict.look_decision import LookDecision
+from self_improve.verdict.noise import Spread, assumed
+from self_improve.verdict.outlook import Outlook, is_futile
+from self_improve.verdict.pairing import Pair, Pairing
+from self_improve.verdict.terms import Look, RepeatedTests, permuted
+from tests.self_improve.measured_runs import (
+    MODELS,
+    PLANS,
+    better,
+    lost,
+    noise,
+    noisy,
+    rubric,
+    terms,
+)
 
 
 def composite(effect: float | None, *, pairs: int = 35, **more: Any) -> Composite:
@@ -22,50 +39,94 @@ def composite(effect: float | None, *, pairs: int = 35, **more: Any) -> Composit
     return Composite(**{**values, **more})
 
 
-def further(result: Composite, *, cells: int = 35) -> int:
-    """Return the further cells of a comparison in which .4 is worth having."""
-    return further_cells(result, cells, minimal=0.4, noise=noise(), error=0.025)
+def outlook_of(pairing: Pairing, **more: Any) -> Outlook:
+    """Return what would settle a comparison that is open."""
+    by = terms(**more)
+    [look] = permuted([Look(pairing=pairing)], by)
+    found = LookDecision(look, RepeatedTests(look.count)).outlook
+    assert found is not None
+    return found
 
 
-def test_the_cells_are_those_that_show_what_was_seen_or_what_is_worth_having() -> None:
-    """The larger of the two: 50 pairs for .4, 32 for .5."""
-    assert further(composite(0.1)) == 15
-    assert further(composite(0.5), cells=35) == 0
-    assert further(composite(0.5, pairs=20), cells=20) == 12
+def again(pairing: Pairing, repeats: int, chance: np.random.Generator) -> Pairing:
+    """Return the pairs with those of further repeats, drawn from the ones that were seen."""
+    pairs = list(pairing.pairs)
+    for repeat in range(1, repeats):
+        drawn = chance.integers(0, len(pairing.pairs), len(pairing.pairs))
+        for key, number in zip([p.key for p in pairing.pairs], drawn, strict=True):
+            one = pairing.pairs[number]
+            before, after = (
+                replace(cell, plan=key[0], model=key[1], repeat=repeat)
+                for cell in (one.before, one.after)
+            )
+            pairs.append(Pair(before=before, after=after))
+    return replace(pairing, pairs=tuple(pairs))
 
 
-def test_drift_takes_more_cells() -> None:
-    """As the square of its factor."""
-    assert further(composite(0.1, drift=1.4)) == 62
+@pytest.mark.parametrize("seed", [1, 3, 6])
+def test_so_many_cells_settle_it_in_four_cases_of_five(seed: int) -> None:
+    """Either the word is no longer open, or an effect worth a merge is excluded."""
+    open_one = noisy(better(0.02), spread=0.12, seed=seed)
+    by = terms(flips=1000)
+    first = decide(open_one, by, evidence=Evidence.real)
+    assert first.word is Word.inconclusive
+    assert first.further_cells
+    repeats = 1 + first.further_cells // 35
+    assert first.reasons[-1].endswith(f"run both sides with `--repeats {repeats}`")
+    chance, settled = np.random.default_rng(seed), 0
+    for _ in range(20):
+        found = decide(again(open_one, repeats, chance), by, evidence=Evidence.real)
+        settled += found.word is not Word.inconclusive or found.further_cells == 0
+    assert settled >= 14  # Four of five, less what 20 draws vary by.
 
 
-def test_cells_that_fail_take_the_place_of_others() -> None:
-    """If half of them fail, twice as many must be run."""
-    assert further(composite(0.1), cells=70) == 30
+def test_what_is_excluded_needs_no_more_cells() -> None:
+    """And the interval that excludes it is told."""
+    found = outlook_of(noisy(spread=0.03))
+    assert found.further_cells == 0
+    assert found.text.startswith("an effect of 0.4, worth a merge, is excluded: the interval is")
 
 
-def test_plans_that_do_not_agree_take_more_plans() -> None:
-    """Cells of the same plans would not settle that."""
-    effects = (0.1, 0.2, 0.5, 0.5, 1.4)
-    plans = tuple(
-        Part(name=p, pairs=7, effect=e, interval=None) for p, e in zip(PLANS, effects, strict=True)
-    )
-    assert further(composite(0.54, plans=plans)) > further(composite(0.54))
+def test_what_no_number_within_reach_settles_is_told() -> None:
+    """Ten times as many cells would not be enough."""
+    found = outlook_of(noisy(spread=5.0), noise=assumed(rubric()))
+    assert found.further_cells is None
+    assert "no number of cells within reach settles it" in found.text
 
 
-def test_before_anything_was_seen_the_calibrated_noise_has_to_do() -> None:
-    """Or, without it, a guess from the smallest effect worth having."""
-    nothing = composite(None, pairs=0, deviation=None, plans=())
-    assert further(nothing, cells=0) == 50
-    guessed = further_cells(nothing, 0, minimal=0.4, noise=assumed(rubric()), error=0.025)
-    assert guessed == 32
+def test_an_effect_that_few_pairs_may_show_is_never_told_beside_an_interval_that_holds_it() -> None:
+    """Nor on two pairs, which show nothing at all."""
+    for pairing in (noisy(), noisy(plans=PLANS[:1], models=MODELS[:2]), noisy(spread=0.2)):
+        found = decide(pairing, terms(), evidence=Evidence.real)
+        reach = found.composite.interval
+        assert reach is not None
+        is_excluded = reach.low > -0.4 and reach.high < 0.4 and found.composite.pairs > 5
+        assert (found.further_cells == 0) == is_excluded
+        assert (found.visible_effect is None) == (found.composite.pairs < 6)
+
+
+def test_a_few_pairs_go_by_the_calibrated_noise() -> None:
+    """Two pairs that hardly differ do not show that others would not either."""
+    few = noisy(plans=PLANS[:2], models=MODELS[:2], spread=0.001)
+    calm = noise(composite=Spread(deviation=0.3, drift=1.0, widening=1.0, pairs=175))
+    known = outlook_of(few, noise=calm).further_cells
+    assert known
+    assert known < (outlook_of(few, noise=noise(composite=None)).further_cells or 1000)
+
+
+def test_where_every_cell_fails_more_cells_show_nothing_either() -> None:
+    """No number is given that would promise something."""
+    failing = noisy(lost(*((plan, model) for plan in PLANS for model in MODELS)))
+    found = outlook_of(failing, rubric=rubric(gates=Gates(success=False)))
+    assert found.further_cells is None
+    assert found.text == "more cells of this kind would show nothing either"
 
 
 @pytest.mark.parametrize(
     ("effect", "share", "futile"),
     [(0.0, 0.5, True), (0.0, 0.25, False), (0.0, 1.0, False), (0.5, 0.5, False)],
 )
-def test_what_will_hardly_be_decided_is_given_up_after_half(
+def test_what_will_hardly_be_decided_is_given_up_after_two_fifths(
     effect: float,
     share: float,
     futile: bool,  # noqa: FBT001 - pytest's
