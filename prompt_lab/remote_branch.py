@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import dataclass
 
 from prompt_lab.git import Git, GitError
 
-_PUSHES = 8
+_PUSHES = 40
+_PAUSE_SECONDS = 0.3
 _FIELDS = ("AUTHOR_NAME", "AUTHOR_EMAIL", "AUTHOR_DATE")
 
 
@@ -23,6 +25,8 @@ class RemoteBranch:
 
     def push(self) -> None:
         """Push what the remote lacks; where it has moved, put our commits after its own.
+
+        Most of the time that is done once. Only a remote that moves all the time ends it.
 
         Raises:
             GitError: git refuses, or both changed the same lines.
@@ -41,7 +45,8 @@ class RemoteBranch:
             else:
                 return
             self._catch_up(remote, branch)
-            time.sleep(0.1 * (_PUSHES - tries_left))
+            # Others may push all the time; an uneven pause lets everybody through.
+            time.sleep(random.uniform(0, _PAUSE_SECONDS))  # noqa: S311 - not for secrets
 
     def _catch_up(self, remote: str, branch: str) -> None:
         """Put our commits after those of the remote.
