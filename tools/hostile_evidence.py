@@ -68,7 +68,7 @@ def campaign(*, seed: int = 1, rounds: int = 3) -> Iterator[Row]:
         sides = [[_run(lab, side, model) for model in MODELS] for side in range(2)]
         truth = _result(sides)
         if not isinstance(truth, dict) or truth["evidence"] != Evidence.real:
-            raise AssertionError(f"The runs to be attacked are no evidence: {truth}")
+            raise AssertionError(f"The runs to be attacked do not count as evidence: {truth}")
         runs, violations = Counter[str](), Counter[str]()
         for kind, change in {**CHANGES, **WHOLE_RUNS}.items():
             targets = [sides[1][0]] if kind in WHOLE_RUNS else _files(sides[1][0])

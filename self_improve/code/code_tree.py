@@ -101,7 +101,7 @@ def _git_facts(
 def _untracked(root: Path, import_roots: Sequence[str]) -> list[PurePosixPath]:
     """Return the files below `root` that are not in the repository, relative to it.
 
-    Python files of the import roots that git is told to ignore are among them: they run as well.
+    Python files of the import roots that git ignores are among them: they run as well.
     """
     bases = [str(root.joinpath(*name.split("."))) for name in import_roots]
     others = ["--others", "--full-name", "--exclude-standard", "-z"]

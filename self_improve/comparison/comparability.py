@@ -166,9 +166,9 @@ def _models(old: Sequence[Run], new: Sequence[Run], problems: _Problems) -> None
     is_unknown = False
     for name in common:
         first, *others = (_settings(run) for run in (*old, *new) if run.model == name)
-        known = [one for one in others if one is not None]
-        is_unknown = is_unknown or first is None or len(known) < len(others)
-        differing = {key for one in known if first is not None for key in _differing(first, one)}
+        recorded = [one for one in others if one is not None]
+        is_unknown = is_unknown or first is None or len(recorded) < len(others)
+        differing = {key for one in recorded if first is not None for key in _differing(first, one)}
         if differing:
             problems.refusals.append(f"{name} had different settings: {_listed(differing)}")
     if is_unknown:

@@ -17,7 +17,7 @@ from self_improve.host.surfaces import Surface
 
 _NAMES_SHOWN = 6
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))
-"""Characters that take no room and are no blanks by name."""
+"""Characters that take no room, and that do not count as blanks."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -146,9 +146,9 @@ class _Source:
                 yield first, TemplateUse(style=Style.braces, names=names)
             case ast.Attribute(value=owner, attr="format" | "format_map" as method):
                 surfaces = self._carried(owner, scope, flow)
-                given = names if method == "format" else _keys(call.args[0]) if call.args else ()
+                filled = names if method == "format" else _keys(call.args[0]) if call.args else ()
                 if surfaces:
-                    yield surfaces, TemplateUse(style=Style.braces, names=given)
+                    yield surfaces, TemplateUse(style=Style.braces, names=filled)
             case ast.Attribute(value=owner, attr="replace"):
                 surfaces = self._carried(owner, scope, flow)
                 token = call.args[0] if call.args else None

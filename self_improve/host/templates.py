@@ -51,7 +51,7 @@ Fields = dict[str, Counter[str]]
 
 
 class _BrokenError(Exception):
-    """A text is no template; the message says why."""
+    """A text cannot be used as a template; the message says why."""
 
 
 _PERCENT = re.compile(
@@ -102,8 +102,8 @@ def _problems(use: TemplateUse, old: str, new: str) -> Iterator[str]:
 
 def _additions(use: TemplateUse, before: Fields, after: Fields) -> Iterator[str]:
     """Yield what a text asks for and the code does not give."""
-    known = before.keys() | set(use.names)
-    for name in sorted(after.keys() - known):
+    available = before.keys() | set(use.names)
+    for name in sorted(after.keys() - available):
         shown = _shown(use.style, name)
         remedy = _REMEDIES[use.style]
         yield f"it adds the variable {shown}, which the code does not fill in{remedy}"
@@ -111,7 +111,7 @@ def _additions(use: TemplateUse, before: Fields, after: Fields) -> Iterator[str]
     if _POSITION in before and places[1] != places[0]:
         shown = _shown(use.style, _POSITION)
         yield f"it has {places[1]} places {shown}, and the code fills in {places[0]}"
-    for name in sorted(after.keys() & known - {_POSITION}):
+    for name in sorted(after.keys() & available - {_POSITION}):
         for part in sorted(after[name].keys() - before.get(name, Counter()).keys() - {""}):
             yield f"it reads {name}{part}, which the text before does not"
 
@@ -132,7 +132,7 @@ def _braces(text: str) -> Fields:
             if _is_plain(root):
                 continue  # JSON, say: it is a variable that nobody gives.
             if conversion not in (None, "", "s", "r", "a"):
-                raise _BrokenError(f"!{conversion} in {{{field}}} is no conversion")
+                raise _BrokenError(f"!{conversion} in {{{field}}} is not a conversion")
             if spec:
                 _check_spec(field, spec)
                 rest.append(spec)
@@ -140,7 +140,7 @@ def _braces(text: str) -> Fields:
 
 
 def _is_plain(name: str) -> bool:
-    """Whether what stands between braces is no name, as in JSON."""
+    """Whether what stands between braces is not a name, as in JSON."""
     return name not in ("", _POSITION) and not (name.isidentifier() or name.isdecimal())
 
 
@@ -153,7 +153,7 @@ def _check_spec(field: str, spec: str) -> None:
         except ValueError:
             continue
         return
-    raise _BrokenError(f"{{{field}:{spec}}} is no format of a variable")
+    raise _BrokenError(f"{{{field}:{spec}}} is not a format of a variable")
 
 
 def _percents(text: str) -> Fields:
@@ -163,7 +163,9 @@ def _percents(text: str) -> Fields:
         if kind == "%" and match[0] == "%%":
             continue
         if kind not in set("diouxXeEfFgGcrsa"):
-            raise _BrokenError(f"{match[0]!r} is no place for a variable{_REMEDIES[Style.percent]}")
+            raise _BrokenError(
+                f"{match[0]!r} is not a place for a variable{_REMEDIES[Style.percent]}"
+            )
         name = match["name"]
         fields.setdefault(_POSITION if name is None else name, Counter())[""] += 1
     return fields

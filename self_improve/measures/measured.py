@@ -57,7 +57,7 @@ class MeasuredRun:
 
     `summary` holds what is measured of the run as a whole (rates of success and recovery, pass@k
     over repeats, shares of the kinds of failure), by name. `reasons` say why `evidence` is not
-    better. `faults` make a run no evidence at all, `notes` name gaps in its record. `restricted`
+    better. `faults` keep a run from being evidence, `notes` name gaps in its record. `restricted`
     means that only some of its cells are taken here. A baseline plan is measured as a run of its
     own (see `measurer.baseline`), whose cells carry the keys of the run they belong to.
     """

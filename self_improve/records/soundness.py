@@ -17,7 +17,7 @@ _NAMED = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Soundness:
-    """The faults of a record, which make it no evidence at all, and notes on its gaps.
+    """The faults of a record, which keep it from being evidence, and notes on its gaps.
 
     `missing` says which cells succeeded and have left nothing that could be measured.
     """
@@ -71,7 +71,7 @@ def require_sound(faults: Mapping[Path, Sequence[str]]) -> None:
     listed = [line for path, of_run in faults.items() for line in refusals(path, of_run)]
     if listed:
         lines = "\n  ".join(listed)
-        raise UsageError(f"These records are no evidence:\n  {lines}\n{REMEDY}")
+        raise UsageError(f"These records do not count as evidence:\n  {lines}\n{REMEDY}")
 
 
 ALTERED = " is altered: "

@@ -154,9 +154,9 @@ def find(rubric: Rubric, rubrics: Path, lab: Layout | None = None) -> Noise:
     Raises:
         UsageError: a file cannot be read as noise.
     """
-    own = None if lab is None else _read(path_in(rubric.step, lab), rubric.step)
-    if own is not None and own.rubric_version == rubric.version:
-        return own
+    measured = None if lab is None else _read(path_in(rubric.step, lab), rubric.step)
+    if measured is not None and measured.rubric_version == rubric.version:
+        return measured
     return _read(path_of(rubric.step, rubrics), rubric.step) or assumed(rubric)
 
 

@@ -149,7 +149,7 @@ def test_what_will_hardly_be_decided_is_given_up(lab: Lab) -> None:
     """A change that changes nothing is INCONCLUSIVE after half of the cells."""
     surfaces = json.loads((before(lab)[0] / "surfaces.json").read_text())["surfaces"]
     [text] = [row["text"] for row in surfaces if row["id"].endswith(SURFACE)]
-    (lab.place / "same.txt").write_text(text + "\n\n")
+    (lab.place / "same.txt").write_text(f"{text}\n.")
     ran = commands.run(*decided(lab, prompt="same.txt"), output=lab.output)
     assert ran.code == 0, ran.err
     decision = facts(latest(lab)[0])["decision"]
