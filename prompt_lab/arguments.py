@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from model_gateway.arguments import Group
@@ -30,7 +31,15 @@ def plan_folder(group: Group) -> None:
 def baseline_folders(group: Group) -> None:
     """Add `--baseline-dir` for the plans that lengths are compared with; may be repeated."""
     group.add_argument(
-        "--baseline-dir", action="append", default=[], type=Path, metavar="DIR",
+        "--baseline-dir", action="append", default=[], type=_directory, metavar="DIR",
         help="baseline plans that lengths are compared with; may be repeated (default: those in "
         "the data repo)",
     )  # fmt: skip
+
+
+def _directory(text: str) -> Path:
+    """Return a directory that exists: plans that are not there would silently not count."""
+    path = Path(text).expanduser()
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no directory {text}")
+    return path

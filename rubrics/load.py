@@ -29,11 +29,17 @@ def find(step: str, folder: Path = FOLDER) -> Rubric | None:
     Raises:
         RubricError: it cannot be used.
     """
-    return load(folder / f"{step}.yaml") if step in names(folder) else None
+    if step not in names(folder):
+        return None
+    path = folder / f"{step}.yaml"
+    rules = load(path)
+    if rules.step != step:
+        raise _refused(path, [f"step: {rules.step!r}, but the file is {path.name}"])
+    return rules
 
 
 def load(path: Path) -> Rubric:
-    """Return the rubric in a file, which is named after its step.
+    """Return the rubric in a file, whatever its name.
 
     Raises:
         RubricError: it cannot be read or is not a rubric; all problems are named.
@@ -51,8 +57,6 @@ def load(path: Path) -> Rubric:
         ]
         raise _refused(path, problems) from None
     problems += _contradictions(rules)
-    if rules.step != path.stem:
-        problems.append(f"step: {rules.step!r}, but the file is {path.name}")
     if problems:
         raise _refused(path, problems)
     return rules

@@ -23,6 +23,8 @@ from self_improve.verdict.terms import (
 
 Nets = NDArray[np.intp]
 
+OF_CELLS = frozenset({"success", "collapse"})
+"""The gates that count cells."""
 _NOISE = 0.002
 """A loss of cells must be rarer than this between runs of identical prompts."""
 _IMPOSSIBLE = 5e-5
@@ -31,7 +33,7 @@ never failed in 25 pairs, or of one that never collapsed."""
 _LEAST_LOST = 3
 _LEAST_RATE = 0.02
 """No model is trusted to fail, or to collapse, more seldom than this: 25 pairs do not show it."""
-_SUSPECT = 0.10
+SUSPECT = 0.10
 """A loss that is less probable by chance keeps a KEEP back, although it does not reject yet."""
 _FAIR = 3
 """A model needs so many cells before an early look may keep a candidate: fewer, all of them lost,
@@ -137,7 +139,7 @@ def _lost_cells(look: PermutedLook, tests: RepeatedTests) -> Sequence[Gate]:
         by_model = ", ".join(f"{count} of {model}" for model, count in sorted(counts.items()))
         message = f"{lost} cells {what}, {gained} the other way"
         p = exact.mcnemar_lost(lost, gained)
-        suspect = p is not None and p < _SUSPECT
+        suspect = p is not None and p < SUSPECT
         beyond = bool(chances[0] <= _IMPOSSIBLE)
         outcomes.append(
             Gate(
@@ -189,7 +191,7 @@ def parts(look: PermutedLook, *, fell: bool) -> tuple[Gate, ...]:
         gates.append(
             Gate(
                 name=kind, failed=bool(found) or (fell and has_dropped), p=chance,
-                blocks=has_dropped and chance < _SUSPECT, message="; ".join(found) or worst,
+                blocks=has_dropped and chance < SUSPECT, message="; ".join(found) or worst,
             )
         )  # fmt: skip
     return tuple(gates)

@@ -9,6 +9,7 @@ from functools import cached_property
 from self_improve.verdict import gates, outlook
 from self_improve.verdict.composite import composite
 from self_improve.verdict.expectation_outcomes import ExpectationOutcome, Fulfilment, outcomes_of
+from self_improve.verdict.gates import Gate
 from self_improve.verdict.outlook import Outlook
 from self_improve.verdict.terms import (
     ERROR,
@@ -19,7 +20,7 @@ from self_improve.verdict.terms import (
 )
 
 _OPEN = 0.2
-"""As long as a gate or an expectation has a smaller p-value, nothing is given up."""
+"""As long as lost cells or an expectation have a smaller p-value, nothing is given up."""
 
 
 class Word(StrEnum):
@@ -178,8 +179,13 @@ class LookDecision:
 
     def _is_futile(self) -> bool:
         """Whether the remaining cells would hardly decide, as far as the composite shows."""
-        if any(gate.blocks or (gate.p or 1.0) < _OPEN for gate in self.gates):
+        if any(gate.p is not None and gate.p < _open(gate) for gate in self.gates):
             return False
         if any((one.p or 1.0) < _OPEN for one in self.expectations):
             return False
         return outlook.is_futile(self.composite, share=self.look.look.share, minimal=self._minimal)
+
+
+def _open(gate: Gate) -> float:
+    """Return the p-value below which a gate may still fail when more cells have come."""
+    return _OPEN if gate.name in gates.OF_CELLS else gates.SUSPECT

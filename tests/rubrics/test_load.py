@@ -83,7 +83,6 @@ def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("step: find", "step: fund", "step: 'fund', but the file is find.yaml"),
         ("of: replies, ", "", "metrics: quantity is there 2 times"),
         (
             "replies: {art",

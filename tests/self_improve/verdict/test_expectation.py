@@ -21,6 +21,10 @@ from tests.self_improve.measured_runs import METRIC, lost, noisy, rubric
             "success:higher:model=llama3.1:8b",
             Expectation(metric="success", direction="higher", models=("llama3.1:8b",)),
         ),
+        (
+            f"{METRIC}:lower:primary:model=a",
+            Expectation(metric=METRIC, direction="lower", models=("a",), primary=True),
+        ),
         ("items:lower:plan=boat", Expectation(metric="items", direction="lower", plans=("boat",))),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from prompt_lab.record import Evidence
 from rubrics.rubric import Gates
 from self_improve.verdict import Verdict, Word, decide, word
-from self_improve.verdict.expectation import Expectation
+from self_improve.verdict.expectation import Expectation, parse
 from self_improve.verdict.expectation_outcomes import Fulfilment
 from self_improve.verdict.noise import assumed
 from self_improve.verdict.pairing import Pairing
@@ -259,6 +259,39 @@ def test_the_opposite_of_what_was_declared_contradicts() -> None:
     assert verdict.expectations[0].outcome is Fulfilment.contradicted
     assert verdict.word is Word.inconclusive
     assert any(reason.startswith("contradicted") for reason in verdict.reasons)
+
+
+def several(pairing: Pairing, *texts: str, **more: object) -> Verdict:
+    """Return the verdict with expectations as they are written on a command line."""
+    return verdict_on(pairing, expectations=[parse(text, rubric()) for text in texts], **more)
+
+
+def test_a_met_expectation_does_not_outvote_one_that_is_not() -> None:
+    """Both were declared, so both have to come true."""
+    pairing = noisy(better(0.25, model="c"), spread=0.05)
+    met, unmet = f"{METRIC}:lower:model=c", f"{OTHER}:lower:model=d"
+    assert several(pairing, met).word is Word.keep
+    assert several(pairing, met, unmet).word is Word.inconclusive
+
+
+def test_a_primary_expectation_decides_alone() -> None:
+    """Whatever else was hoped for."""
+    pairing = noisy(better(0.25, model="c"), spread=0.05)
+    primary, other = f"{METRIC}:lower:primary:model=c", f"{OTHER}:lower:model=d"
+    verdict = several(pairing, primary, other)
+    assert verdict.word is Word.keep
+    assert [one.primary for one in verdict.expectations] == [True, False]
+    swapped = several(pairing, f"{METRIC}:lower:model=c", f"{OTHER}:lower:primary:model=d")
+    assert swapped.word is Word.inconclusive
+
+
+def test_a_contradicted_primary_expectation_is_evidence_of_harm() -> None:
+    """What a candidate was made for became worse, beyond chance."""
+    pairing = noisy(better(-0.25, model="c"), spread=0.05)
+    assert several(pairing, f"{METRIC}:lower:model=c").word is Word.inconclusive
+    verdict = several(pairing, f"{METRIC}:lower:primary:model=c")
+    assert verdict.word is Word.reject
+    assert verdict.reasons[0] == f"contradicted: {METRIC}:lower:primary:model=c"
 
 
 def test_an_expectation_without_cells_is_unmet() -> None:
