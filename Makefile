@@ -7,7 +7,7 @@ DEMO := .demo
 EXTRAS := .venv-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help architecture reexecution test-extras generators test-forge setup demo test lint types contracts unit browser bench samples lock recorded pages clean evaluator calibrate rubrics
+.PHONY: help hostile architecture reexecution test-extras generators test-forge setup demo test lint types contracts unit browser bench samples lock recorded pages clean evaluator calibrate rubrics
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ bench: $(READY)  ## measure speed and memory; write docs/benchmarks*.md
 	@$(BIN)/python -m tools.bench_plan
 	@$(BIN)/python -m tools.bench_evaluator
 	@$(BIN)/python -m tools.bench_iteration
+
+hostile: $(READY)  ## try to break every promise: faults, kills, keys, branches; LONG=--long for hours
+	@$(BIN)/python -m tools.hostile $(LONG)
 
 samples: $(READY)  ## regenerate the bundled sample plans
 	@$(BIN)/python -m tools.samples
