@@ -103,7 +103,8 @@ class Planted:
             path.write_text(
                 _AGENT.format(
                     python=sys.executable, form=self.form, own=names, name=name, writes=writes,
-                    folder=str(self.site.home), step=OWN_FILE, filler=400 if len(names) % 2 else 290,
+                    folder=str(self.site.home), step=OWN_FILE,
+                    filler=400 if len(names) % 2 else 290,
                 )
             )  # fmt: skip
             path.chmod(0o755)
