@@ -136,7 +136,7 @@ def _or_none(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 
 def _is_shallow(value: Any, levels: int) -> bool:
-    """Whether a JSON value has at most so many levels, so that it can be written again."""
+    """Whether a JSON value has at most this many levels, so that it can be written again."""
     if isinstance(value, dict):
         value = list(value.values())
     if not isinstance(value, list):

@@ -33,7 +33,7 @@ class Cache(SharedTable):
         try:
             return _answer(json.loads(rows[0][0])) if rows else None
         except (ValueError, TypeError, KeyError, RecursionError):
-            # Another version wrote it, or it is broken; the model is asked anew.
+            # Another version wrote it, or it is broken; the model is asked again.
             self.rows("DELETE FROM replies WHERE digest = ?", digest)
             return None
 

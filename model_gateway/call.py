@@ -15,7 +15,7 @@ R = TypeVar("R", bound=BaseModel)
 class FailureKind(StrEnum):
     """Why an attempt gave nothing usable, as the run records name it.
 
-    `killed` is no attempt's: something outside, such as a lack of memory, ended a cell's process.
+    `killed` is a cell: something outside, such as a lack of memory, ended a cell's process.
     """
 
     timeout = "timeout"

@@ -31,7 +31,7 @@ TOO_COMPLEX = ReplyBoundError(f"its JSON has more than {_MOST_PARTS} parts")
 
 
 def is_complex(body: bytes) -> bool:
-    """Whether the JSON in `body` has so many parts that parsing it takes long.
+    """Whether the JSON in `body` has enough parts to make parsing it slow.
 
     Commas and brackets inside texts count too, which errs on the safe side.
     """

@@ -140,18 +140,18 @@ def _forms(key: str) -> dict[str, str]:
 
 def _strings(line: bytes) -> list[str]:
     """Return the texts in a line of JSON, without their escapes."""
-    found: list[str] = []
+    texts: list[str] = []
     queue: list[Any] = []
     try:
         queue = [json.loads(line)]
     except (ValueError, RecursionError):
-        return found
+        return texts
     while queue:
         value = queue.pop()
         if isinstance(value, str):
-            found.append(value)
+            texts.append(value)
         elif isinstance(value, dict):
             queue += [*value.keys(), *value.values()]
         elif isinstance(value, list):
             queue += value
-    return found
+    return texts

@@ -98,12 +98,13 @@ class Planted:
         """Put programs called `claude` and `codex` on the path, which give their keys away."""
         folder = self.site.home / "bin"
         folder.mkdir(exist_ok=True)
-        for name, own in AGENTS.items():
+        for name, names in AGENTS.items():
             path = folder / name
             path.write_text(
                 _AGENT.format(
-                    python=sys.executable, form=self.form, own=own, name=name, writes=writes,
-                    folder=str(self.site.home), step=OWN_FILE, filler=400 if len(own) % 2 else 290,
+                    python=sys.executable, form=self.form, own=names, name=name, writes=writes,
+                    folder=str(self.site.home), step=OWN_FILE,
+                    filler=400 if len(names) % 2 else 290,
                 )
             )  # fmt: skip
             path.chmod(0o755)
@@ -271,7 +272,7 @@ KINDS: dict[str, Campaign] = {
 
 def rows(count: int, seed: int = 1, *, kinds: Sequence[str] = tuple(KINDS)) -> list[Row]:
     """Plant keys `count` times by each way, and return what was found."""
-    found = []
+    results = []
     with tempfile.TemporaryDirectory(prefix="plumbline-keys-") as folder:
         home = Path(folder) / "template"
         home.mkdir()
@@ -287,8 +288,8 @@ def rows(count: int, seed: int = 1, *, kinds: Sequence[str] = tuple(KINDS)) -> l
                 planted = Planted(site=site, keys=keys, form=form)
                 violations += [f"{form}: {one}" for one in KINDS[kind](planted)]
                 shutil.rmtree(site.home)
-            found.append(Row(kind=kind, runs=count, violations=tuple(violations)))
-    return found
+            results.append(Row(kind=kind, runs=count, violations=tuple(violations)))
+    return results
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -378,15 +379,15 @@ def _hits(data: bytes, forms: dict[bytes, str], where: str) -> Iterator[str]:
 
 
 def _wrongly_passed(planted: Planted) -> Iterator[str]:
-    for name, own in AGENTS.items():
+    for name, names in AGENTS.items():
         path = planted.site.home / f"environment-{name}.json"
         if not path.is_file():
             yield f"{name} was not asked"
             continue
         seen = json.loads(path.read_text())
-        others = {*FOREIGN, *AGENTS.values()} - {own}
+        others = {*FOREIGN, *AGENTS.values()} - {names}
         yield from (f"{name} got {one}" for one in sorted(others & set(seen)))
-        yield from (f"{name} did not get {one}" for one in (own, "PATH") if one not in seen)
+        yield from (f"{name} did not get {one}" for one in (names, "PATH") if one not in seen)
 
 
 def _begun(planted: Planted) -> Iterator[str]:

@@ -24,8 +24,8 @@ def bound(owner: Any, *, create: bool = False) -> None:
     if create:
         for name in _LAZY:
             with suppress(Exception):  # A client that cannot be created is reported by the call.
-                made = getattr(owner, name)
-                _bound_inside(made() if name.startswith("_get") else made)
+                member = getattr(owner, name)
+                _bound_inside(member() if name.startswith("_get") else member)
     _bound_inside(owner)
 
 
@@ -52,8 +52,8 @@ def _clients(owner: Any) -> Iterator[Any]:
 
 
 def _held(value: Any) -> Mapping[str, Any]:
-    held = getattr(value, "__dict__", None)
-    return held if isinstance(held, dict) else {}
+    fields = getattr(value, "__dict__", None)
+    return fields if isinstance(fields, dict) else {}
 
 
 def _parts(value: Any) -> Iterator[Any]:

@@ -102,7 +102,7 @@ class LlamaIndexProvider:
         defaults |= dict.fromkeys(_MODEL_NAMES, self._model.model_id)
         # The gateway's limit ends earlier; this one ends what cannot be cancelled.
         defaults |= dict.fromkeys(_TIME_LIMITS, self._model.attempt_seconds + _GRACE_SECONDS)
-        # A class that creates its clients anew for each call creates them around these.
+        # A class that creates new clients for each call creates them around these.
         if "http_client" in self._takes:
             defaults["http_client"] = bounded_sync(httpx.Client())
         if "async_http_client" in self._takes:

@@ -197,7 +197,7 @@ class Matrix:
             scratch, account, status=status, limit=self._seconds, must_ask=job.arm.must_ask
         )
         if account.budget_reached:
-            # The cells of other models go on where only this one's server was stopped.
+            # The cells of other models continue where only this one's server was stopped.
             self._at_cap = self._at_cap or not self._is_stopped(job)
             job.arm.writer.event("budget_reached", plan_name=job.plan, repeat=job.repeat)
             self._drop(job, "budget")

@@ -122,15 +122,15 @@ def test_key_in_an_answer_reaches_nobody(
     if form == "escaped":
         said = said.replace(json.dumps(key)[1:-1], "".join(f"\\u{ord(one):04x}" for one in key))
     (tmp_path / "said").write_text(said)
-    made = program(tmp_path, f"cp '{tmp_path}/said' \"$1\"", key_variables=("MINE_API_KEY",))
+    agent = program(tmp_path, f"cp '{tmp_path}/said' \"$1\"", key_variables=("MINE_API_KEY",))
     journal = record.layout.root / PROGRAMS_ASKED
-    answer = ask(record, made)
+    answer = ask(record, agent)
     assert "[key hidden]" in answer.reason
     assert "abcdefghijklm" not in answer.model_dump_json() + journal.read_text()
     rows = [json.loads(line) for line in journal.read_text().splitlines()]
     rows[-1]["said"] = said
     journal.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    again = ask(record, replace(made, command=(str(tmp_path / "gone"),)))
+    again = ask(record, replace(agent, command=(str(tmp_path / "gone"),)))
     assert "[key hidden]" in again.reason
     assert "abcdefghijklm" not in again.model_dump_json()
 
@@ -155,9 +155,9 @@ def test_no_key_in_an_answer_goes_on(
     said = json.dumps(
         {**json.loads(GOOD), "findings": [finding(observation=write("other-secret-value"))]}
     )
-    made = program(tmp_path, f"printf '%s' '{said}' > \"$1\"")
+    agent = program(tmp_path, f"printf '%s' '{said}' > \"$1\"")
     for _ in range(2):
-        insight = ask(record, made)
+        insight = ask(record, agent)
         assert write("other-secret-value") not in insight.model_dump_json()
         assert "[key hidden]" in insight.model_dump_json()
     assert write("other-secret-value") not in (record.layout.root / PROGRAMS_ASKED).read_text()
@@ -270,11 +270,11 @@ def test_what_a_killed_program_left_is_swept(
     place = tmp_path / "temporary"
     place.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(place))
-    left, held = place / "plumbline-program-left", place / "plumbline-program-held"
-    for folder in (left, held):
+    left, in_use = place / "plumbline-program-left", place / "plumbline-program-held"
+    for folder in (left, in_use):
         (folder / "files").mkdir(parents=True)
         (folder / "lock").touch()
-    with (held / "lock").open("rb") as lock:
+    with (in_use / "lock").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         ask(record, program(tmp_path, f"printf '%s' '{GOOD}' > \"$1\""))
-        assert list(place.iterdir()) == [held]
+        assert list(place.iterdir()) == [in_use]

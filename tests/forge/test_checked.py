@@ -79,6 +79,6 @@ def test_everything_else_goes_through(there: Harness, monkeypatch: pytest.Monkey
     merged = checked.merge(pull.number, head=head)
     assert checked.base_commit(there.user, "main") == merged
     checked.close(pull.number)
-    found = checked.pull_of(BRANCH)
-    assert found is not None
-    assert found.state is PullState.merged
+    pull_of_it = checked.pull_of(BRANCH)
+    assert pull_of_it is not None
+    assert pull_of_it.state is PullState.merged

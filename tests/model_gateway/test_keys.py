@@ -185,7 +185,7 @@ def test_settings_hold_keys_by_their_names() -> None:
 
 
 def test_placeholders_are_words() -> None:
-    """What local servers take as a key, such as `ollama`, is no secret."""
+    """What local servers take as a key, such as `ollama`, is not a secret."""
     assert Redactor(settings=[("api_key", "ollama")])("ask ollama") == "ask ollama"
 
 

@@ -299,7 +299,7 @@ def test_server_that_bills_more_than_reserved_is_stopped(
 
 @pytest.mark.parametrize("caps", [Caps(), Caps(calls=9)])
 def test_without_a_cap_that_depends_on_it_nobody_is_stopped(caps: Caps) -> None:
-    """Chat templates add tokens; where nothing is promised that is no reason to stop."""
+    """Chat templates add tokens; where nothing is promised that is not a reason to stop."""
     ledger = Ledger(caps)
     settled(ledger, Spend(calls=1, tokens=100, dollars=0.5), Spend(calls=1, tokens=900, dollars=2))
     settled(ledger, Spend(calls=1), Spend(calls=1))

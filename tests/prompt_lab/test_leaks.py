@@ -69,6 +69,6 @@ def test_option_with_a_key_is_named(redactor: Redactor) -> None:
 
 def test_many_findings_are_counted(redactor: Redactor) -> None:
     """The message stays short."""
-    found = list(leaks.faults(redactor, "a.md", "\n".join([KEY] * 9)))
-    assert len(found) == 6
-    assert found[-1] == "a.md: 4 more"
+    faults = list(leaks.faults(redactor, "a.md", "\n".join([KEY] * 9)))
+    assert len(faults) == 6
+    assert faults[-1] == "a.md: 4 more"

@@ -226,7 +226,7 @@ def test_catching_up_takes_no_file_from_its_writer(layout: Layout, tmp_path: Pat
     ]  # fmt: skip
 
 
-def test_change_of_the_same_lines_elsewhere_is_told(layout: Layout, tmp_path: Path) -> None:
+def test_change_of_the_same_lines_elsewhere_is_reported(layout: Layout, tmp_path: Path) -> None:
     """Nothing is lost on either side, and the checkout is not left half-way."""
     remote, other = tmp_path / "remote.git", tmp_path / "other"
     git(tmp_path, "clone", "--bare", "--quiet", str(layout.root), str(remote))

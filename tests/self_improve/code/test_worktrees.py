@@ -587,15 +587,15 @@ def test_file_with_a_key_is_not_committed(
     """Git has no object of it; without the key the same call commits."""
     monkeypatch.setenv("MINE_API_KEY", "k-abcdefghijklm0123456789")
     tree = trees.open(CANDIDATE, "main")
-    known = Worktrees(user / "code", tmp_path / "data/.scratch/worktrees", redactor=Redactor())
-    paths = known.write(tree, {"new.py": b"A = 'k-abcdefghijklm0123456789'\n"})
+    with_keys = Worktrees(user / "code", tmp_path / "data/.scratch/worktrees", redactor=Redactor())
+    paths = with_keys.write(tree, {"new.py": b"A = 'k-abcdefghijklm0123456789'\n"})
     with pytest.raises(LeakError, match=r"new\.py: it holds MINE_API_KEY"):
-        known.commit(tree, paths, message="Change it")
-    known.write(tree, {"new.py": b"A = 1\n"})
+        with_keys.commit(tree, paths, message="Change it")
+    with_keys.write(tree, {"new.py": b"A = 1\n"})
     with pytest.raises(LeakError, match="the commit's message: it holds MINE_API_KEY"):
-        known.commit(tree, paths, message="Use k-abcdefghijklm0123456789")
+        with_keys.commit(tree, paths, message="Use k-abcdefghijklm0123456789")
     assert b"k-abcdefghijklm0123456789" not in objects(user)
-    assert known.commit(tree, paths, message="Change it").commit != tree.commit
+    assert with_keys.commit(tree, paths, message="Change it").commit != tree.commit
 
 
 def test_key_left_in_a_worktree_is_stored_under_no_ref(
@@ -603,10 +603,10 @@ def test_key_left_in_a_worktree_is_stored_under_no_ref(
 ) -> None:
     """The directory is put aside, where a person can look at it."""
     monkeypatch.setenv("MINE_API_KEY", "k-abcdefghijklm0123456789")
-    known = Worktrees(user / "code", tmp_path / "data/.scratch/worktrees", redactor=Redactor())
-    tree = known.open(CANDIDATE, "main")
+    with_keys = Worktrees(user / "code", tmp_path / "data/.scratch/worktrees", redactor=Redactor())
+    tree = with_keys.open(CANDIDATE, "main")
     (tree.path / "left.txt").write_text("k-abcdefghijklm0123456789")
-    assert known.open(CANDIDATE, "main") == tree
+    assert with_keys.open(CANDIDATE, "main") == tree
     assert not (tree.path / "left.txt").exists()
     aside = tree.path.with_name(f"{tree.leaf}.left-1")
     assert (aside / "left.txt").is_file()

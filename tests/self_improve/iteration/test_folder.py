@@ -71,17 +71,17 @@ def test_other_folders_are_no_iterations(layout: Layout) -> None:
 
 def test_of_two_commands_at_once_one_begins(layout: Layout) -> None:
     """The same identity has one iteration, until a finished one is to be tried again."""
-    found: list[IterationFolder] = []
+    folders: list[IterationFolder] = []
 
     def begin() -> None:
-        found.append(IterationFolder.latest_or_new(layout, "plan_type", IDENTITY, new=False))
+        folders.append(IterationFolder.latest_or_new(layout, "plan_type", IDENTITY, new=False))
 
     threads = [threading.Thread(target=begin) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert {folder.id for folder in found} == {"0_plan_type"}
+    assert {folder.id for folder in folders} == {"0_plan_type"}
 
     async def work() -> Facts:
         return {}
@@ -89,6 +89,6 @@ def test_of_two_commands_at_once_one_begins(layout: Layout) -> None:
     def again() -> IterationFolder:
         return IterationFolder.latest_or_new(layout, "plan_type", IDENTITY, new=True)
 
-    assert again() == found[0]
-    asyncio.run(found[0].phase(LAST_PHASE, work))
+    assert again() == folders[0]
+    asyncio.run(folders[0].phase(LAST_PHASE, work))
     assert again().id == "1_plan_type"

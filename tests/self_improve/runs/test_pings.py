@@ -20,7 +20,7 @@ def test_killed_ping_costs_its_reservation(tmp_path: Path) -> None:
 
 
 def test_answered_ping_costs_what_the_server_counted(tmp_path: Path) -> None:
-    """Two pings of the same model are told apart."""
+    """Two pings of the same model are distinguished."""
     journal = PingJournal(tmp_path / "pings.jsonl")
     for _ in range(2):
         ping = journal.begin()
