@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from model_gateway.http_door import HttpDoor, HttpServer
 
 _LONGEST_LINE = 256 * 1024 * 1024
+_LONG_TEXT = 200_000
 _SECONDS_TO_BUILD = 120.0
 _SECONDS_TO_CLOSE = 5.0
 _MOST_CALLS_AT_ONCE = 256
@@ -182,7 +183,7 @@ class Gateway:
 
         async def parse_offered(reply: OfferedReply) -> ParseResult:
             nonlocal parsed
-            parsed = parse(reply.text, call.schema, cut_off=reply.cut_off, last=reply.last)
+            parsed = await _parsed(reply, call.schema)
             return ParseResult(partial=parsed.partial, failure=parsed.failure)
 
         outcome = await self._answer(Question.of(call), caller, parse_offered)
@@ -314,6 +315,15 @@ async def _outlast(*tasks: asyncio.Future[Any]) -> None:
     for task in tasks:
         if not task.cancelled():
             task.exception()  # Otherwise the event loop logs it as an error that nobody handled.
+
+
+async def _parsed(reply: OfferedReply, schema: type[R]) -> ParsedReply[R]:
+    """Parse a reply; a long one in a thread, because it may take seconds."""
+
+    def work() -> ParsedReply[R]:
+        return parse(reply.text, schema, cut_off=reply.cut_off, last=reply.last)
+
+    return work() if len(reply.text) <= _LONG_TEXT else await asyncio.to_thread(work)
 
 
 async def _accept(_: OfferedReply) -> ParseResult:

@@ -101,6 +101,12 @@ class Ledger:
         self.stopped: dict[str, str] = {}
         self._freed = asyncio.Condition()
 
+    @property
+    def reason(self) -> str | None:
+        """What keeps calls from being sent: a reached cap, and every model that was stopped."""
+        reasons = [*self.stopped.values(), *([self.reached] if self.reached else [])]
+        return "; ".join(dict.fromkeys(reasons)) or None
+
     async def reserve(
         self,
         worst: Spend,

@@ -172,7 +172,7 @@ class Session:
             runs=tuple(arm.writer.run for _, arm in arms),
             finished_before=already,
             spent=ledger.spent,
-            cap_reached=ledger.reached or "; ".join(ledger.stopped.values()) or None,
+            cap_reached=ledger.reason,
         )
 
 

@@ -105,13 +105,14 @@ class RunSpecification:
 
 def _model_identity(model: Model) -> dict[str, Any]:
     """Return what determines a model's answers; addresses and keys are not part of it."""
+    redact = model.redactor()
     return {
         "name": model.name,
         "provider": model.provider,
         "id": model.model_id,
         "class_path": model.class_path,
-        "arguments": model.arguments,
-        "options": model.reply_options,
+        "arguments": redact.value(model.arguments),
+        "options": redact.value(model.reply_options),
         # Two servers may give different models one id; their addresses are private.
         "server": digest_of(model.server) if model.server else None,
         "structured": model.structured,

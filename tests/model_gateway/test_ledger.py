@@ -293,6 +293,7 @@ def test_server_that_bills_more_than_reserved_is_stopped(
         settled(ledger, Spend(calls=1), Spend(calls=1))
     assert ledger.reached is not None
     assert "m was stopped" in ledger.reached
+    assert ledger.reason == ledger.reached
     settled(ledger, Spend(calls=1), Spend(calls=1), model="other")
     assert ledger.spent == actual + Spend(calls=1)
 

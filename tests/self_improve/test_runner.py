@@ -386,3 +386,19 @@ def test_the_recorded_provider_answers_with_a_runs_replies(lab: Lab) -> None:
     done = second.done()
     assert done is not None
     assert done["evidence"]["kind"] == "historical"
+
+
+def test_no_key_that_stands_in_an_entry_is_recorded(lab: Lab) -> None:
+    """Keys under [arguments], and a password in the address, are used and kept out of history."""
+    secrets = {"api_key": "sk-argument-0123456789", "top_p": 1}
+    with WireServer("openai", reply=purpose) as server:
+        url = server.base_url.replace("//", "//me:passw0rd-of-mine@")
+        lab.entry("m1", server, base_url=url, arguments=secrets)
+        assert lab.run().code == 0
+        assert asked(server)[0].body["api_key"] == secrets["api_key"]
+    for path in lab.output.rglob("*"):
+        data = path.read_bytes() if path.is_file() else b""
+        assert b"sk-argument" not in data, path
+        assert b"passw0rd" not in data, path
+    arguments = only_run(lab.output).meta["model"]["arguments"]
+    assert arguments == {"api_key": "[key hidden]", "top_p": 1}

@@ -91,7 +91,7 @@ FAULTS = (
     ),
     Fault(
         name="slow drip",
-        script=(Drip(text=GOOD),),
+        script=(Drip(text=GOOD, every=0.3),),
         kinds=(Kind.timeout,), limits=SHORT, says="no whole reply",
     ),
     Fault(
