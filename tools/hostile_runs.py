@@ -27,7 +27,7 @@ SECONDS = 90.0
 _SHARED = tuple(map(Path, ("/dev/shm", "/tmp", "/var/tmp")))  # noqa: S108 - looked at
 Harm = tuple[str, str]
 """Which harm, and what shows it."""
-_STEP = """
+STEP = """
 import json
 from pathlib import Path
 import luigi
@@ -57,7 +57,7 @@ class Found(luigi.Task):
         gate(Call(key="a", system=FOUND_SYSTEM_PROMPT, user="A silo.", schema=Levers))
         target.write_text(json.dumps(LOOT))
 """
-_HOST = """\
+HOST = """\
 import_roots = ["evil"]
 tasks = ["evil.step:Found"]
 run_dir = "run_dir"
@@ -140,9 +140,9 @@ def _write_code(attack: Attack, code: Path, targets: Targets) -> None:
     in_cell = textwrap.indent(call, " " * 8).strip() if not at_import and call else "pass"
     (package / "__init__.py").write_text("")
     (package / "step.py").write_text(
-        _STEP.format(prelude=prelude, at_import=at_import, in_cell=in_cell)
+        STEP.format(prelude=prelude, at_import=at_import, in_cell=in_cell)
     )
-    (code / "host.toml").write_text(_HOST)
+    (code / "host.toml").write_text(HOST)
     (code / ".env").write_text(f"KEY={targets.secret}\n")
     if attack.place == "tests":
         test = f"{prelude}\ndef test_it():\n    attack()\n    print('LOOT', LOOT)\n    assert 0\n"

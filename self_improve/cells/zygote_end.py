@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import sys
 from typing import Any
 
 _CHUNK = 1 << 18
@@ -23,10 +25,15 @@ class ZygoteEnd:
     def send(self, event: dict[str, Any], *, listener: socket.socket | None = None) -> None:
         """Send one event, and a listening socket with it."""
         data = json.dumps(event).encode() + b"\n"
-        if listener is not None:
-            socket.send_fds(self._socket, [data[:1]], [listener.fileno()])
-            data = data[1:]
-        self._socket.sendall(data)
+        try:
+            if listener is not None:
+                socket.send_fds(self._socket, [data[:1]], [listener.fileno()])
+                data = data[1:]
+            self._socket.sendall(data)
+        except OSError as error:  # The command has ended, or the host's code has closed the line.
+            sys.stderr.write(f"The line to the command is closed: {error.strerror}.\n")
+            sys.stderr.flush()
+            os._exit(2)
 
     def receive(self) -> list[dict[str, Any]] | None:
         """Wait for commands and return them; None when the command has closed its end."""

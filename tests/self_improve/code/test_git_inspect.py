@@ -31,7 +31,6 @@ def commands(root: Path, *lines: list[str]) -> None:
     "key",
     [
         "core.fsmonitor", "filter.evil.clean", "filter.evil.process", "filter.Ev.il.clean",
-        "diff.external",
     ],
 )  # fmt: skip
 def test_no_program_of_the_repository_is_run(tree: Path, tmp_path: Path, key: str) -> None:
@@ -50,6 +49,9 @@ def test_no_program_of_the_repository_is_run(tree: Path, tmp_path: Path, key: st
     assert code_tree.read(tree, ["pack"]) == before
     assert not (tmp_path / "ran").exists()
     assert (before.branch, before.dirty) == ("topic", False)
+    (tree / "pack" / "__init__.py").touch()
+    subprocess.run(["git", "-C", str(tree), "status"], check=False, capture_output=True)
+    assert (tmp_path / "ran").exists(), "the setting is one that git would have followed"
 
 
 def test_a_change_and_a_new_file_make_it_dirty(tree: Path) -> None:
