@@ -18,10 +18,11 @@ from matplotlib.figure import Figure
 from prompt_lab.record import Evidence
 from rubrics import load
 from self_improve.comparison import repeated_runs
-from self_improve.verdict import Verdict, Word, decide
+from self_improve.verdict import Verdict, Word, decide, word
 from self_improve.verdict import noise as calibration
-from tools import calibrate, planted
+from tools import calibrate, operating_characteristic, planted
 from tools import recorded_comparisons as recorded
+from tools.operating_characteristic import Rate
 from tools.planted import COUNTS, DAMAGES, SHARES, Power
 from tools.relabelling import looks
 
@@ -29,28 +30,32 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "evaluator.md"
 PICTURE = ROOT / "docs" / "evaluator_power.svg"
 SEED = 1
+ORDERS, FLIPS = 6, 2000
+TINY = 1e-9
+DECIDED = ("2", "3", "10", "18", "19")
+"""Comparisons with a large real effect, on which early stopping is measured."""
 
 WHY = {
-    "1": "A doubled message was removed. The outputs did not change, so there is no gain to "
-    "keep; the record kept it as a repair.",
-    "2": "Names and texts repeat each other more, in every plan: evidence of harm. The record "
-    "accepted it for reasons in the code, and the next iteration was made to repair exactly "
+    "1": "A doubled message was removed. The outputs hardly changed, so there is no gain to keep; "
+    "the record kept it as a repair.",
+    "2": "Names and texts repeat each other more, in nearly every model: evidence of harm. The "
+    "record accepted it for reasons in the code, and the next iteration was made to repair exactly "
     "that.",
     "3": "Agrees: the repetitions of the iteration before are gone, on every plan.",
-    "4": "Invented figures rose in one model: suspected, which prevents a KEEP, but not shown. "
-    "The record was undecided too.",
-    "5": "More invented figures, mostly from a few cells of one plan: noise of that size is "
-    "common.",
-    "6": "One model dropped, and all copied more from the prompt: suspected, not shown. The "
-    "record credited the requested form, which no rubric had counted as good in advance.",
-    "7": "Three cells lost, none gained: suspected, not shown. The record was undecided too.",
+    "4": "Invented figures rose, most of all in one model, which dropped by more than it may; "
+    "others fell with it. The record was undecided.",
+    "5": "Two plans fell and two rose, with more invented figures: together chance.",
+    "6": "Two models wrote one sentence pattern into all their reviews. The record credited the "
+    "requested form, which no rubric had counted as good in advance.",
+    "7": "Three cells lost, none gained, in models that fail often: suspected, not shown. The "
+    "record was undecided too.",
     "8": "Reviews repeat each other less; names repeat between calls more, as fresh contexts "
     "make them. Together the effect is too small. The record was undecided too.",
     "9": "Agrees with the facts and not with the record: the runs used the old prompt.",
     "10": "Agrees: five cells lost, four of them in one model that wrote no levers at all. What "
     "the others wrote was better, which does not outweigh that.",
     "11": "Agrees with the later decision: six cells came back because the change before was "
-    "reverted, and no text became better.",
+    "reverted, and with it the better texts that it had brought went.",
     "12": "Only cells that fail could show an effect, and two each way show nothing.",
     "13": "One model was exchanged and left out; four cells lost against two gained is chance.",
     "14": "Only cells that fail could show an effect: three against two.",
@@ -61,11 +66,10 @@ WHY = {
     "19": "Agrees with the final decision: sentences that three plans share became fewer, and the "
     "composite rose on every plan.",
     "20": "The measure it aimed at moved in two plans of one model, which does not show over all "
-    "cells. Declared in advance, it is tested there and unmet: two plans of five are chance "
-    "(p = .125).",
+    "cells. Declared in advance, it is tested there and unmet: two plans of five are chance.",
     "21": "Invented figures were gone already, so there was nothing left to improve.",
-    "22": "Reviews begin alike more often: significantly worse, by less than would matter. The "
-    "record was undecided too.",
+    "22": "Reviews begin alike in most models, some of them in every cell. The record was "
+    "undecided.",
 }
 """Why the evaluator agrees with what was recorded, or not."""
 
@@ -107,14 +111,23 @@ def noise_table() -> str:
         for name, one in spreads.items()
         if one is not None and name in weighty
     ]  # fmt: skip
+    composite = noise.composite
     flips = [
-        [f"`{model}`", f"{one.flips} of {one.pairs}", f"{noise.flip_rate(model):.0%}"]
+        [
+            f"`{model}`", f"{one.flips} of {one.pairs}", f"{noise.flip_rate(model):.0%}",
+            f"{noise.collapses_by_model[model].flips} of {noise.collapses_by_model[model].pairs}"
+            if model in noise.collapses_by_model
+            else "–",
+            "–" if composite is None else f"{composite.of_model(model):.2f}",
+        ]
         for model, one in noise.flips.items()
-    ]
+    ]  # fmt: skip
     return "\n\n".join(
         (
             table(("measure", "deviation of pairs", "drift of batches", "widened by"), rows),
-            table(("model", "success flipped", "rate that is used"), flips),
+            table(
+                ("model", "success flipped", "rate that is used", "collapsed", "deviation"), flips
+            ),
         )
     )
 
@@ -132,15 +145,63 @@ def comparisons() -> str:
             [
                 number, str(verdict.pairs), f"−{losses.lost} +{losses.gained}", _composite(verdict),
                 f"**{verdict.word}**", f"{stopped.share:.0%}{again}",
-                "–" if verdict.further_cells is None else str(verdict.further_cells),
+                "–" if verdict.visible_effect is None else f"{verdict.visible_effect:.2f}",
+                _further(verdict),
                 f"{one.recorded}; {one.final.partition(' (')[0]}", WHY[number],
             ]
         )  # fmt: skip
     head = (
         "iteration", "pairs", "cells lost, gained", "composite (95 %; p)", "verdict",
-        "stopped at", "further cells", "recorded; final", "why",
+        "stopped at", "shows", "further cells", "recorded; final", "why",
     )  # fmt: skip
+    decided = sum("INCONCLUSIVE" not in row[4] for row in rows)
+    return f"{decided} of {len(rows)} are decided.\n\n{table(head, rows)}"
+
+
+def _further(verdict: Verdict) -> str:
+    if verdict.word is not Word.inconclusive:
+        return "–"
+    return "out of reach" if verdict.further_cells is None else str(verdict.further_cells)
+
+
+def stopping() -> str:
+    """Return how much early stopping needs, over several orders of the cells."""
+    by = recorded.terms(flips=FLIPS)
+    rows = []
+    for name, numbers in (
+        ("all", list(recorded.iterations())), ("with a large effect", list(DECIDED)),
+    ):  # fmt: skip
+        shares, same = [], []
+        for number in numbers:
+            pairing = recorded.pairing(number)
+            whole = word(pairing, by)
+            for seed in range(ORDERS):
+                found = decide(looks(pairing, seed=seed), by, evidence=Evidence.historical)
+                shares.append(found.share)
+                same.append(found.word is whole)
+        mean, kept = sum(shares) / len(shares), sum(same) / len(same)
+        rows.append([name, str(len(numbers)), f"{mean:.0%}", f"{kept:.0%}"])
+    head = ("comparisons", "number", "share of the cells", "same word as with all cells")
     return table(head, rows)
+
+
+def characteristic(found: Sequence[Rate]) -> str:
+    """Return how often each word is given by the size of an effect."""
+    rows = [
+        [
+            f"{effect * recorded.rubric().minimal_effect:+.2f}",
+            *(
+                f"{one.share(Word.keep):.0%} / {one.share(Word.reject):.0%}"
+                for count in operating_characteristic.COUNTS
+                for one in found
+                if one.pairs == count
+                and abs(one.effect - effect * recorded.rubric().minimal_effect) < TINY
+            ),
+        ]
+        for effect in operating_characteristic.EFFECTS
+    ]  # fmt: skip
+    counts = (f"{count} pairs" for count in operating_characteristic.COUNTS)
+    return table(("effect", *counts), rows)
 
 
 def _composite(verdict: Verdict) -> str:
@@ -154,9 +215,9 @@ def rates(count: int) -> tuple[str, bool]:
     """Return the rates of false words, and whether all are as low as they must be."""
     both = calibrate.both(count)
     words = (Word.keep, Word.reject)
-    rows = [one.row(word) for one in both for word in words]
-    head = ("looks", "false word", "rate (95 %)", "not significantly above 2.5 %")
-    are_low = all(one.is_kept(word) for one in both for word in words)
+    rows = [one.row(answer) for one in both for answer in words]
+    head = ("looks", "false word", "rate (95 %)", "most", "not significantly above 2.5 %")
+    are_low = all(one.is_kept(answer) for one in both for answer in words)
     return f"{count} relabelled comparisons each.\n\n{table(head, rows)}", are_low
 
 
@@ -229,6 +290,8 @@ def main() -> int:
     tables = {
         "noise": noise_table(),
         "comparisons": comparisons(),
+        "stopping": stopping(),
+        "characteristic": characteristic(operating_characteristic.rates()),
         "rates": rates_text,
         "power": power(results),
     }
