@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.errors import AnalysisError
+from model_gateway.foreign_files import read_bytes, resolved
 
 _LARGEST = 2_000_000
 
@@ -27,9 +28,7 @@ class Materials:
         if path is None:
             return None
         try:
-            if path.stat().st_size > _LARGEST:
-                return None
-            return path.read_text(encoding="utf-8", errors="replace")
+            return read_bytes(path, most=_LARGEST).decode("utf-8", "replace")
         except OSError:
             return None
 
@@ -45,10 +44,10 @@ def within(root: Path, names: Iterable[str]) -> Materials:
     Raises:
         AnalysisError: a name leads out of `root`.
     """
-    top = root.resolve()
+    top = resolved(root)
     files = {}
     for name in names:
-        path = (top / name).resolve()
+        path = resolved(top / name)
         if not path.is_relative_to(top):
             raise AnalysisError(f"{name} leads out of {root}.")
         files[name] = path

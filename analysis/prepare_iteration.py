@@ -20,6 +20,7 @@ from analysis.record import (
     VERDICT,
     Record,
 )
+from model_gateway.foreign_files import read_text
 from prompt_lab.atomic import json_text
 from prompt_lab.layout import Layout, iterations, step_of
 from prompt_lab.scores import Scores
@@ -70,7 +71,7 @@ def prepare(layout: Layout, path: Path, facts: Facts) -> Record:
         record.write(FAILED_ATTEMPTS, rows)
     previous = latest_synthesis(layout, facts.step, before=path)
     if previous is not None and not (path / PREVIOUS).exists():
-        record.write(PREVIOUS, previous.read_text(encoding="utf-8"))
+        record.write(PREVIOUS, read_text(previous))
     meta = {
         "step": facts.step,
         "title": facts.title,

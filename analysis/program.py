@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from analysis import program_folder
 from analysis.agent import AgentFailure
 from analysis.program_environment import environment_of
 from model_gateway import child_process
+from model_gateway.foreign_files import json_of, read_bytes
 from model_gateway.keys import Redactor
 from model_gateway.ledger import Ledger, Spend
 from model_gateway.program_journal import ProgramJournal
@@ -51,20 +51,20 @@ class Program:
 def _claude(output: str, _: Path) -> tuple[str, Spend | None]:
     """Read the JSON that `claude --output-format json` prints last."""
     try:
-        row = json.loads(output)
+        row = json_of(output)
         usage = row.get("usage", {})
         tokens = sum(int(v) for k, v in usage.items() if k.endswith("_tokens") and v)
         cost = row.get("total_cost_usd")
         spent = None if cost is None else Spend(calls=1, tokens=tokens, dollars=float(cost))
         return str(row["result"]), spent
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ArithmeticError, ValueError, KeyError, TypeError, AttributeError):
         return output, None
 
 
 def _codex(_: str, answer: Path) -> tuple[str, Spend | None]:
     """Read the file to which `codex exec` writes its last message."""
     try:
-        return answer.read_text(encoding="utf-8", errors="replace"), None
+        return read_bytes(answer).decode("utf-8", "replace"), None
     except OSError:
         return "", None
 

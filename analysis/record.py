@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,13 @@ from typing import Any
 from analysis.errors import AnalysisError
 from analysis.materials import Materials, within
 from analysis.quotes import Checked
+from model_gateway.foreign_files import (
+    as_recorded,
+    cause_of,
+    read_bytes,
+    read_json_object,
+    read_text,
+)
 from prompt_lab import atomic
 from prompt_lab.atomic import json_text
 from prompt_lab.layout import Layout
@@ -66,15 +72,12 @@ class Record:
             AnalysisError: they are missing or cannot be read.
         """
         try:
-            meta = json.loads((self.path / META).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            return read_json_object(self.path / META)
+        except OSError as error:
             raise AnalysisError(
-                f"{self.path} holds no readable {META}: {error}. "
+                f"{self.path} holds no readable {META}: {cause_of(error)}. "
                 "Start with: python -m analysis.prepare_iteration"
             ) from error
-        if not isinstance(meta, dict):
-            raise AnalysisError(f"{self.path / META} is not a JSON object.")
-        return meta
 
     def name(self, file: str) -> str:
         """Return how agents see a file of this directory: relative to the data repo."""
@@ -83,8 +86,12 @@ class Record:
     def materials(self) -> Materials:
         """Return what agents may read: this directory's pages, and the outputs that it lists."""
         pages = [self.name(p.name) for p in sorted(self.path.iterdir()) if p.suffix in _READABLE]
-        outputs = [str(name) for name in self.meta.get("outputs", [])]
-        return within(self.layout.root, [*pages, *outputs])
+        with as_recorded(self.path / META):
+            outputs = [str(name) for name in self.meta.get("outputs", [])]
+            try:
+                return within(self.layout.root, [*pages, *outputs])
+            except AnalysisError as error:
+                raise AnalysisError(f"{self.path / META} cannot be used: {error}") from error
 
     def write(self, file: str, text: str) -> Path:
         """Write a page or a fact once.
@@ -95,7 +102,7 @@ class Record:
         path = self.path / file
         data = text.encode("utf-8", "replace")
         if path.exists():
-            if path.read_bytes() != data:
+            if read_bytes(path) != data:
                 raise AnalysisError(f"{path} exists; a record is never overwritten.")
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,24 +122,32 @@ class Record:
         row = self._row(phase, agent)
         if row is None:
             return None
-        del row["answer"]
-        return Opinion(**{**row, "findings": tuple(Checked(**one) for one in row["findings"])})
+        with as_recorded(self._file(phase, agent)):
+            del row["answer"]
+            return Opinion(**{**row, "findings": tuple(Checked(**one) for one in row["findings"])})
 
     def answer(self, phase: str, agent: str) -> dict[str, Any] | None:
         """Return an agent's unchanged answer in a phase; None if it gave none."""
         row = self._row(phase, agent)
-        return None if row is None else row["answer"]
+        if row is None:
+            return None
+        with as_recorded(self._file(phase, agent)):
+            answer: dict[str, Any] | None = row["answer"]
+            return answer if answer is None else dict(answer)
+
+    def _file(self, phase: str, agent: str) -> Path:
+        return self.path / f"{phase}_{agent}.json"
 
     def _row(self, phase: str, agent: str) -> dict[str, Any] | None:
-        path = self.path / f"{phase}_{agent}.json"
+        path = self._file(phase, agent)
         if not path.is_file():
             return None
-        row: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return row
+        return read_json_object(path)
 
     def opinions(self) -> list[Opinion]:
         """Return all opinions, in the order of phases and agents."""
-        names = [agent["name"] for agent in self.agents()]
+        with as_recorded(self.path / AGENTS):
+            names = [str(agent["name"]) for agent in self.agents()]
         phases = ("insight", "code", "synthesis", "assessment")
         opinions = (self.opinion(phase, name) for phase in phases for name in names)
         return [one for one in opinions if one is not None]
@@ -142,8 +157,10 @@ class Record:
         path = self.path / AGENTS
         if not path.is_file():
             return []
-        row: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return list(row["agents"])
+        agents = read_json_object(path).get("agents")
+        if not isinstance(agents, list) or not all(isinstance(a, dict) for a in agents):
+            raise AnalysisError(f"{path} names no agents; restore it from git.")
+        return agents
 
     def choose(self, agents: Sequence[Mapping[str, Any]], prompts: Mapping[str, str]) -> None:
         """Fix agents and prompts for the whole iteration.
@@ -154,7 +171,7 @@ class Record:
         row = {"agents": [dict(a) for a in agents], "prompts": dict(prompts)}
         text = json_text(row, sort_keys=True)
         path = self.path / AGENTS
-        if path.exists() and path.read_text(encoding="utf-8") != text:
+        if path.exists() and read_text(path) != text:
             raise AnalysisError(
                 f"{path} names other agents or prompts. They stay the same through an iteration: "
                 "use those, or start a new one."

@@ -8,6 +8,8 @@ from argparse import _ArgumentGroup
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from model_gateway.terminal import guarded
+
 if TYPE_CHECKING:
     from model_gateway.ledger import Caps
 
@@ -21,9 +23,18 @@ CAP_VARIABLES = {
 """The environment variables that hold the caps of commands whose options set none."""
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose help and errors a closed or narrow output cannot turn into a failure."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse as the parser of the standard library does."""
+        with guarded():
+            return super().parse_known_args(args, namespace)
+
+
 def new_parser(prog: str, description: str, epilog: str) -> argparse.ArgumentParser:
     """Return a parser that prints `epilog`, its examples and exit codes, line by line."""
-    return argparse.ArgumentParser(
+    return Parser(
         prog=prog,
         description=description,
         epilog=epilog,

@@ -18,6 +18,7 @@ from model_gateway.call import R
 from model_gateway.door import Door, DoorReply, ExchangeEnd, Question, from_environment
 from model_gateway.errors import ConfigError, DoorError
 from model_gateway.exits import RESUME
+from model_gateway.foreign_files import read_bytes
 from model_gateway.head_start import HeadStart
 from model_gateway.line_connection import LineConnection
 
@@ -161,7 +162,7 @@ def _open_door(run_dir: Path, cell: str, models: Sequence[str]) -> tuple[LineCon
 def _connect(folder: Path) -> LineConnection | None:
     """Return a connection to the gateway that the address file names, if it answers."""
     try:
-        return LineConnection(Path(json.loads((folder / ADDRESS_FILE).read_bytes())["control"]))
+        return LineConnection(Path(json.loads(read_bytes(folder / ADDRESS_FILE))["control"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

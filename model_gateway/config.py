@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +22,7 @@ from pydantic import (
 
 from model_gateway import validation
 from model_gateway.errors import ConfigError
+from model_gateway.foreign_files import cause_of, expanded, read_toml, resolved
 from model_gateway.invocation import typed
 from model_gateway.keys import Redactor, secrets_in
 from model_gateway.suggestions import did_you_mean
@@ -230,7 +230,7 @@ def config_dirs() -> list[Path]:
         ConfigError: the variable names a directory that does not exist.
     """
     value = os.environ.get(CONFIG_DIR_VARIABLE, "")
-    listed = [Path(part).expanduser() for part in value.split(os.pathsep) if part]
+    listed = [expanded(part) for part in value.split(os.pathsep) if part]
     missing = [str(path) for path in listed if not path.is_dir()]
     if missing:
         raise ConfigError(
@@ -253,7 +253,7 @@ def load(dirs: Iterable[Path] | None = None) -> Catalogue:
         seen: dict[str, Path] = {}
         for path in sorted(directory.glob("*.toml")):
             try:
-                values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+                values = read_toml(path)
                 if "default_models" in values:
                     default = tuple(_Defaults.model_validate(values).default_models)
                     continue
@@ -261,8 +261,8 @@ def load(dirs: Iterable[Path] | None = None) -> Catalogue:
             except ValidationError as error:
                 problems.append(f"{path}: {validation.summary(error)}")
                 continue
-            except (OSError, ValueError) as error:
-                problems.append(f"{path}: {error}")
+            except OSError as error:
+                problems.append(f"{path}: {cause_of(error)}")
                 continue
             for name in (model.name, *model.aliases):
                 if name in seen:
@@ -277,7 +277,7 @@ def load(dirs: Iterable[Path] | None = None) -> Catalogue:
 
 
 def _recorded(name: str) -> Model:
-    run = Path(name.removeprefix(RECORDED_PREFIX)).expanduser().resolve()
+    run = resolved(name.removeprefix(RECORDED_PREFIX))
     if not (run / "meta.json").is_file():
         raise ConfigError(
             f"{name!r} does not name a run: {run} has no meta.json. Give the directory of one run, "

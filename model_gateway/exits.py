@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import select
+import errno
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
@@ -11,40 +10,51 @@ from typing import Any, TypeVar
 
 from model_gateway import kernel
 from model_gateway.errors import BudgetReached, PlumblineError
+from model_gateway.terminal import guarded
 
 T = TypeVar("T")
 
 OK, USAGE, BUDGET, INTERRUPTED = 0, 2, 3, 130
 RESUME = "Run the same command again to resume; finished calls are not repeated."
+_HINTS = {
+    errno.ENOENT: " Check the name.",
+    errno.ENOTDIR: " Check the name: a part of it is not a directory.",
+    errno.EACCES: " See who may use it: ls -ld.",
+    errno.EPERM: " See who may use it: ls -ld.",
+    errno.ELOOP: " It is a link that leads to itself; remove it.",
+    errno.EISDIR: " Name a file.",
+    errno.ENAMETOOLONG: " Use a shorter name.",
+    errno.ENOSPC: f" Make room on the disk. {RESUME}",
+    errno.EROFS: " Name a place that can be written.",
+}
 
 
 def exit_code(command: Callable[[], int]) -> int:
     """Run `command` and return its exit code, or the code of what stopped it.
 
     Every error of a group is printed. Errors that no package raises on purpose are bugs and are
-    raised unchanged. A reader that closes standard output early, as `head` does, is not an error.
+    raised unchanged. Standard output that is closed or that nobody reads any more changes nothing.
     """
-    try:
-        code = command()
-        sys.stdout.flush()
-    except BaseException as error:
-        errors = list(_leaves(error))
-        interrupts = [one for one in errors if isinstance(one, KeyboardInterrupt)]
-        if interrupts:
-            say(f"Interrupted. {str(interrupts[0]) or RESUME}")
-            return INTERRUPTED
-        if not all(isinstance(one, (PlumblineError, OSError)) for one in errors):
-            raise
-        if any(isinstance(one, BrokenPipeError) for one in errors) and _is_unread():
-            return OK
-        refusals = [one for one in errors if not isinstance(one, BudgetReached)]
-        if not refusals:
-            say(f"Stopped: {errors[0]}. Run the same command with a higher cap to do the rest.")
-            return BUDGET
-        for message in dict.fromkeys(map(str, refusals)):
-            say(f"error: {message}")
-        return USAGE
-    return code
+    with guarded():
+        try:
+            code = command()
+            sys.stdout.flush()
+        except BaseException as error:
+            errors = list(_leaves(error))
+            interrupts = [one for one in errors if isinstance(one, KeyboardInterrupt)]
+            if interrupts:
+                say(f"Interrupted. {str(interrupts[0]) or RESUME}")
+                return INTERRUPTED
+            if not all(isinstance(one, (PlumblineError, OSError)) for one in errors):
+                raise
+            refusals = [one for one in errors if not isinstance(one, BudgetReached)]
+            if not refusals:
+                say(f"Stopped: {errors[0]}. Run the same command with a higher cap to do the rest.")
+                return BUDGET
+            for message in dict.fromkeys(map(_message, refusals)):
+                say(f"error: {message}")
+            return USAGE
+        return code
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -94,16 +104,9 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def _is_unread() -> bool:
-    """Whether standard output is a pipe without a reader; then the rest of it goes nowhere."""
-    try:
-        output = sys.stdout.fileno()
-    except OSError:
-        return False
-    poll = select.poll()
-    poll.register(output, 0)
-    if not any(event & select.POLLERR for _, event in poll.poll(0)):
-        return False
-    # What is left in the buffer would raise once more when the interpreter ends.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), output)
-    return True
+def _message(error: BaseException) -> str:
+    """Return the message of an error; one of the system gets its file's name and what to do."""
+    if isinstance(error, PlumblineError) or not isinstance(error, OSError) or not error.filename:
+        return str(error)
+    hint = _HINTS.get(error.errno or 0, "")
+    return f"{error.filename}: {error.strerror}.{hint}"

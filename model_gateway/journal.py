@@ -50,7 +50,7 @@ def read_attempts(path: Path) -> list[Attempt]:
     for row in read_rows(path)[0]:
         try:
             attempts.append(Attempt.from_row(row))
-        except (KeyError, ValueError):
+        except (LookupError, TypeError, ValueError):
             continue
     return attempts
 

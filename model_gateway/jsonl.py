@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 import os
 import stat
 from pathlib import Path
 from typing import IO, Any, Self
 
+from model_gateway.foreign_files import UnreadableFile, json_of, opened
+
 Row = dict[str, Any]
 
 LARGEST_LINE = 64 * 1024 * 1024
 """Bytes. No row of ours is longer, and a longer line is not read into memory."""
+_MOST_BYTES = 2_000_000_000
 
 
 def dumps(row: Row) -> str:
@@ -33,17 +35,20 @@ def read_rows(path: Path) -> tuple[list[Row], int]:
     A missing file has no rows.
 
     Raises:
-        OSError: it cannot be read, or is not a file.
+        UnreadableFile: it is not a regular file, or too large to be a record.
+        OSError: it may not be read.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        file = opened(path)
     except FileNotFoundError:
         return [], 0
     rows: list[Row] = []
     torn = 0
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "It is not a file", str(path))
+    with file:
+        if os.fstat(file.fileno()).st_size > _MOST_BYTES:
+            raise UnreadableFile(
+                path, f"has more than {_MOST_BYTES // 1_000_000} MB", "move it to another place"
+            )
         while line := file.readline(LARGEST_LINE):
             if _is_cut_off(line) and _skip_line(file):
                 torn += 1
@@ -57,8 +62,8 @@ def read_rows(path: Path) -> tuple[list[Row], int]:
 def read_line(line: bytes) -> Row | None:
     """Return the row in a line, or None if it is torn or holds something else."""
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
+        row = json_of(line)
+    except ValueError:
         return None
     return row if isinstance(row, dict) else None
 
@@ -81,7 +86,11 @@ class Appender:
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        size = os.fstat(self._file).st_size
+        facts = os.fstat(self._file)
+        if not stat.S_ISREG(facts.st_mode):
+            os.close(self._file)
+            raise UnreadableFile(path, "is not a regular file", "put a file in its place")
+        size = facts.st_size
         self._torn = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
 
     def append(self, row: Row, *, sync: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from prompt_lab.layout import Layout, number_of, runs
+from prompt_lab.layout import Layout, is_number, number_of, runs
 
 
 def allocate(layout: Layout) -> int:
@@ -28,6 +28,6 @@ def allocate(layout: Layout) -> int:
 
 
 def _next_number(layout: Layout) -> int:
-    claimed = [int(p.name) for p in layout.numbers.iterdir() if p.name.isdigit()]
+    claimed = [int(p.name) for p in layout.numbers.iterdir() if is_number(p.name)]
     existing = [number_of(run) for run in runs(layout)[-1:]]
     return max([*claimed, *existing], default=-1) + 1

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from model_gateway import arguments
 from model_gateway.exits import OK, exit_code
+from model_gateway.foreign_files import resolved
 from model_gateway.invocation import typed
 from prompt_lab.arguments import lab
 from prompt_lab.layout import SPLITS, find
@@ -131,7 +132,7 @@ def _init(options: Namespace) -> int:
 
     if options.samples:
         samples()
-    root = options.directory.expanduser().resolve()
+    root = resolved(options.directory)
     result = init(root)
     folder = shlex.quote(str(root))
     if result.left:

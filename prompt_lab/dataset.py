@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from model_gateway.foreign_files import read_bytes
 from model_gateway.invocation import typed
 from prompt_lab import atomic
 from prompt_lab.errors import LabError
@@ -136,7 +137,7 @@ def load(layout: Layout) -> Dataset:
     """
     path = layout.dataset
     try:
-        return Dataset.model_validate_json(path.read_bytes())
+        return Dataset.model_validate_json(read_bytes(path))
     except OSError as error:
         raise LabError(
             f"{path} cannot be read: {error.strerror}. "

@@ -6,12 +6,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_gateway.foreign_files import resolved
 from model_gateway.invocation import typed
 from prompt_lab.errors import LabError
 
 VARIABLE = "PROMPT_LAB_DIR"
 SPLITS = ("train", "verify")
 PER_FOLDER = 100
+_MOST_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,11 @@ class Layout:
         return self.root / "full_plan_comparisons"
 
 
+def is_number(name: str) -> bool:
+    """Whether a name is a number as we write them; other scripts have digits that `int` refuses."""
+    return name.isascii() and name.isdigit() and len(name) <= _MOST_DIGITS
+
+
 def number_of(run: Path) -> int:
     """Return the number of a run from its directory `history/<n // 100>/<n % 100:02d>_<step>`.
 
@@ -167,7 +174,7 @@ def step_of(run: Path) -> str:
 def iteration_number(name: str) -> int:
     """Return the number in the name of an iteration, `<n>_<step>`; -1 for any other name."""
     head, _, step = name.partition("_")
-    return int(head) if head.isdecimal() and step else -1
+    return int(head) if is_number(head) and step else -1
 
 
 def iterations(layout: Layout) -> list[tuple[int, Path]]:
@@ -189,7 +196,7 @@ def find(path: str | Path | None) -> Layout:
             f"Which data repo? Say --prompt-lab-dir DIR or set {VARIABLE}. "
             f"To create one: {typed('lab init DIR')}"
         )
-    root = Path(name).expanduser().resolve()
+    root = resolved(name)
     layout = Layout(root)
     if not layout.dataset.is_file():
         raise LabError(
@@ -202,7 +209,12 @@ def find(path: str | Path | None) -> Layout:
 def runs(layout: Layout) -> list[Path]:
     """Return the directories of all runs, in the order of their numbers."""
     folders = layout.history.iterdir() if layout.history.is_dir() else ()
-    paths = (path for folder in folders if folder.name.isdigit() for path in folder.iterdir())
+    paths = (
+        path
+        for folder in folders
+        if is_number(folder.name) and folder.is_dir()
+        for path in folder.iterdir()
+    )
     return sorted(
         (path for path in paths if iteration_number(path.name) >= 0 and path.is_dir()),
         key=number_of,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterable
+
+from model_gateway.terminal import visible
 
 BREAK = "\u200b"
 """A zero-width space: people read what it separates as before, tools no longer do."""
 
-_VISIBLE = {"\n", "\t", "\u200c", "\u200d"}  # The last two shape Arabic, Persian and emoji.
-_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _BREAKS = re.compile(
     r"""
     (?<=@)(?=\w)            # mentions
@@ -34,10 +33,7 @@ def neutral(text: str) -> str:
     A zero-width space breaks mentions, references, addresses, tags and entities; invisible
     characters are written as escapes.
     """
-    plain = text.replace("\r\n", "\n")
-    if not plain.isprintable():
-        plain = "".join(map(_visible, plain))
-    return _BREAKS.sub(BREAK, plain)
+    return _BREAKS.sub(BREAK, visible(text.replace("\r\n", "\n")))
 
 
 def fenced(text: str, language: str = "", *, most: int | None = None) -> str:
@@ -102,13 +98,6 @@ def page(*parts: str, most: int | None = None) -> str:
         return whole
     note = "\n\n(The rest was too long for this page.)"
     return whole[: most - len(note)] + note
-
-
-def _visible(char: str) -> str:
-    if char in _VISIBLE or unicodedata.category(char) not in _HIDDEN:
-        return char
-    code = ord(char)
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def _cut(text: str, most: int | None) -> str:

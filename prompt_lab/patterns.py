@@ -13,6 +13,7 @@ from typing import Any
 from model_gateway import arguments
 from model_gateway.attempt import digest_of
 from model_gateway.exits import OK, exit_code
+from model_gateway.foreign_files import as_recorded
 from model_gateway.jsonl import Appender, Row, read_rows
 from prompt_lab import arguments as lab_arguments
 from prompt_lab import layout as layouts
@@ -124,7 +125,7 @@ def remember(layout: Layout, outcome: CandidateOutcome) -> str:
     change = outcome.change.strip()[:_LONGEST]
     with claim(layout, "patterns", wait_seconds=60.0):
         rows = read_rows(layout.patterns)[0]
-        ids = {row["pattern"] for row in rows if "pattern" in row}
+        ids = {str(row["pattern"]) for row in rows if "pattern" in row}
         if outcome.pattern is not None and outcome.pattern not in ids:
             raise PatternError(f"There is no pattern {outcome.pattern} in {layout.patterns}.")
         name = outcome.pattern or _id(change, excerpts)
@@ -150,7 +151,8 @@ def read(layout: Layout) -> list[Pattern]:
     for row in read_rows(layout.patterns)[0]:
         if isinstance(row.get("pattern"), str) and isinstance(row.get("step"), str):
             by_pattern.setdefault(row["pattern"], []).append(row)
-    return [_pattern(name, rows) for name, rows in by_pattern.items()]
+    with as_recorded(layout.patterns):
+        return [_pattern(name, rows) for name, rows in by_pattern.items()]
 
 
 def offered(layout: Layout, step: str, *, simulated: bool = False) -> list[Pattern]:

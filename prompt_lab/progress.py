@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from model_gateway import terminal
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -79,6 +81,7 @@ class _BarOnScreen(AbstractContextManager[Listener]):
             BarColumn(),
             DownloadColumn(),
             transient=True,
+            console=terminal.console(sys.stdout),
         )
         self._progress.start()
         return Bar(progress=self._progress)

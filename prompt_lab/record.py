@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from model_gateway.attempt import Attempt, digest_of
+from model_gateway.foreign_files import MOST_RECORD, read_json_object
 from model_gateway.journal import read_attempts
 from model_gateway.jsonl import Appender, Row, dumps, read_rows
 from prompt_lab import atomic
 from prompt_lab.allocate import allocate
 from prompt_lab.errors import LabError
-from prompt_lab.layout import Layout, number_of, runs, step_of
+from prompt_lab.layout import Layout, is_number, number_of, runs, step_of
 
 SCHEMA_VERSION = 1
 META, ATTEMPTS, EVENTS, OUTPUTS = "meta.json", "attempts.jsonl", "events.jsonl", "outputs.jsonl"
@@ -120,10 +121,9 @@ class Run:
 
     def _read_json(self, name: str) -> dict[str, Any] | None:
         try:
-            value = json.loads((self.path / name).read_text(encoding="utf-8"))
+            return read_json_object(self.path / name, most=MOST_RECORD)
         except (OSError, ValueError):
             return None
-        return value if isinstance(value, dict) else None
 
 
 @dataclass(frozen=True)
@@ -154,20 +154,28 @@ class RunWriter:
 
     def fail(self, cell: RunCell, folder: Path, row: Row) -> None:
         """Move what a failed cell left to `failed/<plan>/<n>/`, then append its row."""
+        self._set_aside(cell, folder)
+        self._rows.append(row)
+
+    def _set_aside(self, cell: RunCell, folder: Path) -> None:
         plan, repeat = cell
         parent = self.run.path / "failed" / (plan if repeat == 0 else f"{plan}.{repeat}")
         parent.mkdir(parents=True, exist_ok=True)
-        numbers = [int(p.name) for p in parent.iterdir() if p.name.isdigit()]
+        numbers = [int(p.name) for p in parent.iterdir() if is_number(p.name)]
         folder.rename(parent / str(max(numbers, default=-1) + 1))
-        self._rows.append(row)
 
     def adopt(self) -> None:
         """Append the rows of artifacts whose process was killed right after moving them."""
         rows = self.run.rows()
         for plan, repeat, folder in _folders(self.run):
             if (plan, repeat) not in rows and (folder / CELL_ROW).is_file():
-                row = json.loads((folder / CELL_ROW).read_text(encoding="utf-8"))
-                self._rows.append(row, sync=True)
+                try:
+                    row = read_json_object(folder / CELL_ROW)
+                except (OSError, ValueError):
+                    # A machine that stopped may have lost the row: the cell is run again.
+                    self._set_aside((plan, repeat), folder)
+                else:
+                    self._rows.append(row, sync=True)
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a file that does not exist yet.
@@ -263,7 +271,8 @@ def _folders(run: Run) -> Iterable[tuple[str, int, Path]]:
     for folder in sorted((run.path / "outputs").glob("*/")):
         yield folder.name, 0, folder
     for folder in sorted((run.path / "repeats").glob("*/*/")):
-        yield folder.name, int(folder.parent.name), folder
+        if is_number(folder.parent.name):
+            yield folder.name, int(folder.parent.name), folder
 
 
 def _is_partial(path: Path) -> bool:

@@ -6,9 +6,10 @@ import os
 import re
 from pathlib import Path
 
+from model_gateway.foreign_files import expanded, resolved
 from prompt_lab import layout
 from prompt_lab.errors import LabError
-from prompt_lab.layout import PER_FOLDER, VARIABLE, Layout, number_of
+from prompt_lab.layout import PER_FOLDER, VARIABLE, Layout, is_number, number_of
 
 _SLASHED = re.compile(r"(\d+)/(\d{1,2})\Z")
 
@@ -22,8 +23,8 @@ def lab_of(path: str | Path | None) -> Layout | None:
         LabError: `path` is not a data repo.
     """
     name = path or os.environ.get(VARIABLE)
-    if name and (Path(name).expanduser() / "history").is_dir():
-        return Layout(Path(name).expanduser().resolve())
+    if name and (expanded(name) / "history").is_dir():
+        return Layout(resolved(name))
     try:
         return layout.find(path)
     except LabError:
@@ -38,13 +39,13 @@ def find(name: str, lab: Layout | None) -> Path:
     Raises:
         LabError: there is no such run, or several have the number.
     """
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.is_dir() and (path / "meta.json").is_file():
         return path
     slashed = _SLASHED.match(name)
     if slashed is not None:
         number = int(slashed[1]) * PER_FOLDER + int(slashed[2])
-    elif name.isascii() and name.isdigit():
+    elif is_number(name):
         number = int(name)
     else:
         raise LabError(

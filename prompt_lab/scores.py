@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from model_gateway.foreign_files import (
+    MOST_RECORD,
+    UnreadableFile,
+    cause_of,
+    read_json,
+    read_json_object,
+    read_table,
+)
 from model_gateway.jsonl import Appender, read_rows
 from prompt_lab import atomic
 from prompt_lab.claim import claim
@@ -19,6 +26,7 @@ from prompt_lab.layout import Layout
 
 YES, BASELINE, ROLLBACK = "YES", "BASELINE", "ROLLBACK"
 """The last words of verdicts that change the score of a step."""
+_SHOWN = 300
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -71,6 +79,7 @@ class Best:
     simulated: bool
 
 
+_IDENTITY = {"iteration", "candidate"}
 COLUMNS = tuple(field.name for field in fields(Score))
 
 
@@ -90,10 +99,11 @@ class Scores:
         if not path.is_file():
             return []
         try:
-            with path.open(encoding="utf-8", newline="") as file:
-                rows = [_score(row) for row in csv.DictReader(file)]
-        except (KeyError, ValueError, TypeError) as error:
-            raise LabError(f"{path} cannot be read: {error!r}. Restore it from git.") from error
+            rows = [_score(row) for row in read_table(path, COLUMNS)]
+        except UnreadableFile as error:
+            raise _restorable(path, cause_of(error)) from error
+        except (LookupError, ValueError) as error:
+            raise _restorable(path, error) from error
         return [row for row in rows if step in {None, row.step}]
 
     def add(self, score: Score, details: Mapping[str, Any]) -> Score:
@@ -147,9 +157,11 @@ class Scores:
         if not path.is_file():
             return None
         try:
-            return Best(**json.loads(path.read_text(encoding="utf-8")))
+            return _best(read_json_object(path))
+        except UnreadableFile as error:
+            raise _restorable(path, cause_of(error)) from error
         except (ValueError, TypeError) as error:
-            raise LabError(f"{path} cannot be read: {error}. Restore it from git.") from error
+            raise _restorable(path, error) from error
 
     def bests(self) -> list[Best]:
         """Return the best candidate of every step that has one, in the order of their names.
@@ -181,10 +193,15 @@ class Scores:
         """
         path = self._layout.score_history
         try:
-            history = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-            return [dict(row) for row in history if step in {None, row["step"]}]
+            history = read_json(path, most=MOST_RECORD) if path.is_file() else []
+            rows = [dict(row) for row in history if step in {None, row["step"]}]
+            if any(not row.keys() >= _IDENTITY for row in rows):
+                raise _restorable(path, "a row names no iteration or no candidate")
+        except UnreadableFile as error:
+            raise _restorable(path, cause_of(error)) from error
         except (ValueError, TypeError, KeyError) as error:
-            raise LabError(f"{path} cannot be read: {error!r}. Restore it from git.") from error
+            raise _restorable(path, repr(error)) from error
+        return rows
 
     def _append(self, score: Score, details: Mapping[str, Any]) -> Score:
         row = replace(score, best_score=_best_score([*self.rows(score.step), score]))
@@ -203,6 +220,30 @@ class Scores:
     def _lock(self) -> Iterator[None]:
         with claim(self._layout, "scores", wait_seconds=60.0):
             yield
+
+
+def _restorable(path: Path, cause: object) -> LabError:
+    line = " ".join(str(cause).split())
+    return LabError(f"{path} cannot be used: {line[:_SHOWN]}. Restore it from git.")
+
+
+def _best(row: Mapping[str, Any]) -> Best:
+    """Return a best candidate.
+
+    Raises:
+        TypeError: the row lacks a value, or has one of another kind.
+    """
+    best = Best(**row)
+    words = (best.step, best.candidate, best.commit, best.pull_request, best.iteration)
+    texts = best.texts.items() if isinstance(best.texts, dict) else [(0, 0)]
+    if (
+        not all(isinstance(word, str) for word in words)
+        or not all(isinstance(part, str) for pair in texts for part in pair)
+        or not isinstance(best.score, (float, int, type(None)))
+        or not isinstance(best.simulated, bool)
+    ):
+        raise TypeError("a value is of another kind")
+    return best
 
 
 def _best_score(rows: Sequence[Score]) -> float | None:

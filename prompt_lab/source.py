@@ -6,9 +6,10 @@ import importlib.resources
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
+from model_gateway.foreign_files import expanded
 from model_gateway.invocation import typed
 from model_gateway.suggestions import did_you_mean
 from prompt_lab.dataset import Dataset, name_problem
@@ -54,7 +55,7 @@ def offers(
     if source is None:
         source = dataset.source
         if source and not _is_address(source):
-            source = str(layout.root / Path(source).expanduser())
+            source = str(layout.root / expanded(source))
     if not source:
         raise LabError(
             f"Populate from where? {layout.dataset} names no source. "
@@ -63,7 +64,7 @@ def offers(
     if isinstance(source, str) and _is_address(source):
         zips = _at_address(source, request, dataset)
     elif isinstance(source, str):
-        zips = _in_folder(Path(source).expanduser(), request, dataset)
+        zips = _in_folder(expanded(source), request, dataset)
     else:
         zips = _in_folder(source, request, dataset)
     _refuse_doubles(zips)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
+from model_gateway.foreign_files import json_of, opened, read_bytes
 from model_gateway.jsonl import read_rows
 from prompt_lab import lfs
 from prompt_lab.errors import LabError
@@ -79,7 +79,7 @@ def unpack(archive: Path, into: Path, *, called: str, limits: UnzipLimits) -> Un
 def _refuse_crowd(archive: Path, called: str, limits: UnzipLimits) -> None:
     # Counted before zipfile reads the directory, because that holds every entry in memory.
     count, tail = 0, b""
-    with archive.open("rb") as file:
+    with opened(archive) as file:
         while chunk := file.read(_CHUNK):
             count += (tail + chunk).count(_ENTRY)
             tail = chunk[-len(_ENTRY) + 1 :]
@@ -94,7 +94,7 @@ def _opened(archive: Path, called: str) -> ZipFile:
     try:
         return ZipFile(archive)
     except _BROKEN as error:
-        with archive.open("rb") as file:
+        with opened(archive) as file:
             head = file.read(len(lfs.POINTER))
         if head == lfs.POINTER:
             cause = "it is a Git LFS pointer. Fetch the file itself: git lfs pull"
@@ -259,7 +259,7 @@ def _check_plan_text(plan: Path, called: str) -> None:
             "Zip the whole directory of a plan, with its prompt."
         )
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise LabError(
             f"{called}: {path.name} is not UTF-8 (byte {error.start}). "
@@ -276,9 +276,9 @@ def _is_damaged(path: Path) -> bool:
     try:
         if path.suffix == ".jsonl":
             return read_rows(path)[1] > 0
-        text = path.read_bytes().decode("utf-8-sig").lstrip()
+        text = read_bytes(path, most=_LARGEST_JSON_CHECKED).decode("utf-8-sig").lstrip()
         if not text or text.startswith(("{", "[")):
-            json.loads(text)
-    except (ValueError, RecursionError):
+            json_of(text)
+    except ValueError:
         return True
     return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from model_gateway.attempt import digest_of
+from model_gateway.foreign_files import read_json_object
 from prompt_lab import atomic
 from prompt_lab.claim import claim
 from prompt_lab.layout import Layout
@@ -39,8 +39,7 @@ class WorkFolder(ABC):
     @property
     def identity(self) -> dict[str, Any]:
         """What was asked for, with the digest of it."""
-        identity: dict[str, Any] = json.loads((self.path / IDENTITY).read_text(encoding="utf-8"))
-        return identity
+        return read_json_object(self.path / IDENTITY)
 
     @property
     def scratch(self) -> Path:
@@ -65,8 +64,7 @@ class WorkFolder(ABC):
         path = self.path / name
         if not path.is_file():
             return None
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return values
+        return read_json_object(path)
 
     def relative(self, path: Path) -> str:
         """Return how records name a path in the data repo."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
+from model_gateway.foreign_files import cause_of, read_yaml
 from model_gateway.suggestions import did_you_mean
 from rubrics import rubric
 from rubrics.errors import RubricError
@@ -44,11 +43,12 @@ def load(path: Path) -> Rubric:
     Raises:
         RubricError: it cannot be read or is not a rubric; all problems are named.
     """
-    problems: list[str] = []
     try:
-        value = yaml.load(path.read_bytes(), _loader(problems))  # noqa: S506 - derived from SafeLoader
-    except (OSError, yaml.YAMLError, RecursionError) as error:
-        raise RubricError(f"{path} cannot be read: {error}") from error
+        value, problems = read_yaml(path)
+    except OSError as error:
+        raise RubricError(
+            f"{path} cannot be read: {cause_of(error)}. Correct it, or name another file."
+        ) from error
     try:
         rules = Rubric.model_validate(value)
     except ValidationError as error:
@@ -68,21 +68,6 @@ def _refused(path: Path, problems: list[str]) -> RubricError:
         f"{path} cannot be used as a rubric:\n  {listed}\n"
         f"{FOLDER.name}/schema.json says what a rubric holds."
     )
-
-
-def _loader(problems: list[str]) -> type[yaml.SafeLoader]:
-    """Return a loader that reports duplicate keys, of which YAML keeps the last."""
-
-    class Loader(yaml.SafeLoader):
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - as PyYAML calls it
-            keys = Counter(key.value for key, _ in node.value if isinstance(key.value, str))
-            line = node.start_mark.line + 1
-            problems.extend(
-                f"line {line}: {key!r} is there twice" for key, n in keys.items() if n > 1
-            )
-            return super().construct_mapping(node, deep)
-
-    return Loader
 
 
 def _message(location: tuple[int | str, ...], kind: str, message: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_gateway.arguments import new_parser
-from model_gateway.exits import OK, USAGE
+from model_gateway.exits import OK, USAGE, exit_code
 
 PROG = "plumbline"
 
@@ -102,6 +102,10 @@ def main(words: Sequence[str] | None = None) -> int:
         return run(words[1:], prog=f"{PROG} {words[0]}")
     parser = _parser()
     options = parser.parse_args(words)
+    return exit_code(lambda: _without_command(parser, options))
+
+
+def _without_command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     if options.command == "completion":
         print(completion(options.shell))
         return OK

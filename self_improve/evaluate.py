@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from model_gateway import arguments
 from model_gateway.exits import OK, exit_code
+from model_gateway.foreign_files import resolved
 from prompt_lab import arguments as lab_arguments
 from self_improve import arguments as step_arguments
 from self_improve.compare import BASELINE, compare
@@ -118,7 +119,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         return _explain(options.explain, paths, rubric, as_json=options.json)
     with contextlib.ExitStack() as stack:
         store = None if options.no_store else stack.enter_context(Store(default_path()))
-        baselines = beside(paths[0], [path.resolve() for path in options.baseline_dir])
+        baselines = beside(paths[0], [resolved(path) for path in options.baseline_dir])
         measurer = Measurer(rubric, baselines=baselines, store=store)
         result = evaluation.evaluate(rubric, [measurer.run(path) for path in paths])
     _write(options, result)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from model_gateway import arguments
 from model_gateway.exits import exit_code, run
+from model_gateway.foreign_files import resolved
 from prompt_lab import arguments as lab_arguments
 from self_improve import arguments as step_arguments
 
@@ -157,7 +158,7 @@ def request_of(options: argparse.Namespace) -> RunRequest:
         )
     needs_lab = options.output_dir is None or not (options.baseline_dir or options.plan_dir)
     lab = layout.find(options.prompt_lab_dir) if needs_lab else None
-    output = Layout(options.output_dir.expanduser().resolve()) if options.output_dir else lab
+    output = Layout(resolved(options.output_dir)) if options.output_dir else lab
     if output is None:
         raise AssertionError("Without --output-dir a data repo was looked for.")
     return RunRequest(
@@ -217,8 +218,9 @@ def _stopping(options: argparse.Namespace, request: RunRequest) -> StoppingRule 
 
 def leave(code: int) -> NoReturn:
     """End the process at once: freeing all that was imported would take half a second."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
     os._exit(code)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from model_gateway import beside
+from model_gateway.foreign_files import read_json
 from model_gateway.journal import read_attempts
 from model_gateway.usage import OVERVIEW, USAGE, overview, usage_rows
 from worker_plan.artifact import text
@@ -40,7 +41,7 @@ def save_options(run_dir: Path, models: Sequence[str], speed: str) -> None:
 def saved_options(run_dir: Path) -> tuple[list[str], str | None]:
     """Return the models and the speed of the previous session, or nothing if there was none."""
     try:
-        options = json.loads((run_dir / OPTIONS).read_bytes())
+        options = read_json(run_dir / OPTIONS)
         return [str(name) for name in options["models"]], str(options["speed"])
     except (OSError, ValueError, KeyError, TypeError):
         return [], None
@@ -99,8 +100,8 @@ def shortcomings(run_dir: Path, artifacts: Iterable[str]) -> dict[str, int]:
         if not any(pattern.fullmatch(path.name) for pattern in patterns):
             continue
         try:
-            count = _failures(json.loads(path.read_bytes()))
-        except (OSError, ValueError, RecursionError):
+            count = _failures(read_json(path))
+        except (OSError, ValueError):
             continue
         if count:
             counts[path.name] = count

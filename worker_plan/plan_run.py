@@ -14,6 +14,7 @@ from model_gateway import beside, config
 from model_gateway.arguments import CAP_VARIABLES
 from model_gateway.config import Model
 from model_gateway.door import from_environment
+from model_gateway.foreign_files import MOST_SETTINGS, expanded, read_bytes
 from model_gateway.head_start import HeadStart
 from model_gateway.invocation import typed
 from model_gateway.ledger import Caps
@@ -128,9 +129,9 @@ def _export(caps: Caps) -> None:
 def _text(plan: str) -> str:
     """Return the content of the file named `plan`, or `plan` itself if there is no such file."""
     try:
-        path = Path(plan).expanduser()
+        path = expanded(plan)
         if path.is_file():
-            return path.read_bytes().decode("utf-8-sig")
+            return read_bytes(path, most=MOST_SETTINGS).decode("utf-8-sig")
         plan.encode()
     except UnicodeEncodeError as error:
         raise PlanError(

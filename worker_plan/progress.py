@@ -14,8 +14,9 @@ from typing import Any, Protocol, Self, TextIO
 
 import luigi
 
-from model_gateway import beside
+from model_gateway import beside, terminal
 from model_gateway.counts import counted
+from model_gateway.foreign_files import opened
 from worker_plan.plan_record import ATTEMPTS
 
 _POLL_SECONDS = 0.2
@@ -86,7 +87,6 @@ class Bar:
     def __init__(self, expected: str) -> None:
         self._expected = expected
         # Imported here because only terminals need it.
-        from rich.console import Console
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -101,7 +101,7 @@ class Bar:
             MofNCompleteColumn(),
             TextColumn("{task.fields[summary]}"),
             TimeElapsedColumn(),
-            console=Console(stderr=True),
+            console=terminal.console(sys.stderr),
         )
         self._task = self._progress.add_task("steps", total=None, summary="")
 
@@ -175,7 +175,7 @@ class Watch:
     def _count(self) -> None:
         """Add the attempts written since the last poll; an unfinished line is left for the next."""
         try:
-            with self._attempts.open("rb") as file:
+            with opened(self._attempts) as file:
                 file.seek(self._offset)
                 new = file.read()
         except FileNotFoundError:

@@ -13,6 +13,7 @@ from model_gateway.attempt import Attempt
 from model_gateway.call import FailureKind, Source
 from model_gateway.config import Model
 from model_gateway.errors import ConfigError
+from model_gateway.foreign_files import cause_of, read_json
 from model_gateway.journal import read_attempts
 from model_gateway.provider import Answer, ProviderError, Request
 
@@ -98,7 +99,7 @@ class Recorded:
         path = self._run / "attempts.jsonl"
         try:
             return [row for row in read_attempts(path) if row.status != "cancelled"]
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise self._refused(f"cannot be read: {path.name}: {error}") from error
 
     def _from_raw(self, name: str, repeat: int) -> list[_StoredCall]:
@@ -108,9 +109,11 @@ class Recorded:
         calls: list[_StoredCall] = []
         for path in sorted((outputs / name).glob("*_raw.json"), key=_natural):
             try:
-                value = json.loads(path.read_text(encoding="utf-8-sig"))
-            except (OSError, ValueError, RecursionError) as error:
-                raise self._refused(f"cannot be read: {name}/{path.name}: {error}") from error
+                value = read_json(path)
+            except OSError as error:
+                raise self._refused(
+                    f"cannot be read: {name}/{path.name}: {cause_of(error)}"
+                ) from error
             calls.extend(
                 _StoredCall(key=None, attempts=(Answer(text=text, finish_reason="stop"),))
                 for text in _replies(value)
@@ -156,7 +159,10 @@ def _replies(raw: Any) -> list[str]:
 
 def _natural(path: Path) -> list[tuple[int, str]]:
     """Sort `…-10-…` after `…-9-…`."""
-    return [(int(part), "") if part.isdigit() else (0, part) for part in _NUMBERS.split(path.name)]
+    return [
+        (int(part), "") if part.isascii() and part.isdigit() else (0, part)
+        for part in _NUMBERS.split(path.name)
+    ]
 
 
 def build(model: Model) -> Recorded:

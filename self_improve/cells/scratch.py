@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from model_gateway.attempt import Attempt
+from model_gateway.jsonl import dumps
 from model_gateway.usage import OVERVIEW, USAGE, overview, usage_rows
+from prompt_lab.atomic import json_text
 from prompt_lab.layout import Layout
 from prompt_lab.record import CELL_ROW, file_digest
 from self_improve.cells import strange_files
@@ -109,9 +109,10 @@ class Scratch:
                 else:
                     digests[target.relative_to(self.kept).as_posix()] = digest
         listed = list(attempts)
-        usage = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in usage_rows(listed))
+        usage = "".join(dumps(row) + "\n" for row in usage_rows(listed))
         (self.kept / USAGE).write_text(usage, encoding="utf-8")
-        (self.kept / OVERVIEW).write_text(_json(overview(listed)), encoding="utf-8")
+        calls = json_text(overview(listed), indent=2)
+        (self.kept / OVERVIEW).write_text(calls, encoding="utf-8")
         log = self._log()
         if log:
             text = self.without_paths(log.decode("utf-8", "replace"))
@@ -156,7 +157,3 @@ def _data_repos(path: Path) -> list[Path]:
 def _stamp(status: os.stat_result) -> tuple[int, int, int]:
     """Return what shows that a file was left alone, without reading it again."""
     return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"

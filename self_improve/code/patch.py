@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_gateway.foreign_files import read_bytes
 from self_improve.code.source_file import SourceFile, text_of
 from self_improve.errors import UsageError
 from self_improve.host.surfaces import Surface
@@ -43,7 +44,7 @@ def patched(code: Path, texts: Mapping[str, str]) -> dict[str, Change]:
             path = _file_of(code, module)
             file = path.relative_to(code).as_posix()
             if file not in before:
-                before[file] = after[file] = path.read_bytes()
+                before[file] = after[file] = read_bytes(path)
             after[file] = replaced(after[file], name, text)
         except UsageError as error:
             problems.append(f"{surface_id} cannot be changed in the source: {error}")

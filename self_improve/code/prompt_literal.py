@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -12,8 +13,6 @@ from libcst import matchers
 from libcst.metadata import (
     Assignment,
     CodePosition,
-    ExpressionContext,
-    ExpressionContextProvider,
     MetadataWrapper,
     ParentNodeProvider,
     PositionProvider,
@@ -21,6 +20,7 @@ from libcst.metadata import (
     ScopeProvider,
 )
 
+from self_improve.code.bindings import lines_that_set
 from self_improve.code.source_file import LINE_END, SourceFile, syntax_of
 from self_improve.code.string_literal import Literal, forms
 from self_improve.errors import UsageError
@@ -100,9 +100,10 @@ class _Tree:
     def __init__(self, text: str) -> None:
         module = cst.parse_module(text)
         self._code = module.code
-        providers = ScopeProvider, ParentNodeProvider, PositionProvider, ExpressionContextProvider
+        self._syntax = ast.parse(text)
+        providers = ScopeProvider, ParentNodeProvider, PositionProvider
         facts: Any = MetadataWrapper(module, unsafe_skip_copy=True).resolve_many(providers)
-        scopes, self._parents, self._positions, self._contexts = (facts[one] for one in providers)
+        scopes, self._parents, self._positions = (facts[one] for one in providers)
         self._scope: Scope = scopes[module]
 
     def span(self, text: str, node: cst.BaseExpression) -> tuple[int, int]:
@@ -120,28 +121,23 @@ class _Tree:
         return sum(len(word) for part in (*lines, line[: position.column]) for word in part.split())
 
     def bindings(self, name: str) -> list[cst.CSTNode]:
-        """Return the nodes that set or delete a name; a declaration without a value is none."""
+        """Return the nodes that set a name; a declaration without a value is none."""
         nodes = []
         for assignment in self._scope[name]:
             if isinstance(assignment, Assignment):
                 node = assignment.node
                 nodes.append(self._parents[node] if isinstance(node, cst.Name) else node)
-                nodes += [
-                    access.node
-                    for access in assignment.references
-                    if self._contexts.get(access.node) is ExpressionContext.DEL
-                ]
         return [node for node in nodes if not matchers.matches(node, _DECLARATION)]
 
     def value_of(self, name: str) -> cst.BaseExpression:
         """Return the value of the only statement that sets a name."""
-        bindings = self.bindings(name)
-        if not bindings:
-            raise UsageError(f"the file assigns no {name}")
-        if len(bindings) > 1:
-            lines = sorted(self._positions[binding].start.line for binding in bindings)
+        lines = lines_that_set(name, self._syntax)
+        if len(lines) > 1:
             listed = ", ".join(map(str, lines))
             raise UsageError(f"{name} is set in several places (lines {listed})")
+        bindings = self.bindings(name)
+        if not lines or not bindings:
+            raise UsageError(f"the file assigns no {name}")
         match bindings[0], self._parents[bindings[0]]:
             case cst.AnnAssign(value=cst.BaseExpression() as value), _:
                 return value
@@ -156,7 +152,7 @@ class _Tree:
 def _tree(text: str) -> _Tree:
     try:
         return _Tree(text)
-    except (cst.ParserSyntaxError, RecursionError) as error:
+    except (cst.ParserSyntaxError, SyntaxError, ValueError, RecursionError) as error:
         raise UsageError(f"its file is not Python that can be read: {error}") from error
 
 

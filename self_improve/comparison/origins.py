@@ -14,6 +14,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from model_gateway.foreign_files import json_of, opened, read_bytes
+from model_gateway.jsonl import LARGEST_LINE
 from prompt_lab import integrity
 from prompt_lab.record import ATTEMPTS, Run
 from self_improve.records.json_paths import texts_in
@@ -73,11 +75,11 @@ def reported_models(runs: Iterable[Run]) -> dict[str, frozenset[str]]:
     names: defaultdict[str, set[str]] = defaultdict(set)
     for run in runs:
         try:
-            file = (run.path / ATTEMPTS).open("rb")
+            file = opened(run.path / ATTEMPTS)
         except OSError:
             continue
         with file:
-            for line in file:
+            while line := file.readline(LARGEST_LINE):
                 name = _reported_in(line)
                 if name:
                     names[run.model].add(name)
@@ -91,8 +93,8 @@ def _reported_in(line: bytes) -> str | None:
         name = None if tail[1] == b"true" else json.loads(tail[2])
     elif b'"reported_model"' in line:
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
+            row = json_of(line)
+        except ValueError:
             return None
         name = (
             row.get("reported_model") if isinstance(row, dict) and not row.get("fallback") else None
@@ -218,6 +220,6 @@ def _documents(folder: Path) -> Iterator[dict[str, Any]]:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes() if path.stat().st_size <= _MOST_BYTES else b""
+        return read_bytes(path, most=_MOST_BYTES)
     except OSError:
         return b""

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from model_gateway import terminal
 from model_gateway.counts import counted, tally
 from prompt_lab import markup
 from prompt_lab.tables import interval, number
@@ -77,11 +78,10 @@ def _remarks(comparison: Comparison) -> list[str]:
 def show(comparison: Comparison) -> None:
     """Print a comparison as tables on the terminal."""
     # Imported here because only a terminal needs it.
-    from rich.console import Console
     from rich.text import Text
 
     verdict = comparison.verdict
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+    console = terminal.console(sys.stdout, None if sys.stdout.isatty() else _WIDTH)
 
     def say(text: str, style: str = "", indent: str = "") -> None:
         console.print(Text(indent + _flat(text), style=style))

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from model_gateway.foreign_files import read_bytes, read_text, yaml_of
 from prompt_lab import atomic
 from self_improve.forge.forge import (
     CONTEXT,
@@ -111,9 +112,7 @@ class Pages:
         if not path.is_file():
             return None
         try:
-            row = _StatusRow.model_validate(
-                _mapping(path, path.read_text(encoding="utf-8"))[CONTEXT]
-            )
+            row = _StatusRow.model_validate(_mapping(path, read_text(path))[CONTEXT])
         except KeyError:
             return None
         except ValidationError as error:
@@ -137,7 +136,7 @@ class Pages:
 
 def _read(path: Path) -> tuple[dict[str, Any], str]:
     try:
-        text = path.read_bytes().decode("utf-8").replace("\r\n", "\n")
+        text = read_bytes(path).decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise ForgeError(f"{path} is not text in UTF-8.") from error
     match = _FRONT.match(text)
@@ -148,8 +147,8 @@ def _read(path: Path) -> tuple[dict[str, Any], str]:
 
 def _mapping(path: Path, text: str) -> dict[str, Any]:
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        value, _ = yaml_of(text)
+    except ValueError as error:
         raise ForgeError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(value, dict):
         raise ForgeError(f"{path} must hold a mapping of names to values.")

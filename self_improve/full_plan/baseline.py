@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from model_gateway.config import Model
 from model_gateway.counts import counted
+from model_gateway.foreign_files import read_json
 from model_gateway.jsonl import read_rows
 from model_gateway.usage import USAGE
 from self_improve.full_plan.request import PlanRequest
@@ -113,8 +113,8 @@ def makers_of(plan: Path) -> dict[str, int]:
     calls: Counter[str] = Counter()
     for path in sorted(plan.glob("*.json")):
         try:
-            calls.update(_models_in(json.loads(path.read_bytes())))
-        except (OSError, ValueError, RecursionError):
+            calls.update(_models_in(read_json(path)))
+        except (OSError, ValueError):
             continue
     return dict(calls.most_common())
 

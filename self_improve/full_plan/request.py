@@ -11,6 +11,7 @@ from typing import Any
 from model_gateway import arguments, config
 from model_gateway.attempt import digest_of
 from model_gateway.config import Catalogue, Model
+from model_gateway.foreign_files import resolved
 from model_gateway.invocation import typed
 from model_gateway.ledger import refuse_unpriced
 from prompt_lab import layout
@@ -102,7 +103,7 @@ def request_of(options: argparse.Namespace) -> PlanRequest:
     catalogue = config.load()
     model = catalogue.choose([options.model] if options.model else [])[0]
     lab = layout.find(options.prompt_lab_dir)
-    code = (options.repo or contract.own_code()).expanduser().resolve()
+    code = resolved(options.repo or contract.own_code())
     speed = contract.load(contract.locate(options.host, code)).speed(options.speed)
     names = [*options.plan, *arguments.names(",".join(options.plans))]
     request = PlanRequest(

@@ -6,8 +6,8 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from model_gateway.foreign_files import MOST_SETTINGS, cause_of, expanded, read_text
 from model_gateway.suggestions import did_you_mean
 from prompt_lab import lfs
 from self_improve.errors import UsageError
@@ -56,12 +56,12 @@ def from_files(arguments: Sequence[str], step: StepFacts, pipeline: Pipeline) ->
             continue
         try:
             surface_id = surface_named(name, step, pipeline)
-            text = Path(file).expanduser().read_text(encoding="utf-8-sig")
+            text = read_text(expanded(file), most=MOST_SETTINGS)
         except UsageError as error:
             problems.append(str(error))
             continue
-        except (OSError, UnicodeDecodeError) as error:
-            problems.append(f"--prompt {argument}: the file cannot be read: {error}")
+        except OSError as error:
+            problems.append(f"--prompt {argument}: the file cannot be read: {cause_of(error)}")
             continue
         surface = pipeline.surfaces[surface_id]
         text = _as_meant(text, surface.text)

@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from model_gateway.foreign_files import cause_of, read_bytes, read_toml, resolved
 from self_improve.errors import UsageError
 
 EMBEDDED = Path(__file__).with_name("worker_plan.toml")
@@ -172,7 +173,7 @@ def locate(file: str | Path | None, code: Path) -> Path:
     """
     file = file or os.environ.get(VARIABLE)
     if file:
-        path = Path(file).expanduser().resolve()
+        path = resolved(file)
         if not path.is_file():
             raise UsageError(f"There is no host file {path}.")
         return path
@@ -182,7 +183,7 @@ def locate(file: str | Path | None, code: Path) -> Path:
 
 def host_digest(path: Path) -> str:
     """Return the SHA-256 of a host file without the keys that do not affect a cell."""
-    return hashlib.sha256(_OUTSIDE_CELLS.sub(b"", path.read_bytes())).hexdigest()
+    return hashlib.sha256(_OUTSIDE_CELLS.sub(b"", read_bytes(path))).hexdigest()
 
 
 def load(path: Path) -> Host:
@@ -192,11 +193,11 @@ def load(path: Path) -> Host:
         UsageError: it cannot be read or is wrong; all problems are named.
     """
     try:
-        return Host.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Host.model_validate(read_toml(path))
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)
         )
         raise UsageError(f"{path} is not a valid host file: {problems}") from error
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read as a host file: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read as a host file: {cause_of(error)}.") from error

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from model_gateway.counts import counted
+from model_gateway.foreign_files import MOST_RECORD, json_of, read_bytes, resolved
 from model_gateway.invocation import typed
 from prompt_lab import lfs
 from prompt_lab.layout import SPLITS, Layout
@@ -43,7 +43,7 @@ def choose(
         UsageError: there are none, or two have the same name.
     """
     if plan_dirs:
-        paths = [path.expanduser().resolve() for path in plan_dirs]
+        paths = [resolved(path) for path in plan_dirs]
         absent = [str(path) for path in paths if not path.is_dir()]
         if absent:
             raise UsageError(f"No such plan directory: {', '.join(absent)}.")
@@ -59,7 +59,7 @@ def choose(
 
 def _in_split(layout: Layout | None, split: str, baseline_dir: Path | None) -> list[Path]:
     if baseline_dir is not None:
-        base = baseline_dir.expanduser().resolve()
+        base = resolved(baseline_dir)
         folder = base / split if (base / split).is_dir() else base
     elif layout is not None:
         folder = layout.split(split)
@@ -128,7 +128,7 @@ def inputs_of_plan(
 def _fault_in(path: Path) -> str | None:
     """Return why an artifact cannot be read, or None."""
     try:
-        data = path.read_bytes()
+        data = read_bytes(path, most=MOST_RECORD)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     if lfs.is_pointer(data):
@@ -142,7 +142,7 @@ def _fault_in(path: Path) -> str | None:
     # Some artifacts named .json are plain text.
     if path.suffix == ".json" and text.lstrip().startswith(("{", "[")):
         try:
-            json.loads(text)
-        except (ValueError, RecursionError) as error:
+            json_of(text)
+        except ValueError as error:
             return f"is not JSON: {error}"
     return "is empty" if not text.strip() else None

@@ -13,6 +13,7 @@ from analysis.judge import Pair, Preferences, judge
 from analysis.record import Opinion, Record
 from model_gateway.config import Catalogue, Model
 from model_gateway.counsel import Counsel
+from model_gateway.foreign_files import read_text
 from model_gateway.ledger import Ledger
 from prompt_lab.record import Run
 from prompt_lab.scores import Scores
@@ -58,7 +59,7 @@ def _prepare(context: IterationContext, draft: Draft, side: Side, row: Mapping[s
     facts = facts_of(
         draft, side, row, context.rubric, before=runs[BASELINE], after=runs[draft.id],
         code=context.code_of(side),
-        measures=(context.folder.path / f"verdict_{draft.id}.md").read_text(encoding="utf-8"),
+        measures=read_text(context.folder.path / f"verdict_{draft.id}.md"),
     )  # fmt: skip
     return prepare_iteration.prepare(context.layout, context.folder.path, facts)
 
@@ -116,7 +117,7 @@ def _source(code: Path, draft: Draft, step: str) -> str:
     paths = [code.joinpath(*module.split(".")).with_suffix(".py") for module in modules]
     if not paths:
         paths = sorted(code.rglob(f"steps/{step}.py"))[:1]
-    return "\n".join(path.read_text(encoding="utf-8") for path in paths if path.is_file()) or "\n"
+    return "\n".join(read_text(path) for path in paths if path.is_file()) or "\n"
 
 
 async def ask_agents(

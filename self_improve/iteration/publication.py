@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from model_gateway.foreign_files import read_text
 from prompt_lab import markup, patterns
 from prompt_lab.layout import Layout
 from prompt_lab.scores import Best, Score, Scores
@@ -194,13 +195,13 @@ class Publisher:
         return False
 
     def _comment(self, candidate: DecidedCandidate) -> str:
-        page = (self._folder.path / f"verdict_{candidate.draft.id}.md").read_text(encoding="utf-8")
+        page = read_text(self._folder.path / f"verdict_{candidate.draft.id}.md")
         comment = pages.comment(
             candidate.decision, candidate.row, page, candidate.checks,
             self._folder.relative(self._folder.path),
         )  # fmt: skip
         opinions = {
-            path.stem: path.read_text(encoding="utf-8")
+            path.stem: read_text(path)
             for kind in _PAGES
             for path in sorted(self._folder.path.glob(f"{kind}_*.md"))
         }

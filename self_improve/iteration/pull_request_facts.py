@@ -15,6 +15,7 @@ from analysis.prepare_iteration import Facts
 from analysis.record import META, Record
 from model_gateway import config
 from model_gateway.attempt import digest_of
+from model_gateway.foreign_files import resolved
 from prompt_lab import layout, run_names
 from prompt_lab.claim import claim
 from prompt_lab.errors import LabError
@@ -56,7 +57,7 @@ def write_facts(options: argparse.Namespace) -> Record:
     """
     lab = layout.find(options.prompt_lab_dir)
     rubric = judgement.rubric_of(options.step)
-    code = (options.repo or contract.own_code()).expanduser().resolve()
+    code = resolved(options.repo or contract.own_code())
     repository = options.github_repo or os.environ.get("GITHUB_REPOSITORY")
     redactor = config.load().redactor("GITHUB_TOKEN")
     forge = forge_named(options.forge, lab, repository, redactor=redactor)

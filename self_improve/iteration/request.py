@@ -11,6 +11,7 @@ from typing import Any
 
 from model_gateway import arguments, config
 from model_gateway.config import Model
+from model_gateway.foreign_files import MOST_SETTINGS, expanded, read_text, resolved
 from prompt_lab import layout, leaks
 from prompt_lab.layout import Layout
 from self_improve.code import git
@@ -150,7 +151,7 @@ def request_of(options: argparse.Namespace) -> IterationRequest:
     if options.candidates:
         # Now, before a run of the baseline is paid for and an iteration gets a number.
         generators.make(options.generator)
-    code = (options.repo or contract.own_code()).expanduser().resolve()
+    code = resolved(options.repo or contract.own_code())
     lab = layout.find(options.prompt_lab_dir)
     speed = contract.load(contract.locate(options.host, code)).speed(options.speed)
     return IterationRequest(
@@ -210,6 +211,6 @@ def _content(argument: str) -> str:
     if not equals:
         raise UsageError(f"--prompt {argument}: say SURFACE=FILE")
     try:
-        return f"{name}={Path(file).expanduser().read_text(encoding='utf-8-sig')}"
-    except (OSError, UnicodeDecodeError) as error:
+        return f"{name}={read_text(expanded(file), most=MOST_SETTINGS)}"
+    except OSError as error:
         raise UsageError(f"--prompt {argument}: the file cannot be read: {error}") from error

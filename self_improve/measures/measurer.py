@@ -11,6 +11,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from model_gateway.blame import UNREADABLE
 from prompt_lab.baselines import Baselines, beside
 from prompt_lab.record import Evidence
 from rubrics.rubric import Rubric
@@ -164,9 +165,9 @@ class Measurer:
             key = self._key_of(reading)
             row = _sound(self._store.get(key)) if self._store is not None else None
             if row is None:
-                row, cell = self._row(reading)
-                if cell is not None:
-                    gathered[number] = self._gathered(cell)
+                row, numbers = self._row_alone(reading)
+                if numbers is not None:
+                    gathered[number] = numbers
                 if self._store is not None:
                     self._store.put(key, row)
             reading.forget()
@@ -192,6 +193,19 @@ class Measurer:
             if value is not None and math.isfinite(value):
                 values[use.id] = value
         return replace(cell, values=self._in_order(values))
+
+    def _row_alone(self, reading: CellReading) -> tuple[dict[str, Any], list[Numbers] | None]:
+        """Return the fields of a measured cell, and what is compared with other cells.
+
+        Whatever goes wrong with what one cell holds is its failure, and none of the others'.
+        """
+        try:
+            row, cell = self._row(reading)
+            return row, None if cell is None else self._gathered(cell)
+        except (Exception, MemoryError):  # noqa: BLE001 - artifacts may hold anything
+            unknown = dict.fromkeys(_FIELDS)
+            failed = {"succeeded": False, "partial": False, "lengths": {}, "values": {}}
+            return {**unknown, **failed, "failure_kind": UNREADABLE}, None
 
     def _row(self, reading: CellReading) -> tuple[dict[str, Any], OpenCell | None]:
         """Return the fields of a measured cell, and its content if it could be read."""

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from model_gateway.foreign_files import opened
 from model_gateway.jsonl import Row
 from model_gateway.replies import json_in
 
@@ -46,7 +47,7 @@ class AttemptIndex:
         """The offset, length and digest of each line, by plan and repeat."""
         lines: defaultdict[tuple[str, int], list[tuple[int, int, bytes]]] = defaultdict(list)
         try:
-            file = self.path.open("rb")
+            file = opened(self.path)
         except OSError:
             return {}
         with file:
@@ -89,7 +90,7 @@ class AttemptIndex:
         lines = self._lines.get((plan, repeat), ())
         if not lines:
             return
-        with self.path.open("rb") as file:
+        with opened(self.path) as file:
             for offset, length, _ in lines:
                 left -= length
                 if left < 0:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from model_gateway.foreign_files import json_of, read_bytes
 from model_gateway.jsonl import read_rows
 from prompt_lab.record import ATTEMPTS, CELL_ROW, Run
 from rubrics import default, load
@@ -54,9 +54,7 @@ def _artifacts(run: Run) -> Iterator[tuple[str, Any]]:
 
 def _value(path: Path) -> Any:
     try:
-        if path.stat().st_size > MOST_BYTES:
-            return None
-        text = path.read_text(encoding="utf-8", errors="replace")
-        return json.loads(text) if path.suffix == ".json" else text
-    except (OSError, ValueError, RecursionError):
+        data = read_bytes(path, most=MOST_BYTES)
+        return json_of(data) if path.suffix == ".json" else data.decode("utf-8", "replace")
+    except (OSError, ValueError):
         return None

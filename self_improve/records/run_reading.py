@@ -19,6 +19,7 @@ from pydantic_core import from_json
 
 from model_gateway import blame
 from model_gateway.blame import NO_ITEMS, TOO_LARGE, UNREADABLE, WRONG_KIND
+from model_gateway.foreign_files import json_of, read_bytes
 from model_gateway.jsonl import Row, read_rows
 from model_gateway.usage import USAGE
 from prompt_lab import integrity
@@ -240,7 +241,7 @@ class CellReading:
     def _read(path: Path, most: int = MOST_BYTES) -> bytes | None:
         """Return a file's content, or None if it is larger than `most`."""
         try:
-            return path.read_bytes() if path.stat().st_size <= most else None
+            return read_bytes(path, most=most) if path.stat().st_size <= most else None
         except OSError:
             return b""
 
@@ -333,7 +334,7 @@ def _json(data: bytes) -> Any:
         return from_json(data)
     except ValueError:
         # It accepts half surrogate pairs, which the faster parser does not.
-        return json.loads(data)
+        return json_of(data)
 
 
 def _items_in(value: Any, source: Source) -> list[Any]:

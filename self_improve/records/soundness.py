@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model_gateway.foreign_files import MOST_RECORD, json_of, read_bytes
 from prompt_lab import integrity
 from prompt_lab.record import OUTPUTS, Run
 from self_improve.errors import UsageError
@@ -102,7 +102,7 @@ def is_ok(row: Mapping[str, Any]) -> bool:
 def _torn_lines(path: Path) -> tuple[list[int], bool]:
     """Return the numbers of the torn lines, and whether the last line is torn as well."""
     try:
-        data = path.read_bytes()
+        data = read_bytes(path, most=MOST_RECORD)
     except OSError:
         return [], False
     lines = data.split(b"\n")
@@ -116,8 +116,8 @@ def _is_whole(line: bytes) -> bool:
     if not line.strip():
         return True
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
+        row = json_of(line)
+    except ValueError:
         return False
     return isinstance(row, dict) and isinstance(row.get("name"), str)
 

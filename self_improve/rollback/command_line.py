@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from model_gateway import arguments
 from model_gateway.exits import OK, exit_code, run, say
+from model_gateway.foreign_files import resolved
 from prompt_lab import arguments as lab_arguments
 from self_improve import arguments as step_arguments
 
@@ -86,7 +87,7 @@ async def _run(options: argparse.Namespace) -> int:
     if options.list:
         sys.stdout.write(pages.listing(entries))
         return OK
-    code = (options.repo or contract.own_code()).expanduser().resolve()
+    code = resolved(options.repo or contract.own_code())
     request = RestorationRequest(
         step=options.step, to=options.to, reason=options.reason, layout=lab, code=code,
         base=options.base or branch_of(code), host_file=options.host, catalogue=config.load(),

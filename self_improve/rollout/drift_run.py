@@ -11,6 +11,7 @@ from typing import Any
 from model_gateway.attempt import digest_of
 from model_gateway.config import Catalogue, Model
 from model_gateway.errors import BudgetReached
+from model_gateway.foreign_files import resolved
 from model_gateway.gateway import Gateway
 from model_gateway.ledger import Caps
 from prompt_lab.layout import Layout
@@ -136,7 +137,7 @@ class DriftCheck:
 
     def _code(self) -> Path:
         """Return the code of the recorded runs: the present tree, or a worktree of its commit."""
-        code = (self._request.code or contract.own_code()).expanduser().resolve()
+        code = resolved(self._request.code or contract.own_code())
         host = contract.load(contract.locate(self._request.host_file, code))
         recorded = self.runs[0].meta["code"]
         if code_tree.read(code, host.import_roots).digest == recorded["digest"]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from model_gateway.foreign_files import read_toml
 from model_gateway.invocation import typed
 from prompt_lab.layout import Layout
 from self_improve.errors import UsageError
@@ -71,7 +71,7 @@ def load(layout: Layout) -> Settings:
     if not path.is_file():
         return Settings()
     try:
-        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Settings.model_validate(read_toml(path))
     except (ValidationError, ValueError) as error:
         raise UsageError(
             f"{path} cannot be used: {error}\n"

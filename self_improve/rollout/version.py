@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model_gateway.attempt import digest_of
+from model_gateway.foreign_files import expanded, read_json
 from prompt_lab.layout import Layout
 from prompt_lab.scores import Scores
 from self_improve.errors import UsageError
@@ -111,7 +112,7 @@ def read(path: Path) -> Version:
         UsageError: it cannot be read, or holds neither texts nor a commit.
     """
     try:
-        file = _File.model_validate(json.loads(path.expanduser().read_text(encoding="utf-8")))
+        file = _File.model_validate(read_json(expanded(path)))
     except (OSError, ValueError, ValidationError) as error:
         raise UsageError(
             f"{path} is not a version: {error}\nWrite JSON like "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import random
 import secrets
 import signal
@@ -16,6 +17,7 @@ from typing import Any, Protocol
 from model_gateway.attempt import Attempt
 from model_gateway.cache import Cache
 from model_gateway.call import FailureKind
+from model_gateway.errors import PlumblineError
 from model_gateway.exchange import Caller
 from model_gateway.exits import RESUME
 from model_gateway.gateway import Gateway
@@ -33,6 +35,7 @@ from self_improve.runs.specification import RunSpecification
 _TRACE = "trace.txt"
 _KILLED = {-signal.SIGKILL, -signal.SIGTERM}
 """How a cell ends that the kernel or a person kills; its own code would have to kill itself."""
+_OF_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 _TRIES = 3
 _SECONDS_TO_DIE = 30.0
 
@@ -208,6 +211,13 @@ class Matrix:
             digests = scratch.collect(inputs, account.attempts, placed)
         except TooMuchError as too_much:
             error = error or str(too_much)
+        except Exception as problem:
+            # What one cell leaves behind must not stop the others; a full disk would.
+            if isinstance(problem, PlumblineError) or getattr(problem, "errno", None) in _OF_DISK:
+                raise
+            scratch.kept.mkdir(exist_ok=True)
+            cause = f"{type(problem).__name__}: {problem}"
+            error = error or f"what the step left cannot be taken over: {cause}"
         row = {
             "name": job.plan,
             "status": "ok" if error is None else "error",
@@ -234,7 +244,9 @@ class Matrix:
             self.tally.ok += 1
         else:
             if trace:
-                (scratch.kept / _TRACE).write_text(scratch.without_paths(trace), encoding="utf-8")
+                (scratch.kept / _TRACE).write_text(
+                    scratch.without_paths(trace), encoding="utf-8", errors="backslashreplace"
+                )
             writer.fail(job.key, scratch.kept, row)
             writer.event("run_single_plan_error", **facts, error=row["error"])
             self.tally.failed += 1

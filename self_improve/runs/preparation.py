@@ -11,6 +11,7 @@ from pathlib import Path
 
 from model_gateway.cache import Cache
 from model_gateway.config import Catalogue, Model
+from model_gateway.foreign_files import resolved
 from model_gateway.keys import Redactor, without_keys
 from model_gateway.ledger import Caps
 from prompt_lab.layout import Layout
@@ -96,7 +97,7 @@ async def prepared(request: RunRequest) -> AsyncIterator[Prepared]:
         ImproveError: the pipeline cannot be loaded.
     """
     own_tree = own_code()
-    code = (request.code or _code_beside(request.host_file) or own_tree).expanduser().resolve()
+    code = resolved(request.code or _code_beside(request.host_file) or own_tree)
     file = locate(request.host_file, code)
     if not code.is_dir():
         raise UsageError(f"There is no code directory {code}. Point --code at an existing one.")
@@ -144,4 +145,4 @@ async def prepared(request: RunRequest) -> AsyncIterator[Prepared]:
 
 def _code_beside(host_file: Path | None) -> Path | None:
     """Return the code tree that a named host file is in: it describes that tree."""
-    return host_file.expanduser().resolve().parent if host_file is not None else None
+    return resolved(host_file).parent if host_file is not None else None

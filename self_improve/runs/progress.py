@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol, TextIO
 
+from model_gateway import terminal
 from model_gateway.attempt import Attempt
 from model_gateway.counts import counted
 from self_improve.runs.matrix import Job, Watcher
@@ -94,7 +95,6 @@ class Bar(Counts):
     def __init__(self) -> None:
         super().__init__()
         # Imported here because only a terminal needs it.
-        from rich.console import Console
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -112,7 +112,7 @@ class Bar(Counts):
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=terminal.console(sys.stderr),
         )
         self._task = self._progress.add_task("cells", total=None, status="")
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from model_gateway import config
 from model_gateway.attempt import Attempt, Message
+from model_gateway.foreign_files import resolved
 from model_gateway.keys import without_keys
 from prompt_lab import layout, record
 from self_improve.cells.fork_server import ForkServer
@@ -62,8 +63,8 @@ async def list_steps(options: argparse.Namespace) -> Listing:
     Raises:
         UsageError: the step, the plan or the pipeline cannot be used.
     """
-    beside = options.host.expanduser().resolve().parent if options.host else own_code()
-    code = (options.code or beside).expanduser().resolve()
+    beside = resolved(options.host).parent if options.host else own_code()
+    code = resolved(options.code or beside)
     file = locate(options.host, code)
     host = load(file)
     catalogue = config.load()

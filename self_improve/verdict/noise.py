@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from model_gateway.foreign_files import UnreadableFile, read_json
 from model_gateway.invocation import typed
 from prompt_lab.layout import Layout
 from rubrics.rubric import Rubric
@@ -164,8 +165,8 @@ def _read(path: Path, step: str) -> Noise | None:
     if not path.is_file():
         return None
     try:
-        return Noise.model_validate_json(path.read_bytes())
-    except ValidationError as error:
+        return Noise.model_validate(read_json(path))
+    except (ValidationError, UnreadableFile) as error:
         raise UsageError(
             f"{path} cannot be read as noise: {error}\n"
             f"Measure it again with `{typed('noise')} --step {step}`."

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from model_gateway import config
+from model_gateway.foreign_files import read_text
 from model_gateway.gateway import Gateway
 from rubrics import load
 from self_improve.benchmark.experiments.direct_cells import DirectCells, DirectStep
@@ -84,9 +85,7 @@ class Bench:
         host = contract.load(contract.EMBEDDED)
         self.step = DirectStep(host, STEP, plans)
         self.prompt = self.step.texts[SURFACE]
-        self.material = tuple(
-            (folder / str(host.plan_text)).read_text(encoding="utf-8") for folder in plans.values()
-        )
+        self.material = tuple(read_text(folder / str(host.plan_text)) for folder in plans.values())
         models = config.load()
         self.proposer, self.judge = models.find(PROPOSER), models.find(JUDGE)
         self._before: dict[tuple[int, str], float] = {}

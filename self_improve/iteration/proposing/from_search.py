@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from model_gateway.counts import counted
+from model_gateway.foreign_files import read_bytes
 from model_gateway.jsonl import Appender
 from prompt_lab import patterns
 from prompt_lab.baselines import Baselines
@@ -169,7 +170,7 @@ def _instructions(source: Path, constant: str) -> str:
     """Return a step's own instructions for optimizers, which are never sent to a model."""
     if not source.is_file():
         return ""
-    for node in ast.parse(source.read_text(encoding="utf-8")).body:
+    for node in ast.parse(read_bytes(source)).body:
         names = [t.id for t in getattr(node, "targets", []) if isinstance(t, ast.Name)]
         if isinstance(node, ast.Assign) and names == [constant]:
             return str(node.value.value) if isinstance(node.value, ast.Constant) else ""
@@ -179,4 +180,4 @@ def _instructions(source: Path, constant: str) -> str:
 def _text(inputs: PlanInputs) -> str:
     """Return the texts among a plan's inputs, whose words a proposal must not copy."""
     paths = [p for p in inputs.files.values() if p.suffix in {".txt", ".md"}]
-    return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in paths)
+    return "\n".join(read_bytes(path).decode("utf-8", "replace") for path in paths)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from analysis import prepare_iteration
 from analysis.replies import Direction, DirectionKind
 from model_gateway.call import Call
+from model_gateway.foreign_files import read_json_object
 from model_gateway.material import json_block
 from prompt_lab.layout import Layout
 from self_improve import prompts
@@ -44,7 +44,7 @@ def latest(layout: Layout, step: str) -> tuple[Path, list[NumberedDirection]]:
     page = prepare_iteration.latest_synthesis(layout, step)
     if page is None:
         raise UsageError(f"{step} has no synthesis yet. Run an iteration with --analyse always.")
-    answer = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))["answer"] or {}
+    answer = read_json_object(page.with_suffix(".json")).get("answer") or {}
     rows = enumerate(answer.get("directions", []), start=1)
     return page, [
         NumberedDirection(number=n, direction=Direction.model_validate(row)) for n, row in rows
