@@ -157,7 +157,7 @@ KINDS: dict[str, tuple[Campaign, int]] = {
 
 def rows(count: int, seed: int = 1, *, kinds: Sequence[str] = tuple(KINDS)) -> list[Row]:
     """Run `count` rounds of each kind, and return what was found."""
-    found = []
+    results = []
     with tempfile.TemporaryDirectory(prefix="plumbline-hostile-") as folder:
         template = make_template(_folder(Path(folder), "template"))
         for kind in kinds:
@@ -168,8 +168,8 @@ def rows(count: int, seed: int = 1, *, kinds: Sequence[str] = tuple(KINDS)) -> l
                 chance = random.Random(f"{seed}/{kind}/{number}")
                 violations += campaign(template, place, chance)
                 shutil.rmtree(place)
-            found.append(Row(kind=kind, runs=count * times, violations=tuple(violations)))
-    return found
+            results.append(Row(kind=kind, runs=count * times, violations=tuple(violations)))
+    return results
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -178,17 +178,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=20, metavar="N", help="rounds of each kind")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     options = parser.parse_args(argv)
-    found = rows(options.runs, options.seed)
-    return show(found)
+    results = rows(options.runs, options.seed)
+    return show(results)
 
 
-def show(found: Sequence[Row]) -> int:
-    """Print rows, and return the exit code of a campaign that has found them."""
-    for row in found:
+def show(results: Sequence[Row]) -> int:
+    """Print rows, and return the exit code of a campaign that has results them."""
+    for row in results:
         print(f"{row.kind}: {row.runs} runs, {len(row.violations)} violations")
         for violation in row.violations[:5]:
             print(f"  {violation}")
-    return int(any(row.violations for row in found))
+    return int(any(row.violations for row in results))
 
 
 def damage(site: HostileSite, count: int) -> Iterator[str]:

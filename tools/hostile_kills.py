@@ -166,7 +166,7 @@ KINDS: dict[str, Command] = {
 
 def rows(count: int, seed: int = 1, *, kinds: Sequence[str] = tuple(KINDS)) -> list[Row]:
     """Kill each command about `count` times, and interrupt it; return what was found."""
-    found = []
+    results = []
     with tempfile.TemporaryDirectory(prefix="plumbline-kills-") as folder:
         home = Path(folder) / "template"
         home.mkdir()
@@ -182,8 +182,8 @@ def rows(count: int, seed: int = 1, *, kinds: Sequence[str] = tuple(KINDS)) -> l
                 kills += campaign.kills
                 number += 1
                 shutil.rmtree(site.home, ignore_errors=True)
-            found.append(Row(kind=f"kills of {kind}", runs=kills, violations=tuple(violations)))
-    return found
+            results.append(Row(kind=f"kills of {kind}", runs=kills, violations=tuple(violations)))
+    return results
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -280,8 +280,12 @@ class _Campaign:
 
     def _journals(self) -> list[Path]:
         layout = self._site.layout
-        found = [path for run in runs(layout) if (path := run / ATTEMPTS).is_file()]
-        return [*found, *layout.analysis.glob("*/counsel/*.jsonl"), *layout.scores.glob("*.jsonl")]
+        results = [path for run in runs(layout) if (path := run / ATTEMPTS).is_file()]
+        return [
+            *results,
+            *layout.analysis.glob("*/counsel/*.jsonl"),
+            *layout.scores.glob("*.jsonl"),
+        ]
 
 
 def _counsel(layout: Layout, kills: int) -> Iterator[str]:

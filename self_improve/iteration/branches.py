@@ -192,13 +192,13 @@ class Branches:
         side = Side(
             name=draft.id, branch=name, commit=commit, is_code=True, diff=self._diff(commit, base)
         )
-        own = replace(side, branch=f"{PREFIX}/{leaf_of(f'{name}-{commit[:12]}')}")
+        renamed = replace(side, branch=f"{PREFIX}/{leaf_of(f'{name}-{commit[:12]}')}")
         if not self._worktrees.has_branch(name) or name == branch:
-            side = own
+            side = renamed
         try:
             return self._open_pull(draft, side, branch, [LABEL, CODE])
         except MovedError:
-            return self._open_pull(draft, own, branch, [LABEL, CODE])
+            return self._open_pull(draft, renamed, branch, [LABEL, CODE])
 
     def require_change(self, name: str, commit: str, base: str) -> None:
         """Check that a commit adds something to the base, and no key.

@@ -85,10 +85,10 @@ class ProgramImplementer(ProgramClient):
         files = dict(row["files"])
         leaks = {name: self._redact.check(text) for name, text in files.items()}
         breaches = [
-            f"{self._redact(name)} holds a key: {self._redact(str(found[0]))}"
-            for name, found in leaks.items()
-            if found
+            f"{self._redact(name)} holds a key: {self._redact(str(findings[0]))}"
+            for name, findings in leaks.items()
+            if findings
         ]
-        kept = {name: text for name, text in files.items() if not leaks[name]}
+        clean = {name: text for name, text in files.items() if not leaks[name]}
         said = {"breaches": [*row["breaches"], *breaches], "told": row["told"]}
-        return json.dumps({"files": kept, **self._redact.value(said)}, ensure_ascii=False)
+        return json.dumps({"files": clean, **self._redact.value(said)}, ensure_ascii=False)
