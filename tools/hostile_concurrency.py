@@ -183,7 +183,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def show(results: Sequence[Row]) -> int:
-    """Print rows, and return the exit code of a campaign that has found them."""
+    """Print rows, and return the exit code of a campaign that has results them."""
     for row in results:
         print(f"{row.kind}: {row.runs} runs, {len(row.violations)} violations")
         for violation in row.violations[:5]:

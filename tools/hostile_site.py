@@ -66,9 +66,9 @@ class HostileSite:
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the environment of commands: that of this process, with a slow model."""
-        variables = {n: v for n, v in os.environ.items() if n not in {"PROMPT_LAB_DIR", "PLAN"}}
+        inherited = {n: v for n, v in os.environ.items() if n not in {"PROMPT_LAB_DIR", "PLAN"}}
         return {
-            **variables, "PLUMBLINE_LLM_CONFIG": str(self.home / "llm_config"),
+            **inherited, "PLUMBLINE_LLM_CONFIG": str(self.home / "llm_config"),
             "XDG_CACHE_HOME": str(self.home / "cache"), **(more or {}),
         }  # fmt: skip
 
@@ -134,8 +134,10 @@ def make_template(home: Path, *, plans: int = 1) -> HostileSite:
     site = HostileSite(home)
     init(site.layout.root)
     layout = site.layout
-    offered = offers(samples(), SourceRequest(split=None, plans=()), layout, dataset.load(layout))
-    populate(layout, offered, most_bytes=100_000_000, listener=Lines())
+    sample_plans = offers(
+        samples(), SourceRequest(split=None, plans=()), layout, dataset.load(layout)
+    )
+    populate(layout, sample_plans, most_bytes=100_000_000, listener=Lines())
     for plan in sorted(p for p in layout.split("train").iterdir() if p.is_dir())[plans:]:
         shutil.rmtree(plan)
     package = contract.own_code() / "worker_plan"

@@ -1,4 +1,4 @@
-"""A forge that posts nothing that holds a key, from any author."""
+"""A forge that posts nothing that holds a key, of whatever author."""
 
 from __future__ import annotations
 

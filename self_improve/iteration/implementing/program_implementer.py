@@ -85,9 +85,9 @@ class ProgramImplementer(ProgramClient):
         files = dict(row["files"])
         leaks = {name: self._redact.check(text) for name, text in files.items()}
         breaches = [
-            f"{self._redact(name)} holds a key: {self._redact(str(problems[0]))}"
-            for name, problems in leaks.items()
-            if problems
+            f"{self._redact(name)} holds a key: {self._redact(str(findings[0]))}"
+            for name, findings in leaks.items()
+            if findings
         ]
         clean = {name: text for name, text in files.items() if not leaks[name]}
         said = {"breaches": [*row["breaches"], *breaches], "told": row["told"]}
