@@ -126,7 +126,9 @@ def _execute(options: argparse.Namespace) -> int:
     until = _stopping(options, request)
 
     def power(step: str, plans: int, models: Sequence[str], repeats: int) -> str | None:
-        return before_spending.told(step, plans=plans, models=models, repeats=repeats)
+        return before_spending.told(
+            step, plans=plans, models=models, repeats=repeats, lab=request.layout
+        )
 
     return run(execute(request, until, dry_run=options.dry_run, as_json=options.json, power=power))
 
