@@ -93,7 +93,8 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
     stopping = parser.add_argument_group("when to stop")
     stopping.add_argument(
         "--until-decided", action="store_true",
-        help="evaluate after each quarter of the cells, and stop when the verdict is decided",
+        help="evaluate after two, three and four fifths of the cells, and stop when the verdict "
+        "is decided",
     )  # fmt: skip
     stopping.add_argument(
         "--against", nargs="+", default=[], metavar="RUN",
