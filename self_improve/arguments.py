@@ -74,5 +74,6 @@ def expectations(group: Group) -> None:
     """Add `--expect`."""
     group.add_argument(
         "--expect", action="append", default=[], metavar="METRIC:lower|higher[:model=M][:plan=P]",
-        help="an effect declared in advance; may be repeated",
+        help="an effect declared in advance; may be repeated; :primary after the direction names "
+        "what the candidate is made for",
     )  # fmt: skip

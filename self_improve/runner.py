@@ -93,7 +93,8 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
     stopping = parser.add_argument_group("when to stop")
     stopping.add_argument(
         "--until-decided", action="store_true",
-        help="evaluate after each quarter of the cells, and stop when the verdict is decided",
+        help="evaluate after two, three and four fifths of the cells, and stop when the verdict "
+        "is decided",
     )  # fmt: skip
     stopping.add_argument(
         "--against", nargs="+", default=[], metavar="RUN",
@@ -126,7 +127,9 @@ def _execute(options: argparse.Namespace) -> int:
     until = _stopping(options, request)
 
     def power(step: str, plans: int, models: Sequence[str], repeats: int) -> str | None:
-        return before_spending.told(step, plans=plans, models=models, repeats=repeats)
+        return before_spending.told(
+            step, plans=plans, models=models, repeats=repeats, lab=request.layout
+        )
 
     return run(execute(request, until, dry_run=options.dry_run, as_json=options.json, power=power))
 

@@ -227,6 +227,7 @@ async def show_cost(request: IterationRequest, branches: Branches, base: str) ->
             plans=len(planned[0].inputs),
             models=[one.model.name for one in planned],
             repeats=planned[0].repeats,
+            lab=request.layout,
         )
         or ""
     )

@@ -8,7 +8,9 @@ from scipy import stats
 from prompt_lab.record import Evidence
 from self_improve.comparison import comparability
 from self_improve.verdict import Word, decide, word
+from self_improve.verdict.differences import differences
 from self_improve.verdict.pairing import Pairing
+from tools import planted
 from tools import recorded_comparisons as recorded
 from tools.relabelling import looks, mirrored
 
@@ -55,6 +57,22 @@ def test_alike_sides_are_seldom_decided_at_any_look(number: str) -> None:
         word(looks(one, seed=seed), by) for seed in range(5) for one in (pairing, mirrored(pairing))
     ]
     assert found.count(Word.inconclusive) >= len(found) - most(2 * len(found))
+
+
+@pytest.mark.parametrize("damage", list(planted.DAMAGES))
+def test_one_model_that_is_damaged_in_all_of_its_items_is_rejected(damage: str) -> None:
+    """In 3, 4 and 5 cells, if the others are as they were; unless the rubric calls it a repair."""
+    by = recorded.terms(flips=500)
+    harmed = planted.planted(damage, 1.0).pairs
+    alike = [pair for number in recorded.ALIKE for pair in recorded.pairing(number).pairs]
+    for model in sorted({pair.model for pair in harmed}):
+        own = [pair for pair in harmed if pair.model == model and pair.succeeded]
+        others = [pair for pair in alike if pair.model != model]
+        if len(own) < 5 or differences(Pairing(pairs=tuple(own)), by.rubric).composites.mean() > 0:
+            continue
+        for count in (3, 4, 5):
+            pairing = Pairing(pairs=(*own[:count], *others[::2]))
+            assert word(pairing, by) is Word.reject, (model, count)
 
 
 EXPECTED = {
