@@ -40,6 +40,7 @@ from tools.hostile_site import (
 )
 
 KILLS = 4
+"""How often one command is killed at most before it may run to its end."""
 _LAST_WORDS = 20.0
 _AGENT = """#!{python}
 import json, pathlib, sys, time
@@ -177,7 +178,8 @@ def rows(count: int, seed: int = 1, *, kinds: Sequence[str] = tuple(KINDS)) -> l
             while kills < count and number < count:
                 chance = random.Random(f"{seed}/{kind}/{number}")
                 site = copied(template, Path(folder) / "site")
-                campaign = _Campaign(site, KINDS[kind], chance)
+                most = min(KILLS, count - kills)
+                campaign = _Campaign(site, KINDS[kind], chance, most)
                 violations += campaign.run()
                 kills += campaign.kills
                 number += 1
@@ -198,10 +200,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 class _Campaign:
     """One site, on which one command is killed again and again, and then runs to its end."""
 
-    def __init__(self, site: HostileSite, command: Command, chance: random.Random) -> None:
+    def __init__(
+        self, site: HostileSite, command: Command, chance: random.Random, most: int
+    ) -> None:
         self._site = site
         self._command = command
         self._chance = chance
+        self._most = most
         self._seen: Counter[bytes] = Counter()
         self.kills = 0
 
@@ -209,7 +214,7 @@ class _Campaign:
         """Kill, finish, repeat; yield every violation."""
         words = self._command.words(self._site)
         longest = 8.0
-        for _ in range(KILLS):
+        for _ in range(self._most):
             process = self._site.start(words)
             began = time.monotonic()
             with suppress(subprocess.TimeoutExpired):
