@@ -22,7 +22,7 @@ from model_gateway.blame import NO_ITEMS, TOO_LARGE, UNREADABLE, WRONG_KIND
 from model_gateway.foreign_files import json_of, read_bytes
 from model_gateway.jsonl import Row, read_rows
 from model_gateway.usage import USAGE
-from prompt_lab import integrity
+from prompt_lab import integrity, lfs
 from prompt_lab.record import ATTEMPTS, Evidence, Run
 from rubrics.rubric import Rubric, Source
 from self_improve.errors import UsageError
@@ -239,11 +239,18 @@ class CellReading:
 
     @staticmethod
     def _read(path: Path, most: int = MOST_BYTES) -> bytes | None:
-        """Return a file's content, or None if it is larger than `most`."""
+        """Return a file's content, or None if it is larger than `most`.
+
+        Raises:
+            UsageError: it is a Git LFS pointer, so that the checkout lacks what it stands for.
+        """
         try:
-            return read_bytes(path, most=most) if path.stat().st_size <= most else None
+            data = read_bytes(path, most=most) if path.stat().st_size <= most else None
         except OSError:
             return b""
+        if data is not None and lfs.is_pointer(data):
+            raise UsageError(f"{path} {lfs.PROBLEM}.")
+        return data
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,7 +90,7 @@ def test_a_run_that_goes_on_is_not_altered(run: Run) -> None:
 
 
 def test_a_record_of_the_older_form_has_nothing_to_compare_with(tmp_path: Path) -> None:
-    """It is no evidence either way; only pointers in it are named."""
+    """It does not count as evidence either way; only pointers in it are named."""
     path = tmp_path / "history" / "0" / "07_plan_type"
     (path / "outputs" / "silo").mkdir(parents=True)
     (path / "meta.json").write_text('{"step": "plan_type"}')

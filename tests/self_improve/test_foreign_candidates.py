@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,10 @@ ORIGINALS = {
     "FIND_LEVERS_SYSTEM_PROMPT": "You read a plan and look for its levers",
     "ENRICH_LEVERS_PROMPT": "say in two or three sentences what hangs on it",
 }
+SORT = (
+    "--step", "sort_items", "--host", PLAIN / "host.toml", "--model", "sim-strong",
+    "--plan-dir", FOREIGN / "plain_plans" / "monday",
+)  # fmt: skip
 CLOSED_HOST = """\
 import_roots = ["closed"]
 tasks = ["closed:Closed"]
@@ -225,3 +229,37 @@ def test_all_wrong_prompts_are_reported_at_once(tmp_path: Path) -> None:
     assert ran.code == 2
     for words in ("SORT_TEMPLATE", "is empty", "cannot be read", "say SURFACE=FILE"):
         assert words in ran.err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace("{log}", "the log"), "drops the variable {log}"),
+        (lambda text: f"On {{date}}: {text}", "adds the variable {date}"),
+        (lambda text: text + '{"items": []}', 'adds the variable {"items"}'),
+        (lambda text: text + "}", "its template is broken"),
+        (lambda text: text.replace("\n", " \n\n"), "This candidate is the baseline"),
+    ],
+)
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_a_template_that_cannot_be_filled_in_is_refused_before_a_call(
+    tmp_path: Path, change: Callable[[str], str], message: str, more: tuple[str, ...]
+) -> None:
+    """With the name of the variable, also by an estimate; and nothing is written."""
+    old = run(*SORT, output=tmp_path / "old")
+    assert old.code == 0, old.err
+    rows = only_run(tmp_path / "old").surfaces()["surfaces"]
+    [text] = [row["text"] for row in rows if row["id"].endswith("SORT_TEMPLATE")]
+    (tmp_path / "new.txt").write_text(change(text))
+    ran = run(*SORT, "--prompt", f"SORT_TEMPLATE={tmp_path / 'new.txt'}", *more, output=tmp_path)
+    assert ran.code == 2
+    assert message in ran.err
+    assert runs(tmp_path) == []
+
+
+def test_braces_of_a_text_that_is_not_filled_in_are_its_own(tmp_path: Path) -> None:
+    """The house rules are sent as they are."""
+    (tmp_path / "new.txt").write_text('Reply like {"items": [}, never with {date}.')
+    prompt = ("--prompt", f"HOUSE_RULES={tmp_path / 'new.txt'}")
+    assert run(*SORT, *prompt, output=tmp_path).code == 0
+    assert any("never with {date}" in text for text in sent(only_run(tmp_path)))

@@ -96,7 +96,7 @@ def test_answers_of_another_model_are_a_known_difference(history: Path) -> None:
 
 
 def test_fallbacks_are_not_the_models_own_answers(history: Path) -> None:
-    """They have a reason of their own why the run is no real evidence."""
+    """They have a reason of their own why the run does not count as real evidence."""
     before = today(history, 1, "m")
     assert "different models" not in refusals(before, today(history, 2, "other", fallback=True))
 

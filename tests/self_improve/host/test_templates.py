@@ -82,7 +82,7 @@ def test_a_token_that_is_replaced_must_stay() -> None:
 
 
 def test_a_text_that_the_code_does_not_fill_in_may_hold_any_braces() -> None:
-    """Whatever it looks like; and a baseline that is no template proves that it is none."""
+    """Whatever it looks like; and a baseline that is not a template shows it."""
     assert problems([], LOG, 'Reply like {"items": [}') == []
     assert checked(Style.braces, 'Reply like {"items": [}', "Reply { anyhow") == []
 

@@ -221,6 +221,17 @@ def test_dry_run_tells_the_cost_and_leaves_nothing(
     assert not list(site.layout.analysis.glob("*_*"))
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_a_candidate_that_differs_by_blanks_only_is_refused(
+    make_site: Make, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+) -> None:
+    """A dry run refuses what the command refuses."""
+    site = make_site(GOOD)
+    assert site.run(GOOD.replace("\n", "\n\n") + "\n \n", *more) == 2
+    assert "This candidate is the baseline" in capsys.readouterr().err
+    assert not list(site.layout.history.glob("0/*"))
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [

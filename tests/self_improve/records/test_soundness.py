@@ -13,6 +13,7 @@ from self_improve.errors import UsageError
 from self_improve.measures.measurer import Measurer
 from self_improve.records.run_reading import read
 from self_improve.records.soundness import soundness
+from tests.prompt_lab.test_lfs import POINTER
 from tests.self_improve.subjects import (
     CLEAN,
     STEP,
@@ -109,3 +110,13 @@ def test_a_run_that_was_stopped_early_says_so(tmp_path: Path) -> None:
     del done["seal"]
     (path / "done.json").write_text(json.dumps(done))
     assert "stopped early because it was decided, 1 cells not run" in soundness(Run(path)).notes[0]
+
+
+def test_a_pointer_in_a_baseline_plan_is_refused_by_name(tmp_path: Path) -> None:
+    """It is not a failed cell of the side before."""
+    plan = tmp_path / "baseline" / "train" / "boat"
+    plan.mkdir(parents=True)
+    (plan / CLEAN).write_bytes(POINTER)
+    (tmp_path / "baseline" / "train" / "moor").mkdir()
+    with pytest.raises(UsageError, match="git lfs pull"):
+        whole_sides([], [older(tmp_path)], Measurer(rubric()))
