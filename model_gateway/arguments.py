@@ -15,13 +15,6 @@ if TYPE_CHECKING:
 
 Group = argparse.ArgumentParser | _ArgumentGroup
 
-CAP_VARIABLES = {
-    "calls": "PLUMBLINE_MAX_CALLS",
-    "tokens": "PLUMBLINE_MAX_TOKENS",
-    "dollars": "PLUMBLINE_MAX_COST",
-}
-"""The environment variables that hold the caps of commands whose options set none."""
-
 
 class Parser(argparse.ArgumentParser):
     """A parser whose help and errors a closed or narrow output cannot turn into a failure."""

@@ -15,7 +15,7 @@ R = TypeVar("R", bound=BaseModel)
 class FailureKind(StrEnum):
     """Why an attempt gave nothing usable, as the run records name it.
 
-    `killed` is a cell: something outside, such as a lack of memory, ended a cell's process.
+    `killed` belongs to cells: something outside, such as a lack of memory, ended the process.
     """
 
     timeout = "timeout"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from model_gateway.arguments import CAP_VARIABLES
+from model_gateway.cap_variables import CAP_VARIABLES
 from model_gateway.errors import ConfigError
 from model_gateway.ledger import Caps
 

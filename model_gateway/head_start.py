@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from model_gateway.arguments import CAP_VARIABLES
+from model_gateway.cap_variables import CAP_VARIABLES
 from model_gateway.line_connection import to_line
 
 _SECONDS = 60.0

@@ -184,7 +184,7 @@ class HostileServer:
         self.asked.append(Asked(model=str(body["model"]), digest=digest, is_ping=is_ping))
         act = self.acts.get(str(body["model"]).partition("/")[2])
         if act is None or (is_ping and not self.pings_too):
-            await visit.say(visit.reply("1" if is_ping else None))
+            await visit.say(visit.reply("1", usage=(5, 1)) if is_ping else visit.reply())
             return True
         await act(visit)
         return not writer.transport.is_closing()

@@ -11,7 +11,7 @@ from pathlib import Path
 import luigi
 
 from model_gateway import beside, config
-from model_gateway.arguments import CAP_VARIABLES
+from model_gateway.cap_variables import CAP_VARIABLES
 from model_gateway.config import Model
 from model_gateway.door import from_environment
 from model_gateway.foreign_files import MOST_SETTINGS, expanded, read_bytes
