@@ -15,6 +15,7 @@ from model_gateway.blame import UNREADABLE
 from prompt_lab.baselines import Baselines, beside
 from prompt_lab.record import Evidence
 from rubrics.rubric import Rubric
+from self_improve.errors import UsageError
 from self_improve.measures.catalogue import catalogue, check
 from self_improve.measures.measured import MeasuredCell, MeasuredRun
 from self_improve.measures.metric import AcrossMetric, CellMetric, PairMetric, RunMetric
@@ -202,6 +203,8 @@ class Measurer:
         try:
             row, cell = self._row(reading)
             return row, None if cell is None else self._gathered(cell)
+        except UsageError:
+            raise  # A Git LFS pointer: the checkout lacks the file, and the cell has not failed.
         except (Exception, MemoryError):  # noqa: BLE001 - artifacts may hold anything
             unknown = dict.fromkeys(_FIELDS)
             failed = {"succeeded": False, "partial": False, "lengths": {}, "values": {}}
