@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from model_gateway.ledger import Spend
-from model_gateway.ping_journal import PingJournal, left_over, ping_journal
+from model_gateway.ping_journal import PingJournal
 from prompt_lab.layout import Layout
+from self_improve.runs.pings import left_over, ping_journal
 from tests.model_gateway.rows import an_attempt
 
 RESERVED = {"reserved": {"cell": "ping", "model": "m"}, "tokens": 66, "dollars": 0.5}
