@@ -56,7 +56,7 @@ def cause_of(error: OSError) -> str:
 
 
 def opened(path: Path) -> IO[bytes]:
-    """Open a regular file for reading, without waiting for what is none.
+    """Open a regular file for reading, without waiting for other kinds.
 
     Raises:
         UnreadableFile: it is a FIFO, a socket, a directory or a device.
@@ -69,7 +69,7 @@ def opened(path: Path) -> IO[bytes]:
     except ValueError as error:
         if isinstance(error, UnreadableFile):
             raise
-        raise UnreadableFile(ascii(str(path)), "is no file name", "name another one") from error
+        raise UnreadableFile(ascii(str(path)), "is not a file name", "name another one") from error
     try:
         _check_kind(path, os.fstat(descriptor))
         return os.fdopen(descriptor, "rb")

@@ -13,7 +13,7 @@ def lines_that_set(name: str, module: ast.Module) -> list[int]:
 
     Functions and classes count where they say `global`. A declaration without a value sets
     nothing, nor does what a comprehension calls its own; `from x import *` may set anything and
-    is left to whoever imports the module.
+    is left to the check after the import.
     """
     return sorted(_in_body(name, module.body, is_global=True))
 
@@ -29,9 +29,13 @@ def _in_body(name: str, body: Iterable[ast.AST], *, is_global: bool) -> Iterator
             case ast.AnnAssign(value=None, target=ast.Name()):
                 inner.append(node.annotation)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda() | ast.ClassDef():
-                own: list[ast.AST] = [*node.body] if isinstance(node.body, list) else [node.body]
-                inner += [one for one in ast.iter_child_nodes(node) if one not in own]
-                yield from _in_body(name, own, is_global=name in _declared_global(own))
+                statements: list[ast.AST] = (
+                    [*node.body] if isinstance(node.body, list) else [node.body]
+                )
+                inner += [one for one in ast.iter_child_nodes(node) if one not in statements]
+                yield from _in_body(
+                    name, statements, is_global=name in _declared_global(statements)
+                )
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
                 inner += _without_targets(node)
             case _:

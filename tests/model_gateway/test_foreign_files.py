@@ -75,7 +75,7 @@ def test_link_to_itself_is_an_error_of_the_system(tmp_path: Path) -> None:
 
 
 def test_home_of_nobody_is_a_name_like_any_other() -> None:
-    """`~nosuch/x` does not exist, and whoever reads it says so."""
+    """`~nosuch/x` does not exist, and its reader says so."""
     assert expanded("~nosuch/x") == Path("~nosuch/x")
     assert expanded("~/x") == Path.home() / "x"
 
@@ -83,7 +83,7 @@ def test_home_of_nobody_is_a_name_like_any_other() -> None:
 @pytest.mark.parametrize("name", ["a\0b", "a\ud800b"])
 def test_name_that_no_file_has_is_refused(name: str, tmp_path: Path) -> None:
     """Records may hold such names."""
-    with pytest.raises(UnreadableFile, match="is no file name"):
+    with pytest.raises(UnreadableFile, match="is not a file name"):
         read_text(tmp_path / name)
 
 
