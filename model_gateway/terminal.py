@@ -1,4 +1,4 @@
-"""What a terminal is sent: text of models and records is shown there, and never obeyed.
+"""What a terminal is sent: text of models and records is shown there and never obeyed.
 
 Everything that commands print goes through `TerminalStream`, which writes control characters,
 changes of the writing direction and invisible characters as escapes, and what the terminal's
@@ -114,7 +114,7 @@ def guarded() -> Iterator[None]:
         yield
     finally:
         for stream in (sys.stdout, sys.stderr):
-            # Whoever must know that it was lost has flushed it before.
+            # A caller who must know that it was lost has flushed it before.
             with suppress(OSError):
                 stream.flush()
         sys.stdout, sys.stderr = before

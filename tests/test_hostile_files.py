@@ -32,7 +32,7 @@ def crash(root: Path) -> int:
 
 
 def mute(root: Path) -> int:
-    """Refuse without a word."""
+    """Refuse with an empty message."""
     return 2
 
 
@@ -58,7 +58,7 @@ def test_bad_reader_is_caught(
     monkeypatch.setattr(hostile_files, "_SUBPROCESS", 0)
     (tmp_path / "a.json").write_text('{"a": 1}')
     cases = hostile_files._cases(Kind("a", ["a.json"], read), range(1), 1, tmp_path)
-    [(_, _, found)] = cases
-    assert found is not None
-    assert trouble in found
-    assert found.startswith("a.json (")
+    [(_, _, violation)] = cases
+    assert violation is not None
+    assert trouble in violation
+    assert violation.startswith("a.json (")

@@ -102,7 +102,7 @@ CAMPAIGNS = (
     ),
     Campaign(
         name="evidence", counts=_evidence, short=1, long=10,
-        promise="A finished run that was changed is named and is no evidence.",
+        promise="A finished run that was changed is named, and stops being evidence.",
     ),
     Campaign(
         name="keys", counts=_rows(hostile_keys.rows), short=1, long=20,

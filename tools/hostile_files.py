@@ -130,7 +130,7 @@ def _judged(kind: Kind, code: int, text: str, path: Path, root: Path) -> str | N
     if code not in {*kind.codes, 2}:
         return f"exit code {code}: {text[-200:]!r}"
     names = (path.name, path.parent.name, str(path.relative_to(root)))
-    # That two sides differ is no fault of a file.
+    # That two sides differ is not the fault of a file.
     named = any(name in text for name in (*names, "cannot be compared"))
     if code == 2 and not named:
         return f"the message names no file: {text[-300:]!r}"

@@ -119,8 +119,8 @@ def _scalar(data: bytes, draw: random.Random) -> bytes:
             lines.insert(at, _BOMB.encode())
         case _:
             odd = draw.choice(ODD_SCALARS).encode()
-            held = [n for n, line in enumerate(lines) if re.search(rb"[:=] *\S", line)] or [at]
-            at = draw.choice(held)
+            content = [n for n, line in enumerate(lines) if re.search(rb"[:=] *\S", line)] or [at]
+            at = draw.choice(content)
             lines[at] = re.sub(rb"([:=] *).*", lambda match: match[1] + odd, lines[at], count=1)
     return b"\n".join(lines)
 
@@ -212,7 +212,7 @@ _BYTES: list[Mutation] = [_flip, _cut, _cut, _doubled, _inserted, _encoded, _rep
 
 
 def put_other_kind(path: Path, draw: random.Random) -> str:
-    """Put something that is no regular file in the place of `path`, and return what."""
+    """Put something that is not a regular file in the place of `path`, and return what."""
     kind = draw.choice(("fifo", "directory", "loop", "zero", "null", "socket", "nothing", "tty"))
     path.unlink()
     match kind:
@@ -225,8 +225,8 @@ def put_other_kind(path: Path, draw: random.Random) -> str:
         case "socket":
             # A long path does not fit into an address.
             here = os.open(path.parent, os.O_RDONLY)
-            with socket.socket(socket.AF_UNIX) as made:
-                made.bind(f"/proc/self/fd/{here}/{path.name}")
+            with socket.socket(socket.AF_UNIX) as server:
+                server.bind(f"/proc/self/fd/{here}/{path.name}")
             os.close(here)
         case "zero" | "null" | "tty":
             path.symlink_to(f"/dev/{kind}")

@@ -119,7 +119,7 @@ def test_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
      '["\\ud800",' + "[" * 250 + "]" * 251],
 )  # fmt: skip
 def test_json_that_is_broken_or_deep_is_a_value_error(text: str, tmp_path: Path) -> None:
-    """Never an error of recursion, here or in whoever goes through the value."""
+    """Never an error of recursion, here or in code that walks the value."""
     with pytest.raises(ValueError):  # noqa: PT011 - the message is the parser's
         json_of(text)
     path = tmp_path / "a.json"
@@ -163,7 +163,7 @@ def test_yaml_that_is_not_plain_is_refused(text: str, cause: str) -> None:
 
 
 def test_yaml_says_which_keys_are_there_twice(tmp_path: Path) -> None:
-    """YAML itself keeps the last without a word."""
+    """YAML itself silently keeps the last."""
     path = tmp_path / "a.yaml"
     path.write_text("a: 1\nb: {c: 1, c: 2}\na: .inf\nd: 1:30\n")
     value, problems = read_yaml(path)

@@ -17,7 +17,7 @@ QUESTION = Question(key="a", messages=[{"role": "user", "content": "x"}])
 
 
 def test_a_connection_reaches_the_door_of_its_token() -> None:
-    """Another token reaches nobody, and what is no connection is closed."""
+    """Another token reaches nobody, and anything but a connection is closed."""
 
     async def pass_them() -> list[str]:
         reached: list[str] = []

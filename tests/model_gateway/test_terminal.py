@@ -47,10 +47,10 @@ def test_printed_json_keeps_its_meaning(text: str) -> None:
 @given(st.text())
 def test_what_is_shown_prints(text: str) -> None:
     """But for line ends, tabs and what shapes letters; making it visible twice changes nothing."""
-    kept = "\n\t\u200c\u200d"
+    shaping = "\n\t\u200c\u200d"
     shown = visible(text)
     hidden = {c for c in shown if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}}
-    assert hidden <= set(kept)
+    assert hidden <= set(shaping)
     assert visible(shown) == shown
 
 
@@ -105,7 +105,7 @@ sys.exit(exit_code(work))
      "2>&1 | head -c 1 > /dev/null; exit ${PIPESTATUS[0]}"],
 )  # fmt: skip
 def test_work_that_was_done_keeps_its_code(how: str, length: str) -> None:
-    """Whoever closes its output early does not make it a failure."""
+    """Closing the output early is not a failure of the command."""
     command = f'"$0" -c "$1" {length} {how}'
     done = subprocess.run(
         ["bash", "-c", command, sys.executable, WORK], capture_output=True, check=False
@@ -115,7 +115,7 @@ def test_work_that_was_done_keeps_its_code(how: str, length: str) -> None:
     assert b"Exception" not in done.stderr
 
 
-def test_full_disk_under_the_output_is_told() -> None:
+def test_full_disk_under_the_output_is_reported() -> None:
     """What was printed is lost, and nobody else would notice."""
     command = '"$0" -c "$1" 1000000 > /dev/full'
     done = subprocess.run(
@@ -129,7 +129,7 @@ def test_full_disk_under_the_output_is_told() -> None:
 @pytest.mark.parametrize("how", [">&-", "| true; exit ${PIPESTATUS[0]}", "2>&-"])
 @pytest.mark.parametrize(("words", "code"), [("--help", 0), ("", 2), ("run --help", 0), ("x", 2)])
 def test_help_keeps_its_code(how: str, words: str, code: int) -> None:
-    """A closed or very narrow output is no wrong usage."""
+    """A closed or very narrow output is not wrong usage."""
     command = f'COLUMNS=1 LC_ALL=C "$0" -m self_improve.command_line {words} {how}'
     done = subprocess.run(["bash", "-c", command, sys.executable], capture_output=True, check=False)
     assert done.returncode == code

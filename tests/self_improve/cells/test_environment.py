@@ -34,9 +34,9 @@ def test_what_programs_need_gets_in() -> None:
 
 def test_a_host_names_more_but_no_key() -> None:
     """What it names gets in, unless it is called like a key or holds a password."""
-    given = {"DATA_DIR": "/d", "MY_TOKEN": "x", "DSN": "redis://u:p@h", "OTHER": "1"}
+    variables = {"DATA_DIR": "/d", "MY_TOKEN": "x", "DSN": "redis://u:p@h", "OTHER": "1"}
     named = ("DATA_DIR", "MY_TOKEN", "DSN")
-    assert environment.of_cells(given, named=named) == {"DATA_DIR": "/d"}
+    assert environment.of_cells(variables, named=named) == {"DATA_DIR": "/d"}
 
 
 def test_an_allowed_variable_with_a_password_stays_outside() -> None:
@@ -46,7 +46,7 @@ def test_an_allowed_variable_with_a_password_stays_outside() -> None:
 
 def test_confined_code_is_at_home_in_its_room(tmp_path: Path) -> None:
     """Home and temporary files are in the room; libraries are not preloaded from elsewhere."""
-    given = {"HOME": "/root", "TMPDIR": "/t", "LD_LIBRARY_PATH": "/x", "LANG": "C"}
-    home = environment.at_home(given, tmp_path)
+    variables = {"HOME": "/root", "TMPDIR": "/t", "LD_LIBRARY_PATH": "/x", "LANG": "C"}
+    home = environment.at_home(variables, tmp_path)
     assert (home["HOME"], home["TMPDIR"], home["LANG"]) == (str(tmp_path), str(tmp_path), "C")
     assert "LD_LIBRARY_PATH" not in home
