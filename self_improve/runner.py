@@ -127,7 +127,7 @@ def _execute(options: argparse.Namespace) -> int:
     until = _stopping(options, request)
 
     def power(step: str, plans: int, models: Sequence[str], repeats: int) -> str | None:
-        return before_spending.told(
+        return before_spending.sentence(
             step, plans=plans, models=models, repeats=repeats, lab=request.layout
         )
 

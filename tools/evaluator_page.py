@@ -177,16 +177,16 @@ def stopping() -> str:
             pairing = recorded.pairing(number)
             whole = word(pairing, by)
             for seed in range(ORDERS):
-                found = decide(looks(pairing, seed=seed), by, evidence=Evidence.historical)
-                shares.append(found.share)
-                same.append(found.word is whole)
-        mean, kept = sum(shares) / len(shares), sum(same) / len(same)
-        rows.append([name, str(len(numbers)), f"{mean:.0%}", f"{kept:.0%}"])
+                results = decide(looks(pairing, seed=seed), by, evidence=Evidence.historical)
+                shares.append(results.share)
+                same.append(results.word is whole)
+        mean, alike = sum(shares) / len(shares), sum(same) / len(same)
+        rows.append([name, str(len(numbers)), f"{mean:.0%}", f"{alike:.0%}"])
     head = ("comparisons", "number", "share of the cells", "same word as with all cells")
     return table(head, rows)
 
 
-def characteristic(found: Sequence[Rate]) -> str:
+def characteristic(results: Sequence[Rate]) -> str:
     """Return how often each word is given by the size of an effect."""
     rows = [
         [
@@ -194,7 +194,7 @@ def characteristic(found: Sequence[Rate]) -> str:
             *(
                 f"{one.share(Word.keep):.0%} / {one.share(Word.reject):.0%}"
                 for count in operating_characteristic.COUNTS
-                for one in found
+                for one in results
                 if one.pairs == count
                 and abs(one.effect - effect * recorded.rubric().minimal_effect) < TINY
             ),

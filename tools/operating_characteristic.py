@@ -1,6 +1,6 @@
 """How often each word is given by the size of an effect: part of `make evaluator`.
 
-Pairs of identical prompts are drawn anew, each with its sides in a random order, and every measure
+Pairs of identical prompts are drawn again, each with its sides in a random order, and every measure
 of the side after is moved by the same share of its scale, so that the composite moves by a known
 effect on top of real noise.
 """
@@ -27,7 +27,7 @@ DRAWS, FLIPS, PROCESSES, PLANS = 100, 1000, 2, 5
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """How often each word was given to so many pairs with an effect of this size."""
+    """How often each word was given to a number of pairs with an effect of this size."""
 
     effect: float
     pairs: int
@@ -56,11 +56,11 @@ def by_model() -> dict[str, list[Pair]]:
         for pair in recorded.pairing(number).pairs:
             if pair.succeeded:
                 pairs[pair.model].append(pair)
-    return {model: found for model, found in sorted(pairs.items()) if len(found) >= PLANS}
+    return {model: members for model, members in sorted(pairs.items()) if len(members) >= PLANS}
 
 
 def drawn(count: int, effect: float, chance: np.random.Generator) -> Pairing:
-    """Return so many pairs of identical prompts, moved by an effect: models times five plans."""
+    """Return pairs of identical prompts that an effect has moved: models times five plans."""
     pool, rubric = by_model(), recorded.rubric()
     names = list(pool)
     once = min(count // PLANS, len(names))

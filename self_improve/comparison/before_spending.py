@@ -10,7 +10,7 @@ from self_improve.verdict import noise as noise_files
 from self_improve.verdict.prospect import prospect
 
 
-def told(
+def sentence(
     step: str, *, plans: int, models: Sequence[str], repeats: int, lab: Layout | None = None
 ) -> str | None:
     """Return what the cells can decide; None if the step has no rubric.
@@ -30,5 +30,5 @@ def told(
     if rubric is None or not plans or not models:
         return None
     noise = noise_files.find(rubric, load.FOLDER, lab)
-    found = prospect(rubric, noise, plans=plans, models=models, repeats=repeats)
-    return f"compared with as many cells: {found.text}"
+    outlook = prospect(rubric, noise, plans=plans, models=models, repeats=repeats)
+    return f"compared with as many cells: {outlook.text}"

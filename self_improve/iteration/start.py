@@ -222,7 +222,7 @@ async def show_cost(request: IterationRequest, branches: Branches, base: str) ->
     count = max(1, request.candidates + len(directions))
     say(f"base {base[:12]} of {request.base}; each side: {expected.text()}")
     say(
-        before_spending.told(
+        before_spending.sentence(
             request.step,
             plans=len(planned[0].inputs),
             models=[one.model.name for one in planned],

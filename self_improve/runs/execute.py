@@ -34,7 +34,7 @@ from self_improve.runs.stopping import StoppingRule
 SOME_FAILED = 1
 
 Power = Callable[[str, int, Sequence[str], int], str | None]
-"""Tells what a step's cells on so many plans, these models and so many repeats can decide."""
+"""Says what a step's cells can decide, by the numbers of plans and repeats and the models."""
 
 
 async def execute(
@@ -47,7 +47,7 @@ async def execute(
 ) -> int:
     """Run what is requested, or only print its expected cost, and return the exit code.
 
-    `power` tells what the planned cells can decide.
+    `power` says what the planned cells can decide.
 
     Raises:
         GatewayError, LabError, ImproveError, OSError: it cannot be done as requested.

@@ -15,7 +15,7 @@ def __getattr__(name: str) -> Any:
     """Import what decides when it is asked for: its statistics take a second."""
     if name not in __all__:
         raise AttributeError(name)
-    # Imported here because what tells before a run what it can decide needs no statistics.
+    # Imported here because what a run says before it begins needs no statistics.
     from self_improve.verdict import look_decision, verdict
 
     return look_decision.Word if name == "Word" else getattr(verdict, name)

@@ -19,7 +19,8 @@ normal noise three cells would do so once in ten million comparisons of 200 mode
 margin is for noise that is not normal, because no relabelling stands behind it."""
 _LEAST_CELLS = 3
 _CELL = 4.0
-"""A single cell counts up to this many deviations, so that one outlier among three is no damage."""
+"""A single cell counts up to this many deviations, so that one outlier of three does not pass for
+damage."""
 _PRIOR = 5
 """The weight, in cells, of the calibrated noise in that of a comparison."""
 _COMPOSITE = "the composite"
@@ -59,9 +60,9 @@ def damages(gains: Differences, terms: Terms) -> list[Damage]:
     widens it (R. W. M. Wedderburn, Quasi-likelihood functions, 1974). Where nothing was measured, a
     stated noise is assumed instead, and drawn towards that of the other models.
     """
-    found = sorted(_beyond_noise(gains, terms), key=lambda one: -one.deviations)
+    beyond = sorted(_beyond_noise(gains, terms), key=lambda one: -one.deviations)
     by_model: dict[str, Damage] = {}
-    for one in found:
+    for one in beyond:
         by_model.setdefault(one.model, one)
     return list(by_model.values())
 
@@ -83,16 +84,18 @@ def _beyond_noise(gains: Differences, terms: Terms) -> Iterator[Damage]:
         defined = ~np.isnan(values)
         scores = values / scatter
         for name in names:
-            own = scores[defined & (models == name)]
-            fall = -float(factor * values[defined & (models == name)].mean()) if len(own) else 0.0
-            if len(own) < _LEAST_CELLS or fall < limit or fall <= 0:
+            scored = scores[defined & (models == name)]
+            fall = (
+                -float(factor * values[defined & (models == name)].mean()) if len(scored) else 0.0
+            )
+            if len(scored) < _LEAST_CELLS or fall < limit or fall <= 0:
                 continue
             others = [scores[defined & (models == other)] for other in names if other != name]
             wider = _overdispersion(others, is_assumed=gains.noise.is_assumed)
-            if -np.clip(own / wider, -_CELL, _CELL).mean() >= _ENOUGH:
+            if -np.clip(scored / wider, -_CELL, _CELL).mean() >= _ENOUGH:
                 yield Damage(
-                    model=name, measure=measure, cells=len(own), fall=fall,
-                    deviations=float(-own.mean() / wider * len(own) ** 0.5),
+                    model=name, measure=measure, cells=len(scored), fall=fall,
+                    deviations=float(-scored.mean() / wider * len(scored) ** 0.5),
                 )  # fmt: skip
 
 

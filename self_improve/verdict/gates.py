@@ -36,7 +36,7 @@ _LEAST_RATE = 0.02
 SUSPECT = 0.10
 """A loss that is less probable by chance keeps a KEEP back, although it does not reject yet."""
 _FAIR = 3
-"""A model needs so many cells before an early look may keep a candidate: fewer, all of them lost,
+"""A model needs three cells before an early look may keep a candidate: fewer, all of them lost,
 would not have rejected it."""
 
 
@@ -182,7 +182,7 @@ def parts(look: PermutedLook, *, fell: bool) -> tuple[Gate, ...]:
             continue
         members = shifts.models if kind == "model" else shifts.plans
         drop = members.drops
-        found = [one.text for one in damaged] if kind == "model" else []
+        texts = [one.text for one in damaged] if kind == "model" else []
         worst = (
             f"{members.worst} is the worst {kind}, at {-drop[0]:+.2f}; limit: a drop of {limit:g}"
         )
@@ -190,8 +190,8 @@ def parts(look: PermutedLook, *, fell: bool) -> tuple[Gate, ...]:
         has_dropped = bool(drop[0] > limit)
         gates.append(
             Gate(
-                name=kind, failed=bool(found) or (fell and has_dropped), p=chance,
-                blocks=has_dropped and chance < SUSPECT, message="; ".join(found) or worst,
+                name=kind, failed=bool(texts) or (fell and has_dropped), p=chance,
+                blocks=has_dropped and chance < SUSPECT, message="; ".join(texts) or worst,
             )
         )  # fmt: skip
     return tuple(gates)

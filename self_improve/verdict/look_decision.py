@@ -54,7 +54,7 @@ class LookDecision:
 
     @cached_property
     def visible(self) -> float | None:
-        """The effect that is found by so many pairs in four cases of five."""
+        """The effect that the pairs show in four cases of five."""
         return outlook.visible_effect(self.composite, error=ERROR, minimal=self._minimal)
 
     @cached_property
@@ -139,7 +139,7 @@ class LookDecision:
             else "not beyond chance"
         )  # fmt: skip
         shows = "" if self.visible is None else (
-            f", and so many pairs show {self.visible:.2f} in four cases of five"
+            f", and these pairs show {self.visible:.2f} in four cases of five"
         )  # fmt: skip
         return [
             f"the composite moved by {composite.effect:+.2f}, {why}{p}; "

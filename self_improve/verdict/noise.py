@@ -69,11 +69,11 @@ class Spread(_Stored):
 
     def of_model(self, model: str) -> float:
         """Return the deviation of one model, drawn towards that of all as long as it is new."""
-        known = self.models.get(model)
-        if known is None:
+        spread_of = self.models.get(model)
+        if spread_of is None:
             return self.deviation * _UNKNOWN if self.models else self.deviation
-        squares = known.pairs * known.deviation**2 + _PAIRS * self.deviation**2
-        return float((squares / (known.pairs + _PAIRS)) ** 0.5)
+        squares = spread_of.pairs * spread_of.deviation**2 + _PAIRS * self.deviation**2
+        return float((squares / (spread_of.pairs + _PAIRS)) ** 0.5)
 
 
 class Noise(_Stored):

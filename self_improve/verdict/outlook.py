@@ -33,14 +33,14 @@ class Outlook:
 
 
 def visible_effect(composite: Composite, *, error: float, minimal: float) -> float | None:
-    """Return the effect that so many pairs find in four cases of five; None if they find none."""
+    """Return the effect that the pairs show in four cases of five; None if they show none."""
     if composite.deviation is None or composite.pairs < LEAST_PAIRS:
         return None
-    found = visible(composite.pairs, composite.deviation * composite.drift, alpha=error)
+    shown = visible(composite.pairs, composite.deviation * composite.drift, alpha=error)
     # What was seen must be worth having as well.
     error_of_mean = composite.deviation / math.sqrt(composite.pairs)
     worth = WORTH * minimal + float(stats.norm.ppf(POWER)) * error_of_mean
-    return max(found, worth)
+    return max(shown, worth)
 
 
 def outlook(

@@ -48,26 +48,28 @@ class Prospect:
         """What the cells can decide, in a sentence."""
         pairs = "1 pair" if self.pairs == 1 else f"{self.pairs} pairs"
         if self.pairs < LEAST_PAIRS:
-            told = f"{pairs} can never reach significance"
+            sentence = f"{pairs} can never reach significance"
         else:
-            told = (
+            sentence = (
                 f"{pairs} find an effect of {self.minimal:g} in {self.found:.0%} and one of "
                 f"{self.minimal * WORTH:g} in {self.half_found:.0%}"
             )
         if self.found < _POWER and self.found_then is not None:
-            told += (
+            sentence += (
                 f"; with `--repeats {self.repeats}` an effect of {self.minimal:g} is found in "
                 f"{self.found_then:.0%}"
             )
         elif self.found < _POWER:
-            told += f"; not even `--repeats {_REACH}` finds an effect of {self.minimal:g} in 80%"
-        return told + (" (noise assumed, not measured)" if self.is_assumed else "")
+            sentence += (
+                f"; not even `--repeats {_REACH}` finds an effect of {self.minimal:g} in 80%"
+            )
+        return sentence + (" (noise assumed, not measured)" if self.is_assumed else "")
 
 
 def prospect(
     rubric: Rubric, noise: Noise, *, plans: int, models: Sequence[str], repeats: int = 1
 ) -> Prospect:
-    """Return what the cells of so many plans, these models and so many repeats can decide."""
+    """Return what the cells of these models can decide, each on all plans and repeats."""
     pairs = plans * len(models) * repeats
     minimal = rubric.minimal_effect
 
@@ -89,10 +91,10 @@ def _found(effect: float, noise: Noise, models: Sequence[str], minimal: float) -
         return 0.0
     shares = weights.of_models(models, noise)
     spread = noise.composite
-    own = np.array(
+    deviations = np.array(
         [ASSUMED_MINIMA * minimal if spread is None else spread.of_model(m) for m in models]
     )
-    error = float(np.sqrt(((shares * own) ** 2).sum()) / shares.sum())
+    error = float(np.sqrt(((shares * deviations) ** 2).sum()) / shares.sum())
     if not error:
         return float(effect >= WORTH * minimal)
     goal = max(_BEYOND_CHANCE * error * noise.composite_drift, WORTH * minimal)

@@ -27,8 +27,8 @@ class Verdict:
 
     `further_cells` is how many more cells per side settle what is INCONCLUSIVE in four cases of
     five; 0 means that an effect worth a merge is excluded, None that the word is settled or that no
-    number within reach settles it. `visible_effect` is the effect that is found by so many pairs in
-    four cases of five; None if they can find none. `futile` means that running the remaining
+    number within reach settles it. `visible_effect` is the effect that this number of pairs shows
+    in four cases of five; None if they can find none. `futile` means that running the remaining
     planned cells would hardly decide it.
     """
 

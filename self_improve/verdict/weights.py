@@ -29,11 +29,11 @@ def of_measures(uses: Sequence[MetricUse], noise: Noise) -> Floats:
     of one size are inverse to their variances: W. G. Cochran, Problems arising in the analysis of
     a series of similar experiments, 1937); here the rubric's weight stands for the size.
     """
-    given = np.array([use.weight for use in uses], dtype=np.float64)
+    rated = np.array([use.weight for use in uses], dtype=np.float64)
     scatter = np.array([_scatter(use, noise) for use in uses])
-    weights: Floats = given / (1 + (scatter / _HALF_WEIGHT) ** 2)
+    weights: Floats = rated / (1 + (scatter / _HALF_WEIGHT) ** 2)
     total = weights.sum()
-    return weights * (given.sum() / total) if total else weights
+    return weights * (rated.sum() / total) if total else weights
 
 
 def _scatter(use: MetricUse, noise: Noise) -> float:
@@ -50,8 +50,8 @@ def of_models(models: Sequence[str], noise: Noise) -> Floats:
     spread = noise.composite
     if spread is None or not spread.deviation or not models:
         return np.ones(len(models))
-    own = np.array([spread.of_model(model) for model in models])
-    weights = 1 / (own**2 + (_HETEROGENEITY * spread.deviation) ** 2)
+    deviations = np.array([spread.of_model(model) for model in models])
+    weights = 1 / (deviations**2 + (_HETEROGENEITY * spread.deviation) ** 2)
     return np.asarray(weights / weights.mean(), dtype=np.float64)
 
 
@@ -64,6 +64,6 @@ def limits(values: Floats, models: Sequence[str], noise: Noise) -> Floats:
     """
     middle = float(np.median(np.abs(values))) if len(values) else 0.0
     if noise.composite is not None:
-        own = np.array([noise.composite.of_model(model) for model in models])
-        return np.asarray(_LIMIT * np.maximum(own, middle), dtype=np.float64)
+        deviations = np.array([noise.composite.of_model(model) for model in models])
+        return np.asarray(_LIMIT * np.maximum(deviations, middle), dtype=np.float64)
     return np.full(len(values), _LIMIT * _NORMAL * middle if middle else np.inf)

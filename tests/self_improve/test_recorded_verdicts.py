@@ -44,8 +44,10 @@ def test_identical_prompts_are_neither_kept_nor_rejected(number: str) -> None:
 def test_random_halves_of_alike_sides_are_seldom_decided(number: str) -> None:
     """Of either word there are no more than 2.5 % allow, in the two directions."""
     pairing = recorded.pairing(number)
-    found = [words(recorded.half(pairing, seed=seed), number) for seed in range(HALVES)]
-    assert sum(word is not Word.inconclusive for both in found for word in both) <= most(4 * HALVES)
+    results = [words(recorded.half(pairing, seed=seed), number) for seed in range(HALVES)]
+    assert sum(word is not Word.inconclusive for both in results for word in both) <= most(
+        4 * HALVES
+    )
 
 
 @pytest.mark.parametrize("number", recorded.ALIKE)
@@ -53,10 +55,10 @@ def test_alike_sides_are_seldom_decided_at_any_look(number: str) -> None:
     """With early stopping, in several random orders of the cells."""
     by = recorded.terms(without=(number,), flips=2000)
     pairing = recorded.pairing(number)
-    found = [
+    results = [
         word(looks(one, seed=seed), by) for seed in range(5) for one in (pairing, mirrored(pairing))
     ]
-    assert found.count(Word.inconclusive) >= len(found) - most(2 * len(found))
+    assert results.count(Word.inconclusive) >= len(results) - most(2 * len(results))
 
 
 @pytest.mark.parametrize("damage", list(planted.DAMAGES))
@@ -66,12 +68,15 @@ def test_one_model_that_is_damaged_in_all_of_its_items_is_rejected(damage: str) 
     harmed = planted.planted(damage, 1.0).pairs
     alike = [pair for number in recorded.ALIKE for pair in recorded.pairing(number).pairs]
     for model in sorted({pair.model for pair in harmed}):
-        own = [pair for pair in harmed if pair.model == model and pair.succeeded]
+        damaged = [pair for pair in harmed if pair.model == model and pair.succeeded]
         others = [pair for pair in alike if pair.model != model]
-        if len(own) < 5 or differences(Pairing(pairs=tuple(own)), by.rubric).composites.mean() > 0:
+        if (
+            len(damaged) < 5
+            or differences(Pairing(pairs=tuple(damaged)), by.rubric).composites.mean() > 0
+        ):
             continue
         for count in (3, 4, 5):
-            pairing = Pairing(pairs=(*own[:count], *others[::2]))
+            pairing = Pairing(pairs=(*damaged[:count], *others[::2]))
             assert word(pairing, by) is Word.reject, (model, count)
 
 
@@ -85,17 +90,17 @@ def test_of_the_recorded_comparisons_nine_are_decided_and_the_others_say_what_th
     None
 ):
     """Each with its reason, or with the smallest effect that would have shown."""
-    found = {
+    results = {
         number: decide(recorded.pairing(number), recorded.terms(), evidence=Evidence.historical)
         for number in recorded.iterations()
     }
-    assert {number: found[number].word for number in EXPECTED} == EXPECTED
-    decided = [one for one in found.values() if one.word is not Word.inconclusive]
+    assert {number: results[number].word for number in EXPECTED} == EXPECTED
+    decided = [one for one in results.values() if one.word is not Word.inconclusive]
     assert len(decided) >= 9
-    for one in found.values():
+    for one in results.values():
         assert one.reasons
         assert one.visible_effect is not None
-    open_ones = [one for one in found.values() if one.word is Word.inconclusive]
+    open_ones = [one for one in results.values() if one.word is Word.inconclusive]
     assert all(" show " in one.reasons[0] for one in open_ones)
 
 

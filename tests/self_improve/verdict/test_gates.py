@@ -71,9 +71,9 @@ def test_a_model_that_never_fails_is_lost_with_all_of_its_cells(cells: int) -> N
 
 
 @pytest.mark.parametrize(("cells", "kept"), [(3, 0), (4, 0), (5, 1)])
-def test_a_model_that_keeps_one_item_of_ten_has_collapsed(cells: int, kept: int) -> None:
+def test_a_model_that_keeps_one_item_of_ten_has_collapsed(cells: int, whole: int) -> None:
     """Also if one of its five cells keeps them all."""
-    keys = [(plan, "c") for plan in PLANS[kept:cells]]
+    keys = [(plan, "c") for plan in PLANS[whole:cells]]
     pairing = noisy(shrunk(0.1, keys), plans=PLANS[:cells])
     result = gated(pairing)["collapse"]
     assert result.failed
@@ -86,7 +86,7 @@ def test_a_model_that_is_damaged_in_every_cell_is_rejected(
     cells: int,
     calibrated: bool,  # noqa: FBT001 - pytest's
 ) -> None:
-    """With a stated noise where none was measured; a repair is none."""
+    """With a stated noise where none was measured; a repair is not rejected."""
     pairing = noisy(better(-2.5, model="e"), plans=PLANS[:cells])
     by = terms() if calibrated else terms(noise=assumed(rubric()))
     assert gated(pairing, by)["model"].failed
@@ -107,7 +107,7 @@ def test_one_cell_of_three_is_an_outlier() -> None:
 
 
 def test_where_other_models_move_as_far_relabelling_decides() -> None:
-    """What one model of three cells shows among others that moved as much is no damage of it."""
+    """What one model of three cells shows among others that moved as much is not damage."""
     changes = [better(-2.5 if m in "aceg" else 2.5, model=m) for m in MODELS]
     assert not gated(noisy(*changes, plans=PLANS[:3]))["model"].failed
 

@@ -43,9 +43,9 @@ def outlook_of(pairing: Pairing, **more: Any) -> Outlook:
     """Return what would settle a comparison that is open."""
     by = terms(**more)
     [look] = permuted([Look(pairing=pairing)], by)
-    found = LookDecision(look, RepeatedTests(look.count)).outlook
-    assert found is not None
-    return found
+    result = LookDecision(look, RepeatedTests(look.count)).outlook
+    assert result is not None
+    return result
 
 
 def again(pairing: Pairing, repeats: int, chance: np.random.Generator) -> Pairing:
@@ -75,51 +75,51 @@ def test_so_many_cells_settle_it_in_four_cases_of_five(seed: int) -> None:
     assert first.reasons[-1].endswith(f"run both sides with `--repeats {repeats}`")
     chance, settled = np.random.default_rng(seed), 0
     for _ in range(20):
-        found = decide(again(open_one, repeats, chance), by, evidence=Evidence.real)
-        settled += found.word is not Word.inconclusive or found.further_cells == 0
+        result = decide(again(open_one, repeats, chance), by, evidence=Evidence.real)
+        settled += result.word is not Word.inconclusive or result.further_cells == 0
     assert settled >= 14  # Four of five, less what 20 draws vary by.
 
 
 def test_what_is_excluded_needs_no_more_cells() -> None:
-    """And the interval that excludes it is told."""
-    found = outlook_of(noisy(spread=0.03))
-    assert found.further_cells == 0
-    assert found.text.startswith("an effect of 0.4, worth a merge, is excluded: the interval is")
+    """And the text has the interval that excludes it."""
+    result = outlook_of(noisy(spread=0.03))
+    assert result.further_cells == 0
+    assert result.text.startswith("an effect of 0.4, worth a merge, is excluded: the interval is")
 
 
-def test_what_no_number_within_reach_settles_is_told() -> None:
+def test_what_no_number_within_reach_settles_has_no_number() -> None:
     """Ten times as many cells would not be enough."""
-    found = outlook_of(noisy(spread=5.0), noise=assumed(rubric()))
-    assert found.further_cells is None
-    assert "no number of cells within reach settles it" in found.text
+    result = outlook_of(noisy(spread=5.0), noise=assumed(rubric()))
+    assert result.further_cells is None
+    assert "no number of cells within reach settles it" in result.text
 
 
-def test_an_effect_that_few_pairs_may_show_is_never_told_beside_an_interval_that_holds_it() -> None:
+def test_no_effect_is_excluded_that_the_interval_holds() -> None:
     """Nor on two pairs, which show nothing at all."""
     for pairing in (noisy(), noisy(plans=PLANS[:1], models=MODELS[:2]), noisy(spread=0.2)):
-        found = decide(pairing, terms(), evidence=Evidence.real)
-        reach = found.composite.interval
+        result = decide(pairing, terms(), evidence=Evidence.real)
+        reach = result.composite.interval
         assert reach is not None
-        is_excluded = reach.low > -0.4 and reach.high < 0.4 and found.composite.pairs > 5
-        assert (found.further_cells == 0) == is_excluded
-        assert (found.visible_effect is None) == (found.composite.pairs < 6)
+        is_excluded = reach.low > -0.4 and reach.high < 0.4 and result.composite.pairs > 5
+        assert (result.further_cells == 0) == is_excluded
+        assert (result.visible_effect is None) == (result.composite.pairs < 6)
 
 
 def test_a_few_pairs_go_by_the_calibrated_noise() -> None:
     """Two pairs that hardly differ do not show that others would not either."""
     few = noisy(plans=PLANS[:2], models=MODELS[:2], spread=0.001)
     calm = noise(composite=Spread(deviation=0.3, drift=1.0, widening=1.0, pairs=175))
-    known = outlook_of(few, noise=calm).further_cells
-    assert known
-    assert known < (outlook_of(few, noise=noise(composite=None)).further_cells or 1000)
+    calibrated = outlook_of(few, noise=calm).further_cells
+    assert calibrated
+    assert calibrated < (outlook_of(few, noise=noise(composite=None)).further_cells or 1000)
 
 
 def test_where_every_cell_fails_more_cells_show_nothing_either() -> None:
     """No number is given that would promise something."""
     failing = noisy(lost(*((plan, model) for plan in PLANS for model in MODELS)))
-    found = outlook_of(failing, rubric=rubric(gates=Gates(success=False)))
-    assert found.further_cells is None
-    assert found.text == "more cells of this kind would show nothing either"
+    result = outlook_of(failing, rubric=rubric(gates=Gates(success=False)))
+    assert result.further_cells is None
+    assert result.text == "more cells of this kind would show nothing either"
 
 
 @pytest.mark.parametrize(
