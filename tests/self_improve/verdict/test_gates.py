@@ -70,7 +70,7 @@ def test_a_model_that_never_fails_is_lost_with_all_of_its_cells(cells: int) -> N
     assert gated(pairing, terms(noise=noise(flips=flips)))["success"].failed
 
 
-@pytest.mark.parametrize(("cells", "kept"), [(3, 0), (4, 0), (5, 1)])
+@pytest.mark.parametrize(("cells", "whole"), [(3, 0), (4, 0), (5, 1)])
 def test_a_model_that_keeps_one_item_of_ten_has_collapsed(cells: int, whole: int) -> None:
     """Also if one of its five cells keeps them all."""
     keys = [(plan, "c") for plan in PLANS[whole:cells]]
