@@ -287,7 +287,7 @@ def test_a_primary_expectation_decides_alone() -> None:
 
 def test_a_contradicted_primary_expectation_is_evidence_of_harm() -> None:
     """What a candidate was made for became worse, beyond chance."""
-    pairing = noisy(better(-0.2, model="c"), spread=0.05)
+    pairing = noisy(better(-0.15, model="c"), spread=0.03)
     assert several(pairing, f"{METRIC}:lower:model=c").word is Word.inconclusive
     verdict = several(pairing, f"{METRIC}:lower:primary:model=c")
     assert verdict.word is Word.reject
