@@ -7,7 +7,7 @@ DEMO := .demo
 EXTRAS := .venv-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help hostile architecture reexecution test-extras generators test-forge setup demo test lint types contracts unit browser bench samples lock recorded pages clean evaluator calibrate rubrics
+.PHONY: help hostile architecture reexecution test-extras generators test-forge setup demo test lint types contracts unit browser bench samples lock recorded pages clean evaluator calibrate rubrics rubric-power
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -85,6 +85,9 @@ rubrics: $(READY)  ## accept new versions of rubrics; write their schema and doc
 	@$(BIN)/python -m rubrics.schema
 	@$(BIN)/python -m tools.rubric_versions
 	@$(BIN)/python -m tools.rubric_table
+
+rubric-power: $(READY)  ## plant damages in every step; write what the rubrics notice to docs/rubrics.md
+	@$(BIN)/python -m tools.rubric_power
 
 calibrate: $(READY)  ## measure how often the verdict is wrong, on 2,000 relabelled comparisons
 	@$(BIN)/python -m tools.calibrate

@@ -10,7 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rubrics.errors import RubricError
-from rubrics.rubric import Constraint, Fitness, MetricUse, Quantity, Question, Rubric, Source
+from rubrics.rubric import (
+    Constraint,
+    Fitness,
+    Gates,
+    MetricUse,
+    Quantity,
+    Question,
+    Rubric,
+    Source,
+)
 from rubrics.shapes import Shape, cleaned, of_schema, stored_reply
 
 WHY = """\
@@ -18,6 +27,9 @@ Derived from the response schema and from an example, because nobody has written
 means for this step. It watches what is bad anywhere: items that repeat each other, empty or broken
 off fields, placeholders, patterns that the prompt imposes, figures that the plan does not hold,
 another language than the plan's, and texts that grow. Write rubrics/{step}.yaml to say more."""
+
+MINIMAL_EFFECT = 0.25
+"""The prior of most steps, whose noise nobody measured (see docs/rubrics.md)."""
 
 LONG, SHORT = 60, 80
 """Characters: a text of at least `LONG` is prose, one of at most `SHORT` can be a name."""
@@ -72,6 +84,8 @@ def derive(
         name_field=name_field,
         quantity=Quantity(required=tuple(f.path for f in shape.fields if f.path)),
         metrics=tuple(_uses(shape, replies, name_field, is_clean=source is not None)),
+        minimal_effect=MINIMAL_EFFECT,
+        gates=Gates(model_drop=4 * MINIMAL_EFFECT, plan_drop=4 * MINIMAL_EFFECT),
         constraints=(Constraint(text="No wording of the prompt that fits one language only"),),
         questions=(
             Question(id="useful", text="Does the output do what the step is for, for this plan?"),
@@ -103,32 +117,44 @@ def _uses(shape: Shape, replies: Shape | None, name: str, *, is_clean: bool) -> 
     if shape.is_list:
         if name:
             yield use("duplicate_names", (name,), 0.08, 0.03)
-        yield use("near_duplicates", prose, 0.12, 0.03)
+        yield use("near_duplicates", prose, 0.12, 0.02)
     if shape.fields and shape.fields[0].path:
         yield use("empty_fields", [field.path for field in shape.fields], 0.08, 0.02)
-    yield use("placeholders", every, 0.06, 0.02)
+    yield use("placeholders", every, 0.06, 0.01)
     yield use("truncation", prose, 0.03, 0.02)
     if lists:
         yield use("leaked_labels", lists, 0.03, 0.02)
     yield use("ungrounded_percentages", every, 0.10, 0.05)
-    yield use("ungrounded_numbers", every, 0.05, 0.10)
-    yield use("template_lock", prose, 0.10, 0.012)
+    yield use("ungrounded_numbers", every, 0.05, 0.05)
+    yield use("template_lock", prose, 0.08, 0.012)
     yield use("prompt_copying", prose, 0.05, 0.01)
-    yield use("opener_lock", prose, 0.10, 0.06)
+    yield use("opener_lock", prose, 0.08, 0.06)
+    # Rare in sound outputs, so small changes count, and they outweigh what a damage improves.
+    yield use("other_language", every, 0.04, 0.005)
+    yield use("plan_words", every, 0.03, 0.015, direction="higher")
+    yield use("foreign_items", every, 0.025, 0.005)
+    if shape.is_list:
+        yield use("uneven_lengths", prose, 0.03, 0.005)
     if is_clean:
-        yield use("length_ratio", prose, 0.10, 0.08)
-    yield use("script_match", every, 0.05, 0.02, direction="higher")
-    yield use("language_match", every, 0.05, 0.02, direction="higher")
+        yield use("length_ratio", prose, 0.08, 0.02, parameters={"low": 0.7, "high": 1.4})
+        yield use("open_ends", prose, 0.02, 0.01)
+        yield use("lost_items", (), 0.03, 0.01)
+    yield use("script_match", every, 0.0, 0.02, direction="higher")
+    yield use("language_match", every, 0.0, 0.02, direction="higher")
     yield use("distinct_bigrams", prose, 0.0, 0.016, direction="higher")
     if classes:
         yield use("class_entropy", classes[:1], 0.0, 0.05, direction="higher")
     if is_clean and replies is not None and shape.is_list:
         yield use("kept", (), 0.0, 0.05, direction="higher")
+    yield from _costs()
+
+
+def _costs() -> Iterator[MetricUse]:
     for metric, scale in (
         ("prompt_chars", 200), ("input_tokens", 500), ("output_tokens", 500), ("cost", 0.001),
         ("latency", 5), ("retries", 0.3),
     ):  # fmt: skip
-        yield use(metric, (), 0.0, scale, of="cell")
+        yield MetricUse(metric=metric, of="cell", scale=scale)
 
 
 def _name_of(shape: Shape) -> str:

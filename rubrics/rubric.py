@@ -36,12 +36,14 @@ class Source(_Part):
     (empty: it is itself the one reply); records that hold attempts are read from those. `items` is
     the path of the items inside one reply, or inside the cleaned artifact, or several such paths;
     empty when that is itself the list, or the one item. `<n>` in an artifact's name means every
-    number, in order.
+    number, in order. With `lines` the items of an artifact that is text are its lines, without
+    blank ones; otherwise it is one item.
     """
 
     artifact: str
     replies: Path = ""
     items: Path | tuple[Path, ...] = ""
+    lines: bool = False
 
     @property
     def json_paths(self) -> tuple[str, ...]:
@@ -137,6 +139,11 @@ class Rubric(_Part):
     why: str
     clean: Source | None = None
     replies: Source | None = None
+    inputs: tuple[str, ...] = Field(
+        default=(),
+        description="Artifacts of the plan that the step reads: they stand for an input that a "
+        "record does not hold, and for the list that references name.",
+    )
     name_field: Path = ""
     quantity: Quantity = Quantity()
     metrics: tuple[MetricUse, ...] = Field(json_schema_extra={"minItems": 1})

@@ -22,6 +22,7 @@ from tools import unpacked
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "rubrics.md"
 SAMPLES = ROOT / "prompt_lab" / "samples"
+POWER = "<!-- power -->"
 HEAD = """\
 # The rubrics
 
@@ -91,7 +92,10 @@ def main() -> None:
                 continue
             row = [name, str(rubric.version), *columns(rubric, samples), *columns(rubric, recorded)]
             lines.append(f"| {' | '.join(row)} |")
-    PAGE.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
+    # What `make rubric-power` wrote stays.
+    page = PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
+    rest = page[page.index(POWER) - 1 :] if POWER in page else ""
+    PAGE.write_text(HEAD + "\n".join(lines) + "\n" + rest, encoding="utf-8")
     print(f"{PAGE} ({len(lines)} rubrics)")
 
 

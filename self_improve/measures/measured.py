@@ -21,8 +21,10 @@ class MeasuredCell:
     output can be read and holds at least one item. `failure_kind` is one of the table in
     `model_gateway.blame`, or None where the step failed for another reason.
 
-    `items` counts the items of the cleaned form; `lengths` holds the mean number of characters of
-    a text in each of its fields, under "" that of all texts (both for ratios between two sides).
+    `items` counts the items of the cleaned form, `lists` those of each list that the rubric names.
+    `lengths` holds the mean number of characters of a text in each of its fields, under "" that of
+    all texts (for ratios between two sides), `texts` their number, and `closed` the share that ends
+    with a mark; a field of the replies is there as `form_key` has it.
     `seconds` is wall time of the cell, `cost` in dollars or None; `attempts - calls` are retries;
     `prompt_chars` counts the characters of prompt that were sent, without the plan's own text (the
     shorter prompt wins).
@@ -36,6 +38,9 @@ class MeasuredCell:
     failure_kind: str | None = None
     items: int | None = None
     lengths: Mapping[str, float] = field(default_factory=dict)
+    texts: Mapping[str, int] = field(default_factory=dict)
+    closed: Mapping[str, float] = field(default_factory=dict)
+    lists: Mapping[str, int] = field(default_factory=dict)
     values: Mapping[str, float] = field(default_factory=dict)
     calls: int | None = None
     attempts: int | None = None
@@ -49,6 +54,11 @@ class MeasuredCell:
     def key(self) -> CellKey:
         """What identifies the cell in a comparison."""
         return self.plan, self.model, self.repeat
+
+
+def form_key(name: str, of: str) -> str:
+    """Return the key of a field in `lengths`, `texts` and `closed` of a measured cell."""
+    return f"{name}@replies" if of == "replies" else name
 
 
 @dataclass(frozen=True, kw_only=True)

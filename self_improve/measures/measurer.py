@@ -17,18 +17,19 @@ from prompt_lab.record import Evidence
 from rubrics.rubric import Rubric
 from self_improve.errors import UsageError
 from self_improve.measures.catalogue import catalogue, check
-from self_improve.measures.measured import MeasuredCell, MeasuredRun
+from self_improve.measures.measured import MeasuredCell, MeasuredRun, form_key
 from self_improve.measures.metric import AcrossMetric, CellMetric, PairMetric, RunMetric
 from self_improve.measures.open_cell import OpenCell, cost_fields, measurements, open_cell
 from self_improve.measures.store import Store, code_digest
 from self_improve.measures.subject import texts_at
-from self_improve.measures.tokens import Numbers
+from self_improve.measures.tokens import Numbers, is_closed
 from self_improve.records import run_reading
 from self_improve.records.run_reading import CellReading, Refusal
 
 _FIELDS = (
-    "succeeded", "partial", "failure_kind", "items", "lengths", "values", "calls", "attempts",
-    "prompt_chars", "seconds", "input_tokens", "output_tokens", "cost",
+    "succeeded", "partial", "failure_kind", "items", "lengths", "texts", "closed", "lists",
+    "values", "calls", "attempts", "prompt_chars", "seconds", "input_tokens", "output_tokens",
+    "cost",
 )  # fmt: skip
 
 
@@ -76,6 +77,7 @@ class Measurer:
         self._cell_uses = [use for use, metric in uses if isinstance(metric, CellMetric)]
         self._across_uses = [(use, m) for use, m in uses if isinstance(m, AcrossMetric)]
         self._pair_uses = [(use, m) for use, m in uses if isinstance(m, PairMetric)]
+        self._pairs = [use for use, _ in self._pair_uses]
         self._baseline_cells: dict[Path, MeasuredCell] = {}
 
     def run(self, path: Path, only: Collection[tuple[str, int]] | None = None) -> MeasuredRun:
@@ -107,7 +109,9 @@ class Measurer:
 
         `baselines` are the plans that lengths are compared with.
         """
-        cells = self._without_pairs(readings)
+        cells = self._without_pairs([
+            replace(one, snapshot=one.snapshot or baselines.plan(one.plan)) for one in readings
+        ])  # fmt: skip
         return [self._with_pairs(cell, baselines.plan(cell.plan)) for cell in cells]
 
     def baseline(self, run: MeasuredRun) -> MeasuredRun:
@@ -214,7 +218,8 @@ class Measurer:
         """Return the fields of a measured cell, and its content if it could be read."""
         row: dict[str, Any] = {
             "succeeded": False, "partial": reading.partial, "failure_kind": reading.failure_kind,
-            "items": None, "lengths": {}, "values": {}, "prompt_chars": None,
+            "items": None, "lengths": {}, "texts": {}, "closed": {}, "lists": {}, "values": {},
+            "prompt_chars": None,
         }  # fmt: skip
         if not reading.is_ok:
             return {**row, **cost_fields(reading, None)}, None
@@ -224,23 +229,33 @@ class Measurer:
             return {**row, "failure_kind": refusal.kind, **cost_fields(reading, None)}, None
         row |= {
             "succeeded": True, "failure_kind": None, "items": len(cell.clean.items),
-            "lengths": self._lengths(cell), "prompt_chars": cell.content.prompt_chars,
+            "lists": cell.content.lists, "prompt_chars": cell.content.prompt_chars,
             "values": {use.id: one.value for use, _, one in measurements(self._cell_uses, [cell])},
+            **self._forms(cell),
         }  # fmt: skip
         return {**row, **cost_fields(reading, cell.content)}, cell
 
-    def _lengths(self, cell: OpenCell) -> dict[str, float]:
-        """Return the mean length in characters of the texts in each field of the cleaned form."""
-        clean = [use for use in self._rubric.metrics if use.of == "clean"]
-        fields = [name for use in clean for name in use.fields or ("",)]
-        means = {}
-        for name in dict.fromkeys((*fields, *self._rubric.quantity.required)):
-            lengths = [
-                len(text) for item in cell.clean.items for text in texts_at(item.value, name)
-            ]
-            if lengths:
-                means[name] = sum(lengths) / len(lengths)
-        return means
+    def _forms(self, cell: OpenCell) -> dict[str, dict[str, float]]:
+        """Return what pairs compare: the texts in each field by their form."""
+        wanted: dict[tuple[str, str], None] = {
+            (use.of, name): None
+            for use in self._rubric.metrics
+            if use.of == "clean" or (use.of == "replies" and use in self._pairs)
+            for name in use.fields or ("",)
+        }
+        wanted |= {("clean", name): None for name in self._rubric.quantity.required}
+        forms: dict[str, dict[str, float]] = {"lengths": {}, "texts": {}, "closed": {}}
+        for of, name in wanted:
+            items = (cell.replies if of == "replies" else cell.clean).items
+            texts = [text for item in items for text in texts_at(item.value, name)]
+            if not texts:
+                continue
+            key, said = form_key(name, of), [end for text in texts if (end := text.rstrip())]
+            forms["lengths"][key] = sum(map(len, texts)) / len(texts)
+            forms["texts"][key] = len(said)
+            if said:
+                forms["closed"][key] = sum(map(is_closed, said)) / len(said)
+        return forms
 
     def _across(
         self,

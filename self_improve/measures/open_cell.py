@@ -77,7 +77,8 @@ def open_cell(cell: CellReading) -> OpenCell:
     content = cell.content()
     shared: dict[str, Any] = {
         "plan": cell.plan, "rubric": cell.rubric, "input": material(content.input),
-        "prompt": material(content.prompt), "pool": Pool(), "facts": facts_of(cell, content),
+        "snapshot": material(content.snapshot), "prompt": material(content.prompt), "pool": Pool(),
+        "facts": facts_of(cell, content),
     }  # fmt: skip
     items = [
         Item(call=call, value=value)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ from self_improve.records import json_paths
 
 MOST_TEXTS = 20_000
 MOST_CHARACTERS = 2_000_000
+_IDENTIFIER = re.compile(r"\w+(?:[-_:/]\w+)+|\w{8,}")
+_SIGN = re.compile(r"[^\W_]")
 """The most that is measured of one source of one cell; the rest is left out."""
 
 
@@ -66,16 +69,40 @@ class Material:
         """The text without differences of case, width and spacing."""
         return self.group.texts[0].folded
 
+    @cached_property
+    def forms(self) -> frozenset[str]:
+        """The forms of the identifiers in it; empty names nothing, so a name has the form ""."""
+        return forms_in(self.string) | {""}
+
     @property
     def scripts(self) -> Mapping[str, float]:
         """The share of each script among its letters."""
         return self.group.scripts
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """Its different tokens."""
+        return frozenset(self.group.texts[0].tokens)
+
+    @cached_property
+    def tokens(self) -> Numbers:
+        """The same as numbers, sorted."""
+        return distinct(self.group.texts[0].ids)
 
     def grams(self, n: int) -> Numbers:
         """Return the different hashes of its n-grams of tokens, sorted."""
         if n not in self._grams:
             self._grams[n] = distinct(self.group.grams(n).hashes)
         return self._grams[n]
+
+
+def forms_in(text: str) -> frozenset[str]:
+    """Return the forms of the identifiers in a text: how their letters and digits are grouped.
+
+    An identifier has a digit, and at least eight signs or a mark between them.
+    """
+    found = _IDENTIFIER.findall(text)
+    return frozenset(_SIGN.sub("x", one) for one in found if any(map(str.isdigit, one)))
 
 
 @lru_cache(maxsize=24)
@@ -88,7 +115,8 @@ def material(string: str) -> Material:
 class Subject:
     """One source of one cell: its cleaned form, its replies, or the cell itself.
 
-    `facts` are the cell's costs by its row (see `MeasuredCell`).
+    `facts` are the cell's costs by its row (see `MeasuredCell`); `snapshot` is what the step was
+    given by the plan's artifacts.
     """
 
     plan: str
@@ -99,6 +127,7 @@ class Subject:
     prompt: Material
     pool: Pool
     facts: Mapping[str, float | None] = field(default_factory=dict)
+    snapshot: Material = field(default_factory=lambda: material(""))
     replies: Subject | None = None
     _units: dict[tuple[str, ...], Units] = field(default_factory=dict, repr=False)
     _columns: dict[str, tuple[tuple[Unit, ...], ...]] = field(default_factory=dict, repr=False)

@@ -39,6 +39,7 @@ _TWO_A_WORD = re.compile(f"[{_HAN_AND_KANA}{_HANGUL}]")
 _FOUR_A_WORD = re.compile(f"[{_THAI_AND_LIKE}]")
 
 _FEW_CODES = 0x3000
+_CLOSING = frozenset({"Po", "Pe", "Pf"})
 _BEGINNING = 80
 
 
@@ -145,6 +146,11 @@ def writes_spaces(name: str) -> bool:
     return name not in {
         "CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "HANGUL", "THAI", "LAO", "KHMER", "MYANMAR",
     }  # fmt: skip
+
+
+def is_closed(text: str) -> bool:
+    """Whether a text that is not blank ends with a mark that closes a sentence or a bracket."""
+    return unicodedata.category(text.rstrip()[-1]) in _CLOSING
 
 
 def codes_of(text: str) -> Numbers:

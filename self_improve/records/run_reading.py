@@ -53,7 +53,10 @@ class Content:
 
     `clean` are the items of the cleaned form; `replies` those of each reply, call by call. `input`
     is what was sent of the plan, `prompt` what was sent by the step; each is empty where the
-    record does not hold it. `prompt_chars` is the length of all the step's texts that were sent,
+    record does not hold it. `lists` counts the items of each list of the cleaned form.
+    `snapshot` is what the plan's artifacts that the step reads hold, and stands for an `input` that
+    the record does not hold.
+    `prompt_chars` is the length of all the step's texts that were sent,
     with the descriptions in the schema where the record names those.
     """
 
@@ -62,11 +65,16 @@ class Content:
     input: str = ""
     prompt: str = ""
     prompt_chars: int | None = None
+    lists: Mapping[str, int] = field(default_factory=dict)
+    snapshot: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CellReading:
-    """One cell of a record: its row, and its files when they are asked for."""
+    """One cell of a record: its row, and its files when they are asked for.
+
+    `snapshot` is the directory of the plan that it was run on, where that is at hand.
+    """
 
     plan: str
     model: str
@@ -79,6 +87,7 @@ class CellReading:
     prompt_chars: int | None = None
     partial: bool = False
     has_tokens: bool = True
+    snapshot: Path | None = None
 
     @property
     def is_ok(self) -> bool:
@@ -107,6 +116,8 @@ class CellReading:
             total.update(data or b"")
         if self.has_tokens:
             total.update(self._read(self.folder / USAGE) or b"")
+        if self.rubric.inputs:
+            total.update(self._snapshot().encode("utf-8", "replace"))
         if self.attempts is not None:
             total.update(self.attempts.digest(self.plan, self.repeat))
         return total.hexdigest()
@@ -141,7 +152,7 @@ class CellReading:
         Raises:
             Refusal: what should be there cannot be measured.
         """
-        clean = self._items(self.rubric.clean)
+        clean, lists = self._items(self.rubric.clean)
         if self.rubric.clean is not None and not clean:
             raise Refusal(NO_ITEMS)
         source = self.rubric.replies
@@ -155,26 +166,44 @@ class CellReading:
         if self.attempts is None or not replies:
             replies = self._recorded_replies(raw, source)
             prompt, plan_input = sent_texts.of_artifacts(raw or self._documents(self.rubric.clean))
+        snapshot = self._snapshot()
         return Content(
             clean=clean,
             replies=[_items_in(reply, source) for reply in replies] if source else (),
-            input=plan_input,
+            input=plan_input or snapshot,
+            snapshot=snapshot,
             prompt=prompt,
             prompt_chars=self.prompt_chars or len(prompt) or None,
+            lists=lists,
         )
 
-    def _items(self, source: Source | None) -> list[Any]:
+    def _items(self, source: Source | None) -> tuple[list[Any], dict[str, int]]:
+        """Return the items of a source, and how many are in each of its lists."""
         if source is None:
-            return []
+            return [], {}
         documents = self._documents(source)
         if not documents:
             raise Refusal(UNREADABLE)
-        items = [item for one in documents for item in _items_in(one, source)]
+        items: list[Any] = []
+        lists = dict.fromkeys(source.json_paths, 0)
+        for document in documents:
+            for path in source.json_paths:
+                found = _items_at(document, path)
+                items += found
+                lists[path] += len(found)
         kinds = (dict,) if _has_fields(self.rubric) else (dict, str)
         containers = (dict, list)
         if not any(isinstance(v, kinds if items else containers) for v in items or documents):
             raise Refusal(WRONG_KIND)
-        return items
+        return items, lists
+
+    def _snapshot(self) -> str:
+        """Return what the step was given, by the artifacts of the plan that the rubric names."""
+        if self.snapshot is None:
+            return ""
+        names = [name for one in self.rubric.inputs for name in _named_in(self.snapshot, one)]
+        texts = [self._read(self.snapshot / name) or b"" for name in names]
+        return "\n".join(text.decode("utf-8", "replace") for text in texts)
 
     @staticmethod
     def _recorded_replies(raw: Sequence[Any], source: Source | None) -> list[Any]:
@@ -192,7 +221,13 @@ class CellReading:
         """
         if source is None:
             return []
-        return [self._parsed(name) for name in self._named(source.artifact)]
+        documents = [self._parsed(name) for name in self._named(source.artifact)]
+        if not source.lines:
+            return documents
+        return [
+            [line for line in one.splitlines() if line.strip()] if isinstance(one, str) else one
+            for one in documents
+        ]
 
     def _parsed(self, name: str) -> Any:
         data = self._files[name]
@@ -220,22 +255,7 @@ class CellReading:
 
     def _named(self, artifact: str) -> list[str]:
         """Return the names that an artifact has in the cell's folder."""
-        if _N in artifact:
-            pattern = re.compile(re.escape(artifact).replace(re.escape(_N), r"(\d+)") + r"\Z")
-            names = self._listed
-            matches = sorted((int(m[1]), n) for n in names if (m := pattern.match(n)) is not None)
-            return [name for _, name in matches]
-        for name in (artifact, _UNNUMBERED.sub("", artifact)):
-            if (self.folder / name).is_file():
-                return [name]
-        return []
-
-    @cached_property
-    def _listed(self) -> list[str]:
-        try:
-            return [path.name for path in self.folder.iterdir() if path.is_file()]
-        except OSError:
-            return []
+        return _named_in(self.folder, artifact)
 
     @staticmethod
     def _read(path: Path, most: int = MOST_BYTES) -> bytes | None:
@@ -327,7 +347,9 @@ def read(path: Path, rubric: Rubric, so_far: Mapping[str, Any] | None = None) ->
 
 def plan_cell(plan: str, folder: Path, rubric: Rubric) -> CellReading:
     """Return a baseline plan as a cell of a run."""
-    return CellReading(plan=plan, model="", repeat=0, row={}, folder=folder, rubric=rubric)
+    return CellReading(
+        plan=plan, model="", repeat=0, row={}, folder=folder, rubric=rubric, snapshot=folder
+    )
 
 
 def _has_fields(rubric: Rubric) -> bool:
@@ -344,7 +366,34 @@ def _json(data: bytes) -> Any:
         return json_of(data)
 
 
+def _named_in(folder: Path, artifact: str) -> list[str]:
+    """Return the names that an artifact has in a folder."""
+    if _N in artifact:
+        pattern = re.compile(re.escape(artifact).replace(re.escape(_N), r"(\d+)") + r"\Z")
+        matches = [(int(m[1]), n) for n in _listed(folder) if (m := pattern.match(n)) is not None]
+        return [name for _, name in sorted(matches)]
+    for name in (artifact, _UNNUMBERED.sub("", artifact)):
+        if (folder / name).is_file():
+            return [name]
+    return []
+
+
+def _listed(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir() if path.is_file()]
+    except OSError:
+        return []
+
+
 def _items_in(value: Any, source: Source) -> list[Any]:
-    bare = without_call_facts(value)
-    items = [item for path in source.json_paths for item in items_at(value if path else bare, path)]
-    return [item for item in items if item is not None]
+    return [item for path in source.json_paths for item in _items_at(value, path)]
+
+
+def _items_at(value: Any, path: str) -> list[Any]:
+    found = items_at(value, path) if path else items_at(without_call_facts(value), path)
+    return [item for item in found if item is not None and not _is_blank(item)]
+
+
+def _is_blank(item: Any) -> bool:
+    """Whether an item is a text that says nothing, which is no item."""
+    return isinstance(item, str) and not item.strip()

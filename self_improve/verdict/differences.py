@@ -75,6 +75,12 @@ class Differences:
         parts: Floats = np.nan_to_num(self.forward) @ self.factors
         return parts
 
+    @property
+    def parts(self) -> dict[str, float]:
+        """The part of each measure in the composite over all pairs."""
+        sums = np.nan_to_num(self.forward).sum(axis=0) * self.factors / max(len(self.pairs), 1)
+        return {use.id: float(part) for use, part in zip(self.uses, sums, strict=True)}
+
     @cached_property
     def exchanged(self) -> Floats:
         """The same if both sides were exchanged."""

@@ -76,7 +76,7 @@ def test_an_example_tells_names_classes_and_prose() -> None:
     assert of_step.replies is not None
     assert (of_step.clean.artifact, of_step.clean.json_paths) == ("2-clean.json", ("",))
     assert of_step.replies.model_dump() == {
-        "artifact": "1-raw.json", "replies": "antworten", "items": "funde",
+        "artifact": "1-raw.json", "replies": "antworten", "items": "funde", "lines": False,
     }  # fmt: skip
     assert of_step.name_field == "titel"
     fields = uses(of_step)

@@ -53,11 +53,13 @@ def subject(
     replies: Sequence[Sequence[Any]] = (),
     facts: Mapping[str, float | None] | None = None,
     by: Rubric | None = None,
+    snapshot: str = "",
 ) -> Subject:
     """Return the cleaned form of one cell; `replies` are the items of each of its replies."""
     shared: dict[str, Any] = {
         "plan": plan, "rubric": by or rubric(), "input": material(source),
         "prompt": material(prompt), "pool": Pool(), "facts": facts or {},
+        "snapshot": material(snapshot),
     }  # fmt: skip
     in_replies = [Item(call=n, value=v) for n, reply in enumerate(replies, start=1) for v in reply]
     other = Subject(items=in_replies, calls=len(replies), **shared)

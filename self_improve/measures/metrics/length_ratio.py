@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from rubrics.rubric import MetricUse
-from self_improve.measures.measured import MeasuredCell
+from self_improve.measures.measured import MeasuredCell, form_key
 from self_improve.measures.metric import setting
 
 UNIT, RANGE = "log of the ratio, beyond the bounds", (0.0, float("inf"))
@@ -22,7 +22,7 @@ def between(before: MeasuredCell, after: MeasuredCell, use: MetricUse) -> float 
     """Return the penalty for the lengths of `after` against those of `before`."""
     low, high = setting(use, PARAMETERS, "low"), setting(use, PARAMETERS, "high")
     penalties = []
-    for name in use.fields or ("",):
+    for name in (form_key(field, use.of) for field in use.fields or ("",)):
         was, now = before.lengths.get(name), after.lengths.get(name)
         if was and now:
             ratio = now / was

@@ -2,8 +2,10 @@
 
 Unit: share of references. Range: 0 to 1, lower is better. A reference, a text or a number in one
 of the fields, resolves if it equals the value at one of the paths `to` in any item of the same
-source, or, with `in_input`, if it occurs in what was sent of the plan. Undefined without
-references, and with `in_input` where the record does not hold the input.
+source, or, with `in_input`, if it occurs in what was sent of the plan or in the artifacts of the
+plan that the rubric names as the step's inputs. Undefined without references, and with `in_input`
+where neither is at hand, or neither holds anything of the form of the references: then the record
+does not hold the list that they should resolve against.
 Source: ours; referential integrity.
 """
 
@@ -14,7 +16,7 @@ from typing import Any
 
 from rubrics.rubric import MetricUse
 from self_improve.measures.metric import Measurement, Span, setting
-from self_improve.measures.subject import Subject
+from self_improve.measures.subject import Material, Subject, forms_in
 from self_improve.measures.tokens import folded
 from self_improve.records import json_paths
 
@@ -25,15 +27,14 @@ PARAMETERS: dict[str, Any] = {"to": [], "in_input": False}
 def measure(subject: Subject, use: MetricUse) -> Measurement | None:
     """Return the share of unresolved references."""
     in_input = setting(use, PARAMETERS, "in_input")
-    if in_input and not subject.input.string:
-        return None
+    known = (subject.input, subject.snapshot) if in_input else ()
     references = [
         (f"[{number}].{name}", key)
         for number, item in enumerate(subject.items)
         for name in use.fields
         for key in _keys(item.value, name)
     ]
-    if not references:
+    if not references or (in_input and not _has_such([key for _, key in references], known)):
         return None
     targets = {
         key
@@ -44,9 +45,21 @@ def measure(subject: Subject, use: MetricUse) -> Measurement | None:
     lost = [
         (where, key)
         for where, key in references
-        if key not in targets and not (in_input and key in subject.input.folded)
+        if key not in targets and not any(key in one.folded for one in known)
     ]
     return Measurement(len(lost) / len(references), lambda: _spans(lost))
+
+
+def _has_such(keys: Sequence[str], known: Sequence[Material]) -> bool:
+    """Whether a text holds any of the keys, or something that has the form of one."""
+    return any(
+        one.string and (any(key in one.folded for key in keys) or _forms(keys) & one.forms)
+        for one in known
+    )
+
+
+def _forms(keys: Sequence[str]) -> frozenset[str]:
+    return frozenset(form for key in keys for form in forms_in(key)) or frozenset({""})
 
 
 def _keys(item: Any, json_path: str) -> list[str]:

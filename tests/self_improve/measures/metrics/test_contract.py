@@ -187,3 +187,18 @@ def test_every_share_of_texts_stays_in_its_range(texts: list[str]) -> None:
     for metric in ("leaked_labels", "placeholders", "truncation", "short_texts"):
         result = value(metric, one, "options")
         assert (result is None) == all(not text or text.isspace() for text in texts)
+
+
+def test_texts_of_an_unusual_length_are_shown() -> None:
+    """Cut, padded or blank beside others that are not; blank ones count but do not set the rule."""
+    texts = ["x" * 100, "x" * 110, "x" * 90, "x" * 40, "x" * 300, ""]
+    one = subject([{"text": text} for text in texts])
+    assert value("uneven_lengths", one, "text") == 0.5
+    assert value("uneven_lengths", one, "text", times=4.0) == pytest.approx(1 / 6)
+
+
+def test_few_texts_have_no_usual_length() -> None:
+    """It is undefined; so it is when nothing is said at all."""
+    assert value("uneven_lengths", subject([{"text": "a"}, {"text": "b" * 90}]), "text") is None
+    assert value("uneven_lengths", subject([{"text": ""}] * 5), "text") is None
+    assert value("uneven_lengths", subject([]), "text") is None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.self_improve.subjects import marked, subject, value
+from self_improve.measures.catalogue import catalogue
+from tests.self_improve.subjects import marked, subject, use, value
 
 PLAN = "A canal of 40 km with 1.500 boats, 12,5 % of them old, ۳۰٪ new, and a budget of 2,000,000."
 
@@ -99,6 +102,27 @@ def test_a_reference_can_resolve_in_what_was_sent() -> None:
     assert marked("unresolved_references", one, "id", in_input=True) == ["lever-8"]
 
 
+IDS = ("9f26e919-0465-4074-bf7a-17cbe43a07d1", "18929eca-0465-4074-bf7a-17cbe43a07d2")
+
+
+def test_a_record_that_does_not_hold_the_list_loses_no_reference() -> None:
+    """Nothing in it has the form of an identifier: the measure is undefined, not 100 %."""
+    one = subject([{"id": IDS[0]}], source="The list was in another message, of 9 words.")
+    assert value("unresolved_references", one, "id", in_input=True) is None
+
+
+def test_where_the_record_holds_a_list_every_reference_may_be_lost() -> None:
+    """Other identifiers of the same form show that the list is there."""
+    one = subject([{"id": IDS[0]}], source=f"Tasks: {IDS[1]}")
+    assert value("unresolved_references", one, "id", in_input=True) == 1.0
+
+
+def test_a_reference_resolves_in_the_plan_that_the_step_was_run_on() -> None:
+    """What the record leaves out is read from the artifacts that the rubric names."""
+    one = subject([{"id": IDS[0]}, {"id": IDS[1]}], source="no list", snapshot=f"[{IDS[0]}]")
+    assert marked("unresolved_references", one, "id", in_input=True) == [IDS[1]]
+
+
 def test_without_references_none_is_lost() -> None:
     """It is undefined, as it is where the input is not known."""
     assert value("unresolved_references", subject([{"id": None}]), "id", to=["id"]) is None
@@ -159,3 +183,109 @@ def test_a_script_match_needs_letters() -> None:
     """It is undefined without."""
     assert value("script_match", subject([{"text": "12 %"}]), "text") is None
     assert value("script_match", subject([{"text": "Boot"}], source="12"), "text") is None
+
+
+def test_items_in_another_language_of_the_same_script_are_shown() -> None:
+    """No language is known: passages of the plan itself say how alike its own language is."""
+    items = [{"text": GERMAN_REPLY}, {"text": ENGLISH_REPLY}]
+    one = subject(items, source=GERMAN * 2)
+    assert value("other_language", one, "text") == 0.5
+    assert marked("other_language", one, "text") == [ENGLISH_REPLY]
+
+
+@pytest.mark.parametrize(
+    ("given", "own", "other"),
+    [
+        (
+            "船で道具を貸す計画です。川沿いの町で会員を集め、冬の間は倉庫に置きます。"
+            "会員は毎年、会費を払い、道具を一週間まで借りることができます。"
+            "壊れた道具を直すことができる人が二人いて、町は倉庫を三年の間、貸してくれます。"
+            "川が凍る冬の間は船を出すことができません。そのため、道具を町の倉庫で貸します。",
+            "冬の間も会員は道具を借りることができます。壊れた道具を直す人が倉庫にいます。",
+            "我们计划用船出租工具，冬季把它们存放在仓库里，会员每年付费。",
+        ),
+        (
+            "Мы сдаём инструменты с лодки и ищем причалы во всех деревнях вдоль канала. "
+            "Те, кто берёт инструменты, возвращают их, когда лодка снова стоит у причала. "
+            "Зимой лодка стоит на канале, и инструменты лежат на складе в деревне. ",
+            "Зимой инструменты можно брать на складе в деревне, когда лодка стоит у причала.",
+            "Ми здаємо знаряддя з човна, тож шукаємо місця у всіх селищах понад річкою цього літа.",
+        ),
+    ],
+)
+def test_so_they_are_in_any_script(given: str, own: str, other: str) -> None:
+    """With or without blanks between words."""
+    one = subject([{"text": own}, {"text": other}], source=given)
+    assert marked("other_language", one, "text") == [other]
+
+
+def test_another_script_is_another_language() -> None:
+    """Its letters follow each other in no way that the plan knows."""
+    greek = "Όποιος νοικιάσει πρώτος ορίζει το ενοίκιο για όλους όσους έρθουν μετά από αυτόν."
+    assert value("other_language", subject([{"text": greek}], source=GERMAN * 2), "text") == 1.0
+
+
+@pytest.mark.parametrize("given", ["", "Ein Boot."])
+def test_without_a_plan_no_language_is_another(given: str) -> None:
+    """It is undefined, as it is for items that are too short to tell."""
+    assert value("other_language", subject([{"text": ENGLISH_REPLY}], source=given), "text") is None
+    assert value("other_language", subject([{"text": "kurz"}], source=GERMAN), "text") is None
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(max_size=60), max_size=4), st.text(max_size=400))
+def test_what_is_said_of_the_plan_stays_in_its_range(texts: list[str], given_plan: str) -> None:
+    """Whatever the texts and the plan are."""
+    one = subject([{"text": text} for text in texts], source=given_plan)
+    for metric in ("other_language", "plan_words"):
+        value(metric, one, "text")
+
+
+def test_items_about_something_else_share_fewer_words_with_the_plan() -> None:
+    """As a logarithm: a repeated plan loses nothing, an item without its words loses all."""
+    own = value("plan_words", subject([{"text": GERMAN_REPLY}], source=GERMAN), "text")
+    other = value("plan_words", subject([{"text": ENGLISH_REPLY}], source=GERMAN), "text")
+    assert own is not None
+    assert other is not None
+    assert own > other + 1
+    same = subject([{"text": GERMAN}], source=GERMAN)
+    assert value("plan_words", same, "text") == pytest.approx(0.0)
+    assert value("plan_words", subject([{"text": GERMAN}], source=""), "text") is None
+    assert value("plan_words", subject([], source=GERMAN), "text") is None
+
+
+def across(*cells: tuple[str, str, list[str]]) -> list[float | None]:
+    """Return the share of foreign items of each cell: its plan, its input and its items."""
+    metric: Any = catalogue()["foreign_items"]
+    how = use("foreign_items", "text")
+    subjects = [
+        subject([{"text": text} for text in texts], source=given, plan=plan)
+        for plan, given, texts in cells
+    ]
+    gathered = [metric.gather(one, how) for one in subjects]
+    plans = [one.plan for one in subjects]
+    values: list[float | None] = list(metric.across(plans, gathered, how))
+    for one, found in zip(subjects, values, strict=True):
+        shown = [span.text for span in metric.spans(one, plans, gathered, how)]
+        assert (len(shown) > 0) == bool(found)
+    return values
+
+
+CANAL = "We lend tools from a boat on the canal and look for moorings in the villages."
+CHOIR = "The choir wants to sing in the hospital at night and needs a warm room."
+
+
+def test_items_about_another_plan_of_the_run_are_counted() -> None:
+    """By the words that only some plans hold; what all plans say says nothing."""
+    found = across(
+        ("boat", CANAL, ["A mooring in the villages", "The choir may sing in the hospital"]),
+        ("choir", CHOIR, ["A room in the hospital"]),
+        ("moor", "The fen is to be wet again.", ["The fen is wet"]),
+    )
+    assert found == [0.5, 0.0, 0.0]
+
+
+def test_one_plan_has_no_other() -> None:
+    """Nor has one whose input is not known."""
+    assert across(("boat", CANAL, ["a boat"]), ("boat", CANAL, ["tools"])) == [None, None]
+    assert across(("boat", CANAL, ["a boat"]), ("choir", "", ["a choir"])) == [None, None]

@@ -110,3 +110,33 @@ def test_collapse_is_items_after_over_items_before() -> None:
     assert between("collapse", cell(items=15), cell(items=3)) == 0.2
     assert between("collapse", cell(items=0), cell(items=3)) is None
     assert between("collapse", cell(items=5), BROKEN) is None
+
+
+def test_items_are_lost_list_by_list() -> None:
+    """More in one list do not make up for those that another lacks."""
+    was, now = cell(lists={"a": 6, "b": 4}), cell(lists={"a": 9, "b": 1})
+    assert between("lost_items", was, now) == pytest.approx(0.3)
+    assert between("lost_items", was, now, both=True) == pytest.approx(0.6)
+    assert between("lost_items", was, was) == 0.0
+    assert between("lost_items", was, cell(lists={"a": 0, "b": 0})) == 1.0
+
+
+def test_the_texts_of_a_field_can_be_lost_too() -> None:
+    """A field that the cell lacks has none; without a baseline plan it is undefined."""
+    was = cell(texts={"options": 45, "review": 15})
+    assert between("lost_items", was, cell(texts={"options": 30}), "options") == pytest.approx(
+        1 / 3
+    )
+    assert between("lost_items", was, cell(), "options", "review") == 1.0
+    assert between("lost_items", BROKEN, was, "options") is None
+    assert between("lost_items", cell(), was) is None
+
+
+def test_texts_that_no_longer_end_with_a_mark_are_open() -> None:
+    """Only where they did before: a list of labels never ended with one."""
+    was = cell(closed={"review": 1.0, "name": 0.1})
+    assert between(
+        "open_ends", was, cell(closed={"review": 0.25, "name": 0.0}), "review", "name"
+    ) == (0.75)
+    assert between("open_ends", was, cell(closed={"name": 0.0}), "name") is None
+    assert between("open_ends", cell(closed={"review": 0.7}), was, "review") == 0.0
