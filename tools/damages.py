@@ -171,7 +171,7 @@ def halved(item: Slot, around: Surroundings) -> bool:
         mark = text.value.rstrip()[-1]
         kept = _joined(words[: max(len(words) // 2, 1)], text.value).rstrip(" ,;:、")
         text.put(
-            kept + (mark if unicodedata.category(mark) in _CLOSING and kept[-1] != mark else "")
+            kept + (mark if unicodedata.category(mark) in _CLOSING and kept[-1:] != mark else "")
         )
     return True
 

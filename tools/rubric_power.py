@@ -36,7 +36,7 @@ plants each of these damages in the step's own artifacts, in the bundled plans a
 ones, in 20 %, 40 % and all of the items, and takes the verdict on {pairs} pairs ({models} cells of
 each plan, in which other items are damaged). A single object is damaged text by text. At no share
 may the composite rise; from 40 % on it must fall; at 100 %, where it befalls every plan, the
-verdict must be REJECT. Read backwards the comparison is a repair, which must never be REJECT.
+verdict must be REJECT. Read backwards the comparison is a repair, which must not be REJECT.
 `tests/rubrics/test_power.py` runs the same on
 fewer cells, so a rubric that fails fails the tests.
 
@@ -106,10 +106,10 @@ class Outcome:
             return "it looks like a gain"
         if self.share >= FALLS_FROM and effect >= 0 and not self.lost:
             return "it does not show"
-        if self.repaired is Word.reject:
-            return "its repair is REJECT"
         if self.share < 1 or not self.everywhere:
             return ""
+        if self.repaired is Word.reject and self.damage != damages.ONE_MODEL:
+            return "its repair is REJECT"
         if not self.is_found:
             return f"it is {self.answer}, not REJECT"
         return ""

@@ -35,6 +35,19 @@ a candidate, which questions a judge is asked, and why. `rubrics/schema.json` de
 `python -m self_improve.evaluate --list-metrics` describes each metric. A step without a rubric gets
 one from the schema of its replies and from its output.
 
+Faults that break an item, whatever else got better, are rare in sound outputs: an item in another
+language or about another plan, a text that is cut or padded beside others, a list that lost
+entries, an end without a mark. Their scales are small, so that they outweigh what a damage improves
+by accident: where half of every text is missing, half of its invented figures are missing too. No
+word of any language is looked for. What a record does not hold (the text that was sent, the list
+that references name) is read from the artifacts under `inputs` in the plan that the step was run
+on; where that is missing too, the measure is undefined.
+
+The *minimal* effect, in scales of the composite, is the smallest that is worth a merge. For
+`identify_potential_levers` it follows from [measured noise](evaluator.md); nobody has
+recorded identical runs of the others, so theirs are a prior that `python -m tools.minimal_effects`
+states and computes. A model or a plan is lost at four times that.
+
 A rubric whose measures, weights, scales or gates change gets a higher version: measures, noise and
 verdicts name the version they were made with. `make rubrics` accepts new versions, refuses a change
 without one, and writes the table. *Plans* counts the bundled samples, which a simulated model
@@ -43,8 +56,8 @@ plans; *measures* counts the content measures that are defined in at least one p
 plans do not hold the prompt of every step, and a plan alone has no replies of single calls, so some
 measures are defined in runs only.
 
-| step | version | bundled: plans | items | measures | recorded: plans | items | measures |
-|---|---:|---:|---:|---:|---:|---:|---:|
+| step | version | minimal | bundled: plans | items | measures | recorded: plans | items | measures |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|
 """
 
 
@@ -90,7 +103,8 @@ def main() -> None:
             rubric = load.find(name)
             if rubric is None:
                 continue
-            row = [name, str(rubric.version), *columns(rubric, samples), *columns(rubric, recorded)]
+            row = [name, str(rubric.version), f"{rubric.minimal_effect:g}"]
+            row += [*columns(rubric, samples), *columns(rubric, recorded)]
             lines.append(f"| {' | '.join(row)} |")
     # What `make rubric-power` wrote stays.
     page = PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
