@@ -202,6 +202,7 @@ class Artifacts:
             if name.endswith(".json")
             else "\n".join(box[0]).encode()
             for name, box in self._values.items()
+            if box
         }
 
 

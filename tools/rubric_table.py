@@ -56,7 +56,7 @@ plans; *measures* counts the content measures that are defined in at least one p
 plans do not hold the prompt of every step, and a plan alone has no replies of single calls, so some
 measures are defined in runs only.
 
-| step | version | minimal | bundled: plans | items | measures | recorded: plans | items | measures |
+| step | version | minimal | bundled | items | measures | recorded | items | measures |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|
 """
 
