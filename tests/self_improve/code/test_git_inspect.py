@@ -55,10 +55,12 @@ def test_no_program_of_the_repository_is_run(tree: Path, tmp_path: Path, key: st
 
 
 def test_a_change_and_a_new_file_make_it_dirty(tree: Path) -> None:
-    """They are what the commit does not name; outside of the paths they do not count."""
+    """What the code does not reach makes nothing dirty; outside of the paths no change counts."""
     (tree / "other.txt").write_text("x")
+    assert not code_tree.read(tree, ["pack"]).dirty
+    (tree / "pack" / "new.py").touch()
     assert code_tree.read(tree, ["pack"]).dirty
-    assert not code_tree.read(tree, ["pack"], paths=["pack"]).dirty
+    (tree / "pack" / "new.py").unlink()
     (tree / "pack" / "__init__.py").write_text("A = 2\n")
     assert code_tree.read(tree, ["pack"], paths=["pack"]).dirty
 

@@ -92,7 +92,7 @@ def test_zips_that_are_not_unzipped_are_reported(tmp_path: Path) -> None:
     """The message says how many there are, and how to unzip them."""
     for name in ("a.zip", "b.zip"):
         (tmp_path / name).write_bytes(b"x")
-    with pytest.raises(UsageError, match=r"The 2 zips there must be unzipped: `python -m prompt_l"):
+    with pytest.raises(UsageError, match=r"\. 2 zips there must be unzipped: `python -m prompt_l"):
         choose(None, split="train", baseline_dir=tmp_path, plan_dirs=())
 
 

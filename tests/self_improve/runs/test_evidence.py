@@ -30,7 +30,8 @@ class Renamed(BaseModel):
     name: str = Field(description="A long name for it.", title="Name")
 
 
-Renamed.__name__ = "Finding"
+# The step calls it so.
+Finding.__name__ = Renamed.__name__ = "Found"
 UNKNOWN = "A text that is nowhere in the code."
 
 
@@ -41,7 +42,7 @@ def attempt(
     sent = [{"role": role, "content": content} for role, content in messages]
     shape = schema.model_json_schema() if schema is not None else None
     if shape is not None:
-        shape["title"] = "Finding"
+        shape["title"] = "Found"
     return an_attempt(messages=sent, schema=shape, **more)
 
 
@@ -72,10 +73,10 @@ def test_each_text_counts_once() -> None:
     assert (
         result.descriptions
         == {
-            Description("Finding", "name", TEXTS[FIELD]),
+            Description("Found", "name", TEXTS[FIELD]),
             Description(None, None, "What the step `find` asks for."),
         }
-        or Description("Finding", "name", TEXTS[FIELD]) in result.descriptions
+        or Description("Found", "name", TEXTS[FIELD]) in result.descriptions
     )
 
 
@@ -141,7 +142,7 @@ def test_unmatched_texts_are_reported() -> None:
 
 def test_description_of_two_models_alike_is_the_steps_own() -> None:
     """Of two surfaces that could be meant, the one that the step reaches was sent."""
-    twin = surface("aaa:Finding.name", TEXTS[FIELD])
+    twin = surface("aaa:Found.name", TEXTS[FIELD])
     specification = hosts.specification(pipeline=hosts.pipeline(twin))
     assert twin.id not in sent(specification, *USUAL)
     assert sent(specification, *USUAL)[FIELD] is True

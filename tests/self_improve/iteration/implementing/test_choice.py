@@ -83,7 +83,7 @@ def test_key_that_a_program_wrote_is_a_breach_and_is_kept_nowhere(
     script = "pathlib.Path('own.py').write_text('K = ' + repr(os.environ['MINE_API_KEY']))"
     work = write(tmp_path, program(tmp_path, script, key_variables=("MINE_API_KEY",)))
     assert work.files == {}
-    assert work.breaches == ("own.py holds a key",)
+    assert work.breaches == ("own.py holds a key: line 1: MINE_API_KEY, as it is",)
     assert "mine-secret-value" not in (tmp_path / "programs.jsonl").read_text()
 
 
