@@ -17,7 +17,8 @@ from self_improve.measures.metric import Measurement, Span
 from self_improve.measures.subject import Subject
 
 _NONE = 0.02
-UNIT, RANGE = "log of the share of tokens", (math.log(_NONE), 0.0)
+# Without an upper bound, because a text that only repeats the plan is not the best one.
+UNIT, RANGE = "log of the share of tokens", (math.log(_NONE), math.inf)
 
 
 def measure(subject: Subject, use: MetricUse) -> Measurement | None:
