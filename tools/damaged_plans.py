@@ -72,8 +72,8 @@ class Plan:
         """Return the files that an artifact is in."""
         if "<n>" in artifact:
             pattern = re.compile(re.escape(artifact).replace(re.escape("<n>"), r"(\d+)") + r"\Z")
-            found = [(int(m[1]), p) for p in self.folder.iterdir() if (m := pattern.match(p.name))]
-            return [path for _, path in sorted(found)]
+            files = [(int(m[1]), p) for p in self.folder.iterdir() if (m := pattern.match(p.name))]
+            return [path for _, path in sorted(files)]
         for name in (artifact, _UNNUMBERED.sub("", artifact)):
             if (self.folder / name).is_file():
                 return [self.folder / name]
@@ -151,7 +151,7 @@ class Artifacts:
 
     def sources(self) -> list[list[Slot]]:
         """Return the items of the cleaned form, and those of the replies if they are others."""
-        found: list[list[Slot]] = []
+        lists: list[list[Slot]] = []
         seen: set[tuple[int, Any]] = set()
         for source in (self._rubric.clean, self._rubric.replies):
             slots = [
@@ -159,8 +159,8 @@ class Artifacts:
             ]
             seen |= {(id(slot.holder), slot.key) for slot in slots}
             if slots:
-                found.append(slots)
-        return found
+                lists.append(slots)
+        return lists
 
     def _items(self, source: Source | None) -> Iterator[Slot]:
         if source is None:
@@ -288,7 +288,7 @@ def damaged(
 
 
 def _chosen(count: int, share: float, draw: str) -> list[int]:
-    """Draw a share of the items; where it is no whole number, by chance one more or less."""
+    """Draw a share of the items; where it is not a whole number, by chance one more or less."""
     chance = damages.chance_of("items", draw, count)
     exact = share * count
     size = int(exact) + (chance.random() < exact - int(exact))

@@ -1,8 +1,8 @@
 """Damages that can be done to any item of any step, in any language: what a rubric must notice.
 
 An item is a JSON value of an artifact, an object or a text. No damage knows a word or the name of a
-field: texts are told from identifiers by their form, and what is put in their place comes from the
-item itself, from other items, or from another plan.
+field: texts are distinguished from identifiers by their form, and what is put in their place comes
+from the item itself, from other items, or from another plan.
 """
 
 from __future__ import annotations
@@ -144,8 +144,8 @@ def near_duplicate(item: Slot, around: Surroundings) -> bool:
     for text in _texts(item):
         words = _words(text.value)
         skipped = around.chance.randrange(12)
-        kept = [word for n, word in enumerate(words) if n % 12 != skipped or len(words) < 3]
-        text.put(_joined(kept, text.value))
+        rest = [word for n, word in enumerate(words) if n % 12 != skipped or len(words) < 3]
+        text.put(_joined(rest, text.value))
     return True
 
 
@@ -169,9 +169,9 @@ def halved(item: Slot, around: Surroundings) -> bool:
     for text in _texts(item):
         words = _words(text.value.rstrip())
         mark = text.value.rstrip()[-1]
-        kept = _joined(words[: max(len(words) // 2, 1)], text.value).rstrip(" ,;:、")
+        rest = _joined(words[: max(len(words) // 2, 1)], text.value).rstrip(" ,;:、")
         text.put(
-            kept + (mark if unicodedata.category(mark) in _CLOSING and kept[-1:] != mark else "")
+            rest + (mark if unicodedata.category(mark) in _CLOSING and rest[-1:] != mark else "")
         )
     return True
 

@@ -215,9 +215,9 @@ class Panel:
 
     def _foreign(self, number: int) -> Plan:
         """Return the next plan, one in the same script if there is any."""
-        own = self._plans[number]
+        mine = self._plans[number]
         others = self._plans[number + 1 :] + self._plans[:number]
-        return next((one for one in others if one.script == own.script), (others or [own])[0])
+        return next((one for one in others if one.script == mine.script), (others or [mine])[0])
 
 
 def _of_model(run: MeasuredRun, model: str) -> MeasuredRun:
@@ -240,11 +240,11 @@ def _reason(damage: str) -> str:
 
 def sources() -> dict[str, list[Path]]:
     """Return the plans by what they are: those that a simulated model wrote, and recorded ones."""
-    found = {"simulated": sorted(damaged_plans.samples().iterdir())}
+    folders = {"simulated": sorted(damaged_plans.samples().iterdir())}
     if unpacked.RECORDED.exists():
         splits = ("train", "verify")
-        found["recorded"] = [p for s in splits for p in sorted(unpacked.plans(s).iterdir())]
-    return found
+        folders["recorded"] = [p for s in splits for p in sorted(unpacked.plans(s).iterdir())]
+    return folders
 
 
 def outcomes(
@@ -292,9 +292,9 @@ def every(steps: Sequence[str], models: int) -> Iterator[list[Outcome]]:
     jobs = [(step, source, models) for step in steps for source in sources()]
     count = len(sources())
     with ProcessPoolExecutor(PROCESSES) as pool:
-        found = pool.map(_job, jobs)
+        results = pool.map(_job, jobs)
         for _ in steps:
-            yield [one for _ in range(count) for one in next(found)]
+            yield [one for _ in range(count) for one in next(results)]
 
 
 def _job(job: tuple[str, str, int]) -> list[Outcome]:
@@ -302,19 +302,19 @@ def _job(job: tuple[str, str, int]) -> list[Outcome]:
     return outcomes(step, source, models=models)
 
 
-def row(found: Sequence[Outcome]) -> list[str]:
+def row(results: Sequence[Outcome]) -> list[str]:
     """Return the marks of one step, a column for each damage."""
-    return [_mark([one for one in found if one.damage == damage]) for damage in PANEL]
+    return [_mark([one for one in results if one.damage == damage]) for damage in PANEL]
 
 
-def _mark(found: Sequence[Outcome]) -> str:
-    applied = [one for one in found if one.applies]
+def _mark(results: Sequence[Outcome]) -> str:
+    applied = [one for one in results if one.applies]
     if not applied:
         return "–"
     if any(one.problem for one in applied):
         return "✗"
-    kept = [one.is_repaired for one in applied if one.share >= 1 and not one.lost]
-    return "●" if all(one.is_found for one in applied) and all(kept) else "○"
+    repaired = [one.is_repaired for one in applied if one.share >= 1 and not one.lost]
+    return "●" if all(one.is_found for one in applied) and all(repaired) else "○"
 
 
 def table(rows: Mapping[str, Sequence[str]], models: int) -> str:
@@ -345,10 +345,10 @@ def main() -> int:
     options = parser.parse_args()
     rows, failed = {}, 0
     steps = options.steps or load.names()
-    for step, found in zip(steps, every(steps, options.models), strict=True):
-        rows[step] = row(found)
+    for step, results in zip(steps, every(steps, options.models), strict=True):
+        rows[step] = row(results)
         print(step, *rows[step], flush=True)
-        for one in found:
+        for one in results:
             failed += bool(one.problem)
             if one.problem or (options.parts and one.applies):
                 print(" ", *_described(one, parts=options.parts), sep=" · ", flush=True)

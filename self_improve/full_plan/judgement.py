@@ -17,8 +17,8 @@ from rubrics import load
 from rubrics.rubric import Rubric
 from self_improve.full_plan.folder import ComparisonFolder
 from self_improve.full_plan.regeneration import Regenerated
-from self_improve.records import run_reading
-from self_improve.records.run_reading import CellReading, Content, Refusal
+from self_improve.records import cell_reading, run_reading
+from self_improve.records.cell_reading import CellReading, Content, Refusal
 
 
 async def judge_plans(
@@ -98,7 +98,7 @@ def _pairs(run: Run, old: Run | None, rubric: Rubric, plans: Mapping[str, Path])
         other = {cell.plan: cell for cell in run_reading.read(old.path, rubric).cells}
     else:
         other = {
-            name: run_reading.plan_cell(name, folder, rubric) for name, folder in plans.items()
+            name: cell_reading.plan_cell(name, folder, rubric) for name, folder in plans.items()
         }
     for plan in sorted(new.keys() & other.keys()):
         before, after = _content(other[plan]), _content(new[plan])

@@ -21,7 +21,7 @@ from self_improve.comparison.until_decided import UntilDecided
 from self_improve.errors import UsageError
 from self_improve.measures.fitness import mean
 from self_improve.records import run_reading
-from self_improve.records.run_reading import Refusal
+from self_improve.records.cell_reading import Refusal
 from self_improve.verdict import Verdict, expectation, noise
 from self_improve.verdict.differences import differences
 from self_improve.verdict.terms import Terms

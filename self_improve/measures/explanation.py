@@ -15,7 +15,7 @@ from self_improve.measures.catalogue import catalogue
 from self_improve.measures.metric import Measurement, PairMetric, RunMetric, Span
 from self_improve.measures.open_cell import OpenCell, measurements, open_cell
 from self_improve.records import run_reading
-from self_improve.records.run_reading import CellReading, Refusal
+from self_improve.records.cell_reading import CellReading, Refusal
 
 MOST_SPANS = 12
 _AROUND = 60

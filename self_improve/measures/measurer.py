@@ -23,8 +23,8 @@ from self_improve.measures.open_cell import OpenCell, cost_fields, measurements,
 from self_improve.measures.store import Store, code_digest
 from self_improve.measures.subject import texts_at
 from self_improve.measures.tokens import Numbers, is_closed
-from self_improve.records import run_reading
-from self_improve.records.run_reading import CellReading, Refusal
+from self_improve.records import cell_reading, run_reading
+from self_improve.records.cell_reading import CellReading, Refusal
 
 _FIELDS = (
     "succeeded", "partial", "failure_kind", "items", "lengths", "texts", "closed", "lists",
@@ -123,7 +123,7 @@ class Measurer:
         baselines = self._baselines or beside(run.path)
         plans = sorted({cell.plan for cell in run.cells})
         folders = {plan: folder for plan in plans if (folder := baselines.plan(plan)) is not None}
-        readings = [run_reading.plan_cell(*pair, self._rubric) for pair in folders.items()]
+        readings = [cell_reading.plan_cell(*pair, self._rubric) for pair in folders.items()]
         by_plan = {
             cell.plan: self._with_pairs(cell, folders[cell.plan])
             for cell in self._without_pairs(readings)
@@ -190,7 +190,7 @@ class Measurer:
         if folder is None or not self._pair_uses or not cell.succeeded:
             return cell
         if folder not in self._baseline_cells:
-            reading = run_reading.plan_cell(cell.plan, folder, self._rubric)
+            reading = cell_reading.plan_cell(cell.plan, folder, self._rubric)
             self._baseline_cells[folder] = self._without_pairs([reading])[0]
         values = dict(cell.values)
         for use, metric in self._pair_uses:
@@ -237,15 +237,15 @@ class Measurer:
 
     def _forms(self, cell: OpenCell) -> dict[str, dict[str, float]]:
         """Return what pairs compare: the texts in each field by their form."""
-        wanted: dict[tuple[str, str], None] = {
+        named_fields: dict[tuple[str, str], None] = {
             (use.of, name): None
             for use in self._rubric.metrics
             if use.of == "clean" or (use.of == "replies" and use in self._pairs)
             for name in use.fields or ("",)
         }
-        wanted |= {("clean", name): None for name in self._rubric.quantity.required}
+        named_fields |= {("clean", name): None for name in self._rubric.quantity.required}
         forms: dict[str, dict[str, float]] = {"lengths": {}, "texts": {}, "closed": {}}
-        for of, name in wanted:
+        for of, name in named_fields:
             items = (cell.replies if of == "replies" else cell.clean).items
             texts = [text for item in items for text in texts_at(item.value, name)]
             if not texts:

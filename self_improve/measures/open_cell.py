@@ -13,7 +13,7 @@ from self_improve.measures.catalogue import catalogue
 from self_improve.measures.metric import AcrossMetric, Measurement
 from self_improve.measures.subject import Item, Subject, material
 from self_improve.measures.text_groups import Pool
-from self_improve.records.run_reading import CellReading, Content
+from self_improve.records.cell_reading import CellReading, Content
 
 
 def facts_of(cell: CellReading, content: Content | None) -> dict[str, float | None]:

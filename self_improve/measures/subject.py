@@ -101,8 +101,8 @@ def forms_in(text: str) -> frozenset[str]:
 
     An identifier has a digit, and at least eight signs or a mark between them.
     """
-    found = _IDENTIFIER.findall(text)
-    return frozenset(_SIGN.sub("x", one) for one in found if any(map(str.isdigit, one)))
+    identifiers = _IDENTIFIER.findall(text)
+    return frozenset(_SIGN.sub("x", one) for one in identifiers if any(map(str.isdigit, one)))
 
 
 @lru_cache(maxsize=24)

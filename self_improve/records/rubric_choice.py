@@ -11,7 +11,7 @@ from model_gateway.jsonl import read_rows
 from prompt_lab.record import ATTEMPTS, CELL_ROW, Run
 from rubrics import default, load
 from rubrics.rubric import Rubric
-from self_improve.records.run_reading import MOST_BYTES
+from self_improve.records.artifact_files import MOST_BYTES
 
 _OURS = frozenset({CELL_ROW, "usage_metrics.jsonl", "activity_overview.json", "log.txt"})
 _KINDS = frozenset({".json", ".md", ".txt"})

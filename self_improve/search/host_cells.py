@@ -21,7 +21,7 @@ from self_improve.measures.measurer import Measurer
 from self_improve.measures.metric import PairMetric
 from self_improve.measures.open_cell import OpenCell, measurements, open_cell
 from self_improve.records import run_reading
-from self_improve.records.run_reading import Refusal
+from self_improve.records.cell_reading import CellReading, Refusal
 from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
 from self_improve.runs.session import RunsOfOneTree, RunState, Session, claimed, state_of
@@ -141,7 +141,7 @@ class HostCells:
 def outcome_of(
     case: Case,
     cell: MeasuredCell,
-    read: run_reading.CellReading,
+    read: CellReading,
     rubric: Rubric,
     *,
     error: str | None = None,

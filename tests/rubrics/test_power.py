@@ -30,11 +30,11 @@ def marked_steps() -> list[Any]:
     ]
 
 
-def problems(found: list[Outcome]) -> list[str]:
+def problems(results: list[Outcome]) -> list[str]:
     """Return what a rubric takes for a gain, does not notice, or does not reject."""
     return [
         f"{one.source}, {one.damage} of {one.share:.0%}: {one.problem} ({one.effect})"
-        for one in found
+        for one in results
         if one.problem
     ]
 
@@ -42,17 +42,17 @@ def problems(found: list[Outcome]) -> list[str]:
 @pytest.mark.parametrize("step", marked_steps())
 def test_a_damage_lowers_the_composite_and_a_repair_raises_it(step: str) -> None:
     """In the bundled plans: at 40 % of the items, and at all of them with a REJECT."""
-    found = rubric_power.outcomes(step, "simulated", SHARES, models=1, plans=5)
-    assert len({one.damage for one in found if one.applies}) >= 8
-    assert not problems(found)
+    results = rubric_power.outcomes(step, "simulated", SHARES, models=1, plans=5)
+    assert len({one.damage for one in results if one.applies}) >= 8
+    assert not problems(results)
 
 
 @pytest.mark.skipif(not unpacked.RECORDED.exists(), reason="../shared/recorded is not here")
 @pytest.mark.parametrize("step", marked_steps())
 def test_so_it_does_in_plans_that_real_models_wrote(step: str) -> None:
     """In recorded plans, whose texts hold faults of their own, at 40 % of the items."""
-    found = rubric_power.outcomes(step, "recorded", (0.4,), models=1, plans=5)
-    assert not problems(found)
+    results = rubric_power.outcomes(step, "recorded", (0.4,), models=1, plans=5)
+    assert not problems(results)
 
 
 def test_a_rubric_that_weighs_one_thing_only_fails() -> None:
@@ -63,6 +63,6 @@ def test_a_rubric_that_weighs_one_thing_only_fails() -> None:
         use.model_copy(update={"weight": float(use.metric == "quantity")}) for use in rubric.metrics
     )
     blind = rubric.model_copy(update={"metrics": uses})
-    found = rubric_power.outcomes_of(blind, "simulated", (1.0,), models=1, plans=5)
-    assert {one.damage for one in found if one.problem} >= {"duplicate", "another language"}
-    assert {one.answer for one in found if one.damage == "lost items"} == {Word.reject}
+    results = rubric_power.outcomes_of(blind, "simulated", (1.0,), models=1, plans=5)
+    assert {one.damage for one in results if one.problem} >= {"duplicate", "another language"}
+    assert {one.answer for one in results if one.damage == "lost items"} == {Word.reject}

@@ -32,7 +32,7 @@ from self_improve.host import overrides, surfaces, task_graph
 from self_improve.host.contract import Host
 from self_improve.measures.measurer import Measurer
 from self_improve.records.attempt_index import AttemptIndex
-from self_improve.records.run_reading import CellReading
+from self_improve.records.cell_reading import CellReading
 from self_improve.search.host_cells import outcome_of
 from self_improve.search.search import Cell
 from self_improve.search.trial import Case, CellOutcome, Texts

@@ -1,10 +1,11 @@
 """Share of items that are about another plan of the run rather than about their own.
 
 Unit: share of items. Range: 0 to 1, lower is better. A token says more of what a plan is about the
-fewer plans of the run hold it (it weighs the logarithm of all plans over those); an item counts
-when the tokens that it shares with what was sent of another plan weigh more than those that it
-shares with its own. Undefined in a run of one plan, without items, and where the record does not
-hold the input.
+fewer plans of the run hold it (it weighs the logarithm of all plans over those). What an item
+shares with what was sent of a plan is the weight of their common tokens, in multiples of what the
+items of the run share with that plan on average: a long plan shares more with any text. An item
+counts when it shares `more` times as much with another plan as with its own. Undefined in a run of
+one plan, without items, and where the record does not hold the input.
 Source: ours, after Spärck Jones 1972, "A statistical interpretation of term specificity".
 """
 
@@ -15,14 +16,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from rubrics.rubric import MetricUse
-from self_improve.measures.metric import Span
+from self_improve.measures.metric import Span, setting
 from self_improve.measures.subject import Subject
 from self_improve.measures.text_groups import contained, distinct
 from self_improve.measures.tokens import Numbers
 
 UNIT, RANGE = "share of items", (0.0, 1.0)
-_MORE = 1.1
-"""How much more the tokens of another plan must weigh."""
+PARAMETERS = {"more": 2.0}
+_LEAST = 1e-9
 
 
 def gather(subject: Subject, use: MetricUse) -> Numbers:
@@ -45,13 +46,11 @@ def _parts(gathered: Numbers) -> list[Numbers]:
 
 
 def across(
-    plans: Sequence[str],
-    gathered: Sequence[Numbers],
-    use: MetricUse,  # noqa: ARG001 - the Protocol's
+    plans: Sequence[str], gathered: Sequence[Numbers], use: MetricUse
 ) -> Sequence[float | None]:
     """Return each cell's share of items that fit another plan better."""
-    found = _foreign(plans, gathered)
-    return [None if one is None or not len(one) else float(one.mean()) for one in found]
+    strange = _foreign(plans, gathered, setting(use, PARAMETERS, "more"))
+    return [None if one is None or not len(one) else float(one.mean()) for one in strange]
 
 
 def spans(
@@ -60,7 +59,8 @@ def spans(
     """Yield the texts of the items of a cell that fit another plan better."""
     mine = gather(subject, use)
     number = next((n for n, one in enumerate(gathered) if np.array_equal(one, mine)), None)
-    foreign = None if number is None else _foreign(plans, gathered)[number]
+    more = setting(use, PARAMETERS, "more")
+    foreign = None if number is None else _foreign(plans, gathered, more)[number]
     if foreign is None:
         return
     units = subject.units(use.fields).all
@@ -73,7 +73,9 @@ def spans(
     )
 
 
-def _foreign(plans: Sequence[str], gathered: Sequence[Numbers]) -> list[Numbers | None]:
+def _foreign(
+    plans: Sequence[str], gathered: Sequence[Numbers], more: float
+) -> list[Numbers | None]:
     """Return which items of each cell fit another plan better; None where it is undefined."""
     cells = [_parts(one) for one in gathered]
     inputs: dict[str, Numbers] = {}
@@ -84,20 +86,28 @@ def _foreign(plans: Sequence[str], gathered: Sequence[Numbers]) -> list[Numbers 
         return [None] * len(cells)
     tokens, counts = np.unique(np.concatenate(list(inputs.values())), return_counts=True)
     weights = np.log(len(inputs) / counts)
-    held = np.array([contained(tokens, one) for one in inputs.values()]) * weights
+    weighted = np.array([contained(tokens, one) for one in inputs.values()]) * weights
     rows = {plan: row for row, plan in enumerate(inputs)}
+    shared = [
+        np.array([_shared(item, tokens, weighted) for item in parts[1:]]).reshape(-1, len(rows))
+        for parts in cells
+    ]
+    # A long plan shares more with any text than a short one does.
+    usual = np.concatenate([*shared, np.zeros((1, len(rows)))]).mean(axis=0)
     return [
-        _strange(rows[plan], parts[1:], tokens, held) if plan in rows else None
-        for plan, parts in zip(plans, cells, strict=True)
+        _strange(of_items / np.maximum(usual, _LEAST), rows[plan], more) if plan in rows else None
+        for plan, of_items in zip(plans, shared, strict=True)
     ]
 
 
-def _strange(own: int, items: Sequence[Numbers], tokens: Numbers, held: Numbers) -> Numbers:
-    """Return which items share more with the input of another row than with their own."""
-    strange = np.zeros(len(items), bool)
-    for number, item in enumerate(items):
-        places = np.minimum(np.searchsorted(tokens, item), len(tokens) - 1)
-        shared = held[:, places[tokens[places] == item]].sum(axis=1)
-        others = np.delete(shared, own)
-        strange[number] = others.max() > _MORE * shared[own]
+def _shared(item: Numbers, tokens: Numbers, weighted: Numbers) -> Numbers:
+    """Return the weights of what an item shares with the input of each plan."""
+    places = np.minimum(np.searchsorted(tokens, item), len(tokens) - 1)
+    total: Numbers = weighted[:, places[tokens[places] == item]].sum(axis=1)
+    return total
+
+
+def _strange(shared: Numbers, row: int, more: float) -> Numbers:
+    """Return which items share more with the input of another row than with that of their plan."""
+    strange: Numbers = np.delete(shared, row, axis=1).max(axis=1) > more * shared[:, row]
     return strange

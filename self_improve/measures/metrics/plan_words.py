@@ -22,15 +22,17 @@ UNIT, RANGE = "log of the share of tokens", (math.log(_NONE), math.inf)
 
 
 def measure(subject: Subject, use: MetricUse) -> Measurement | None:
-    """Return the mean logarithm of the share of known tokens."""
-    known = subject.input.vocabulary
-    if not known:
+    """Return the mean logarithm of the share of tokens of the plan."""
+    vocabulary = subject.input.vocabulary
+    if not vocabulary:
         return None
     units = subject.units(use.fields)
     tokens_of: defaultdict[int, set[str]] = defaultdict(set)
     for unit in units.all:
         tokens_of[unit.item].update(unit.text.tokens)
-    shares = {n: len(tokens & known) / len(tokens) for n, tokens in tokens_of.items() if tokens}
+    shares = {
+        item: len(tokens & vocabulary) / len(tokens) for item, tokens in tokens_of.items() if tokens
+    }
     if not shares:
         return None
     value = sum(math.log(_NONE + (1 - _NONE) * share) for share in shares.values()) / len(shares)

@@ -27,14 +27,14 @@ PARAMETERS: dict[str, Any] = {"to": [], "in_input": False}
 def measure(subject: Subject, use: MetricUse) -> Measurement | None:
     """Return the share of unresolved references."""
     in_input = setting(use, PARAMETERS, "in_input")
-    known = (subject.input, subject.snapshot) if in_input else ()
+    materials = (subject.input, subject.snapshot) if in_input else ()
     references = [
         (f"[{number}].{name}", key)
         for number, item in enumerate(subject.items)
         for name in use.fields
         for key in _keys(item.value, name)
     ]
-    if not references or (in_input and not _has_such([key for _, key in references], known)):
+    if not references or (in_input and not _has_such([key for _, key in references], materials)):
         return None
     targets = {
         key
@@ -45,16 +45,16 @@ def measure(subject: Subject, use: MetricUse) -> Measurement | None:
     lost = [
         (where, key)
         for where, key in references
-        if key not in targets and not any(key in one.folded for one in known)
+        if key not in targets and not any(key in one.folded for one in materials)
     ]
     return Measurement(len(lost) / len(references), lambda: _spans(lost))
 
 
-def _has_such(keys: Sequence[str], known: Sequence[Material]) -> bool:
+def _has_such(keys: Sequence[str], materials: Sequence[Material]) -> bool:
     """Whether a text holds any of the keys, or something that has the form of one."""
     return any(
         one.string and (any(key in one.folded for key in keys) or _forms(keys) & one.forms)
-        for one in known
+        for one in materials
     )
 
 

@@ -17,8 +17,8 @@ from rubrics import load
 from rubrics.rubric import Rubric
 from self_improve.measures.measured import MeasuredRun
 from self_improve.measures.measurer import Measurer
-from self_improve.records import run_reading
-from self_improve.records.run_reading import CellReading, Content, Refusal
+from self_improve.records import cell_reading, run_reading
+from self_improve.records.cell_reading import CellReading, Content, Refusal
 from tools import unpacked
 
 STEP = "identify_potential_levers"
@@ -228,7 +228,7 @@ def against_baseline(field: str) -> Callable[[Side], float]:
         base = [
             item
             for plan in plans
-            for item in run_reading.plan_cell(plan, unpacked.plans("train") / plan, rubric_of_step)
+            for item in cell_reading.plan_cell(plan, unpacked.plans("train") / plan, rubric_of_step)
             .content()
             .clean
         ]

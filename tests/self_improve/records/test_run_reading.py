@@ -11,9 +11,9 @@ import pytest
 from model_gateway.call import FailureKind
 from rubrics.rubric import Source
 from self_improve.errors import UsageError
-from self_improve.records import run_reading
+from self_improve.records import artifact_files, run_reading
+from self_improve.records.cell_reading import CellReading, Refusal
 from self_improve.records.run_facts import failure_kind_in
-from self_improve.records.run_reading import CellReading, Refusal
 from tests.self_improve.subjects import (
     CLEAN,
     PLAN,
@@ -180,7 +180,7 @@ def test_an_artifact_that_is_too_large_is_not_parsed(tmp_path: Path) -> None:
     """Nor is it read beyond the limit."""
     path = older_run(tmp_path / "run", {"boat": TWO})
     with (path / "outputs" / "boat" / CLEAN).open("wb") as file:
-        file.truncate(run_reading.MOST_BYTES + 1)
+        file.truncate(artifact_files.MOST_BYTES + 1)
     assert refusal(only(path)) == "too_large"
 
 

@@ -213,9 +213,9 @@ def test_items_in_another_language_of_the_same_script_are_shown() -> None:
         ),
     ],
 )
-def test_so_they_are_in_any_script(given: str, own: str, other: str) -> None:
+def test_so_they_are_in_any_script(plan_text: str, inside: str, other: str) -> None:
     """With or without blanks between words."""
-    one = subject([{"text": own}, {"text": other}], source=given)
+    one = subject([{"text": inside}, {"text": other}], source=plan_text)
     assert marked("other_language", one, "text") == [other]
 
 
@@ -226,9 +226,10 @@ def test_another_script_is_another_language() -> None:
 
 
 @pytest.mark.parametrize("given", ["", "Ein Boot."])
-def test_without_a_plan_no_language_is_another(given: str) -> None:
+def test_without_a_plan_no_language_is_another(plan_text: str) -> None:
     """It is undefined, as it is for items that are too short to tell."""
-    assert value("other_language", subject([{"text": ENGLISH_REPLY}], source=given), "text") is None
+    in_english = subject([{"text": ENGLISH_REPLY}], source=plan_text)
+    assert value("other_language", in_english, "text") is None
     assert value("other_language", subject([{"text": "kurz"}], source=GERMAN), "text") is None
 
 
@@ -243,11 +244,11 @@ def test_what_is_said_of_the_plan_stays_in_its_range(texts: list[str], given_pla
 
 def test_items_about_something_else_share_fewer_words_with_the_plan() -> None:
     """As a logarithm: a repeated plan loses nothing, an item without its words loses all."""
-    own = value("plan_words", subject([{"text": GERMAN_REPLY}], source=GERMAN), "text")
+    inside = value("plan_words", subject([{"text": GERMAN_REPLY}], source=GERMAN), "text")
     other = value("plan_words", subject([{"text": ENGLISH_REPLY}], source=GERMAN), "text")
-    assert own is not None
+    assert inside is not None
     assert other is not None
-    assert own > other + 1
+    assert inside > other + 1
     same = subject([{"text": GERMAN}], source=GERMAN)
     assert value("plan_words", same, "text") == pytest.approx(0.0)
     assert value("plan_words", subject([{"text": GERMAN}], source=""), "text") is None
@@ -259,15 +260,15 @@ def across(*cells: tuple[str, str, list[str]]) -> list[float | None]:
     metric: Any = catalogue()["foreign_items"]
     how = use("foreign_items", "text")
     subjects = [
-        subject([{"text": text} for text in texts], source=given, plan=plan)
-        for plan, given, texts in cells
+        subject([{"text": text} for text in texts], source=plan_text, plan=plan)
+        for plan, plan_text, texts in cells
     ]
     gathered = [metric.gather(one, how) for one in subjects]
     plans = [one.plan for one in subjects]
     values: list[float | None] = list(metric.across(plans, gathered, how))
-    for one, found in zip(subjects, values, strict=True):
+    for one, shares in zip(subjects, values, strict=True):
         shown = [span.text for span in metric.spans(one, plans, gathered, how)]
-        assert (len(shown) > 0) == bool(found)
+        assert (len(shown) > 0) == bool(shares)
     return values
 
 
@@ -277,12 +278,12 @@ CHOIR = "The choir wants to sing in the hospital at night and needs a warm room.
 
 def test_items_about_another_plan_of_the_run_are_counted() -> None:
     """By the words that only some plans hold; what all plans say says nothing."""
-    found = across(
+    shares = across(
         ("boat", CANAL, ["A mooring in the villages", "The choir may sing in the hospital"]),
         ("choir", CHOIR, ["A room in the hospital"]),
         ("moor", "The fen is to be wet again.", ["The fen is wet"]),
     )
-    assert found == [0.5, 0.0, 0.0]
+    assert shares == [0.5, 0.0, 0.0]
 
 
 def test_one_plan_has_no_other() -> None:
