@@ -80,6 +80,7 @@ def test_ping_keeps_the_caps_of_the_environment(
         for name, value, text in (
             ("PLUMBLINE_MAX_CALLS", "0", priced),
             ("PLUMBLINE_MAX_COST", "nan", priced),
+            ("PLUMBLINE_MAX_COST", "inf", priced),
             ("PLUMBLINE_MAX_COST", "1", priced.partition("price")[0]),
         ):
             entry.write_text(text)
