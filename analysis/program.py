@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from analysis import program_folder
 from analysis.agent import AgentFailure
 from analysis.program_environment import environment_of
-from model_gateway import child_process
+from model_gateway import child_process, temporary
 from model_gateway.foreign_files import json_of, read_bytes
 from model_gateway.keys import Redactor
 from model_gateway.ledger import Ledger, Spend
@@ -172,7 +171,7 @@ class ProgramClient:
         reservation = await self._journal.reserve(self._ledger, program.maximum, identity)
         spent: Spend | None = None
         try:
-            with program_folder.opened() as scratch:
+            with temporary.opened("program") as scratch:
                 folder, file = scratch / "files", scratch / _ANSWER
                 folder.mkdir()
                 prepare(folder)

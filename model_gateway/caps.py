@@ -22,7 +22,7 @@ def of_environment(environment: Mapping[str, str]) -> Caps:
         text = environment.get(name, "").strip()
         try:
             value = kind(text) if text else None
-            if value is None or value >= 0:
+            if value is None or 0 <= value < float("inf"):
                 return value
         except ValueError:
             pass

@@ -137,10 +137,14 @@ def _ping(name: str) -> int:
 
 
 async def _ask(model: Model, catalogue: Catalogue) -> CallOutcome:
+    from model_gateway import caps
     from model_gateway.gateway import Gateway
+    from model_gateway.ledger import Ledger, refuse_unpriced
     from model_gateway.ping import ping
 
-    async with Gateway(redact=catalogue.redactor()) as gateway:
+    limits = caps.of_environment(os.environ)
+    refuse_unpriced(limits, [model])
+    async with Gateway(ledger=Ledger(limits), redact=catalogue.redactor()) as gateway:
         return await ping(gateway, model)
 
 

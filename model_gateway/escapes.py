@@ -48,7 +48,7 @@ class Layer:
 
     def _before(self, index: int) -> tuple[int, int]:
         """Return the start and the end, in the text below, of what one character was."""
-        at = bisect_right(self._escapes, (index, len(self.text), 0, 0)) - 1
+        at = bisect_right(self._escapes, index, key=lambda row: row[0]) - 1
         if at < 0:
             return index, index + 1
         _, end, begin_below, end_below = self._escapes[at]

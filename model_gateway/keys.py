@@ -28,7 +28,7 @@ _SETTING_NAME = re.compile(
     r"(?:^|[_-])(?:api[_-]?key|key|token|secret|password|passwd|credentials?|auth|authorization)$",
     re.IGNORECASE,
 )
-_SETTING_VALUE = re.compile(r"(?:\w+ )?[A-Za-z0-9_.~+/=:-]{12,}")
+_SETTING_VALUE = re.compile(r"(?:\w+ )?[!-~]{12,}")
 _USER_IN_URL = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://([^/\s?#@]+)@")
 _KEY_LIKE = re.compile(
     r"\b(?:sk-(?:ant-|or-|proj-)?[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{30,}"

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from model_gateway import temporary
 from model_gateway.errors import GatewayError
 
 _PREFIX = "gw-"
@@ -39,6 +40,7 @@ def opened() -> Iterator[Path]:
         with (folder / _LOCK).open("xb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             _sweep(base)
+            temporary.sweep(base)
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

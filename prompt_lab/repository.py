@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from model_gateway import temporary
 from model_gateway.keys import Redactor
 from prompt_lab import leaks
 from prompt_lab.claim import claim
@@ -83,10 +83,10 @@ class Repository:
 
     def _commit(self, git: Git, names: Sequence[str], message: str, lock: int) -> None:
         """Commit only these files; they may be more than fit on a command line."""
-        with tempfile.NamedTemporaryFile() as listed:
-            listed.write("\0".join(names).encode("utf-8", "surrogateescape"))
-            listed.flush()
-            these = (f"--pathspec-from-file={listed.name}", "--pathspec-file-nul")
+        with temporary.opened("commit") as folder:
+            listed = folder / "names"
+            listed.write_bytes("\0".join(names).encode("utf-8", "surrogateescape"))
+            these = (f"--pathspec-from-file={listed}", "--pathspec-file-nul")
             git("add", "--all", *these, keep=[lock])
             git("commit", "--quiet", "--only", "-m", message, *these, keep=[lock])
 

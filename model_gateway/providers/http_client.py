@@ -152,7 +152,7 @@ def _codings(headers: Any) -> Iterator[str]:
 def _inflated(data: bytes, coding: str) -> bytes:
     bits = _WINDOW_BITS.get(coding)
     if bits is None:
-        raise ReplyBoundError(f"its content coding {coding[:20]!r} was not asked for")
+        raise ReplyBoundError(f"its content coding {coding!r} was not asked for")
     if coding == "deflate" and (data[:1] or b"\0")[0] & 0x0F != zlib.DEFLATED:
         bits = -zlib.MAX_WBITS  # Some servers leave out the header of the format.
     inflater = zlib.decompressobj(bits)

@@ -74,8 +74,10 @@ class ErrorSource:
 
     def line(self, text: str, most: int) -> str:
         """Return `text` on one line of at most `most` characters, without keys."""
-        # Before it is shortened: a part of a key would not be recognized.
-        clean = self.redact(sound(" ".join(text.split())[:_LONGEST_READ]))[: 2 * most]
+        # Before it is shortened: a part of a key would not be recognized. UTF-16 that was read as
+        # UTF-8 has zeros between its letters.
+        read = " ".join(text.replace("\0", "").split())[:_LONGEST_READ]
+        clean = self.redact(sound(read))[: 2 * most]
         return one_line("".join(c if c.isprintable() else " " for c in clean), most)
 
 

@@ -160,7 +160,14 @@ class ForkServer:
                 return Pipeline.from_row(row)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             row = {"refused": f"it describes its steps wrongly ({type(error).__name__})"}
-        reason = str(row.get("refused"))[:_TAIL] if row else self._last_output()
+        if row:
+            reason = str(row.get("refused"))[:_TAIL]
+        else:
+            # It has closed its connection; its status comes a moment later.
+            if self._death is not None:
+                await asyncio.wait({self._death}, timeout=_SECONDS_TO_END)
+            killed = self._process is not None and (self._process.returncode or 0) < 0
+            reason = self._last_output() + (". Run the same command again." if killed else "")
         raise ImproveError(f"The pipeline in {code} cannot be loaded: {reason}")
 
     async def run(self, request: CellRequest) -> int:

@@ -103,7 +103,7 @@ async def _run(options: argparse.Namespace) -> int:
     from self_improve.runs.progress import display
 
     request = request_of(options)
-    worktrees = Worktrees(request.code, request.layout.worktrees)
+    worktrees = Worktrees(request.code, request.layout.worktrees, redactor=request.run.redactor)
     base = worktrees.commit_of(request.base)
     after = best_code.with_best(request.layout, worktrees, base, simulated=request.simulated)
     before = best_code.unchanged(worktrees, base) if request.regenerate_baseline else None

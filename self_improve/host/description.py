@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from model_gateway import temporary
 from self_improve.host import lazy_imports, reachable_surfaces, surfaces, task_graph
 from self_improve.host.contract import Host
 from self_improve.host.surfaces import Surface
@@ -15,8 +15,8 @@ from self_improve.host.task_graph import HostTask
 
 def load(host: Host, speed: str) -> None:
     """Import the host, and what it would import only when its steps run."""
-    with tempfile.TemporaryDirectory(prefix="plumbline-plan-") as plan:
-        _steps(host, speed, plan)
+    with temporary.opened("plan") as plan:
+        _steps(host, speed, str(plan))
     lazy_imports.load(host)
 
 
@@ -25,11 +25,11 @@ def describe(host: Host, speed: str) -> dict[str, Any]:
 
     The tasks are created for an empty directory, because some hosts require one.
     """
-    with tempfile.TemporaryDirectory(prefix="plumbline-plan-") as plan:
-        steps = _steps(host, speed, plan)
+    with temporary.opened("plan") as plan:
+        steps = _steps(host, speed, str(plan))
         all_surfaces = surfaces.find(host)
         return {
-            "steps": [_row(step, host, all_surfaces, Path(plan)) for step in steps],
+            "steps": [_row(step, host, all_surfaces, plan) for step in steps],
             "surfaces": [surface.to_row() for surface in all_surfaces.values()],
         }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import luigi
 from luigi.task import flatten
 
+from model_gateway import temporary
 from self_improve.errors import UsageError, located
 from self_improve.host.contract import Host
 
@@ -142,8 +142,8 @@ def recipe(host: Host, route: tuple[int, ...], speed: str) -> Recipe | None:
     It is certain when the task's parameters are the directory, the model and values that depend
     on neither: then both ways build the same task for a second directory and model.
     """
-    with tempfile.TemporaryDirectory(prefix="plumbline-plan-") as folder:
-        first, second = Path(folder) / "first", Path(folder) / "second"
+    with temporary.opened("plan") as folder:
+        first, second = folder / "first", folder / "second"
         tasks = []
         for plan in (first, second):
             plan.mkdir()

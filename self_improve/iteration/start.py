@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from analysis.program import PROGRAMS
+from model_gateway import arguments
+from model_gateway.config import Model
 from model_gateway.counsel import Counsel, spent_in
 from model_gateway.exits import say
 from model_gateway.gateway import Gateway
@@ -108,12 +111,25 @@ def gateway_of(request: IterationRequest, spent: Spend) -> Gateway:
     """Return the gateway of a command whose earlier sessions have spent `spent`.
 
     Raises:
-        ConfigError: a cap in dollars was set and a model has no price.
+        ConfigError: a cap in dollars was set and a model has no price, or an agent is neither a
+            program nor a model.
     """
     models = (*request.run.models, *request.run.fallbacks, request.judge, request.proposer)
-    refuse_unpriced(request.run.caps, models)
+    refuse_unpriced(request.run.caps, (*models, *_named_agents(request)))
     ledger = Ledger(request.run.caps, spent=spent)
     return Gateway(ledger=ledger, redact=request.run.catalogue.redactor())
+
+
+def _named_agents(request: IterationRequest) -> list[Model]:
+    """Return the models that were named as agents; installed programs declare a maximum.
+
+    Raises:
+        ConfigError: a name is neither a program nor a model.
+    """
+    names = [] if request.analyse == "never" else arguments.names(request.agents)
+    if request.implementer is not None and not request.skip_implement:
+        names.append(request.implementer)
+    return [request.run.catalogue.find(name) for name in names if name not in PROGRAMS]
 
 
 async def carry_out(

@@ -59,7 +59,7 @@ async def compare(
         base=loop["start"],
         loop=loop["name"],
     )
-    worktrees = Worktrees(request.code, request.layout.worktrees)
+    worktrees = Worktrees(request.code, request.layout.worktrees, redactor=request.run.redactor)
     last = {one.step: _included(one, best, simulated=request.simulated) for one, best in gains}
     code = best_code.unchanged(worktrees, gains[-1][1].commit, list(last.values()))
     say(f"Comparing a whole plan, {plan.name}, made with what the loop has kept:")

@@ -148,7 +148,8 @@ class DriftCheck:
                 f"{self.runs[0].path} was made with uncommitted code that {code} no longer holds. "
                 "Take a baseline run of committed code."
             )
-        worktrees = Worktrees(code, self._request.layout.worktrees)
+        redactor = self._request.catalogue.redactor()
+        worktrees = Worktrees(code, self._request.layout.worktrees, redactor=redactor)
         return worktrees.open(f"baseline-{commit[:12]}", commit).code
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
+from model_gateway import temporary
 from model_gateway.attempt import Attempt
 from model_gateway.config import Model
 from model_gateway.counts import counted
@@ -105,10 +104,10 @@ async def probe(
     collector = _Collector()
     jobs = []
     with (
-        tempfile.TemporaryDirectory(prefix="plumbline-probe-") as folder,
+        temporary.opened("probe") as folder,
         contextlib.ExitStack() as stack,
     ):
-        layout = Layout(Path(folder))
+        layout = Layout(folder)
         for original in specifications:
             specification = replace(original, models=(model,), repeats=1)
             step = specification.step.name

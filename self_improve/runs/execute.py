@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
+from model_gateway import temporary
 from model_gateway.counts import counted, tally
 from model_gateway.exits import BUDGET, OK, say
 from model_gateway.gateway import Gateway
@@ -85,10 +84,10 @@ def _check_sides(
     Raises:
         UsageError: `until` refuses the sides.
     """
-    with tempfile.TemporaryDirectory(prefix="plumbline-intent-") as folder:
+    with temporary.opened("intent") as folder:
         paths = []
         for number, state in enumerate(states):
-            path = Path(folder) / "history" / "0" / f"{number:02d}_{work.step.name}"
+            path = folder / "history" / "0" / f"{number:02d}_{work.step.name}"
             if state.run is None:
                 meta = state.specification.meta(optimizer=work.optimizer, workers=request.workers)
                 path.mkdir(parents=True)

@@ -26,6 +26,8 @@ from self_improve.runs.specification import RunSpecification, choose_step
 from self_improve.sandbox import choice
 from self_improve.sandbox.choice import Sandboxing
 
+_MOST_CELLS = 100_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
@@ -109,6 +111,12 @@ async def prepared(request: RunRequest) -> AsyncIterator[Prepared]:
         baseline_dir=request.baseline_dir,
         plan_dirs=request.plan_dirs,
     )
+    cells = len(request.models) * len(chosen) * request.repeats
+    if cells > _MOST_CELLS:
+        raise UsageError(
+            f"{len(request.models)} models × {len(chosen)} plans × {request.repeats} repeats are "
+            f"{cells} cells, and a run may have {_MOST_CELLS}. Lower --repeats."
+        )
     users = own_tree if request.code else code
     confined = choice.confines(request.sandbox, code=code, own_tree=users)
     with tempfile.TemporaryFile() as errors:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model_gateway import config
+from model_gateway import config, temporary
 from model_gateway.attempt import Attempt, Message
 from model_gateway.foreign_files import resolved
 from model_gateway.keys import without_keys
@@ -223,7 +223,7 @@ def _plan(options: argparse.Namespace, stack: ExitStack) -> BaselinePlan:
         return plans.choose(None, split="train", baseline_dir=None, plan_dirs=[options.plan_dir])[0]
     samples = importlib.resources.files("prompt_lab") / "samples" / "train"
     zips = sorted(p.name for p in samples.iterdir() if p.name.endswith(".zip"))
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plumbline-sample-")))
+    folder = stack.enter_context(temporary.opened("sample"))
     target = folder / zips[0].removesuffix(".zip")
     with (samples / zips[0]).open("rb") as file, zipfile.ZipFile(file) as archive:
         archive.extractall(target)

@@ -270,11 +270,11 @@ def test_what_a_killed_program_left_is_swept(
     place = tmp_path / "temporary"
     place.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(place))
-    left, in_use = place / "plumbline-program-left", place / "plumbline-program-held"
+    left, in_use = place / "plumbline-work-program-left", place / "plumbline-work-program-held"
     for folder in (left, in_use):
         (folder / "files").mkdir(parents=True)
-        (folder / "lock").touch()
-    with (in_use / "lock").open("rb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        ask(record, program(tmp_path, f"printf '%s' '{GOOD}' > \"$1\""))
-        assert list(place.iterdir()) == [in_use]
+    lock = os.open(in_use, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    ask(record, program(tmp_path, f"printf '%s' '{GOOD}' > \"$1\""))
+    assert list(place.iterdir()) == [in_use]
+    os.close(lock)

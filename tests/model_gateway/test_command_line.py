@@ -71,6 +71,28 @@ def test_ping_says_what_came(entry: Path, capsys: pytest.CaptureFixture[str]) ->
     assert [seen.max_tokens for seen in server.requests] == [1]
 
 
+def test_ping_keeps_the_caps_of_the_environment(
+    entry: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cap without room, one that cannot be kept and one that is no number send nothing."""
+    with WireServer("openai") as server:
+        priced = ENTRY.format(url=server.base_url)
+        for name, value, text in (
+            ("PLUMBLINE_MAX_CALLS", "0", priced),
+            ("PLUMBLINE_MAX_COST", "nan", priced),
+            ("PLUMBLINE_MAX_COST", "inf", priced),
+            ("PLUMBLINE_MAX_COST", "1", priced.partition("price")[0]),
+        ):
+            entry.write_text(text)
+            with monkeypatch.context() as patch:
+                patch.setenv(name, value)
+                assert main(["ping", "w"]) != 0
+    assert server.requests == []
+    said = capsys.readouterr().err
+    assert "cannot be kept for wired" in said
+    assert "'nan' is not an amount" in said
+
+
 def test_ping_of_a_model_that_fails(entry: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An error is 1, printed once and without the key; a refused key is 2."""
     with WireServer("openai", Status(code=500), Status(code=401, echo_key=True)) as server:

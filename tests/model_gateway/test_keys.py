@@ -135,6 +135,13 @@ def test_key_is_found_however_it_is_written(way: str, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("way", WRITTEN)
+def test_nothing_is_left_of_a_key_at_the_end(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a text ends with an escape, all of that escape goes."""
+    monkeypatch.setenv("SOME_KEY", ODD)
+    assert written(way, Redactor()(f"before {WRITTEN[way]}")).strip() == "before"
+
+
+@pytest.mark.parametrize("way", WRITTEN)
 def test_check_says_where_a_key_is(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A finding names the variable and the line, never the key."""
     monkeypatch.setenv("SOME_KEY", ODD)
@@ -182,6 +189,14 @@ def test_settings_hold_keys_by_their_names() -> None:
     assert clean["api_key"] == HIDDEN
     assert "9876" not in json.dumps(clean)
     assert clean["max_tokens"] == 12
+
+
+def test_key_in_a_setting_may_have_any_sign() -> None:
+    """A password under a key's name is known with its punctuation; a sentence there is none."""
+    key = 'p@ss!w$rd{9876}"bc'
+    redact = Redactor(settings=secrets_in({"password": key, "token": "the usual words of it"}))
+    assert redact(f"{key}, {json.dumps(key)}") == f'{HIDDEN}, "{HIDDEN}"'
+    assert redact("the usual words of it") == "the usual words of it"
 
 
 def test_placeholders_are_words() -> None:

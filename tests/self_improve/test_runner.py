@@ -181,6 +181,16 @@ def test_repeats_lie_apart_and_have_seeds_of_their_own(lab: Lab) -> None:
     assert {seen.body["seed"] for seen in asked(server)} == seeds
 
 
+def test_repeats_beyond_all_memory_are_refused(lab: Lab) -> None:
+    """No list of a thousand million cells is made, not even to estimate their cost."""
+    with WireServer("openai", reply=purpose) as server:
+        lab.entry("m1", server)
+        ran = lab.run("--repeats", "1000000000")
+    assert ran.code == 2
+    assert "3000000000 cells" in ran.err
+    assert asked(server) == []
+
+
 def test_a_fallback_answers_only_when_asked_for_and_is_marked(lab: Lab) -> None:
     """Its cells are ok and marked, and the run is not evidence."""
     with (

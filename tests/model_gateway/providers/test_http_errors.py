@@ -13,7 +13,9 @@ import pytest
 
 from model_gateway.call import FailureKind
 from model_gateway.config import Model
+from model_gateway.large_replies import ReplyBoundError
 from model_gateway.provider import ProviderError
+from model_gateway.providers.http_client import _inflated
 from model_gateway.providers.http_errors import ErrorSource, failure_of
 from tests.model_gateway.providers.conftest import KEY, KEY_VARIABLE
 
@@ -131,6 +133,23 @@ def test_key_is_hidden_before_the_message_is_shortened(monkeypatch: pytest.Monke
     for length in range(120, 180):
         message = of_status(401, {"error": {"message": f"{'x' * length}{KEY}"}}).message
         assert KEY[:8] not in message
+
+
+def test_key_is_hidden_in_an_error_in_utf_16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The zeros between the letters of UTF-16 do not hide a key."""
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    message = of_status(400, f"oops {KEY}".encode("utf-16").decode("utf-8", "replace")).message
+    assert "oops [key hidden]" in message
+
+
+def test_key_as_a_content_coding_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that puts a key where a coding is named gets none of it into the message."""
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    with pytest.raises(ReplyBoundError) as caught:
+        _inflated(b"", f"x-{KEY}")
+    message = failure_of(caught.value, source()).message
+    assert KEY[:8] not in message
+    assert "was not asked for" in message
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2])

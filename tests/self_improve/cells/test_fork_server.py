@@ -88,6 +88,13 @@ def test_code_that_hangs_while_it_is_imported_is_named(tmp_path: Path, confined:
         asyncio.run(start_only(file, confined=confined, seconds=1.0))
 
 
+def test_a_zygote_that_is_killed_while_it_loads_says_what_to_type(tmp_path: Path) -> None:
+    """The message has the signal, and the next command."""
+    file = written(tmp_path, "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    with pytest.raises(ImproveError, match=r"ended with status -9\. Run the same command again"):
+        asyncio.run(start_only(file, confined=False, seconds=60.0))
+
+
 @pytest.mark.parametrize("confined", CONFINED)
 def test_a_zygote_that_dies_ends_what_waits_for_it(tmp_path: Path, confined: bool) -> None:  # noqa: FBT001
     """A cell that runs, and one that is asked for later, fail with an error at once."""

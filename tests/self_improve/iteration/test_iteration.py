@@ -211,6 +211,24 @@ def test_budget_ends_it_with_3_and_a_higher_cap_goes_on(
     assert max(_answered(site).values()) == 1
 
 
+def test_agent_without_a_price_is_refused_before_a_cell(
+    make_site: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cap on cost that an agent's model cannot keep, and a misspelt agent, pay for no cell."""
+    site = make_site(GOOD)
+    config = site.home / "llm_config"
+    config.mkdir()
+    (config / "free.toml").write_text(
+        'name = "free"\nprovider = "openai"\nmodel_id = "m"\nbase_url = "http://127.0.0.1:9/v1"\n'
+    )
+    monkeypatch.setenv("PLUMBLINE_LLM_CONFIG", str(config))
+    assert site.run(WEAK, "--agents", "free,sim-critic", "--max-cost", "1") == 2
+    assert "cannot be kept for free" in capsys.readouterr().err
+    assert site.run(WEAK, "--agents", "sim-critik,sim-analyst", "--new") == 2
+    assert "Did you mean sim-critic" in capsys.readouterr().err
+    assert _answered(site) == {}
+
+
 def test_dry_run_tells_the_cost_and_leaves_nothing(
     make_site: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -67,7 +67,7 @@ def ran(tmp_path: Path, words: list[str], *, nested: bool, sandbox: str = "") ->
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     [run] = (tmp_path / "out" / "history" / "0").iterdir()
-    assert not list(tmp_path.glob("plumbline-room-*"))
+    assert not list(tmp_path.glob("plumbline-*"))
     return [json.loads((run / name).read_text()) for name in ("meta.json", "done.json")]
 
 

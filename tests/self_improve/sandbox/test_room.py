@@ -40,7 +40,7 @@ def test_whatever_is_left_is_removed_and_no_link_followed(parent: Path) -> None:
 
 def test_rooms_of_killed_commands_are_swept_and_others_stay(parent: Path) -> None:
     """A room that nobody holds is removed by the next command."""
-    old = parent / "plumbline-room-old"
+    old = parent / "plumbline-work-room-old"
     (old / room.HOME).mkdir(parents=True)
     with room.opened() as first, room.opened() as second:
         assert not old.exists()
