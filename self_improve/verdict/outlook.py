@@ -69,6 +69,9 @@ def outlook(
         is_futile: it was given up early.
     """
     reach = composite.interval
+    if not cells:
+        text = "a side has no cell of the other's: name runs that are not empty, on the same plans"
+        return Outlook(further_cells=None, text=text)
     if not composite.pairs:
         return Outlook(further_cells=None, text="more cells of this kind would show nothing either")
     enough = composite.pairs >= LEAST_PAIRS

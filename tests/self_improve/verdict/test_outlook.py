@@ -114,6 +114,13 @@ def test_a_few_pairs_go_by_the_calibrated_noise() -> None:
     assert calibrated < (outlook_of(few, noise=noise(composite=None)).further_cells or 1000)
 
 
+def test_without_any_cell_in_common_other_runs_are_asked_for() -> None:
+    """An empty run shows nothing of what more cells would show."""
+    result = outlook_of(Pairing(pairs=()))
+    assert result.further_cells is None
+    assert "name runs that are not empty" in result.text
+
+
 def test_where_every_cell_fails_more_cells_show_nothing_either() -> None:
     """No number is given that would promise something."""
     failing = noisy(lost(*((plan, model) for plan in PLANS for model in MODELS)))
