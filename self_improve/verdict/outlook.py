@@ -115,7 +115,9 @@ def _settles(
         drawn = chance.integers(0, count, size=(_DRAWS, count))
         effects = (values * weights)[drawn].sum(axis=1) / weights[drawn].sum(axis=1)
         seen = float(composite.effect or 0.0)
-    total = max(times * count, LEAST_PAIRS)
+    total = times * count
+    if total < LEAST_PAIRS:
+        return False
     added = total - count
     new = effects + chance.normal(size=_DRAWS) * deviation / math.sqrt(added)
     means = (seen * count + new * added) / total
