@@ -45,7 +45,7 @@ def values_at(value: Any, json_path: str) -> list[Any]:
 
 
 def are_blank(values: Iterable[Any]) -> bool:
-    """Whether each of the values is null, a blank text or empty; so is no value at all."""
+    """Whether each of the values is null, a blank text or empty; true without values."""
     return all(
         value is None or value in ([], {}) or (isinstance(value, str) and not value.strip())
         for value in values
