@@ -22,9 +22,10 @@ class MeasuredCell:
     `model_gateway.blame`, or None where the step failed for another reason.
 
     `items` counts the items of the cleaned form, `filled` those whose required fields are not
-    mostly blank, `lists` those of each list that the rubric names. `lengths` holds the mean number of characters of a text in each of its fields, under "" that of
-    all texts (for ratios between two sides), `texts` their number, and `closed` the share that ends
-    with a mark; a field of the replies is there as `form_key` has it.
+    mostly blank, `lists` those of each list that the rubric names. `lengths` holds the mean number
+    of characters of a text in each of its fields, under "" that of all texts (for ratios between
+    two sides), `texts` their number, and `closed` the share that ends with a mark; a field of the
+    replies is there as `form_key` has it.
     `seconds` is wall time of the cell, `cost` in dollars or None; `attempts - calls` are retries;
     `prompt_chars` counts the characters of prompt that were sent, without the plan's own text (the
     shorter prompt wins).
