@@ -92,10 +92,40 @@ def _git_facts(
             root, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=dirty",
             "--", *(str(root / path) for path in paths),
         )  # fmt: skip
-        dirty = bool(changes) or _reaches(root, import_roots, _untracked(root, import_roots))
+        dirty = (
+            bool(changes)
+            or _reaches(root, import_roots, _untracked(root, import_roots))
+            or _is_changed_unseen(root, import_roots)
+        )
     except (git.GitError, ValueError):
         return None, None, True
     return commit, named.removeprefix("refs/heads/") if named != "HEAD" else None, dirty
+
+
+def _is_changed_unseen(root: Path, import_roots: Sequence[str]) -> bool:
+    """Whether a file of the import roots differs that git was told not to look at.
+
+    Files can be marked so (`git update-index --assume-unchanged` or `--skip-worktree`) to keep a
+    change of one's own out of every commit.
+    """
+    bases = [str(root.joinpath(*name.split("."))) for name in import_roots]
+    bases += [f"{base}.py" for base in bases]
+    listed = git.inspect(root, "ls-files", "-v", "-s", "-z", "--full-name", "--", *bases)
+    top = Path(git.inspect(root, "rev-parse", "--show-toplevel"))
+    for entry in listed.split("\0"):
+        facts, _, name = entry.partition("\t")
+        if not name or facts[0] == "H":
+            continue
+        path, blob = top / name, facts.split(" ")[2]
+        if path.is_file() and _blob(path.read_bytes(), len(blob)) != blob:
+            return True
+    return False
+
+
+def _blob(content: bytes, length: int) -> str:
+    """Return the name that git gives to a content, in a repository with names of this length."""
+    algorithm = hashlib.sha1 if length == 40 else hashlib.sha256
+    return algorithm(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def _untracked(root: Path, import_roots: Sequence[str]) -> list[PurePosixPath]:

@@ -70,8 +70,8 @@ def noise_of(batches: Sequence[Pairing], rubric: Rubric, sources: Sequence[str] 
 
 
 def _collapsed(pair: Pair, share: float) -> bool:
-    old, new = pair.before.items, pair.after.items
-    return old is not None and new is not None and (new < share * old or old < share * new)
+    before, after = pair.before, pair.after
+    return after.kept_less(share, before) or before.kept_less(share, after)
 
 
 def repeated_batches(lab: Layout, step: str) -> Iterator[tuple[list[Path], list[Path]]]:

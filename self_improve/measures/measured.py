@@ -21,10 +21,11 @@ class MeasuredCell:
     output can be read and holds at least one item. `failure_kind` is one of the table in
     `model_gateway.blame`, or None where the step failed for another reason.
 
-    `items` counts the items of the cleaned form, `lists` those of each list that the rubric names.
-    `lengths` holds the mean number of characters of a text in each of its fields, under "" that of
-    all texts (for ratios between two sides), `texts` their number, and `closed` the share that ends
-    with a mark; a field of the replies is there as `form_key` has it.
+    `items` counts the items of the cleaned form, `filled` those whose required fields are not
+    mostly blank, `lists` those of each list that the rubric names. `lengths` holds the mean number
+    of characters of a text in each of its fields, under "" that of all texts (for ratios between
+    two sides), `texts` their number, and `closed` the share that ends with a mark; a field of the
+    replies is there as `form_key` has it.
     `seconds` is wall time of the cell, `cost` in dollars or None; `attempts - calls` are retries;
     `prompt_chars` counts the characters of prompt that were sent, without the plan's own text (the
     shorter prompt wins).
@@ -37,6 +38,7 @@ class MeasuredCell:
     partial: bool = False
     failure_kind: str | None = None
     items: int | None = None
+    filled: int | None = None
     lengths: Mapping[str, float] = field(default_factory=dict)
     texts: Mapping[str, int] = field(default_factory=dict)
     closed: Mapping[str, float] = field(default_factory=dict)
@@ -54,6 +56,16 @@ class MeasuredCell:
     def key(self) -> CellKey:
         """What identifies the cell in a comparison."""
         return self.plan, self.model, self.repeat
+
+    def kept_less(self, share: float, other: MeasuredCell) -> bool:
+        """Whether less than this share of the other cell's items is here, blank ones not counted.
+
+        False where a cell failed.
+        """
+        if not self.succeeded or not other.succeeded:
+            return False
+        counts = [(other.items, self.items), (other.filled, self.filled)]
+        return any(a is not None and b is not None and b < share * a for a, b in counts)
 
 
 def form_key(name: str, of: str) -> str:

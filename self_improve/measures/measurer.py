@@ -27,9 +27,9 @@ from self_improve.records import cell_reading, run_reading
 from self_improve.records.cell_reading import CellReading, Refusal
 
 _FIELDS = (
-    "succeeded", "partial", "failure_kind", "items", "lengths", "texts", "closed", "lists",
-    "values", "calls", "attempts", "prompt_chars", "seconds", "input_tokens", "output_tokens",
-    "cost",
+    "succeeded", "partial", "failure_kind", "items", "filled", "lengths", "texts", "closed",
+    "lists", "values", "calls", "attempts", "prompt_chars", "seconds", "input_tokens",
+    "output_tokens", "cost",
 )  # fmt: skip
 
 
@@ -218,8 +218,8 @@ class Measurer:
         """Return the fields of a measured cell, and its content if it could be read."""
         row: dict[str, Any] = {
             "succeeded": False, "partial": reading.partial, "failure_kind": reading.failure_kind,
-            "items": None, "lengths": {}, "texts": {}, "closed": {}, "lists": {}, "values": {},
-            "prompt_chars": None,
+            "items": None, "filled": None, "lengths": {}, "texts": {}, "closed": {}, "lists": {},
+            "values": {}, "prompt_chars": None,
         }  # fmt: skip
         if not reading.is_ok:
             return {**row, **cost_fields(reading, None)}, None
@@ -229,7 +229,8 @@ class Measurer:
             return {**row, "failure_kind": refusal.kind, **cost_fields(reading, None)}, None
         row |= {
             "succeeded": True, "failure_kind": None, "items": len(cell.clean.items),
-            "lists": cell.content.lists, "prompt_chars": cell.content.prompt_chars,
+            "filled": cell.clean.filled, "lists": cell.content.lists,
+            "prompt_chars": cell.content.prompt_chars,
             "values": {use.id: one.value for use, _, one in measurements(self._cell_uses, [cell])},
             **self._forms(cell),
         }  # fmt: skip

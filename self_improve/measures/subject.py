@@ -143,6 +143,16 @@ class Subject:
             units = self._units[key] = Units(every, group)
         return units
 
+    @property
+    def filled(self) -> int:
+        """How many items hold most of the required fields; without any, some value at all."""
+        required = self.rubric.quantity.required or ("",)
+        blank = [
+            sum(json_paths.are_blank(json_paths.values_at(item.value, name)) for name in required)
+            for item in self.items
+        ]
+        return sum(2 * count < len(required) for count in blank)
+
     def _column(self, name: str) -> tuple[tuple[Unit, ...], ...]:
         """Return the texts of one field, by item."""
         if name not in self._columns:

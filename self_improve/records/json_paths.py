@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -42,6 +42,14 @@ def values_at(value: Any, json_path: str) -> list[Any]:
     for key, _ in _keys(json_path):
         level = _values_of(level, key)
     return level
+
+
+def are_blank(values: Iterable[Any]) -> bool:
+    """Whether each of the values is null, a blank text or empty; true without values."""
+    return all(
+        value is None or value in ([], {}) or (isinstance(value, str) and not value.strip())
+        for value in values
+    )
 
 
 def texts_in(value: Any) -> Iterator[str]:

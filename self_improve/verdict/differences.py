@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ from self_improve.verdict.statistics.flips import Floats
 
 _DEFINED = 0.5
 """A metric that is defined for a smaller share of the pairs is left out of the composite."""
+_LEAST_OF_MODEL = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,24 @@ class Differences:
             use.id
             for use, factor in zip(self.uses, self.factors, strict=True)
             if use.weight and not factor and use.id not in self.waived
+        )
+
+    @property
+    def vanished(self) -> tuple[str, ...]:
+        """The weighted metrics that can no longer be measured after.
+
+        In most of the pairs, or in every one of a model that has at least three.
+        """
+        weighted = [use for use in self.uses if use.weight and use.id not in self.waived]
+        return tuple(use.id for use in weighted if self._has_vanished(use))
+
+    def _has_vanished(self, use: MetricUse) -> bool:
+        gone: defaultdict[str, list[int]] = defaultdict(list)
+        for pair in self.pairs:
+            there = [use.id in cell.values for cell in (pair.before, pair.after)]
+            gone[pair.model].append(there[0] - there[1])
+        return 2 * sum(map(sum, gone.values())) > len(self.pairs) or any(
+            len(pairs) >= _LEAST_OF_MODEL and sum(pairs) == len(pairs) for pairs in gone.values()
         )
 
     @cached_property

@@ -259,8 +259,6 @@ def _success_lost(pair: Pair) -> int:
 
 def _items_lost(pair: Pair, look: PermutedLook) -> int:
     """Return 1 if most items were lost between two successes, -1 the other way round, or 0."""
-    old, new = pair.before.items, pair.after.items
-    if not pair.succeeded or old is None or new is None:
-        return 0
     share = look.terms.rubric.gates.collapse
-    return int(new < share * old) - int(old < share * new)
+    before, after = pair.before, pair.after
+    return int(after.kept_less(share, before)) - int(before.kept_less(share, after))

@@ -62,6 +62,9 @@ class LookDecision:
         """What could settle it; None if it is settled."""
         if self.word is not Word.inconclusive:
             return None
+        if self.look.gains.vanished:
+            text = "more cells would not bring back what is no longer there"
+            return Outlook(further_cells=None, text=text)
         pairing = self.look.look.pairing
         once = len(pairing.plans) * len(pairing.models)
         return outlook.outlook(
@@ -112,6 +115,8 @@ class LookDecision:
             gains += [f"expected and met: {one.text}" for one in self._of(Fulfilment.met)]
         against = [f"held back by {g.name}: {g.message}" for g in self.gates if g.blocks]
         against += [f"contradicted: {one.text}" for one in contradicted]
+        if gone := self.look.gains.vanished:
+            against.append(f"what was measured before is not there after: {', '.join(gone)}")
         if gains and not gates.had_a_fair_chance(self.look):
             against.append("too few cells of each model yet for a loss of them to show")
         unmet = [f"unmet: {one.text}" for one in self._of(Fulfilment.unmet)]

@@ -69,6 +69,9 @@ def outlook(
         is_futile: it was given up early.
     """
     reach = composite.interval
+    if not cells:
+        text = "a side has no cell of the other's: name runs that are not empty, on the same plans"
+        return Outlook(further_cells=None, text=text)
     if not composite.pairs:
         return Outlook(further_cells=None, text="more cells of this kind would show nothing either")
     enough = composite.pairs >= LEAST_PAIRS
@@ -112,7 +115,9 @@ def _settles(
         drawn = chance.integers(0, count, size=(_DRAWS, count))
         effects = (values * weights)[drawn].sum(axis=1) / weights[drawn].sum(axis=1)
         seen = float(composite.effect or 0.0)
-    total = max(times * count, LEAST_PAIRS)
+    total = times * count
+    if total < LEAST_PAIRS:
+        return False
     added = total - count
     new = effects + chance.normal(size=_DRAWS) * deviation / math.sqrt(added)
     means = (seen * count + new * added) / total

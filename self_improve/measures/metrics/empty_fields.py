@@ -8,7 +8,6 @@ Source: the reference measurements (contract: empty fields).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from rubrics.rubric import MetricUse
 from self_improve.measures.metric import Measurement, Span
@@ -27,16 +26,9 @@ def measure(subject: Subject, use: MetricUse) -> Measurement | None:
         (number, name)
         for number, item in enumerate(subject.items)
         for name in fields
-        if _is_empty(json_paths.values_at(item.value, name))
+        if json_paths.are_blank(json_paths.values_at(item.value, name))
     ]
     return Measurement(len(empty) / (len(fields) * len(subject.items)), lambda: _spans(empty))
-
-
-def _is_empty(values: Sequence[Any]) -> bool:
-    return all(
-        value is None or value in ([], {}) or (isinstance(value, str) and not value.strip())
-        for value in values
-    )
 
 
 def _spans(empty: Sequence[tuple[int, str]]) -> Iterator[Span]:

@@ -245,3 +245,12 @@ def test_an_ignored_module_in_the_code_makes_it_dirty(repo: Path) -> None:
     assert not read(repo).dirty
     (repo / "host" / "secret.py").write_text("E = 5\n")
     assert read(repo).dirty
+
+
+@pytest.mark.parametrize("mark", ["--assume-unchanged", "--skip-worktree"])
+def test_a_change_in_a_file_that_git_overlooks_makes_it_dirty(repo: Path, mark: str) -> None:
+    """A file that is only marked leaves it clean."""
+    git(repo, "update-index", mark, "host/prompts.py")
+    assert not read(repo).dirty
+    (repo / "host" / "prompts.py").write_text('A = "y"\n')
+    assert read(repo).dirty

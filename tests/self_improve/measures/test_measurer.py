@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from prompt_lab.baselines import Baselines
 from rubrics import load
-from rubrics.rubric import MetricUse, Rubric
+from rubrics.rubric import MetricUse, Quantity, Rubric
 from self_improve.errors import UsageError
 from self_improve.measures.catalogue import catalogue, check
 from self_improve.measures.measured import MeasuredRun
@@ -34,6 +34,7 @@ from tests.self_improve.subjects import (
     older_run,
     rubric,
     run,
+    subject,
     use,
 )
 from tools import unpacked
@@ -96,6 +97,19 @@ def test_an_undefined_measure_is_absent(tmp_path: Path) -> None:
     uses = [use("duplicate_names", "name"), use("template_lock", "review")]
     cells = measure(path, rubric(*uses)).cells
     assert [set(cell.values) for cell in cells] == [set(), {"duplicate_names:name"}]
+
+
+def test_items_that_are_mostly_blank_do_not_count_as_filled() -> None:
+    """By the required fields of the rubric; without any, by whether they hold anything at all."""
+    items = [
+        {"name": "Harbour", "text": "A jetty.", "options": ["buy"], "share": 0},
+        {"name": "Harbour", "text": " ", "options": [""], "share": None},
+        {"name": "Harbour", "text": None, "options": ["rent"], "share": 3},
+        {},
+    ]
+    by = rubric(quantity=Quantity(required=("name", "text", "options", "share")))
+    assert subject(items, by=by).filled == 2
+    assert subject(items).filled == 3
 
 
 def test_a_template_is_measured_over_the_plans_of_the_run(tmp_path: Path) -> None:

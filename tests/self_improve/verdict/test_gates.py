@@ -200,3 +200,16 @@ def test_a_limit_on_an_unknown_measure_is_named() -> None:
     result = gated(noisy(), terms(rubric=rubric(constraints=(limit,))))["constraint tone"]
     assert (result.failed, result.blocks) == (False, False)
     assert "tone is not measured" in result.message
+
+
+def test_items_whose_texts_are_gone_have_collapsed() -> None:
+    """As many items as before, but nothing in them; the reverse is a repair."""
+
+    def emptied(one: MeasuredCell) -> MeasuredCell:
+        return replace(one, filled=0) if one.model == "c" else replace(one, filled=10)
+
+    pairs = tuple(
+        replace(pair, before=replace(pair.before, filled=10)) for pair in noisy(emptied).pairs
+    )
+    assert gated(Pairing(pairs=pairs))["collapse"].failed
+    assert not gated(mirrored(Pairing(pairs=pairs)))["collapse"].failed

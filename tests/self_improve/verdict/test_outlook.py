@@ -16,6 +16,7 @@ from self_improve.verdict.look_decision import LookDecision
 from self_improve.verdict.noise import Spread, assumed
 from self_improve.verdict.outlook import Outlook, is_futile
 from self_improve.verdict.pairing import Pair, Pairing
+from self_improve.verdict.prospect import LEAST_PAIRS
 from self_improve.verdict.terms import Look, RepeatedTests, permuted
 from tests.self_improve.measured_runs import (
     MODELS,
@@ -112,6 +113,21 @@ def test_a_few_pairs_go_by_the_calibrated_noise() -> None:
     calibrated = outlook_of(few, noise=calm).further_cells
     assert calibrated
     assert calibrated < (outlook_of(few, noise=noise(composite=None)).further_cells or 1000)
+
+
+def test_without_any_cell_in_common_other_runs_are_asked_for() -> None:
+    """An empty run shows nothing of what more cells would show."""
+    result = outlook_of(Pairing(pairs=()))
+    assert result.further_cells is None
+    assert "name runs that are not empty" in result.text
+
+
+def test_no_number_is_proposed_that_can_never_reach_significance() -> None:
+    """Two pairs that agree need four more; with two more, nothing could be said."""
+    two = noisy(better(0.4), plans=PLANS[:2], models=("a",), spread=0.01)
+    result = outlook_of(two, noise=noise())
+    assert result.further_cells is not None
+    assert result.further_cells + 2 >= LEAST_PAIRS
 
 
 def test_where_every_cell_fails_more_cells_show_nothing_either() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from prompt_lab.record import Evidence
 from rubrics.rubric import Gates
+from self_improve.measures.measured import MeasuredCell
 from self_improve.verdict import Verdict, Word, decide, word
 from self_improve.verdict.expectation import Expectation, parse
 from self_improve.verdict.expectation_outcomes import Fulfilment
@@ -94,6 +96,21 @@ def test_a_suspected_loss_keeps_a_keep_back() -> None:
     verdict = verdict_on(noisy(better(0.3), lost(*((plan, "c") for plan in PLANS[:3]))))
     assert verdict.word is Word.inconclusive
     assert any(reason.startswith("held back by success") for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize("models", [MODELS, ("c",)])
+def test_what_can_no_longer_be_measured_keeps_a_keep_back(models: Sequence[str]) -> None:
+    """In all cells or in those of one model, and no number of cells is promised to settle it."""
+
+    def without(one: MeasuredCell) -> MeasuredCell:
+        values = {name: value for name, value in one.values.items() if name != OTHER}
+        return replace(one, values=values) if one.model in models else one
+
+    result = decide(noisy(better(0.3), without), terms(), evidence=Evidence.real)
+    assert result.word is Word.inconclusive
+    assert f"what was measured before is not there after: {OTHER}" in result.reasons
+    assert result.further_cells is None
+    assert decide(noisy(better(0.3)), terms(), evidence=Evidence.real).word is Word.keep
 
 
 def test_below_five_plans_a_verdict_does_not_generalise() -> None:
