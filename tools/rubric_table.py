@@ -43,8 +43,8 @@ word of any language is looked for. What a record does not hold (the text that w
 that references name) is read from the artifacts under `inputs` in the plan that the step was run
 on; where that is missing too, the measure is undefined.
 
-The *minimal* effect, in scales of the composite, is the smallest that is worth a merge. For
-`identify_potential_levers` it follows from [measured noise](evaluator.md); nobody has
+The *minimal* effect, in scales of the [composite](glossary.md#composite), is the smallest that is
+worth a merge. For `identify_potential_levers` it follows from [measured noise](evaluator.md); nobody has
 recorded identical runs of the others, so theirs are a prior that `python -m tools.minimal_effects`
 states and computes. A model or a plan is lost at four times that.
 
