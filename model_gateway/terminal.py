@@ -2,8 +2,8 @@
 
 Everything that commands print goes through `TerminalStream`, which writes control characters,
 changes of the writing direction and invisible characters as escapes, and what the terminal's
-encoding lacks, too. A stream that is closed, or that nobody reads any more, takes the rest without
-a word: it must not change how a command ends.
+encoding lacks, too. A stream that is closed, or that nobody reads any more, takes the rest
+silently: it must not change how a command ends.
 """
 
 from __future__ import annotations
