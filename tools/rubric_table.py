@@ -44,9 +44,9 @@ that references name) is read from the artifacts under `inputs` in the plan that
 on; where that is missing too, the measure is undefined.
 
 The *minimal* effect, in scales of the [composite](glossary.md#composite), is the smallest that is
-worth a merge. For `identify_potential_levers` it follows from [measured noise](evaluator.md); nobody has
-recorded identical runs of the others, so theirs are a prior that `python -m tools.minimal_effects`
-states and computes. A model or a plan is lost at four times that.
+worth a merge. For `identify_potential_levers` it follows from [measured noise](evaluator.md). There
+are no recorded identical runs of the others, so theirs are a prior that
+`python -m tools.minimal_effects` states and computes. A model or a plan is lost at four times that.
 
 A rubric whose measures, weights, scales or gates change gets a higher version: measures, noise and
 verdicts name the version they were made with. `make rubrics` accepts new versions, refuses a change
