@@ -1,4 +1,4 @@
-"""The order of cells, random but fair to plans and models, and the four looks at them."""
+"""The order of cells, random but fair to plans and models, and the looks at them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 
 from prompt_lab.record import CellKey
 
-SHARES = (0.4, 0.6, 0.8, 1.0)
-"""The shares of all cells after which a look is taken. Fewer than two fifths show hardly anything
-that may be decided, and more looks leave less error for each."""
+SHARES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+"""The shares of all cells after which a look is taken. Fewer than a fifth show hardly anything that
+may be decided."""
 
 
 def order(cells: Iterable[CellKey], *, seed: int) -> list[CellKey]:
