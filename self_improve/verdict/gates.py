@@ -154,7 +154,7 @@ def _lost_cells(look: PermutedLook, tests: RepeatedTests) -> Sequence[Gate]:
                 name=name, p=p,
                 failed=outcome.fires or (beyond and lost - gained >= _LEAST_LOST),
                 blocks=suspect or _may_have_hidden(look, len(pairs), lost, gained),
-                is_open=p is not None and max(p, chances[0]) < _OPEN,
+                is_open=p is not None and max(p, float(chances[0])) < _OPEN,
                 message=f"{message} ({by_model})" if lost else message,
             )
         )  # fmt: skip
