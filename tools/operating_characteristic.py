@@ -24,7 +24,7 @@ from tools.relabelling import looks
 COUNTS = (5, 10, 35, 70, 105)
 EFFECTS = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
 """In smallest effects worth a merge."""
-DRAWS, FLIPS, PROCESSES, PLANS = 100, 1000, 2, 5
+DRAWS, FLIPS, PROCESSES, PLANS = 400, 1000, 2, 5
 STOPPED_PAIRS, STOPPED_EFFECTS = 35, (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
 
 
