@@ -93,8 +93,8 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
     stopping = parser.add_argument_group("when to stop")
     stopping.add_argument(
         "--until-decided", action="store_true",
-        help="evaluate after two, three and four fifths of the cells, and stop when the verdict "
-        "is decided",
+        help="evaluate after a fifth of the cells and each tenth that follows, and stop when the "
+        "verdict is decided",
     )  # fmt: skip
     stopping.add_argument(
         "--against", nargs="+", default=[], metavar="RUN",

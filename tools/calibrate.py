@@ -62,7 +62,7 @@ class Rates:
         result = stats.binomtest(self.words[answer], self.count)
         low, high = result.proportion_ci(method="wilson")
         return (
-            "four looks" if self.stopping else "all cells at once",
+            "with looks" if self.stopping else "all cells at once",
             str(answer),
             f"{self.words[answer] / self.count:.2%} ({low:.2%} to {high:.2%})",
             "{1:.1%} in {0}".format(*self.worst(answer)),

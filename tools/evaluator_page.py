@@ -31,7 +31,7 @@ PAGE = ROOT / "docs" / "evaluator.md"
 PICTURE = ROOT / "docs" / "evaluator_power.svg"
 SEED = 1
 TABLES = ("noise", "comparisons", "stopping", "characteristic", "rates", "power")
-ORDERS, FLIPS = 6, 2000
+ORDERS, FLIPS = 12, 2000
 TINY = 1e-9
 DECIDED = ("2", "3", "10", "18", "19")
 """Comparisons with a large real effect, on which early stopping is measured."""
@@ -166,11 +166,11 @@ def _further(verdict: Verdict) -> str:
 
 
 def stopping() -> str:
-    """Return how much early stopping needs, over several orders of the cells."""
+    """Return how much early stopping needs, over several orders of the cells, and what it loses."""
     by = recorded.terms(flips=FLIPS)
     rows = []
     for name, numbers in (
-        ("all", list(recorded.iterations())), ("with a large effect", list(DECIDED)),
+        ("all recorded", list(recorded.iterations())), ("with a large effect", list(DECIDED)),
     ):  # fmt: skip
         shares, same = [], []
         for number in numbers:
@@ -181,8 +181,23 @@ def stopping() -> str:
                 shares.append(results.share)
                 same.append(results.word is whole)
         mean, alike = sum(shares) / len(shares), sum(same) / len(same)
-        rows.append([name, str(len(numbers)), f"{mean:.0%}", f"{alike:.0%}"])
-    head = ("comparisons", "number", "share of the cells", "same word as with all cells")
+        rows.append([name, str(len(numbers)), f"{mean:.0%}", f"{alike:.0%}", "–", "–"])
+    for one in operating_characteristic.stopping():
+        draws = one.whole.total()
+        words = (
+            " / ".join(f"{said[answer] / draws:.0%}" for answer in (Word.keep, Word.reject))
+            for said in (one.whole, one.early)
+        )
+        rows.append(
+            [
+                f"a planted effect of {one.effect:+.2f}", str(draws), f"{one.share:.0%}",
+                f"{one.same / draws:.0%}", *words,
+            ]
+        )  # fmt: skip
+    head = (
+        "comparisons", "number", "share of the cells", "same word as with all cells",
+        "KEEP / REJECT with all cells", "with looks",
+    )  # fmt: skip
     return table(head, rows)
 
 

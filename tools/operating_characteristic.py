@@ -14,15 +14,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from prompt_lab.record import Evidence
 from rubrics.rubric import Rubric
-from self_improve.verdict import Word, word
+from self_improve.verdict import Word, decide, word
 from self_improve.verdict.pairing import Pair, Pairing
 from tools import recorded_comparisons as recorded
+from tools.relabelling import looks
 
 COUNTS = (5, 10, 35, 70, 105)
 EFFECTS = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
 """In smallest effects worth a merge."""
-DRAWS, FLIPS, PROCESSES, PLANS = 100, 1000, 2, 5
+DRAWS, FLIPS, PROCESSES, PLANS = 400, 1000, 2, 5
+STOPPED_PAIRS, STOPPED_EFFECTS = 35, (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,21 @@ class Rate:
     def share(self, answer: Word) -> float:
         """The share of a word."""
         return self.words[answer] / self.words.total()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """What early stopping saves and loses with an effect of this size.
+
+    `share` is that of the cells it needs; `whole` and `early` the words with all cells, and with
+    looks; `same` how many are the same.
+    """
+
+    effect: float
+    share: float
+    whole: Counter[Word]
+    early: Counter[Word]
+    same: int
 
 
 def moved(pair: Pair, effect: float, rubric: Rubric) -> Pair:
@@ -86,6 +104,32 @@ def rate(case: tuple[int, float]) -> Rate:
     effect = times * by.rubric.minimal_effect
     words = Counter(word(drawn(count, effect, chance), by) for _ in range(DRAWS))
     return Rate(effect=effect, pairs=count, words=words)
+
+
+def stopped(times: float) -> Stopped:
+    """Return what early stopping saves and loses with an effect of so many minimal ones."""
+    by = recorded.terms(flips=FLIPS)
+    chance = np.random.default_rng([STOPPED_PAIRS, round(10 * times) + 500])
+    effect = times * by.rubric.minimal_effect
+    shares, pairs_of_words = [], []
+    for seed in range(DRAWS):
+        pairing = drawn(STOPPED_PAIRS, effect, chance)
+        last = decide(looks(pairing, seed=seed), by, evidence=Evidence.historical)
+        shares.append(last.share)
+        pairs_of_words.append((word(pairing, by), last.word))
+    return Stopped(
+        effect=effect, share=sum(shares) / DRAWS, whole=Counter(one for one, _ in pairs_of_words),
+        early=Counter(one for _, one in pairs_of_words),
+        same=sum(one is other for one, other in pairs_of_words),
+    )  # fmt: skip
+
+
+def stopping(effects: Sequence[float] = STOPPED_EFFECTS) -> list[Stopped]:
+    """Return the same for several effects, measured in two processes."""
+    for number in recorded.SAME_PROMPTS:
+        recorded.pairing(number)  # Measured once, before the processes fork.
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        return list(pool.map(stopped, effects))
 
 
 def rates(counts: Sequence[int] = COUNTS, effects: Sequence[float] = EFFECTS) -> list[Rate]:

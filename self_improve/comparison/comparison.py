@@ -16,7 +16,7 @@ from self_improve.comparison.sides import Sides, on_common_cells, whole_sides
 from self_improve.measures.measurer import Measurer
 from self_improve.verdict import Verdict, decide
 from self_improve.verdict.expectation import Expectation
-from self_improve.verdict.looks import groups
+from self_improve.verdict.looks import EARLIER_SHARES, SHARES, groups
 from self_improve.verdict.noise import Noise
 from self_improve.verdict.terms import Look, Terms
 
@@ -33,6 +33,7 @@ def decide_sides(
     *,
     order: Sequence[CellKey] = (),
     looks: int | None = None,
+    shares: Sequence[float] = SHARES,
 ) -> tuple[Sides, Verdict]:
     """Measure two sides and decide on them: `compare`, iterations and early stopping do it here.
 
@@ -45,6 +46,7 @@ def decide_sides(
         order: the cells in the order in which they were planned, if there were looks at them;
             each look is measured as if no later cells existed.
         looks: how many looks were taken; without it, all.
+        shares: of the cells, after which looks were taken.
 
     Returns:
         The sides with all their cells, and the verdict.
@@ -56,7 +58,7 @@ def decide_sides(
     sides = on_common_cells(whole, measurer)
     taken: list[Look] = []
     keys: list[CellKey] = []
-    for group in groups(order)[:looks]:
+    for group in groups(order, shares)[:looks]:
         keys += group
         part = on_common_cells(whole, measurer, frozenset(keys))
         taken.append(Look(pairing=part.pairing, share=len(keys) / len(order)))
@@ -131,6 +133,7 @@ def compare(
     sides, verdict = decide_sides(
         before, after, Terms(rubric=rubric, noise=noise, expectations=expectations, seed=seed),
         measurer, records, order=order_in(decision), looks=int(decision.get("look", 1)),
+        shares=shares_in(decision),
     )  # fmt: skip
     return Comparison(
         verdict=verdict,
@@ -155,6 +158,12 @@ def order_in(decision: Mapping[str, Any]) -> list[CellKey]:
     listed = decision.get("order")
     keys = listed if isinstance(listed, list) else ()
     return [(str(plan), str(model), int(repeat)) for plan, model, repeat in keys]
+
+
+def shares_in(decision: Mapping[str, Any]) -> Sequence[float]:
+    """Return the shares of cells after which looks were to be taken, by the record of a look."""
+    listed = decision.get("shares")
+    return [float(one) for one in listed] if isinstance(listed, list) else EARLIER_SHARES
 
 
 def _name(path: Path) -> str:

@@ -94,6 +94,7 @@ class UntilDecided:
             "reasons": list(verdict.reasons),
             "look": verdict.look,
             "share": verdict.share,
+            "shares": list(looks.SHARES),
             "seed": self._terms.seed,
             "expectations": [one.text for one in self._terms.expectations],
             "order": [list(key) for key in self._order],

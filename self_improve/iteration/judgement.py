@@ -15,7 +15,7 @@ from prompt_lab.record import CellKey, Run
 from rubrics import load
 from rubrics.rubric import Rubric
 from self_improve.comparison import comparability
-from self_improve.comparison.comparison import decide_sides, decision_in, order_in
+from self_improve.comparison.comparison import decide_sides, decision_in, order_in, shares_in
 from self_improve.comparison.sides import Sides, measurer_for
 from self_improve.comparison.until_decided import UntilDecided
 from self_improve.errors import UsageError
@@ -95,8 +95,11 @@ def decide_runs(
         seed=seed,
     )
     with measurer_for(rubric, lab=lab) as measurer:
-        order = order_in(decision_in(new))
-        sides, verdict = decide_sides(old, new, terms, measurer, records, order=order)
+        decision = decision_in(new)
+        sides, verdict = decide_sides(
+            old, new, terms, measurer, records,
+            order=order_in(decision), shares=shares_in(decision),
+        )  # fmt: skip
     cells = [[cell for run in side for cell in run.cells] for side in (sides.before, sides.after)]
     return DecidedRuns(
         verdict=verdict,

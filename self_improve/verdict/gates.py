@@ -15,6 +15,7 @@ from self_improve.verdict.pairing import Pair
 from self_improve.verdict.statistics import exact, intervals
 from self_improve.verdict.statistics.flips import Floats
 from self_improve.verdict.terms import (
+    ERROR,
     FEW_PAIRS_ERROR,
     LIMITS_ERROR,
     PermutedLook,
@@ -23,8 +24,6 @@ from self_improve.verdict.terms import (
 
 Nets = NDArray[np.intp]
 
-OF_CELLS = frozenset({"success", "collapse"})
-"""The gates that count cells."""
 _NOISE = 0.002
 """A loss of cells must be rarer than this between runs of identical prompts."""
 _IMPOSSIBLE = 5e-5
@@ -35,6 +34,11 @@ _LEAST_RATE = 0.02
 """No model is trusted to fail, or to collapse, more seldom than this: 25 pairs do not show it."""
 SUSPECT = 0.10
 """A loss that is less probable by chance keeps a KEEP back, although it does not reject yet."""
+_OPEN = 0.2
+"""Lost cells that are less probable by chance, and as seldom between runs of identical prompts, may
+still reject when more cells have come."""
+_HIDDEN = ERROR / 2
+"""A candidate that loses too many cells may be kept early in this share of orders at most."""
 _FAIR = 3
 """A model needs three cells before an early look may keep a candidate: fewer, all of them lost,
 would not have rejected it."""
@@ -42,13 +46,17 @@ would not have rejected it."""
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """One gate: `failed` rejects, `blocks` keeps a KEEP back; `p` is None if nothing was tested."""
+    """One gate: `failed` rejects, `blocks` keeps a KEEP back; `p` is None if nothing was tested.
+
+    `is_open` means that more cells may still fail it, so that a comparison is not given up.
+    """
 
     name: str
     failed: bool
     message: str
     p: float | None = None
     blocks: bool = False
+    is_open: bool = False
 
     @property
     def state(self) -> str:
@@ -145,12 +153,28 @@ def _lost_cells(look: PermutedLook, tests: RepeatedTests) -> Sequence[Gate]:
             Gate(
                 name=name, p=p,
                 failed=outcome.fires or (beyond and lost - gained >= _LEAST_LOST),
-                # Of five cells that are lost in the end, few have been by an early look.
-                blocks=suspect or (look.look.share < 1 and lost > gained),
+                blocks=suspect or _may_have_hidden(look, len(pairs), lost, gained),
+                is_open=p is not None and max(p, float(chances[0])) < _OPEN,
                 message=f"{message} ({by_model})" if lost else message,
             )
         )  # fmt: skip
     return outcomes
+
+
+def _may_have_hidden(look: PermutedLook, cells: int, lost: int, gained: int) -> bool:
+    """Whether an early look may have seen so few losses of a candidate that loses too many.
+
+    The losses of the candidate that is just rejected in the end are spread over all cells at
+    random, so those seen are a draw from them (the hypergeometric distribution).
+    """
+    if look.look.share >= 1:
+        return False
+    planned = round(cells / look.look.share)
+    too_many = exact.least_lost(gained, error=FEW_PAIRS_ERROR)
+    left = planned - cells
+    if too_many > lost + left:
+        return False
+    return exact.share_of_draws(lost, of=too_many, seen=cells, planned=planned) > _HIDDEN
 
 
 def _chances(nets: Nets, groups: Floats, rates: Floats) -> Floats:
@@ -188,10 +212,11 @@ def parts(look: PermutedLook, *, fell: bool) -> tuple[Gate, ...]:
         )
         chance = _mid_p(drop)
         has_dropped = bool(drop[0] > limit)
+        suspect = has_dropped and chance < SUSPECT
         gates.append(
             Gate(
                 name=kind, failed=bool(texts) or (fell and has_dropped), p=chance,
-                blocks=has_dropped and chance < SUSPECT, message="; ".join(texts) or worst,
+                blocks=suspect, is_open=suspect, message="; ".join(texts) or worst,
             )
         )  # fmt: skip
     return tuple(gates)
@@ -230,6 +255,7 @@ def _constraint(
     )
     return Gate(
         name=name, failed=outcome.fires and certain, p=outcome.p, blocks=certain,
+        is_open=outcome.p < SUSPECT,
         message=f"{constraint.text}: {metric} is {new.mean():.3g}, was {old.mean():.3g}; "
         f"limit: {limits}",
     )  # fmt: skip

@@ -9,7 +9,6 @@ from functools import cached_property
 from self_improve.verdict import gates, outlook
 from self_improve.verdict.composite import composite
 from self_improve.verdict.expectation_outcomes import ExpectationOutcome, Fulfilment, outcomes_of
-from self_improve.verdict.gates import Gate
 from self_improve.verdict.outlook import Outlook
 from self_improve.verdict.terms import (
     ERROR,
@@ -20,7 +19,8 @@ from self_improve.verdict.terms import (
 )
 
 _OPEN = 0.2
-"""As long as lost cells or an expectation have a smaller p-value, nothing is given up."""
+"""As long as an expectation has a smaller p-value, nothing is given up."""
+_TOO_FEW = "too few cells of each model yet for a loss of them to show"
 
 
 class Word(StrEnum):
@@ -118,7 +118,7 @@ class LookDecision:
         if gone := self.look.gains.vanished:
             against.append(f"what was measured before is not there after: {', '.join(gone)}")
         if gains and not gates.had_a_fair_chance(self.look):
-            against.append("too few cells of each model yet for a loss of them to show")
+            against.append(_TOO_FEW)
         unmet = [f"unmet: {one.text}" for one in self._of(Fulfilment.unmet)]
         if gains and not against:
             return Word.keep, (*gains, *unmet)
@@ -139,10 +139,11 @@ class LookDecision:
             return ["no cell has content on both sides"]
         p = "" if composite.p is None else f" (p = {composite.p:.3f})"
         beyond = composite.p is not None and composite.p < 2 * ERROR
-        why = (
-            "which is too little to matter or rests on one plan" if beyond
-            else "not beyond chance"
-        )  # fmt: skip
+        why = "not beyond chance"
+        if beyond and composite.effect > 0 and not gates.had_a_fair_chance(self.look):
+            why = f"but there are {_TOO_FEW}"
+        elif beyond:
+            why = "which is too little to matter or rests on one plan"
         shows = "" if self.visible is None else (
             f", and these pairs show {self.visible:.2f} in four cases of five"
         )  # fmt: skip
@@ -154,7 +155,8 @@ class LookDecision:
     def _has_risen(self, tests: RepeatedTests) -> bool:
         """Whether the composite rose beyond chance, and by what is worth having."""
         look, shifts = self.look, self.look.shifts
-        if shifts is None:
+        if shifts is None or not gates.had_a_fair_chance(look):
+            # No error is spent where nothing could be kept.
             return False
         # A declared gain is one that every deciding expectation shows.
         error = max(ERROR - tests.spent_at_least("met "), UNDECLARED_ERROR)
@@ -184,13 +186,8 @@ class LookDecision:
 
     def _is_futile(self) -> bool:
         """Whether the remaining cells would hardly decide, as far as the composite shows."""
-        if any(gate.p is not None and gate.p < _open(gate) for gate in self.gates):
+        if any(gate.is_open for gate in self.gates):
             return False
         if any((one.p or 1.0) < _OPEN for one in self.expectations):
             return False
         return outlook.is_futile(self.composite, share=self.look.look.share, minimal=self._minimal)
-
-
-def _open(gate: Gate) -> float:
-    """Return the p-value below which a gate may still fail when more cells have come."""
-    return _OPEN if gate.name in gates.OF_CELLS else gates.SUSPECT

@@ -1,4 +1,4 @@
-"""The order of cells, random but fair to plans and models, and the four looks at them."""
+"""The order of cells, random but fair to plans and models, and the looks at them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from collections.abc import Iterable, Sequence
 
 from prompt_lab.record import CellKey
 
-SHARES = (0.4, 0.6, 0.8, 1.0)
-"""The shares of all cells after which a look is taken. Fewer than two fifths show hardly anything
-that may be decided, and more looks leave less error for each."""
+SHARES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+"""The shares of all cells after which a look is taken. Fewer than a fifth show hardly anything that
+may be decided."""
+EARLIER_SHARES = (0.4, 0.6, 0.8, 1.0)
+"""Those of runs that do not record theirs."""
 
 
 def order(cells: Iterable[CellKey], *, seed: int) -> list[CellKey]:
@@ -40,8 +42,9 @@ def _turns_taken(cell: CellKey, turns: Counter[tuple[str, str]]) -> int:
     return turns["plan", cell[0]] + turns["model", cell[1]]
 
 
-def groups(cells: Sequence[CellKey]) -> list[list[CellKey]]:
+def groups(cells: Sequence[CellKey], shares: Sequence[float] = SHARES) -> list[list[CellKey]]:
     """Return the cells in order, split at the looks: one is taken after each group."""
-    ends = [math.ceil(share * len(cells)) for share in SHARES]
+    # Rounded first, because .7 times 30 is a little more than 21.
+    ends = [math.ceil(round(share * len(cells), 6)) for share in shares]
     starts = [0, *ends[:-1]]
     return [list(cells[a:b]) for a, b in zip(starts, ends, strict=True) if b > a]

@@ -14,10 +14,10 @@ from self_improve.verdict.noise import Noise
 from self_improve.verdict.prospect import ASSUMED_MINIMA, LEAST_PAIRS, WORTH
 from self_improve.verdict.statistics.sample_size import POWER, conditional_power, visible
 
-_FUTILE = 0.10
-"""A decision that is less probable than this is not worth waiting for."""
-_FIRST = 0.4
-"""Before this share of the cells nothing is given up."""
+_FUTILE = 1 / 3
+"""A decision that is less probable than this part of the share of cells that have run is not worth
+waiting for: one in fifteen after a fifth of them, when a trend is mostly chance, one in six after
+half. It costs an effect that is worth a merge one decision in seven."""
 _REACH = 10
 """More repeats than this are not proposed."""
 _DRAWS = 2000
@@ -137,7 +137,7 @@ def is_futile(composite: Composite, *, share: float, minimal: float) -> bool:
         share: the share of all cells that was seen.
         minimal: the smallest effect that is worth a merge.
     """
-    if not _FIRST <= share < 1 or composite.effect is None or composite.deviation is None:
+    if share >= 1 or composite.effect is None or composite.deviation is None:
         return False
     planned = round(composite.pairs / share)
     beyond_chance = 2.0 * composite.deviation * composite.drift / math.sqrt(planned)
@@ -148,4 +148,4 @@ def is_futile(composite: Composite, *, share: float, minimal: float) -> bool:
         )
         for sign in (1, -1)
     ]  # fmt: skip
-    return sum(chances) < _FUTILE
+    return sum(chances) < _FUTILE * share

@@ -30,10 +30,11 @@ UNDECLARED_ERROR = ERROR / 4
 spend."""
 LEAST_ERROR = 0.0025
 """What is always left of it for harm to the contents, however much the gates could spend."""
-SPENDING = 3.0
+SPENDING = 1.5
 """Of an error, the share t ** SPENDING may be spent by the time a share t of the cells has run (K.
 Kim and D. L. DeMets, Design and analysis of group sequential tests based on the type I error
-spending rate function, 1987): large effects can stop early, and a third is left for the end."""
+spending rate function, 1987): large effects can stop early, and more than half is left for the
+second half."""
 
 
 @dataclass(frozen=True, kw_only=True)

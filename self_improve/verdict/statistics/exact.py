@@ -38,6 +38,26 @@ def mid_p_by_net_loss(changed: int) -> Floats:
     return np.asarray(above + at / 2, dtype=np.float64)
 
 
+def least_lost(gained: int, *, error: float) -> int:
+    """Return how many lost pairs, beside those gained, McNemar's test finds beyond chance."""
+    lost = gained + 1
+    while mid_p_by_net_loss(lost + gained)[2 * lost] > error:
+        lost += 1
+    return lost
+
+
+def share_of_draws(at_most: int, *, of: int, seen: int, planned: int) -> float:
+    """Return in what share of random orders the cells seen hold no more than some of the marked.
+
+    Args:
+        at_most: how many of the marked were seen.
+        of: how many are marked.
+        seen: how many cells were seen.
+        planned: how many cells there are.
+    """
+    return float(stats.hypergeom.cdf(at_most, planned, of, seen))
+
+
 def net_loss_distribution(rates: Sequence[float]) -> Floats:
     """Return the distribution of losses less gains of pairs that flip by chance alone.
 

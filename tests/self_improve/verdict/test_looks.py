@@ -7,7 +7,7 @@ from itertools import chain, pairwise
 
 import pytest
 
-from self_improve.verdict.looks import SHARES, groups, order
+from self_improve.verdict.looks import EARLIER_SHARES, SHARES, groups, order
 from tests.self_improve.measured_runs import MODELS, PLANS, keys, noisy
 from tools.relabelling import looks
 
@@ -33,9 +33,16 @@ def test_plans_and_models_take_turns(seed: int) -> None:
             assert max(counts.values()) - min(counts.values()) <= 2
 
 
-def test_there_is_a_look_after_two_fifths_and_after_each_fifth_that_follows() -> None:
-    """Fourteen, twenty-one, twenty-eight and thirty-five of 35 cells."""
+def test_there_is_a_look_after_a_fifth_and_after_each_tenth_that_follows() -> None:
+    """Seven, eleven, fourteen and so on to thirty-five of 35 cells."""
     ordered = groups(CELLS[:35])
+    assert [len(group) for group in ordered] == [7, 4, 3, 4, 3, 4, 3, 4, 3]
+    assert list(chain(*ordered)) == CELLS[:35]
+
+
+def test_looks_may_be_taken_as_a_record_says() -> None:
+    """Runs of earlier versions were looked at less often."""
+    ordered = groups(CELLS[:35], EARLIER_SHARES)
     assert [len(group) for group in ordered] == [14, 7, 7, 7]
     assert list(chain(*ordered)) == CELLS[:35]
 
@@ -55,5 +62,5 @@ def test_each_look_holds_the_ones_before_it() -> None:
     for one, following in pairwise(ordered):
         assert keys(following.pairing)[: len(one.pairing.pairs)] == keys(one.pairing)
     assert sorted(keys(ordered[-1].pairing)) == sorted(keys(pairing))
-    assert [round(look.share, 1) for look in ordered] == [0.4, 0.6, 0.8, 1.0]
+    assert [round(look.share, 1) for look in ordered] == list(SHARES)
     assert len(ordered) == len(SHARES)

@@ -140,14 +140,21 @@ def test_where_every_cell_fails_more_cells_show_nothing_either() -> None:
 
 @pytest.mark.parametrize(
     ("effect", "share", "futile"),
-    [(0.0, 0.5, True), (0.0, 0.25, False), (0.0, 1.0, False), (0.5, 0.5, False)],
+    [
+        (0.0, 0.5, True),
+        (0.08, 0.2, True),
+        (0.12, 0.2, False),
+        (0.12, 0.6, True),
+        (0.0, 1.0, False),
+        (0.5, 0.5, False),
+    ],
 )
-def test_what_will_hardly_be_decided_is_given_up_after_two_fifths(
+def test_what_will_hardly_be_decided_is_given_up(
     effect: float,
     share: float,
     futile: bool,  # noqa: FBT001 - pytest's
 ) -> None:
-    """Not before, and not while something shows."""
+    """Sooner if less shows, and not while something does."""
     result = composite(effect, pairs=round(80 * share), deviation=0.7)
     assert is_futile(result, share=share, minimal=0.4) == futile
 

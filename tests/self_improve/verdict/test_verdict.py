@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -211,14 +212,26 @@ def test_a_large_effect_stops_early_and_none_is_given_up() -> None:
 
 def test_an_early_keep_waits_until_the_gates_could_have_spoken() -> None:
     """Two cells of each model could all be lost without a rejection; three of them could not."""
-    first, second, *_ = looks(noisy(better(0.6)), seed=1)
-    early = decide([first], terms(), evidence=Evidence.real)
+    every = looks(noisy(better(0.6)), seed=1)
+    early = decide(every[:3], terms(), evidence=Evidence.real)
     assert early.word is Word.inconclusive
     assert "too few cells of each model" in " ".join(early.reasons)
-    assert word([first, second], terms()) is Word.keep
+    assert word(every[:5], terms()) is Word.keep
     gone = noisy(better(0.6), lost(*((plan, "c") for plan in PLANS)))
     words = {word(looks(gone, seed=seed), terms()) for seed in range(10)}
     assert words == {Word.reject}
+
+
+@pytest.mark.parametrize("cells", [5, 6, 8])
+def test_a_candidate_that_loses_too_many_cells_is_hardly_ever_kept_early(cells: int) -> None:
+    """Whatever its texts gain: in at most one of forty orders."""
+    chance = np.random.default_rng(cells)
+    every = [(plan, model) for plan in PLANS for model in MODELS]
+    gone = [every[n] for n in chance.choice(len(every), cells, replace=False).tolist()]
+    pairing = noisy(better(0.6), lost(*gone))
+    words = Counter(word(looks(pairing, seed=seed), terms(flips=500)) for seed in range(80))
+    assert words[Word.keep] <= 2
+    assert words[Word.reject] >= 70
 
 
 def test_a_look_that_decided_is_found_again_when_more_cells_have_come() -> None:
