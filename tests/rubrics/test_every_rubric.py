@@ -29,21 +29,21 @@ WITHOUT_ARTIFACT = {
 }  # fmt: skip
 """Plans that were recorded before a step wrote the artifact that is measured."""
 
-_COPYING, _NUMBERS, _PERCENTAGES = "prompt_copying", "ungrounded_numbers", "ungrounded_percentages"
+_COPYING, _ENDS = "prompt_copying", "open_ends"
 UNDEFINED = {
     "create_pitch": {_COPYING},
-    "create_wbs_level1": {_COPYING, _NUMBERS},
-    "create_wbs_level2": {_COPYING},
+    "create_wbs_level1": {_COPYING, _ENDS},
+    "create_wbs_level2": {_COPYING, _ENDS},
     "create_wbs_level3": {_COPYING},
-    "enrich_levers": {_COPYING, _NUMBERS, _PERCENTAGES},
+    "enrich_levers": {_COPYING},
     "estimate_task_durations": {_COPYING},
     "expert_review": {_COPYING},
-    "review_plan": {_NUMBERS, _PERCENTAGES},
     "swot_analysis": {_COPYING},
 }
-"""Metrics that cannot be taken of a recorded plan, whose artifact keeps no prompt or no input.
+"""Metrics that cannot be taken of a recorded plan, whose artifact keeps no prompt, or whose texts end
+with no mark.
 
-They are defined in runs, whose attempts hold both.
+Copying is defined in runs, whose attempts hold the prompt.
 """
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from rubrics import load
@@ -13,46 +11,55 @@ from tools.rubric_power import Outcome
 
 STEPS = load.names()
 SHARES = (0.4, 1.0)
+MANY_TEXTS = {"create_wbs_level3", "self_audit"}
+"""Steps that write so much that three plans are enough, and take as long as five of others."""
 KNOWN = {
-    "identify_potential_levers": "its rubric waits for a calibration that keeps nine decisions",
-    "physical_locations": "halved texts repeat each other less, which outweighs what they lost",
-    "redline_gate": "the fields beside the rationale are not measured",
-    "review_assumptions": "halved texts hold fewer figures, which outweighs what they lost",
+    ("identify_potential_levers", "simulated"): {"halved"},
+    ("identify_potential_levers", "recorded"): {"halved", "doubled", "text of another plan"},
 }
-"""Steps whose rubrics still fail the panel, and why."""
+"""Damages that look like a gain to a rubric. Of 22 recorded comparisons of the levers every measure
+that would show these moves some at the edge of chance, so that fewer than nine are decided."""
 
 
-def marked_steps() -> list[Any]:
-    """Return the steps; those that still fail are marked, and shown as failures to be expected."""
-    return [
-        pytest.param(step, marks=pytest.mark.xfail(reason=KNOWN[step])) if step in KNOWN else step
-        for step in STEPS
-    ]
+def plans_of(step: str) -> int:
+    """Return how many plans a step is damaged in."""
+    return 3 if step in MANY_TEXTS else 5
 
 
 def problems(results: list[Outcome]) -> list[str]:
-    """Return what a rubric takes for a gain, does not notice, or does not reject."""
+    """Return what a rubric takes for a gain, does not notice, or does not reject, if unknown."""
     return [
         f"{one.source}, {one.damage} of {one.share:.0%}: {one.problem} ({one.effect})"
         for one in results
-        if one.problem
+        if one.problem and one.damage not in KNOWN.get((one.step, one.source), ())
     ]
 
 
-@pytest.mark.parametrize("step", marked_steps())
+def known_failures(results: list[Outcome]) -> set[str]:
+    """Return the damages with a problem that are known; a repaired one leaves the list."""
+    return {
+        one.damage
+        for one in results
+        if one.problem and one.damage in KNOWN.get((one.step, one.source), ())
+    }
+
+
+@pytest.mark.parametrize("step", STEPS)
 def test_a_damage_lowers_the_composite_and_a_repair_raises_it(step: str) -> None:
     """In the bundled plans: at 40 % of the items, and at all of them with a REJECT."""
-    results = rubric_power.outcomes(step, "simulated", SHARES, models=1, plans=5)
+    results = rubric_power.outcomes(step, "simulated", SHARES, models=1, plans=plans_of(step))
     assert len({one.damage for one in results if one.applies}) >= 8
     assert not problems(results)
+    assert known_failures(results) == KNOWN.get((step, "simulated"), set())
 
 
 @pytest.mark.skipif(not unpacked.RECORDED.exists(), reason="../shared/recorded is not here")
-@pytest.mark.parametrize("step", marked_steps())
+@pytest.mark.parametrize("step", STEPS)
 def test_so_it_does_in_plans_that_real_models_wrote(step: str) -> None:
     """In recorded plans, whose texts hold faults of their own, at 40 % of the items."""
-    results = rubric_power.outcomes(step, "recorded", (0.4,), models=1, plans=5)
+    results = rubric_power.outcomes(step, "recorded", (0.4,), models=1, plans=plans_of(step))
     assert not problems(results)
+    assert known_failures(results) == KNOWN.get((step, "recorded"), set())
 
 
 def test_a_rubric_that_weighs_one_thing_only_fails() -> None:

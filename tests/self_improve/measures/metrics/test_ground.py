@@ -194,7 +194,7 @@ def test_items_in_another_language_of_the_same_script_are_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "own", "other"),
+    ("plan_text", "inside", "other"),
     [
         (
             "船で道具を貸す計画です。川沿いの町で会員を集め、冬の間は倉庫に置きます。"
@@ -225,7 +225,7 @@ def test_another_script_is_another_language() -> None:
     assert value("other_language", subject([{"text": greek}], source=GERMAN * 2), "text") == 1.0
 
 
-@pytest.mark.parametrize("given", ["", "Ein Boot."])
+@pytest.mark.parametrize("plan_text", ["", "Ein Boot."])
 def test_without_a_plan_no_language_is_another(plan_text: str) -> None:
     """It is undefined, as it is for items that are too short to tell."""
     in_english = subject([{"text": ENGLISH_REPLY}], source=plan_text)
