@@ -40,7 +40,7 @@ UNDEFINED = {
     "expert_review": {_COPYING},
     "swot_analysis": {_COPYING},
 }
-"""Metrics that cannot be taken of a recorded plan, whose artifact keeps no prompt, or whose texts end
+"""Metrics that cannot be taken of a recorded plan: its artifact keeps no prompt, or its texts end
 with no mark.
 
 Copying is defined in runs, whose attempts hold the prompt.

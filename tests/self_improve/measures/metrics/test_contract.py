@@ -202,3 +202,12 @@ def test_few_texts_have_no_usual_length() -> None:
     assert value("uneven_lengths", subject([{"text": "a"}, {"text": "b" * 90}]), "text") is None
     assert value("uneven_lengths", subject([{"text": ""}] * 5), "text") is None
     assert value("uneven_lengths", subject([]), "text") is None
+
+
+def test_the_texts_of_an_item_can_count_as_one() -> None:
+    """A short text beside a long one is even then; an item that was cut is not."""
+    items = [{"a": "x" * 10, "b": "y" * 90}, {"a": "x" * 90, "b": "y" * 10}] * 3
+    assert value("uneven_lengths", subject(items), "a", "b", together=True) == 0
+    assert value("uneven_lengths", subject(items), "a", "b") == 1
+    cut = [*items, {"a": "x" * 5, "b": "y" * 20}]
+    assert value("uneven_lengths", subject(cut), "a", "b", together=True) == pytest.approx(1 / 7)

@@ -290,3 +290,18 @@ def test_one_plan_has_no_other() -> None:
     """Nor has one whose input is not known."""
     assert across(("boat", CANAL, ["a boat"]), ("boat", CANAL, ["tools"])) == [None, None]
     assert across(("boat", CANAL, ["a boat"]), ("choir", "", ["a choir"])) == [None, None]
+
+
+def test_a_long_plan_does_not_draw_the_items_of_a_short_one() -> None:
+    """What all items share with the long plan is taken into account."""
+    long_plan = f"{CHOIR} Every week somebody asks who opens, who pays, who cleans and who decides."
+    shares = across(
+        (
+            "boat",
+            "A boat with tools.",
+            ["Somebody opens the boat every week, and who pays decides"],
+        ),
+        ("choir", long_plan, ["Somebody opens the room every week, and who pays decides"]),
+        ("moor", "The fen is wet.", ["Somebody opens the fen every week, and who pays decides"]),
+    )
+    assert shares == [0.0, 0.0, 0.0]
