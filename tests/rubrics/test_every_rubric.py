@@ -38,10 +38,11 @@ UNDEFINED = {
     "enrich_levers": {_COPYING},
     "estimate_task_durations": {_COPYING},
     "expert_review": {_COPYING},
+    "redline_gate": {"near_duplicates"},
     "swot_analysis": {_COPYING},
 }
-"""Metrics that cannot be taken of a recorded plan: its artifact keeps no prompt, or its texts end
-with no mark.
+"""Metrics that cannot be taken of a recorded plan: its artifact keeps no prompt, its texts end
+with no mark, or it holds one text only.
 
 Copying is defined in runs, whose attempts hold the prompt.
 """
