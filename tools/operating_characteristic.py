@@ -107,7 +107,7 @@ def rate(case: tuple[int, float]) -> Rate:
 
 
 def stopped(times: float) -> Stopped:
-    """Return what early stopping saves and loses with an effect of so many minimal ones."""
+    """Return what early stopping saves and loses with an effect of that many minimal ones."""
     by = recorded.terms(flips=FLIPS)
     chance = np.random.default_rng([STOPPED_PAIRS, round(10 * times) + 500])
     effect = times * by.rubric.minimal_effect
