@@ -1,6 +1,6 @@
 """The hostile campaign: every promise that others' servers, files, code and kills could break.
 
-Command: make hostile (about ten minutes), make hostile LONG=--long (hours on two cores).
+Command: make hostile (the short form), make hostile LONG=--long (hours on two cores).
 With --write the counts go into docs/reliability.md.
 """
 
