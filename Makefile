@@ -39,8 +39,8 @@ types: $(READY)  ## mypy, strict
 contracts: $(READY)  ## which package and room may import which
 	@$(BIN)/lint-imports --no-cache
 
-unit: $(READY) browser  ## pytest on two processes
-	@$(BIN)/pytest -n 2 --dist loadfile
+unit: $(READY) browser  ## pytest on three processes, because some tests wait
+	@$(BIN)/pytest -n 3 --dist loadfile
 
 # The tests of pages need a browser; where it cannot be installed they are skipped.
 browser:

@@ -297,11 +297,13 @@ def test_a_cell_of_the_largest_size_is_measured_in_bounded_time(tmp_path: Path) 
         {"name": f"n{n % 7}", "review": "the rent for all who come later " * 8} for n in range(4000)
     ]
     (path / "outputs" / "boat" / CLEAN).write_text(json.dumps(items))
+    # Other tests of this process may have had a higher peak: what this one adds is bounded.
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.process_time()
     (cell,) = measure(path, every_metric()).cells
     assert cell.items == 4000
     assert time.process_time() - start < 10
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 1_500_000
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1_500_000
 
 
 def recorded(number: str, by: Rubric, store: Store | None = None) -> MeasuredRun:
