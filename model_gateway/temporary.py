@@ -17,7 +17,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PREFIX = "plumbline-work-"
+SOCKETS = "gw."
+_LOCKED = (PREFIX, SOCKETS)
 _NEW = "plumbline-new-"
+_MAY_BE_NEW = (_NEW, "gw-")
+"""Folders that are not locked yet, and those of older versions, which never are."""
 _YOUNG_SECONDS = 60.0
 
 
@@ -28,13 +32,23 @@ def opened(kind: str) -> Iterator[Path]:
     Raises:
         OSError: no folder can be created.
     """
-    parent = Path(tempfile.gettempdir()).resolve()
+    with opened_in(Path(tempfile.gettempdir()).resolve(), f"{PREFIX}{kind}-") as path:
+        yield path
+
+
+@contextmanager
+def opened_in(parent: Path, prefix: str) -> Iterator[Path]:
+    """Yield a new folder in `parent`, with eight characters after a locked `prefix`; as `opened`.
+
+    Raises:
+        OSError: no folder can be created.
+    """
     sweep(parent)
     new = Path(tempfile.mkdtemp(prefix=_NEW, dir=parent))
     lock = os.open(new, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        path = new.rename(parent / f"{PREFIX}{kind}-{new.name.removeprefix(_NEW)}")
+        path = new.rename(parent / f"{prefix}{new.name.removeprefix(_NEW)}")
         try:
             yield path
         finally:
@@ -45,17 +59,18 @@ def opened(kind: str) -> Iterator[Path]:
 
 def sweep(parent: Path) -> None:
     """Remove the folders of this user that no process holds."""
-    for path in itertools.chain(parent.glob(f"{PREFIX}*"), parent.glob(f"{_NEW}*")):
-        with suppress(OSError):
-            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                status = os.fstat(lock)
-                young = time.time() - status.st_mtime < _YOUNG_SECONDS
-                if status.st_uid == os.getuid() and not (path.name.startswith(_NEW) and young):
-                    _remove(path)
-            finally:
-                os.close(lock)
+    for prefix in (*_LOCKED, *_MAY_BE_NEW):
+        for path in parent.glob(f"{prefix}*"):
+            with suppress(OSError):
+                lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    status = os.fstat(lock)
+                    is_old = time.time() - status.st_mtime > _YOUNG_SECONDS
+                    if status.st_uid == os.getuid() and (prefix in _LOCKED or is_old):
+                        _remove(path)
+                finally:
+                    os.close(lock)
 
 
 def _remove(folder: Path) -> None:

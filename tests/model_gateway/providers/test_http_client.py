@@ -18,8 +18,8 @@ from model_gateway.provider import Answer, Origin, ProviderError, Request
 from tests.model_gateway.providers.conftest import FORMATS
 from tests.wire.script import Raw, Say, Step
 from tests.wire.server import WireServer
-from tools.hostile_faults import all_faults
-from tools.hostile_wire import HostileServer
+from tools.hostile.faults import all_faults
+from tools.hostile.wire import HostileServer
 
 KEY_VARIABLE, KEY = "LOOPBACK_KEY", "sk-loopback-0123456789abcdef"
 LLAMA_INDEX = {

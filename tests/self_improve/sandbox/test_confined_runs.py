@@ -15,8 +15,8 @@ import pytest
 from self_improve.host.contract import own_code
 from self_improve.sandbox import choice, confinement, landlock, launch
 from self_improve.sandbox.bounds import bounds_of
-from tools import hostile_branches
-from tools.hostile_runs import HOST, STEP
+from tools.hostile import branches
+from tools.hostile.branch_runs import HOST, STEP
 
 pytestmark = pytest.mark.skipif(
     confinement.lacking() is not None, reason="the kernel cannot confine a process"
@@ -42,7 +42,7 @@ def over_the_door(tmp_path: Path) -> list[str]:
         STEP.format(prelude="LOOT = []", at_import="", in_cell="pass"), encoding="utf-8"
     )
     (tmp_path / "code" / "host.toml").write_text(HOST, encoding="utf-8")
-    lab = hostile_branches.lab(tmp_path)
+    lab = branches.lab(tmp_path)
     return ["--step", "found", "--plan-dir", str(lab / "baseline" / "train" / "silo")]
 
 

@@ -1,4 +1,4 @@
-"""A few hostile branches through the real command; `python -m tools.hostile_branches` runs more."""
+"""A few hostile branches through the real command; `make hostile` runs more."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from self_improve.sandbox import choice, confinement
-from tools import hostile_branches
-from tools.hostile_runs import Attack, harms_of
+from tools.hostile import branches
+from tools.hostile.branch_runs import Attack, harms_of
 
 pytestmark = pytest.mark.skipif(
     confinement.lacking() is not None, reason="the kernel cannot confine a process"
@@ -34,7 +34,7 @@ CHOSEN = (
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a data repo with one plan."""
-    return hostile_branches.lab(tmp_path_factory.mktemp("hostile"))
+    return branches.lab(tmp_path_factory.mktemp("hostile"))
 
 
 @pytest.mark.parametrize(("kind", "name", "place"), CHOSEN)
@@ -61,6 +61,6 @@ def test_without_a_sandbox_the_same_attacks_succeed(
 
 def test_every_attack_has_its_places() -> None:
     """The campaign is large enough to mean something, and its rows name every kind."""
-    kinds = {attack.kind for attack in hostile_branches.attacks()}
-    assert len(hostile_branches.attacks()) > 500
-    assert {row.kind for row in hostile_branches.campaign(0)} == kinds
+    kinds = {attack.kind for attack in branches.attacks()}
+    assert len(branches.attacks()) > 500
+    assert {row.kind for row in branches.campaign(0)} == kinds

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 from model_gateway.jsonl import dumps, read_rows
 from self_improve.demo import STEP
-from tools.hostile_concurrency import show
-from tools.hostile_site import FAST, WEAK, HostileSite, Row, copied, make_template, reworded_texts
-from tools.planted_keys import (
+from tools.hostile.planted_keys import (
     AGENTS,
     FORMS,
     Planted,
@@ -29,6 +26,8 @@ from tools.planted_keys import (
     shown,
     wrongly_passed,
 )
+from tools.hostile.row import Row
+from tools.hostile.site import FAST, WEAK, HostileSite, copied, make_template, reworded_texts
 
 
 def answers(planted: Planted) -> Iterator[str]:
@@ -191,16 +190,15 @@ KINDS: dict[str, Campaign] = {
 }
 
 
-def rows(count: int, seed: int = 1, *, kinds: Sequence[str] = tuple(KINDS)) -> list[Row]:
-    """Plant keys `count` times by each way, and return what was found."""
-    results = []
+def campaign(size: int, seed: int = 1, only: str = "") -> Iterator[Row]:
+    """Plant keys `size` times by each way, and yield a row for each."""
     with tempfile.TemporaryDirectory(prefix="plumbline-keys-") as folder:
         home = Path(folder) / "template"
         home.mkdir()
         template = make_template(home)
-        for kind in kinds:
+        for kind in (one for one in KINDS if only in one):
             violations: list[str] = []
-            for number in range(count):
+            for number in range(size):
                 chance = random.Random(f"{seed}/{kind}/{number}")
                 site = copied(template, Path(folder) / "site")
                 keys = {name: random_key(chance, name[:2].lower()) for name in AGENTS.values()}
@@ -209,17 +207,7 @@ def rows(count: int, seed: int = 1, *, kinds: Sequence[str] = tuple(KINDS)) -> l
                 planted = Planted(site=site, keys=keys, form=form)
                 violations += [f"{form}: {one}" for one in KINDS[kind](planted)]
                 shutil.rmtree(site.home)
-            results.append(Row(kind=kind, runs=count, violations=tuple(violations)))
-    return results
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the campaign; the exit code is 1 if there was a violation."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=8, metavar="N", help="runs of each kind")
-    parser.add_argument("--seed", type=int, default=1, metavar="N")
-    options_given = parser.parse_args(argv)
-    return show(rows(options_given.runs, options_given.seed))
+            yield Row(kind=kind, runs=size, violations=tuple(violations))
 
 
 def _synthesis(site: HostileSite) -> None:
@@ -229,7 +217,3 @@ def _synthesis(site: HostileSite) -> None:
     (folder / "synthesis_a.md").write_text("# Synthesis\n")
     row = {"title": "Narrower descriptions", "why": "Because.", "kind": "code"}
     (folder / "synthesis_a.json").write_text(json.dumps({"answer": {"directions": [row]}}))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,7 +1,5 @@
 """Puts hostile candidate texts into source files, and checks that they stay texts.
 
-    python -m tools.hostile_texts --runs 2000 --seed 1
-
 Each text is put in the place of a prompt constant or a field description of a module that is
 written in one of many manners. The patched module must say exactly the text when it is run, must
 otherwise be the module that it was, token by token, and must do nothing else. A text that no model
@@ -10,19 +8,18 @@ can be sent must be refused.
 
 from __future__ import annotations
 
-import argparse
 import ast
 import io
 import random
 import re
 import tokenize
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 
 from self_improve.code.prompt_literal import replaced
 from self_improve.errors import UsageError
+from tools.hostile.row import Row
 
-_MOST_SHOWN = 10
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PIECES = (
     '"', "'", '"""', "'''", '""', "''", '\\"""', "\\'''", "\\", "\\\\", "\\\n", "\n", "\r", "\r\n",
@@ -59,48 +56,30 @@ _FIELD_MANNERS = (
     "            'text'\n        ),\n    )\nAFTER = 1\n",
 )
 _HEADS = ("", "#!/usr/bin/python\n", "import os\n", '"""A module: {{x}}."""\n', "ÄÖ = '計画'\n")
+_KINDS = ("prompt constants", "field descriptions")
 _ENCODINGS = ("utf-8", "utf-8", "utf-8", "utf-8-sig", "latin-1", "cp1252", "shift_jis")
 
 
-@dataclass(kw_only=True)
-class Row:
-    """How many texts were put in, how many were refused rightly, and the violations."""
-
-    kind: str
-    runs: int = 0
-    refused: int = 0
-    violations: list[str] = field(default_factory=list)
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    """Run the campaign, print a table, and return 1 if there was a violation."""
-    parser = argparse.ArgumentParser(prog="python -m tools.hostile_texts", description=__doc__)
-    parser.add_argument("--runs", type=int, default=2000, help="hostile texts (default: 2000)")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the draw (default: 1)")
-    options = parser.parse_args(words)
-    rows = campaign(options.runs, options.seed)
-    for row in rows:
-        counts = f"{row.runs:6} texts {row.refused:6} refused {len(row.violations):4} violations"
-        print(f"{row.kind:20} {counts}")
-        for violation in row.violations[:_MOST_SHOWN]:
-            print(f"    {violation}")
-    return 1 if any(row.violations for row in rows) else 0
-
-
-def campaign(runs: int, seed: int) -> list[Row]:
-    """Put `runs` hostile texts into modules, and return a row for constants and one for fields."""
-    rows = [Row(kind="prompt constants"), Row(kind="field descriptions")]
-    for number in range(runs):
+def campaign(size: int, seed: int = 1, only: str = "") -> Iterator[Row]:
+    """Put `size` hostile texts into modules; yield a row for constants and one for fields."""
+    runs, refused = Counter[str](), Counter[str]()
+    violations: dict[str, list[str]] = defaultdict(list)
+    for number in range(size):
         draw = random.Random(f"{seed}.{number}")
-        row = rows[draw.random() < 0.25]
-        is_field = row is rows[1]
+        kind = _KINDS[draw.random() < 0.25]
+        if only not in kind:
+            continue
+        is_field = kind == _KINDS[1]
         source = _module(draw, _FIELD_MANNERS if is_field else _MANNERS)
         text = "".join(draw.choice(_PIECES) for _ in range(draw.randint(1, 12)))
-        row.runs += 1
-        trouble = _trouble(source, "M.name" if is_field else "NAME", text, row)
+        runs[kind] += 1
+        was_refused, trouble = _outcome(source, "M.name" if is_field else "NAME", text)
+        refused[kind] += was_refused
         if trouble is not None:
-            row.violations.append(f"{seed}.{number}: {trouble}: {text!a} in {source!r}")
-    return rows
+            violations[kind].append(f"{seed}.{number}: {trouble}: {text!a} in {source!r}")
+    for kind in _KINDS:
+        sentences = tuple(violations[kind])
+        yield Row(kind=kind, runs=runs[kind], refused=refused[kind], violations=sentences)
 
 
 def _module(draw: random.Random, manners: Sequence[str]) -> bytes:
@@ -116,18 +95,21 @@ def _module(draw: random.Random, manners: Sequence[str]) -> bytes:
     return text.replace("\n", draw.choice(("\n", "\n", "\r\n"))).encode(encoding)
 
 
-def _trouble(source: bytes, name: str, text: str, row: Row) -> str | None:
-    """Return what is wrong once `text` was put in, or None."""
+def _outcome(source: bytes, name: str, text: str) -> tuple[bool, str | None]:
+    """Return whether `text` was refused, and what is wrong once it was put in, or None."""
     unsendable = _SURROGATE.search(text) is not None
     try:
         patched = replaced(source, name, text)
     except UsageError as error:
-        row.refused += 1
-        return None if unsendable else f"refused: {error}"
+        return True, None if unsendable else f"refused: {error}"
     except Exception as error:  # noqa: BLE001 - that is what is looked for
-        return f"{type(error).__name__}: {error}"
+        return False, f"{type(error).__name__}: {error}"
     if unsendable:
-        return "half a surrogate pair was taken"
+        return False, "half a surrogate pair was taken"
+    return False, _trouble(source, patched, name, text)
+
+
+def _trouble(source: bytes, patched: bytes, name: str, text: str) -> str | None:
     said = _said(patched, name)
     if said != text:
         return f"it says {said!a}"
@@ -169,7 +151,3 @@ def _tokens(source: bytes) -> list[str]:
     kinds = {tokenize.NAME, tokenize.NUMBER, tokenize.COMMENT}
     tokens = tokenize.tokenize(io.BytesIO(source).readline)
     return [token.string for token in tokens if token.type in kinds]
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

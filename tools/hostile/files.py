@@ -1,7 +1,5 @@
 """Damages files of every kind by a seeded draw, and checks how what reads them ends.
 
-    python -m tools.hostile_files --runs 5000 --seed 1
-
 A damaged file may be taken, or refused with exit code 2 and a message that names it. A traceback,
 another exit code, a message without the file, a control character in what is printed, and more
 time or memory than the limits are violations.
@@ -9,7 +7,6 @@ time or memory than the limits are violations.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import json
@@ -22,68 +19,38 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tools import hostile_readers
-from tools.hostile_mutations import damaged, put_other_kind
-from tools.hostile_readers import KINDS, Kind
+from tools.hostile import readers
+from tools.hostile.mutations import damaged, put_other_kind
+from tools.hostile.readers import KINDS, Kind
+from tools.hostile.row import Row
 
 _MEMORY = 1_500_000_000
 _CPU_SECONDS, _SECONDS = 20, 240
 _BATCH = 40
 _OTHER_KIND, _SUBPROCESS = 0.08, 0.005
-_MOST_SHOWN = 10
 
 
 class _TooLong(BaseException):
     """A reader took longer than the limit of processor time, or waited."""
 
 
-@dataclass(kw_only=True)
-class Row:
-    """How often one kind was damaged, and each violation with what it takes to repeat it."""
-
-    kind: str
-    runs: int = 0
-    violations: list[str] = field(default_factory=list)
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    """Run the campaign, print a table, and return 1 if there was a violation."""
-    parser = argparse.ArgumentParser(prog="python -m tools.hostile_files", description=__doc__)
-    parser.add_argument("--runs", type=int, default=5000, help="damaged files (default: 5000)")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the draw (default: 1)")
-    parser.add_argument("--kind", action="append", default=[], help="only this kind")
-    options = parser.parse_args(words)
-    rows = campaign(options.runs, options.seed, options.kind)
-    for row in rows:
-        print(f"{row.kind:20} {row.runs:6} runs  {len(row.violations):4} violations")
-        for violation in row.violations[:_MOST_SHOWN]:
-            print(f"    {violation}")
-    total = sum(len(row.violations) for row in rows)
-    print(f"{sum(row.runs for row in rows)} damaged files, {total} violations")
-    return 1 if total else 0
-
-
-def campaign(runs: int, seed: int, only: Sequence[str] = ()) -> list[Row]:
-    """Damage `runs` files, spread over the kinds, and return a row for each kind."""
-    kinds = [kind for kind in KINDS if not only or kind.name in only]
+def campaign(size: int, seed: int = 1, only: str = "") -> Iterator[Row]:
+    """Damage `size` files, spread over the kinds, and yield a row for each kind."""
+    kinds = [kind for kind in KINDS if only in kind.name]
     with tempfile.TemporaryDirectory(prefix="hostile") as folder:
         template = Path(folder) / "template"
-        hostile_readers.build(template)
-        rows = []
+        readers.build(template)
         for index, kind in enumerate(kinds):
-            share = runs // len(kinds) + (index < runs % len(kinds))
-            rows.append(_of_kind(kind, share, seed, template, Path(folder)))
-    return rows
+            share = size // len(kinds) + (index < size % len(kinds))
+            yield _of_kind(kind, share, seed, template, Path(folder))
 
 
 def _of_kind(kind: Kind, runs: int, seed: int, template: Path, folder: Path) -> Row:
-    row = Row(kind=kind.name)
+    total, violations = 0, []
     code, text, trouble = _in_child(lambda: [_ended(kind, template)])[0]
     if code not in kind.codes or trouble is not None:
         raise AssertionError(f"{kind.name} cannot be read undamaged: {text}{trouble}")
@@ -94,10 +61,10 @@ def _of_kind(kind: Kind, runs: int, seed: int, template: Path, folder: Path) -> 
         shutil.copytree(template, root, symlinks=True)
         ended = _in_child(partial(_cases, kind, numbers, seed, root))
         for number, (_, _, trouble) in zip(numbers, ended, strict=False):
-            row.runs += 1
+            total += 1
             if trouble is not None:
-                row.violations.append(f"{kind.name} {seed}.{number}: {trouble}")
-    return row
+                violations.append(f"{kind.name} {seed}.{number}: {trouble}")
+    return Row(kind=kind.name, runs=total, violations=tuple(violations))
 
 
 Ended = tuple[int, str, str | None]
@@ -164,13 +131,13 @@ def _ended(kind: Kind, root: Path) -> Ended:
 def _ended_apart(kind: Kind, root: Path) -> Ended:
     """Call the reader in a process of its own, as a user does."""
     code = (
-        "import sys; from pathlib import Path; from tools.hostile_readers import KINDS\n"
+        "import sys; from pathlib import Path; from tools.hostile.readers import KINDS\n"
         f"sys.exit(next(k for k in KINDS if k.name == {kind.name!r}).read(Path({str(root)!r})))"
     )
     command = [sys.executable, "-c", code]
     try:
         done = subprocess.run(
-            command, cwd=hostile_readers.ROOT, capture_output=True, timeout=_SECONDS, check=False
+            command, cwd=readers.ROOT, capture_output=True, timeout=_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
         return -1, "", "it took too long"
@@ -214,12 +181,3 @@ def _limit() -> None:
     used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     most = used * resource.getpagesize() + _MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
-
-
-def counts(rows: Sequence[Row]) -> Counter[str]:
-    """Return the numbers of violations by kind, for a table of several campaigns."""
-    return Counter({row.kind: len(row.violations) for row in rows})
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from tools import hostile_replies
-from tools.hostile_replies import Named
-from tools.hostile_wire import GOOD, HEAD, Act, Visit
+from tools.hostile import replies
+from tools.hostile.replies import Named
+from tools.hostile.wire import GOOD, HEAD, Act, Visit
 
 _STATUSES = (
     400, 401, 402, 403, 404, 405, 408, 409, 410, 413, 415, 418, 421, 422, 423, 425, 429, 431, 451,
@@ -46,8 +46,8 @@ def all_faults() -> list[Fault]:
     table: list[Fault] = []
     for kind, source in (
         ("status", _statuses()), ("redirect", _redirects()), ("line", _lines()),
-        ("body", _bodies()), ("coding", _codings()), ("json", hostile_replies.json_values()),
-        ("usage", hostile_replies.usages()), ("key", hostile_replies.keys()), ("time", _times()),
+        ("body", _bodies()), ("coding", _codings()), ("json", replies.json_values()),
+        ("usage", replies.usages()), ("key", replies.keys()), ("time", _times()),
     ):  # fmt: skip
         table += [Fault(name=name, kind=kind, act=act) for name, act in source]
     names = [fault.name for fault in table]

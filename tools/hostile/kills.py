@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
@@ -13,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +25,13 @@ from prompt_lab.layout import Layout, runs
 from prompt_lab.record import ATTEMPTS
 from prompt_lab.scores import Scores
 from self_improve.demo import STEP
-from tools.hostile_concurrency import damage, damaged_runs, show, unclean
-from tools.hostile_site import (
+from tools.hostile.concurrency import damage, damaged_runs, unclean
+from tools.hostile.row import Row
+from tools.hostile.site import (
     FAST,
     SLOW_MODEL,
     Ended,
     HostileSite,
-    Row,
     copied,
     ended,
     make_template,
@@ -165,36 +164,25 @@ KINDS: dict[str, Command] = {
 }
 
 
-def rows(count: int, seed: int = 1, *, kinds: Sequence[str] = tuple(KINDS)) -> list[Row]:
-    """Kill each command about `count` times, and interrupt it; return what was found."""
-    results = []
+def campaign(size: int, seed: int = 1, only: str = "") -> Iterator[Row]:
+    """Kill each command about `size` times, and interrupt it; yield a row for each."""
     with tempfile.TemporaryDirectory(prefix="plumbline-kills-") as folder:
         home = Path(folder) / "template"
         home.mkdir()
         template = make_template(home)
-        for kind in kinds:
+        for kind in (one for one in KINDS if only in one):
             violations: list[str] = []
             kills = number = 0
-            while kills < count and number < count:
+            while kills < size and number < size:
                 chance = random.Random(f"{seed}/{kind}/{number}")
                 site = copied(template, Path(folder) / "site")
-                most = min(KILLS, count - kills)
-                campaign = _Campaign(site, KINDS[kind], chance, most)
-                violations += campaign.run()
-                kills += campaign.kills
+                most = min(KILLS, size - kills)
+                victim = _Campaign(site, KINDS[kind], chance, most)
+                violations += victim.run()
+                kills += victim.kills
                 number += 1
                 shutil.rmtree(site.home, ignore_errors=True)
-            results.append(Row(kind=f"kills of {kind}", runs=kills, violations=tuple(violations)))
-    return results
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the campaign; the exit code is 1 if there was a violation."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=8, metavar="N", help="kills of each command")
-    parser.add_argument("--seed", type=int, default=1, metavar="N")
-    options = parser.parse_args(argv)
-    return show(rows(options.runs, options.seed))
+            yield Row(kind=f"kills of {kind}", runs=kills, violations=tuple(violations))
 
 
 class _Campaign:
@@ -320,7 +308,3 @@ def _called(process: psutil.Process) -> str:
     with suppress(psutil.Error):
         return " ".join(process.cmdline())[:200]
     return str(process.pid)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

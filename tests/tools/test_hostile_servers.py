@@ -10,10 +10,11 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from tools import hostile_servers
-from tools.hostile_command import KEY, Folder, leaks
-from tools.hostile_faults import all_faults
-from tools.hostile_wire import FORMATS, GOOD, HostileServer
+from tools.hostile import servers
+from tools.hostile.__main__ import main as command
+from tools.hostile.faults import all_faults
+from tools.hostile.server_run import KEY, Folder, leaks
+from tools.hostile.wire import FORMATS, GOOD, HostileServer
 
 FAULTS = {fault.name: fault for fault in all_faults()}
 
@@ -84,7 +85,7 @@ def test_changed_cells_and_tracebacks_would_be_noticed(
         return 1, 0.1
 
     monkeypatch.setattr(Folder, "run", crashes)
-    problems = list(hostile_servers._first_run(one))
+    problems = list(servers._first_run(one))
     assert [problem.split(":")[0].split(" ")[0] for problem in problems] == [
         "a",
         "the",
@@ -95,13 +96,12 @@ def test_changed_cells_and_tracebacks_would_be_noticed(
 
 def test_one_fault_through_the_real_command() -> None:
     """A reply that repeats the key is recorded without it, and harms no other model."""
-    rows = hostile_servers.campaign(formats=("ollama",), only="key-text-base64")
+    rows = list(servers.campaign(1, only="ollama: key-text-base64"))
     assert [row for row in rows if row.violations] == []
     assert {row.kind: row.runs for row in rows} == {"ollama: key": 1, "ollama: ping": 1}
 
 
 def test_a_fault_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """A misspelt name must not pass for a campaign without violations."""
-    with pytest.raises(SystemExit):
-        hostile_servers.main(["--only", "no-such-fault"])
+    assert command(["--only", "servers", "--match", "no-such-fault"]) == 2
     assert "no-such-fault" in capsys.readouterr().err

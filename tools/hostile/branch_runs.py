@@ -18,9 +18,9 @@ from typing import Any
 
 from self_improve.iteration.implementing import acceptance
 from self_improve.sandbox import choice
-from tools import hostile_trees
-from tools.hostile_attacks import ATTACKS, PRELUDE
-from tools.hostile_targets import Targets, planted
+from tools.hostile import trees
+from tools.hostile.attacks import ATTACKS, PRELUDE
+from tools.hostile.targets import Targets, planted
 
 HARMS = ("read", "sent", "written", "left", "forged", "broke")
 SECONDS = 90.0
@@ -132,7 +132,7 @@ def _reached(targets: Targets, recorded_text: str) -> list[Harm]:
 def _write_code(attack: Attack, code: Path, targets: Targets) -> None:
     package = code / "evil"
     package.mkdir(parents=True)
-    snippet = hostile_trees.SNIPPET if attack.kind == "trees" else ATTACKS[attack.kind][attack.name]
+    snippet = trees.SNIPPET if attack.kind == "trees" else ATTACKS[attack.kind][attack.name]
     body = textwrap.indent(snippet.strip(), " " * 8)
     prelude = PRELUDE.format(targets=str(package / "targets.json"), attack=body)
     call = _CALLS.get(attack.place, "")
@@ -148,7 +148,7 @@ def _write_code(attack: Attack, code: Path, targets: Targets) -> None:
         test = f"{prelude}\ndef test_it():\n    attack()\n    print('LOOT', LOOT)\n    assert 0\n"
         (code / "test_evil.py").write_text(test)
     if attack.kind == "trees":
-        hostile_trees.TREES[attack.name](code, targets)
+        trees.TREES[attack.name](code, targets)
 
 
 def _run_command(_: Attack, code: Path, targets: Targets, lab: Path) -> tuple[list[Harm], str]:
@@ -211,7 +211,7 @@ def _run_tests(attack: Attack, code: Path, targets: Targets, lab: Path) -> tuple
 
 def _environment(targets: Targets, lab: Path) -> dict[str, str]:
     variables = {n: os.environ[n] for n in ("PATH", "LANG", choice.VARIABLE) if n in os.environ}
-    root = str(Path(__file__).resolve().parents[1])
+    root = str(Path(__file__).resolve().parents[2])
     return {
         **variables, "PYTHONPATH": root, "HOME": str(targets.home), "PROMPT_LAB_DIR": str(lab),
         "TMPDIR": str(targets.folder / "tmp"), "PLUMBLINE_LOAD_SECONDS": "8",

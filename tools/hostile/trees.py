@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tools.hostile_targets import Targets
+from tools.hostile.targets import Targets
 
 SNIPPET = "got('nothing')"
 Write = Callable[[Path, Targets], None]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from tools.hostile_wire import GOOD, Act, Visit
+from tools.hostile.wire import GOOD, Act, Visit
 
 OVERBILLED = "overbilled"
 Named = Iterator[tuple[str, Act]]

@@ -1,7 +1,5 @@
 """Runs the real runner against servers that misbehave, and counts what must never happen.
 
-    python -m tools.hostile_servers [--long] [--format NAME] [--only FAULT] [--seed N]
-
 Each command measures many models at once: one behaves soundly, every other one meets one fault.
 The command is then repeated. A violation is a key anywhere in what was written, an exceeded cap, a
 command that outlasts its time, another model's cells changed, a finished call repeated, a followed
@@ -10,69 +8,50 @@ redirect, or a traceback.
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from tools.hostile_command import HONEST, KEY, PLANS, SECONDS, Folder, leaks
-from tools.hostile_faults import Fault, all_faults
-from tools.hostile_replies import OVERBILLED
-from tools.hostile_wire import FORMATS, HostileServer
+from tools.hostile.faults import Fault, all_faults
+from tools.hostile.replies import OVERBILLED
+from tools.hostile.row import Row
+from tools.hostile.server_run import HONEST, KEY, PLANS, SECONDS, Folder, leaks
+from tools.hostile.wire import FORMATS, HostileServer
 
 TOGETHER = 24
-_SHORT_PINGS = 4
 _CAP_TOKENS = 60_000
 _TRACEBACK = "Traceback (most recent call last)"
 
 
-@dataclass(frozen=True, kw_only=True)
-class CampaignRow:
-    """How often one kind of misbehaviour was tried, and what it broke."""
+def campaign(size: int, seed: int = 1, only: str = "") -> Iterator[Row]:
+    """Try every fault in every format; yield a row for each kind in each format.
 
-    kind: str
-    runs: int
-    violations: tuple[str, ...] = ()
-
-
-def campaign(
-    *, short: bool = True, seed: int = 1, formats: Sequence[str] = FORMATS, only: str = ""
-) -> list[CampaignRow]:
-    """Try every fault in every format, and return a row for each kind in each format.
-
-    The long form also lets each fault meet the pings, and each way to count tokens a cap, with one
-    command a fault; the short one tries some of them.
+    `size` faults a format meet the pings, too, and as many of those that count tokens meet a cap,
+    each in a command of its own.
     """
-    faults = [fault for fault in all_faults() if only in {"", fault.name}]
     chance = random.Random(seed)
-    tried: dict[str, int] = defaultdict(int)
-    broken: dict[str, list[str]] = defaultdict(list)
-    for wire_format in formats:
+    for wire_format in FORMATS:
+        faults = [fault for fault in all_faults() if only in f"{wire_format}: {fault.name}"]
+        runs, violations = Counter[str](), defaultdict[str, list[str]](list)
         shuffled = chance.sample(faults, len(faults))
         for first in range(0, len(shuffled), TOGETHER):
             batch = shuffled[first : first + TOGETHER]
-            for fault in batch:
-                tried[f"{wire_format}: {fault.kind}"] += 1
+            runs.update(fault.kind for fault in batch)
             for fault, problem in _together(wire_format, batch):
-                broken[f"{wire_format}: {fault.kind}"].append(problem)
-        pings = f"{wire_format}: ping"
-        alone = shuffled[:_SHORT_PINGS] if short and not only else shuffled
-        for fault in alone:
-            tried[pings] += 1
-            broken[pings] += _at_the_ping(wire_format, fault)
-        caps = f"{wire_format}: cap"
-        usages = [fault for fault in faults if fault.kind == "usage"]
-        for fault in usages if not short or only else chance.sample(usages, len(usages) // 3):
-            tried[caps] += 1
-            broken[caps] += _under_a_cap(wire_format, fault)
-    return [
-        CampaignRow(kind=kind, runs=runs, violations=tuple(broken[kind]))
-        for kind, runs in tried.items()
-    ]
+                violations[fault.kind].append(problem)
+        usages = [fault for fault in shuffled if fault.kind == "usage"]
+        for kind, alone, tried in (
+            ("ping", _at_the_ping, shuffled[:size]), ("cap", _under_a_cap, usages[:size]),
+        ):  # fmt: skip
+            for fault in tried:
+                runs[kind] += 1
+                violations[kind] += alone(wire_format, fault)
+        for kind, count in runs.items():
+            sentences = tuple(violations[kind])
+            yield Row(kind=f"{wire_format}: {kind}", runs=count, violations=sentences)
 
 
 def _together(wire_format: str, faults: Sequence[Fault]) -> list[tuple[Fault, str]]:
@@ -171,25 +150,3 @@ def _under_a_cap(wire_format: str, fault: Fault) -> Iterator[str]:
 
 def _fault_of(faults: Sequence[Fault], model: str) -> Fault:
     return next((f for f in faults if model == f"m/{f.name}"), faults[0])
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    """Run the campaign, print its rows, and return 1 if anything was broken."""
-    parser = argparse.ArgumentParser(prog="python -m tools.hostile_servers", description=__doc__)
-    parser.add_argument("--long", action="store_true", help="every fault meets the pings, too")
-    parser.add_argument("--format", choices=FORMATS, help="only one wire format")
-    names = [fault.name for fault in all_faults()]
-    parser.add_argument("--only", default="", choices=names, metavar="FAULT", help="only one fault")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the order")
-    options = parser.parse_args(words)
-    formats = (options.format,) if options.format else FORMATS
-    rows = campaign(short=not options.long, seed=options.seed, formats=formats, only=options.only)
-    for row in rows:
-        print(f"{row.kind:24} {row.runs:5} runs {len(row.violations):4} violations")
-        for violation in row.violations:
-            print(f"    {violation[:1500]}")
-    return int(any(row.violations for row in rows))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tools.hostile_faults import Fault
-from tools.hostile_wire import HostileServer
+from tools.hostile.faults import Fault
+from tools.hostile.wire import HostileServer
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 KEY = "sk-h0st/ile+\"quoted\\-&'<k>=9f8e7d6c5b4a"
 KEY_VARIABLE = "HOSTILE_SERVER_KEY"
 HONEST = "honest"

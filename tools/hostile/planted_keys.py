@@ -16,7 +16,7 @@ from urllib.parse import quote
 from self_improve.code import git
 from self_improve.code.git import GitError
 from self_improve.demo import STEP
-from tools.hostile_site import FAST, Ended, HostileSite, reworded_texts
+from tools.hostile.site import FAST, Ended, HostileSite, reworded_texts
 
 AGENTS = {"claude": "ANTHROPIC_API_KEY", "codex": "OPENAI_API_KEY"}
 OWN_FILE = f"worker_plan/steps/{STEP}.py"

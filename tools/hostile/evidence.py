@@ -1,18 +1,12 @@
-"""Changes finished runs in every file, and checks that none stays evidence with another verdict.
-
-python -m tools.hostile_evidence [--seed N] [--rounds N]
-"""
+"""Changes finished runs in every file, and checks that none stays evidence with another verdict."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import random
 import shutil
-import sys
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +24,7 @@ from self_improve.comparison import comparison
 from self_improve.errors import ImproveError
 from self_improve.measures.measurer import Measurer
 from self_improve.verdict.noise import assumed
+from tools.hostile.row import Row
 
 STEP, CLEAN, RAW = "sort_things", "002-2-things.json", "002-1-things_raw.json"
 PLANS = ("boat", "moor", "radio", "silo", "tram", "yard")
@@ -42,26 +37,10 @@ RUBRIC = Rubric(
 )  # fmt: skip
 
 Change = Callable[[Path, random.Random], None]
-Row = tuple[str, int, int]
-"""A kind of change, how often it was made, and how often it stayed evidence with another result."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the campaign, print its rows, and return 0 if there is no violation."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--seed", type=int, default=1, help="of the changes (default: 1)")
-    parser.add_argument("--rounds", type=int, default=3, help="per file and kind (default: 3)")
-    options = parser.parse_args(argv)
-    rows = list(campaign(seed=options.seed, rounds=options.rounds))
-    width = max(len(kind) for kind, _, _ in rows)
-    print(f"{'kind':{width}}  runs  violations")
-    for kind, runs, violations in rows:
-        print(f"{kind:{width}}  {runs:4}  {violations:10}")
-    return 1 if any(violations for _, _, violations in rows) else 0
-
-
-def campaign(*, seed: int = 1, rounds: int = 3) -> Iterator[Row]:
-    """Make every change to every file of a finished run, and yield a row for each kind."""
+def campaign(size: int, seed: int = 1, only: str = "") -> Iterator[Row]:
+    """Make every change `size` times to every file of a finished run; yield a row for each kind."""
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="plumbline-hostile-") as folder:
         lab = Layout(Path(folder) / "lab")
@@ -69,21 +48,25 @@ def campaign(*, seed: int = 1, rounds: int = 3) -> Iterator[Row]:
         truth = _result(sides)
         if not isinstance(truth, dict) or truth["evidence"] != Evidence.real:
             raise AssertionError(f"The runs to be attacked do not count as evidence: {truth}")
-        runs, violations = Counter[str](), Counter[str]()
         for kind, change in {**CHANGES, **WHOLE_RUNS}.items():
+            if only not in kind:
+                continue
             targets = [sides[1][0]] if kind in WHOLE_RUNS else _files(sides[1][0])
+            runs, violations = 0, []
             for target in targets:
-                for _ in range(rounds):
-                    runs[kind] += 1
-                    violations[kind] += _is_bent(sides, target, change, chance, truth)
-        yield from ((kind, runs[kind], violations[kind]) for kind in runs)
+                for _ in range(size):
+                    runs += 1
+                    trouble = _trouble(sides, target, change, chance, truth)
+                    if trouble is not None:
+                        violations.append(f"{target.name}: {trouble}")
+            yield Row(kind=kind, runs=runs, violations=tuple(violations))
 
 
-def _is_bent(
+def _trouble(
     sides: Sequence[Sequence[Path]], target: Path, change: Change, chance: random.Random,
     truth: Mapping[str, Any],
-) -> bool:  # fmt: skip
-    """Make a change, compare, and undo it; return whether it bent the evidence unnoticed."""
+) -> str | None:  # fmt: skip
+    """Make a change, compare, and undo it; return how it bent the evidence unnoticed, or None."""
     victim = sides[1][0]
     aside = victim.with_name(f"{victim.name}.aside")
     shutil.copytree(victim, aside)
@@ -94,9 +77,10 @@ def _is_bent(
         shutil.rmtree(victim, ignore_errors=True)
         aside.rename(victim)
     if isinstance(result, Exception):
-        print(f"crash: {type(result).__name__}: {result}", file=sys.stderr)
-        return True
-    return result is not None and result["evidence"] == Evidence.real and result != truth
+        return f"{type(result).__name__}: {result}"
+    if result is not None and result["evidence"] == Evidence.real and result != truth:
+        return f"it stayed evidence, with another result: {result}"
+    return None
 
 
 def _result(sides: Sequence[Sequence[Path]]) -> dict[str, Any] | Exception | None:
@@ -307,6 +291,3 @@ WHOLE_RUNS: dict[str, Change] = {
     "as an older record": _as_older,
 }
 """What is done to a run as a whole."""
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import random
 import shutil
 import subprocess
@@ -18,11 +17,11 @@ from prompt_lab.record import OUTPUTS, Run, changed_since_done
 from prompt_lab.scores import BASELINE, Scores
 from self_improve.code import git
 from self_improve.demo import STEP
-from tools.hostile_site import (
+from tools.hostile.row import Row
+from tools.hostile.site import (
     FAST,
     Ended,
     HostileSite,
-    Row,
     copied,
     ended,
     make_template,
@@ -155,40 +154,19 @@ KINDS: dict[str, tuple[Campaign, int]] = {
 """The kinds, and how many rounds of each make one run: the cheap ones are run more often."""
 
 
-def rows(count: int, seed: int = 1, *, kinds: Sequence[str] = tuple(KINDS)) -> list[Row]:
-    """Run `count` rounds of each kind, and return what was found."""
-    results = []
+def campaign(size: int, seed: int = 1, only: str = "") -> Iterator[Row]:
+    """Run `size` rounds of each kind, and yield a row for each."""
     with tempfile.TemporaryDirectory(prefix="plumbline-hostile-") as folder:
         template = make_template(_folder(Path(folder), "template"))
-        for kind in kinds:
-            campaign, times = KINDS[kind]
+        for kind in (one for one in KINDS if only in one):
+            rounds, times = KINDS[kind]
             violations: list[str] = []
-            for number in range(count * times):
+            for number in range(size * times):
                 place = _folder(Path(folder), "round")
                 chance = random.Random(f"{seed}/{kind}/{number}")
-                violations += campaign(template, place, chance)
+                violations += rounds(template, place, chance)
                 shutil.rmtree(place)
-            results.append(Row(kind=kind, runs=count * times, violations=tuple(violations)))
-    return results
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the campaign; the exit code is 1 if there was a violation."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=20, metavar="N", help="rounds of each kind")
-    parser.add_argument("--seed", type=int, default=1, metavar="N")
-    options = parser.parse_args(argv)
-    results = rows(options.runs, options.seed)
-    return show(results)
-
-
-def show(results: Sequence[Row]) -> int:
-    """Print rows, and return the exit code of a campaign that has results them."""
-    for row in results:
-        print(f"{row.kind}: {row.runs} runs, {len(row.violations)} violations")
-        for violation in row.violations[:5]:
-            print(f"  {violation}")
-    return int(any(row.violations for row in results))
+            yield Row(kind=kind, runs=size * times, violations=tuple(violations))
 
 
 def damage(site: HostileSite, count: int) -> Iterator[str]:
@@ -259,7 +237,3 @@ def _folder(parent: Path, name: str) -> Path:
     path = parent / name
     path.mkdir()
     return path
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

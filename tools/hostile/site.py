@@ -31,15 +31,6 @@ _AUTHOR = ("-c", "user.name=n", "-c", "user.email=n@localhost")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
-    """What a campaign has found of one kind: how many runs, and every violation as a sentence."""
-
-    kind: str
-    runs: int
-    violations: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
 class Ended:
     """How a command ended: its exit code (negative: the signal that killed it), and its words."""
 

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tools import hostile_files, hostile_texts
-from tools.hostile_readers import Kind
+from tools.hostile import files, texts
+from tools.hostile.readers import Kind
 
 
 def test_small_campaign_of_files_finds_nothing() -> None:
     """Of every kind a few; `make hostile` does more."""
-    rows = hostile_files.campaign(42, seed=3)
+    rows = list(files.campaign(42, seed=3))
     assert sum(row.runs for row in rows) == 42
     assert [violation for row in rows for violation in row.violations] == []
 
 
 def test_small_campaign_of_texts_finds_nothing() -> None:
     """Constants and descriptions of fields."""
-    rows = hostile_texts.campaign(150, seed=3)
+    rows = list(texts.campaign(150, seed=3))
     assert sum(row.runs for row in rows) == 150
     assert [violation for row in rows for violation in row.violations] == []
     assert sum(row.refused for row in rows) > 0
@@ -55,9 +55,9 @@ def test_bad_reader_is_caught(
     read: Callable[[Path], int], trouble: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each with what it takes to repeat it."""
-    monkeypatch.setattr(hostile_files, "_SUBPROCESS", 0)
+    monkeypatch.setattr(files, "_SUBPROCESS", 0)
     (tmp_path / "a.json").write_text('{"a": 1}')
-    cases = hostile_files._cases(Kind("a", ["a.json"], read), range(1), 1, tmp_path)
+    cases = files._cases(Kind("a", ["a.json"], read), range(1), 1, tmp_path)
     [(_, _, violation)] = cases
     assert violation is not None
     assert trouble in violation

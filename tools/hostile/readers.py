@@ -35,7 +35,7 @@ from self_improve.rollout import command_line as rollout
 from self_improve.rollout import settings, version
 from self_improve.verdict import noise
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 STEP, COMMIT = "plan_type", "0123456789abcdef0123456789abcdef01234567"
 _RUN = "history/0/00_plan_type"
 
