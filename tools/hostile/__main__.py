@@ -99,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="of all draws (default: 1)")
     names = [campaign.name for campaign in CAMPAIGNS]
     parser.add_argument("--only", action="append", choices=names, help="only this campaign")
-    parser.add_argument("--match", default="", metavar="TEXT", help="only kinds that contain this")
+    parser.add_argument("--match", default="", metavar="REGEX", help="only such kinds, or faults")
     parser.add_argument("--size", type=int, metavar="N", help="instead of the form's own")
     parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
     return parser
@@ -122,6 +122,8 @@ def main(words: Sequence[str] | None = None) -> int:
         size = options.size or (campaign.long if options.long else campaign.short)
         began, rows = time.monotonic(), []
         for row in campaign.rows(size, options.seed, options.match):
+            if options.match and not row.runs:
+                continue
             rows.append(row)
             count = len(row.violations)
             print(f"{campaign.name:12} {row.kind:44} {row.runs:6} {count:4}", flush=True)
@@ -130,7 +132,7 @@ def main(words: Sequence[str] | None = None) -> int:
         results.append((campaign, rows, time.monotonic() - began))
     tried = [row for _, rows, _ in results for row in rows if row.runs]
     if not tried:
-        what = f": no kind contains {options.match!r}" if options.match else ""
+        what = f": no kind matches {options.match!r}" if options.match else ""
         print(f"Nothing was tried{what}.", file=sys.stderr)
         return 2
     if options.write:

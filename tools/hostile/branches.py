@@ -7,6 +7,7 @@ cell, in a child, in its tests, in its settings.
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -45,7 +46,7 @@ def campaign(size: int, seed: int = 1, only: str = "") -> Iterator[Row]:
 
     Yields a row for each kind.
     """
-    listed = [a for a in attacks() if only in f"{a.kind}/{a.name}/{a.place}"]
+    listed = [a for a in attacks() if re.search(only, f"{a.kind}/{a.name}/{a.place}")]
     chosen = list(islice(_endless(listed, random.Random(seed)), size))
     with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
         data_repo = lab(Path(folder))

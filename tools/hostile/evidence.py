@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,7 +50,7 @@ def campaign(size: int, seed: int = 1, only: str = "") -> Iterator[Row]:
         if not isinstance(truth, dict) or truth["evidence"] != Evidence.real:
             raise AssertionError(f"The runs to be attacked do not count as evidence: {truth}")
         for kind, change in {**CHANGES, **WHOLE_RUNS}.items():
-            if only not in kind:
+            if not re.search(only, kind):
                 continue
             targets = [sides[1][0]] if kind in WHOLE_RUNS else _files(sides[1][0])
             runs, violations = 0, []

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -40,7 +41,7 @@ class _TooLong(BaseException):
 
 def campaign(size: int, seed: int = 1, only: str = "") -> Iterator[Row]:
     """Damage `size` files, spread over the kinds, and yield a row for each kind."""
-    kinds = [kind for kind in KINDS if only in kind.name]
+    kinds = [kind for kind in KINDS if re.search(only, kind.name)]
     with tempfile.TemporaryDirectory(prefix="hostile") as folder:
         template = Path(folder) / "template"
         readers.build(template)

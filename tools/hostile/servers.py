@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -34,7 +35,9 @@ def campaign(size: int, seed: int = 1, only: str = "") -> Iterator[Row]:
     """
     chance = random.Random(seed)
     for wire_format in FORMATS:
-        faults = [fault for fault in all_faults() if only in f"{wire_format}: {fault.name}"]
+        faults = [
+            fault for fault in all_faults() if re.search(only, f"{wire_format}: {fault.name}")
+        ]
         runs, violations = Counter[str](), defaultdict[str, list[str]](list)
         shuffled = chance.sample(faults, len(faults))
         for first in range(0, len(shuffled), TOGETHER):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shutil
 import subprocess
@@ -128,7 +130,8 @@ def make_template(home: Path, *, plans: int = 1) -> HostileSite:
     sample_plans = offers(
         samples(), SourceRequest(split=None, plans=()), layout, dataset.load(layout)
     )
-    populate(layout, sample_plans, most_bytes=100_000_000, listener=Lines())
+    with contextlib.redirect_stdout(io.StringIO()):
+        populate(layout, sample_plans, most_bytes=100_000_000, listener=Lines())
     for plan in sorted(p for p in layout.split("train").iterdir() if p.is_dir())[plans:]:
         shutil.rmtree(plan)
     package = contract.own_code() / "worker_plan"
