@@ -15,7 +15,8 @@ from model_gateway.journal import NoJournal
 from prompt_lab import record
 from prompt_lab.layout import Layout
 from self_improve.cells.fork_server import ForkServer
-from self_improve.runs.matrix import Arm, Job, Matrix
+from self_improve.runs.jobs import Arm, Job
+from self_improve.runs.matrix import Matrix
 from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Counts
 from self_improve.runs.session import RunState

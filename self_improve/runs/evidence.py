@@ -23,7 +23,7 @@ from self_improve.host.surfaces import (
     digest,
     messages_with,
 )
-from self_improve.runs.matrix import Arm
+from self_improve.runs.jobs import Arm
 from self_improve.runs.specification import RunSpecification
 from self_improve.runs.stopping import LookResult
 from self_improve.sandbox.choice import UNSAFE

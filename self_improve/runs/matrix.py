@@ -9,28 +9,21 @@ import secrets
 import signal
 import time
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
-from model_gateway.attempt import Attempt
-from model_gateway.cache import Cache
 from model_gateway.call import FailureKind
 from model_gateway.errors import PlumblineError
 from model_gateway.exchange import Caller
 from model_gateway.exits import RESUME
 from model_gateway.gateway import Gateway
-from model_gateway.journal import Journal
-from model_gateway.ledger import Log
-from prompt_lab.record import CellKey, RunCell, RunWriter
 from self_improve.cells import cell
 from self_improve.cells.account import Account
 from self_improve.cells.fork_server import ForkServer
 from self_improve.cells.scratch import Scratch
 from self_improve.cells.strange_files import TooMuchError
 from self_improve.errors import ImproveError
-from self_improve.runs.specification import RunSpecification
+from self_improve.runs.jobs import Job, Tally, Watcher
 
 _TRACE = "trace.txt"
 _KILLED = {-signal.SIGKILL, -signal.SIGTERM}
@@ -38,76 +31,6 @@ _KILLED = {-signal.SIGKILL, -signal.SIGTERM}
 _OF_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 _TRIES = 3
 _SECONDS_TO_DIE = 30.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Arm:
-    """One run under way, an arm of an experiment: its specification, its record, and its zygote.
-
-    `server` forks its cells, in directories below `scratch`; `journal` replays their calls, `log`
-    records reservations. `over_http` gives its cells a loopback URL besides the socket. With
-    `must_ask`, a cell that asks no model fails, because it has measured nothing.
-    """
-
-    specification: RunSpecification
-    writer: RunWriter
-    journal: Journal
-    server: ForkServer
-    scratch: Path
-    over_http: bool = False
-    must_ask: bool = True
-    log: Log | None = None
-    cache: Cache | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """A cell that is still to be run."""
-
-    arm: Arm
-    plan: str
-    repeat: int
-
-    @property
-    def key(self) -> RunCell:
-        """The cell inside its run."""
-        return self.plan, self.repeat
-
-    @property
-    def cell(self) -> CellKey:
-        """The cell among those of all models."""
-        return self.plan, self.arm.specification.model.name, self.repeat
-
-
-class Watcher(Protocol):
-    """Observes the cells, for a display."""
-
-    def started(self, job: Job) -> None:
-        """A cell begins."""
-        ...
-
-    def attempted(self, job: Job, attempt: Attempt, *, replayed: bool) -> None:
-        """A call of a cell was answered, or failed."""
-        ...
-
-    def ended(self, job: Job, row: Mapping[str, Any]) -> None:
-        """A cell was recorded."""
-        ...
-
-    def dropped(self, job: Job, reason: str) -> None:
-        """A cell was given up without a result and remains to be done."""
-        ...
-
-
-@dataclass(kw_only=True)
-class Tally:
-    """How the cells of a command ended; `dropped` ones have no result and remain to be done."""
-
-    ok: int = 0
-    failed: int = 0
-    dropped: int = 0
-    budget: bool = False
-    rows: list[Mapping[str, Any]] = field(default_factory=list)
 
 
 class Matrix:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TextIO
 from model_gateway import terminal
 from model_gateway.attempt import Attempt
 from model_gateway.counts import counted
-from self_improve.runs.matrix import Job, Watcher
+from self_improve.runs.jobs import Job, Watcher
 
 
 class Display(Watcher, Protocol):

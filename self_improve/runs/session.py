@@ -20,7 +20,8 @@ from prompt_lab.claim import claim
 from prompt_lab.layout import Layout
 from prompt_lab.record import ATTEMPTS, RESERVATIONS, Run
 from self_improve.runs.evidence import finish, sent_so_far
-from self_improve.runs.matrix import Arm, Job, Matrix, Tally
+from self_improve.runs.jobs import Arm, Job, Tally
+from self_improve.runs.matrix import Matrix
 from self_improve.runs.pings import ping_journal
 from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display

@@ -22,11 +22,10 @@ from tools.hostile import trees
 from tools.hostile.attacks import ATTACKS, PRELUDE
 from tools.hostile.targets import Targets, planted
 
-HARMS = ("read", "sent", "written", "left", "forged", "broke")
 SECONDS = 90.0
 _SHARED = tuple(map(Path, ("/dev/shm", "/tmp", "/var/tmp")))  # noqa: S108 - looked at
 Harm = tuple[str, str]
-"""Which harm, and what shows it."""
+"""Which harm (read, sent, written, left, forged, broke), and what shows it."""
 STEP = """
 import json
 from pathlib import Path

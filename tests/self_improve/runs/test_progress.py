@@ -13,7 +13,7 @@ from model_gateway.journal import NoJournal
 from prompt_lab import record
 from prompt_lab.layout import Layout
 from self_improve.cells.fork_server import ForkServer
-from self_improve.runs.matrix import Arm, Job
+from self_improve.runs.jobs import Arm, Job
 from self_improve.runs.progress import Bar, Counts, Lines, display
 from tests.model_gateway.rows import an_attempt
 from tests.self_improve import hosts
