@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import pkgutil
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from self_improve.code import git
 from self_improve.errors import UsageError
+
+_IMPORT = re.compile(rb"^[ \t]*(?:import|from)[ \t]+([^\n]+)", re.MULTILINE)
+_NOT_IMPORTED = frozenset({"antigravity", "idlelib", "test", "tests", "this", "turtledemo"})
+"""Installed modules that no code imports, so that files of these names hide nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +43,8 @@ def read(root: Path, import_roots: Iterable[str], *, paths: Sequence[str] = ()) 
     """Return the code tree in `root`; its digest is over the files of `import_roots`.
 
     Changed files make it dirty, with `paths` only those below these. A file that git does not know
-    makes it dirty only where the import roots reach it: in one of them, or as a module that they
-    import.
+    makes it dirty only where the import roots reach it: in one of them, as a module that they
+    import, also by way of others, or as one that hides an installed module from all who import it.
 
     Raises:
         UsageError: one of the import roots does not exist.
@@ -95,6 +102,7 @@ def _git_facts(
         dirty = (
             bool(changes)
             or _reaches(root, import_roots, _untracked(root, import_roots))
+            or _hides_a_dependency(root)
             or _is_changed_unseen(root, import_roots)
         )
     except (git.GitError, ValueError):
@@ -155,15 +163,54 @@ def _reaches(root: Path, import_roots: Sequence[str], untracked: Sequence[PurePo
             return True
         if path.suffix == ".py":
             modules.add(path.parts[0].removesuffix(".py"))
-    if not modules:
+    return bool(modules) and not modules.isdisjoint(_imported(root, import_roots))
+
+
+def _imported(root: Path, import_roots: Sequence[str]) -> set[str]:
+    """Return the names in the imports of the code, and of what it imports from beside it."""
+    beside = {path.stem for path in root.iterdir() if path.is_dir() or path.suffix == ".py"}
+    names: set[str] = set()
+    left, seen = list(import_roots), set(import_roots)
+    while left:
+        for path in _code_files(root, [left.pop()]):
+            for line in _IMPORT.findall(path.read_bytes()):
+                words = re.findall(rb"\w+", line.partition(b" import ")[0])
+                names |= {word.decode("utf-8", "replace") for word in words}
+        more = (names & beside) - seen
+        seen |= more
+        left += sorted(more)
+    return names
+
+
+def _hides_a_dependency(root: Path) -> bool:
+    """Whether a module in `root` that is not in the repository hides an installed one.
+
+    The root comes first where modules are looked for, so its `yaml.py` answers in place of the
+    installed package whoever imports it, and also if git ignores it.
+    """
+    hiding = [
+        found.name
+        for found in pkgutil.iter_modules([str(root)])
+        if found.name not in _NOT_IMPORTED and _is_installed(found.name, root)
+    ]
+    if not hiding:
         return False
-    imported = re.compile(rb"^[ \t]*(?:import|from)[ \t]+([^\n]+)", re.MULTILINE)
-    names = {name.encode() for name in modules}
+    others = git.inspect(root, "ls-files", "--others", "--directory", "-z", "--", str(root))
+    untracked = {root / name for name in others.split("\0") if name}
     return any(
-        names.intersection(re.findall(rb"\w+", line.partition(b" import ")[0]))
-        for path in _code_files(root, import_roots)
-        for line in imported.findall(path.read_bytes())
+        not untracked.isdisjoint((path, path.parent))
+        for name in hiding
+        if (spec := PathFinder.find_spec(name, [str(root)])) is not None and spec.origin
+        for path in [Path(spec.origin)]
     )
+
+
+def _is_installed(name: str, root: Path) -> bool:
+    """Whether a module is in the standard library, or found elsewhere than in `root`."""
+    elsewhere = [place for place in sys.path if place and Path(place).resolve() != root]
+    spec = PathFinder.find_spec(name, elsewhere)
+    # A folder of this name that is no package gives way to any module.
+    return name in sys.stdlib_module_names or (spec is not None and spec.origin is not None)
 
 
 def _code_files(root: Path, import_roots: Sequence[str]) -> Iterator[Path]:

@@ -14,10 +14,12 @@ from model_gateway.jsonl import read_rows
 from prompt_lab.record import EVENTS, Run
 from self_improve.comparison import origins
 from self_improve.errors import UsageError
-from self_improve.records.soundness import ALTERED, REMEDY, refusals, soundness
+from self_improve.records.soundness import REMEDY, refusals, soundness
 
 Claim = Literal["change", "alike"]
 """The claim about the sides: that one thing was changed, or that nothing was."""
+
+_ONCE = "Name each run once, on one side."
 
 REUSED = frozenset({str(Source.cache), str(Source.recorded)})
 
@@ -26,14 +28,16 @@ REUSED = frozenset({str(Source.cache), str(Source.recorded)})
 class Comparability:
     """What the records of both sides show.
 
-    `refusals` are known differences that spoil the comparison, `unknown` what is missing in one of
-    the records. `faults` are those refusals that hold even where inputs are meant to differ.
+    `refusals` are known differences that spoil the comparison, `remedy` says what to do then,
+    and `unknown` is what is missing in one of the records. `faults` are those refusals that hold
+    even where inputs are meant to differ.
     `together` means that the cells of both sides were run in the same stretch of time, so that
     nothing that drifts from batch to batch comes between them.
     """
 
     refusals: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    remedy: str = "Run both sides on the same inputs with the same settings, and compare those."
     unknown: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     together: bool = False
@@ -54,15 +58,10 @@ class Comparability:
         """
         self._refuse(self.faults)
 
-    @staticmethod
-    def _refuse(problems: Sequence[str]) -> None:
+    def _refuse(self, problems: Sequence[str]) -> None:
         if problems:
             reasons = "\n  ".join(problems)
-            raise UsageError(
-                f"These runs cannot be compared:\n  {reasons}\n"
-                "Run both sides on the same inputs with the same settings, and compare those."
-                + (f"\n{REMEDY}" if any(ALTERED in one for one in problems) else "")
-            )
+            raise UsageError(f"These runs cannot be compared:\n  {reasons}\n{self.remedy}")
 
 
 def check(
@@ -86,9 +85,10 @@ def check(
     if not before or not after:
         raise UsageError("A comparison needs at least one run before and one after.")
     old, new = [Run(path) for path in before], [Run(path) for path in after]
+    unsound = _unsound(old, new)
+    if unsound is not None:
+        return unsound
     problems = _Problems()
-    _soundness([*old, *new], problems)
-    problems.refusals += origins.same_runs(old, new)
     if not other_models:
         _answering_models(old, new, problems)
     faults = tuple(problems.refusals)
@@ -114,12 +114,16 @@ def check(
 def check_one(runs: Sequence[Path]) -> Comparability:
     """Check the runs of a side that is compared with baseline plans, of which less is known."""
     side, problems = [Run(path) for path in runs], _Problems()
+    unsound = _unsound([], side)
+    if unsound is not None:
+        return unsound
     problems.unknown.append("what the baseline plans were made with")
-    _soundness(side, problems)
-    problems.refusals += origins.same_runs([], side)
     problems.refusals += _mixture(side, "after")
     _shown_texts([], side, "change", problems)
-    return Comparability(refusals=tuple(problems.refusals), unknown=tuple(problems.unknown))
+    return Comparability(
+        refusals=tuple(problems.refusals), unknown=tuple(problems.unknown),
+        remedy="Name the runs of one code and one candidate, on the inputs of the baseline plans.",
+    )  # fmt: skip
 
 
 class _Problems:
@@ -137,9 +141,22 @@ class _Problems:
             )
 
 
-def _soundness(runs: Sequence[Run], problems: _Problems) -> None:
-    for run in {run.path: run for run in runs}.values():
-        problems.refusals += refusals(run.path, soundness(run).faults)
+def _unsound(old: Sequence[Run], new: Sequence[Run]) -> Comparability | None:
+    """Return why records are altered, or named twice; None if they are not.
+
+    Nothing else is said of them then: what an altered record shows is not what was run, and a run
+    that is named twice is like itself.
+    """
+    named = {run.path: run for run in (*old, *new)}
+    altered = [
+        line for path, run in named.items() for line in refusals(path, soundness(run).faults)
+    ]
+    twice = origins.same_runs(old, new)
+    if not altered and not twice:
+        return None
+    remedies = [*([REMEDY] if altered else []), *([_ONCE] if twice else [])]
+    problems = (*altered, *twice)
+    return Comparability(refusals=problems, faults=problems, remedy="\n".join(remedies))
 
 
 def _mixture(side: Sequence[Run], name: str) -> list[str]:

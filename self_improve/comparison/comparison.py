@@ -10,6 +10,7 @@ from typing import Any
 from prompt_lab.record import CellKey, Run
 from rubrics.rubric import Rubric
 from self_improve.comparison import comparability, examples
+from self_improve.comparison.again import again
 from self_improve.comparison.comparability import Claim, Comparability
 from self_improve.comparison.examples import Example
 from self_improve.comparison.sides import Sides, on_common_cells, whole_sides
@@ -64,7 +65,9 @@ def decide_sides(
         taken.append(Look(pairing=part.pairing, share=len(keys) / len(order)))
     evidence, reasons = sides.evidence(records)
     terms = replace(terms, together=records.together)
-    verdict = decide(taken or sides.pairing, terms, evidence=evidence, notes=reasons)
+    verdict = decide(
+        taken or sides.pairing, terms, evidence=evidence, notes=reasons, again=again(before, after)
+    )
     return sides, verdict
 
 

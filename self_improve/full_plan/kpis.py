@@ -115,13 +115,15 @@ def of_steps(
             why = "it has no rubric" if rubric is None else "it could not be run on both sides"
             steps.append(StepKpis(step=step.name, verdict=None, why_not=why, plans={}))
             continue
-        steps.append(_of_step(run, old.get(step.name), rubric, layout, seed))
+        steps.append(of_step(run, old.get(step.name), rubric, layout, seed))
     return steps
 
 
-def _of_step(run: Run, old: Run | None, rubric: Rubric, layout: Layout, seed: int) -> StepKpis:
+def of_step(run: Run, old: Run | None, rubric: Rubric, layout: Layout, seed: int) -> StepKpis:
+    """Return the KPIs of a step; those of altered records are only the reason why not."""
     before = [old.path] if old is not None else []
-    records = comparability.check(before, [run.path]) if before else Comparability()
+    after = [run.path]
+    records = comparability.check(before, after) if before else comparability.check_one(after)
     if records.faults:
         why = "; ".join(records.faults)
         return StepKpis(step=rubric.step, verdict=None, why_not=why, plans={})

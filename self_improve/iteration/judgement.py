@@ -14,7 +14,7 @@ from prompt_lab.layout import Layout
 from prompt_lab.record import CellKey, Run
 from rubrics import load
 from rubrics.rubric import Rubric
-from self_improve.comparison import comparability
+from self_improve.comparison import before_spending, comparability
 from self_improve.comparison.comparison import decide_sides, decision_in, order_in, shares_in
 from self_improve.comparison.sides import Sides, measurer_for
 from self_improve.comparison.until_decided import UntilDecided
@@ -22,6 +22,7 @@ from self_improve.errors import UsageError
 from self_improve.measures.fitness import mean
 from self_improve.records import run_reading
 from self_improve.records.cell_reading import Refusal
+from self_improve.runs.specification import RunSpecification
 from self_improve.verdict import Verdict, expectation, noise
 from self_improve.verdict.differences import differences
 from self_improve.verdict.terms import Terms
@@ -119,6 +120,15 @@ def until_decided(
     """
     declared = [expectation.parse(one, rubric) for one in expectations]
     return UntilDecided(rubric, expectations=declared, seed=seed, lab=lab)
+
+
+def prospect_of(step: str, planned: Sequence[RunSpecification], lab: Layout) -> str | None:
+    """Return what the planned cells of one side can decide; None without cells."""
+    models = [one.model.name for one in planned]
+    if not models:
+        return None
+    plans, repeats = len(planned[0].inputs), planned[0].repeats
+    return before_spending.sentence(step, plans=plans, models=models, repeats=repeats, lab=lab)
 
 
 def outputs(

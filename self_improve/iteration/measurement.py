@@ -39,6 +39,9 @@ async def run(
     async with context.experiment(sides) as experiment:
         for draft in drafts:
             patch.confirm(draft.texts, experiment.works[draft.id].pipeline.surfaces)
+        planned = experiment.works[BASELINE].specifications
+        if sentence := judgement.prospect_of(context.request.step, planned, context.layout):
+            context.publisher.say(sentence)
         for name, estimate in (await experiment.expected()).items():
             context.publisher.say(f"{name}: {estimate.text()}")
         result = await experiment.run(context.gateway, context.display, _until(context, drafts))

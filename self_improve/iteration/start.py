@@ -16,7 +16,6 @@ from model_gateway.keys import Redactor
 from model_gateway.ledger import Ledger, Spend, refuse_unpriced, spent_before
 from prompt_lab.layout import Layout, runs
 from prompt_lab.record import RESERVATIONS, Run
-from self_improve.comparison import before_spending
 from self_improve.errors import UsageError
 from self_improve.forge.checked import CheckedForge
 from self_improve.forge.forge import Forge
@@ -28,7 +27,7 @@ from self_improve.iteration.folder import LAST_PHASE, IterationFolder
 from self_improve.iteration.implementing import choice
 from self_improve.iteration.implementing.acceptance import SMOKES
 from self_improve.iteration.iterate import Iteration, commit
-from self_improve.iteration.judgement import rubric_of
+from self_improve.iteration.judgement import prospect_of, rubric_of
 from self_improve.iteration.proposing import from_synthesis, propose
 from self_improve.iteration.proposing.from_search import SEARCHES
 from self_improve.iteration.publication import Publisher
@@ -237,16 +236,8 @@ async def show_cost(request: IterationRequest, branches: Branches, base: str) ->
         say(choice.summary(request, len(directions)))
     count = max(1, request.candidates + len(directions))
     say(f"base {base[:12]} of {request.base}; each side: {expected.text()}")
-    say(
-        before_spending.sentence(
-            request.step,
-            plans=len(planned[0].inputs),
-            models=[one.model.name for one in planned],
-            repeats=planned[0].repeats,
-            lab=request.layout,
-        )
-        or ""
-    )
+    if sentence := prospect_of(request.step, planned, request.layout):
+        say(sentence)
     say(
         f"{count + 1} sides on the train plans; what earns KEEP also runs on the verify plans, the "
         "steps that read its outputs, and one whole plan. Nothing was sent."

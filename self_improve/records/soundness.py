@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model_gateway.counts import counted
 from model_gateway.foreign_files import MOST_RECORD, json_of, read_bytes
 from prompt_lab import integrity
 from prompt_lab.record import OUTPUTS, Run
 from self_improve.errors import UsageError
 
+DECIDED, FUTILE = "decided", "futile"
+"""How a record says why it was stopped early: it was settled, or hardly would have been."""
+OPEN_WORD = "INCONCLUSIVE"
 _NAMED = 5
 
 
@@ -126,8 +130,15 @@ def _stopped(run: Run, name: str) -> Iterator[str]:
     done = run.done() or {}
     cells = done.get("cells")
     left = cells.get("not_run") if isinstance(cells, dict) else None
-    if done.get("stopped") and isinstance(left, list) and left:
-        yield f"{name}: stopped early because it was {done['stopped']}, {len(left)} cells not run"
+    if not done.get("stopped") or not isinstance(left, list) or not left:
+        return
+    decision = done.get("decision")
+    is_open = isinstance(decision, dict) and decision.get("word") == OPEN_WORD
+    # Records from before the word was added say "decided" of both.
+    why = f"it was {done['stopped']}"
+    if is_open or done["stopped"] == FUTILE:
+        why = "the remaining cells would hardly have decided it"
+    yield f"{name}: stopped early because {why}, {counted(len(left), 'cell')} not run"
 
 
 def _some(values: Sequence[object]) -> str:

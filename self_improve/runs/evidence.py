@@ -23,6 +23,7 @@ from self_improve.host.surfaces import (
     digest,
     messages_with,
 )
+from self_improve.records.soundness import DECIDED, FUTILE, OPEN_WORD
 from self_improve.runs.jobs import Arm
 from self_improve.runs.specification import RunSpecification
 from self_improve.runs.stopping import LookResult
@@ -182,7 +183,7 @@ def finish(arm: Arm, left: Sequence[RunCell], look: LookResult | None = None) ->
     writer.finish(
         {
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "stopped": "decided" if left else None,
+            "stopped": _why_stopped(look) if left else None,
             **({"decision": dict(look.facts)} if look is not None else {}),
             "cells": {
                 "ok": len(rows) - failed,
@@ -196,6 +197,12 @@ def finish(arm: Arm, left: Sequence[RunCell], look: LookResult | None = None) ->
             ),
         }
     )
+
+
+def _why_stopped(look: LookResult | None) -> str:
+    """Return how records say why the cells that are left were not run."""
+    is_open = look is not None and look.facts.get("word") == OPEN_WORD
+    return FUTILE if is_open else DECIDED
 
 
 def _was_unconfined(run: Run) -> bool:

@@ -80,8 +80,9 @@ def parse(text: str, rubric: Rubric) -> Expectation:
         )
     metric, measures = match["metric"], list(scales(rubric))
     if metric not in measures:
-        hint = did_you_mean(metric, measures)
-        raise UsageError(f"The rubric of {rubric.step} has no measure {metric!r}.{hint}")
+        raise UsageError(
+            f"The rubric of {rubric.step} has no measure {metric!r}.{_hint(metric, measures)}"
+        )
     scope: dict[str, list[str]] = {"model": [], "plan": []}
     for part in _PART.split(match["scope"])[1:]:
         kind, _, name = part.partition("=")
@@ -93,6 +94,15 @@ def parse(text: str, rubric: Rubric) -> Expectation:
         plans=tuple(scope["plan"]),
         primary=match["primary"] is not None,
     )
+
+
+def _hint(metric: str, measures: Sequence[str]) -> str:
+    """Return the ids that may have been meant: those of this kind, of a like name, or all."""
+    kind = metric.partition(":")[0]
+    of_kind = [one for one in measures if one.partition(":")[0].partition("@")[0] == kind]
+    if of_kind:
+        return f" Did you mean {' or '.join(of_kind)}?"
+    return did_you_mean(metric, measures) or f" There are: {', '.join(measures)}"
 
 
 def check_scope(

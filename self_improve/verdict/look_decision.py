@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from enum import StrEnum
 from functools import cached_property
 
+from model_gateway.invocation import typed
 from self_improve.verdict import gates, outlook
 from self_improve.verdict.composite import composite
 from self_improve.verdict.expectation_outcomes import ExpectationOutcome, Fulfilment, outcomes_of
 from self_improve.verdict.outlook import Outlook
+from self_improve.verdict.prospect import WORTH
+from self_improve.verdict.shifts import WITHOUT_ONE
 from self_improve.verdict.terms import (
     ERROR,
     LEAST_ERROR,
@@ -77,20 +80,20 @@ class LookDecision:
         """What should be known of the terms."""
         terms, pairing = self.look.terms, self.look.look.pairing
         noise, version = terms.noise, terms.rubric.version
-        calibrate = f"measure it with `plumbline noise --step {noise.step}`"
+        calibrate = f"measure it with `{typed('noise')} --step {noise.step}`"
         notes = []
         if noise.is_assumed:
-            drift = "" if terms.together else f" and a drift of {terms.drift:g} between batches"
+            figures = noise.assumptions(None, together=terms.together)
             notes.append(
-                f"the noise of {noise.step} was not measured: the deviations of an uncalibrated "
-                f"step{drift} are assumed; {calibrate}"
+                f"the noise of {noise.step} was not measured; assumed are {figures}; {calibrate}"
             )
         else:
             unknown = [model for model in pairing.models if not noise.knows(model)]
             if unknown:
+                figures = noise.assumptions(unknown[0], together=terms.together)
                 notes.append(
-                    f"the noise of {', '.join(unknown)} was not measured: more than that of the "
-                    f"other models is assumed; {calibrate}"
+                    f"the noise of {', '.join(unknown)} was not measured; assumed are {figures}; "
+                    f"{calibrate}"
                 )
             if noise.rubric_version != version:
                 notes.append(
@@ -143,7 +146,7 @@ class LookDecision:
         if beyond and composite.effect > 0 and not gates.had_a_fair_chance(self.look):
             why = f"but there are {_TOO_FEW}"
         elif beyond:
-            why = "which is too little to matter or rests on one plan"
+            why = self._why_not_decided(composite.effect)
         shows = "" if self.visible is None else (
             f", and these pairs show {self.visible:.2f} in four cases of five"
         )  # fmt: skip
@@ -151,6 +154,22 @@ class LookDecision:
             f"the composite moved by {composite.effect:+.2f}, {why}{p}; "
             f"{self._minimal:g} would be worth a merge{shows}"
         ]
+
+    def _why_not_decided(self, effect: float) -> str:
+        """Return what an effect beyond chance lacks."""
+        least = WORTH * self._minimal
+        if abs(effect) < least:
+            return f"beyond chance, but too little to matter (less than {least:g})"
+        sign = 1 if effect > 0 else -1
+        without = self.composite.left_out
+        plan = min(without, key=lambda name: sign * without[name], default=None)
+        if plan is not None and sign * without[plan] < WITHOUT_ONE * sign * effect:
+            return (
+                f"beyond chance, but it rests on the plan {plan} ({without[plan]:+.2f} without it)"
+            )
+        if self.look.look.share < 1:
+            return "not by enough for a look at some of the cells"
+        return "not by enough beside what else was tested"
 
     def _has_risen(self, tests: RepeatedTests) -> bool:
         """Whether the composite rose beyond chance, and by what is worth having."""

@@ -111,6 +111,23 @@ class Noise(_Stored):
         """Return how often a cell of a model collapses, or the opposite, by chance alone."""
         return _rate(self.collapses_by_model.get(model), self.collapses, ASSUMED_COLLAPSES)
 
+    def assumptions(self, model: str | None, *, together: bool) -> str:
+        """Return the figures that are assumed of a model, or of a step, that was not measured.
+
+        Args:
+            model: one that was not measured although others were; None for the step.
+            together: both sides were run in one stretch of time, so that no drift is assumed.
+        """
+        name = model or ""
+        rates = (
+            f"success that flips in {self.flip_rate(name):.0%} of the pairs, items that collapse "
+            f"in {self.collapse_rate(name):.0%}"
+        )
+        if self.is_assumed:
+            drift = "" if together else f", a drift of {ASSUMED_DRIFT:g} between batches"
+            return f"{rates}, deviations of {ASSUMED_SCALES:g} scales in each measure{drift}"
+        return f"{rates}, deviations {_UNKNOWN:g} times those over all models"
+
     def knows(self, model: str) -> bool:
         """Whether the noise of this model was measured."""
         return model in self.flips

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ _FUTILE = 1 / 3
 """A decision that is less probable than this part of the share of cells that have run is not worth
 waiting for: one in fifteen after a fifth of them, when a trend is mostly chance, one in six after
 half. It costs an effect that is worth a merge one decision in seven."""
+Again = Callable[[int], str]
+"""Gives the commands that run both sides with so many repeats."""
 _REACH = 10
 """More repeats than this are not proposed."""
 _DRAWS = 2000
@@ -26,10 +29,21 @@ _SEED = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Outlook:
-    """How many further cells would settle it, and what to do, in words."""
+    """How many further cells would settle it, and what to do, in words.
+
+    `repeats` is how often each cell has to be run for that.
+    """
 
     further_cells: int | None
     text: str
+    repeats: int | None = None
+
+    def sentence(self, again: Again | None = None) -> str:
+        """Return the text, with the commands that `again` gives for the repeats."""
+        if self.repeats is None:
+            return self.text
+        flag = f"run both sides with `--repeats {self.repeats}`"
+        return f"{self.text}: {flag if again is None else again(self.repeats)}"
 
 
 def visible_effect(composite: Composite, *, error: float, minimal: float) -> float | None:
@@ -89,8 +103,9 @@ def outlook(
             more = total - cells
             return Outlook(
                 further_cells=more,
-                text=f"{begun}{more} more cell{'' if more == 1 else 's'} a side would settle it in "
-                f"four cases of five: run both sides with `--repeats {repeats}`",
+                text=f"{begun}{more} more cell{'' if more == 1 else 's'} a side, {total} in all, "
+                "would settle it in four cases of five",
+                repeats=repeats,
             )
     return Outlook(
         further_cells=None,

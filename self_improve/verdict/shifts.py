@@ -11,7 +11,7 @@ from self_improve.verdict.differences import Differences
 from self_improve.verdict.prospect import WORTH
 from self_improve.verdict.statistics.flips import Bools, Flips, Floats
 
-_WITHOUT_ONE = 1 / 3
+WITHOUT_ONE = 1 / 3
 """The share of an effect that must remain without any one plan: all of five would keep all of it,
 one of them alone nothing."""
 
@@ -57,7 +57,7 @@ class Shifts:
         mean = sign * self.mean
         worth: Bools = mean >= WORTH * minimal
         if len(self.without):
-            worth &= (sign * self.without).min(axis=0) >= _WITHOUT_ONE * mean
+            worth &= (sign * self.without).min(axis=0) >= WITHOUT_ONE * mean
         return worth
 
     def have_lost(self, allowed: Mapping[str, float | None]) -> Bools:

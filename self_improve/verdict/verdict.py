@@ -13,6 +13,7 @@ from self_improve.verdict.effects import Effect
 from self_improve.verdict.expectation_outcomes import ExpectationOutcome
 from self_improve.verdict.gates import Gate, Losses
 from self_improve.verdict.look_decision import LookDecision, Word
+from self_improve.verdict.outlook import Again
 from self_improve.verdict.pairing import Pairing
 from self_improve.verdict.terms import Look, RepeatedTests, Terms, permuted
 
@@ -88,6 +89,7 @@ def decide(
     *,
     evidence: Evidence,
     notes: Sequence[str] = (),
+    again: Again | None = None,
 ) -> Verdict:
     """Return the verdict on a comparison.
 
@@ -97,12 +99,13 @@ def decide(
         terms: what the decision depends on besides the cells.
         evidence: what the pairs may be used for.
         notes: remarks on the comparison besides its numbers.
+        again: gives the commands that run both sides with more repeats.
 
     Raises:
         ValueError: there is no look.
     """
     number, count, decision = _last(looks, terms)
-    return _verdict(decision, number, count, evidence=evidence, notes=tuple(notes))
+    return _verdict(decision, number, count, evidence=evidence, notes=tuple(notes), again=again)
 
 
 def word(looks: Sequence[Look] | Pairing, terms: Terms) -> Word:
@@ -129,7 +132,13 @@ def _last(looks: Sequence[Look] | Pairing, terms: Terms) -> tuple[int, int, Look
 
 
 def _verdict(
-    decision: LookDecision, number: int, looks: int, *, evidence: Evidence, notes: tuple[str, ...]
+    decision: LookDecision,
+    number: int,
+    looks: int,
+    *,
+    evidence: Evidence,
+    notes: tuple[str, ...],
+    again: Again | None,
 ) -> Verdict:
     """Return the verdict of a look."""
     look, terms = decision.look, decision.look.terms
@@ -140,7 +149,7 @@ def _verdict(
         reasons.append(f"measured on {plans}: it does not generalise beyond {_them(pairing)}")
     outlook = decision.outlook
     if outlook is not None:
-        reasons.append(outlook.text)
+        reasons.append(outlook.sentence(again))
     return Verdict(
         word=decision.word, evidence=evidence, step=terms.rubric.step,
         rubric_version=terms.rubric.version, reasons=tuple(reasons), gates=decision.gates,

@@ -236,6 +236,45 @@ def test_an_untracked_module_that_the_code_imports_makes_it_dirty(repo: Path, li
     assert read(repo).dirty
 
 
+def test_an_untracked_module_that_is_imported_by_way_of_another_makes_it_dirty(repo: Path) -> None:
+    """The code imports a module beside it, which imports the new one."""
+    (repo / "host" / "steps" / "find.py").write_text("import other\n")
+    (repo / "other" / "__init__.py").write_text("from extra import x\n")
+    git(repo, "add", ".")
+    git(repo, "commit", "-q", "-m", "Import")
+    assert not read(repo).dirty
+    (repo / "extra.py").write_text("x = 1\n")
+    assert read(repo).dirty
+
+
+@pytest.mark.parametrize(
+    "name", ["yaml.py", "yaml/__init__.py", "typing_extensions.py", "queue.py"]
+)
+@pytest.mark.parametrize("ignored", [False, True])
+def test_an_untracked_module_that_hides_a_dependency_makes_it_dirty(
+    repo: Path,
+    name: str,
+    ignored: bool,  # noqa: FBT001 - pytest's
+) -> None:
+    """It runs in place of the installed one, whoever imports that; in the repository it is code."""
+    if ignored:
+        (repo / ".git" / "info" / "exclude").write_text("yaml*\ntyping*\nqueue*\n")
+    (repo / name).parent.mkdir(exist_ok=True)
+    (repo / name).write_text("x = 1\n")
+    assert read(repo).dirty
+    git(repo, "add", "-f", name)
+    git(repo, "commit", "-q", "-m", "Our own")
+    assert not read(repo).dirty
+
+
+@pytest.mark.parametrize("name", ["yaml/notes.txt", "tests/test_it.py", "test.py", "my_script.py"])
+def test_what_hides_no_dependency_leaves_it_clean(repo: Path, name: str) -> None:
+    """A folder that is no package gives way to the installed one."""
+    (repo / name).parent.mkdir(exist_ok=True)
+    (repo / name).write_text("x = 1\n")
+    assert not read(repo).dirty
+
+
 def test_an_ignored_module_in_the_code_makes_it_dirty(repo: Path) -> None:
     """Git ignores it and Python does not."""
     (repo / ".gitignore").write_text("secret*\n")

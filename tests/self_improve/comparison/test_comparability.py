@@ -112,9 +112,12 @@ def test_reused_replies_are_refused(make: Make, source: str, is_before: bool) ->
 
 
 def test_a_run_cannot_be_on_both_sides(make: Make) -> None:
-    """It is named."""
+    """It is named, and nothing is said that follows from it."""
     one = make()
-    assert any("is on both sides" in reason for reason in check([one], [one]).refusals)
+    records = check([one], [one, make({"model": {"name": "b", "provider": "simulated"}})])
+    assert records.refusals == records.faults == (f"{one} is on both sides",)
+    with pytest.raises(UsageError, match=r"on both sides\nName each run once, on one side\.$"):
+        records.require()
 
 
 def test_nothing_changed_is_refused_unless_that_is_what_is_said(make: Make) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from self_improve.comparison.comparability import check, check_one
+from self_improve.errors import UsageError
 from tests.self_improve.subjects import (
     PLAN,
     RAW,
@@ -149,6 +150,13 @@ def test_an_altered_run_is_refused_with_what_restores_it(history: Path) -> None:
     before, after = today(history, 1, "m"), today(history, 2, "m")
     (after / "events.jsonl").write_text("{}\n")
     (after / "attempts.jsonl").write_text("")
-    records = check([before], [after])
-    assert "is altered: attempts.jsonl was changed" in records.refusals[0]
-    assert records.faults == records.refusals[:1]
+    meta = json.loads((after / "meta.json").read_text())
+    meta |= {"speed": "another", "model": {**meta["model"], "provider": "simulated"}}
+    (after / "meta.json").write_text(json.dumps(meta))
+    for records in (check([before], [after]), check_one([after])):
+        assert "is altered: attempts.jsonl was changed" in records.refusals[0]
+        assert records.faults == records.refusals
+        assert len(records.refusals) == 1  # What an altered record shows is not what was run.
+        with pytest.raises(UsageError) as refused:
+            records.require()
+        assert "Run both sides" not in str(refused.value)

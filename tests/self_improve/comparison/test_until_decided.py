@@ -14,6 +14,7 @@ import pytest
 from prompt_lab.record import Run, changed_since_done
 from self_improve import compare
 from self_improve.comparison.comparison import order_in
+from self_improve.records.soundness import soundness
 from tests.self_improve import commands
 from tests.self_improve.commands import ROOT, runs
 from tests.self_improve.lab import PLANS, STEP, Lab, laboratory
@@ -152,8 +153,11 @@ def test_what_will_hardly_be_decided_is_given_up(lab: Lab) -> None:
     (lab.place / "same.txt").write_text(f"{text}\n.")
     ran = commands.run(*decided(lab, prompt="same.txt"), output=lab.output)
     assert ran.code == 0, ran.err
-    decision = facts(latest(lab)[0])["decision"]
+    ending = facts(latest(lab)[0])
+    decision = ending["decision"]
     assert (decision["word"], decision["share"]) == ("INCONCLUSIVE", pytest.approx(5 / 24))
+    assert ending["stopped"] == "futile"
+    assert "would hardly have decided it" in soundness(latest(lab)[0]).notes[0]
 
 
 @pytest.mark.parametrize(
@@ -180,13 +184,21 @@ def test_an_expectation_of_a_model_that_is_not_run_is_refused(lab: Lab) -> None:
     assert f"There are: {', '.join(sorted(MODELS))}" in ran.err
 
 
-def test_sides_that_cannot_be_compared_are_refused_before_anything_is_run(lab: Lab) -> None:
-    """The difference is named, and no cell was run."""
-    rows = _rows(lab)
-    ran = commands.run(*decided(lab, "--speed", "PING_LLM"), output=lab.output)
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_sides_that_cannot_be_compared_are_refused_before_anything_is_run(
+    lab: Lab, dry: tuple[str, ...]
+) -> None:
+    """The difference is named, no cell was run, and a dry run refuses what the command does."""
+    rows, count = _rows(lab), len(runs(lab.output))
+    ran = commands.run(*decided(lab, "--speed", "PING_LLM", *dry), output=lab.output)
     assert ran.code == 2
     assert "different speed mode" in ran.err
     assert _rows(lab) == rows
+    if dry:
+        assert len(runs(lab.output)) == count
+        allowed = commands.run(*decided(lab, "--seed", "3", *dry), output=lab.output)
+        assert allowed.code == 0, allowed.err
+        assert "compared with as many cells: 24 pairs" in allowed.out
 
 
 def _rows(lab: Lab) -> int:

@@ -82,6 +82,10 @@ def test_worse_prompt_ends_in_no(make_site: Make, capsys: pytest.CaptureFixture[
     """Its diff is in the log of failed attempts, its pull request is closed, and it stays known."""
     site = make_site(GOOD)
     assert site.run(WEAK) == 1
+    said = capsys.readouterr().err.splitlines()
+    # Before the estimates, and so before anything is spent.
+    [power] = [n for n, line in enumerate(said) if line.startswith("compared with as many cells: ")]
+    assert power < min(n for n, line in enumerate(said) if line.startswith("baseline: "))
     [failed] = Scores(site.layout).failed(STEP)
     assert failed["verdict"] == "SIMULATED NO"
     assert "+Give each effect as a figure" in failed["diff"]
@@ -235,7 +239,9 @@ def test_dry_run_tells_the_cost_and_leaves_nothing(
     """No iteration is begun."""
     site = make_site(GOOD)
     assert site.run(WEAK, "--dry-run") == 0
-    assert "Nothing was sent." in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "compared with as many cells: " in said
+    assert "Nothing was sent." in said
     assert not list(site.layout.analysis.glob("*_*"))
 
 

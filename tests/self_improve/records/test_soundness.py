@@ -102,14 +102,24 @@ def test_json_of_another_kind_is_no_success(tmp_path: Path, content: str) -> Non
     ]  # fmt: skip
 
 
-def test_a_run_that_was_stopped_early_says_so(tmp_path: Path) -> None:
-    """With the number of cells that were not run."""
+@pytest.mark.parametrize(
+    ("stopped", "word", "why"),
+    [
+        ("decided", "REJECT", "it was decided"),
+        ("futile", "INCONCLUSIVE", "the remaining cells would hardly have decided it"),
+        ("decided", "INCONCLUSIVE", "the remaining cells would hardly have decided it"),
+    ],
+)
+def test_a_run_that_was_stopped_early_says_so(
+    tmp_path: Path, stopped: str, word: str, why: str
+) -> None:
+    """With the reason, also in older records, and with the number of cells that were not run."""
     path = finished(tmp_path)
     done = json.loads((path / "done.json").read_text())
-    done |= {"stopped": "decided", "cells": {"not_run": [["moor", 0]]}}
+    done |= {"stopped": stopped, "cells": {"not_run": [["moor", 0]]}, "decision": {"word": word}}
     del done["seal"]
     (path / "done.json").write_text(json.dumps(done))
-    assert "stopped early because it was decided, 1 cells not run" in soundness(Run(path)).notes[0]
+    assert f"stopped early because {why}, 1 cell not run" in soundness(Run(path)).notes[0]
 
 
 def test_a_pointer_in_a_baseline_plan_is_refused_by_name(tmp_path: Path) -> None:

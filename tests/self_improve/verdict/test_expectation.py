@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rubrics.rubric import MetricUse
 from self_improve.errors import UsageError
 from self_improve.verdict.expectation import Expectation, parse, scope_of
 from tests.self_improve.measured_runs import METRIC, lost, noisy, rubric
@@ -40,13 +41,17 @@ def test_an_expectation_names_metric_direction_and_scope(text: str, expected: Ex
         (METRIC, "has no direction"),
         (f"{METRIC}:less", "has no direction"),
         ("duplicate_name:lower", "Did you mean duplicate_names:name"),
-        ("nonsense:lower", "has no measure 'nonsense'"),
+        ("short_texts:lower", r"Did you mean short_texts:options or short_texts:review\?"),
+        ("nonsense:lower", "has no measure 'nonsense'. There are: success, items, duplicate_names"),
     ],
 )
 def test_what_is_not_an_expectation_is_refused_with_a_hint(text: str, message: str) -> None:
     """Before anything is run."""
+    fields = ("options", "review")
+    uses = [MetricUse(metric="short_texts", fields=(name,), scale=0.1) for name in fields]
+    rules = rubric(metrics=(*rubric().metrics, *uses))
     with pytest.raises(UsageError, match=message):
-        parse(text, rubric())
+        parse(text, rules)
 
 
 def test_the_scope_holds_the_pairs_in_which_the_measure_is_defined() -> None:

@@ -74,6 +74,9 @@ def test_so_many_cells_settle_it_in_four_cases_of_five(seed: int) -> None:
     assert first.further_cells
     repeats = 1 + first.further_cells // 35
     assert first.reasons[-1].endswith(f"run both sides with `--repeats {repeats}`")
+    assert f"{first.further_cells + 35} in all" in first.reasons[-1]
+    typed = decide(open_one, by, evidence=Evidence.real, again="type {} times".format)
+    assert typed.reasons[-1].endswith(f"four cases of five: type {repeats} times")
     chance, settled = np.random.default_rng(seed), 0
     for _ in range(20):
         result = decide(again(open_one, repeats, chance), by, evidence=Evidence.real)

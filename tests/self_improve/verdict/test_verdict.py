@@ -66,7 +66,8 @@ def test_an_effect_too_small_to_matter_is_inconclusive_although_it_is_certain() 
     """A merge must be worth it."""
     verdict = verdict_on(noisy(better(0.03), spread=0.01))
     assert verdict.word is Word.inconclusive
-    assert "too little to matter" in verdict.reasons[0]
+    assert "too little to matter (less than 0.2)" in verdict.reasons[0]
+    assert "rests on" not in verdict.reasons[0]
     assert verdict.further_cells == 0
     assert verdict.reasons[-1].startswith("an effect of 0.4, worth a merge, is excluded")
 
@@ -82,7 +83,8 @@ def test_an_effect_that_depends_on_one_plan_is_inconclusive() -> None:
     gates = Gates(plan_drop=None)
     verdict = verdict_on(noisy(better(0.8, plan="moor")), rubric=rubric(gates=gates))
     assert verdict.word is Word.inconclusive
-    assert "rests on one plan" in verdict.reasons[0]
+    assert "rests on the plan moor (" in verdict.reasons[0]
+    assert "too little" not in verdict.reasons[0]
 
 
 def test_a_failed_gate_rejects_what_is_better_on_the_whole() -> None:
@@ -135,7 +137,21 @@ def test_drift_between_batches_takes_more_evidence() -> None:
     assert verdict_on(pairing, noise=assumed(rubric()), together=True).word is Word.keep
     verdict = verdict_on(pairing, noise=assumed(rubric()))
     assert verdict.word is Word.inconclusive
-    assert any("the noise of find was not measured" in note for note in verdict.notes)
+    [note] = [note for note in verdict.notes if "the noise of find was not measured" in note]
+    figures = ("flips in 10%", "collapse in 2%", "deviations of 5 scales", "a drift of 1.4")
+    assert all(figure in note for figure in figures)
+    assert note.endswith("measure it with `python -m self_improve.noise --step find`")
+
+
+def test_the_figures_that_are_assumed_of_a_new_model_are_named() -> None:
+    """They are drawn from those of the others, and wider."""
+    known = noise()
+    flips = {name: one for name, one in known.flips.items() if name != "b"}
+    verdict = verdict_on(noisy(), noise=known.model_copy(update={"flips": flips}))
+    [note] = [note for note in verdict.notes if "was not measured" in note]
+    assert note.startswith("the noise of b was not measured; assumed are success that flips in ")
+    assert "deviations 1.5 times those over all models" in note
+    assert "`python -m self_improve.noise --step find`" in note
 
 
 def test_noise_of_another_version_of_the_rubric_is_named() -> None:
