@@ -186,12 +186,12 @@ def _hides_a_dependency(root: Path) -> bool:
     """Whether a module in `root` that is not in the repository hides an installed one.
 
     The root comes first where modules are looked for, so its `yaml.py` answers in place of the
-    installed package whoever imports it, and also if git ignores it.
+    installed package to all code that imports it, and also if git ignores it.
     """
     hiding = [
-        found.name
-        for found in pkgutil.iter_modules([str(root)])
-        if found.name not in _NOT_IMPORTED and _is_installed(found.name, root)
+        module.name
+        for module in pkgutil.iter_modules([str(root)])
+        if module.name not in _NOT_IMPORTED and _is_installed(module.name, root)
     ]
     if not hiding:
         return False
@@ -209,7 +209,7 @@ def _is_installed(name: str, root: Path) -> bool:
     """Whether a module is in the standard library, or found elsewhere than in `root`."""
     elsewhere = [place for place in sys.path if place and Path(place).resolve() != root]
     spec = PathFinder.find_spec(name, elsewhere)
-    # A folder of this name that is no package gives way to any module.
+    # A folder of this name without an `__init__.py` gives way to any module.
     return name in sys.stdlib_module_names or (spec is not None and spec.origin is not None)
 
 

@@ -17,7 +17,7 @@ def again(before: Sequence[Path], after: Sequence[Path]) -> Callable[[int], str]
     """Return what gives, for a number of repeats, the commands to type.
 
     It is None for records that do not say enough of how they were made. What a record leaves out
-    because it means something on one machine only, such as folders, is left to whoever types.
+    because it means something on one machine only, such as folders, the user has to add.
 
     Args:
         before: the directories of the runs of one side; without any, baseline plans are it.

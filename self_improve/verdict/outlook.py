@@ -20,7 +20,7 @@ _FUTILE = 1 / 3
 waiting for: one in fifteen after a fifth of them, when a trend is mostly chance, one in six after
 half. It costs an effect that is worth a merge one decision in seven."""
 Again = Callable[[int], str]
-"""Gives the commands that run both sides with so many repeats."""
+"""Gives the commands that run both sides with a number of repeats."""
 _REACH = 10
 """More repeats than this are not proposed."""
 _DRAWS = 2000

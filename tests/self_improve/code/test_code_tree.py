@@ -256,7 +256,7 @@ def test_an_untracked_module_that_hides_a_dependency_makes_it_dirty(
     name: str,
     ignored: bool,  # noqa: FBT001 - pytest's
 ) -> None:
-    """It runs in place of the installed one, whoever imports that; in the repository it is code."""
+    """It runs in place of the installed one for all that import it; committed, it is code."""
     if ignored:
         (repo / ".git" / "info" / "exclude").write_text("yaml*\ntyping*\nqueue*\n")
     (repo / name).parent.mkdir(exist_ok=True)
@@ -269,7 +269,7 @@ def test_an_untracked_module_that_hides_a_dependency_makes_it_dirty(
 
 @pytest.mark.parametrize("name", ["yaml/notes.txt", "tests/test_it.py", "test.py", "my_script.py"])
 def test_what_hides_no_dependency_leaves_it_clean(repo: Path, name: str) -> None:
-    """A folder that is no package gives way to the installed one."""
+    """A folder without an `__init__.py` gives way to the installed package."""
     (repo / name).parent.mkdir(exist_ok=True)
     (repo / name).write_text("x = 1\n")
     assert not read(repo).dirty

@@ -62,7 +62,7 @@ def test_baseline_plans_are_not_run_again(tmp_path: Path) -> None:
 
 
 def test_a_branch_is_run_against_its_base_by_one_command(tmp_path: Path) -> None:
-    """Its code lies in a tree that a later command may not find."""
+    """Its code was in a tree that a later command may not find."""
     code = {"code": {"digest": "k1", "branch": "candidate-7"}}
     say = again(side(tmp_path, "old"), side(tmp_path, "new", **code))
     assert say is not None

@@ -145,9 +145,8 @@ def test_drift_between_batches_takes_more_evidence() -> None:
 
 def test_the_figures_that_are_assumed_of_a_new_model_are_named() -> None:
     """They are drawn from those of the others, and wider."""
-    known = noise()
-    flips = {name: one for name, one in known.flips.items() if name != "b"}
-    verdict = verdict_on(noisy(), noise=known.model_copy(update={"flips": flips}))
+    flips = {name: one for name, one in noise().flips.items() if name != "b"}
+    verdict = verdict_on(noisy(), noise=noise(flips=flips))
     [note] = [note for note in verdict.notes if "was not measured" in note]
     assert note.startswith("the noise of b was not measured; assumed are success that flips in ")
     assert "deviations 1.5 times those over all models" in note
