@@ -200,7 +200,15 @@ def read_yaml(path: Path) -> tuple[Any, list[str]]:
         UnreadableFile: it is not a regular file, or cannot be used as YAML.
         OSError: it is missing or may not be read.
     """
-    data = read_bytes(path, most=MOST_SETTINGS)
+    return yaml_in(path, read_bytes(path, most=MOST_SETTINGS))
+
+
+def yaml_in(path: Path, data: bytes) -> tuple[Any, list[str]]:
+    """Return the same from the bytes of a file that was read.
+
+    Raises:
+        UnreadableFile: they cannot be used as YAML.
+    """
     try:
         return yaml_of(data)
     except ValueError as error:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from model_gateway.foreign_files import cause_of, read_yaml
+from model_gateway.foreign_files import MOST_SETTINGS, cause_of, read_bytes, yaml_in
 from model_gateway.suggestions import did_you_mean
 from rubrics import rubric
 from rubrics.errors import RubricError
@@ -44,11 +45,17 @@ def load(path: Path) -> Rubric:
         RubricError: it cannot be read or is not a rubric; all problems are named.
     """
     try:
-        value, problems = read_yaml(path)
+        return _read(path, read_bytes(path, most=MOST_SETTINGS))
     except OSError as error:
         raise RubricError(
             f"{path} cannot be read: {cause_of(error)}. Correct it, or name another file."
         ) from error
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, data: bytes) -> Rubric:
+    """Return the rubric in the bytes of a file; a command asks for the same one many times."""
+    value, problems = yaml_in(path, data)
     try:
         rules = Rubric.model_validate(value)
     except ValidationError as error:

@@ -172,30 +172,39 @@ class Group:
         return scripts_among(self._joined)
 
     @cached_property
+    def counts(self) -> Numbers:
+        """How often each 3-gram of characters occurs, in 4,096 buckets."""
+        hashes, inside = _windows(self._joined, 3)
+        return np.bincount(_buckets(hashes[inside]), minlength=1 << _BUCKETS_OF_A_PROFILE)
+
+    @cached_property
     def profile(self) -> Numbers:
-        """How often each 3-gram of characters occurs, in 4,096 buckets, as a unit vector."""
-        return _profile(self._joined)
+        """The same as a unit vector."""
+        profile: Numbers = unit_rows(self.counts[None])[0]
+        return profile
 
 
 def profiles(texts: Sequence[str]) -> Numbers:
     """Return the profiles of folded texts (see `Group.profile`), one a row."""
+    return unit_rows(counts_of(texts))
+
+
+def counts_of(texts: Sequence[str]) -> Numbers:
+    """Return how often folded texts hold each 3-gram (see `Group.counts`), one a row."""
     lengths = [len(text) + 1 for text in texts]
     hashes, inside = _windows(codes_of(_SEPARATOR.join((*texts, ""))), 3)
     owners = np.repeat(np.arange(len(texts)), lengths)[: len(hashes)][inside]
     places = owners << _BUCKETS_OF_A_PROFILE | _buckets(hashes[inside])
     counts = np.bincount(places, minlength=len(texts) << _BUCKETS_OF_A_PROFILE)
-    rows = counts.reshape(len(texts), -1).astype(np.float64)
+    return counts.reshape(len(texts), -1)
+
+
+def unit_rows(counts: Numbers) -> Numbers:
+    """Return each row as a unit vector."""
+    rows = counts.astype(np.float64)
     sizes = np.linalg.norm(rows, axis=1, keepdims=True)
     unit: Numbers = np.divide(rows, sizes, out=np.zeros_like(rows), where=sizes > 0)
     return unit
-
-
-def _profile(codes: Numbers) -> Numbers:
-    hashes, inside = _windows(codes, 3)
-    buckets = _buckets(hashes[inside])
-    counts = np.bincount(buckets, minlength=1 << _BUCKETS_OF_A_PROFILE).astype(np.float64)
-    length = np.linalg.norm(counts)
-    return counts / length if length else counts
 
 
 def _buckets(hashes: Numbers) -> Numbers:

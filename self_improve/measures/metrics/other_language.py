@@ -17,7 +17,7 @@ import numpy as np
 from rubrics.rubric import MetricUse
 from self_improve.measures.metric import Measurement, setting, whole_texts
 from self_improve.measures.subject import Material, Subject
-from self_improve.measures.text_groups import profiles
+from self_improve.measures.text_groups import counts_of, profiles, unit_rows
 
 UNIT, RANGE = "share of items", (0.0, 1.0)
 PARAMETERS = {"least": 0.55, "characters": 24}
@@ -65,7 +65,10 @@ def _typical(plan: Material, length: int) -> float:
     text = plan.folded
     length = min(length, len(text) // 3)
     starts = np.linspace(0, len(text) - length, _PASSAGES + 1).astype(int).tolist()
-    passages = [(text[start : start + length], text[:start] + " " + text[start + length :])
-                for start in starts[:-1]]  # fmt: skip
-    each, rest = (profiles(texts) for texts in zip(*passages, strict=True))
-    return float(np.median((each * rest).sum(axis=1)))
+    ends = [(start, start + length) for start in starts[:-1]]
+    # The rest of the plan is all but the passage with its edges, and what the edges make together.
+    edges = [(text[max(start - 2, 0) : start], text[end : end + 2]) for start, end in ends]
+    inside = counts_of([text[max(start - 2, 0) : end + 2] for start, end in ends])
+    rest = plan.group.counts - inside + counts_of([f"{before} {after}" for before, after in edges])
+    each = profiles([text[start:end] for start, end in ends])
+    return float(np.median((each * unit_rows(rest)).sum(axis=1)))

@@ -197,6 +197,18 @@ def test_texts_of_an_unusual_length_are_shown() -> None:
     assert value("uneven_lengths", one, "text", times=4.0) == pytest.approx(1 / 6)
 
 
+def test_what_is_said_again_is_shown() -> None:
+    """In a loop, or all of it twice, in any script; a refrain in a long text is none."""
+    said = "The harbour rents the berth to whoever comes first in spring"
+    looped = said + " and then it waits" * 30
+    refrain = f"{said}. Nobody else may moor there before the ice is gone. The harbour rents again."
+    one = subject([{"a": said, "b": refrain}, {"a": f"{said} {said}"}, {"a": "", "b": looped}])
+    assert value("repeated_phrases", one, "a", "b") == pytest.approx(2 / 3)
+    assert value("repeated_phrases", one, "a") == 0.5
+    assert value("repeated_phrases", subject([{"a": "港口租给先来的人" * 2}]), "a") == 1
+    assert value("repeated_phrases", subject([{"a": ""}]), "a") is None
+
+
 def test_few_texts_have_no_usual_length() -> None:
     """It is undefined; so it is when nothing is said at all."""
     assert value("uneven_lengths", subject([{"text": "a"}, {"text": "b" * 90}]), "text") is None
