@@ -110,7 +110,7 @@ class Keeper:
                 self._process = subprocess.Popen(
                     words, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                     cwd=self._folder.path, start_new_session=True,
-                    env={**environment, MARK: self._plan.key},
+                    env={**environment, MARK: str(self._folder.path)},
                     preexec_fn=kernel.die_with_parent,  # noqa: PLW1509 - this process has one thread
                 )  # fmt: skip
             except OSError as error:
@@ -196,7 +196,7 @@ class Keeper:
         """Kill what an earlier server of this folder left."""
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
-                if process.environ().get(MARK) == self._plan.key:
+                if process.environ().get(MARK) == str(self._folder.path):
                     process.kill()
 
     def _tell(self, **changes: object) -> None:

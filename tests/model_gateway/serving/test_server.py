@@ -145,6 +145,18 @@ def test_killed_keeper_takes_its_server_along(make_serve: MakeServe, traces: Pat
     until(lambda: not alive(started(traces)[1]))
 
 
+def test_servers_of_two_caches_leave_each_other_alone(
+    make_serve: MakeServe, tmp_path: Path
+) -> None:
+    """A second server with the same command, such as that of a test, does not end the first."""
+    plan = make_serve().plan("fake")
+    one, other = (SharedServer(plan, below=tmp_path / name) for name in ("one", "other"))
+    first, second = asyncio.run(one.ready()), asyncio.run(other.ready())
+    assert alive(first.pid)
+    assert alive(second.pid)
+    assert asyncio.run(one.ready()) == first
+
+
 def test_keys_do_not_reach_it(
     make_serve: MakeServe, traces: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
