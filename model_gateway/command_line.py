@@ -1,4 +1,4 @@
-"""The commands of the gateway: list the models, ask one for a token."""
+"""The commands of the gateway: list the models, ask one for a token, keep a server up."""
 
 from __future__ import annotations
 
@@ -39,8 +39,10 @@ def main(words: Sequence[str] | None = None, *, prog: str = PROG) -> int:
         SystemExit: the arguments are wrong (code 2) or only ask for help (code 0).
     """
     options = parser(prog).parse_args(words)
+    if options.command == "beside":
+        return _be_beside(options.models, options.starter)
     if options.command == "serve":
-        return _serve(options.models, options.starter)
+        return exit_code(lambda: _serve(options.model))
     if options.command == "ping":
         return exit_code(lambda: _ping(options.model))
     return exit_code(lambda: _list(as_json=options.json))
@@ -50,8 +52,9 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
     """Return the parser of all commands; without a command the models are listed."""
     parser = arguments.new_parser(
         prog,
-        "List the models, or ask one whether it answers.",
-        f"examples:\n  {prog} list\n  {prog} list --json\n  {prog} ping llama\n\n" + _EXIT_CODES,
+        "List the models, ask one whether it answers, or keep the server of a local one up.",
+        f"examples:\n  {prog} list\n  {prog} list --json\n  {prog} ping llama\n"
+        f"  {prog} serve smollm2\n\n" + _EXIT_CODES,
     )
     parser.set_defaults(command="models", json=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=False)
@@ -66,10 +69,16 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
         description="Ask MODEL for one token and print the reply. This may cost a token.",
     )  # fmt: skip
     ping.add_argument("model", metavar="MODEL", help="a name or alias, as `list` shows them")
+    serve = commands.add_parser(
+        "serve", help="keep the server of a local model up until Ctrl-C",
+        description="Start the server of MODEL, whose entry has [serve], and keep it up until "
+        "Ctrl-C. Commands that use the model share it; they start it by themselves, too.",
+    )  # fmt: skip
+    serve.add_argument("model", metavar="MODEL", help="a name or alias, as `list` shows them")
     # No help: it is started by model_gateway.head_start only.
-    serve = commands.add_parser("serve", description="Internal: the gateway beside a run.")
-    serve.add_argument("models", nargs="*")
-    serve.add_argument("--starter", type=int, required=True)
+    beside = commands.add_parser("beside", description="Internal: the gateway beside a run.")
+    beside.add_argument("models", nargs="*")
+    beside.add_argument("--starter", type=int, required=True)
     return parser
 
 
@@ -165,7 +174,21 @@ def _print_reply(model: Model, outcome: CallOutcome) -> int:
     return OK
 
 
-def _serve(models: Sequence[str], starter: int) -> int:
+def _serve(name: str) -> int:
+    from model_gateway import config
+    from model_gateway.serving import upkeep
+
+    model = config.load().find(name)
+    if model.serve is None or not model.is_served:
+        say(
+            f"{model.name} has no server of its own to start: its entry has no [serve]"
+            + (f", or {model.base_url_env} is set." if model.serve else ".")
+        )
+        return USAGE
+    return run(upkeep.keep_up(model.serve.plan(model.name), say))
+
+
+def _be_beside(models: Sequence[str], starter: int) -> int:
     """Import what `models` need, and become the gateway beside the run that stdin then names.
 
     The result is reported to the starter on stdout. Nothing is done if no run is named.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -18,6 +18,7 @@ from pydantic import (
     JsonValue,
     StringConstraints,
     ValidationError,
+    model_validator,
 )
 
 from model_gateway import validation
@@ -25,6 +26,8 @@ from model_gateway.errors import ConfigError
 from model_gateway.foreign_files import cause_of, expanded, read_toml, resolved
 from model_gateway.invocation import typed
 from model_gateway.keys import Redactor, secrets_in
+from model_gateway.serving.plan import PORT
+from model_gateway.serving.settings import Serve
 from model_gateway.suggestions import did_you_mean
 
 EMBEDDED = Path(__file__).parent / "llm_config"
@@ -55,7 +58,8 @@ class Model(BaseModel):
     together. `attempt_seconds` bounds one exchange, `deadline_seconds` all of a call.
     `structured` says how the server takes a schema: natively, or as text in the prompt.
     `max_output_tokens` bounds what a step may ask for; `thinking_tokens` is added to that for
-    models that think before they answer.
+    models that think before they answer. `serve` says how a server of its own is started; it is
+    not where `base_url_env` names another one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -82,6 +86,14 @@ class Model(BaseModel):
     max_attempts: int = Field(default=4, gt=0)
     attempt_seconds: float = Field(default=120, gt=0)
     deadline_seconds: float = Field(default=300, gt=0)
+    serve: Serve | None = None
+
+    @model_validator(mode="after")
+    def _address_of_what_is_served(self) -> Self:
+        fixed = str(self.serve.port) if self.serve and self.serve.port else PORT
+        if self.serve and PORT not in (self.base_url or "") and fixed not in (self.base_url or ""):
+            raise ValueError(f"an entry with [serve] needs {PORT} in its base_url")
+        return self
 
     def cost(self, input_tokens: int, output_tokens: int) -> float | None:
         """Return the price of these tokens in US dollars, or None if the model has no price."""
@@ -93,6 +105,12 @@ class Model(BaseModel):
     def reply_options(self) -> dict[str, Any]:
         """The options that shape a reply; the folder of a recorded run is not one of them."""
         return {} if self.provider == "recorded" else self.options
+
+    @property
+    def is_served(self) -> bool:
+        """Whether its server is one that is started here."""
+        elsewhere = self.base_url_env and os.environ.get(self.base_url_env)
+        return self.serve is not None and not elsewhere
 
     @property
     def server(self) -> str:
@@ -134,7 +152,7 @@ class Model(BaseModel):
         """Return what the user has to set before this model can be used, or None."""
         if self.key_env and not os.environ.get(self.key_env):
             return f"the environment variable {self.key_env} is not set"
-        return None
+        return self.serve.missing() if self.serve and self.is_served else None
 
 
 class _Defaults(BaseModel):

@@ -116,6 +116,8 @@ async def exchange(
         provider = await desk.provider(model)
     except ConfigError as error:
         return _never_sent(FailureKind.configuration, desk.redact(str(error)))
+    except ProviderError as error:  # Its server could not be started.
+        return _never_sent(error.kind, desk.redact(error.message))
     except Exception as error:  # noqa: BLE001 - an SDK may raise anything when it is imported
         message = f"{model.name}: its provider cannot be created: {type(error).__name__}: {error}"
         return _never_sent(FailureKind.configuration, desk.redact(message))

@@ -33,6 +33,7 @@ from model_gateway.limits import Limits, Turn
 from model_gateway.line_connection import to_line
 from model_gateway.provider import Build, Provider
 from model_gateway.replies import ParsedReply, parse
+from model_gateway.served_provider import ServedProvider
 
 if TYPE_CHECKING:
     from model_gateway.http_door import HttpDoor, HttpServer
@@ -257,12 +258,15 @@ class Gateway:
             self._providers[model.name] = building
         try:
             async with asyncio.timeout(_SECONDS_TO_BUILD):
-                return await asyncio.shield(building)
+                provider = await asyncio.shield(building)
         except TimeoutError as error:
             raise ConfigError(
                 f"{model.name}: its provider was not ready within {_SECONDS_TO_BUILD:g} s. Look "
                 "for code that waits while it is imported."
             ) from error
+        if isinstance(provider, ServedProvider):
+            await provider.prepare()
+        return provider
 
     async def warm(self, models: Iterable[Model]) -> None:
         """Import the SDKs of `models` now, so that the first calls do not wait for it."""

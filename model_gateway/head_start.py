@@ -18,7 +18,7 @@ from model_gateway.cap_variables import CAP_VARIABLES
 from model_gateway.line_connection import to_line
 
 _SECONDS = 60.0
-_SERVE = (sys.executable, "-m", "model_gateway", "serve")
+_BESIDE = (sys.executable, "-m", "model_gateway", "beside")
 
 
 class HeadStart:
@@ -31,7 +31,7 @@ class HeadStart:
     def __init__(self, models: Sequence[str]) -> None:
         # Its own session, so that a Ctrl-C for the pipeline does not end it in mid-reply.
         self._process = subprocess.Popen(
-            [*_SERVE, "--starter", str(os.getpid()), "--", *models], stdin=subprocess.PIPE,
+            [*_BESIDE, "--starter", str(os.getpid()), "--", *models], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
 

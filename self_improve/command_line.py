@@ -76,7 +76,8 @@ COMMANDS = {
     ),
     "lab": Command(help="create, fill and inspect a data repo", module="prompt_lab.command_line"),
     "models": Command(
-        help="list the models, or ask one for a token", module="model_gateway.command_line"
+        help="list the models, ask one for a token, or keep its server up",
+        module="model_gateway.command_line",
     ),
     "plan": Command(help="run the embedded planning pipeline", module="worker_plan.command_line"),
 }

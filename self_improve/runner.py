@@ -84,7 +84,10 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
         "--output-dir", type=Path, metavar="DIR", help="write history here instead of the data repo"
     )
     output.add_argument(
-        "--new", action="store_true", help="start another run after a finished one like it"
+        "--new",
+        action="store_true",
+        help="start another run after a finished one like it; a server that takes a seed gets the "
+        "next one",
     )
     output.add_argument(
         "--cache", action="store_true", help="reuse earlier replies; such runs are never evidence"

@@ -9,6 +9,7 @@ import sys
 from model_gateway.config import Model
 from model_gateway.errors import ConfigError
 from model_gateway.provider import Build, Provider
+from model_gateway.served_provider import ServedProvider
 
 _NOT_PROVIDERS = {"foreign_clients", "http_client", "http_errors"}
 
@@ -39,4 +40,4 @@ def build(model: Model) -> Provider:
             "is not installed correctly. `make setup` installs the pinned packages."
         ) from error
     build_provider: Build = module.build
-    return build_provider(model)
+    return ServedProvider(model, build_provider) if model.is_served else build_provider(model)

@@ -59,10 +59,17 @@ class RunState:
 
 
 def state_of(specification: RunSpecification, output: Layout, *, new: bool) -> RunState:
-    """Find the latest run of a specification; with `new`, one that is finished does not count."""
-    runs = list(record.of_specification(output, specification.digest))
-    latest = runs[-1] if runs and not (new and runs[-1].finished) else None
-    return RunState(specification=specification, run=latest)
+    """Find the latest run of a specification; with `new`, one that is finished does not count.
+
+    A server that honours the seed repeats itself, so a new run on it gets the next seed.
+    """
+    while True:
+        runs = list(record.of_specification(output, specification.digest))
+        if not runs or not (new and runs[-1].finished):
+            return RunState(specification=specification, run=runs[-1] if runs else None)
+        if not specification.model.sends_seed:
+            return RunState(specification=specification, run=None)
+        specification = replace(specification, seed=specification.seed + 1)
 
 
 @dataclass(frozen=True, kw_only=True)

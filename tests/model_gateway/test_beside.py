@@ -120,7 +120,7 @@ def client(run_dir: Path, cell: str, key: str = "fruit") -> subprocess.Popen[str
 
 def serving(starter: int) -> set[int]:
     """Return the process ids of the gateways, present and future ones, of a starter."""
-    words = ["serve", "--starter", str(starter)]
+    words = ["beside", "--starter", str(starter)]
     lines = [(p.pid, p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
     return {pid for pid, line in lines if [word for word in line if word in words] == words}
 

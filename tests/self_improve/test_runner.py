@@ -261,6 +261,18 @@ def test_cached_replies_cost_nothing_and_are_no_evidence(
     assert done["evidence"]["kind"] == "historical"
 
 
+def test_new_run_on_a_server_that_takes_a_seed_gets_the_next_one(lab: Lab) -> None:
+    """Otherwise it would repeat itself; a run that is not finished is resumed with its own seed."""
+    with WireServer("openai", reply=purpose) as server:
+        lab.entry("m1", server, sends_seed=True)
+        for _ in range(3):
+            lab.run("--new", "--seed", "7")
+        lab.run("--seed", "8")
+        seeds = {request.body["seed"] for request in asked(server)}
+    assert [run.meta["seed"] for run in runs(lab.output)] == [7, 8, 9]
+    assert len(seeds) == len(asked(server)) == 9
+
+
 def test_json_tells_runs_rows_and_spending(lab: Lab) -> None:
     """What a program needs is on standard output, and nothing else."""
     with WireServer("openai", reply=purpose) as server:

@@ -1,0 +1,1 @@
+"""Tests on a real model, which `make test-real` runs; elsewhere they are skipped."""
