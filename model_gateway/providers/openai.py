@@ -9,16 +9,22 @@ from typing import Any, Literal
 
 import httpx
 import openai
-from pydantic import BaseModel, ConfigDict
 
 from model_gateway.call import Source
 from model_gateway.config import Model
-from model_gateway.entry_settings import options_of, other_arguments, server_url
+from model_gateway.entry_settings import (
+    ReplyOptions,
+    accepted,
+    options_of,
+    other_arguments,
+    server_url,
+)
 from model_gateway.provider import Answer, ProviderError, Request
 from model_gateway.providers.http_client import bounded
 from model_gateway.providers.http_errors import ErrorSource, failure_of, failure_of_status
 from model_gateway.strict_schema import strict
-from model_gateway.wire_replies import Completion, read, sendable
+from model_gateway.wire_bodies import answered, json_value, read_value
+from model_gateway.wire_replies import Completion, sendable
 
 _URL = "https://api.openai.com/v1"
 _NO_KEY = "none"
@@ -27,7 +33,7 @@ _LONGEST_NAME = 64
 _OURS = {"model", "messages", "stream", "n", "max_tokens", "max_completion_tokens"}
 
 
-class Options(BaseModel):
+class Options(ReplyOptions):
     """The `options` of an entry of this provider.
 
     `strict` asks the server to constrain the reply to the schema, where the schema allows it;
@@ -35,8 +41,6 @@ class Options(BaseModel):
     schema beside the prompt that holds it, for local servers that constrain the reply without
     showing the schema to the model.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     strict: bool = False
     json_mode: bool = False
@@ -77,10 +81,11 @@ class OpenAIProvider:
             raw = await self._client.post("/chat/completions", cast_to=httpx.Response, body=body)
         except Exception as error:
             raise failure_of(error, self._error_source) from error
-        reply = read(raw.content, Completion)
+        value = json_value(raw.content, Completion)
+        reply = read_value(value, Completion)
         if reply.fault is not None:
             raise self._failure_in(reply, reply.fault)
-        return reply.answer()
+        return accepted(answered(value, reply), self._options)
 
     async def close(self) -> None:
         """Close connections."""
