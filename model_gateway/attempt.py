@@ -29,7 +29,8 @@ class Attempt:
     `arguments` are sampling arguments, `options` those of the entry that shape a reply.
     `cost` is in US dollars and None where no price is known; `seconds` is wall time.
     `status` is ok, partial (a value was recovered from a reply that broke off), failed, or
-    cancelled (the cell ended during the request).
+    cancelled (the cell ended during the request). `mended` names what had to be mended to read the
+    reply; `reasoning` is what the server sent beside an empty text.
     """
 
     cell: str
@@ -58,6 +59,8 @@ class Attempt:
     options: dict[str, Any] = field(default_factory=dict)
     fallback: bool = False
     reported_model: str | None = None
+    mended: list[str] = field(default_factory=list)
+    reasoning: str | None = None
 
     @property
     def request_digest(self) -> str:
@@ -124,6 +127,10 @@ def _is_object(value: Any) -> bool:
     return isinstance(value, dict) and _is_shallow(value, _DEEPEST)
 
 
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
 def _are_messages(value: Any) -> bool:
     return isinstance(value, list) and all(
         isinstance(message, dict) and all(isinstance(text, str) for text in message.values())
@@ -150,11 +157,13 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("cell", "key", "model", "model_id", "provider", "text"), _is_text),
     **dict.fromkeys(("started", "status", "source"), _is_text),
     **dict.fromkeys(("failure_kind", "failure_message", "reported_model"), _or_none(_is_text)),
-    **dict.fromkeys(("finish_reason",), _or_none(_is_text)),
+    **dict.fromkeys(("finish_reason", "reasoning", "reasoning_field"), _or_none(_is_text)),
     **dict.fromkeys(("repeat", "number", "max_output_tokens"), _is_count),
     **dict.fromkeys(("input_tokens", "output_tokens", "thinking_tokens"), _or_none(_is_count)),
+    **dict.fromkeys(("cached_input_tokens", "cache_write_tokens"), _or_none(_is_count)),
     **dict.fromkeys(("arguments", "options"), _is_object),
     "messages": _are_messages,
+    "mended": _are_texts,
     "schema": _or_none(_is_object),
     "cost": _or_none(_is_amount),
     "seconds": _is_amount,

@@ -52,10 +52,11 @@ _LONGEST_ECHO = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class ParseResult:
-    """What the asking side read in a reply's text."""
+    """What the asking side read in a reply's text; `mended` names what it mended for that."""
 
     partial: bool = False
     failure: Failure | None = None
+    mended: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +200,11 @@ class _ModelAttempts:
 
     def _classified(self, attempt: Attempt, parsed: ParseResult) -> Attempt:
         if parsed.failure is None:
-            return replace(attempt, status="partial" if parsed.partial else "ok")
+            return replace(
+                attempt,
+                status="partial" if parsed.partial else "ok",
+                mended=list(dict.fromkeys([*attempt.mended, *parsed.mended])),
+            )
         return replace(
             attempt,
             status="failed",

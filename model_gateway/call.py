@@ -88,7 +88,8 @@ class Call(Generic[R]):
 class Reply(Generic[R]):
     """What came back: a value, or the failure as a value (never as an exception).
 
-    `partial` says that `value` was recovered from a reply that broke off.
+    `partial` says that `value` was recovered from a reply that broke off, `mended` names what had
+    to be mended to read it.
     `seconds` is the wall time of the whole exchange, retries and waiting included.
     """
 
@@ -97,6 +98,7 @@ class Reply(Generic[R]):
     model: str
     failure: Failure | None = None
     partial: bool = False
+    mended: tuple[str, ...] = ()
     seconds: float = 0.0
 
 

@@ -102,6 +102,7 @@ class DoorReply(ExchangeEnd, Generic[R]):
 
     value: R | None
     partial: bool
+    mended: tuple[str, ...] = ()
 
 
 class Door:
@@ -124,6 +125,7 @@ class Door:
             model=reply.model,
             failure=reply.failure,
             partial=reply.partial,
+            mended=reply.mended,
             seconds=time.monotonic() - began,
         )
 
@@ -140,12 +142,15 @@ class Door:
                     message["text"], schema, cut_off=message["cut_off"], last=message["last"]
                 )
                 failure = parsed.failure and parsed.failure.to_row()
-                connection.send({"partial": parsed.partial, "failure": failure})
+                connection.send(
+                    {"partial": parsed.partial, "failure": failure, "mended": parsed.mended}
+                )
         end = _end(message)
         good = end["failure"] is None
         return DoorReply(
-            **end, value=parsed.value if good else None, partial=parsed.partial and good
-        )
+            **end, value=parsed.value if good else None, partial=parsed.partial and good,
+            mended=parsed.mended if good else (),
+        )  # fmt: skip
 
     def exchange(self, question: Question) -> ExchangeEnd:
         """Put `question` and return the text as it came, for code that reads it itself.

@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from model_gateway import validation
 from model_gateway.config import Model
 from model_gateway.errors import ConfigError
+from model_gateway.provider import Answer
+from model_gateway.replies import Mend
 
 O = TypeVar("O", bound=BaseModel)  # noqa: E741 - stands for Options
+
+
+class ReplyOptions(BaseModel):
+    """The `options` of entries of every provider with a wire format.
+
+    `reply_in_reasoning` takes the text of the reasoning field where the text itself is empty, for
+    servers that put the whole reply there. `fold_system` puts the system message into the first
+    message of the user, for servers without a system role.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reply_in_reasoning: bool = False
+    fold_system: bool = False
+
+
+def accepted(answer: Answer, options: ReplyOptions) -> Answer:
+    """Return an answer with the text that the entry allows to take."""
+    if not options.reply_in_reasoning or answer.text.strip() or not answer.reasoning:
+        return answer
+    mended = [*answer.mended, Mend.reasoning_field]
+    return replace(answer, text=answer.reasoning, mended=mended, reasoning=None)
 
 
 def server_url(model: Model, default: str) -> str:

@@ -281,4 +281,6 @@ def completed(attempt: Attempt, result: ExchangeResult) -> Attempt:
         output_tokens=answer.output_tokens,
         thinking_tokens=answer.thinking_tokens,
         reported_model=answer.model_id,
+        mended=list(answer.mended),
+        reasoning=None if answer.text.strip() else answer.reasoning,
     )

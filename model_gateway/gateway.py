@@ -32,7 +32,7 @@ from model_gateway.ledger import Ledger
 from model_gateway.limits import Limits, Turn
 from model_gateway.line_connection import to_line
 from model_gateway.provider import Build, Provider
-from model_gateway.replies import ParsedReply, parse
+from model_gateway.replies import Mend, ParsedReply, parse
 from model_gateway.served_provider import ServedProvider
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class Gateway:
         async def parse_offered(reply: OfferedReply) -> ParseResult:
             nonlocal parsed
             parsed = await _parsed(reply, call.schema)
-            return ParseResult(partial=parsed.partial, failure=parsed.failure)
+            return ParseResult(partial=parsed.partial, failure=parsed.failure, mended=parsed.mended)
 
         outcome = await self._answer(Question.of(call), caller, parse_offered)
         attempt = None if isinstance(outcome, Failure) else outcome.attempt
@@ -196,6 +196,7 @@ class Gateway:
             model=attempt.model if attempt else "",
             failure=failure,
             partial=parsed.partial and failure is None,
+            mended=parsed.mended if failure is None else (),
             seconds=time.monotonic() - began,
         )
 
@@ -305,7 +306,9 @@ class _Line:
         failure = message["failure"]
         if failure is not None:
             failure = Failure.from_row(failure)
-        return ParseResult(partial=bool(message["partial"]), failure=failure)
+        # The cell may run a stranger's code, so only our own words are taken.
+        mended = tuple(mend for mend in Mend if mend in message.get("mended", ()))
+        return ParseResult(partial=bool(message["partial"]), failure=failure, mended=mended)
 
 
 async def _outlast(*tasks: asyncio.Future[Any]) -> None:

@@ -74,11 +74,11 @@ def _environment() -> dict[str, str]:
 def main(wire_format: str) -> None:
     """Read a reply from standard input and write it, with its text alone, to standard output."""
     # Imported here, because this module stands below the wire formats.
-    from model_gateway import wire_replies
+    from model_gateway import wire_bodies
 
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (_MOST_SECONDS, _MOST_SECONDS))
-    sys.stdout.buffer.write(wire_replies.plain_body(wire_format, sys.stdin.buffer.read()))
+    sys.stdout.buffer.write(wire_bodies.plain_body(wire_format, sys.stdin.buffer.read()))
 
 
 if __name__ == "__main__":

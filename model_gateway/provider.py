@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from model_gateway.attempt import Message
@@ -45,8 +45,10 @@ class Answer:
     """One reply. Token counts are those the server reported, None where it reported none.
 
     `finish_reason` is stop, length, refusal or the server's own word; `thinking_tokens` is the
-    hidden part of `output_tokens`; `cost` is in US dollars where the server reports it;
-    `model_id` is the answering model as the server names it.
+    hidden part of `output_tokens`, `cached_input_tokens` and `cache_write_tokens` what the server
+    read from a cache and wrote to one, parts of `input_tokens`; `cost` is in US dollars where the
+    server reports it; `model_id` is the answering model as the server names it. `reasoning` is what
+    the server sent in `reasoning_field`, beside the text; `mended` what was mended to read it.
     """
 
     text: str
@@ -56,6 +58,11 @@ class Answer:
     thinking_tokens: int | None = None
     cost: float | None = None
     model_id: str | None = None
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning: str | None = None
+    reasoning_field: str | None = None
+    mended: list[str] = field(default_factory=list)
 
 
 class ProviderError(Exception):

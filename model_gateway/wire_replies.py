@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
+from pydantic import BeforeValidator, Field, WrapValidator
 
-from model_gateway import validation
 from model_gateway.attempt import Message
 from model_gateway.call import FailureKind
 from model_gateway.provider import Answer, ProviderError
+from model_gateway.replies import Mend
+from model_gateway.reply_fields import is_reasoning, reasoning_in, text_of
 from model_gateway.visible import sound
+from model_gateway.wire_usage import (
+    CompletionUsage,
+    Count,
+    MessageUsage,
+    TokenCounts,
+    WireModel,
+    or_none,
+)
 
 _FINISH = {
     "stop": "stop",
@@ -31,67 +41,76 @@ def sendable(messages: Sequence[Message]) -> list[Message]:
     return [{**message, "content": sound(message["content"])} for message in messages]
 
 
-def _or_none(value: Any, read: Callable[[Any], Any]) -> Any:
-    try:
-        return read(value)
-    except ValidationError:
-        return None
-
-
-# Usage that makes no sense is ignored; the reply counts either way.
-_Count = Annotated[int | None, Field(ge=0, le=10**9), WrapValidator(_or_none)]
-_Dollars = Annotated[float | None, Field(ge=0, le=1e6), WrapValidator(_or_none)]
 _Text = Annotated[str, BeforeValidator(lambda v: sound(v) if isinstance(v, str) else v)]
-_Name = Annotated[_Text | None, WrapValidator(_or_none)]
-_Fault = Annotated[dict[str, Any] | None, WrapValidator(_or_none)]
+_Name = Annotated[_Text | None, WrapValidator(or_none)]
+_Fault = Annotated[dict[str, Any] | None, WrapValidator(or_none)]
 
 
-class _WireModel(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, from_attributes=True)
-
-
-class _ReasoningDetails(_WireModel):
-    reasoning_tokens: _Count = None
-
-
-class CompletionUsage(_WireModel):
-    """The usage in a reply of the OpenAI format."""
-
-    prompt_tokens: _Count = None
-    completion_tokens: _Count = None
-    completion_tokens_details: Annotated[_ReasoningDetails | None, WrapValidator(_or_none)] = None
-    cost: _Dollars = None
-
-
-class _Part(_WireModel):
+class _Part(WireModel):
+    type: Any = None
     text: _Text | None = None
+    thinking: Any = None
+    thought: Any = None
+
+    @property
+    def is_reasoning(self) -> bool:
+        return is_reasoning(self.type, thought=self.thought)
 
 
-class _Function(_WireModel):
-    arguments: _Text = ""
+class _Function(WireModel):
+    arguments: _Text | dict[str, Any] | list[Any] = ""
 
 
-class _ToolCall(_WireModel):
+class _ToolCall(WireModel):
     function: _Function | None = None
 
 
-class _CompletionMessage(_WireModel):
+class _SaidMessage(WireModel):
+    """The message in a reply of the OpenAI or the Ollama format."""
+
     content: _Text | list[_Part] | None = None
     refusal: _Text | None = None
     tool_calls: list[_ToolCall] | None = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    reasoning_text: Any = None
+    reasoning_details: Any = None
+    thinking: Any = None
+    thinking_blocks: Any = None
+    thoughts: Any = None
+
+    def answer(self) -> Answer:
+        """Return the text, or a tool call's arguments; and what was thought before it."""
+        parts = self.content if isinstance(self.content, list) else []
+        text = self.content if isinstance(self.content, str) else ""
+        text = text or _joined(part.text for part in parts if not part.is_reasoning)
+        mended: list[str] = []
+        if not text.strip() and self.tool_calls:
+            arguments = [c.function.arguments for c in self.tool_calls if c.function]
+            text = _joined(a if isinstance(a, str) else _json_of(a) for a in arguments)
+            if not all(isinstance(a, str) for a in arguments):
+                mended.append(Mend.arguments_as_object)
+        thoughts = [text_of([p.thinking or p.text]) for p in parts if p.is_reasoning]
+        reasoning = reasoning_in({**vars(self), "content": "".join(thoughts)})
+        return Answer(
+            text=text,
+            mended=mended,
+            reasoning_field=reasoning and reasoning[0],
+            reasoning=reasoning and sound(reasoning[1]),
+        )
 
 
-class _Choice(_WireModel):
-    message: _CompletionMessage = Field(default_factory=_CompletionMessage)
+class _Choice(WireModel):
+    message: _SaidMessage = Field(default_factory=_SaidMessage)
     finish_reason: _Name = None
     error: _Fault = None
 
 
-class Completion(_WireModel):
+class Completion(WireModel):
     """A reply of the OpenAI chat completions format."""
 
     choices: list[_Choice] = Field(default_factory=list)
-    usage: Annotated[CompletionUsage | None, WrapValidator(_or_none)] = None
+    usage: Annotated[CompletionUsage | None, WrapValidator(or_none)] = None
     model: _Name = None
     error: _Fault = None
 
@@ -109,59 +128,31 @@ class Completion(_WireModel):
         if not self.choices:
             raise undecodable("choices is empty")
         choice = self.choices[0]
-        content = choice.message.content
-        text = content if isinstance(content, str) else _joined(p.text for p in content or [])
-        finish = _normal(choice.finish_reason)
+        said, finish = choice.message.answer(), _normal(choice.finish_reason)
         if choice.message.refusal:
-            text, finish = choice.message.refusal, "refusal"
-        elif not text and choice.message.tool_calls:
-            text = _joined(c.function and c.function.arguments for c in choice.message.tool_calls)
-            finish = "stop" if finish == "tool_calls" else finish
+            said, finish = replace(said, text=choice.message.refusal), "refusal"
         usage = self.usage or CompletionUsage()
-        details = usage.completion_tokens_details
-        return Answer(
-            text=text,
-            finish_reason=finish,
-            input_tokens=usage.prompt_tokens,
-            output_tokens=usage.completion_tokens,
-            thinking_tokens=details.reasoning_tokens if details else None,
-            cost=usage.cost,
+        return replace(
+            _counted(said, usage.counts),
+            finish_reason="stop" if finish == "tool_calls" and said.text else finish,
+            cost=usage.dollars,
             model_id=self.model,
         )
 
 
-class _ThinkingDetails(_WireModel):
-    thinking_tokens: _Count = None
-
-
-class _MessageUsage(_WireModel):
-    input_tokens: _Count = None
-    cache_creation_input_tokens: _Count = None
-    cache_read_input_tokens: _Count = None
-    output_tokens: _Count = None
-    output_tokens_details: Annotated[_ThinkingDetails | None, WrapValidator(_or_none)] = None
-
-    @property
-    def all_input_tokens(self) -> int | None:
-        """The input tokens, with the cached ones, which this format counts separately."""
-        if self.input_tokens is None:
-            return None
-        cached = (self.cache_creation_input_tokens or 0) + (self.cache_read_input_tokens or 0)
-        return self.input_tokens + cached
-
-
-class _Block(_WireModel):
+class _Block(WireModel):
     type: str
     text: _Text | None = None
     input: Any = None
+    thinking: Any = None
 
 
-class AnthropicMessage(_WireModel):
+class AnthropicMessage(WireModel):
     """A reply of the Anthropic messages format."""
 
     content: list[_Block]
     stop_reason: _Name = None
-    usage: Annotated[_MessageUsage | None, WrapValidator(_or_none)] = None
+    usage: Annotated[MessageUsage | None, WrapValidator(or_none)] = None
     model: _Name = None
 
     def answer(self) -> Answer:
@@ -170,37 +161,36 @@ class AnthropicMessage(_WireModel):
         finish = _normal(self.stop_reason)
         inputs = [b.input for b in self.content if b.type == "tool_use"]
         if inputs:
-            text = _json_of(inputs[0])
+            text = inputs[0] if isinstance(inputs[0], str) else _json_of(inputs[0])
             finish = "stop" if finish == "tool_use" else finish
-        usage = self.usage or _MessageUsage()
-        details = usage.output_tokens_details
-        return Answer(
-            text=text,
+        thoughts = [text_of(b.thinking or b.text) for b in self.content if is_reasoning(b.type)]
+        usage = self.usage or MessageUsage()
+        said = Answer(
+            text=sound(text),
+            reasoning_field="thinking" if any(thoughts) else None,
+            reasoning=sound("".join(thoughts)) if any(thoughts) else None,
+        )
+        return replace(
+            _counted(said, usage.counts),
             finish_reason=finish,
-            input_tokens=usage.all_input_tokens,
-            output_tokens=usage.output_tokens,
-            thinking_tokens=details.thinking_tokens if details else None,
+            cost=usage.cost,
             model_id=self.model,
         )
 
 
-class _ChatMessage(_WireModel):
-    content: _Text | None = None
-
-
-class OllamaChat(_WireModel):
+class OllamaChat(WireModel):
     """A reply of the Ollama chat format, which counts thinking as output, not separately."""
 
-    message: _ChatMessage
+    message: _SaidMessage
     done_reason: _Name = None
-    prompt_eval_count: _Count = None
-    eval_count: _Count = None
+    prompt_eval_count: Count = None
+    eval_count: Count = None
     model: _Name = None
 
     def answer(self) -> Answer:
         """Return the message's text."""
-        return Answer(
-            text=self.message.content or "",
+        return replace(
+            self.message.answer(),
             finish_reason=_normal(self.done_reason),
             input_tokens=self.prompt_eval_count,
             output_tokens=self.eval_count,
@@ -209,54 +199,6 @@ class OllamaChat(_WireModel):
 
 
 Shape = Completion | AnthropicMessage | OllamaChat
-S = TypeVar("S", bound=BaseModel)
-
-_SHAPES: dict[str, type[Shape]] = {
-    "openai": Completion,
-    "anthropic": AnthropicMessage,
-    "ollama": OllamaChat,
-}
-
-
-def read(body: bytes, shape: type[S]) -> S:
-    """Read the body of a reply.
-
-    Raises:
-        ProviderError: it is not JSON, or not of this format.
-    """
-    try:
-        return shape.model_validate(json.loads(body))
-    except ValidationError as error:
-        raise undecodable(validation.problems(error, "its body")[0]) from error
-    except (ValueError, RecursionError) as error:
-        raise undecodable("it is not JSON, or not all of it") from error
-
-
-def plain_body(wire_format: str, body: bytes) -> bytes:
-    """Return a reply in the same format that holds the text, the usage and nothing else.
-
-    Raises:
-        KeyError: there is no such format.
-        ProviderError: it is not a reply in this format.
-    """
-    answer = read(body, _SHAPES[wire_format]).answer()
-    usage: dict[str, Any]
-    reply: dict[str, Any] = {"model": answer.model_id}
-    if wire_format == "openai":
-        usage = {"prompt_tokens": answer.input_tokens, "completion_tokens": answer.output_tokens}
-        usage["completion_tokens_details"] = {"reasoning_tokens": answer.thinking_tokens}
-        choice = {"message": {"content": answer.text}, "finish_reason": answer.finish_reason}
-        reply |= {"choices": [choice], "usage": {**usage, "cost": answer.cost}}
-    elif wire_format == "anthropic":
-        usage = {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
-        usage["output_tokens_details"] = {"thinking_tokens": answer.thinking_tokens}
-        reply |= {"content": [{"type": "text", "text": answer.text}], "usage": usage}
-        reply["stop_reason"] = answer.finish_reason
-    else:
-        reply |= {"message": {"role": "assistant", "content": answer.text}}
-        reply |= {"prompt_eval_count": answer.input_tokens, "eval_count": answer.output_tokens}
-        reply["done_reason"] = answer.finish_reason
-    return json.dumps(reply).encode()
 
 
 def undecodable(why: str) -> ProviderError:
@@ -278,3 +220,14 @@ def _normal(finish: str | None) -> str | None:
 
 def _joined(parts: Any) -> str:
     return "".join(part for part in parts if part)
+
+
+def _counted(answer: Answer, counts: TokenCounts) -> Answer:
+    return replace(
+        answer,
+        input_tokens=counts.input_tokens,
+        output_tokens=counts.output_tokens,
+        thinking_tokens=counts.thinking,
+        cached_input_tokens=counts.cached,
+        cache_write_tokens=counts.written,
+    )

@@ -19,6 +19,8 @@ def metadata(reply: Reply[Any]) -> dict[str, Any]:
     }
     if reply.partial:
         facts["partial"] = True
+    if reply.mended:
+        facts["mended"] = list(reply.mended)
     if reply.failure is not None:
         facts["failure"] = str(reply.failure)
     return facts

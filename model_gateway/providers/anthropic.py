@@ -6,17 +6,23 @@ from typing import Any, cast
 
 import anthropic
 from anthropic.types import MessageParam
-from pydantic import BaseModel, ConfigDict
 
 from model_gateway.attempt import Message
 from model_gateway.call import Source
 from model_gateway.config import Model
-from model_gateway.entry_settings import options_of, other_arguments, server_url
+from model_gateway.entry_settings import (
+    ReplyOptions,
+    accepted,
+    options_of,
+    other_arguments,
+    server_url,
+)
 from model_gateway.provider import Answer, Request
 from model_gateway.providers.http_client import bounded
 from model_gateway.providers.http_errors import ErrorSource, failure_of
 from model_gateway.strict_schema import strict
-from model_gateway.wire_replies import AnthropicMessage, read, sendable
+from model_gateway.wire_bodies import read_answer
+from model_gateway.wire_replies import AnthropicMessage, sendable
 
 _URL = "https://api.anthropic.com"
 _NO_KEY = "none"
@@ -24,14 +30,12 @@ _TOOL = "reply"
 _OURS = {"model", "messages", "system", "stream", "max_tokens"}
 
 
-class Options(BaseModel):
+class Options(ReplyOptions):
     """The `options` of an entry of this provider.
 
     `structured_tool` requests the reply as the arguments of a tool that the model must call, for
     models and servers without native structured output.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     structured_tool: bool = False
 
@@ -84,7 +88,8 @@ class AnthropicProvider:
             )
         except Exception as error:
             raise failure_of(error, self._error_source) from error
-        return read(raw.http_response.content, AnthropicMessage).answer()
+        answer = read_answer(raw.http_response.content, AnthropicMessage)
+        return accepted(answer, self._options)
 
     async def close(self) -> None:
         """Close connections."""

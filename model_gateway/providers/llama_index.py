@@ -28,10 +28,10 @@ from model_gateway.visible import sound
 from model_gateway.wire_replies import (
     AnthropicMessage,
     Completion,
-    CompletionUsage,
     OllamaChat,
     sendable,
 )
+from model_gateway.wire_usage import CompletionUsage
 
 _MODEL_NAMES = ("model", "model_name", "model_id")
 _TIME_LIMITS = ("timeout", "request_timeout")
@@ -173,7 +173,7 @@ def _answer(reply: ChatResponse) -> Answer:
     for shape in (Completion, AnthropicMessage, OllamaChat):
         with contextlib.suppress(ValidationError, ProviderError):
             raw = shape.model_validate(reply.raw).answer()
-            return replace(raw, text=text or raw.text)
+            return replace(raw, text=text or raw.text, mended=[] if text else raw.mended)
     usage = CompletionUsage.model_validate(reply.additional_kwargs)
     return Answer(
         text=text, input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens

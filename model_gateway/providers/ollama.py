@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import ollama
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from model_gateway.attempt import Message
 from model_gateway.call import FailureKind, Source
 from model_gateway.config import Model
-from model_gateway.entry_settings import options_of, other_arguments
+from model_gateway.entry_settings import ReplyOptions, accepted, options_of, other_arguments
 from model_gateway.provider import Answer, ProviderError, Request
 from model_gateway.providers.http_client import bounded
 from model_gateway.providers.http_errors import ErrorSource, failure_of
-from model_gateway.wire_replies import OllamaChat, sendable, undecodable
+from model_gateway.wire_bodies import read_answer
+from model_gateway.wire_replies import OllamaChat, sendable
 
 _URL = "http://127.0.0.1:11434"
 _ANY_HOST = re.compile(r"^(\w+://)?(?:0\.0\.0\.0|\[::\])(?=[:/]|$)")
@@ -23,7 +25,7 @@ _BESIDE_OPTIONS = {"think", "keep_alive"}
 _BYTES_PER_TOKEN = 4
 
 
-class Options(BaseModel):
+class Options(ReplyOptions):
     """The `options` of an entry of this provider.
 
     `num_ctx` is the size of the context in tokens, prompt and reply together. It is always sent,
@@ -31,8 +33,6 @@ class Options(BaseModel):
     `constrain` sends the schema beside the prompt that holds it: the server only constrains the
     output, and does not show the schema and its descriptions to the model.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     num_ctx: int = Field(default=16_384, gt=0)
     constrain: bool = False
@@ -71,25 +71,26 @@ class OllamaProvider:
         arguments = other_arguments(request.arguments, reserved=_OURS)
         beside = {name: arguments.pop(name) for name in _BESIDE_OPTIONS & arguments.keys()}
         native = self._model.structured == "json_schema" or self._options.constrain
+        body = {
+            "model": request.model_id,
+            "messages": messages,
+            "stream": False,
+            "options": {
+                **arguments,
+                "num_ctx": self._options.num_ctx,
+                "num_predict": request.max_output_tokens,
+            },
+            **beside,
+        }
+        if native and request.schema is not None:
+            body["format"] = request.schema
         try:
-            reply = await self._client.chat(
-                model=request.model_id,
-                messages=messages,
-                stream=False,
-                format=request.schema if native else None,
-                options={
-                    **arguments,
-                    "num_ctx": self._options.num_ctx,
-                    "num_predict": request.max_output_tokens,
-                },
-                **beside,
-            )
-        except TypeError as error:
-            # The client unpacks any JSON as if it were an object.
-            raise undecodable("it is not a JSON object") from error
+            # The public method cannot read the stream of a server that streams in any case.
+            request_raw: Any = self._client._request_raw  # noqa: SLF001
+            raw = await request_raw("POST", "/api/chat", json=body)
         except Exception as error:
             raise failure_of(error, self._error_source) from error
-        return OllamaChat.model_validate(reply).answer()
+        return accepted(read_answer(raw.content, OllamaChat), self._options)
 
     async def close(self) -> None:
         """Close connections."""

@@ -71,6 +71,7 @@ class Account:
             "attempts": len(self.attempts),
             "replayed": self.replayed,
             "partial": succeeded < len(calls) or any(a.status == "partial" for a in calls),
+            "mended": sorted({mend for a in calls for mend in a.mended}),
             "fallback": any(a.fallback and a.failure_kind is None for a in calls),
             "input_tokens": _sum(a.input_tokens for a in self.attempts),
             "output_tokens": _sum(a.output_tokens for a in self.attempts),

@@ -77,7 +77,7 @@ class AttemptIndex:
             text = row.get("text")
             succeeded = row.get("failure_kind") is None and row.get("status") in {"ok", "partial"}
             if succeeded and isinstance(text, str):
-                value = json_in(text) if row.get("schema") is not None else text
+                value = json_in(text, _mended(row)) if row.get("schema") is not None else text
                 replies[key] = value if value is not None else text
         return SentTexts(
             system=tuple(system),
@@ -99,6 +99,11 @@ class AttemptIndex:
                 row = _parsed(file.read(length))
                 if row is not None:
                     yield row
+
+
+def _mended(row: Row) -> list[str]:
+    mended = row.get("mended")
+    return [mend for mend in mended if isinstance(mend, str)] if isinstance(mended, list) else []
 
 
 def _add(message: Any, system: dict[str, None], user: dict[str, None]) -> None:

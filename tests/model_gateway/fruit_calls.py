@@ -26,7 +26,7 @@ ASK = [
 async def wants_fruit(reply: OfferedReply) -> ParseResult:
     """Parse a reply as a step that wants a `Fruit` would."""
     parsed = parse(reply.text, Fruit, cut_off=reply.cut_off, last=reply.last)
-    return ParseResult(partial=parsed.partial, failure=parsed.failure)
+    return ParseResult(partial=parsed.partial, failure=parsed.failure, mended=parsed.mended)
 
 
 def a_question(**changes: Any) -> Question:

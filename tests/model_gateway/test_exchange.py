@@ -128,7 +128,7 @@ def test_fault_of_a_provider_is_a_recorded_failure(
     ("answer", "kind"),
     [
         (Answer(text=" \n", finish_reason="stop"), K.empty),
-        (Answer(text="", finish_reason="length"), K.empty),
+        (Answer(text="", finish_reason="length"), K.truncated),
         (Answer(text="", finish_reason="refusal"), K.refused),
         (Answer(text=GOOD, finish_reason="refusal"), K.refused),
     ],
