@@ -142,6 +142,15 @@ def cells(group: Group) -> None:
     )
 
 
+def accept_failures(group: Group) -> None:
+    """Add the flag that finishes without what failed for reasons outside of the prompt."""
+    group.add_argument(
+        "--accept-failures", action="store_true",
+        help="finish although cells failed for reasons outside of the prompt (by default the same "
+        "command tries them again)",
+    )  # fmt: skip
+
+
 def seed(group: Group, what: str) -> None:
     """Add `--seed`; `what` names what is drawn with it."""
     group.add_argument(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from model_gateway.attempt import Attempt, Message
-from model_gateway.call import Failure, FailureKind
+from model_gateway.blame import STOPPING
+from model_gateway.call import Failure, FailureKind, Source
 from model_gateway.config import Model
 from model_gateway.door import Question
 from model_gateway.exchange import (
@@ -38,14 +40,18 @@ SCHEMA_IN_PROMPT = (
 
 _FINAL = {
     FailureKind.refused, FailureKind.too_long, FailureKind.configuration, FailureKind.budget,
+    FailureKind.access, FailureKind.model_not_found, *STOPPING,
 }  # fmt: skip
 _TRANSIENT = {
     FailureKind.rate_limit,
     FailureKind.server,
     FailureKind.connection,
     FailureKind.timeout,
+    FailureKind.out_of_memory,
 }
 _FIRST_WAIT = 0.5
+_HASTY_WAIT = 10.0
+_UNREACHED_SECONDS = 60.0
 _LONGEST_WAIT = 30.0
 _LONGEST_ECHO = 20_000
 
@@ -133,21 +139,39 @@ class _ModelAttempts:
 
     async def run(self, parser: ReplyParser, *, after: int, most: int) -> CallOutcome:
         """Make at most `most` attempts, numbered from `after` + 1."""
+        availability, hasty = self._desk.availability, self._caller.hasty
+        heard, is_reached = availability.heard(self._model), False
         for number in range(after + 1, after + most + 1):
             last = number == after + most
             attempt, retry_after = await self._attempt(number, parser, last=last)
             if attempt.failure_kind is None:
                 return CallOutcome(attempt=attempt, failure=None)
             failure = Failure(kind=attempt.failure_kind, message=attempt.failure_message or "")
+            is_reached = is_reached or not _is_unreached(attempt)
+            if self._is_definite(failure, retry_after):
+                if attempt.source is not Source.none:
+                    availability.close(self._model, failure, retry_after or math.inf)
+                break
             if (
                 last
                 or failure.kind in _FINAL
+                or (hasty and failure.kind not in _TRANSIENT)
                 or not await self._pause(number - after, failure, retry_after)
             ):
                 break
             if failure.kind not in _TRANSIENT:
                 self._feedback = _feedback_on(failure, attempt.text)
+        if not (is_reached or hasty) and availability.heard(self._model) == heard:
+            # Nothing listens there: each further cell would find out by as many attempts.
+            availability.close(self._model, failure, _UNREACHED_SECONDS)
         return CallOutcome(attempt=attempt, failure=failure)
+
+    def _is_definite(self, failure: Failure, retry_after: float | None) -> bool:
+        """Whether this failure will not pass within the time that a call has."""
+        if failure.kind in STOPPING or self._desk.availability.closed(self._model) is not None:
+            return True
+        is_long = (retry_after or 0.0) >= self._model.deadline_seconds
+        return is_long and failure.kind in _TRANSIENT and not self._caller.hasty
 
     async def _attempt(
         self, number: int, parser: ReplyParser, *, last: bool
@@ -176,6 +200,10 @@ class _ModelAttempts:
         except Exception as error:  # noqa: BLE001 - it is the trouble of this attempt alone
             result = failed_inside(error, self._desk.redact, sent=sent.is_set())
         attempt = completed(attempt, result)
+        if result.source is Source.network and not _is_unreached(attempt, result.failure):
+            self._desk.availability.hear(self._model)
+        if result.source is Source.network and result.answer is not None:
+            self._desk.availability.replied(self._model)
         self._seconds_left -= result.seconds
         parsed = ParseResult(failure=result.failure)
         if result.failure is None:
@@ -218,7 +246,7 @@ class _ModelAttempts:
         if failure.kind in _TRANSIENT and retry_after is not None:
             ceiling = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (tries - 1))
             wait = max(retry_after, random.uniform(ceiling / 2, ceiling))  # noqa: S311 - no secret
-        if wait >= self._seconds_left:
+        if wait >= self._seconds_left or (self._caller.hasty and wait > _HASTY_WAIT):
             return False
         self._seconds_left -= wait
         await asyncio.sleep(wait)
@@ -264,6 +292,12 @@ def _without_keys(question: Question, redact: Redactor) -> Question:
     if redact(text) == text:
         return question
     return replace(question, key=redact(question.key), **redact.value(parts))
+
+
+def _is_unreached(attempt: Attempt, failure: Failure | None = None) -> bool:
+    """Whether nothing listened at the server's address, so that nothing can have cost money."""
+    kind = failure.kind if failure is not None else attempt.failure_kind
+    return kind is FailureKind.connection and attempt.cost == 0.0
 
 
 def _with_schema(question: Question, model: Model) -> list[Message]:

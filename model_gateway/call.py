@@ -20,6 +20,11 @@ class FailureKind(StrEnum):
 
     timeout = "timeout"
     rate_limit = "rate_limit"
+    daily_limit = "daily_limit"
+    no_credit = "no_credit"
+    access = "access"
+    model_not_found = "model_not_found"
+    out_of_memory = "out_of_memory"
     server = "server"
     connection = "connection"
     truncated = "truncated"

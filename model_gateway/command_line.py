@@ -164,7 +164,8 @@ def _print_reply(model: Model, outcome: CallOutcome) -> int:
     attempt, failure = outcome.attempt, outcome.failure
     if failure is not None and failure.kind not in {FailureKind.empty, FailureKind.refused}:
         say(f"{model.name} ({model.model_id}): {failure}")
-        return USAGE if failure.kind is FailureKind.configuration else FAILED
+        settings = {FailureKind.configuration, FailureKind.access, FailureKind.model_not_found}
+        return USAGE if failure.kind in settings else FAILED
     cost = "" if attempt.cost is None else f", {attempt.cost:.6f} US dollars"
     print(
         f"{model.name} ({attempt.reported_model or model.model_id}) answered in "

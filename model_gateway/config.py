@@ -57,6 +57,7 @@ class Model(BaseModel):
     `max_attempts` bounds the requests for one call of a cell, transport and validation retries
     together. `attempt_seconds` bounds one exchange, `deadline_seconds` all of a call.
     `structured` says how the server takes a schema: natively, or as text in the prompt.
+    `context_tokens` is the size of the model's context, prompt and reply together.
     `max_output_tokens` bounds what a step may ask for; `thinking_tokens` is added to that for
     models that think before they answer. `serve` says how a server of its own is started; it is
     not where `base_url_env` names another one.
@@ -76,6 +77,7 @@ class Model(BaseModel):
     options: dict[str, Any] = Field(default_factory=dict)
     structured: Literal["json_schema", "prompt"] = "json_schema"
     sends_seed: bool = False
+    context_tokens: int | None = Field(default=None, gt=0)
     max_output_tokens: int | None = Field(default=None, gt=0)
     thinking_tokens: int = Field(default=0, ge=0)
     workers: int = Field(default=4, gt=0)
@@ -100,6 +102,12 @@ class Model(BaseModel):
         if self.price is None:
             return None
         return (input_tokens * self.price.input + output_tokens * self.price.output) / 1e6
+
+    @property
+    def context(self) -> int | None:
+        """The size of the model's context in tokens, where the entry states it."""
+        stated = self.options.get("num_ctx")
+        return self.context_tokens or (stated if isinstance(stated, int) else None)
 
     @property
     def reply_options(self) -> dict[str, Any]:

@@ -11,6 +11,10 @@ class BudgetReached(PlumblineError):  # noqa: N818 - an outcome: the same comman
     """A cap was reached; the message says which. With a higher cap the same command resumes."""
 
 
+class CellsOpen(PlumblineError):  # noqa: N818 - an outcome: the same command resumes
+    """Cells stayed open for reasons outside of the prompt; the same command tries them again."""
+
+
 class GatewayError(PlumblineError):
     """Something the gateway refuses."""
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from model_gateway.answers import cleaned, fault_of
 from model_gateway.attempt import Attempt, digest_of
+from model_gateway.availability import Availability
 from model_gateway.cache import Cache
 from model_gateway.call import Failure, FailureKind, Source
 from model_gateway.config import Model
@@ -50,7 +51,11 @@ class NoObserver:
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Whose calls these are: one cell, with its models (fallbacks after the first)."""
+    """Whose calls these are: one cell, with its models (fallbacks after the first).
+
+    A hasty one wants to know whether a model answers at all: a bad reply is one, and minutes are
+    too long to wait.
+    """
 
     cell: str
     plan: str
@@ -61,6 +66,7 @@ class Caller:
     observer: Observer
     log: Log | None = None
     cache: Cache | None = None
+    hasty: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +77,7 @@ class CallDesk:
     redact: Redactor
     provider: Callable[[Model], Awaitable[Provider]]
     limits: Callable[[Model], Limits]
+    availability: Availability
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +116,12 @@ async def exchange(
 
     `sent` is set before the request goes out: from then on it may have cost money.
     """
+    closed = desk.availability.closed(model)
+    if closed is not None:
+        return _never_sent(closed.kind, closed.message)
     missing = model.missing()
     if missing is not None:
-        return _never_sent(FailureKind.configuration, missing)
+        return _never_sent(FailureKind.access, missing)
     try:
         provider = await desk.provider(model)
     except ConfigError as error:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from model_gateway import kernel
-from model_gateway.errors import BudgetReached, PlumblineError
+from model_gateway.errors import BudgetReached, CellsOpen, PlumblineError
 from model_gateway.terminal import guarded
 
 T = TypeVar("T")
 
-OK, USAGE, BUDGET, INTERRUPTED = 0, 2, 3, 130
+OK, CELLS_OPEN, USAGE, BUDGET, INTERRUPTED = 0, 1, 2, 3, 130
 RESUME = "Run the same command again to resume; finished calls are not repeated."
 _HINTS = {
     errno.ENOENT: " Check the name.",
@@ -48,6 +48,10 @@ def exit_code(command: Callable[[], int]) -> int:
             if not all(isinstance(one, (PlumblineError, OSError)) for one in errors):
                 raise
             refusals = [one for one in errors if not isinstance(one, BudgetReached)]
+            if refusals and all(isinstance(one, CellsOpen) for one in refusals):
+                for message in dict.fromkeys(map(str, refusals)):
+                    say(message)
+                return CELLS_OPEN
             if not refusals:
                 say(f"Stopped: {errors[0]}. Run the same command with a higher cap to do the rest.")
                 return BUDGET

@@ -21,6 +21,7 @@ from model_gateway.attempts import (
     ReplyParser,
     ask_models,
 )
+from model_gateway.availability import Availability
 from model_gateway.call import Call, Failure, FailureKind, R, Reply
 from model_gateway.config import Model
 from model_gateway.daemon_thread import in_daemon_thread
@@ -61,6 +62,7 @@ class Gateway:
     Use it as an async context manager. `redact` removes keys from all records and messages; without
     it, those are the values of `key_variables` and of variables that look like it. `build` makes
     the provider of a model. The `ledger` may be replaced until the first door is opened.
+    `availability` knows which models answer.
     """
 
     def __init__(
@@ -70,9 +72,11 @@ class Gateway:
         key_variables: Iterable[str] = (),
         redact: Redactor | None = None,
         build: Build = providers.build,
+        availability: Availability | None = None,
     ) -> None:
         self.ledger = ledger or Ledger()
         self.redact = redact or Redactor(key_variables)
+        self.availability = availability or Availability()
         self._build = build
         self._doors: dict[str, OpenDoor] = {}
         self._providers: dict[str, asyncio.Future[Provider]] = {}
@@ -170,8 +174,9 @@ class Gateway:
     def desk(self) -> CallDesk:
         """What all calls share."""
         return CallDesk(
-            ledger=self.ledger, redact=self.redact, provider=self._provider, limits=self._limits_of
-        )
+            ledger=self.ledger, redact=self.redact, provider=self._provider,
+            limits=self._limits_of, availability=self.availability,
+        )  # fmt: skip
 
     async def answer(self, question: Question, caller: Caller) -> CallOutcome:
         """Answer a question of this process, with the text as it came."""

@@ -43,6 +43,11 @@ _STATUS = {
     FailureKind.too_long: 413,
     FailureKind.configuration: 400,
     FailureKind.budget: 402,
+    FailureKind.no_credit: 402,
+    FailureKind.access: 401,
+    FailureKind.model_not_found: 404,
+    FailureKind.daily_limit: 429,
+    FailureKind.out_of_memory: 503,
 }
 """Failures that become HTTP errors; any other is in the text, which is passed on."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -16,6 +17,13 @@ MODULES = {
     "models": "model_gateway", "plan": "worker_plan",
 }  # fmt: skip
 """The package or module that runs each subcommand of the console script."""
+
+
+def as_typed() -> str:
+    """Return the command that started this process, as it can be typed again."""
+    if Path(sys.argv[0]).stem == SCRIPT:
+        return shlex.join([SCRIPT, *sys.argv[1:]])
+    return shlex.join(["python", *sys.orig_argv[1:]])
 
 
 def typed(words: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from model_gateway.attempt import Attempt
+from model_gateway.blame import FAILURES, Blame
 from model_gateway.call import FailureKind
 from model_gateway.jsonl import SyncedAppender, read_rows
 
@@ -29,12 +30,8 @@ class Journal(Protocol):
 
 
 _NO_REPLY = {
-    FailureKind.timeout,
-    FailureKind.rate_limit,
-    FailureKind.server,
-    FailureKind.connection,
     FailureKind.configuration,
-    FailureKind.budget,
+    *(kind for kind in FailureKind if FAILURES[kind].whose is Blame.world),
 }
 """Failures of the circumstances, which may be fixed before the cell runs again."""
 

@@ -224,7 +224,9 @@ def _identity(attempt: Attempt) -> dict[str, Any]:
 
 
 def _was_sent(attempt: Attempt) -> bool:
-    if attempt.source is Source.cache or attempt.failure_kind is FailureKind.budget:
+    if attempt.source in {Source.cache, Source.none}:
+        return False
+    if attempt.failure_kind is FailureKind.budget:
         return False
     # A missing key took no time; a server that refused one did.
     return attempt.failure_kind is not FailureKind.configuration or attempt.seconds > 0

@@ -168,7 +168,10 @@ class RunWriter:
         """Append the rows of artifacts whose process was killed right after moving them."""
         rows = self.run.rows()
         for plan, repeat, folder in _folders(self.run):
-            if (plan, repeat) not in rows and (folder / CELL_ROW).is_file():
+            last = rows.get((plan, repeat))
+            # A failed cell has no artifacts there, unless it was run again and succeeded.
+            is_missing = last is None or last.get("error") is not None
+            if is_missing and (folder / CELL_ROW).is_file():
                 try:
                     row = read_json_object(folder / CELL_ROW)
                 except (OSError, ValueError):

@@ -38,8 +38,8 @@ examples:
 
 Run the same command again to resume; finished calls are not repeated.
 
-exit codes: 0 all cells ok · 1 some failed · 2 wrong usage or configuration · 3 budget reached ·
-130 interrupted
+exit codes: 0 all cells ok · 1 some failed or stayed open · 2 wrong usage or configuration ·
+3 budget reached · 130 interrupted
 """
 
 
@@ -107,6 +107,7 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
 
     limits = parser.add_argument_group("limits")
     arguments.cells(limits)
+    arguments.accept_failures(limits)
     arguments.caps(limits)
 
     shown = parser.add_argument_group("output")
@@ -189,6 +190,7 @@ def request_of(options: argparse.Namespace) -> RunRequest:
         cache=Cache(cache.default_path()) if options.cache else None,
         caps=arguments.caps_of(options),
         sandbox=choice.wished(options.sandbox),
+        accept_failures=options.accept_failures,
     )
 
 

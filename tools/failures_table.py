@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from model_gateway.blame import FAILURES, Blame
+from model_gateway.blame import FAILURES, Blame, FailureRow
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "evaluator.md"
 BEGIN, END = "<!-- failures -->", "<!-- end of failures -->"
@@ -14,11 +14,16 @@ _WHOSE = {Blame.prompt: "the prompt's", Blame.world: "the world's", Blame.settin
 def table() -> str:
     """Return the table in Markdown."""
     rows = [
-        f"| `{kind}` | {_WHOSE[row.whose]} | {row.when} | {'yes' if row.again else 'no'} |"
+        f"| `{kind}` | {_whose(row)} | {row.when} | {'yes' if row.again else 'no'} |"
         for kind, row in FAILURES.items()
     ]
     head = "| kind | whose | when | tried again |\n| --- | --- | --- | --- |"
     return "\n".join([head, *rows])
+
+
+def _whose(row: FailureRow) -> str:
+    alone = ", the prompt's on one side alone" if row.prompt_alone else ""
+    return _WHOSE[row.whose] + alone
 
 
 def page(text: str) -> str:

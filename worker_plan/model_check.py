@@ -29,6 +29,6 @@ def check(run_dir: Path, models: Sequence[Model], caps: Caps) -> None:
         ledger = Ledger(caps, spent=spent_on(folder))
         keys = config.load().key_variables
         async with Gateway(ledger=ledger, key_variables=keys) as gateway:
-            await preflight.check_models(gateway, models, pings)
+            await preflight.check_models(gateway, [models], pings)
 
     exits.run(ask())

@@ -10,30 +10,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import urlsplit
 
-from model_gateway.blame import kind_of_answer
 from model_gateway.call import FailureKind
 from model_gateway.config import Model
+from model_gateway.error_kinds import kind_of_answer
 from model_gateway.keys import Redactor
 from model_gateway.large_replies import ReplyBoundError
 from model_gateway.provider import ProviderError
+from model_gateway.providers.error_body import ErrorBody
 from model_gateway.visible import one_line, sound
 
 _LONGEST = 300
 _LONGEST_REASON = 180
 _LONGEST_READ = 1_000_000
 _LONGEST_WAIT = 86_400.0
-
-_NO_MONEY = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
-_DECLINED = {
-    "content_filter",
-    "content_policy_violation",
-    "moderation_blocked",
-    "responsibleaipolicyviolation",
-}
-_DECLINED_WORDS = ("content filtering policy", "content management policy")
+_HOUR = 3600.0
+_MENDED_IN_THE_ENTRY = frozenset(
+    {FailureKind.configuration, FailureKind.access, FailureKind.model_not_found}
+)
 
 # The SDKs use different HTTP libraries (httpx, httpx2), so errors are matched by class name.
 _LATE = {"TimeoutException", "TimeoutError", "APITimeoutError"}
@@ -103,17 +98,28 @@ def failure_of_status(
     """Return the failure of an error status, with the server's message."""
     if status < HTTPStatus.BAD_REQUEST:
         return _redirected(status, source, headers or {})
-    body = _ErrorBody.of(text)
-    kind = _kind_of(status, body)
-    reason = source.line(body.message, _LONGEST_REASON) or _phrase(status)
-    remedy = _remedy(status, source.model) if kind is FailureKind.configuration else ""
+    body = ErrorBody.of(text)
     wait = _retry_after(headers or {})
+    wait = body.wait if wait is None else wait
+    kind = FailureKind.refused if body.flagged else kind_of_answer(status, body.codes, body.words)
+    kind = _of_a_day(kind, wait, source.model)
+    reason = source.line(body.message, _LONGEST_REASON) or _phrase(status)
+    remedy = _remedy(status, source.model) if kind in _MENDED_IN_THE_ENTRY else ""
     return ProviderError(
         kind,
         source.text(f"the server answered {status}: {reason}{remedy}"),
         retry_after=wait,
         billed=billed,
     )
+
+
+def _of_a_day(kind: FailureKind, wait: float | None, model: Model) -> FailureKind:
+    """Return whether a rate limit is definite: a limit of a day whose window moves may pass."""
+    if wait is None or kind not in {FailureKind.daily_limit, FailureKind.rate_limit}:
+        return kind
+    if wait < model.deadline_seconds:
+        return FailureKind.rate_limit
+    return FailureKind.daily_limit if wait >= _HOUR else kind
 
 
 def _redirected(status: int, source: ErrorSource, headers: Mapping[str, str]) -> ProviderError:
@@ -127,71 +133,6 @@ def _redirected(status: int, source: ErrorSource, headers: Mapping[str, str]) ->
         f"followed; correct {setting}"
     )
     return ProviderError(FailureKind.configuration, source.text(what))
-
-
-@dataclass(frozen=True, kw_only=True)
-class _ErrorBody:
-    """The informative parts of an error body; the rest may repeat the request."""
-
-    message: str = ""
-    codes: frozenset[str] = frozenset()
-    flagged: bool = False
-
-    @classmethod
-    def of(cls, text: str) -> _ErrorBody:
-        try:
-            body = json.loads(text)
-        except (ValueError, RecursionError):
-            # A page of HTML is less informative than its status.
-            return cls(message="" if text.lstrip().startswith("<") else text)
-        outer = body if isinstance(body, dict) else {"message": body}
-        inner = outer.get("error") or outer
-        if not isinstance(inner, dict):
-            inner = {"message": inner}
-        metadata = inner.get("metadata")
-        metadata = metadata if isinstance(metadata, dict) else {}
-        deeper = inner.get("innererror")
-        levels = [outer, inner, deeper if isinstance(deeper, dict) else {}]
-        return cls(
-            message=_message(inner, metadata),
-            codes=frozenset(
-                str(level[name]).lower()
-                for level in levels
-                for name in ("code", "type")
-                if isinstance(level.get(name), str)
-            ),
-            flagged="reasons" in metadata,
-        )
-
-
-def _message(inner: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
-    detail = inner.get("detail")
-    if isinstance(detail, list) and detail and isinstance(detail[0], dict):
-        detail = detail[0].get("msg")
-    # A router's message says nothing when it passes on another server's.
-    passed_on = metadata.get("raw")
-    if isinstance(passed_on, str) and passed_on:
-        return f"{inner.get('message', '')}: {_ErrorBody.of(passed_on).message}"
-    for words in (inner.get("message"), detail):
-        if isinstance(words, str):
-            return words
-    return ""
-
-
-def _kind_of(status: int, body: _ErrorBody) -> FailureKind:
-    if body.codes & _DECLINED or body.flagged:
-        return FailureKind.refused
-    if any(words in body.message.lower() for words in _DECLINED_WORDS):
-        return FailureKind.refused
-    if (prompts := kind_of_answer(status, body.codes, body.message)) is not None:
-        return prompts
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return FailureKind.configuration if body.codes & _NO_MONEY else FailureKind.rate_limit
-    if status == HTTPStatus.REQUEST_TIMEOUT:
-        return FailureKind.timeout
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.CONFLICT:
-        return FailureKind.server
-    return FailureKind.configuration
 
 
 def _remedy(status: int, model: Model) -> str:

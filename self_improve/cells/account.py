@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from model_gateway.attempt import Attempt
+from model_gateway.blame import is_tried_again
 from model_gateway.call import FailureKind, Source
 
 
@@ -57,6 +58,13 @@ class Account:
         """The last attempt of the last call that ended without a value."""
         failed = [a for a in self.last_by_key.values() if a.failure_kind is not None]
         return failed[-1] if failed else None
+
+    @property
+    def kept_out(self) -> Attempt | None:
+        """The last attempt of the last call that failed for a reason outside of the prompt."""
+        failed = [a for a in self.last_by_key.values() if a.failure_kind is not None]
+        outside = [a for a in failed if is_tried_again(a.failure_kind, a.failure_message or "")]
+        return outside[-1] if outside else None
 
     def row(self) -> dict[str, Any]:
         """Return the part of the cell's row that is about its calls.

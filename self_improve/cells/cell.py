@@ -49,11 +49,25 @@ class CellRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class CellResult:
-    """How the cell's process ended; `error` is None if nothing went wrong."""
+    """How the cell's process ended; `error` is None if nothing went wrong.
+
+    `asks_for` are the artifacts, as a JSON list of names, of tasks that the step asked for while it
+    ran: with them it may succeed.
+    """
 
     error: str | None = None
     kind: str | None = None
     trace: str | None = None
+    asks_for: str | None = None
+
+    @property
+    def asked_names(self) -> list[str]:
+        """The names in `asks_for`; a stranger's cell may have written it."""
+        try:
+            names = json.loads(self.asks_for or "[]")
+        except (ValueError, RecursionError):
+            return []
+        return [one for one in names if isinstance(one, str)] if isinstance(names, list) else []
 
     @classmethod
     def from_text(cls, text: str) -> Self:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import random
 import sys
 import traceback
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +22,19 @@ from self_improve.host import overrides, task_graph
 from self_improve.host.contract import Host
 
 
+class LateDependencyError(ImproveError):
+    """While it runs, the step asks for tasks that are not complete; `names` are their artifacts."""
+
+    def __init__(self, tasks: Sequence[luigi.Task], plan: Path) -> None:
+        asked = ", ".join(task_graph.step_name(task) for task in tasks)
+        super().__init__(
+            f"while it runs, the step asks for {asked}, which is not complete and which the plan "
+            "does not hold; upstream steps are never run for you"
+        )
+        paths = [plan / path for task in tasks for path in task_graph.outputs(task)]
+        self.names = [str(p.relative_to(plan)) for p in paths if p.is_relative_to(plan)]
+
+
 def run(
     request: CellRequest, host: Host, code: Path, recipe: task_graph.Recipe | None = None
 ) -> CellResult:
@@ -30,6 +44,10 @@ def run(
     """
     try:
         _run(request, host, code, recipe)
+    except LateDependencyError as late:
+        return CellResult(
+            error=_writable(str(late)), kind=type(late).__name__, asks_for=json.dumps(late.names)
+        )
     except BaseException as error:  # noqa: BLE001 - whatever ends a cell is its result
         return CellResult(
             error=_writable(_message(error)),
@@ -71,14 +89,14 @@ def _run(request: CellRequest, host: Host, code: Path, recipe: task_graph.Recipe
         raise ImproveError(f"upstream artifacts are missing: {', '.join(missing)}")
     if task.complete():
         raise ImproveError("the step's outputs existed before it ran")
-    _carry_out(task)
+    _carry_out(task, plan)
     if not task.complete():
         absent = sorted(path.name for path in task_graph.outputs(task) if not path.exists())
         raise ImproveError(f"the step ended without writing {', '.join(absent)}")
     refuse_foreign_modules(host, code, checked=checked)
 
 
-def _carry_out(task: luigi.Task) -> None:
+def _carry_out(task: luigi.Task, plan: Path) -> None:
     """Run a task. If it asks for other tasks while it runs, it gets those that are complete."""
     running = task.run()
     if not isinstance(running, Generator):
@@ -87,14 +105,9 @@ def _carry_out(task: luigi.Task) -> None:
     with suppress(StopIteration):
         while True:
             required = running.send(targets)
-            undone = [
-                task_graph.step_name(other) for other in flatten(required) if not other.complete()
-            ]
+            undone = [other for other in flatten(required) if not other.complete()]
             if undone:
-                raise ImproveError(
-                    f"while it runs, the step asks for {', '.join(undone)}, which is not complete; "
-                    "upstream steps are never run for you"
-                )
+                raise LateDependencyError(undone, plan)
             targets = getpaths(required)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -200,6 +200,8 @@ def _settings(run: Run) -> dict[str, Any] | None:
 
 
 def _inputs(old: Sequence[Run], new: Sequence[Run], problems: _Problems) -> None:
+    for plan, late in _late_inputs([*old, *new]):
+        problems.refusals.append(f"{plan} had different inputs: {late}")
     plans: list[dict[str, Any]] = [{}, {}]
     for side, runs in zip(plans, (old, new), strict=True):
         for run in runs:
@@ -216,6 +218,18 @@ def _inputs(old: Sequence[Run], new: Sequence[Run], problems: _Problems) -> None
             problems.refusals.append(f"{plan} had different inputs: {', '.join(names)}")
 
 
+def _late_inputs(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
+    """Yield what steps asked for while they ran and did not find alike in all runs."""
+    seen: dict[tuple[str, str], str] = {}
+    differing: set[tuple[str, str]] = set()
+    for run in runs:
+        for (plan, _), row in run.rows().items():
+            for name, digest in _mapping(row.get("late_inputs")).items():
+                if seen.setdefault((plan, name), digest) != digest:
+                    differing.add((plan, name))
+    yield from sorted(differing)
+
+
 def _answering_models(old: Sequence[Run], new: Sequence[Run], problems: _Problems) -> None:
     """Compare the ids that the replies name; a name may lead to another model meanwhile."""
     sides = [origins.reported_models(runs) for runs in (old, new)]
@@ -227,7 +241,10 @@ def _answering_models(old: Sequence[Run], new: Sequence[Run], problems: _Problem
                 f"{_listed(after)} after"
             )
         elif len(before) > 1:
-            problems.unknown.append(f"which model answered as {name} ({_listed(before)})")
+            problems.refusals.append(
+                f"{name} was answered by several models on both sides ({_listed(before)}), so its "
+                "replies are not those of one model; name an exact id in its entry"
+            )
 
 
 def _shown_texts(old: Sequence[Run], new: Sequence[Run], claim: Claim, problems: _Problems) -> None:

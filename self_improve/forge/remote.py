@@ -23,6 +23,7 @@ KEPT = "refs/plumbline"
 # What git-check-ref-format(1) refuses.
 _NO_REF = re.compile(r"[ ~^:?*\[\\]|\.\.|@\{|//|/\.|/$|\.$|\.lock(/|$)")
 _MOVED = re.compile(r"\[rejected\]|stale info|non-fast-forward|fetch first")
+_SHALLOW = re.compile(r"shallow update not allowed|\(shallow")
 _REFUSED = re.compile(
     r"\[remote rejected\]|Authentication failed|could not read Username|Permission|denied"
     r"|error: 40[13]|not permitted|protected branch"
@@ -118,6 +119,11 @@ class Remote:
         message = f"{self.called}: git {word} failed: " + " ".join(lines)
         if _MOVED.search(output):
             return MovedError(f"{message} Somebody else pushed to that branch.")
+        if _SHALLOW.search(output):
+            return RefusedError(
+                f"{message} The repository is a shallow clone, which lacks older commits: run "
+                "`git fetch --unshallow` in it."
+            )
         if _REFUSED.search(output):
             return RefusedError(f"{message} Check that this token may push there.")
         if _MISSING.search(output):

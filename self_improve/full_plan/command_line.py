@@ -31,8 +31,8 @@ examples:
 
 Run the same command again to resume; finished calls are not repeated.
 
-exit codes: 0 compared, whatever the result · 1 compared, and a step of a new plan failed · 2 wrong
-usage or configuration · 3 budget reached · 130 interrupted
+exit codes: 0 compared, whatever the result · 1 compared, and a step of a new plan failed, or steps
+stayed open · 2 wrong usage or configuration · 3 budget reached · 130 interrupted
 """
 
 
@@ -80,6 +80,7 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
 
     limits = parser.add_argument_group("limits")
     arguments.cells(limits)
+    arguments.accept_failures(limits)
     arguments.caps(limits)
 
     shown = parser.add_argument_group("output")

@@ -77,12 +77,13 @@ async def regenerate(
 
     Raises:
         BudgetReached: a cap was reached.
+        CellsOpen: steps failed for reasons outside of the prompts; the same call tries them again.
         UsageError: a plan lacks an input, or a model cannot be asked.
         OSError: the data repo cannot be written.
     """
     requests = {n: request.run_request(code.path, folder.runs(n)) for n, code in sides.items()}
     async with experiment(requests) as cells:
-        await check_models(gateway, request.models, folder.pings)
+        await check_models(gateway, [(model,) for model in request.models], folder.pings)
         async with asyncio.TaskGroup() as group:
             tasks = {
                 name: group.create_task(
@@ -97,6 +98,8 @@ async def regenerate(
     for side in regenerated.values():
         if side.relayed.stopped is not None:
             raise BudgetReached(side.relayed.stopped)
+    for side in regenerated.values():
+        side.relayed.open_cells.refuse()
     return regenerated
 
 

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from model_gateway import availability
 from model_gateway.config import Model
 from model_gateway.counts import counted
 from model_gateway.gateway import Gateway
@@ -74,7 +75,11 @@ async def run(
             result = await compare(request, sides, folder, gateway, display)
         else:
             ledger = Ledger(request.run.caps, spent=folder.spent())
-            async with Gateway(ledger=ledger, redact=request.run.catalogue.redactor()) as opened:
+            async with Gateway(
+                ledger=ledger,
+                redact=request.run.catalogue.redactor(),
+                availability=availability.of_user(),
+            ) as opened:
                 result = await compare(request, sides, folder, opened, display)
     return FinishedComparison(folder=folder, result=result, plans=plans_of(folder))
 

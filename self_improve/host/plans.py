@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model_gateway.counts import counted
@@ -27,11 +27,60 @@ class BaselinePlan:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanInputs:
-    """The artifacts of one plan that a step reads, with their SHA-256, by the step's own names."""
+    """The artifacts of one plan that a step reads, with their SHA-256, by the step's own names.
+
+    `folder` is the stored plan, `late` the names of those that the step asked for while it ran.
+    """
 
     plan: str
     files: Mapping[str, Path]
     digests: Mapping[str, str]
+    folder: Path | None = None
+    late: frozenset[str] = frozenset()
+
+    def with_late(self, names: Iterable[str], step: StepFacts) -> PlanInputs | None:
+        """Return these with more, or None if the stored plan holds none of the `names` besides.
+
+        A name may be that of a directory. What the step itself writes is not given to it.
+
+        Raises:
+            UsageError: one of them cannot be read.
+        """
+        if self.folder is None:
+            return None
+        files: dict[str, Path] = {}
+        for name in names:
+            for path in _stored(self.folder, name):
+                inner = path.relative_to(self.folder).as_posix()
+                if inner not in self.files and not _is_among(inner, step.outputs):
+                    files[inner] = path
+        faults = [f"{n} {fault}" for n, p in files.items() if (fault := _fault_in(p, empty=True))]
+        if faults:
+            raise UsageError(f"{self.plan}: {'; '.join(faults)}")
+        digests = {name: file_digest(path) for name, path in files.items()}
+        return replace(
+            self, files={**self.files, **files}, digests={**self.digests, **digests},
+            late=self.late | files.keys(),
+        ) if files else None  # fmt: skip
+
+    @property
+    def late_digests(self) -> dict[str, str]:
+        """The SHA-256 of those that the step asked for while it ran."""
+        return {name: self.digests[name] for name in sorted(self.late)}
+
+
+def _stored(folder: Path, name: str) -> list[Path]:
+    """Return the files of a plan under a name, which may come from a stranger's cell."""
+    parts = Path(name).parts
+    if Path(name).is_absolute() or ".." in parts or not parts:
+        return []
+    path = folder / name
+    paths = [path] if path.is_file() else sorted(path.rglob("*"))
+    return [one for one in paths if one.is_file() and not one.is_symlink()]
+
+
+def _is_among(name: str, outputs: Iterable[str]) -> bool:
+    return any(name == one or Path(name).is_relative_to(one) for one in outputs)
 
 
 def choose(
@@ -122,11 +171,11 @@ def inputs_of_plan(
             problems.append(f"{plan.name}: {name} {fault}")
         files[artifact] = plan.path / name
     digests = {name: file_digest(path) for name, path in files.items() if path.is_file()}
-    return PlanInputs(plan=plan.name, files=files, digests=digests)
+    return PlanInputs(plan=plan.name, files=files, digests=digests, folder=plan.path)
 
 
-def _fault_in(path: Path) -> str | None:
-    """Return why an artifact cannot be read, or None."""
+def _fault_in(path: Path, *, empty: bool = False) -> str | None:
+    """Return why an artifact cannot be read, or None; some, such as marks, are `empty`."""
     try:
         data = read_bytes(path, most=MOST_RECORD)
     except OSError as error:
@@ -145,4 +194,4 @@ def _fault_in(path: Path) -> str | None:
             json_of(text)
         except ValueError as error:
             return f"is not JSON: {error}"
-    return "is empty" if not text.strip() else None
+    return "is empty" if not (empty or text.strip()) else None

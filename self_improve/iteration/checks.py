@@ -20,6 +20,7 @@ from self_improve.host.contract import Host
 from self_improve.host.pipeline import StepFacts
 from self_improve.iteration.harm import TRIES, Tries, lost_gates, split_by_blame
 from self_improve.iteration.judgement import decide_runs
+from self_improve.runs.open_cells import OpenCells
 from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
 from self_improve.runs.relay import Relay, RelayResult, RelayStep, assembling_steps, readers_of
@@ -76,14 +77,17 @@ class Checks:
         readers = [*readers_of(pipeline, step), *(pipeline.steps[name] for name in sharing)]
         steps = [*assembling_steps(pipeline, step), *readers]
         step_runs: dict[str, dict[str, list[Run]]] = {facts.name: {} for facts in readers}
-        stopped = None
+        stopped, left = None, OpenCells(kinds={}, closed={})
         for name, tree in trees.items():
             for run in runs[name]:
                 relayed = await self._relay(name, tree, run, steps)
                 stopped = stopped or relayed.stopped
+                left |= relayed.open_cells
                 for one in relayed.steps:
                     if one.step in step_runs and one.run is not None:
                         step_runs[one.step].setdefault(name, []).append(one.run)
+        if stopped is None:
+            left.refuse()
         # The key "told" is that of stored records.
         rows = {
             step: self._compared(step, sides.get(before), sides.get(after))
@@ -151,7 +155,10 @@ class Checks:
             self._gateway, tree.work, tree.request, output=self._layout,
             folder=self._scratch / name / "plans", display=self._display,
         )  # fmt: skip
-        return await relay.run(model, {plan.name: plan}, steps)
+        relayed = await relay.run(model, {plan.name: plan}, steps)
+        if relayed.stopped is None:
+            relayed.open_cells.refuse()
+        return relayed
 
     async def _again(
         self, tree: SideTree, model: Model, whole: RelayResult, plan: Path, step: str, where: str
@@ -165,6 +172,8 @@ class Checks:
             folder=self._scratch / where, display=self._display,
         )  # fmt: skip
         relayed = await relay.run(model, {plan.name: whole.plans[plan.name]}, [facts])
+        if relayed.stopped is None:
+            relayed.open_cells.refuse()
         run, rubric = relayed.steps[0].run, load.find(step)
         if run is None or not run.rows():
             return None, relayed.stopped

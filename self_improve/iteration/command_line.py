@@ -35,8 +35,8 @@ examples:
 Run the same command again to resume; finished calls are not repeated. A pull request is merged only
 after a YES, and only with --merge-on-yes.
 
-exit codes: 0 it ended with YES, CONDITIONAL or INCONCLUSIVE · 1 it ended with NO · 2 wrong usage
-or configuration · 3 budget reached · 130 interrupted
+exit codes: 0 it ended with YES, CONDITIONAL or INCONCLUSIVE · 1 it ended with NO, or cells stayed
+open · 2 wrong usage or configuration · 3 budget reached · 130 interrupted
 """
 
 
@@ -152,6 +152,7 @@ def phases(group: Group) -> None:
 def limits(group: Group) -> None:
     """Add the limits of an iteration."""
     arguments.cells(group)
+    arguments.accept_failures(group)
     arguments.caps(group)
     group.add_argument(
         "--max-iterations", type=arguments.positive, default=1, metavar="N",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from model_gateway.attempt import digest_of
 from prompt_lab import atomic
 from prompt_lab.claim import claim
 from prompt_lab.layout import Layout, iteration_number, iterations
@@ -16,6 +17,8 @@ from self_improve.errors import ImproveError
 PHASES = "phases"
 COUNSEL = "counsel"
 LAST_PHASE = "publish"
+RESUMED_AS = "resumed_as.json"
+"""Under which other identity an iteration was resumed, if it was."""
 
 Facts = dict[str, Any]
 """The result of a phase, as JSON values."""
@@ -72,6 +75,36 @@ class IterationFolder(WorkFolder):
         return [folder for folder in folders if (folder.path / IDENTITY).is_file()]
 
     @classmethod
+    def latest(cls, layout: Layout, identity: Mapping[str, Any]) -> Self | None:
+        """Return the latest iteration with this identity, finished or not.
+
+        Whether agents are asked may change as long as they were not: an iteration that lacks them
+        is resumed without them, and keeps its cells.
+        """
+        digest, asked = digest_of(identity), _but_analysis(identity)
+        for folder in reversed(cls.all(layout)):
+            digests = {folder.identity.get("digest"), (folder.read(RESUMED_AS) or {}).get("digest")}
+            if digest in digests:
+                return folder
+            if not folder.finished and folder.result("analyse") is None:
+                row = folder.identity
+                row.pop("digest", None)
+                if _but_analysis(row) == asked:
+                    return folder
+        return None
+
+    def resume_as(self, identity: Mapping[str, Any]) -> None:
+        """Record that the iteration is resumed under this identity.
+
+        Raises:
+            OSError: the data repo cannot be written.
+        """
+        digest = digest_of(identity)
+        if self.identity.get("digest") != digest:
+            row = {"analyse": identity["analyse"], "digest": digest}
+            atomic.write_json(self.path / RESUMED_AS, row)
+
+    @classmethod
     def latest_or_new(
         cls, layout: Layout, step: str, identity: Mapping[str, Any], *, new: bool
     ) -> Self:
@@ -85,7 +118,8 @@ class IterationFolder(WorkFolder):
         with claim(layout, "new-iteration", wait_seconds=60.0):
             folder = cls.latest(layout, identity)
             if folder is None or (new and folder.finished):
-                folder = cls.begin(layout, step, identity)
+                return cls.begin(layout, step, identity)
+            folder.resume_as(identity)
             return folder
 
     @classmethod
@@ -114,3 +148,7 @@ class IterationFolder(WorkFolder):
         raise ImproveError(
             f"There is no iteration {number} in {layout.root}. The latest: {latest}."
         )
+
+
+def _but_analysis(identity: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in identity.items() if key != "analyse"}

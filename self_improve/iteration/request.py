@@ -160,6 +160,7 @@ def request_of(options: argparse.Namespace) -> IterationRequest:
             repeats=options.repeats, host_file=options.host, speed=speed,
             seed=options.seed, seconds=options.timeout, workers=options.workers,
             caps=arguments.caps_of(options), sandbox=choice.wished(options.sandbox),
+            accept_failures=options.accept_failures,
         ),
         code=code,
         base=options.base or branch_of(code),

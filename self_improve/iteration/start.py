@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from analysis.program import PROGRAMS
-from model_gateway import arguments
+from model_gateway import arguments, availability
 from model_gateway.config import Model
 from model_gateway.counsel import Counsel, spent_in
 from model_gateway.exits import say
@@ -28,13 +28,17 @@ from self_improve.iteration.implementing import choice
 from self_improve.iteration.implementing.acceptance import SMOKES
 from self_improve.iteration.iterate import Iteration, commit
 from self_improve.iteration.judgement import prospect_of, rubric_of
+from self_improve.iteration.price import price_of
 from self_improve.iteration.proposing import from_synthesis, propose
 from self_improve.iteration.proposing.from_search import SEARCHES
 from self_improve.iteration.publication import Publisher
+from self_improve.iteration.readiness import require_ready
 from self_improve.iteration.request import IterationRequest, runner_seed
+from self_improve.runs.estimate import estimate
 from self_improve.runs.experiment import experiment
 from self_improve.runs.pings import left_over
 from self_improve.runs.progress import display
+from self_improve.runs.session import RunState
 from self_improve.verdict import expectation
 
 
@@ -50,11 +54,14 @@ async def run(request: IterationRequest, *, new: bool = False, dry_run: bool = F
     branches = Branches(request.layout, request.code, forge, redactor=request.run.redactor)
     base = branches.base(request.base)
     identity = request.identity(base)
+    folder = IterationFolder.latest(request.layout, identity)
+    if folder is None or not folder.finished or new:
+        require_ready(request, None if folder is not None and folder.finished else folder)
     if dry_run:
         await propose.require_candidates(request, branches, base)
-        await show_cost(request, branches, base)
+        left = None if folder is None or folder.finished else folder
+        await show_cost(request, branches, base, left)
         return []
-    folder = IterationFolder.latest(request.layout, identity)
     if folder is not None and folder.finished:
         new = new or _has_moved(request, folder, branches)
     if folder is None or (new and folder.finished):
@@ -116,7 +123,11 @@ def gateway_of(request: IterationRequest, spent: Spend) -> Gateway:
     models = (*request.run.models, *request.run.fallbacks, request.judge, request.proposer)
     refuse_unpriced(request.run.caps, (*models, *_named_agents(request)))
     ledger = Ledger(request.run.caps, spent=spent)
-    return Gateway(ledger=ledger, redact=request.run.catalogue.redactor())
+    return Gateway(
+        ledger=ledger,
+        redact=request.run.catalogue.redactor(),
+        availability=availability.of_user(),
+    )
 
 
 def _named_agents(request: IterationRequest) -> list[Model]:
@@ -208,7 +219,7 @@ def spent_on(
 
 
 async def show_cost_of_step(request: IterationRequest, step: str) -> None:
-    """Show what one candidate of a step would cost; nothing is sent."""
+    """Show what one iteration on a step would cost; nothing is sent."""
     branches = Branches(
         request.layout, request.code, forge_of(request), redactor=request.run.redactor
     )
@@ -216,29 +227,38 @@ async def show_cost_of_step(request: IterationRequest, step: str) -> None:
     await show_cost(request, branches, branches.base(request.base))
 
 
-async def show_cost(request: IterationRequest, branches: Branches, base: str) -> None:
-    """Show what the cells of one candidate would cost; nothing is sent.
+async def show_cost(
+    request: IterationRequest,
+    branches: Branches,
+    base: str,
+    folder: IterationFolder | None = None,
+) -> None:
+    """Show what each phase may cost; of an iteration in `folder` what is left. Nothing is sent.
 
     Raises:
         UsageError: a candidate is refused, as it would be by the command itself.
     """
     tree = branches.tree(branches.baseline(base), base)
-    async with experiment({BASELINE: request.run_request(tree.code, number=-1)}) as cells:
+    number = -1 if folder is None else folder.number
+    directions = from_synthesis.code_directions(request)
+    async with experiment({BASELINE: request.run_request(tree.code, number=number)}) as cells:
         work = cells.works[BASELINE]
         if request.prompts:
             draft = propose.draft_of_files(request, work)
             texts = rejected.texts_of(work.pipeline, request.step)
             propose.require_untried(request, draft, rejected.base_of(texts))
-        [expected] = (await cells.expected()).values()
-        planned = cells.works[BASELINE].specifications
-    directions = from_synthesis.code_directions(request)
+        planned = work.specifications
+        # An iteration has runs of its own: those of other commands are not taken for them.
+        states = [RunState(specification=one, run=None) for one in planned]
+        if folder is not None:
+            states = cells.states()[BASELINE]
+        expected = await estimate(cells.requests[BASELINE], work, states)
+        price = await price_of(request, work, expected, folder, directions=len(directions))
     if directions:
         say(choice.summary(request, len(directions)))
-    count = max(1, request.candidates + len(directions))
     say(f"base {base[:12]} of {request.base}; each side: {expected.text()}")
     if sentence := prospect_of(request.step, planned, request.layout):
         say(sentence)
-    say(
-        f"{count + 1} sides on the train plans; what earns KEEP also runs on the verify plans, the "
-        "steps that read its outputs, and one whole plan. Nothing was sent."
-    )
+    if folder is not None:
+        say(f"{folder.id} was begun: what is left of it may cost")
+    say(f"{price.text()}\nNothing was sent.")

@@ -31,8 +31,8 @@ examples:
 Run the same command again to resume an interrupted loop, or with a higher stage, patience or cap to
 continue a finished one. The caps hold over all iterations of the loop together.
 
-exit codes: 0 nothing more to gain · 2 wrong usage or configuration · 3 budget reached ·
-130 interrupted
+exit codes: 0 nothing more to gain · 1 cells stayed open · 2 wrong usage or configuration ·
+3 budget reached · 130 interrupted
 """
 
 

@@ -23,6 +23,7 @@ from self_improve.iteration.folder import LAST_PHASE, IterationFolder
 from self_improve.iteration.iterate import commit
 from self_improve.iteration.judgement import rubric_of
 from self_improve.iteration.proposing import propose
+from self_improve.iteration.readiness import require_ready
 from self_improve.iteration.request import IterationRequest, runner_seed
 from self_improve.iteration.start import Services, carry_out, forge_of, gateway_of, spent_on
 from self_improve.measures.fitness import ENOUGH, mean
@@ -65,6 +66,7 @@ async def run(
     """
     for step in steps:
         rubric_of(step)
+        require_ready(replace(request, run=replace(request.run, step=step)))
     forge = forge_of(request)
     branches = Branches(request.layout, request.code, forge, redactor=request.run.redactor)
     loop = identity_of(request, steps, branches.base(request.base), new=new)
@@ -87,7 +89,8 @@ def identity_of(
     """
     any_step = replace(request.run, step="", baseline_dir=None)
     identity = replace(request, run=any_step, loop=None, start=None, force=False).identity("")
-    digest = digest_of({**identity, "steps": sorted(steps)})
+    # Whether agents are asked may change, too; loops of before have it in their digest.
+    digest = digest_of({**identity, "analyse": "auto", "steps": sorted(steps)})
     loops = [folder.identity.get("loop", {}) for folder in IterationFolder.all(request.layout)]
     same = [loop for loop in loops if loop.get("digest") == digest]
     number, start = max((loop["number"] for loop in same), default=-1), base

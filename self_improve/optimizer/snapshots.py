@@ -90,6 +90,7 @@ class Snapshots:
 
         Raises:
             UsageError: no plan is left.
+            CellsOpen: steps failed for reasons outside of the prompts.
             OSError: the data repo cannot be written.
         """
         target = self.path(need)
@@ -109,6 +110,7 @@ class Snapshots:
             relayed = await relay.run(model, copies, need.between)
             if relayed.stopped is not None:
                 return target, relayed.stopped
+            relayed.open_cells.refuse()
             for one in relayed.steps:
                 failures = one.failures.items()
                 left_out |= {f"{split}/{plan}": f"{one.step}: {why}" for plan, why in failures}

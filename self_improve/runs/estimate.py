@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from model_gateway import temporary
@@ -26,6 +26,7 @@ PROBE_MODEL = "sim-strong"
 PROBE_SECONDS = 60.0
 """The time limit of a cell that only probes."""
 _SIDE_BY_SIDE = 16
+_BYTES_A_TOKEN = 4
 
 AttemptsByPlan = dict[tuple[str, str], list[Attempt]]
 """The attempts of a probe, by step and plan."""
@@ -33,22 +34,33 @@ AttemptsByPlan = dict[tuple[str, str], list[Attempt]]
 
 @dataclass(frozen=True, kw_only=True)
 class RunEstimate:
-    """The expected calls, tokens and US dollars; dollars are None where a price is unknown."""
+    """The expected calls, tokens and US dollars; dollars are None where a price is unknown.
+
+    `silent` are plans on which the simulated model was asked nothing although the step calls one:
+    what their cells cost is unknown. `too_small` says of models whose context does not hold a
+    plan's prompt.
+    """
 
     cells: int
     calls: int
     input_tokens: int
     output_tokens: int
     dollars: float | None
+    silent: tuple[str, ...] = ()
+    too_small: tuple[str, ...] = ()
 
     def text(self) -> str:
-        """Return the estimate as a line for people."""
+        """Return the estimate as a line for people, and a line for each context that is small."""
         cost = "at an unknown price" if self.dollars is None else f"about ${self.dollars:.4f}"
-        return (
-            f"{counted(self.cells, 'cell')}, about {counted(self.calls, 'call')}, "
+        about = "at least" if self.silent else "about"
+        line = (
+            f"{counted(self.cells, 'cell')}, {about} {counted(self.calls, 'call')}, "
             f"{self.input_tokens} tokens in and {self.output_tokens} out, {cost} "
             "(estimate from the simulated model, without retries)"
         )
+        if self.silent:
+            line += f"; nothing was asked on {', '.join(self.silent)}, so more is unknown"
+        return "\n".join([line, *self.too_small])
 
 
 async def estimate(request: RunRequest, work: Prepared, states: Sequence[RunState]) -> RunEstimate:
@@ -68,7 +80,13 @@ async def estimate(request: RunRequest, work: Prepared, states: Sequence[RunStat
         if names
         else {}
     )
-    total = RunEstimate(cells=len(todo), calls=0, input_tokens=0, output_tokens=0, dollars=0.0)
+    silent = [n for n in names if not attempts_of.get((work.step.name, n))]
+    total = RunEstimate(
+        cells=len(todo), calls=0, input_tokens=0, output_tokens=0,
+        dollars=None if silent and work.step.calls_model else 0.0,
+        silent=tuple(silent) if work.step.calls_model else (),
+        too_small=tuple(_too_small(states, work.step.name, attempts_of)),
+    )  # fmt: skip
     for state, plan in todo:
         attempts = attempts_of.get((work.step.name, plan), [])
         tokens_in = sum(a.input_tokens or 0 for a in attempts)
@@ -82,6 +100,30 @@ async def estimate(request: RunRequest, work: Prepared, states: Sequence[RunStat
             dollars=None if cost is None or total.dollars is None else total.dollars + cost,
         )
     return total
+
+
+def _too_small(states: Sequence[RunState], step: str, attempts_of: AttemptsByPlan) -> Iterator[str]:
+    """Yield a line for each model whose context, as its entry states it, is too small."""
+    sizes = {
+        plan: max(map(_tokens_of, attempts), default=0)
+        for (name, plan), attempts in attempts_of.items()
+        if name == step
+    }
+    models = {model.name: model for state in states for model in state.specification.models}
+    for model in models.values():
+        context = model.context
+        beyond = [plan for plan, size in sizes.items() if context is not None and size > context]
+        if beyond:
+            largest = max(beyond, key=lambda plan: sizes[plan])
+            yield (
+                f"{model.name}: its context of {context} tokens is too small for the prompt on "
+                f"{', '.join(sorted(beyond))} (about {sizes[largest]} tokens on {largest}): these "
+                "cells will be lost"
+            )
+
+
+def _tokens_of(attempt: Attempt) -> int:
+    return sum(len(m["content"].encode()) for m in attempt.messages) // _BYTES_A_TOKEN
 
 
 def _cost(model: Model, tokens_in: int, tokens_out: int) -> float | None:

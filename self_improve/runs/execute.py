@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from model_gateway import temporary
+from model_gateway import availability, temporary
 from model_gateway.counts import counted, tally
 from model_gateway.exits import BUDGET, OK, say
 from model_gateway.gateway import Gateway
@@ -60,7 +60,9 @@ async def execute(
             _print_estimate(states, expected, _power(work, power), as_json=as_json)
             return OK
     # The models' SDKs take as long to import as the pipeline does; both are done at once.
-    async with Gateway(redact=request.catalogue.redactor()) as gateway:
+    async with Gateway(
+        redact=request.catalogue.redactor(), availability=availability.of_user()
+    ) as gateway:
         warming = asyncio.create_task(gateway.warm((*request.models, *request.fallbacks)))
         async with prepared(request) as work:
             with claimed(request, work.specifications):
@@ -73,6 +75,9 @@ async def execute(
     _print_summary(summary, as_json=as_json)
     if summary.stopped is not None:
         return BUDGET
+    if summary.open_cells:
+        say(summary.open_cells.text())
+        return SOME_FAILED
     return SOME_FAILED if any(_failures(run) for run in summary.all_runs) else OK
 
 
@@ -98,7 +103,10 @@ def _check_sides(
 
 
 def _states(request: RunRequest, work: Prepared) -> list[RunState]:
-    return [state_of(s, request.output, new=request.new) for s in work.specifications]
+    accepts = request.accept_failures
+    return [
+        state_of(s, request.output, new=request.new, accepts=accepts) for s in work.specifications
+    ]
 
 
 async def _run(
@@ -111,12 +119,12 @@ async def _run(
     as_json: bool,
 ) -> Summary:
     todo = [state for state in states if not state.is_finished]
-    models = {m.name: m for state in todo for m in state.specification.models}
+    chains = [state.specification.models for state in todo if state.jobs()]
     if not work.step.calls_model:
         await _expected(request, work, states)  # Before anything is sent.
     pings = ping_journal(request.output, work.specifications)
     expected, _ = await asyncio.gather(
-        _expected(request, work, states), check_models(gateway, models.values(), pings)
+        _expected(request, work, states), check_models(gateway, chains, pings)
     )
     if todo and not as_json:
         say(f"{work.step.name}: {expected.text()}")
@@ -215,6 +223,7 @@ def _as_json(summary: Summary) -> dict[str, Any]:
             for run in summary.all_runs
         ],
         "left": summary.tally.dropped,
+        "open": {name: dict(kinds) for name, kinds in summary.open_cells.kinds.items() if kinds},
         "budget_reached": summary.stopped,
         "spent": vars(summary.spent),
     }

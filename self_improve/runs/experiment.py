@@ -37,7 +37,12 @@ class Experiment:
         """Return the state of each side's runs, existing ones included."""
         return {
             name: [
-                state_of(specification, self.requests[name].output, new=False)
+                state_of(
+                    specification,
+                    self.requests[name].output,
+                    new=False,
+                    accepts=self.requests[name].accept_failures,
+                )
                 for specification in work.specifications
             ]
             for name, work in self.works.items()
@@ -59,6 +64,7 @@ class Experiment:
         Raises:
             UsageError: a model has no key or does not answer.
             LabError: another process works on one of the runs.
+            CellsOpen: cells stayed open; the same call tries them again.
             OSError: the data repo cannot be written.
         """
         first = next(iter(self.requests.values()))
@@ -66,14 +72,16 @@ class Experiment:
         with claimed(first, specifications):
             states = self.states()
             left = [s for side in states.values() for s in side if not s.is_finished]
-            models = {m.name: m for state in left for m in state.specification.models}
+            chains = [state.specification.models for state in left if state.jobs()]
             pings = ping_journal(first.output, specifications)
-            await check_models(gateway, models.values(), pings)
+            await check_models(gateway, chains, pings)
             sides = [
                 RunsOfOneTree(request=self.requests[name], work=work, states=states[name])
                 for name, work in self.works.items()
             ]
             summary = await Session(gateway, display).run(sides, pings, until)
+        if summary.stopped is None:
+            summary.open_cells.refuse()
         return ExperimentResult(runs=self.runs(), stopped=summary.stopped)
 
     def runs(self) -> dict[str, tuple[Run, ...]]:

@@ -22,7 +22,8 @@ class Arm:
 
     `server` forks its cells, in directories below `scratch`; `journal` replays their calls, `log`
     records reservations. `over_http` gives its cells a loopback URL besides the socket. With
-    `must_ask`, a cell that asks no model fails, because it has measured nothing.
+    `must_ask`, a cell that asks no model fails, because it has measured nothing. With `accepts`,
+    cells that cannot be run now are recorded as failed.
     """
 
     specification: RunSpecification
@@ -32,6 +33,7 @@ class Arm:
     scratch: Path
     over_http: bool = False
     must_ask: bool = True
+    accepts: bool = False
     log: Log | None = None
     cache: Cache | None = None
 

@@ -12,7 +12,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from typing import Any
 
-from model_gateway.call import FailureKind
+from model_gateway.call import Failure, FailureKind
 from model_gateway.errors import PlumblineError
 from model_gateway.exchange import Caller
 from model_gateway.exits import RESUME
@@ -23,6 +23,7 @@ from self_improve.cells.fork_server import ForkServer
 from self_improve.cells.scratch import Scratch
 from self_improve.cells.strange_files import TooMuchError
 from self_improve.errors import ImproveError
+from self_improve.host.plans import PlanInputs
 from self_improve.runs.jobs import Job, Tally, Watcher
 
 _TRACE = "trace.txt"
@@ -83,6 +84,8 @@ class Matrix:
             async with self._slots:
                 if self._at_cap or self._is_stopped(job):
                     self._drop(job, "budget")
+                elif (closed := self._closed(job)) is not None:
+                    self._leave(job, closed)
                 else:
                     await self._cell(job)
 
@@ -90,6 +93,24 @@ class Matrix:
         """Whether a model of the cell gets no further call, because its server bills too much."""
         models = job.arm.specification.models
         return any(model.name in self._gateway.ledger.stopped for model in models)
+
+    def _closed(self, job: Job) -> Failure | None:
+        """Return why no model of the cell gets a further call, or None."""
+        models = job.arm.specification.models
+        failures = [self._gateway.availability.closed(model) for model in models]
+        return failures[0] if all(failures) else None
+
+    def _leave(self, job: Job, closed: Failure) -> None:
+        """Leave a cell open that could only fail, or record that it did if that is accepted."""
+        if not job.arm.accepts:
+            self.tally.dropped += 1
+            self._watcher.dropped(job, closed.kind)
+            return
+        scratch = _scratch(job)
+        scratch.kept.mkdir(parents=True, exist_ok=True)
+        row = _row(job, Account(), seconds=0.0, error=str(closed), kind=closed.kind)
+        self._record(job, scratch, row, None)
+        scratch.remove()
 
     def _drop(self, job: Job, reason: str) -> None:
         self.tally.dropped += 1
@@ -104,10 +125,21 @@ class Matrix:
             job.arm.writer.event("cell_killed", plan_name=job.plan, repeat=job.repeat)
 
     async def _try_cell(self, job: Job, *, last: bool) -> bool:
-        """Run one cell once; record how it ended, unless it was killed and is to be run again."""
-        specification = job.arm.specification
+        """Run one cell; record how it ended, unless it was killed and is to be run again.
+
+        A step that asks for more while it runs starts again with it; its calls are replayed.
+        """
+        inputs: PlanInputs | None = job.arm.specification.inputs[job.plan]
+        is_recorded = False
+        while inputs is not None:
+            is_recorded, inputs = await self._try_with(job, inputs, last=last)
+        return is_recorded
+
+    async def _try_with(
+        self, job: Job, inputs: PlanInputs, *, last: bool
+    ) -> tuple[bool, PlanInputs | None]:
+        """Run a cell once; return whether that was recorded, or else what it asks for."""
         scratch = _scratch(job)
-        inputs = specification.inputs[job.plan]
         placed = scratch.prepare(inputs)
         account = Account(
             changed=lambda a, replayed: self._watcher.attempted(job, a, replayed=replayed)
@@ -118,7 +150,10 @@ class Matrix:
         status = await self._run_process(job, scratch, account)
         seconds = time.monotonic() - began
         if status in _KILLED and not last and not account.budget_reached:
-            return False
+            return False, None
+        more = _late(job, inputs, scratch, status)
+        if more is not None:
+            return False, more
         error, kind, trace = _outcome(
             scratch, account, status=status, limit=self._seconds, must_ask=job.arm.must_ask
         )
@@ -128,7 +163,7 @@ class Matrix:
             job.arm.writer.event("budget_reached", plan_name=job.plan, repeat=job.repeat)
             self._drop(job, "budget")
             scratch.remove()
-            return True
+            return True, None
         digests: dict[str, str] = {}
         try:
             digests = scratch.collect(inputs, account.attempts, placed)
@@ -141,20 +176,12 @@ class Matrix:
             scratch.kept.mkdir(exist_ok=True)
             cause = f"{type(problem).__name__}: {problem}"
             error = error or f"what the step left cannot be taken over: {cause}"
-        row = {
-            "name": job.plan,
-            "status": "ok" if error is None else "error",
-            "duration_seconds": round(seconds, 2),
-            "error": error,
-            **account.row(),
-            "repeat": job.repeat,
-            "seed": specification.cell_seed(job.plan, job.repeat),
-            "failure_kind": kind,
-            "outputs": digests,
-        }
+        row = _row(job, account, seconds=seconds, error=error, kind=kind) | {"outputs": digests}
+        if inputs.late:
+            row["late_inputs"] = inputs.late_digests
         self._record(job, scratch, row, trace)
         scratch.remove()
-        return True
+        return True, None
 
     def _record(self, job: Job, scratch: Scratch, row: dict[str, Any], trace: str | None) -> None:
         writer = job.arm.writer
@@ -239,6 +266,31 @@ class Matrix:
         return None if killed else status
 
 
+def _late(job: Job, inputs: PlanInputs, scratch: Scratch, status: int | None) -> PlanInputs | None:
+    """Return the inputs with those that the step has asked for while it ran, if they are stored."""
+    result = scratch.result() if status not in {None, cell.FINISHED} else None
+    if result is None or not result.asked_names:
+        return None
+    return inputs.with_late(result.asked_names, job.arm.specification.step)
+
+
+def _row(
+    job: Job, account: Account, *, seconds: float, error: str | None, kind: FailureKind | None
+) -> dict[str, Any]:
+    """Return the row of a cell that has ended, without its outputs."""
+    return {
+        "name": job.plan,
+        "status": "ok" if error is None else "error",
+        "duration_seconds": round(seconds, 2),
+        "error": error,
+        **account.row(),
+        "repeat": job.repeat,
+        "seed": job.arm.specification.cell_seed(job.plan, job.repeat),
+        "failure_kind": kind,
+        "outputs": {},
+    }
+
+
 def _scratch(job: Job) -> Scratch:
     folder, room = job.arm.scratch / f"{job.plan}.{job.repeat}", job.arm.server.room
     if room is None:
@@ -265,6 +317,10 @@ def _outcome(
         kind = failed.failure_kind if failed is not None else None
         error = scratch.without_paths(f"{result.kind}: {result.error}")
         return error, kind, result.trace
+    if (kept_out := account.kept_out) is not None:
+        # What the step made of the other replies would pass for what the prompt gives.
+        message = f"a call got no reply: {kept_out.failure_kind}: {kept_out.failure_message}"
+        return message, kept_out.failure_kind, None
     if must_ask and not account.attempts:
         return "the step ended without asking a model: nothing was measured", None, None
     return None, None, None

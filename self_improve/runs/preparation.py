@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,7 @@ _MOST_CELLS = 100_000
 class RunRequest:
     """What the user asked the runner for, before any check.
 
+    With `accept_failures`, cells that failed for reasons outside of the prompt do not stay open.
     An empty `step` means the first one that is computed, for callers that run several. Without
     `speed` it is the host's first.
     """
@@ -57,6 +58,7 @@ class RunRequest:
     new: bool = False
     cache: Cache | None = None
     caps: Caps = field(default_factory=Caps)
+    accept_failures: bool = False
     sandbox: Sandboxing = Sandboxing.auto
 
     @property
@@ -137,7 +139,8 @@ async def prepared(request: RunRequest) -> AsyncIterator[Prepared]:
             specifications = tuple(
                 RunSpecification(
                     step=step, pipeline=pipeline, host_digest=host_digest(file), code=tree,
-                    candidate=texts, models=(model, *request.fallbacks), speed=speed,
+                    candidate=texts, models=(model, *_others(request.fallbacks, model)),
+                    speed=speed,
                     seed=request.seed, repeats=request.repeats, inputs=inputs,
                 )
                 for model in request.models
@@ -149,6 +152,11 @@ async def prepared(request: RunRequest) -> AsyncIterator[Prepared]:
             )  # fmt: skip
         finally:
             await server.close()
+
+
+def _others(fallbacks: Iterable[Model], model: Model) -> Iterator[Model]:
+    """Yield the fallbacks of a model, which is none of its own."""
+    return (one for one in fallbacks if one.name != model.name)
 
 
 def _code_beside(host_file: Path | None) -> Path | None:

@@ -17,6 +17,7 @@ from self_improve.host import plans
 from self_improve.host.pipeline import Pipeline, StepFacts
 from self_improve.host.plans import BaselinePlan, PlanInputs
 from self_improve.runs import session
+from self_improve.runs.open_cells import OpenCells
 from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
 from self_improve.runs.session import RunsOfOneTree, Session
@@ -36,11 +37,15 @@ class RelayStep:
 
 @dataclass(frozen=True, kw_only=True)
 class RelayResult:
-    """The plans as the steps left them, and each step's outcome; `stopped` is a reached cap."""
+    """The plans as the steps left them, and each step's outcome; `stopped` is a reached cap.
+
+    Plans with `open_cells` are not done: the same call tries those again.
+    """
 
     plans: Mapping[str, Path]
     steps: tuple[RelayStep, ...]
     stopped: str | None
+    open_cells: OpenCells
 
     def failures(self) -> list[str]:
         """Return every failure as a line."""
@@ -110,25 +115,26 @@ class Relay:
         written = {name for step in steps for name in step.outputs}
         copies = {name: self._copy(name, source, written) for name, source in sources.items()}
         outcomes: list[RelayStep] = []
-        stopped = None
+        stopped, left = None, OpenCells(kinds={}, closed={})
         for level in nx.topological_generations(_graph(steps)):
             chosen = [step for step in steps if step.name in level]
             if not chosen:
                 continue  # Other steps are on the paths between those that are run.
-            more, stopped = await self._level(model, copies, chosen)
+            more, stopped, still_open = await self._level(model, copies, chosen)
             outcomes += more
+            left |= still_open
             if stopped is not None:
                 break
-        return RelayResult(plans=copies, steps=tuple(outcomes), stopped=stopped)
+        return RelayResult(plans=copies, steps=tuple(outcomes), stopped=stopped, open_cells=left)
 
     async def _level(
         self, model: Model, copies: Mapping[str, Path], steps: Sequence[StepFacts]
-    ) -> tuple[list[RelayStep], str | None]:
+    ) -> tuple[list[RelayStep], str | None, OpenCells]:
         sides, absent = [], {}
         for step in steps:
             inputs, absent[step.name] = self._inputs(copies, step)
             specification = self._specification(model, step, inputs)
-            state = session.state_of(specification, self._request.output, new=False)
+            state = self._state(specification)
             sides.append(
                 RunsOfOneTree(
                     request=self._request, work=self._work, states=[state] if inputs else [],
@@ -147,10 +153,15 @@ class Relay:
         for step, side in zip(steps, sides, strict=True):
             run = self._again(side.states[0]).run if side.states else None
             outcomes.append(self._outcome(step, run, absent[step.name], copies))
-        return outcomes, summary.stopped
+        return outcomes, summary.stopped, summary.open_cells
 
     def _again(self, state: session.RunState) -> session.RunState:
-        return session.state_of(state.specification, self._request.output, new=False)
+        return self._state(state.specification)
+
+    def _state(self, specification: RunSpecification) -> session.RunState:
+        request = self._request
+        accepts = request.accept_failures
+        return session.state_of(specification, request.output, new=False, accepts=accepts)
 
     def _outcome(
         self,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,10 +19,11 @@ from model_gateway.ping_journal import PingJournal
 from prompt_lab import record
 from prompt_lab.claim import claim
 from prompt_lab.layout import Layout
-from prompt_lab.record import ATTEMPTS, RESERVATIONS, Run
+from prompt_lab.record import ATTEMPTS, RESERVATIONS, CellKey, Run
 from self_improve.runs.evidence import finish, sent_so_far
 from self_improve.runs.jobs import Arm, Job, Tally
 from self_improve.runs.matrix import Matrix
+from self_improve.runs.open_cells import NOT_RUN, OpenCells, is_open
 from self_improve.runs.pings import ping_journal
 from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
@@ -31,10 +33,14 @@ from self_improve.runs.stopping import LookResult, StoppingRule
 
 @dataclass(frozen=True, kw_only=True)
 class RunState:
-    """A run of this command: its specification, and its record if it was begun."""
+    """A run of this command: its specification, and its record if it was begun.
+
+    With `accepts`, cells that failed for reasons outside of the prompt do not stay open.
+    """
 
     specification: RunSpecification
     run: Run | None
+    accepts: bool = False
 
     @property
     def is_finished(self) -> bool:
@@ -47,9 +53,20 @@ class RunState:
         return [(p, r) for p in specification.inputs for r in range(specification.repeats)]
 
     def jobs(self) -> list[record.RunCell]:
-        """Return the cells that have no row yet."""
-        done = self.run.rows() if self.run is not None else {}
-        return [cell for cell in self.cells() if cell not in done]
+        """Return the cells that are still to be run: those without a row, and open ones."""
+        ended = self.ended()
+        return [cell for cell in self.cells() if cell not in ended]
+
+    def ended(self) -> set[record.RunCell]:
+        """Return the cells that are not run again."""
+        rows = self.run.rows() if self.run is not None else {}
+        return {cell for cell, row in rows.items() if self.accepts or not is_open(row)}
+
+    def open_kinds(self) -> Counter[str]:
+        """Count the cells that are still to be run, by what kept them from ending."""
+        rows = self.run.rows() if self.run is not None else {}
+        kinds = (rows[c].get("failure_kind") if c in rows else NOT_RUN for c in self.jobs())
+        return Counter(str(kind) for kind in kinds)
 
     def spent(self) -> Spend:
         """Return what earlier sessions spent on this run."""
@@ -58,7 +75,9 @@ class RunState:
         return spent_before(read_rows(self.run.path / RESERVATIONS)[0], self.run.attempts())
 
 
-def state_of(specification: RunSpecification, output: Layout, *, new: bool) -> RunState:
+def state_of(
+    specification: RunSpecification, output: Layout, *, new: bool, accepts: bool = False
+) -> RunState:
     """Find the latest run of a specification; with `new`, one that is finished does not count.
 
     A server that honours the seed repeats itself, so a new run on it gets the next seed.
@@ -66,21 +85,26 @@ def state_of(specification: RunSpecification, output: Layout, *, new: bool) -> R
     while True:
         runs = list(record.of_specification(output, specification.digest))
         if not runs or not (new and runs[-1].finished):
-            return RunState(specification=specification, run=runs[-1] if runs else None)
+            latest = runs[-1] if runs else None
+            return RunState(specification=specification, run=latest, accepts=accepts)
         if not specification.model.sends_seed:
-            return RunState(specification=specification, run=None)
+            return RunState(specification=specification, run=None, accepts=accepts)
         specification = replace(specification, seed=specification.seed + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """The outcome of a command; `cap_reached` names the cap that ended it, if one did."""
+    """The outcome of a command; `cap_reached` names the cap that ended it, if one did.
+
+    `open_cells` are those that the world kept from ending; what a cap left is not among them.
+    """
 
     tally: Tally
     runs: tuple[Run, ...]
     finished_before: tuple[Run, ...]
     spent: Spend
     cap_reached: str | None
+    open_cells: OpenCells
 
     @property
     def all_runs(self) -> tuple[Run, ...]:
@@ -170,10 +194,13 @@ class Session:
                 raise
             finally:
                 self._display.end()
-            for number, arm in arms:
+            kinds: defaultdict[str, Counter[str]] = defaultdict(Counter)
+            for (number, arm), (_, begun) in zip(arms, todo, strict=True):
                 run = arm.writer.run
-                left = RunState(specification=arm.specification, run=run).jobs()
-                finish(arm, left, results.get(number))
+                state = replace(begun, run=run)
+                finish(arm, state.jobs(), results.get(number))
+                if not run.finished and not matrix.tally.budget:
+                    kinds[arm.specification.model.name] += state.open_kinds()
         ledger = self._gateway.ledger
         return Summary(
             tally=matrix.tally,
@@ -181,7 +208,16 @@ class Session:
             finished_before=already,
             spent=ledger.spent,
             cap_reached=ledger.reason,
+            open_cells=self._open_cells(kinds, [state for _, state in todo]),
         )
+
+    def _open_cells(
+        self, kinds: Mapping[str, Counter[str]], states: Sequence[RunState]
+    ) -> OpenCells:
+        models = {s.specification.model.name: s.specification.model for s in states}
+        reasons = {name: self._gateway.availability.closed(models[name]) for name in kinds}
+        closed = {name: why.message for name, why in reasons.items() if why is not None}
+        return OpenCells(kinds=kinds, closed=closed)
 
 
 async def _in_looks(
@@ -209,19 +245,38 @@ async def _in_looks(
         for plan, repeat in state.cells()
     }
     results: Mapping[int, LookResult] = {}
+    is_whole, keys = True, set[CellKey]()
     for number, group in enumerate(until.groups(cells), start=1):
-        keys = set(group)
+        current = set(group)
+        keys |= current
         settled = {side for side, result in results.items() if result.settled}
-        await matrix.run([j for side, j in jobs if side not in settled and j.cell in keys])
-        if matrix.tally.dropped:
+        await matrix.run([j for side, j in jobs if side not in settled and j.cell in current])
+        if matrix.tally.budget:
             return {}
+        is_whole = is_whole and not (matrix.tally.dropped or _has_open(arms, keys))
+        if not is_whole:
+            # Other models go on; the looks follow when the open cells have ended.
+            continue
         # In a thread, because it takes seconds in which models' answers must not wait.
         results = await asyncio.to_thread(_look, until, number, paths, [arm for _, arm in arms])
         if all(result.settled for result in results.values()):
             break
+    if not is_whole:
+        return {}
     # A side without a result is the one the others are compared with: its rest is not needed.
     last = next(iter(results.values()))
     return {n: results.get(n, replace(last, settled=True)) for n in range(len(sides))}
+
+
+def _has_open(arms: Sequence[tuple[int, Arm]], cells: Collection[CellKey]) -> bool:
+    """Whether one of the cells has failed and is to be tried again."""
+    return any(
+        is_open(row)
+        for _, arm in arms
+        if not arm.accepts
+        for (plan, repeat), row in arm.writer.run.rows().items()
+        if (plan, arm.specification.model.name, repeat) in cells
+    )
 
 
 def _look(
@@ -247,12 +302,14 @@ async def _arm(side: RunsOfOneTree, state: RunState) -> AsyncIterator[Arm]:
         writer.event("resumed", **({"sandbox": side.work.sandbox} if side.work.sandbox else {}))
     path = writer.run.path
     with contextlib.closing(writer), Appender(path / RESERVATIONS) as reservations:
-        journal = FileJournal(path / ATTEMPTS, finished=writer.run.rows())
+        ended = replace(state, run=writer.run).ended()
+        journal = FileJournal(path / ATTEMPTS, finished=ended)
         try:
             yield Arm(
                 specification=specification, writer=writer, journal=journal,
                 server=side.work.server,
                 over_http=side.work.host.uses_gateway_url, must_ask=side.must_ask,
+                accepts=state.accepts,
                 log=reservations.append,
                 cache=side.request.cache,
                 scratch=output.scratch / writer.run.meta["run_id"],

@@ -73,6 +73,7 @@ class HostCells:
 
         Raises:
             SearchOver: the budget is used up.
+            CellsOpen: a model gets no further call; the same command goes on later.
             OSError: the data repo cannot be written.
         """
         groups = self._groups(cells)
@@ -83,6 +84,9 @@ class HostCells:
             summary = await Session(self._gateway, self._display).run([runs])
         if summary.stopped is not None:
             raise SearchOver(summary.stopped)
+        if summary.open_cells.closed:
+            # Without this model the search would go on to compare prompts on failures.
+            summary.open_cells.refuse()
         outcomes: dict[tuple[str, str], CellOutcome] = {}
         for (proposal, _, _), group in groups.items():
             run = self._state(group.specification).run

@@ -6,12 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from model_gateway.blame import ACCESS, Blame, whose
+from model_gateway.blame import Blame, whose, whose_alone
 from model_gateway.call import FailureKind
 from prompt_lab.record import CellKey
 from self_improve.measures.measured import MeasuredCell, MeasuredRun
 
 _CONFIGURATION = str(FailureKind.configuration)
+_CLOSED = frozenset(
+    {FailureKind.access, FailureKind.no_credit, FailureKind.daily_limit,
+     FailureKind.model_not_found}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +50,11 @@ class Pair:
         """Whether one side failed for a reason outside of prompt and code.
 
         Both sides have the same settings, so a request that is rejected on one side only is
-        rejected for what was changed.
+        rejected for what was changed; and a change can make a model ramble beyond the time.
         """
         failed = [cell for cell in (self.before, self.after) if not cell.succeeded]
+        if len(failed) == 1:
+            return whose_alone(failed[0].failure_kind) is Blame.world
         blames = [whose(cell.failure_kind) for cell in failed]
         return Blame.world in blames or blames == [Blame.settings, Blame.settings]
 
@@ -152,7 +158,7 @@ def _is_broken(model: str, sides: Mapping[str, Sequence[MeasuredCell]], notes: l
         n: {c.failure_kind for c in of_side if c.model == model} for n, of_side in sides.items()
     }
     for name, of_side in kinds.items():
-        if of_side == {ACCESS}:
+        if of_side and of_side <= _CLOSED:
             notes.append(f"{model}: no access to it on every plan {name}, so it is left out")
             return True
     broken = [name for name, of_side in kinds.items() if of_side == {_CONFIGURATION}]

@@ -1,20 +1,23 @@
-"""Whose each kind of failure is, and what a server's words say of it."""
+"""Whose each kind of failure is, and what stays open because of it."""
 
 from __future__ import annotations
 
 import pytest
 
 from model_gateway.blame import (
-    ACCESS,
     FAILURES,
+    STOPPING,
     TIME_LIMIT,
     Blame,
+    is_tried_again,
     kind_in_record,
-    kind_of_answer,
     whose,
+    whose_alone,
 )
 from model_gateway.call import FailureKind
 from tools import failures_table
+
+ACCESS = "access"
 
 
 @pytest.mark.parametrize("kind", FailureKind)
@@ -26,40 +29,32 @@ def test_every_kind_of_the_gateway_is_in_the_table(kind: FailureKind) -> None:
 def test_a_failure_without_a_row_is_the_prompts() -> None:
     """A step that raises an error of its own does so on what the model replied."""
     assert whose(None) is whose("a kind of a later version") is Blame.prompt
+    assert not is_tried_again(None, "ValueError: oh")
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        "This model's maximum context length is 8192 tokens. However, your messages are 9731.",
-        "prompt is too long: 210034 tokens > 200000 maximum",
-        "Requested tokens (9731) exceed context window of 8192",
-        "the request exceeds the available context size. try increasing the context size",
-        "The input token count (40000) exceeds the maximum number of tokens allowed (32768).",
-    ],
-)
-def test_servers_say_in_many_words_that_a_prompt_is_too_long(message: str) -> None:
-    """Whatever the status."""
-    for status in (400, 422, 500):
-        assert kind_of_answer(status, frozenset(), message) is FailureKind.too_long
+@pytest.mark.parametrize("kind", FAILURES)
+def test_what_the_world_did_stays_open_and_nothing_else(kind: str) -> None:
+    """A reply that cannot be used, or a request that is rejected, would be the same again."""
+    assert is_tried_again(kind, "") is (whose(kind) is Blame.world)
 
 
-def test_codes_need_no_words() -> None:
-    """They do not change with the server's language."""
-    assert kind_of_answer(413, frozenset(), "") is FailureKind.too_long
-    assert kind_of_answer(400, frozenset({"context_length_exceeded"}), "") is FailureKind.too_long
-    assert kind_of_answer(400, frozenset({"json_validate_failed"}), "") is FailureKind.schema
-    assert kind_of_answer(400, frozenset(), "Failed to generate JSON.") is FailureKind.schema
+def test_what_one_side_alone_has_may_be_the_prompts() -> None:
+    """A longer prompt makes a model ramble or fill the memory; a used-up day it does not."""
+    assert whose("timeout") is Blame.world
+    assert whose_alone("timeout") is whose_alone("out_of_memory") is Blame.prompt
+    assert whose_alone("configuration") is Blame.prompt
+    assert whose_alone("daily_limit") is whose_alone("connection") is Blame.world
 
 
-@pytest.mark.parametrize(
-    ("status", "message"),
-    [(400, "max_tokens is too large"), (401, "bad key"), (429, "too many tokens a minute"),
-     (503, "overloaded")],
-)  # fmt: skip
-def test_other_errors_are_not_taken_for_it(status: int, message: str) -> None:
-    """They keep the kind that their status gives."""
-    assert kind_of_answer(status, frozenset(), message) is None
+def test_what_stops_a_model_is_tried_again_later() -> None:
+    """Otherwise a used-up day would end its cells for good."""
+    assert all(FAILURES[kind].again for kind in STOPPING)
+
+
+def test_a_cell_that_reached_its_own_time_limit_is_not_run_again() -> None:
+    """It would take as long again."""
+    assert not is_tried_again("timeout", "killed after 60 s, the time limit of a cell")
+    assert is_tried_again("timeout", "no whole reply within 60 s")
 
 
 @pytest.mark.parametrize(
@@ -71,10 +66,16 @@ def test_other_errors_are_not_taken_for_it(status: int, message: str) -> None:
          "too_long"),
         ("configuration", "the server answered 400: Failed to generate JSON", "schema"),
         ("configuration", "the server answered 401: no such key", ACCESS),
+        ("configuration", "the server answered 402: pay", "no_credit"),
+        ("configuration", "the server answered 404: no", "model_not_found"),
+        ("configuration", "the server answered 429: your quota", "no_credit"),
         ("configuration", "the environment variable A_KEY is not set", ACCESS),
+        ("configuration", "NotFoundError('x')", "model_not_found"),
         ("configuration", "the server answered 400: unknown parameter", "configuration"),
+        ("configuration", "m: class_path names no model", "configuration"),
         ("timeout", "killed after 60 s, the time limit of a cell", TIME_LIMIT),
         ("timeout", "no whole reply within 60 s", "timeout"),
+        ("daily_limit", "the server answered 429: a day", "daily_limit"),
         (None, "ValueError: oh", None),
     ],
 )  # fmt: skip

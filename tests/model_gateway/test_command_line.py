@@ -68,7 +68,7 @@ def test_ping_says_what_came(entry: Path, capsys: pytest.CaptureFixture[str]) ->
     said = capsys.readouterr().out
     assert "'pong'" in said
     assert "0.000025 US dollars" in said
-    assert [seen.max_tokens for seen in server.requests] == [1]
+    assert [seen.max_tokens for seen in server.requests] == [16]
 
 
 def test_ping_keeps_the_caps_of_the_environment(
@@ -95,11 +95,11 @@ def test_ping_keeps_the_caps_of_the_environment(
 
 def test_ping_of_a_model_that_fails(entry: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An error is 1, printed once and without the key; a refused key is 2."""
-    with WireServer("openai", Status(code=500), Status(code=401, echo_key=True)) as server:
+    with WireServer("openai", *[Status(code=500)] * 3, Status(code=401, echo_key=True)) as server:
         entry.write_text(ENTRY.format(url=server.base_url))
         assert main(["ping", "w"]) == 1
         assert main(["ping", "w"]) == 2
-    assert len(server.requests) == 2
+    assert len(server.requests) == 4
     said = capsys.readouterr().err
     assert "server:" in said
     assert "sk-a-test-key" not in said

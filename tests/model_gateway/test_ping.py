@@ -1,4 +1,4 @@
-"""A ping asks once for one token, and distinguishes an answer from silence."""
+"""A ping asks for a few tokens, and distinguishes an answer from silence."""
 
 from __future__ import annotations
 
@@ -30,28 +30,50 @@ def pinged(
     return virtual_time.run(scenario())
 
 
-def test_one_token_is_asked_for_once() -> None:
-    """The request is as small as can be and bounded by one token, and somebody hears of it."""
+def test_a_few_tokens_are_asked_for() -> None:
+    """Some servers refuse a bound below sixteen, and somebody hears of the request."""
     provider = Scripted("1")
     outcome, heard = pinged(provider, a_model())
     [request] = provider.requests
-    assert (request.max_output_tokens, request.schema) == (1, None)
+    assert (request.max_output_tokens, request.schema) == (16, None)
     assert outcome.failure is None
     assert [attempt.cell for attempt in heard.attempts] == ["ping"]
+
+
+BROKEN = ProviderError(FailureKind.server, "it broke")
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_transient_failure_is_tried_again(failures: int) -> None:
+    """A model is not refused because its server is overloaded for a moment."""
+    provider = Scripted(*[BROKEN] * failures, "1")
+    outcome, heard = pinged(provider, a_model(max_attempts=1))
+    assert outcome.failure is None
+    assert len(heard.attempts) == failures + 1
+
+
+def test_three_tries_are_enough() -> None:
+    """However many attempts the entry allows."""
+    provider = Scripted(BROKEN)
+    outcome, _ = pinged(provider, a_model(max_attempts=9))
+    assert outcome.failure is not None
+    assert outcome.failure.kind is FailureKind.server
+    assert len(provider.requests) == 3
 
 
 @pytest.mark.parametrize(
     ("step", "kind"),
     [
-        (ProviderError(FailureKind.server, "it broke"), FailureKind.server),
-        (ProviderError(FailureKind.rate_limit, "slow down", retry_after=1), FailureKind.rate_limit),
+        (ProviderError(FailureKind.access, "no"), FailureKind.access),
+        (ProviderError(FailureKind.no_credit, "no"), FailureKind.no_credit),
+        (ProviderError(FailureKind.rate_limit, "wait", retry_after=90), FailureKind.rate_limit),
         ("", FailureKind.empty),
         (Answer(text="", finish_reason="refusal"), FailureKind.refused),
     ],
     ids=lambda part: part if isinstance(part, FailureKind) else "",
 )
-def test_nothing_is_tried_again(step: Step, kind: FailureKind) -> None:
-    """A failure is the result, however many attempts the entry allows."""
+def test_what_will_not_pass_is_not_tried_again(step: Step, kind: FailureKind) -> None:
+    """Nor what is an answer, nor what asks for patience."""
     provider = Scripted(step)
     outcome, _ = pinged(provider, a_model(max_attempts=5))
     assert outcome.failure is not None
@@ -99,4 +121,4 @@ def test_ping_is_recorded_before_it_is_sent() -> None:
     virtual_time.run(scenario())
     [(requests, row)] = seen
     assert requests == 0
-    assert row["tokens"] == 1 + 1 + 256
+    assert row["tokens"] == 1 + 16 + 256

@@ -47,6 +47,10 @@ class Lab:
         """Run the runner in this process."""
         return commands.run(*self.words(*more, step=step, model=model), output=self.output)
 
+    def run_words(self, *words: str | Path) -> Ran:
+        """Run the runner with exactly these words."""
+        return commands.run(*words, output=self.output)
+
     def run_nowhere(self) -> Ran:
         """Run the runner without saying where to write."""
         return commands.called(runner.main, self.words())
@@ -85,6 +89,7 @@ def laboratory(
         (plan / "002-8-plan_type.md").write_text("It needs a boat.\n")
     (place / "llm_config").mkdir()
     patch.setenv("PLUMBLINE_LLM_CONFIG", str(place / "llm_config"))
+    patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
     patch.delenv("PROMPT_LAB_DIR", raising=False)
     yield Lab(place)
 

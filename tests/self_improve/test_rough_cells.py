@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from prompt_lab.record import Run, changed_since_done
+from prompt_lab.record import Run, changed_since_done, file_digest
 from tests.self_improve.commands import FOREIGN, Ran, digests, only_run, run, run_apart
 from tests.waiting import until
 
@@ -142,19 +142,31 @@ def test_files_called_like_the_record_are_kept_apart(done: Run) -> None:
 
 
 def test_task_that_asks_for_others_while_it_runs(tmp_path: Path) -> None:
-    """Luigi's dynamic dependencies are met if they are done, and named if they are not."""
+    """Luigi's dynamic dependencies are taken from the stored plan, and named if it lacks them."""
     plans = tmp_path / "plans"
-    for name, target in (("there", "deed.txt"), ("missing", "absent.txt")):
-        (plans / name).mkdir(parents=True)
+    targets = {"there": "deed.txt", "stored": "sub/more_deeds.txt", "missing": "absent.txt"}
+    for name, target in targets.items():
+        (plans / name / "sub").mkdir(parents=True)
         (plans / name / "deed.txt").write_text(target, encoding="utf-8")
+    stored = plans / "stored" / "sub" / "more_deeds.txt"
+    stored.write_text("A deed that was done before.", encoding="utf-8")
     ran = run(
         "--host", HOST, "--step", "ask_for_more", "--model", "sim", "--baseline-dir", plans,
         output=tmp_path / "out",
     )  # fmt: skip
     assert ran.code == 1, ran.err
     rows = only_run(tmp_path / "out").rows()
-    assert rows["there", 0]["status"] == "ok"
-    assert "the step asks for extra, which is not complete" in rows["missing", 0]["error"]
+    assert rows["there", 0]["status"] == rows["stored", 0]["status"] == "ok"
+    assert rows["stored", 0]["late_inputs"] == {"sub/more_deeds.txt": file_digest(stored)}
+    assert set(rows["stored", 0]["outputs"]) == {"more.txt"}
+    assert "late_inputs" not in rows["there", 0]
+    [asked] = [a for a in only_run(tmp_path / "out").attempts() if a.cell == "stored"]
+    assert "A deed that was done before." in asked.messages[-1]["content"]
+    assert "nothing was asked on missing, so more is unknown" in ran.err
+    assert (
+        "the step asks for extra, which is not complete and which the plan does not hold"
+        in rows["missing", 0]["error"]
+    )
     assert rows["missing", 0]["calls"] == 0
 
 

@@ -127,7 +127,7 @@ def test_a_failed_cell_is_a_result_and_costs_its_neighbours_nothing(lab: Lab) ->
     assert str(lab.place) not in json.dumps(failed)
     assert (run.path / "failed" / "moor" / "0" / "trace.txt").is_file()
     assert not run.outputs("moor").exists()
-    assert run.done() is not None
+    assert run.done() is None
 
 
 def test_a_hung_cell_is_killed_at_its_limit_and_nobody_waits_for_it(lab: Lab) -> None:
@@ -226,7 +226,7 @@ def test_a_matrix_is_one_run_per_model(lab: Lab) -> None:
 def test_a_dry_run_sends_and_writes_nothing(lab: Lab) -> None:
     """It shows cells, calls and the cost that the prices give."""
     with WireServer("openai", reply=levers) as server:
-        lab.entry("m1", server)
+        lab.entry("m1", server, context_tokens=10)
         dry_run = lab.run("--dry-run", step=STEP)
         as_json = lab.run("--dry-run", "--json", step=STEP)
     assert dry_run.code == as_json.code == 0
@@ -234,7 +234,11 @@ def test_a_dry_run_sends_and_writes_nothing(lab: Lab) -> None:
     assert not lab.output.exists()
     assert "3 cells" in dry_run.out
     assert "Nothing was sent" in dry_run.out
+    assert "m1: its context of 10 tokens is too small for the prompt on boat, moor, radio" in (
+        dry_run.out
+    )
     expected = as_json.json
+    assert len(expected["too_small"]) == 1
     assert expected["cells"] == 3
     assert expected["calls"] >= 6
     assert expected["dollars"] == pytest.approx(
@@ -246,7 +250,6 @@ def test_cached_replies_cost_nothing_and_are_no_evidence(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A second run with --cache sends no request for a cell, and says where replies came from."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(lab.place / "cache"))
     with WireServer("openai", reply=purpose) as server:
         lab.entry("m1", server)
         lab.run("--cache")

@@ -82,7 +82,7 @@ FAULTS = (
     Fault(
         name="401 that repeats the key",
         script=(Status(code=401, message="Incorrect API key provided:", echo_key=True),),
-        kinds=(Kind.configuration,), free=True,
+        kinds=(Kind.access,), free=True,
         says="401: Incorrect API key provided: [key hidden]; check the key in LOOPBACK_KEY",
     ),
     Fault(

@@ -43,8 +43,8 @@ def of_status(code: int, body: Any = None, **headers: str) -> ProviderError:
     ("code", "kind"),
     [
         (400, FailureKind.configuration),
-        (402, FailureKind.configuration),
-        (403, FailureKind.configuration),
+        (402, FailureKind.no_credit),
+        (403, FailureKind.access),
         (404, FailureKind.configuration),
         (408, FailureKind.timeout),
         (409, FailureKind.server),

@@ -96,7 +96,7 @@ def test_counts_beside_the_reply_are_taken(ask: Ask) -> None:
     [
         (Status(code=429), FailureKind.rate_limit, "429: the server says no"),
         (Status(code=500), FailureKind.server, "500: the server says no"),
-        (Status(code=401, echo_key=True), FailureKind.configuration, "[key hidden]"),
+        (Status(code=401, echo_key=True), FailureKind.access, "[key hidden]"),
         (Cut(text=GOOD), FailureKind.connection, "broke"),
     ],
 )

@@ -82,7 +82,7 @@ def test_model_that_is_not_there_is_reported_in_the_servers_words(ask: Ask) -> N
     with WireServer("ollama", status) as server:
         asked = ask(entry("ollama", server))
     assert len(server.requests) == 1
-    assert asked.row.failure_kind is FailureKind.configuration
+    assert asked.row.failure_kind is FailureKind.model_not_found
     assert "404: model 'm-1' not found; check the model id m-1" in str(asked.row.failure_message)
 
 

@@ -161,7 +161,7 @@ def test_content_in_parts_is_joined(ask: Ask) -> None:
     ("body", "kind", "cost"),
     [
         (b'{"error": {"code": 429, "message": "slow down"}}', FailureKind.rate_limit, 0.0),
-        (b'{"error": {"code": 402, "message": "slow down"}}', FailureKind.configuration, 0.0),
+        (b'{"error": {"code": 402, "message": "slow down"}}', FailureKind.no_credit, 0.0),
         (b'{"error": {"message": "slow down"}}', FailureKind.server, 0.0),
         (
             b'{"choices": [{"finish_reason": "error", "error": {"message": "slow down"}}]}',
@@ -185,8 +185,8 @@ def test_error_behind_a_good_status_is_an_error(
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (Status(code=429, name="insufficient_quota"), FailureKind.configuration),
-        (Status(code=404, name="model_not_found"), FailureKind.configuration),
+        (Status(code=429, name="insufficient_quota"), FailureKind.no_credit),
+        (Status(code=404, name="model_not_found"), FailureKind.model_not_found),
         (Status(code=400, name="content_filter"), FailureKind.refused),
         (Status(code=400, message="x" * 5000), FailureKind.configuration),
     ],

@@ -102,8 +102,8 @@ def test_fallbacks_are_not_the_models_own_answers(history: Path) -> None:
     assert "different models" not in refusals(before, today(history, 2, "other", fallback=True))
 
 
-def test_a_side_that_several_models_answered_is_uncertain(history: Path) -> None:
-    """On both sides alike, so that nothing is known to differ."""
+def test_sides_that_several_models_answered_are_refused(history: Path) -> None:
+    """On both sides alike, which shows nothing of either model."""
     for number in (1, 2):
         path = today(history, number, "m-1")
         lines = (path / "attempts.jsonl").read_text().splitlines()
@@ -111,7 +111,20 @@ def test_a_side_that_several_models_answered_is_uncertain(history: Path) -> None
         (path / "attempts.jsonl").write_text("\n".join(lines) + "\n")
         resealed(path)
     records = check([history / "0" / f"01_{STEP}"], [history / "0" / f"02_{STEP}"])
-    assert "which model answered as llama (m-1, m-2)" in records.unknown
+    [refusal] = [one for one in records.refusals if "several models" in one]
+    assert "llama was answered by several models on both sides (m-1, m-2)" in refusal
+
+
+def test_what_a_step_asked_for_while_it_ran_is_an_input(history: Path) -> None:
+    """Its digest is in the rows, because nobody knew of it when the run began."""
+    paths = [today(history, number, "m") for number in (1, 2, 3)]
+    for path, digest in zip(paths, "aab", strict=True):
+        lines = (path / "outputs.jsonl").read_text(encoding="utf-8").splitlines()
+        rows = [json.loads(line) | {"late_inputs": {"late.txt": digest}} for line in lines]
+        (path / "outputs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        resealed(path)
+    assert "different inputs" not in refusals(paths[0], paths[1])
+    assert "had different inputs: late.txt" in refusals(paths[0], paths[2])
 
 
 def test_a_side_of_older_records_is_of_one_prompt(history: Path) -> None:

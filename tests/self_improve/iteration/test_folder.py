@@ -33,6 +33,22 @@ def test_same_identity_is_the_same_iteration(layout: Layout) -> None:
     assert IterationFolder.latest(layout, IDENTITY) == again
 
 
+def test_an_iteration_that_lacks_agents_goes_on_without_them(layout: Layout) -> None:
+    """It keeps its cells; one whose agents were asked, or that is finished, is another question."""
+    auto, never = ({**IDENTITY, "analyse": mode} for mode in ("auto", "never"))
+    folder = IterationFolder.latest_or_new(layout, "plan_type", auto, new=False)
+    assert IterationFolder.latest_or_new(layout, "plan_type", never, new=False) == folder
+    assert IterationFolder.latest(layout, {**never, "models": ["n"]}) is None
+    for phase in ("analyse", LAST_PHASE):
+        asyncio.run(folder.phase(phase, _nothing))
+    assert IterationFolder.latest(layout, never) == IterationFolder.latest(layout, auto) == folder
+    assert IterationFolder.latest(layout, {**IDENTITY, "analyse": "always"}) is None
+
+
+async def _nothing() -> Facts:
+    return {}
+
+
 def test_phase_is_done_once(layout: Layout) -> None:
     """Its result is read back; a phase that failed is run again."""
     folder = IterationFolder.begin(layout, "plan_type", IDENTITY)

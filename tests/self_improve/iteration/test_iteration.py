@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -233,6 +234,9 @@ def test_agent_without_a_price_is_refused_before_a_cell(
     assert _answered(site) == {}
 
 
+_PRICED = re.compile(r"(?P<name>[a-z]+(?: [a-z]+)?) +(?P<least>\d+) to (?P<most>\d+) ")
+
+
 def test_dry_run_tells_the_cost_and_leaves_nothing(
     make_site: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -243,6 +247,16 @@ def test_dry_run_tells_the_cost_and_leaves_nothing(
     assert "compared with as many cells: " in said
     assert "Nothing was sent." in said
     assert not list(site.layout.analysis.glob("*_*"))
+    rows = [row for line in said.splitlines() if (row := _PRICED.match(line))]
+    prices = {row["name"]: (int(row["least"]), int(row["most"])) for row in rows}
+    assert list(prices) == [
+        "sides", "verify", "downstream", "spot check", "agents", "judge", "in all",
+    ]  # fmt: skip
+    assert 0 < prices["sides"][0] < prices["sides"][1]
+    assert prices["verify"][0] == 0 < prices["verify"][1]
+    assert prices["spot check"][1] > prices["downstream"][1] > 0
+    least, most = (sum(one[n] for name, one in prices.items() if name != "in all") for n in (0, 1))
+    assert prices["in all"] == (least, most)
 
 
 @pytest.mark.parametrize("more", [(), ("--dry-run",)])
