@@ -19,9 +19,9 @@ from model_gateway.entry_settings import (
 )
 from model_gateway.provider import Answer, Request
 from model_gateway.providers.http_client import bounded
-from model_gateway.providers.http_errors import ErrorSource, failure_of
+from model_gateway.providers.http_errors import ErrorSource, failure_in, failure_of
 from model_gateway.strict_schema import strict
-from model_gateway.wire_bodies import read_answer
+from model_gateway.wire_bodies import answered, json_value, read_value
 from model_gateway.wire_replies import AnthropicMessage, sendable
 
 _URL = "https://api.anthropic.com"
@@ -88,7 +88,10 @@ class AnthropicProvider:
             )
         except Exception as error:
             raise failure_of(error, self._error_source) from error
-        answer = read_answer(raw.http_response.content, AnthropicMessage)
+        value = json_value(raw.http_response.content, AnthropicMessage)
+        if (failure := failure_in(value, self._error_source)) is not None:
+            raise failure
+        answer = answered(value, read_value(value, AnthropicMessage))
         return accepted(answer, self._options)
 
     async def close(self) -> None:

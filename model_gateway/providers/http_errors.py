@@ -10,15 +10,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlsplit
 
 from model_gateway.call import FailureKind
 from model_gateway.config import Model
+from model_gateway.error_body import ErrorBody
 from model_gateway.error_kinds import kind_of_answer
 from model_gateway.keys import Redactor
 from model_gateway.large_replies import ReplyBoundError
 from model_gateway.provider import ProviderError
-from model_gateway.providers.error_body import ErrorBody
 from model_gateway.visible import one_line, sound
 
 _LONGEST = 300
@@ -26,6 +27,13 @@ _LONGEST_REASON = 180
 _LONGEST_READ = 1_000_000
 _LONGEST_WAIT = 86_400.0
 _HOUR = 3600.0
+_NO_STATUS = 600
+_REPLIED = ("choices", "content", "message")
+_STATUS_OF_TYPE = {
+    "invalid_request_error": HTTPStatus.BAD_REQUEST,
+    "not_found_error": HTTPStatus.NOT_FOUND,
+    "rate_limit_error": HTTPStatus.TOO_MANY_REQUESTS,
+}
 _MENDED_IN_THE_ENTRY = frozenset(
     {FailureKind.configuration, FailureKind.access, FailureKind.model_not_found}
 )
@@ -111,6 +119,29 @@ def failure_of_status(
         retry_after=wait,
         billed=billed,
     )
+
+
+def failure_in(value: Any, source: ErrorSource) -> ProviderError | None:
+    """Return the failure that a body of a success status holds in place of a reply, or None."""
+    if not isinstance(value, dict) or any(value.get(name) for name in _REPLIED):
+        return None
+    error = value.get("error")
+    if not isinstance(error, dict | str) or not error:
+        return None
+    named = error if isinstance(error, dict) else {}
+    status = next((s for k in ("code", "status", "type") if (s := _as_status(named.get(k)))), None)
+    return failure_of_status(
+        status or HTTPStatus.BAD_GATEWAY, source, text=json.dumps({"error": error})
+    )
+
+
+def _as_status(value: Any) -> int | None:
+    """Return the error status that a code is, or that a type stands for."""
+    if isinstance(value, str):
+        value = int(value) if value.isdecimal() else _STATUS_OF_TYPE.get(value)
+    if isinstance(value, int) and HTTPStatus.BAD_REQUEST <= value < _NO_STATUS:
+        return int(value)
+    return None
 
 
 def _of_a_day(kind: FailureKind, wait: float | None, model: Model) -> FailureKind:

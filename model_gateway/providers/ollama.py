@@ -14,8 +14,8 @@ from model_gateway.config import Model
 from model_gateway.entry_settings import ReplyOptions, accepted, options_of, other_arguments
 from model_gateway.provider import Answer, ProviderError, Request
 from model_gateway.providers.http_client import bounded
-from model_gateway.providers.http_errors import ErrorSource, failure_of
-from model_gateway.wire_bodies import read_answer
+from model_gateway.providers.http_errors import ErrorSource, failure_in, failure_of
+from model_gateway.wire_bodies import answered, json_value, read_value
 from model_gateway.wire_replies import OllamaChat, sendable
 
 _URL = "http://127.0.0.1:11434"
@@ -90,7 +90,10 @@ class OllamaProvider:
             raw = await request_raw("POST", "/api/chat", json=body)
         except Exception as error:
             raise failure_of(error, self._error_source) from error
-        return accepted(read_answer(raw.content, OllamaChat), self._options)
+        value = json_value(raw.content, OllamaChat)
+        if (failure := failure_in(value, self._error_source)) is not None:
+            raise failure
+        return accepted(answered(value, read_value(value, OllamaChat)), self._options)
 
     async def close(self) -> None:
         """Close connections."""

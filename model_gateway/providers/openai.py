@@ -21,7 +21,12 @@ from model_gateway.entry_settings import (
 )
 from model_gateway.provider import Answer, ProviderError, Request
 from model_gateway.providers.http_client import bounded
-from model_gateway.providers.http_errors import ErrorSource, failure_of, failure_of_status
+from model_gateway.providers.http_errors import (
+    ErrorSource,
+    failure_in,
+    failure_of,
+    failure_of_status,
+)
 from model_gateway.schema_dialect import DialectFinder, SchemaDialect
 from model_gateway.strict_schema import strict
 from model_gateway.wire_bodies import answered, json_value, read_value
@@ -97,6 +102,8 @@ class OpenAIProvider:
         except Exception as error:
             raise failure_of(error, self._error_source) from error
         value = json_value(raw.content, Completion)
+        if (failure := failure_in(value, self._error_source)) is not None:
+            raise failure
         reply = read_value(value, Completion)
         if reply.fault is not None:
             raise self._failure_in(reply, reply.fault)

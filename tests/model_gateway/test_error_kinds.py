@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from model_gateway.error_body import ErrorBody
 from model_gateway.error_kinds import kind_of_answer
-from model_gateway.providers.error_body import ErrorBody
 
 
 def kind(status: int, body: Any) -> str:

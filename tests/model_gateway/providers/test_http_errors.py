@@ -16,7 +16,7 @@ from model_gateway.config import Model
 from model_gateway.large_replies import ReplyBoundError
 from model_gateway.provider import ProviderError
 from model_gateway.providers.http_client import _inflated
-from model_gateway.providers.http_errors import ErrorSource, failure_of
+from model_gateway.providers.http_errors import ErrorSource, failure_in, failure_of
 from tests.model_gateway.providers.conftest import KEY, KEY_VARIABLE
 
 URL = "https://user:secret@models.example/v1"
@@ -61,6 +61,36 @@ def test_status_decides_the_kind_and_costs_nothing(code: int, kind: FailureKind)
     failure = of_status(code, {"error": {"message": "no"}})
     assert (failure.kind, failure.billed) == (kind, False)
     assert failure.message.startswith(f"the server answered {code}: no")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"error": "model 'm' is not loaded"}, FailureKind.server),
+        ({"error": {"message": "no", "code": 429}}, FailureKind.rate_limit),
+        ({"error": {"message": "no", "code": "402"}}, FailureKind.no_credit),
+        ({"type": "error", "error": {"type": "overloaded_error", "message": "no"}},
+         FailureKind.server),
+        ({"type": "error", "error": {"type": "not_found_error", "message": "model: m"}},
+         FailureKind.model_not_found),
+        ({"error": {"message": "no", "code": True}}, FailureKind.server),
+    ],
+)  # fmt: skip
+def test_error_in_place_of_a_reply_is_one(body: Any, kind: FailureKind) -> None:
+    """Some servers say with a success status that they failed, in any of the formats."""
+    failure = failure_in(body, source())
+    assert failure is not None
+    assert failure.kind is kind
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"error": None}, {"error": ""}, {"error": 3}, [], "error", {"choices": [{}], "error": "x"},
+     {"content": [{}], "error": "x"}],
+)  # fmt: skip
+def test_other_bodies_are_no_errors(body: Any) -> None:
+    """What holds a reply is read as one."""
+    assert failure_in(body, source()) is None
 
 
 @pytest.mark.parametrize(
