@@ -19,6 +19,7 @@ from model_gateway.config import Model
 from model_gateway.keys import Redactor
 from model_gateway.large_replies import ReplyBoundError
 from model_gateway.provider import ProviderError
+from model_gateway.providers.remedies import remedy_for
 from model_gateway.visible import one_line, sound
 
 _LONGEST = 300
@@ -106,7 +107,11 @@ def failure_of_status(
     body = _ErrorBody.of(text)
     kind = _kind_of(status, body)
     reason = source.line(body.message, _LONGEST_REASON) or _phrase(status)
-    remedy = _remedy(status, source.model) if kind is FailureKind.configuration else ""
+    remedy = ""
+    if kind is FailureKind.configuration:
+        remedy = _remedy(status, source.model)
+    if kind in {FailureKind.configuration, FailureKind.server}:
+        remedy = remedy or remedy_for(body.message, source.model)
     wait = _retry_after(headers or {})
     return ProviderError(
         kind,
