@@ -135,6 +135,8 @@ class _ModelAttempts:
         self._final = final
         self._seconds_left = model.deadline_seconds
         self._base = _with_schema(question, model)
+        if model.folds_system:
+            self._base = _folded(self._base)
         self._feedback: list[Message] = []
 
     async def run(self, parser: ReplyParser, *, after: int, most: int) -> CallOutcome:
@@ -307,6 +309,19 @@ def _with_schema(question: Question, model: Model) -> list[Message]:
     schema = json.dumps(question.schema, ensure_ascii=False)
     first, *rest = question.messages
     return [{**first, "content": first["content"] + SCHEMA_IN_PROMPT.format(schema=schema)}, *rest]
+
+
+def _folded(messages: list[Message]) -> list[Message]:
+    """Return the messages for a server without a system role: its text begins the user's first."""
+    system = [m["content"] for m in messages if m["role"] == "system"]
+    others = [m for m in messages if m["role"] != "system"]
+    if not system:
+        return messages
+    if not others or others[0]["role"] != "user":
+        others.insert(0, {"role": "user", "content": ""})
+    first, *rest = others
+    text = "\n\n".join(filter(None, [*system, first["content"]]))
+    return [{**first, "content": text}, *rest]
 
 
 def _feedback_on(failure: Failure, text: str) -> list[Message]:

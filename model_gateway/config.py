@@ -126,6 +126,11 @@ class Model(BaseModel):
         url = os.environ.get(self.base_url_env) if self.base_url_env else None
         return (url or self.base_url or "").strip()
 
+    @property
+    def folds_system(self) -> bool:
+        """Whether the system message goes into the user's first, for servers without that role."""
+        return self.options.get("fold_system") is True
+
     def output_bound(self, asked: int) -> int:
         """Return how many tokens a reply may have when a step asked for at most `asked`."""
         shown = asked if self.max_output_tokens is None else min(asked, self.max_output_tokens)

@@ -41,7 +41,7 @@ def _events(text: str) -> Iterator[Event]:
             yield _event(line)
             continue
         if not line.startswith("data:") or len(data) == _MOST_LINES:
-            raise ValueError("it is no stream of events")
+            raise ValueError("the body is not a stream of events")
         # One event may have several lines of data.
         data.append(line.removeprefix("data:").strip())
         if data == [_DONE]:

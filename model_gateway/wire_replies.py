@@ -90,8 +90,8 @@ class _SaidMessage(WireModel):
             text = _joined(a if isinstance(a, str) else _json_of(a) for a in arguments)
             if not all(isinstance(a, str) for a in arguments):
                 mended.append(Mend.arguments_as_object)
-        thoughts = [text_of([p.thinking or p.text]) for p in parts if p.is_reasoning]
-        reasoning = reasoning_in({**vars(self), "content": "".join(thoughts)})
+        thoughts = "".join(text_of(p.thinking or p.text) for p in parts if p.is_reasoning)
+        reasoning = reasoning_in(vars(self)) or (("content", thoughts) if thoughts else None)
         return Answer(
             text=text,
             mended=mended,

@@ -20,6 +20,7 @@ from model_gateway.error_kinds import kind_of_answer
 from model_gateway.keys import Redactor
 from model_gateway.large_replies import ReplyBoundError
 from model_gateway.provider import ProviderError
+from model_gateway.providers.remedies import remedy_for
 from model_gateway.visible import one_line, sound
 
 _LONGEST = 300
@@ -113,6 +114,8 @@ def failure_of_status(
     kind = _of_a_day(kind, wait, source.model)
     reason = source.line(body.message, _LONGEST_REASON) or _phrase(status)
     remedy = _remedy(status, source.model) if kind in _MENDED_IN_THE_ENTRY else ""
+    if kind in {FailureKind.configuration, FailureKind.server}:
+        remedy = remedy or remedy_for(body.message, source.model)
     return ProviderError(
         kind,
         source.text(f"the server answered {status}: {reason}{remedy}"),

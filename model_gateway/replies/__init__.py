@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from model_gateway import validation
 from model_gateway.call import Failure, FailureKind, R
 from model_gateway.replies.json_reader import JsonReader
-from model_gateway.replies.mending import JsonFound, Mend, mended_again, unwrapped
+from model_gateway.replies.mending import JsonCandidate, Mend, mended_again, unwrapped
 from model_gateway.replies.parts import parts
 from model_gateway.replies.reasoning import SpokenText, set_aside
 
@@ -47,8 +47,8 @@ def parse(text: str, schema: type[R], *, cut_off: bool, last: bool) -> ParsedRep
         return _empty(spoken, cut_off=cut_off)
     reader = JsonReader(spoken.answer)
     reading = _Reading(schema)
-    for found in reader.values():
-        reading.add(found)
+    for candidate in reader.values():
+        reading.add(candidate)
     reply = reading.reply()
     if reply is not None:
         return reply
@@ -69,8 +69,8 @@ def json_in(text: str, mended: Collection[str] = ()) -> Any:
     if not spoken.answer.strip():
         return None
     reader = JsonReader(spoken.answer)
-    for found in reader.values():
-        return mended_again(found.value, mended)
+    for candidate in reader.values():
+        return mended_again(candidate.value, mended)
     return next(parts(reader.unclosed), None) if reader.unclosed is not None else None
 
 
@@ -79,50 +79,50 @@ class _Reading(Generic[R]):
 
     def __init__(self, schema: type[R]) -> None:
         self._schema = schema
-        self._fits: list[tuple[R, JsonFound]] = []
-        self._misfits: list[JsonFound] = []
+        self._fits: list[tuple[R, JsonCandidate]] = []
+        self._misfits: list[JsonCandidate] = []
         self.problem: ValidationError | None = None
         self.misfit: Any = None
 
-    def add(self, found: JsonFound) -> None:
+    def add(self, candidate: JsonCandidate) -> None:
         """Take the next value."""
         try:
-            value = self._schema.model_validate(found.value)
+            value = self._schema.model_validate(candidate.value)
         except ValidationError as error:
-            self._misfits.append(found)
+            self._misfits.append(candidate)
             if self.problem is None or (
-                isinstance(found.value, dict) and not isinstance(self.misfit, dict)
+                isinstance(candidate.value, dict) and not isinstance(self.misfit, dict)
             ):
-                self.problem, self.misfit = error, found.value
+                self.problem, self.misfit = error, candidate.value
         else:
-            self._fits.append((value, found))
+            self._fits.append((value, candidate))
 
     def reply(self) -> ParsedReply[R] | None:
         """Return the value that counts, a failure if there are two, or None if there is none."""
-        telling = [fit for fit in self._fits if fit[0].model_fields_set]
-        fits = telling or self._unwrapped() or self._fits
+        filled = [fit for fit in self._fits if fit[0].model_fields_set]
+        fits = filled or self._unwrapped() or self._fits
         if not fits:
             return None
-        value, found = fits[0]
-        if any(other != value for other, _ in telling):
+        value, candidate = fits[0]
+        if any(other != value for other, _ in filled):
             return _failed(
                 FailureKind.schema,
                 "the reply holds several different values of the required shape",
             )
-        return ParsedReply(value=value, mended=found.mends)
+        return ParsedReply(value=value, mended=candidate.mends)
 
-    def _unwrapped(self) -> list[tuple[R, JsonFound]]:
+    def _unwrapped(self) -> list[tuple[R, JsonCandidate]]:
         """Return the first value that fits in a list of one, or under a wrapper key."""
         fields = self._schema.model_fields
         names = frozenset({*fields, *(field.alias for field in fields.values() if field.alias)})
-        for outer in (*self._misfits, *(found for _, found in self._fits)):
-            for found in unwrapped(outer, names):
+        for outer in (*self._misfits, *(candidate for _, candidate in self._fits)):
+            for candidate in unwrapped(outer, names):
                 try:
-                    value = self._schema.model_validate(found.value)
+                    value = self._schema.model_validate(candidate.value)
                 except ValidationError:
                     continue
                 if value.model_fields_set:
-                    return [(value, found)]
+                    return [(value, candidate)]
         return []
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
 
-from model_gateway.replies.mending import JsonFound, Mend, without_trailing_commas
+from model_gateway.replies.mending import JsonCandidate, Mend, without_trailing_commas
 
 _FENCE = re.compile(r"```[^\n`]*\n(.*?)(?:```|\Z)", re.DOTALL)
 _STARTS = re.compile(r"[{\[]")
@@ -49,7 +49,7 @@ class JsonReader:
         self.unclosed: str | None = None
         self.problem = "the reply holds no JSON"
 
-    def values(self) -> Iterator[JsonFound]:
+    def values(self) -> Iterator[JsonCandidate]:
         """Yield the JSON objects and arrays in the text, the likeliest first.
 
         Where one of them is the whole text, there are no others.
@@ -63,23 +63,25 @@ class JsonReader:
             except (ValueError, RecursionError):
                 continue
             if isinstance(value, dict | list):
-                yield JsonFound(value=value)
+                yield JsonCandidate(value=value)
             elif isinstance(value, str):
                 yield from self._quoted(value)
             if index == 0:
                 return
         yield from self._scanned()
 
-    def _quoted(self, text: str) -> Iterator[JsonFound]:
+    def _quoted(self, text: str) -> Iterator[JsonCandidate]:
         """Yield what a JSON string holds that is the whole reply, or a whole block of it."""
         if self._quotes == _MOST_QUOTES or text.lstrip()[:1] not in {*_OPENING, '"'}:
             return
         inner = JsonReader(text, quotes=self._quotes + 1)
-        for found in inner.values():
-            yield JsonFound(value=found.value, mends=(Mend.json_in_string, *found.mends))
+        for candidate in inner.values():
+            yield JsonCandidate(
+                value=candidate.value, mends=(Mend.json_in_string, *candidate.mends)
+            )
         self.unclosed, self.problem = inner.unclosed, inner.problem
 
-    def _scanned(self) -> Iterator[JsonFound]:
+    def _scanned(self) -> Iterator[JsonCandidate]:
         at = 0
         # Every try may take time in proportion to the length of the text.
         tries = max(_LEAST_TRIES, _SCANNED_FOR_TRIES // len(self._text))
@@ -103,11 +105,11 @@ class JsonReader:
                 tries -= 1
             else:
                 left -= 1
-                yield JsonFound(value=value)
+                yield JsonCandidate(value=value)
 
     def _without_commas(
         self, start: int, end: int, error: json.JSONDecodeError
-    ) -> JsonFound | None:
+    ) -> JsonCandidate | None:
         """Read JSON whose only faults are commas before closing brackets."""
         if _AROUND_ERROR.match(self._text, error.pos) is None:
             return None
@@ -120,7 +122,7 @@ class JsonReader:
             return None
         except (ValueError, RecursionError):
             return None
-        return JsonFound(value=self._without_surrogates(value), mends=(Mend.trailing_comma,))
+        return JsonCandidate(value=self._without_surrogates(value), mends=(Mend.trailing_comma,))
 
     def _without_surrogates(self, value: Any) -> Any:
         """Return `value` without lone surrogates, which could not be written to a file."""

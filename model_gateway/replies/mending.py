@@ -27,7 +27,7 @@ class Mend(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class JsonFound:
+class JsonCandidate:
     """A JSON object or array in a reply, and what had to be mended to read it."""
 
     value: Any
@@ -39,34 +39,34 @@ def without_trailing_commas(text: str) -> str:
     return _TRAILING.sub(lambda match: match[1] or "", text)
 
 
-def unwrapped(found: JsonFound, names: frozenset[str]) -> Iterator[JsonFound]:
-    """Yield what `found` holds in a list of one, under one wrapper key, or both.
+def unwrapped(candidate: JsonCandidate, names: frozenset[str]) -> Iterator[JsonCandidate]:
+    """Yield what `candidate` holds in a list of one, under one wrapper key, or both.
 
     `names` are the keys of the object that is looked for: what has one of them is no wrapper.
     Beside a wrapper key there may be texts and numbers, but no second object or list.
     """
     for _ in range(_MOST_LAYERS):
-        inner = _inside(found.value, names)
+        inner = _inside(candidate.value, names)
         if inner is None:
             return
-        found = JsonFound(value=inner.value, mends=(*found.mends, *inner.mends))
-        yield found
+        candidate = JsonCandidate(value=inner.value, mends=(*candidate.mends, *inner.mends))
+        yield candidate
 
 
-def _inside(value: Any, names: frozenset[str]) -> JsonFound | None:
+def _inside(value: Any, names: frozenset[str]) -> JsonCandidate | None:
     if isinstance(value, list):
         is_one = len(value) == 1 and isinstance(value[0], dict)
-        return JsonFound(value=value[0], mends=(Mend.list_of_one,)) if is_one else None
+        return JsonCandidate(value=value[0], mends=(Mend.list_of_one,)) if is_one else None
     if not isinstance(value, dict) or not names.isdisjoint(value):
         return None
     holders = [part for part in value.values() if isinstance(part, dict | list)]
     if len(holders) == 1:
-        return JsonFound(value=holders[0], mends=(Mend.wrapper_key,))
+        return JsonCandidate(value=holders[0], mends=(Mend.wrapper_key,))
     text = next(iter(value.values()), None)
     inner = json_in_string(text) if len(value) == 1 and isinstance(text, str) else None
     if inner is None:
         return None
-    return JsonFound(value=inner, mends=(Mend.wrapper_key, Mend.json_in_string))
+    return JsonCandidate(value=inner, mends=(Mend.wrapper_key, Mend.json_in_string))
 
 
 def json_in_string(text: str) -> Any:
@@ -82,6 +82,6 @@ def json_in_string(text: str) -> Any:
 def mended_again(value: Any, mends: Collection[str]) -> Any:
     """Return the part of `value` that was taken when its reply was mended so."""
     layers = [mend for mend in mends if mend in {Mend.list_of_one, Mend.wrapper_key}]
-    for inner, _ in zip(unwrapped(JsonFound(value=value), frozenset()), layers, strict=False):
+    for inner, _ in zip(unwrapped(JsonCandidate(value=value), frozenset()), layers, strict=False):
         value = inner.value
     return value
