@@ -169,8 +169,8 @@ def _survey(campaign: Campaign) -> Iterator[str]:
     yield ""
     yield (
         f"One cell of each of the {len(steps)} steps on the plan 20260401_tool_library, one "
-        f"attempt a call, at most {campaign.sizes.survey_seconds:g} s. ok means that the replies "
-        f"could be used, not that they are good. {counts['ok']} ok, {counts['failed']} failed, "
+        f"attempt a call, at most 4 calls and {campaign.sizes.survey_seconds:g} s. ok means that "
+        f"the replies could be used, not that they are good. {counts['ok']} ok, {counts['failed']} failed, "
         f"{len(steps) - len(rows)} not run."
     )
     yield ""
