@@ -53,7 +53,8 @@ class Campaign:
         entries = self.folder / "llm_config"
         entries.mkdir(exist_ok=True)
         text = (EMBEDDED / "smollm2.toml").read_text(encoding="utf-8")
-        text = text.replace('name = "smollm2"', f'name = "{ONCE}"\nmax_attempts = 1')
+        text = text.replace('name = "smollm2"', f'name = "{ONCE}"')
+        text = text.replace("max_attempts = 2", "max_attempts = 1")
         text = text.replace('aliases = ["tiny"]\n', "")
         (entries / f"{ONCE}.toml").write_text(text, encoding="utf-8")
         code = self._pipeline
