@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import shutil
@@ -23,7 +22,7 @@ from tools.real_model.units import Result, Results, Unit
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL, ONCE = "tiny", "smollm2-once"
-SURVEY_PLAN = "20260401_tool_library"
+SURVEY_PLAN, _SURVEY_CALLS = "20260401_tool_library", 4
 SEARCHES: Mapping[str, tuple[str, ...]] = {"operators": (), "promptbreeder": ("--small",)}
 _AUTHOR = ("-c", "user.name=Plumbline", "-c", "user.email=plumbline@localhost")
 
@@ -54,9 +53,9 @@ class Campaign:
         entries = self.folder / "llm_config"
         entries.mkdir(exist_ok=True)
         text = (EMBEDDED / "smollm2.toml").read_text(encoding="utf-8")
-        text = text.replace('name = "smollm2"', f'name = "{ONCE}"\nmax_attempts = 1')
+        text = text.replace('name = "smollm2"', f'name = "{ONCE}"')
+        text = text.replace("max_attempts = 2", "max_attempts = 1")
         text = text.replace('aliases = ["tiny"]\n', "")
-        text = text.replace("max_output_tokens = 512", "max_output_tokens = 1024")
         (entries / f"{ONCE}.toml").write_text(text, encoding="utf-8")
         code = self._pipeline
         if not (code / ".git").is_dir():
@@ -68,16 +67,19 @@ class Campaign:
             git.run(code, *_AUTHOR, "commit", "--quiet", "-m", "The pipeline as it ships")
 
     def units(self) -> Iterator[Unit]:
-        """Yield all units in the order in which they are worked off."""
-        names = self.sizes.steps
-        for name in names:
-            step = STEPS[name]
-            yield from self._runs(step)
-            yield from self._changes(step)
-            if name == names[0]:
-                yield from self._searches(step)
-        for name in names[1:]:
-            yield from self._searches(STEPS[name])
+        """Yield all units in rounds, so that a run that is cut short has some of everything."""
+        steps = [STEPS[name] for name in self.sizes.steps]
+        changes = list(zip(DAMAGED.items(), IMPROVED.items(), strict=True))
+        for number in range(max(self.sizes.runs, len(changes))):
+            for step in steps:
+                if number < self.sizes.runs:
+                    yield from self._runs(step, number + 1)
+                for name, change in changes[number] if number < len(changes) else ():
+                    yield from self._change(step, name, change(step))
+            if number == 1:
+                yield from self._searches(steps[0])
+        for step in steps[1:]:
+            yield from self._searches(step)
 
     def survey(self) -> Iterator[Unit]:
         """Yield one cell of every step that calls a model, on one plan."""
@@ -92,34 +94,27 @@ class Campaign:
     def _pipeline(self) -> Path:
         return self.folder.resolve() / "pipeline"
 
-    def _runs(self, step: SmallStep) -> Iterator[Unit]:
-        seeds = range(1, self.sizes.runs + 1)
-        for seed in seeds:
-            words = self._words(step, "--seed", str(seed))
-            yield Unit(name=f"run/{step.name}/{seed}", work=partial(self._run, words))
-        for one, other in itertools.combinations(seeds, 2):
+    def _runs(self, step: SmallStep, seed: int) -> Iterator[Unit]:
+        """Yield a run of the prompt that ships, and its pairs with the earlier ones."""
+        run = f"run/{step.name}/{seed}"
+        yield Unit(name=run, work=partial(self._run, self._words(step, "--seed", str(seed))))
+        for earlier in range(1, seed):
             yield Unit(
-                name=f"pair/{step.name}/{one}={other}",
-                work=partial(
-                    self._compare,
-                    f"run/{step.name}/{one}",
-                    f"run/{step.name}/{other}",
-                    "--alike",
-                ),
+                name=f"pair/{step.name}/{earlier}={seed}",
+                work=partial(self._compare, f"run/{step.name}/{earlier}", run, "--alike"),
             )
 
-    def _changes(self, step: SmallStep) -> Iterator[Unit]:
-        for name, change in {**DAMAGED, **IMPROVED}.items():
-            file = self.folder / "prompts" / f"{step.name} {name}.txt"
-            file.parent.mkdir(exist_ok=True)
-            file.write_text(change(step), encoding="utf-8")
-            words = self._words(step, "--seed", "1", "--prompt", f"{step.constant}={file}")
-            run = f"change/{step.name}/{name}"
-            yield Unit(name=run, work=partial(self._run, words))
-            yield Unit(
-                name=f"verdict/{step.name}/{name}",
-                work=partial(self._compare, f"run/{step.name}/1", run),
-            )
+    def _change(self, step: SmallStep, name: str, text: str) -> Iterator[Unit]:
+        """Yield a run of another prompt with the first seed, and the verdict on it."""
+        file = self.folder / "prompts" / f"{step.name} {name}.txt"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        prompt = f"{step.constant}={file.resolve()}"
+        run = f"change/{step.name}/{name}"
+        words = self._words(step, "--seed", "1", "--prompt", prompt)
+        yield Unit(name=run, work=partial(self._run, words))
+        verdict = partial(self._compare, f"run/{step.name}/1", run)
+        yield Unit(name=f"verdict/{step.name}/{name}", work=verdict)
 
     def _searches(self, step: SmallStep) -> Iterator[Unit]:
         for generator, more in SEARCHES.items():
@@ -196,7 +191,8 @@ class Campaign:
         plan = self._lab / "baseline" / "train" / SURVEY_PLAN
         done = self._command(
             ["self_improve.runner", "--step", name, "--model", ONCE, "--plan-dir", str(plan),
-             "--timeout", str(self.sizes.survey_seconds), "--json"],
+             "--timeout", str(self.sizes.survey_seconds), "--max-calls", str(_SURVEY_CALLS),
+             "--json"],
             codes={0, 1, 2, 3},
         )  # fmt: skip
         try:

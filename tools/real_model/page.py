@@ -75,10 +75,10 @@ def _against_itself(campaign: Campaign) -> Iterator[str]:
         rows.append((step, sum(words.values()), decided, words["INCONCLUSIVE"]))
     yield (
         f"Runs with different seeds and nothing else changed, each with each of the others. A KEEP "
-        f"or REJECT would be false. Of {total} pairs {wrong} were decided."
+        f"or REJECT would be false. Of {total} comparisons {wrong} were decided."
     )
     yield ""
-    yield from _table(("step", "pairs of runs", "false decisions", "INCONCLUSIVE"), rows)
+    yield from _table(("step", "comparisons of two runs", "false decisions", "INCONCLUSIVE"), rows)
 
 
 def _verdicts(campaign: Campaign) -> Iterator[str]:
@@ -169,9 +169,9 @@ def _survey(campaign: Campaign) -> Iterator[str]:
     yield ""
     yield (
         f"One cell of each of the {len(steps)} steps on the plan 20260401_tool_library, one "
-        f"attempt a call, at most {campaign.sizes.survey_seconds:g} s. ok means that the replies "
-        f"could be used, not that they are good. {counts['ok']} ok, {counts['failed']} failed, "
-        f"{len(steps) - len(rows)} not run."
+        f"attempt a call, at most 4 calls and {campaign.sizes.survey_seconds:g} s. ok means that "
+        "the replies could be used, not that they are good. "
+        f"{counts['ok']} ok, {counts['failed']} failed, {len(steps) - len(rows)} not run."
     )
     yield ""
     lines = []
