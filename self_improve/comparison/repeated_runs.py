@@ -18,7 +18,7 @@ from self_improve.comparison import comparability
 from self_improve.errors import UsageError
 from self_improve.verdict import noise
 from self_improve.verdict.differences import differences
-from self_improve.verdict.noise import FlipCount, Noise
+from self_improve.verdict.noise import Noise
 from self_improve.verdict.pairing import Pair, Pairing
 
 
@@ -34,10 +34,12 @@ def noise_of(batches: Sequence[Pairing], rubric: Rubric, sources: Sequence[str] 
     pairs = [pair for batch in batches for pair in batch.pairs if not pair.is_outside]
     flips: defaultdict[str, list[bool]] = defaultdict(list)
     collapses: defaultdict[str, list[bool]] = defaultdict(list)
+    emptied: defaultdict[str, list[bool]] = defaultdict(list)
     for pair in pairs:
         flips[pair.model].append(pair.before.succeeded != pair.after.succeeded)
         if pair.succeeded:
             collapses[pair.model].append(_collapsed(pair, rubric.gates.collapse))
+            emptied[pair.model].append(_emptied(pair, rubric))
     metrics = {}
     for column, use in enumerate(rubric.metrics):
         defined = [~np.isnan(one.forward[:, column]) for one in gains]
@@ -47,17 +49,15 @@ def noise_of(batches: Sequence[Pairing], rubric: Rubric, sources: Sequence[str] 
         )
         if spread is not None:
             metrics[use.id] = spread
-    counts = noise.flip_counts(collapses).values()
     measured = Noise(
         step=rubric.step,
         rubric_version=rubric.version,
         batches=len(batches),
         pairs=sum(len(batch.pairs) for batch in batches),
         flips=noise.flip_counts(flips),
-        collapses=FlipCount(
-            flips=sum(one.flips for one in counts), pairs=sum(one.pairs for one in counts)
-        ),
+        collapses=noise.total(noise.flip_counts(collapses)),
         collapses_by_model=noise.flip_counts(collapses),
+        emptied_by_model=noise.flip_counts(emptied) if rubric.quantity.required else {},
         metrics=metrics,
         sources=tuple(sources),
     )
@@ -72,6 +72,12 @@ def noise_of(batches: Sequence[Pairing], rubric: Rubric, sources: Sequence[str] 
 def _collapsed(pair: Pair, share: float) -> bool:
     before, after = pair.before, pair.after
     return after.kept_less(share, before) or before.kept_less(share, after)
+
+
+def _emptied(pair: Pair, rubric: Rubric) -> bool:
+    share, fields = rubric.gates.collapse, rubric.quantity.required
+    before, after = pair.before, pair.after
+    return after.holds_less(share, before, fields) or before.holds_less(share, after, fields)
 
 
 def repeated_batches(lab: Layout, step: str) -> Iterator[tuple[list[Path], list[Path]]]:

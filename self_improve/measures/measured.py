@@ -5,7 +5,7 @@ The contract between them. Fields are added with a default, never renamed or rem
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,6 +66,20 @@ class MeasuredCell:
             return False
         counts = [(other.items, self.items), (other.filled, self.filled)]
         return any(a is not None and b is not None and b < share * a for a, b in counts)
+
+    def holds_less(self, share: float, other: MeasuredCell, fields: Iterable[str]) -> bool:
+        """Whether an item holds less than this share of the other cell's texts in one of `fields`.
+
+        A field that is emptied in all items counts, and so does a list that lost most of its texts.
+        False where a cell failed.
+        """
+        if not self.succeeded or not other.succeeded or not self.items or not other.items:
+            return False
+        # Multiplied across, because thirds of thirds are no round numbers.
+        return any(
+            self.texts.get(name, 0) * other.items < share * other.texts.get(name, 0) * self.items
+            for name in fields
+        )
 
 
 def form_key(name: str, of: str) -> str:

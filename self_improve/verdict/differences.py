@@ -80,6 +80,16 @@ class Differences:
         weighted = [use for use in self.uses if use.weight and use.id not in self.waived]
         return tuple(use.id for use in weighted if self._has_vanished(use))
 
+    @property
+    def held_against_before(self) -> tuple[str, ...]:
+        """The weighted metrics that lack a baseline plan in most of the pairs."""
+        return tuple(
+            use.id
+            for use, factor in zip(self.uses, self.factors, strict=True)
+            if factor and isinstance(catalogue().get(use.metric), PairMetric)
+            and 2 * sum(_lacks(pair, use) for pair in self.pairs) > len(self.pairs)
+        )  # fmt: skip
+
     def _has_vanished(self, use: MetricUse) -> bool:
         gone: defaultdict[str, list[int]] = defaultdict(list)
         for pair in self.pairs:
@@ -166,6 +176,11 @@ def sign_of(use: MetricUse) -> float:
     return 1.0 if use.direction == "higher" else -1.0
 
 
+def _lacks(pair: Pair, use: MetricUse) -> bool:
+    """Whether a measure that needs a baseline plan was not taken on either side."""
+    return all(use.id not in cell.values for cell in (pair.before, pair.after))
+
+
 def _between(use: MetricUse) -> Callable[[Pair], float | None] | None:
     """Return what compares the second cell of a pair with the first; None for other metrics."""
     metric = catalogue().get(use.metric)
@@ -189,6 +204,7 @@ def _changes(
         return new - old, old - new
     if between is None or old is not None or new is not None:
         return np.nan, np.nan
-    # Without the baseline plan, lengths are compared with the side before.
+    # Without the baseline plan, texts are compared with those of the side before. What cannot be
+    # compared in one direction, such as with texts of which none ends, did not move in it.
     there, back = between(pair), between(pair.swapped)
-    return (np.nan, np.nan) if there is None or back is None else (there, back)
+    return (np.nan, np.nan) if there is None and back is None else (there or 0.0, back or 0.0)

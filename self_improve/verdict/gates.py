@@ -119,11 +119,17 @@ def had_a_fair_chance(look: PermutedLook) -> bool:
 def _lost_cells(look: PermutedLook, tests: RepeatedTests) -> Sequence[Gate]:
     """Test whether success, or most items of cells that succeeded, were lost."""
     rubric, noise, pairs = look.terms.rubric, look.terms.noise, _counted(look)
+    share = f"kept less than {rubric.gates.collapse:.0%} of"
     kinds = [
         ("collapse", [_items_lost(pair, look) for pair in pairs],
-         [noise.collapse_rate(pair.model) for pair in pairs],
-         f"kept less than {rubric.gates.collapse:.0%} of their items"),
+         [noise.collapse_rate(pair.model) for pair in pairs], f"{share} their items"),
     ]  # fmt: skip
+    if rubric.quantity.required:
+        kinds.append(
+            ("fields", [_texts_lost(pair, look) for pair in pairs],
+             [noise.emptied_rate(pair.model) for pair in pairs],
+             f"{share} the texts of a required field in an item"),
+        )  # fmt: skip
     if rubric.gates.success:
         rates = [noise.flip_rate(pair.model) for pair in pairs]
         signs = [_success_lost(pair) for pair in pairs]
@@ -288,3 +294,12 @@ def _items_lost(pair: Pair, look: PermutedLook) -> int:
     share = look.terms.rubric.gates.collapse
     before, after = pair.before, pair.after
     return int(after.kept_less(share, before)) - int(before.kept_less(share, after))
+
+
+def _texts_lost(pair: Pair, look: PermutedLook) -> int:
+    """Return 1 if the items of one success lost a required field, -1 the other way round, or 0."""
+    share, fields = look.terms.rubric.gates.collapse, look.terms.rubric.quantity.required
+    before, after = pair.before, pair.after
+    return int(after.holds_less(share, before, fields)) - int(
+        before.holds_less(share, after, fields)
+    )

@@ -100,6 +100,12 @@ class LookDecision:
                     f"the noise was measured with version {noise.rubric_version} of the rubric, "
                     f"which is now at {version}; {calibrate}"
                 )
+        if against := self.look.gains.held_against_before:
+            notes.append(
+                f"no baseline plan of most pairs was found, so {', '.join(against)} are held "
+                "against the side before, which shows less: unpack the plans with "
+                f"`{typed('lab populate')}`, or name their folder with --baseline-dir"
+            )
         notes += [f"{name} is undefined for most pairs" for name in self.composite.silent]
         waived = self.composite.waived
         return notes + [f"{name} is meant to change, so it has no weight" for name in waived]

@@ -86,6 +86,7 @@ class Noise(_Stored):
     flips: dict[str, FlipCount] = Field(default_factory=dict)
     collapses: FlipCount = FlipCount(flips=0, pairs=0)
     collapses_by_model: dict[str, FlipCount] = Field(default_factory=dict)
+    emptied_by_model: dict[str, FlipCount] = Field(default_factory=dict)
     composite: Spread | None = None
     metrics: dict[str, Spread] = Field(default_factory=dict)
     sources: tuple[str, ...] = ()
@@ -101,15 +102,19 @@ class Noise(_Stored):
         The rate of one model is drawn towards that of all (an empirical Bayes estimate: H.
         Robbins, An empirical Bayes approach to statistics, 1956).
         """
-        every = FlipCount(
-            flips=sum(one.flips for one in self.flips.values()),
-            pairs=sum(one.pairs for one in self.flips.values()),
-        )
-        return _rate(self.flips.get(model), every, ASSUMED_FLIPS)
+        return _rate(self.flips.get(model), total(self.flips), ASSUMED_FLIPS)
 
     def collapse_rate(self, model: str) -> float:
         """Return how often a cell of a model collapses, or the opposite, by chance alone."""
         return _rate(self.collapses_by_model.get(model), self.collapses, ASSUMED_COLLAPSES)
+
+    def emptied_rate(self, model: str) -> float:
+        """Return how often the items of a cell lose a required field, or the opposite, by chance.
+
+        As often as they collapse, where it was not counted.
+        """
+        counts = self.emptied_by_model
+        return _rate(counts.get(model), total(counts), ASSUMED_COLLAPSES)
 
     def assumptions(self, model: str | None, *, together: bool) -> str:
         """Return the figures that are assumed of a model, or of a step, that was not measured.
@@ -146,6 +151,14 @@ class Noise(_Stored):
     def composite_deviation(self) -> float | None:
         """The standard deviation of the composites of pairs; None if it was not measured."""
         return None if self.composite is None else self.composite.deviation
+
+
+def total(counts: Mapping[str, FlipCount]) -> FlipCount:
+    """Return the count over all models."""
+    return FlipCount(
+        flips=sum(one.flips for one in counts.values()),
+        pairs=sum(one.pairs for one in counts.values()),
+    )
 
 
 def _rate(count: FlipCount | None, every: FlipCount, assumed_rate: float) -> float:

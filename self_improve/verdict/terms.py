@@ -123,6 +123,11 @@ class RepeatedTests:
         """Return a test, a new one at its first look."""
         return self._tests.setdefault(name, RepeatedTest(self._flips))
 
+    @property
+    def are_close(self) -> bool:
+        """Whether the outcome of any might be another one with other flips."""
+        return any(test.is_close for test in self._tests.values())
+
     def spent_before(self, name: str) -> float:
         """Return the sum of what the tests of a gate that came before this one have spent."""
         names = [one for one in self._tests if one.startswith("gate ")]

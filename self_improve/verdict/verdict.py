@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from prompt_lab.record import Evidence
@@ -15,9 +15,12 @@ from self_improve.verdict.gates import Gate, Losses
 from self_improve.verdict.look_decision import LookDecision, Word
 from self_improve.verdict.outlook import Again
 from self_improve.verdict.pairing import Pairing
-from self_improve.verdict.terms import Look, RepeatedTests, Terms, permuted
+from self_improve.verdict.terms import Look, PermutedLook, RepeatedTests, Terms, permuted
 
 SCHEMA_VERSION = 1
+_MORE = 16
+"""How many times more flips decide where a p-value is close to its limit."""
+_MOST_SIGNS = 50_000_000
 PLANS = 5
 """With fewer plans a verdict does not generalise to others."""
 
@@ -121,14 +124,26 @@ def _last(looks: Sequence[Look] | Pairing, terms: Terms) -> tuple[int, int, Look
     """Return the number of the look that decides, or of the last; of all looks; the decision."""
     if not looks:
         raise ValueError("A decision needs at least one look.")
-    taken = permuted([Look(pairing=looks)] if isinstance(looks, Pairing) else looks, terms)
-    tests = RepeatedTests(taken[0].count)
+    listed = [Look(pairing=looks)] if isinstance(looks, Pairing) else looks
+    number, decision, tests = _first_decision(permuted(listed, terms))
+    pairs = len(decision.look.pairs)
+    more = min(_MORE, _MOST_SIGNS // max(pairs * terms.flips, 1))
+    if tests.are_close and more > 1 and not decision.flips.exact:
+        # Near a limit, another seed of few flips might give another word.
+        finer = permuted(listed, replace(terms, flips=more * terms.flips))
+        number, decision, _ = _first_decision(finer)
+    return number, len(listed), decision
+
+
+def _first_decision(looks: Sequence[PermutedLook]) -> tuple[int, LookDecision, RepeatedTests]:
+    """Return the number and the decision of the look that decides, or of the last."""
+    tests = RepeatedTests(looks[0].count)
     number = 1
-    decision = LookDecision(taken[0], tests)
-    while not decision.is_decided and number < len(taken):
-        decision = LookDecision(taken[number], tests)
+    decision = LookDecision(looks[0], tests)
+    while not decision.is_decided and number < len(looks):
+        decision = LookDecision(looks[number], tests)
         number += 1
-    return number, len(taken), decision
+    return number, decision, tests
 
 
 def _verdict(

@@ -46,7 +46,9 @@ class Flips:
         total = np.zeros((values.shape[1], self.count))
         for start in range(0, len(values), _ROWS):
             rows = slice(start, start + _ROWS)
-            total += values[rows].T @ self.signs[rows].astype(np.float64)
+            for first in range(0, self.count, COUNT):
+                columns = slice(first, first + COUNT)
+                total[:, columns] += values[rows].T @ self.signs[rows, columns].astype(np.float64)
         return rounded(total, np.abs(values).sum(axis=0)[:, None])
 
 

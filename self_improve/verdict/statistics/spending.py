@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from self_improve.verdict.statistics.flips import Bools, Floats
+
+_CLOSE = 4.0
+"""A p-value that is nearer to its limit than so many standard errors of the drawn flips might be on
+the other side of it with other flips."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +30,14 @@ class RepeatedTest:
     was changed, the share of spent flips is the probability that the test fires by chance at any
     look (K. K. G. Lan and D. L. DeMets, Discrete sequential boundaries for clinical trials, 1983;
     here with the distribution of the flips in place of the normal one).
+
+    `is_close` means that the outcome of a look might be another one with other flips.
     """
 
     def __init__(self, flips: int) -> None:
         self._spent: Bools = np.zeros(flips, dtype=np.bool_)
         self._fired: TestOutcome | None = None
+        self.is_close = False
 
     @property
     def spent(self) -> float:
@@ -63,14 +71,22 @@ class RepeatedTest:
                 looks spent.
         """
         fresh = ~self._spent if possible is None else ~self._spent & possible
+        is_counted = exact_p is None
         if exact_p is None:
             exact_p = _upper_shares(statistic, np.sort(statistic[fresh] * widened), middle=middle)
         shares = self.spent + exact_p
         firing = fresh & (shares <= limit)
+        if is_counted and fresh[0] and self._fired is None:
+            self.is_close |= abs(float(shares[0]) - limit) <= _CLOSE * _error(limit, len(shares))
         if self._fired is None and firing[0]:
             self._fired = TestOutcome(p=float(shares[0]), fires=True)
         self._spent |= firing
         return self._fired or TestOutcome(p=float(shares[0]) if fresh[0] else 1.0, fires=False)
+
+
+def _error(share: float, flips: int) -> float:
+    """Return the standard error of a share that is counted among drawn flips."""
+    return math.sqrt(max(share, 1 / flips) / flips)
 
 
 def _upper_shares(statistic: Floats, others: Floats, *, middle: bool) -> Floats:

@@ -15,6 +15,7 @@ from self_improve.verdict.expectation import Expectation
 from self_improve.verdict.pairing import Pair, Pairing
 from self_improve.verdict.statistics.flips import flips
 from tests.self_improve.measured_runs import METRIC, OTHER, better, cell, lost, noise, noisy, rubric
+from tools.relabelling import mirrored
 
 
 def of(pairing: Pairing) -> object:
@@ -123,6 +124,24 @@ def test_lengths_are_held_against_the_side_before_where_no_baseline_plan_is() ->
     # As exchanging the sides makes neither better, it is not evidence by itself.
     assert composite(gains, flips(6, seed=1), 1.0).p is not None
     assert (composite(gains, flips(6, seed=1), 1.0).effect or 0) < -0.5
+
+
+def test_texts_of_which_none_ends_any_more_have_fallen_without_a_baseline_plan_too() -> None:
+    """In the other direction there is nothing to compare, so nothing moves."""
+    one = rubric(metrics=(MetricUse(metric="open_ends", fields=("text",), weight=1.0, scale=0.1),))
+    pairs = tuple(
+        Pair(
+            before=cell("boat", m, values={}, closed={"text": 0.9}),
+            after=cell("boat", m, values={}, closed={"text": 0.0}),
+        )
+        for m in "abcdef"
+    )
+    gains = differences(Pairing(pairs=pairs), one)
+    assert gains.forward.ravel().tolist() == pytest.approx([-0.9] * 6)
+    assert gains.backward.ravel().tolist() == [0.0] * 6
+    back = differences(mirrored(Pairing(pairs=pairs)), one)
+    assert back.backward.ravel().tolist() == pytest.approx([-0.9] * 6)
+    assert gains.held_against_before == ("open_ends:text",)
 
 
 def test_the_composite_is_given_for_every_model_and_plan() -> None:

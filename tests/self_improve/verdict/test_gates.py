@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from rubrics.rubric import Constraint, Gates
+from rubrics.rubric import Constraint, Gates, Quantity
 from self_improve.measures.measured import MeasuredCell
 from self_improve.verdict.gates import Gate, losses
 from self_improve.verdict.look_decision import LookDecision
@@ -213,3 +213,59 @@ def test_items_whose_texts_are_gone_have_collapsed() -> None:
     )
     assert gated(Pairing(pairs=pairs))["collapse"].failed
     assert not gated(mirrored(Pairing(pairs=pairs)))["collapse"].failed
+
+
+def written(pairing: Pairing, after: dict[str, int], models: Sequence[str]) -> Pairing:
+    """Return the pairs with ten texts in each field, and others after in some models."""
+    before = {"name": 10, "options": 30, "aside": 10}
+    pairs = [
+        replace(
+            pair,
+            before=replace(pair.before, texts=before),
+            after=replace(pair.after, texts=before | (after if pair.model in models else {})),
+        )
+        for pair in pairing.pairs
+    ]
+    return replace(pairing, pairs=tuple(pairs))
+
+
+FIELDS = Quantity(required=("name", "options"))
+
+
+@pytest.mark.parametrize("cells", [3, 4, 5])
+@pytest.mark.parametrize("after", [{"name": 0}, {"options": 10}, {"name": 3}])
+def test_a_model_whose_items_lost_a_required_field_is_lost(
+    cells: int, after: dict[str, int]
+) -> None:
+    """Emptied in all items, or a list that lost most of its texts; the other way it is a gain."""
+    by = terms(rubric=rubric(quantity=FIELDS))
+    few = noisy(plans=PLANS[:cells], models=("c",)).pairs
+    others = noisy(models=MODELS[3:]).pairs
+    pairing = written(replace(noisy(), pairs=(*few, *others)), after, ["c"])
+    assert gated(pairing, by)["fields"].failed
+    assert not gated(mirrored(pairing), by)["fields"].failed
+    assert "fields" not in gated(pairing)  # Where a rubric requires none.
+
+
+@pytest.mark.parametrize("after", [{"aside": 0}, {"options": 15}, {"name": 8}])
+def test_fields_that_are_not_required_and_smaller_losses_pass(after: dict[str, int]) -> None:
+    """As do fewer items, which are what the gate of collapses is for."""
+    by = terms(rubric=rubric(quantity=FIELDS))
+    assert not gated(written(noisy(), after, ["c"]), by)["fields"].failed
+    fewer = written(noisy(shrunk(0.1, [(plan, "c") for plan in PLANS])), {
+        "name": 1, "options": 3,
+    }, ["c"])  # fmt: skip
+    gates = gated(fewer, by)
+    assert not gates["fields"].failed
+    assert gates["collapse"].failed
+
+
+def test_a_model_that_often_leaves_a_field_empty_is_trusted_less() -> None:
+    """Three cells of three are then no evidence."""
+    often = {"c": FlipCount(flips=10, pairs=25)}
+    by = terms(rubric=rubric(quantity=FIELDS), noise=noise(emptied_by_model=often))
+    few = noisy(plans=PLANS[:3], models=("c",)).pairs
+    pairing = written(
+        replace(noisy(), pairs=(*few, *noisy(models=MODELS[3:]).pairs)), {"name": 0}, ["c"]
+    )
+    assert not gated(pairing, by)["fields"].failed

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from prompt_lab.record import Evidence
-from rubrics.rubric import Gates
+from rubrics.rubric import Gates, MetricUse
 from self_improve.measures.measured import MeasuredCell
 from self_improve.verdict import Verdict, Word, decide, word
 from self_improve.verdict.expectation import Expectation, parse
@@ -192,6 +192,39 @@ def test_verdicts_do_not_depend_on_the_order_of_cells_or_the_seed_of_flips() -> 
     shuffled = replace(pairing, pairs=tuple(reversed(pairing.pairs)))
     words = {verdict_on(pairing, seed=seed).word for seed in range(5)} | {verdict_on(shuffled).word}
     assert words == {Word.keep}
+
+
+def test_a_verdict_near_its_limit_does_not_depend_on_the_seed() -> None:
+    """It is decided by more flips; far from the limit the few are enough."""
+    for by, is_near in ((-0.0725, True), (-0.2, False)):
+        pairing, rows = noisy(better(by), spread=0.14), set()
+        for seed in range(1, 6):
+            verdict = decide(pairing, terms(seed=seed, flips=1000), evidence=Evidence.real)
+            rows.add((verdict.word, verdict.flips > 1000))
+        assert len(rows) == 1
+        assert rows.pop()[1] == is_near
+
+
+def test_measures_without_a_baseline_plan_are_named() -> None:
+    """What is held against the side before shows less, and the note says what to do."""
+    use = MetricUse(metric="length_ratio", fields=("text",), weight=0.2, scale=0.1)
+    rules = rubric(metrics=(*rubric().metrics, use))
+    plain = noisy()
+    long = replace(
+        plain,
+        pairs=tuple(
+            replace(
+                pair,
+                before=replace(pair.before, lengths={"text": 100.0}),
+                after=replace(pair.after, lengths={"text": 101.0}),
+            )
+            for pair in plain.pairs
+        ),
+    )
+    [note] = [one for one in verdict_on(long, rubric=rules).notes if "baseline plan" in one]
+    assert "length_ratio:text are held against the side before" in note
+    assert "--baseline-dir" in note
+    assert not [one for one in verdict_on(plain).notes if "baseline plan" in one]
 
 
 def test_what_harms_one_way_is_good_the_other_way() -> None:

@@ -40,6 +40,19 @@ def test_looks_together_keep_the_error() -> None:
     assert fired / tries > 0.05
 
 
+def test_a_test_knows_that_other_flips_might_decide_otherwise() -> None:
+    """Near its limit, and not beyond several standard errors of the drawn flips."""
+    sums = flips.drawn(20, seed=1, count=1000).sums(np.ones((20, 1)))[0]
+    sums[0] = 7.0  # 58 of 1,000 flips are as far, and the error is about 7.
+    for limit, is_close in ((0.01, False), (0.04, True), (0.06, True), (0.2, False)):
+        row = RepeatedTest(1000)
+        assert row.test(sums, limit=limit).fires == (limit > 0.058)
+        assert row.is_close == is_close
+    row = RepeatedTest(1000)
+    row.test(sums, limit=0.06, possible=np.zeros(1000, dtype=bool))
+    assert not row.is_close
+
+
 def test_what_has_fired_stays_fired() -> None:
     """A later look with less evidence does not take it back."""
     every = flips.drawn(12, seed=1, count=2000)
