@@ -98,14 +98,16 @@ def test_a_polite_kill_is_like_ctrl_c(lab: Lab) -> None:
     assert process.returncode == 130
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_kill_9_at_any_moment_loses_nothing(lab: Lab, seed: int) -> None:
-    """Killed again and again, the same command ends with each cell once, and repeats no call."""
-    chance = random.Random(seed)
+def test_kill_9_at_any_moment_loses_nothing(lab: Lab) -> None:
+    """Killed again and again, the same command ends with each cell once, and repeats no call.
+
+    `make hostile` kills every long command, at more moments.
+    """
+    chance = random.Random(1)
     kills = 0
     with WireServer("openai", reply=levers, delay=0.15) as server:
         lab.entry("m1", server, workers=2)
-        for _ in range(8):
+        for _ in range(4):
             kills += _killed_after(
                 started(lab), server, more=chance.randint(0, 3), seconds=chance.uniform(0, 0.3)
             )
@@ -160,9 +162,9 @@ def _lives(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("cap", [1, 4, 7, 9])
-def test_a_cap_in_calls_is_never_exceeded(lab: Lab, cap: int) -> None:
-    """Whatever the cap, no request is sent beyond it, and a higher one does the rest."""
+def test_a_cap_in_calls_is_never_exceeded(lab: Lab) -> None:
+    """No request is sent beyond the cap, and a higher one does the rest."""
+    cap = 7
     with WireServer("openai", reply=levers) as server:
         lab.entry("m1", server)
         ran = lab.run("--max-calls", str(cap), step=STEP)
@@ -303,11 +305,11 @@ def test_two_commands_with_different_runs_share_a_history(lab: Lab) -> None:
     """They run at once, and their runs get different numbers."""
     with WireServer("openai", reply=purpose, delay=0.2) as server:
         lab.entry("m1", server)
-        processes = [started(lab, "--seed", str(seed), step=ONE_CALL) for seed in (1, 2, 3)]
+        processes = [started(lab, "--seed", str(seed), step=ONE_CALL) for seed in (1, 2)]
         for process in processes:
             process.communicate(timeout=LONGEST)
-    assert [process.returncode for process in processes] == [0, 0, 0]
-    assert sorted(run.number for run in runs(lab.output)) == [0, 1, 2]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert sorted(run.number for run in runs(lab.output)) == [0, 1]
 
 
 def test_a_finished_run_is_not_run_again_unless_asked(lab: Lab) -> None:

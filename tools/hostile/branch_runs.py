@@ -105,10 +105,10 @@ def harms_of(attack: Attack, folder: Path, lab: Path) -> list[Harm]:
             changed = sorted(k for k in {*one, *other} if one.get(k) != other.get(k))
             if changed:
                 harms.append(("written", ", ".join(changed[:3])))
-        return [*harms, *_reached(targets, recorded_text)]
+        return [*harms, *reached(targets, recorded_text)]
 
 
-def _reached(targets: Targets, recorded_text: str) -> list[Harm]:
+def reached(targets: Targets, recorded_text: str) -> list[Harm]:
     """Return what was reached outside of all directories; `recorded_text` are its records."""
     harms: list[Harm] = []
     if targets.secret in recorded_text or "root:$" in recorded_text or "root:*:" in recorded_text:
@@ -159,7 +159,7 @@ def _run_command(_: Attack, code: Path, targets: Targets, lab: Path) -> tuple[li
             "--code", str(code), "--plan-dir", str(lab / "baseline" / "train" / "silo"),
             "--output-dir", str(output), "--timeout", "8",
         ],
-        env=_environment(targets, lab), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=variables_of(targets, lab), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         start_new_session=True, cwd=targets.folder / "precious",
     )  # fmt: skip
     description = targets.for_code(lab=lab, code=code) | {"command": command.pid}
@@ -193,7 +193,7 @@ def _run_tests(attack: Attack, code: Path, targets: Targets, lab: Path) -> tuple
     description = targets.for_code(lab=lab, code=code) | {"command": os.getpid()}
     (code / "evil" / "targets.json").write_text(json.dumps(description))
     variables = dict(os.environ)
-    os.environ.update(_environment(targets, lab))
+    os.environ.update(variables_of(targets, lab))
     tempfile.tempdir = None
     try:
         asyncio.run(
@@ -208,7 +208,8 @@ def _run_tests(attack: Attack, code: Path, targets: Targets, lab: Path) -> tuple
     return [("broke", f"the tests of {attack.name} pass")], ""
 
 
-def _environment(targets: Targets, lab: Path) -> dict[str, str]:
+def variables_of(targets: Targets, lab: Path) -> dict[str, str]:
+    """Return the environment of a command that keys are planted in."""
     variables = {n: os.environ[n] for n in ("PATH", "LANG", choice.VARIABLE) if n in os.environ}
     root = str(Path(__file__).resolve().parents[2])
     return {

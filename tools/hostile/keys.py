@@ -30,13 +30,14 @@ from tools.hostile.planted_keys import (
 from tools.hostile.row import Row
 from tools.hostile.site import FAST, WEAK, HostileSite, copied, make_template, reworded_texts
 
+_REVIEWED = ("--analyse", "always", "--agents", "claude,codex")
+
 
 def answers(planted: Planted) -> Iterator[str]:
     """Reviewing agents say their keys; the command is run twice, so that it is replayed."""
     planted.agents()
-    words = ("--analyse", "always", "--agents", "claude,codex")
     for _ in range(2):
-        done = planted.run(*words)
+        done = planted.run(*_REVIEWED)
         failed = planted.form == "exit"
         if (done.code not in {0, 1}) is not failed:
             yield f"the command ended with {done.code}: {last_words(done, planted)}"
@@ -103,7 +104,7 @@ def older_journal(planted: Planted) -> Iterator[str]:
     """A journal of an older version holds a key: nothing is posted until it is taken out."""
     clean = Planted(site=planted.site, keys=planted.keys, form="none")
     clean.agents()
-    words = ("--analyse", "always", "--agents", "claude,codex")
+    words = _REVIEWED
     done = clean.run(*words)
     [folder] = planted.site.layout.analysis.glob(f"0_{STEP}")
     journal = folder / "counsel" / "programs.jsonl"

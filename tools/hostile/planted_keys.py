@@ -16,6 +16,8 @@ from urllib.parse import quote
 from self_improve.code import git
 from self_improve.code.git import GitError
 from self_improve.demo import STEP
+from self_improve.host import contract
+from tools.hostile import forked
 from tools.hostile.site import FAST, Ended, HostileSite, reworded_texts
 
 AGENTS = {"claude": "ANTHROPIC_API_KEY", "codex": "OPENAI_API_KEY"}
@@ -86,7 +88,10 @@ class Planted:
     def run(self, *more: str, source: Sequence[str] = ()) -> Ended:
         """Run an iteration with a new text, or with what `source` says."""
         words = source or ("--prompt", self.site.prompt(reworded_texts(1)[0]))
-        return self.site.run(self.site.iterate(*words, *FAST, *more), self.environment())
+        environment = self.site.environment(self.environment())
+        command = self.site.iterate(*words, *FAST, *more)
+        done = forked.run(command, contract.own_code(), environment)
+        return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
 
     def agents(self, *, writes: bool = False) -> None:
         """Put programs called `claude` and `codex` on the path, which give their keys away."""
