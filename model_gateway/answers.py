@@ -28,6 +28,8 @@ def _clean(answer: Answer, redact: Redactor) -> Answer:
     if answer.input_tokens == 0 or (answer.output_tokens == 0 and answer.text):
         # No request and no text is free: this server counts nothing.
         tokens = None, None
+    read = tokens[0] or 0
+    cached = min(answer.cached_input_tokens or 0, read)
     return replace(
         answer,
         text=redact(sound(answer.text)),
@@ -36,6 +38,8 @@ def _clean(answer: Answer, redact: Redactor) -> Answer:
         model_id=_name(answer.model_id, redact),
         input_tokens=tokens[0],
         output_tokens=tokens[1],
+        cached_input_tokens=cached or None,
+        cache_write_tokens=min(answer.cache_write_tokens or 0, read - cached) or None,
     )
 
 

@@ -27,7 +27,9 @@ class Attempt:
 
     `messages` and `schema` are what was sent, after any schema text was added to the prompt;
     `arguments` are sampling arguments, `options` those of the entry that shape a reply.
-    `cost` is in US dollars and None where no price is known; `seconds` is wall time.
+    `cost` is what was billed, in US dollars, None where that is unknown: what the server reported,
+    or else `cost_by_price`, what the tokens cost at the entry's price. `cached_input_tokens` and
+    `cache_write_tokens` are parts of `input_tokens`. `seconds` is wall time.
     `status` is ok, partial (a value was recovered from a reply that broke off), failed, or
     cancelled (the cell ended during the request). `mended` names what had to be mended to read the
     reply; `reasoning` is what the server sent beside an empty text.
@@ -61,6 +63,9 @@ class Attempt:
     reported_model: str | None = None
     mended: list[str] = field(default_factory=list)
     reasoning: str | None = None
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cost_by_price: float | None = None
 
     @property
     def request_digest(self) -> str:
@@ -165,7 +170,7 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "messages": _are_messages,
     "mended": _are_texts,
     "schema": _or_none(_is_object),
-    "cost": _or_none(_is_amount),
+    **dict.fromkeys(("cost", "cost_by_price"), _or_none(_is_amount)),
     "seconds": _is_amount,
     "fallback": _is_flag,
 }

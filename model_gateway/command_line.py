@@ -167,6 +167,8 @@ def _print_reply(model: Model, outcome: CallOutcome) -> int:
         settings = {FailureKind.configuration, FailureKind.access, FailureKind.model_not_found}
         return USAGE if failure.kind in settings else FAILED
     cost = "" if attempt.cost is None else f", {attempt.cost:.6f} US dollars"
+    if attempt.cost_by_price is not None and attempt.cost_by_price != attempt.cost:
+        cost += f" ({attempt.cost_by_price:.6f} by the entry's price)"
     print(
         f"{model.name} ({attempt.reported_model or model.model_id}) answered in "
         f"{attempt.seconds:.2f} s: {attempt.text.strip()[:80]!r}, "

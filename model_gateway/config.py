@@ -43,12 +43,34 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class Price(BaseModel):
-    """US dollars per million tokens. Thinking tokens are billed as output."""
+    """US dollars per million tokens. Thinking tokens are billed as output.
+
+    Tokens that a server read from a cache of prompts (`cached_input`), or wrote to one
+    (`cache_write`), cost as much as other input where the entry does not say otherwise.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
+    cached_input: float | None = Field(default=None, ge=0)
+    cache_write: float | None = Field(default=None, ge=0)
+
+    def of(self, read: int, written: int, *, from_cache: int = 0, to_cache: int = 0) -> float:
+        """Return the US dollars for `read` and `written` tokens.
+
+        Of those read, some came from the server's cache or went to it.
+        """
+        cached = self.input if self.cached_input is None else self.cached_input
+        kept = self.input if self.cache_write is None else self.cache_write
+        plain = max(0, read - from_cache - to_cache)
+        dear = plain * self.input + from_cache * cached + to_cache * kept
+        return (dear + written * self.output) / 1e6
+
+    def most(self, read: int, written: int) -> float:
+        """Return the US dollars for these tokens, whatever the server's cache does."""
+        dearest = max(self.input, self.cached_input or 0.0, self.cache_write or 0.0)
+        return (read * dearest + written * self.output) / 1e6
 
 
 class Model(BaseModel):
@@ -99,9 +121,7 @@ class Model(BaseModel):
 
     def cost(self, input_tokens: int, output_tokens: int) -> float | None:
         """Return the price of these tokens in US dollars, or None if the model has no price."""
-        if self.price is None:
-            return None
-        return (input_tokens * self.price.input + output_tokens * self.price.output) / 1e6
+        return None if self.price is None else self.price.of(input_tokens, output_tokens)
 
     @property
     def context(self) -> int | None:

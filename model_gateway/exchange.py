@@ -94,6 +94,7 @@ class ExchangeResult:
     started: str
     seconds: float = 0.0
     cost: float | None = 0.0
+    cost_by_price: float | None = None
     retry_after: float | None = None
     billed: bool = False
 
@@ -179,7 +180,9 @@ def spend_of(result: ExchangeResult, worst: Spend) -> Spend | None:
     if result.answer is None:
         return None if result.billed else Spend(calls=1)
     if result.answer.input_tokens is None or result.answer.output_tokens is None:
-        return None
+        # Without a report the reservation stands, or more if the server names a higher cost.
+        dollars = max(worst.dollars, result.cost or 0.0)
+        return replace(worst, dollars=dollars) if result.cost else None
     tokens = result.answer.input_tokens + result.answer.output_tokens
     return Spend(
         calls=1, tokens=tokens, dollars=worst.dollars if result.cost is None else result.cost
@@ -197,7 +200,11 @@ async def _send(
         async with asyncio.timeout(limit):
             answer = await provider.send(request)
         answer = await cleaned(answer, desk.redact)
-        result = replace(blank, answer=answer, failure=fault_of(answer), cost=_cost(answer, model))
+        by_price = _cost_by_price(answer, model)
+        result = replace(
+            blank, answer=answer, failure=fault_of(answer), cost=_billed(answer, by_price),
+            cost_by_price=by_price,
+        )  # fmt: skip
     except TimeoutError:
         failure = Failure(kind=FailureKind.timeout, message=f"no whole reply within {limit:g} s")
         result = replace(blank, failure=failure, cost=None, billed=True)
@@ -231,12 +238,24 @@ def _never_sent(kind: FailureKind, message: str) -> ExchangeResult:
     return ExchangeResult(failure=failure, source=Source.none, started=now())
 
 
-def _cost(answer: Answer, model: Model) -> float | None:
-    if answer.cost is not None:
+def _billed(answer: Answer, by_price: float | None) -> float | None:
+    """Return the cost that the server reports, or else what its tokens cost by the entry's price.
+
+    A cost of nothing for tokens that have a price, or for tokens that nobody counted, is no report.
+    """
+    counted = answer.input_tokens is not None and answer.output_tokens is not None
+    if answer.cost is not None and (answer.cost > 0 or (counted and not by_price)):
         return answer.cost
-    if answer.input_tokens is None or answer.output_tokens is None:
+    return by_price
+
+
+def _cost_by_price(answer: Answer, model: Model) -> float | None:
+    if answer.input_tokens is None or answer.output_tokens is None or model.price is None:
         return None
-    return model.cost(answer.input_tokens, answer.output_tokens)
+    return model.price.of(
+        answer.input_tokens, answer.output_tokens, from_cache=answer.cached_input_tokens or 0,
+        to_cache=answer.cache_write_tokens or 0,
+    )  # fmt: skip
 
 
 def _worst_case(request: Request, model: Model) -> Spend:
@@ -245,7 +264,8 @@ def _worst_case(request: Request, model: Model) -> Spend:
     if request.schema is not None:
         sent += len(json.dumps(request.schema))
     tokens_in = sent + _SLACK_TOKENS
-    dollars = model.cost(tokens_in, request.max_output_tokens) or 0.0
+    price = model.price
+    dollars = price.most(tokens_in, request.max_output_tokens) if price is not None else 0.0
     return Spend(calls=1, tokens=tokens_in + request.max_output_tokens, dollars=dollars)
 
 
@@ -284,12 +304,15 @@ def completed(attempt: Attempt, result: ExchangeResult) -> Attempt:
         started=result.started,
         seconds=round(result.seconds, 4),
         cost=result.cost,
+        cost_by_price=result.cost_by_price,
         source=result.source,
         text=answer.text,
         finish_reason=answer.finish_reason,
         input_tokens=answer.input_tokens,
         output_tokens=answer.output_tokens,
         thinking_tokens=answer.thinking_tokens,
+        cached_input_tokens=answer.cached_input_tokens,
+        cache_write_tokens=answer.cache_write_tokens,
         reported_model=answer.model_id,
         mended=list(answer.mended),
         reasoning=None if answer.text.strip() else answer.reasoning,

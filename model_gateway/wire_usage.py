@@ -110,8 +110,8 @@ class CompletionUsage(WireModel):
         if read is not None and self.total_tokens is not None and self.total_tokens > read:
             hidden = self.total_tokens - read - (wrote or 0)
             if wrote is None or hidden > 0:
+                thought = thought if wrote is None else max(thought or 0, hidden)
                 wrote = self.total_tokens - read
-                thought = max(thought or 0, hidden) if hidden > 0 else thought
         return TokenCounts(
             input_tokens=read, output_tokens=wrote, thinking=thought, cached=cached, written=written
         )

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
+from prompt_lab import bills
+from prompt_lab.bills import Bill
 from prompt_lab.layout import Layout, runs
 from prompt_lab.record import Run
 from prompt_lab.scores import BASELINE, Score, Scores
@@ -54,10 +56,11 @@ class Week:
 
 @dataclass(frozen=True, kw_only=True)
 class Gains:
-    """All gains in a data repo."""
+    """All gains in a data repo, and what was billed for them."""
 
     steps: tuple[StepGain, ...]
     weeks: tuple[Week, ...]
+    bills: tuple[Bill, ...] = ()
 
     @property
     def total(self) -> float:
@@ -67,7 +70,8 @@ class Gains:
     def to_row(self) -> dict[str, Any]:
         """Return plain JSON values."""
         steps = [asdict(s) | {"cost_per_kept": s.cost_per_kept} for s in self.steps]
-        return {"total": self.total, "steps": steps, "weeks": [asdict(w) for w in self.weeks]}
+        weeks, rows = [asdict(w) for w in self.weeks], [asdict(b) for b in self.bills]
+        return {"total": self.total, "steps": steps, "weeks": weeks, "bills": rows}
 
 
 def gains(layout: Layout) -> Gains:
@@ -83,6 +87,7 @@ def gains(layout: Layout) -> Gains:
     return Gains(
         steps=tuple(_step(step, scores) for step, scores in sorted(by_step.items())),
         weeks=tuple(_weeks(rows, map(Run, runs(layout)))),
+        bills=bills.bills_of(map(Run, runs(layout))),
     )
 
 
@@ -145,7 +150,8 @@ def _week(day: str) -> str:
 def text(gains: Gains) -> str:
     """Return the gains as plain tables."""
     if not gains.steps:
-        return "No iteration has ended yet. See: python run_optimization_iteration.py --help\n"
+        none = "No iteration has ended yet. See: python run_optimization_iteration.py --help\n"
+        return "\n".join([none, *bills.table(gains.bills)])
     head = ("step", "gain", "iterations", "kept", "rejected", "cost", "cost per kept")
     table: list[tuple[str, ...]] = [head]
     for step in gains.steps:
@@ -166,7 +172,7 @@ def text(gains: Gains) -> str:
                 str(week.cells), failures or "none",
             )
         )  # fmt: skip
-    return "\n".join([*aligned(table), "", *aligned(weeks), ""])
+    return "\n".join([*aligned(table), "", *aligned(weeks), "", *bills.table(gains.bills)])
 
 
 def table_csv(gains: Gains) -> str:

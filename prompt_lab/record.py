@@ -22,6 +22,8 @@ from prompt_lab.errors import LabError
 from prompt_lab.layout import Layout, is_number, number_of, runs, step_of
 
 SCHEMA_VERSION = 1
+ESTIMATED = "estimated"
+"""The event with the US dollars that a run was expected to cost when it began."""
 META, ATTEMPTS, EVENTS, OUTPUTS = "meta.json", "attempts.jsonl", "events.jsonl", "outputs.jsonl"
 RESERVATIONS, SURFACES, DONE, CELL_ROW = (
     "reservations.jsonl", "surfaces.json", "done.json", "row.json",

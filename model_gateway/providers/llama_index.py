@@ -174,7 +174,5 @@ def _answer(reply: ChatResponse) -> Answer:
         with contextlib.suppress(ValidationError, ProviderError):
             raw = shape.model_validate(reply.raw).answer()
             return replace(raw, text=text or raw.text, mended=[] if text else raw.mended)
-    usage = CompletionUsage.model_validate(reply.additional_kwargs)
-    return Answer(
-        text=text, input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens
-    )
+    counts = CompletionUsage.model_validate(reply.additional_kwargs).counts
+    return Answer(text=text, input_tokens=counts.input_tokens, output_tokens=counts.output_tokens)

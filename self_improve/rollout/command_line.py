@@ -192,7 +192,7 @@ def _drift(options: argparse.Namespace) -> int:
     check = DriftCheck(request, production.state())
     if options.dry_run:
         estimate = run(check.expected())
-        _print(options, vars(estimate), [estimate.text(), "Nothing was sent."])
+        _print(options, estimate.to_row(), [estimate.text(), "Nothing was sent."])
         return OK
     checked = run(check.run(display(quiet=options.json)))
     production.record_drift(checked.to_row(lab))

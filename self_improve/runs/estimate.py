@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from model_gateway import temporary
 from model_gateway.attempt import Attempt
@@ -39,6 +41,7 @@ class RunEstimate:
     `silent` are plans on which the simulated model was asked nothing although the step calls one:
     what their cells cost is unknown. `too_small` says of models whose context does not hold a
     plan's prompt.
+    `by_run` has the dollars of each run by the digest of its specification.
     """
 
     cells: int
@@ -48,6 +51,11 @@ class RunEstimate:
     dollars: float | None
     silent: tuple[str, ...] = ()
     too_small: tuple[str, ...] = ()
+    by_run: Mapping[str, float] = field(default_factory=dict)
+
+    def to_row(self) -> dict[str, Any]:
+        """Return plain JSON values, without the single runs."""
+        return {name: value for name, value in vars(self).items() if name != "by_run"}
 
     def text(self) -> str:
         """Return the estimate as a line for people, and a line for each context that is small."""
@@ -87,11 +95,14 @@ async def estimate(request: RunRequest, work: Prepared, states: Sequence[RunStat
         silent=tuple(silent) if work.step.calls_model else (),
         too_small=tuple(_too_small(states, work.step.name, attempts_of)),
     )  # fmt: skip
+    by_run: defaultdict[str, float] = defaultdict(float)
     for state, plan in todo:
         attempts = attempts_of.get((work.step.name, plan), [])
         tokens_in = sum(a.input_tokens or 0 for a in attempts)
         tokens_out = sum(a.output_tokens or 0 for a in attempts)
         cost = _cost(state.specification.model, tokens_in, tokens_out)
+        if cost is not None:
+            by_run[state.specification.digest] += cost
         total = replace(
             total,
             calls=total.calls + len(attempts),
@@ -99,7 +110,7 @@ async def estimate(request: RunRequest, work: Prepared, states: Sequence[RunStat
             output_tokens=total.output_tokens + tokens_out,
             dollars=None if cost is None or total.dollars is None else total.dollars + cost,
         )
-    return total
+    return replace(total, by_run=dict(by_run))
 
 
 def _too_small(states: Sequence[RunState], step: str, attempts_of: AttemptsByPlan) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from model_gateway.attempt import Attempt, digest_of
 from model_gateway.call import Source
+from model_gateway.counsel import spent_in
 from model_gateway.jsonl import Appender, read_rows
 from model_gateway.usage import OVERVIEW, USAGE, overview, usage_rows
 from prompt_lab.record import EVENTS, SURFACES, Evidence, Run, RunCell
@@ -191,7 +192,7 @@ def finish(arm: Arm, left: Sequence[RunCell], look: LookResult | None = None) ->
                 "partial": sum(bool(row.get("partial")) for row in rows.values()),
                 "not_run": [list(cell) for cell in left],
             },
-            "spent": _spent(attempts),
+            "spent": _spent(writer.run, attempts),
             "evidence": classify(
                 specification, list(rows.values()), sent, unconfined=_was_unconfined(writer.run)
             ),
@@ -211,11 +212,15 @@ def _was_unconfined(run: Run) -> bool:
     return any(session.get("sandbox") == UNSAFE for session in sessions)
 
 
-def _spent(attempts: Sequence[Attempt]) -> dict[str, Any]:
+def _spent(run: Run, attempts: Sequence[Attempt]) -> dict[str, Any]:
     costs = [attempt.cost for attempt in attempts]
+    by_price = [attempt.cost_by_price for attempt in attempts if attempt.cost_by_price is not None]
     return {
         "attempts": len(attempts),
         "input_tokens": sum(a.input_tokens or 0 for a in attempts),
         "output_tokens": sum(a.output_tokens or 0 for a in attempts),
         "cost_usd": None if None in costs else sum(c for c in costs if c is not None),
+        "cost_by_price_usd": sum(by_price) if by_price else None,
+        # With pings, and with the reservation of every attempt whose cost is unknown.
+        "charged_usd": spent_in(run.path).dollars,
     }

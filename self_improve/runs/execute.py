@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from model_gateway import availability, temporary
@@ -31,6 +31,7 @@ from self_improve.runs.session import (
 from self_improve.runs.stopping import StoppingRule
 
 SOME_FAILED = 1
+_SAME_MONEY = 0.001
 
 Power = Callable[[str, int, Sequence[str], int], str | None]
 """Says what a step's cells can decide, by the numbers of plans and repeats and the models."""
@@ -129,7 +130,7 @@ async def _run(
     if todo and not as_json:
         say(f"{work.step.name}: {expected.text()}")
     session = Session(gateway, display(quiet=as_json))
-    side = RunsOfOneTree(request=request, work=work, states=states)
+    side = RunsOfOneTree(request=request, work=work, states=states, expected=expected.by_run)
     return await session.run([side], pings, until)
 
 
@@ -160,7 +161,7 @@ def _print_estimate(
     states: Sequence[RunState], expected: RunEstimate, sentence: str | None, *, as_json: bool
 ) -> None:
     if as_json:
-        print(json.dumps(vars(expected) | {"power": sentence}))
+        print(json.dumps(expected.to_row() | {"power": sentence}))
         return
     for state in states:
         name = state.specification.model.name
@@ -205,8 +206,21 @@ def _line(run: Run) -> str:
     decision = done.get("decision")
     if isinstance(decision, dict):
         state = f"{label}{decision['word']} after {decision['share']:.0%} of the cells · {state}"
-    counts = tally((len(rows) - failed, "ok"), (failed, "failed"), (partial, "of them partial"))
-    return f"{label}{run.model}: {counts or 'no cells'} · {state}{why} · {run.path}"
+    mended = sum(bool(row.get("mended")) for row in rows if row.get("error") is None)
+    counts = tally(
+        (len(rows) - failed, "ok"), (failed, "failed"), (partial, "of them partial"),
+        (mended, "of them with mended replies"),
+    )  # fmt: skip
+    money = _difference(done.get("spent") or {})
+    return f"{label}{run.model}: {counts or 'no cells'}{money} · {state}{why} · {run.path}"
+
+
+def _difference(spent: Mapping[str, Any]) -> str:
+    """Return how what a server billed differs from the price in the entry, if it does."""
+    billed, by_price = spent.get("cost_usd"), spent.get("cost_by_price_usd")
+    if billed is None or by_price is None or abs(billed - by_price) <= _SAME_MONEY * billed:
+        return ""
+    return f" · billed ${billed:.4f}, by the entry's price ${by_price:.4f}"
 
 
 def _as_json(summary: Summary) -> dict[str, Any]:

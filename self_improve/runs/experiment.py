@@ -32,6 +32,7 @@ class Experiment:
     def __init__(self, requests: Mapping[str, RunRequest], works: Mapping[str, Prepared]) -> None:
         self.requests = requests
         self.works = works
+        self._expected: Mapping[str, RunEstimate] = {}
 
     def states(self) -> dict[str, list[RunState]]:
         """Return the state of each side's runs, existing ones included."""
@@ -54,7 +55,8 @@ class Experiment:
         estimates = await asyncio.gather(
             *(estimate(self.requests[n], work, states[n]) for n, work in self.works.items())
         )
-        return dict(zip(self.works, estimates, strict=True))
+        self._expected = dict(zip(self.works, estimates, strict=True))
+        return self._expected
 
     async def run(
         self, gateway: Gateway, display: Display, until: StoppingRule | None = None
@@ -76,7 +78,12 @@ class Experiment:
             pings = ping_journal(first.output, specifications)
             await check_models(gateway, chains, pings)
             sides = [
-                RunsOfOneTree(request=self.requests[name], work=work, states=states[name])
+                RunsOfOneTree(
+                    request=self.requests[name],
+                    work=work,
+                    states=states[name],
+                    expected=self._expected[name].by_run if name in self._expected else {},
+                )
                 for name, work in self.works.items()
             ]
             summary = await Session(gateway, display).run(sides, pings, until)

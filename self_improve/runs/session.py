@@ -7,7 +7,7 @@ import contextlib
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from model_gateway.ping_journal import PingJournal
 from prompt_lab import record
 from prompt_lab.claim import claim
 from prompt_lab.layout import Layout
-from prompt_lab.record import ATTEMPTS, RESERVATIONS, CellKey, Run
+from prompt_lab.record import ATTEMPTS, ESTIMATED, RESERVATIONS, CellKey, Run
 from self_improve.runs.evidence import finish, sent_so_far
 from self_improve.runs.jobs import Arm, Job, Tally
 from self_improve.runs.matrix import Matrix
@@ -122,12 +122,15 @@ class RunsOfOneTree:
     """The runs of one code tree and candidate: the request, and the state of each run.
 
     `must_ask` is False for steps that only assemble text: their cells need not ask a model.
+    `expected` has the US dollars that each run should cost, by the digest of its specification; it
+    is recorded with new runs, so that it can be compared with what was billed.
     """
 
     request: RunRequest
     work: Prepared
     states: Sequence[RunState]
     must_ask: bool = True
+    expected: Mapping[str, float] = field(default_factory=dict)
 
 
 class Session:
@@ -297,6 +300,8 @@ async def _arm(side: RunsOfOneTree, state: RunState) -> AsyncIterator[Arm]:
             # Older records, and those of the user's own checkout, say nothing.
             | ({"sandbox": side.work.sandbox} if side.work.sandbox else {}),
         )  # fmt: skip
+        if (dollars := side.expected.get(specification.digest)) is not None:
+            writer.event(ESTIMATED, dollars=dollars)
     else:
         writer = record.reopen(state.run)
         writer.event("resumed", **({"sandbox": side.work.sandbox} if side.work.sandbox else {}))

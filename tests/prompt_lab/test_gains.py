@@ -60,6 +60,29 @@ def test_iteration_is_paid_once(layout: Layout) -> None:
     assert (paid.iterations, paid.rejected, paid.cost) == (1, 3, 4.0)
 
 
+def test_what_was_estimated_stands_beside_what_was_billed(layout: Layout) -> None:
+    """Runs on one model are one row; what is unknown of one of them is unknown in all."""
+    for number, (model, estimated, billed, by_price) in enumerate(
+        [("b", 0.5, 1.0, 0.75), ("b", 0.5, 0.5, 0.5), ("a", None, None, None)], start=1
+    ):
+        run = layout.run(number, "plan_type")
+        run.mkdir(parents=True)
+        (run / "meta.json").write_text(json.dumps({"model": {"primary": model}}))
+        spent = {"cost_usd": billed, "cost_by_price_usd": by_price, "charged_usd": 2.0}
+        (run / "done.json").write_text(json.dumps({"spent": spent}))
+        event = {"event": "estimated", "dollars": estimated}
+        (run / "events.jsonl").write_text(json.dumps(event) + "\n")
+    first, second = gains(layout).bills
+    assert (first.model, first.runs, first.estimated, first.billed, first.off) == (
+        "a", 1, None, None, None,
+    )  # fmt: skip
+    assert (second.estimated, second.billed, second.by_price) == (1.0, 1.5, 1.25)
+    assert (second.off, second.charged) == (0.5, 4.0)
+    lines = text(gains(layout)).splitlines()
+    assert lines[-1].split() == ["b", "2", "$1.0000", "$1.5000", "+50%", "$1.2500", "$4.0000"]
+    assert gains(layout).to_row()["bills"][0]["billed"] is None
+
+
 def test_what_is_rolled_back_is_no_gain(layout: Layout) -> None:
     """It is taken off again, and a rollback is neither an iteration nor a candidate kept."""
     row = replace(ROW, iteration="r", delta=-1.5, cost=0.0, verdict="SIMULATED ROLLBACK")
