@@ -63,8 +63,10 @@ def _folded(model: Model, _: str) -> str | None:
 def _without_schema(model: Model, _: str) -> str | None:
     if model.structured == "json_schema":
         return 'set structured = "prompt" in the entry'
-    options = [name for name in ("constrain", "json_mode") if model.options.get(name)]
-    return f"remove {options[0]} from [options]" if options else None
+    # Local models of the OpenAI format are constrained by default.
+    if model.options.get("constrain", model.local and model.provider == "openai"):
+        return "set constrain = false under [options]"
+    return "remove json_mode from [options]" if model.options.get("json_mode") else None
 
 
 def _strict(model: Model, _: str) -> str | None:
