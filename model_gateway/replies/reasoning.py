@@ -24,7 +24,9 @@ _MARKER = (
 )
 _JSON_START = r'\{\s*["}]|\[\s*(?:["{\[\]\d-]|true|false|null)'
 _FLAGS = re.IGNORECASE | re.DOTALL
-_ANY_MARKER = re.compile(_MARKER, _FLAGS)
+_ANY_MARKER = re.compile(rf"(?=[<\[◁])(?:{_MARKER})", _FLAGS)
+# What every marker begins with: most replies have none of it, and are passed in no time.
+_BEGINNING = re.compile(r"<[\s/|A-Za-z]|\[/?THINK|◁")
 _OUTSIDE_JSON = re.compile(f"{_MARKER}|(?P<json>{_JSON_START})", _FLAGS)
 _INSIDE_JSON = re.compile(
     rf'(?P<string>"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z))|(?P<bracket>[{{}}\[\]])|{_MARKER}', _FLAGS
@@ -61,7 +63,7 @@ def set_aside(text: str) -> SpokenText:
     if _BARE_CHANNEL.match(text) is not None:
         _, final, answer = text.rpartition(_BARE_FINAL)
         return SpokenText(answer=answer, reasoned=True, unfinished=not final)
-    if _ANY_MARKER.search(text) is None or _is_json(text):
+    if _BEGINNING.search(text) is None or _ANY_MARKER.search(text) is None or _is_json(text):
         return SpokenText(answer=text)
     return _Scan(text).spoken()
 
