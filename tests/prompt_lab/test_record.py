@@ -180,6 +180,18 @@ def test_kill_between_rename_and_row_is_healed(lab: Layout, writer: RunWriter) -
         assert (rows, torn) == ([row(), row("port", repeat=1)], 0)
 
 
+def test_kill_after_an_open_cell_succeeded_is_healed(lab: Layout, writer: RunWriter) -> None:
+    """Its earlier row says that it failed, and its artifacts say that it did not."""
+    writer.fail(("silo", 0), folder_of(lab, content="half"), row(error="down"))
+    failed = (writer.run.path / "outputs.jsonl").read_text()
+    writer.keep(("silo", 0), folder_of(lab), row())
+    writer.close()
+    (writer.run.path / "outputs.jsonl").write_text(failed)
+    for _ in range(2):
+        record.reopen(writer.run).close()
+        assert read_rows(writer.run.path / "outputs.jsonl")[0] == [row(error="down"), row()]
+
+
 def test_torn_row_is_healed(lab: Layout, writer: RunWriter) -> None:
     """A line that broke off is passed over, and the cell's row is written after it."""
     writer.keep(("silo", 0), folder_of(lab), row())
