@@ -75,7 +75,7 @@ class MeasuredCell:
         """
         if not self.succeeded or not other.succeeded or not self.items or not other.items:
             return False
-        # Multiplied across, because thirds of thirds are no round numbers.
+        # Multiplied across, because a share of a share is seldom exact.
         return any(
             self.texts.get(name, 0) * other.items < share * other.texts.get(name, 0) * self.items
             for name in fields

@@ -291,15 +291,13 @@ def _success_lost(pair: Pair) -> int:
 
 def _items_lost(pair: Pair, look: PermutedLook) -> int:
     """Return 1 if most items were lost between two successes, -1 the other way round, or 0."""
-    share = look.terms.rubric.gates.collapse
-    before, after = pair.before, pair.after
+    share, before, after = look.terms.rubric.gates.collapse, pair.before, pair.after
     return int(after.kept_less(share, before)) - int(before.kept_less(share, after))
 
 
 def _texts_lost(pair: Pair, look: PermutedLook) -> int:
-    """Return 1 if the items of one success lost a required field, -1 the other way round, or 0."""
-    share, fields = look.terms.rubric.gates.collapse, look.terms.rubric.quantity.required
-    before, after = pair.before, pair.after
-    return int(after.holds_less(share, before, fields)) - int(
-        before.holds_less(share, after, fields)
-    )
+    """Return the same for the texts of a required field in an item."""
+    rubric, before, after = look.terms.rubric, pair.before, pair.after
+    share, fields = rubric.gates.collapse, rubric.quantity.required
+    lost, gained = (a.holds_less(share, b, fields) for a, b in ((after, before), (before, after)))
+    return int(lost) - int(gained)

@@ -10,8 +10,8 @@ import numpy as np
 from self_improve.verdict.statistics.flips import Bools, Floats
 
 _CLOSE = 4.0
-"""A p-value that is nearer to its limit than so many standard errors of the drawn flips might be on
-the other side of it with other flips."""
+"""A p-value that is nearer to its limit than this many standard errors of the drawn flips might be
+on the other side of it with other flips."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,13 +43,13 @@ def test_looks_together_keep_the_error() -> None:
 def test_a_test_knows_that_other_flips_might_decide_otherwise() -> None:
     """Near its limit, and not beyond several standard errors of the drawn flips."""
     sums = flips.drawn(20, seed=1, count=1000).sums(np.ones((20, 1)))[0]
-    sums[0] = 7.0  # 58 of 1,000 flips are as far, and the error is about 7.
-    for limit, is_close in ((0.01, False), (0.04, True), (0.06, True), (0.2, False)):
+    sums[0] = 7.0  # 62 of 1,000 flips are as far, and the error is about 8.
+    for limit, is_close in ((0.01, False), (0.04, True), (0.07, True), (0.2, False)):
         row = RepeatedTest(1000)
-        assert row.test(sums, limit=limit).fires == (limit > 0.058)
+        assert row.test(sums, limit=limit).fires == (limit > 0.062)
         assert row.is_close == is_close
     row = RepeatedTest(1000)
-    row.test(sums, limit=0.06, possible=np.zeros(1000, dtype=bool))
+    row.test(sums, limit=0.07, possible=np.zeros(1000, dtype=bool))
     assert not row.is_close
 
 
