@@ -17,11 +17,11 @@ _NOTHING = 0.005
 class Outcome:
     """What became of a step's composite when a share of its items was damaged.
 
-    `effect` is that of the damage; `answer` is the verdict on it, and `repaired` that on the same
-    comparison read backwards, if they were taken. `lost` is the number of cells that had no content
-    any more. `reason` says why a damage cannot be done to the step, and `everywhere` whether it was
-    done in all plans: what befalls some only proves nothing for the others. `parts` are the effects
-    of the measures, the worst first.
+    `effect` is that of the damage; `answer` is the verdict on it, if it was taken, and `repaired`
+    that on the same comparison read backwards, where all items were damaged. `lost` is the number
+    of cells that had no content any more. `reason` says why a damage cannot be done to the step,
+    and `everywhere` whether it was done in all plans: what befalls some only proves nothing for the
+    others. `parts` are the effects of the measures, the worst first.
     """
 
     step: str

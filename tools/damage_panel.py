@@ -78,7 +78,7 @@ class Panel:
             lost=sum(pair.before.succeeded and not pair.after.succeeded for pair in pairing.pairs),
             everywhere=len(self._touched) == len(self._plans),
             answer=word(pairing, self._terms) if share >= self._decided else None,
-            repaired=word(mirrored(pairing), self._terms) if share >= self._decided else None,
+            repaired=word(mirrored(pairing), self._terms) if share >= 1 else None,
             parts=tuple(sorted(gains.parts.items(), key=lambda part: part[1])),
         )
 

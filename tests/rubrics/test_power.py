@@ -18,29 +18,15 @@ MANY_TEXTS = {"create_wbs_level3", "self_audit"}
 """Steps that write so much that three plans are enough, and take as long as five of others."""
 PARTS = 3
 """Each step is tested on one part of the panel, and the next step on the next part."""
-KNOWN = {
-    ("identify_potential_levers", "recorded"): {"halved", "doubled", "text of another plan"},
-}
-"""Damages that look like a gain to a rubric. Of 22 recorded comparisons of the levers every measure
-that would show these moves some at the edge of chance, so that fewer than nine are decided."""
 
 
 def problems(results: list[Outcome]) -> list[str]:
-    """Return what a rubric takes for a gain, does not notice, or does not reject, if unknown."""
+    """Return what a rubric takes for a gain, does not notice, or does not reject."""
     return [
         f"{one.source}, {one.damage} of {one.share:.0%}: {one.problem} ({one.effect})"
         for one in results
-        if one.problem and one.damage not in KNOWN.get((one.step, one.source), ())
+        if one.problem
     ]
-
-
-def known_failures(results: list[Outcome]) -> set[str]:
-    """Return the damages with a problem that are known; a repaired one leaves the list."""
-    return {
-        one.damage
-        for one in results
-        if one.problem and one.damage in KNOWN.get((one.step, one.source), ())
-    }
 
 
 def tried(step: str, source: str, shares: Sequence[float]) -> list[Outcome]:
@@ -57,20 +43,13 @@ def test_a_damage_lowers_the_composite_and_a_repair_raises_it(step: str) -> None
     results = tried(step, "simulated", (1.0,) if unpacked.RECORDED.exists() else (0.4, 1.0))
     assert len({one.damage for one in results if one.applies}) >= LEAST
     assert not problems(results)
-    assert known_failures(results) == KNOWN.get((step, "simulated"), set()) & {
-        one.damage for one in results
-    }
 
 
 @pytest.mark.skipif(not unpacked.RECORDED.exists(), reason="../shared/recorded is not here")
 @pytest.mark.parametrize("step", STEPS)
 def test_so_it_does_in_plans_that_real_models_wrote(step: str) -> None:
     """In recorded plans, whose texts hold faults of their own, at 40 % of the items."""
-    results = tried(step, "recorded", (0.4,))
-    assert not problems(results)
-    assert known_failures(results) == KNOWN.get((step, "recorded"), set()) & {
-        one.damage for one in results
-    }
+    assert not problems(tried(step, "recorded", (0.4,)))
 
 
 def test_a_rubric_that_weighs_one_thing_only_fails() -> None:
