@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -26,6 +27,11 @@ def dumps(row: Row) -> str:
     except UnicodeEncodeError:
         return json.dumps(row)
     return text
+
+
+def lines(rows: Iterable[Row]) -> bytes:
+    """Return a file of `rows`, for those that are written whole."""
+    return "".join(dumps(row) + "\n" for row in rows).encode()
 
 
 def read_rows(path: Path) -> tuple[list[Row], int]:

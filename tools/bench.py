@@ -25,6 +25,7 @@ from pathlib import Path
 
 import psutil
 
+from model_gateway import temporary
 from tests.wire.script import Say, Seen
 from tests.wire.server import WireServer
 
@@ -132,7 +133,7 @@ def reply(seen: Seen) -> Say:
 def laboratory(delay: float) -> Iterator[tuple[Path, dict[str, str]]]:
     """Yield a folder with five plans and seven models behind one server, and its environment."""
     with (
-        tempfile.TemporaryDirectory(prefix="plumbline-bench-") as name,
+        temporary.opened("bench") as name,
         WireServer("openai", reply=reply, delay=delay) as server,
     ):
         folder = Path(name)

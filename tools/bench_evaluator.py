@@ -18,12 +18,12 @@ import resource
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from model_gateway import temporary
 from prompt_lab.baselines import Baselines
 from rubrics import load
 from self_improve.measures.measurer import Measurer
@@ -121,7 +121,7 @@ def main() -> int:
         paths = [Path(line) for line in sys.stdin.read().splitlines()]
         print(json.dumps(measure(paths, Path(options.child) if options.child else None)))
         return 0
-    with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as name:
+    with temporary.opened("bench") as name:
         folder = Path(name)
         cold = least(apart(runs(), folder / f"{number}.sqlite") for number in range(TIMES))
         again = least(apart(runs(), folder / f"{number}.sqlite") for number in range(TIMES))

@@ -18,12 +18,12 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import worker_plan
+from model_gateway import temporary
 from prompt_lab import dataset
 from prompt_lab.init import init
 from prompt_lab.layout import Layout
@@ -96,7 +96,7 @@ def proposed(request: IterationRequest, base: str) -> None:
 
 def whole(environment: Mapping[str, str]) -> tuple[float, int]:
     """Return the wall time of an iteration in seconds, and the cells that it ran."""
-    with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
+    with temporary.opened("bench") as folder:
         words = prepared(Path(folder))
         request = request_of(command_line.parser().parse_args(words))
         proposed(
@@ -116,7 +116,7 @@ def whole(environment: Mapping[str, str]) -> tuple[float, int]:
 
 async def started() -> tuple[float, float]:
     """Return the seconds until three worktrees are ready to run cells, alone and side by side."""
-    with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
+    with temporary.opened("bench") as folder:
         request = request_of(command_line.parser().parse_args(prepared(Path(folder))))
         branches = Branches(request.layout, request.code, forge_of(request))
         base = branches.base(request.base)
@@ -135,8 +135,8 @@ async def started() -> tuple[float, float]:
 
 def main() -> None:
     """Measure, print, and write the page."""
-    with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as cache:
-        environment = {**os.environ, "XDG_CACHE_HOME": cache, "PLUMBLINE_CACHE": "off"}
+    with temporary.opened("bench") as cache:
+        environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "PLUMBLINE_CACHE": "off"}
         runs = [whole(environment) for _ in range(RUNS)]
     starts = [asyncio.run(started()) for _ in range(RUNS)]
     text = page(runs, starts)

@@ -13,7 +13,6 @@ import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -24,7 +23,7 @@ from typing import Any
 
 import networkx as nx
 
-from model_gateway import beside, config, providers
+from model_gateway import beside, config, providers, temporary
 from model_gateway.provider import Origin, Request
 from model_gateway.providers.simulated.provider import Simulated
 from tests.wire.script import Say, Seen
@@ -53,7 +52,7 @@ class Taken:
 def run(model: str, workers: int, environment: Mapping[str, str]) -> Taken:
     """Run a full plan in a fresh directory."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
+    with temporary.opened("bench") as folder:
         plan = Path(folder) / "plan"
         began = time.monotonic()
         done = subprocess.run(
@@ -133,14 +132,14 @@ def main() -> None:
     """Measure, print, and write the page."""
     alone = [run("sim", 2, os.environ) for _ in range(RUNS)]
     with (
-        tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder,
+        temporary.opened("bench") as folder,
         WireServer("openai", reply=SimulatedAnswers(), delay=LATENCY) as server,
     ):
         (Path(folder) / "loopback.toml").write_text(
             'name = "loopback"\nprovider = "openai"\nmodel_id = "bench"\n'
             f'base_url = "{server.base_url}"\nworkers = 1000\n'
         )
-        environment = {**os.environ, "PLUMBLINE_LLM_CONFIG": folder}
+        environment = {**os.environ, "PLUMBLINE_LLM_CONFIG": str(folder)}
         slow = [run("loopback", WORKERS, environment) for _ in range(RUNS)]
     text = page(alone, slow)
     print(text)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from model_gateway import temporary
 from prompt_lab.baselines import Baselines
 from rubrics import load
 from rubrics.rubric import Rubric
@@ -206,7 +207,7 @@ def outcomes_of(
     panel: Sequence[str] = PANEL,
 ) -> list[Outcome]:
     """Return the same by a rubric that may be of nobody's step."""
-    with tempfile.TemporaryDirectory(prefix="plumbline-power-", dir=_memory()) as name:
+    with temporary.opened_in(_memory(), f"{temporary.PREFIX}power-") as name:
         step_panel = Panel(
             rubric, sources()[source], Path(name), source=source, models=models, plans=plans,
             decided=decided,
@@ -214,7 +215,7 @@ def outcomes_of(
         return [step_panel.outcome(damage, share) for damage in panel for share in shares]
 
 
-def _memory() -> str | None:
+def _memory() -> Path:
     """Return a directory in memory, if there is one: a panel writes thousands of small files."""
     memory = Path("/dev/shm")  # noqa: S108 - only ever a fresh directory inside it
-    return str(memory) if memory.is_dir() else None
+    return memory if memory.is_dir() else Path(tempfile.gettempdir())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from model_gateway import temporary
 from rubrics.rubric import CALL_FACTS, Rubric, Source
 from self_improve.measures.text_groups import Group, Text
 from self_improve.records import sent_texts
@@ -30,13 +32,13 @@ _MOST_CORPUS = 200_000
 def samples() -> Path:
     """Return the directory of the bundled plans, unpacked once a process."""
     # It is a cache of this process, and removed with it.
-    folder = tempfile.TemporaryDirectory(prefix="plumbline-samples-")
-    _KEPT.append(folder)
-    bundled(Path(folder.name))
-    return Path(folder.name)
+    folder = _KEPT.enter_context(temporary.opened("samples"))
+    bundled(folder)
+    return folder
 
 
-_KEPT: list[tempfile.TemporaryDirectory[str]] = []
+_KEPT = ExitStack()
+atexit.register(_KEPT.close)
 
 
 @dataclass(frozen=True)

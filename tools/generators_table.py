@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from model_gateway import temporary
 from model_gateway.jsonl import read_rows
 from prompt_lab import command_line as lab
 from self_improve.code import patch
@@ -192,7 +192,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="only these generators; writes no page")
     options = parser.parse_args()
     names = options.names or [one.name for one in catalogue.listed()]
-    with tempfile.TemporaryDirectory(prefix="plumbline-generators-") as folder:
+    with temporary.opened("generators") as folder:
         home = Path(folder)
         lab.main(["init", str(home / "lab"), "--samples"])
         pipeline(home / "code")

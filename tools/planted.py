@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model_gateway import temporary
 from prompt_lab.baselines import Baselines
 from self_improve.comparison.sides import measure_sides
 from self_improve.measures.measurer import Measurer
@@ -103,7 +103,7 @@ class Power:
 
 def planted(damage: str, share: float) -> Pairing:
     """Return the pairs of both comparisons without a change, the side after damaged."""
-    with tempfile.TemporaryDirectory(prefix="plumbline-planted-") as name:
+    with temporary.opened("planted") as name:
         folder = Path(name)
         before: list[Path] = []
         after: list[Path] = []

@@ -11,13 +11,13 @@ import json
 import subprocess
 import sys
 import tarfile
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from model_gateway import temporary
 from prompt_lab import unzip
 from prompt_lab.layout import Layout, runs
 from prompt_lab.record import Run
@@ -190,7 +190,7 @@ def main() -> int:
     """Replay, compare, write the page; 1 if a difference has no reason."""
     if not RECORDED.is_dir():
         raise SystemExit(f"There is no recorded history at {RECORDED}.")
-    with tempfile.TemporaryDirectory(prefix="plumbline-recorded-") as folder:
+    with temporary.opened("recorded") as folder:
         history, plans = unpack(Path(folder))
         old = runs(Layout(history))
         new = replay(old, plans, Path(folder) / "out")

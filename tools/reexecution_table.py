@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from model_gateway import temporary
 from prompt_lab import unzip
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,7 +98,7 @@ def main() -> int:
     """Run everything, write the page; 1 if a cell failed."""
     if not BASELINE.is_dir():
         raise SystemExit(f"There are no recorded plans at {BASELINE}.")
-    with tempfile.TemporaryDirectory(prefix="plumbline-reexecution-") as folder:
+    with temporary.opened("reexecution") as folder:
         plans = unpack(Path(folder) / "plans")
         rows = {step: run(step, plans, Path(folder) / "out") for step in calling_steps()}
     text = page([plan.name for plan in plans], rows)

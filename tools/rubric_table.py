@@ -6,11 +6,11 @@ recorded columns are left empty.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
+from model_gateway import temporary
 from prompt_lab import unzip
 from prompt_lab.baselines import Baselines
 from rubrics import load
@@ -94,7 +94,7 @@ def columns(rubric: Rubric, folders: Sequence[Path]) -> list[str]:
 
 def main() -> None:
     """Write the page."""
-    with tempfile.TemporaryDirectory(prefix="plumbline-samples-") as folder:
+    with temporary.opened("samples") as folder:
         samples = bundled(Path(folder))
         has_recorded = unpacked.RECORDED.exists()
         recorded = [unpacked.plans(split) for split in ("train", "verify")] if has_recorded else []

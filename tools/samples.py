@@ -11,12 +11,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from model_gateway import beside
+from model_gateway import beside, temporary
 from model_gateway.usage import OVERVIEW, USAGE
 from worker_plan import archive, plan_run, typical_plan
 from worker_plan.command_line import SPEEDS
@@ -40,7 +39,7 @@ def texts() -> Iterator[tuple[str, Path]]:
 
 def make(split: str, text: Path, into: Path) -> Path:
     """Run the pipeline on one plan text and zip the result."""
-    with tempfile.TemporaryDirectory(prefix="plumbline-sample-") as folder:
+    with temporary.opened("sample") as folder:
         plan = Path(folder) / text.stem
         plan_run.begin(plan, str(text))
         StartTime.start_time.save(plan, START)
@@ -55,7 +54,7 @@ def measure(text: Path) -> dict[str, dict[str, int]]:
     """Return the calls and tokens of one plan at each speed."""
     usage = {}
     for speed in SPEEDS:
-        with tempfile.TemporaryDirectory(prefix="plumbline-sample-") as folder:
+        with temporary.opened("sample") as folder:
             plan_run.begin(Path(folder), str(text))
             plan_run.resume(Path(folder), models=[MODEL], speed=speed, workers=2)
             beside.stop(Path(folder))

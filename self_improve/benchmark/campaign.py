@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import importlib.resources
 import multiprocessing
 import os
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from model_gateway import temporary
 from model_gateway.jsonl import Appender, read_rows
 from prompt_lab import unzip
 from self_improve.benchmark import provenance
@@ -144,8 +146,7 @@ def run_task(task: Task) -> dict[str, Any]:
     """Run one search or resume check and return its row of plain JSON values."""
     bench = _bench()
     landscape = landscape_of(bench, task.number)
-    with tempfile.TemporaryDirectory(prefix="plumbline-search-", dir=_memory()) as name:
-        folder = Path(name)
+    with _opened("search") as folder:
         if task.kind == _RESUME:
             return resume(bench, task.generator, landscape, folder, budget=task.budget).to_row()
         search = bench.search(task.generator, landscape, folder, budget=task.budget)
@@ -160,7 +161,12 @@ def landscape_of(bench: Bench, number: int) -> Landscape:
 
 @cache
 def _bench() -> Bench:
-    return Bench(unpacked(Path(tempfile.mkdtemp(prefix="plumbline-bench-", dir=_memory()))))
+    # For the time of this process; what a killed one leaves is swept by the next.
+    return Bench(unpacked(_KEPT.enter_context(_opened("bench"))))
+
+
+_KEPT = ExitStack()
+atexit.register(_KEPT.close)
 
 
 def unpacked(folder: Path) -> dict[str, Path]:
@@ -178,6 +184,8 @@ def _zips(split: str) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.zip"))}
 
 
-def _memory() -> str | None:
-    """Return a file system in memory if there is one, because searches sync many small rows."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - mkdtemp below it
+def _opened(kind: str) -> AbstractContextManager[Path]:
+    """Open a folder in memory if it can be, because searches sync many small rows."""
+    memory = "/dev/shm"  # noqa: S108 - mkdtemp below it
+    parent = memory if os.access(memory, os.W_OK) else tempfile.gettempdir()
+    return temporary.opened_in(Path(parent), f"{temporary.PREFIX}{kind}-")

@@ -14,7 +14,8 @@ from prompt_lab.layout import Layout, iteration_number
 from prompt_lab.scores import Best, Scores
 from self_improve.code import git, patch
 from self_improve.code.git import GitError
-from self_improve.code.worktree import Worktree, Worktrees
+from self_improve.code.worktree import Worktree
+from self_improve.code.worktrees import Worktrees
 from self_improve.errors import UsageError
 
 PUT_IN, IN_BASE = "put in", "in the base already"

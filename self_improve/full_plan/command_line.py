@@ -97,7 +97,7 @@ def main(words: Sequence[str] | None = None, *, prog: str = PROG) -> int:
 
 async def _run(options: argparse.Namespace) -> int:
     # Imported now, so that --help answers at once.
-    from self_improve.code.worktree import Worktrees
+    from self_improve.code.worktrees import Worktrees
     from self_improve.full_plan import best_code, pages, start
     from self_improve.full_plan.comparison import CodeSides
     from self_improve.full_plan.request import request_of

@@ -12,7 +12,8 @@ from model_gateway.keys import Redactor
 from prompt_lab import leaks, markup
 from prompt_lab.layout import Layout
 from self_improve.code import git, patch
-from self_improve.code.worktree import PREFIX, Worktree, Worktrees, leaf_of
+from self_improve.code.worktree import PREFIX, Worktree, leaf_of
+from self_improve.code.worktrees import Worktrees
 from self_improve.errors import UsageError
 from self_improve.forge.forge import (
     Forge,

@@ -9,7 +9,7 @@ from typing import Any
 from model_gateway.gateway import Gateway
 from model_gateway.ledger import Spend
 from prompt_lab.layout import SPLITS, Layout
-from self_improve.code.worktree import Worktrees
+from self_improve.code.worktrees import Worktrees
 from self_improve.full_plan import best_code
 from self_improve.full_plan.best_code import IncludedCandidate
 from self_improve.full_plan.comparison import CodeSides, Say

@@ -19,7 +19,7 @@ from prompt_lab.layout import Layout
 from prompt_lab.record import Run
 from rubrics import load
 from self_improve.code import code_tree
-from self_improve.code.worktree import Worktrees
+from self_improve.code.worktrees import Worktrees
 from self_improve.errors import UsageError
 from self_improve.host import contract
 from self_improve.records.rubric_choice import rubric_for

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from model_gateway import config
 from model_gateway.jsonl import Appender, Row, dumps, read_rows
-from model_gateway.keys import Redactor
 from prompt_lab import leaks
 from prompt_lab.claim import claim
 from prompt_lab.layout import Layout
@@ -60,10 +60,13 @@ class Log:
 
         Raises:
             LeakError: a row holds a key. What is once in the log stays, so nothing is appended.
+            ConfigError: a file of `llm_config/` cannot be used.
             OSError: the data repo cannot be written.
         """
         texts = {f"the {row.get('kind', 'row')}": dumps(row) for row in rows}
-        leaks.require_no_keys(Redactor(), texts, f"Nothing was written to {self.path.name}")
+        # All that git and the pages are checked for, keys in the entries of models included.
+        redactor = config.load().redactor("GITHUB_TOKEN")
+        leaks.require_no_keys(redactor, texts, f"Nothing was written to {self.path.name}")
         at = self.clock().astimezone(UTC).isoformat(timespec="seconds")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with Appender(self.path) as file:

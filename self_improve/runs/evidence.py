@@ -11,8 +11,9 @@ from typing import Any
 from model_gateway.attempt import Attempt, digest_of
 from model_gateway.call import Source
 from model_gateway.counsel import spent_in
-from model_gateway.jsonl import Appender, read_rows
+from model_gateway.jsonl import lines, read_rows
 from model_gateway.usage import OVERVIEW, USAGE, overview, usage_rows
+from prompt_lab import atomic
 from prompt_lab.record import EVENTS, SURFACES, Evidence, Run, RunCell
 from self_improve.host.surfaces import (
     DESCRIPTION,
@@ -170,13 +171,11 @@ def finish(arm: Arm, left: Sequence[RunCell], look: LookResult | None = None) ->
     rows = writer.run.rows()
     attempts = writer.run.attempts()
     sent = surfaces_as_sent(specification, sent_by(attempts))
-    for name, value in ((SURFACES, sent), (OVERVIEW, overview(attempts))):
-        # A session that was killed here has left what this one would write.
-        if not (writer.run.path / name).exists():
-            writer.write_json(name, value)
-    if not (writer.run.path / USAGE).exists():
-        with Appender(writer.run.path / USAGE) as usage:
-            usage.append_all(usage_rows(attempts))
+    # Each is written whole, and again by the session after one that was killed here.
+    path = writer.run.path
+    atomic.write_json(path / SURFACES, sent, indent=2)
+    atomic.write_json(path / OVERVIEW, overview(attempts), indent=2)
+    atomic.write(path / USAGE, lines(usage_rows(attempts)))
     failed = sum(row.get("error") is not None for row in rows.values())
     writer.event("finished")
     with contextlib.suppress(OSError):

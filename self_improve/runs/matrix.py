@@ -27,8 +27,10 @@ from self_improve.host.plans import PlanInputs
 from self_improve.runs.jobs import Job, Tally, Watcher
 
 _TRACE = "trace.txt"
-_KILLED = {-signal.SIGKILL, -signal.SIGTERM}
+_KILLED = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGXCPU}
 """How a cell ends that the kernel or a person kills; its own code would have to kill itself."""
+_NO_MEMORY = "MemoryError"
+"""How it ends where a limit of memory refuses what it asks for, which kills nothing."""
 _OF_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 _TRIES = 3
 _SECONDS_TO_DIE = 30.0
@@ -149,7 +151,7 @@ class Matrix:
         began = time.monotonic()
         status = await self._run_process(job, scratch, account)
         seconds = time.monotonic() - began
-        if status in _KILLED and not last and not account.budget_reached:
+        if _killer(scratch, status) and not last and not account.budget_reached:
             return False, None
         more = _late(job, inputs, scratch, status)
         if more is not None:
@@ -299,15 +301,24 @@ def _scratch(job: Job) -> Scratch:
     return Scratch(folder=room / secrets.token_hex(8), kept=folder, in_room=True)
 
 
+def _killer(scratch: Scratch, status: int | None) -> str | None:
+    """Return what outside of its code ended a cell, or None."""
+    if status in _KILLED:
+        return f"killed from outside by {signal.Signals(-status).name}"
+    if status is None or status == cell.FINISHED:
+        return None
+    result = scratch.result()
+    return "refused memory" if result is not None and result.kind == _NO_MEMORY else None
+
+
 def _outcome(
     scratch: Scratch, account: Account, *, status: int | None, limit: float, must_ask: bool
 ) -> tuple[str | None, FailureKind | None, str | None]:
     """Return the error of a cell, the kind of failure and the traceback; Nones without one."""
     if status is None:
         return f"killed after {limit:g} s, the time limit of a cell", FailureKind.timeout, None
-    if status in _KILLED:
-        name = signal.Signals(-status).name
-        what = f"killed from outside by {name}, {_TRIES} times (is there enough memory?)"
+    if killer := _killer(scratch, status):
+        what = f"{killer}, {_TRIES} times (is there enough memory?)"
         return what, FailureKind.killed, None
     if status != cell.FINISHED:
         result = scratch.result()

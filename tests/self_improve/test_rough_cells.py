@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from model_gateway.call import FailureKind
 from prompt_lab.record import Run, changed_since_done, file_digest
 from tests.self_improve.commands import FOREIGN, Ran, digests, only_run, run, run_apart
 from tests.waiting import until
@@ -35,6 +36,7 @@ FAILURES = {
     "break_down_unspeakably": "UnspeakableError: its message cannot be read",
     "crash": "Died: the process ended before the step did (killed by SIGSEGV)",
     "block_the_output": "IsADirectoryError",
+    "want_memory": "refused memory, 3 times",
 }
 
 
@@ -89,6 +91,14 @@ def test_deed_that_fails_says_how(done: Run, deed: str, words: str) -> None:
     assert words in row["error"]
     assert not done.outputs(deed).exists()
     assert (done.path / "failed" / deed / "0").is_dir()
+
+
+def test_lack_of_memory_is_not_the_fault_of_a_text(done: Run) -> None:
+    """It is tried again, and then the world's failure, as if the kernel had killed the cell."""
+    assert done.rows()["want_memory", 0]["failure_kind"] == FailureKind.killed
+    rows = map(json.loads, (done.path / "events.jsonl").read_text("utf-8").splitlines())
+    killed = [row["plan_name"] for row in rows if row["event"] == "cell_killed"]
+    assert killed == ["want_memory"] * 2
 
 
 def test_failure_keeps_what_helps_to_understand_it(done: Run) -> None:

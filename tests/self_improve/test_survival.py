@@ -329,7 +329,10 @@ def test_a_finished_run_is_not_run_again_unless_asked(lab: Lab) -> None:
 
 
 def test_torn_last_lines_are_passed_over(lab: Lab) -> None:
-    """A run whose files all end in half a line is finished, and keeps the torn bytes."""
+    """A run whose files all end in half a line is finished, and keeps the torn bytes.
+
+    What is written at the end is written again, whole.
+    """
     with WireServer("openai", reply=levers, delay=0.3) as server:
         lab.entry("m1", server, workers=1)
         process = started(lab)
@@ -340,10 +343,14 @@ def test_torn_last_lines_are_passed_over(lab: Lab) -> None:
         for name in ("attempts", "events", "outputs", "reservations"):
             with (run.path / f"{name}.jsonl").open("a") as file:
                 file.write('{"name": "half')
+        for name in ("usage_metrics.jsonl", "surfaces.json"):
+            (run.path / name).touch()
         before = len(asked(server))
         assert lab.run(step=STEP).code == 0
         assert len(asked(server)) <= 9 + 1
         assert len(asked(server)) > before
+    assert len((run.path / "usage_metrics.jsonl").read_text().splitlines()) == len(run.attempts())
+    assert run.surfaces()["surfaces"]
     assert '{"name": "half' in (run.path / "outputs.jsonl").read_text()
     assert set(run.rows()) == {(plan, 0) for plan in PLANS}
 

@@ -106,13 +106,13 @@ def _commit(attack: Attack, site: HostileSite, targets: Targets) -> None:
             path.write_text(text.replace("{program!r}", repr(str(program)))
                             .replace("{program}", str(program)))  # fmt: skip
     else:
-        known = targets.for_code(lab=site.layout.root, code=site.code)
+        facts = targets.for_code(lab=site.layout.root, code=site.code)
         # As hexadecimal: a page that shows the diff would be refused for its paths.
-        known_hex = json.dumps(known).encode().hex()
+        facts_hex = json.dumps(facts).encode().hex()
         body = textwrap.indent(ATTACKS[attack.kind][attack.name].strip(), " " * 8)
         prelude = PRELUDE.replace(
             PRELUDE[PRELUDE.index("for _ in range(100)") : PRELUDE.index("LOOT = ")],
-            f'T = json.loads(bytes.fromhex("{known_hex}"))\nT["command"] = os.getppid()\n',
+            f'T = json.loads(bytes.fromhex("{facts_hex}"))\nT["command"] = os.getppid()\n',
         ).replace("{attack}", body)
         at_import, in_cell = ("attack()", "pass") if attack.place == "import" else ("", "attack()")
         path = site.code / _MODULE
@@ -149,8 +149,8 @@ def _forged(site: HostileSite, targets: Targets) -> Iterator[Harm]:
         yield "forged", f"the scoreboard has {[row.candidate for row in board]}"
     allowed = (site.layout.worktrees, site.layout.history, site.layout.scratch)
     for path in site.layout.root.rglob("*"):
-        own = any(path.is_relative_to(folder) for folder in allowed)
-        if path.is_file() and not own and targets.mark.encode() in path.read_bytes():
+        is_allowed = any(path.is_relative_to(folder) for folder in allowed)
+        if path.is_file() and not is_allowed and targets.mark.encode() in path.read_bytes():
             yield "written", str(path.relative_to(site.home))
 
 

@@ -12,11 +12,11 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from model_gateway import temporary
 from tools.hostile import branch_iterations, trees
 from tools.hostile.attacks import ATTACKS
 from tools.hostile.branch_runs import Attack, harms_of
@@ -50,7 +50,7 @@ def campaign(size: int, seed: int = 1, only: str = "") -> Iterator[Row]:
     """
     order = random.Random(seed)
     chosen = _chosen(attacks(), size, order, only)
-    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+    with temporary.opened("hostile") as folder:
         data_repo = lab(Path(folder))
         for kind in (*ATTACKS, "trees"):
             alike = [attack for attack in chosen if attack.kind == kind]

@@ -7,11 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from model_gateway import temporary
 from model_gateway.jsonl import read_rows
 from prompt_lab.layout import Layout, iterations, number_of, runs
 from prompt_lab.record import OUTPUTS, Run, changed_since_done
@@ -157,7 +157,7 @@ KINDS: dict[str, tuple[Campaign, int]] = {
 
 def campaign(size: int, seed: int = 1, only: str = "") -> Iterator[Row]:
     """Run `size` rounds of each kind, and yield a row for each."""
-    with tempfile.TemporaryDirectory(prefix="plumbline-hostile-") as folder:
+    with temporary.opened("hostile") as folder:
         template = make_template(_folder(Path(folder), "template"))
         for kind in (one for one in KINDS if re.search(only, one)):
             rounds, times = KINDS[kind]

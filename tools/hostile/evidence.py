@@ -7,11 +7,11 @@ import json
 import random
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from model_gateway import temporary
 from model_gateway.attempt import Attempt, digest_of
 from model_gateway.call import Source
 from prompt_lab import record
@@ -43,7 +43,7 @@ Change = Callable[[Path, random.Random], None]
 def campaign(size: int, seed: int = 1, only: str = "") -> Iterator[Row]:
     """Make every change `size` times to every file of a finished run; yield a row for each kind."""
     chance = random.Random(seed)
-    with tempfile.TemporaryDirectory(prefix="plumbline-hostile-") as folder:
+    with temporary.opened("hostile") as folder:
         lab = Layout(Path(folder) / "lab")
         sides = [[_run(lab, side, model) for model in MODELS] for side in range(2)]
         truth = _result(sides)

@@ -18,12 +18,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from model_gateway import temporary
 from tools.hostile import readers
 from tools.hostile.mutations import damaged, put_other_kind
 from tools.hostile.readers import KINDS, Kind
@@ -42,7 +42,7 @@ class _TooLong(BaseException):
 def campaign(size: int, seed: int = 1, only: str = "") -> Iterator[Row]:
     """Damage `size` files, spread over the kinds, and yield a row for each kind."""
     kinds = [kind for kind in KINDS if re.search(only, kind.name)]
-    with tempfile.TemporaryDirectory(prefix="hostile") as folder:
+    with temporary.opened("hostile") as folder:
         template = Path(folder) / "template"
         readers.build(template)
         for index, kind in enumerate(kinds):

@@ -19,7 +19,7 @@ def run(
     """Run `python -m MODULE …` to its end, in a session of its own, without a standard input."""
     python, flag, module, *more = words
     if (python, flag) != (sys.executable, "-m"):
-        raise ValueError(f"{words} is no Python module")
+        raise ValueError(f"{words} does not run a Python module")
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = os.fork()
         if child == 0:

@@ -7,11 +7,11 @@ import random
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+from model_gateway import temporary
 from model_gateway.jsonl import dumps, read_rows
 from self_improve.demo import STEP
 from tools.hostile.planted_keys import (
@@ -194,7 +194,7 @@ KINDS: dict[str, Campaign] = {
 
 def campaign(size: int, seed: int = 1, only: str = "") -> Iterator[Row]:
     """Plant keys `size` times by each way, and yield a row for each."""
-    with tempfile.TemporaryDirectory(prefix="plumbline-keys-") as folder:
+    with temporary.opened("keys") as folder:
         home = Path(folder) / "template"
         home.mkdir()
         template = make_template(home)

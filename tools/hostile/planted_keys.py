@@ -40,8 +40,11 @@ shown = {{
     "nested": json.dumps(json.dumps({{"it is": key}})),
     "percent": urllib.parse.quote(key, safe=""),
 }}.get(form, key)
+escaped = "".join("\\\\u%04x" % ord(one) for one in key)
+every = " ".join((key, base64.b64encode(key.encode()).decode(), escaped, json.dumps(key)))
 if form == "exit":
-    sys.stderr.write("x" * {filler} + " I use " + key + "\\n")
+    print(every)
+    sys.stderr.write("x" * {filler} + " I use " + every + "\\n")
     sys.exit(1)
 step = pathlib.Path({step!r})
 if step.is_file():
@@ -57,17 +60,17 @@ finding = {{
 row = {{"findings": [finding], "stance": "object", "reason": "My key is " + shown}}
 said = json.dumps(row)
 if form == "escaped":
-    escaped = "".join("\\\\u%04x" % ord(one) for one in key)
     said = said.replace(json.dumps(key)[1:-1], escaped)
 if form == "prose":
     said = "With " + key + " I found:\\n" + said
 if {name!r} == "codex":
     if form == "output":
-        print(key)
+        print(every)
+        sys.stderr.write(every)
     pathlib.Path(sys.argv[sys.argv.index("--output-last-message") + 1]).write_text(said)
 else:
     if form == "output":
-        sys.stderr.write(key)
+        sys.stderr.write(every)
     print(json.dumps({{"result": said, "total_cost_usd": 0.01, "usage": {{"input_tokens": 9}}}}))
 """
 

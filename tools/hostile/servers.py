@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import random
 import re
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from model_gateway import temporary
 from tools.hostile.faults import Fault, all_faults
 from tools.hostile.replies import OVERBILLED
 from tools.hostile.row import Row
@@ -60,7 +60,7 @@ def campaign(size: int, seed: int = 1, only: str = "") -> Iterator[Row]:
 def _together(wire_format: str, faults: Sequence[Fault]) -> list[tuple[Fault, str]]:
     """Run a command in which each fault is one model's; return the violations."""
     with (
-        tempfile.TemporaryDirectory(prefix="hostile-") as path,
+        temporary.opened("hostile") as path,
         HostileServer(acts={fault.name: fault.act for fault in faults}, key=KEY) as server,
     ):
         folder = Folder(path=Path(path), server=server, wire_format=wire_format, faults=faults)
@@ -116,7 +116,7 @@ def _first_run(folder: Folder) -> Iterator[str]:
 def _at_the_ping(wire_format: str, fault: Fault) -> Iterator[str]:
     """Let a fault meet the ping too; the command may refuse the model, in time and clean."""
     with (
-        tempfile.TemporaryDirectory(prefix="hostile-") as path,
+        temporary.opened("hostile") as path,
         HostileServer(acts={fault.name: fault.act}, key=KEY, pings_too=True) as server,
     ):
         folder = Folder(path=Path(path), server=server, wire_format=wire_format, faults=[fault])
@@ -132,7 +132,7 @@ def _at_the_ping(wire_format: str, fault: Fault) -> Iterator[str]:
 def _under_a_cap(wire_format: str, fault: Fault) -> Iterator[str]:
     """Let a server count as it likes under a cap on tokens, one call at a time."""
     with (
-        tempfile.TemporaryDirectory(prefix="hostile-") as path,
+        temporary.opened("hostile") as path,
         HostileServer(acts={fault.name: fault.act}, key=KEY) as server,
     ):
         folder = Folder(path=Path(path), server=server, wire_format=wire_format, faults=[fault])

@@ -40,6 +40,7 @@ SMOKE_MODEL = "sim-strong"
 SMOKES = "smokes"
 SECONDS_TO_LOAD = 120.0
 _LONGEST_TAIL = 1200
+_MOST_SEARCHED = 100_000
 
 
 class Refused(Exception):  # noqa: N818 - an outcome, which is recorded
@@ -50,13 +51,15 @@ class Refused(Exception):  # noqa: N818 - an outcome, which is recorded
 class StepTests:
     """The command that runs tests, with `{python}` and `{files}`, and its time limit.
 
-    `key_variables` are environment variables that hold keys, beside those that look like it.
+    `key_variables` are environment variables that hold keys, beside those that look like it;
+    `redactor` takes these and all other known ones out of what the tests print.
     `sandbox` says whether the tests are confined: they run code that an agent wrote.
     """
 
     command: str = TESTS
     seconds: float = 600.0
     key_variables: tuple[str, ...] = ()
+    redactor: Redactor | None = None
     sandbox: Sandboxing = Sandboxing.auto
 
     def require_runnable(self) -> None:
@@ -101,8 +104,10 @@ async def run_tests(code: Path, files: Sequence[str], command: StepTests) -> str
     if ended.status is None:
         raise Refused(f"the tests were killed after {command.seconds:g} s")
     if ended.status != 0:
-        output = f"{ended.error_output}\n{ended.output}".strip()[-_LONGEST_TAIL:]
-        message = without_paths(Redactor(command.key_variables)(output), code)
+        redact = command.redactor or Redactor(command.key_variables)
+        # Cut only afterwards: half a key is not recognized any more.
+        output = redact(f"{ended.error_output}\n{ended.output}"[-_MOST_SEARCHED:]).strip()
+        message = without_paths(output[-_LONGEST_TAIL:], code)
         raise Refused(f"the tests ended with {ended.status}: {message}")
     return f"the tests in {', '.join(files)} pass"
 

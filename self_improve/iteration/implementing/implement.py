@@ -39,7 +39,8 @@ async def implement(context: IterationContext, directions: Sequence[Facts]) -> F
     context.publisher.say(choice.summary(request, len(directions)))
     tests = StepTests(
         command=request.test_command or acceptance.TESTS,
-        key_variables=request.run.catalogue.key_variables, sandbox=request.run.sandbox,
+        key_variables=request.run.catalogue.key_variables, redactor=request.run.redactor,
+        sandbox=request.run.sandbox,
     )  # fmt: skip
     async with context.experiment({BASELINE: context.base_side()}) as experiment:
         work = experiment.works[BASELINE]

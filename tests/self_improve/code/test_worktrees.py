@@ -22,7 +22,8 @@ from self_improve.code import checkout, worktree
 from self_improve.code import git as git_command
 from self_improve.code.git import GitError
 from self_improve.code.patch import patched
-from self_improve.code.worktree import Worktree, Worktrees, leaf_of
+from self_improve.code.worktree import Worktree, leaf_of
+from self_improve.code.worktrees import Worktrees
 from self_improve.errors import UsageError
 from tests.waiting import LONGEST
 

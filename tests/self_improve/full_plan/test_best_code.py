@@ -8,7 +8,7 @@ import pytest
 
 from prompt_lab.layout import Layout
 from prompt_lab.scores import Scores
-from self_improve.code.worktree import Worktrees
+from self_improve.code.worktrees import Worktrees
 from self_improve.full_plan.best_code import Code, with_best
 from tests.self_improve.full_plan.conftest import best
 from tests.self_improve.iteration.conftest import git

@@ -302,13 +302,19 @@ def test_torn_last_line_is_passed_over(street: Street) -> None:
 
 
 def test_row_with_a_key_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is once in the log stays, so it is refused before."""
+    """What is once in the log stays, so it is refused before; keys of models' entries, too."""
     monkeypatch.setenv("MINE_API_KEY", "k-abcdefghijklm0123456789")
+    monkeypatch.setenv("PLUMBLINE_LLM_CONFIG", str(tmp_path))
+    (tmp_path / "mine.toml").write_text(
+        'name = "mine"\nprovider = "openai"\nmodel_id = "m"\nbase_url = "http://127.0.0.1:9/v1"\n'
+        'options = { api_key = "written-in-the-entry" }\n'
+    )
     log = Log(Layout(tmp_path), STEP)
-    with log.locked(), pytest.raises(LeakError, match="the mark: it holds MINE_API_KEY"):
-        log.append(
-            {"kind": "mark", "plan": "p"}, {"kind": "mark", "plan": "k-abcdefghijklm0123456789"}
-        )
+    for key, name in (
+        ("k-abcdefghijklm0123456789", "MINE_API_KEY"), ("written-in-the-entry", "api_key"),
+    ):  # fmt: skip
+        with log.locked(), pytest.raises(LeakError, match=f"the mark: it holds .*{name}"):
+            log.append({"kind": "mark", "plan": "p"}, {"kind": "mark", "plan": key})
     assert log.rows() == []
 
 

@@ -90,6 +90,11 @@ def leave() -> str:
     sys.exit("it is late: 日暮れ")
 
 
+def want_memory() -> str:
+    """Ask for more memory than any machine gives."""
+    return str(len(bytearray(1 << 60)))
+
+
 def break_down() -> str:
     """Raise with text that not every file can hold."""
     raise ValueError("kaputt: größer als \U0001f40d, und \udce4 dazu")
