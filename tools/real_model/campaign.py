@@ -67,19 +67,20 @@ class Campaign:
             git.run(code, *_AUTHOR, "commit", "--quiet", "-m", "The pipeline as it ships")
 
     def units(self) -> Iterator[Unit]:
-        """Yield all units in rounds, so that a run that is cut short has some of everything."""
+        """Yield all units in rounds, so that a campaign cut short has some of everything."""
         steps = [STEPS[name] for name in self.sizes.steps]
         changes = list(zip(DAMAGED.items(), IMPROVED.items(), strict=True))
-        for number in range(max(self.sizes.runs, len(changes))):
+        searches = [(step, generator) for step in steps for generator in SEARCHES]
+        for number in range(max(self.sizes.runs - 1, len(changes))):
             for step in steps:
-                if number < self.sizes.runs:
-                    yield from self._runs(step, number + 1)
+                yield from self._runs(step, min(number + 1, self.sizes.runs))
                 for name, change in changes[number] if number < len(changes) else ():
                     yield from self._change(step, name, change(step))
-            if number == 1:
-                yield from self._searches(steps[0])
-        for step in steps[1:]:
-            yield from self._searches(step)
+                yield from self._runs(step, min(number + 2, self.sizes.runs))
+                if step is steps[0] and searches:
+                    yield self._search_of(*searches.pop(0))
+        for step, generator in searches:
+            yield self._search_of(step, generator)
 
     def survey(self) -> Iterator[Unit]:
         """Yield one cell of every step that calls a model, on one plan."""
@@ -116,12 +117,9 @@ class Campaign:
         verdict = partial(self._compare, f"run/{step.name}/1", run)
         yield Unit(name=f"verdict/{step.name}/{name}", work=verdict)
 
-    def _searches(self, step: SmallStep) -> Iterator[Unit]:
-        for generator, more in SEARCHES.items():
-            yield Unit(
-                name=f"search/{step.name}/{generator}",
-                work=partial(self._search, step, generator, more),
-            )
+    def _search_of(self, step: SmallStep, generator: str) -> Unit:
+        work = partial(self._search, step, generator, SEARCHES[generator])
+        return Unit(name=f"search/{step.name}/{generator}", work=work)
 
     def _words(self, step: SmallStep, *more: str) -> list[str]:
         return [

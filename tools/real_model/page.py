@@ -141,7 +141,7 @@ def _speed(campaign: Campaign) -> Iterator[str]:
         ]
         busy = sum(run["model_seconds"] for run in runs)
         wall = sum(run["seconds"] for run in runs)
-        if not busy:
+        if not (busy and wall):
             continue
         cells = sum(run["cells"] for run in runs)
         tokens = sum(run["output_tokens"] for run in runs)

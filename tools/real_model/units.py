@@ -58,7 +58,8 @@ class Results:
                 left += 1
                 continue
             began = time.monotonic()
-            result = {**unit.work(), "seconds": round(time.monotonic() - began, 1)}
+            result = unit.work()
+            result.setdefault("seconds", round(time.monotonic() - began, 1))
             atomic.write(self._path(unit.name), json.dumps(result, indent=1).encode())
             print(f"{unit.name}: {result['seconds']:g} s", flush=True)
         return left

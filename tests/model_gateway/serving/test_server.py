@@ -41,7 +41,7 @@ def test_two_commands_at_once_start_one_server(make_serve: MakeServe, traces: Pa
     """Both get the same port, the second one's server is the first one's."""
     plan = make_serve().plan("fake")
 
-    async def both() -> list[ServerState]:
+    async def both() -> tuple[ServerState, ServerState]:
         return await asyncio.gather(SharedServer(plan).ready(), SharedServer(plan).ready())
 
     one, other = asyncio.run(both())
