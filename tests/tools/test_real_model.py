@@ -60,7 +60,7 @@ def test_page_counts_false_decisions_and_names_what_was_not_run(
         "run/plan_type/2": RUN,
         "pair/plan_type/1=2": {"word": "KEEP", "evidence": "real"},
         f"change/plan_type/{name}": RUN,
-        f"verdict/plan_type/{name}": {"word": "REJECT", "evidence": "real", "verdict": "it fell"},
+        f"verdict/plan_type/{name}": {"word": "REJECT", "evidence": "real", "reasons": ["it fell"]},
         "survey/plan_type": {"status": "failed", "failure_kind": "truncated", "calls": 1},
     }
     units = [Unit(name=key, work=lambda row=row: dict(row)) for key, row in rows.items()]

@@ -68,6 +68,7 @@ def _run(options: argparse.Namespace) -> int:
         left += campaign.results.work_off(campaign.units(), until=until)
     if options.part in {"all", "survey"}:
         left += campaign.results.work_off(campaign.survey(), until=until)
+    campaign.judge()
     page.write(campaign, options.page)
     say(f"Wrote {options.page}." + (f" {left} units are left: run it again." if left else ""))
     return OK

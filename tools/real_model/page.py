@@ -68,7 +68,7 @@ def _against_itself(campaign: Campaign) -> Iterator[str]:
     rows = []
     total = wrong = 0
     for step in campaign.sizes.steps:
-        pairs = campaign.results.named(f"pair--{step}")
+        pairs = campaign.results.named(f"pair/{step}")
         words = Counter(pair["word"] for pair in _values(pairs))
         decided = sum(words[word] for word in _DECISIONS)
         total, wrong = total + sum(words.values()), wrong + decided
@@ -79,6 +79,11 @@ def _against_itself(campaign: Campaign) -> Iterator[str]:
     )
     yield ""
     yield from _table(("step", "comparisons of two runs", "false decisions", "INCONCLUSIVE"), rows)
+    for step in campaign.sizes.steps:
+        noise = campaign.results.get(f"noise/{step}")
+        if noise is not None and noise["lines"]:
+            yield f"`plumbline noise --step {step}`: {_cell(noise['lines'][0])}"
+            yield ""
 
 
 def _verdicts(campaign: Campaign) -> Iterator[str]:
@@ -87,7 +92,7 @@ def _verdicts(campaign: Campaign) -> Iterator[str]:
     yield (
         "Against the prompt that ships, with the same seeds. What is called improved is only meant "
         "to be: `tools/real_model/prompts.py` has the texts. A cell that failed counts against its "
-        "prompt."
+        "prompt. The noise of a step is that of its runs above, where there are two or more."
     )
     yield ""
     rows = []
@@ -136,8 +141,8 @@ def _speed(campaign: Campaign) -> Iterator[str]:
     rows = []
     for step in campaign.sizes.steps:
         runs = [
-            *_values(campaign.results.named(f"run--{step}")),
-            *_values(campaign.results.named(f"change--{step}")),
+            *_values(campaign.results.named(f"run/{step}")),
+            *_values(campaign.results.named(f"change/{step}")),
         ]
         busy = sum(run["model_seconds"] for run in runs)
         wall = sum(run["seconds"] for run in runs)
@@ -237,8 +242,9 @@ def _ok(run: Result) -> str:
 
 
 def _why(verdict: Result) -> str:
-    text = verdict.get("verdict") or verdict.get("why") or ""
-    return str(text)[:160]
+    reasons = verdict.get("reasons") or [verdict.get("why", "")]
+    failed = [gate["told"] for gate in verdict.get("gates", ()) if gate["failed"]]
+    return "; ".join(map(str, (*failed, *reasons[:1])))[:300]
 
 
 def _last(result: Result) -> str:
