@@ -67,21 +67,23 @@ class Campaign:
             git.run(code, "add", ".")
             git.run(code, *_AUTHOR, "commit", "--quiet", "-m", "The pipeline as it ships")
 
-    def units(self) -> Iterator[Unit]:
-        """Yield all units in rounds, so that a campaign cut short has some of everything."""
+    def runs(self) -> Iterator[Unit]:
+        """Yield runs in rounds, so that a campaign cut short has some of everything."""
         steps = [STEPS[name] for name in self.sizes.steps]
         changes = list(zip(DAMAGED.items(), IMPROVED.items(), strict=True))
-        searches = [(step, generator) for step in steps for generator in SEARCHES]
         for number in range(max(self.sizes.runs - 1, len(changes))):
             for step in steps:
                 yield self._run_of(step, min(number + 1, self.sizes.runs))
                 for name, change in changes[number] if number < len(changes) else ():
                     yield self._change_of(step, name, change(step))
                 yield self._run_of(step, min(number + 2, self.sizes.runs))
-                if step is steps[0] and searches:
-                    yield self._search_of(*searches.pop(0))
-        for step, generator in searches:
-            yield self._search_of(step, generator)
+
+    def searches(self) -> Iterator[Unit]:
+        """Yield searches from the prompt that ships, each by another generator."""
+        for generator, more in SEARCHES.items():
+            for name in self.sizes.steps:
+                work = partial(self._search, STEPS[name], generator, more)
+                yield Unit(name=f"search/{name}/{generator}", work=work)
 
     def survey(self) -> Iterator[Unit]:
         """Yield one cell of every step that calls a model, on one plan."""
@@ -128,10 +130,6 @@ class Campaign:
         prompt = f"{step.constant}={file.resolve()}"
         words = self._words(step, "--seed", "1", "--prompt", prompt)
         return Unit(name=f"change/{step.name}/{name}", work=partial(self._run, words))
-
-    def _search_of(self, step: SmallStep, generator: str) -> Unit:
-        work = partial(self._search, step, generator, SEARCHES[generator])
-        return Unit(name=f"search/{step.name}/{generator}", work=work)
 
     def _words(self, step: SmallStep, *more: str) -> list[str]:
         return [
