@@ -14,7 +14,8 @@ from tools.real_model.units import Result, Results, Unit
 
 RUN: Result = {
     "path": "p", "cells": 10, "failed": ["truncated"], "evidence": {"kind": "real"}, "attempts": 12,
-    "model_seconds": 90.0, "input_tokens": 9000, "output_tokens": 900, "seconds": 100.0,
+    "resumed": False, "model_seconds": 90.0, "seconds": 100.0,
+    "input_tokens": 9000, "output_tokens": 900,
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,7 @@ class Campaign:
 
     def _run(self, words: Sequence[str]) -> Result:
         """Run cells; the result has the run's path and figures of its attempts."""
+        began = datetime.now(UTC).isoformat(timespec="milliseconds")
         done = self._command([*words, "--json"], codes={0, 1})
         [run] = json.loads(done.stdout)["runs"]
         path = Path(run["path"])
@@ -150,6 +152,7 @@ class Campaign:
             "failed": kinds,
             "evidence": run["evidence"],
             "attempts": len(attempts),
+            "resumed": any(row["started"] < began for row in attempts),
             "model_seconds": sum(row["seconds"] for row in attempts),
             "input_tokens": sum(row["input_tokens"] or 0 for row in attempts),
             "output_tokens": sum(row["output_tokens"] or 0 for row in attempts),

@@ -14,6 +14,8 @@ from tools.real_model.prompts import DAMAGED, IMPROVED
 from tools.real_model.units import Result
 
 PAGE = ROOT / "docs" / "real_model.md"
+NOTES = Path(__file__).with_name("notes.md")
+"""What was found while this was built; the rest of the page is counted."""
 _HEAD = (
     "# A real model, judged",
     "",
@@ -141,8 +143,10 @@ def _speed(campaign: Campaign) -> Iterator[str]:
     rows = []
     for step in campaign.sizes.steps:
         runs = [
-            *_values(campaign.results.named(f"run/{step}")),
-            *_values(campaign.results.named(f"change/{step}")),
+            run
+            for kind in ("run", "change")
+            for run in _values(campaign.results.named(f"{kind}/{step}"))
+            if not run["resumed"]
         ]
         busy = sum(run["model_seconds"] for run in runs)
         wall = sum(run["seconds"] for run in runs)
@@ -159,7 +163,8 @@ def _speed(campaign: Campaign) -> Iterator[str]:
     yield (
         "Tokens are per second of an exchange, in which the model reads and writes. "
         "Plumbline's own share is all time of a command in which no request was under way: "
-        "starting Python, importing, reading plans, forking cells, recording."
+        "starting Python, importing, reading plans, forking cells, recording. Runs that were "
+        "interrupted and resumed are left out."
     )
     yield ""
     head = ("step", "cells", "seconds a cell", "tokens in/s", "tokens out/s", "Plumbline's own")
@@ -218,9 +223,7 @@ def _failures(campaign: Campaign) -> Iterator[str]:
     ]
     if missing:
         yield f"- Searches that were not run in the time there was: {', '.join(missing)}."
-    notes = PAGE.with_name("real_model_notes.md")
-    if notes.is_file():
-        yield notes.read_text(encoding="utf-8").strip()
+    yield NOTES.read_text(encoding="utf-8").strip()
     yield ""
 
 
