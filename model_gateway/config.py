@@ -151,6 +151,13 @@ class Model(BaseModel):
         """Whether the system message goes into the user's first, for servers without that role."""
         return self.options.get("fold_system") is True
 
+    @property
+    def server_parts(self) -> tuple[Any, ...]:
+        """What replies depend on: the server's address, and how it is started if it is here."""
+        if self.serve is None or not self.is_served:
+            return (self.server,)
+        return (self.server, self.serve.command, self.serve.model, self.serve.variables)
+
     def output_bound(self, asked: int) -> int:
         """Return how many tokens a reply may have when a step asked for at most `asked`."""
         shown = asked if self.max_output_tokens is None else min(asked, self.max_output_tokens)

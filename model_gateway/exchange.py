@@ -273,7 +273,7 @@ def _cache_digest(request: Request, model: Model) -> str:
     """Return what identifies a request; the simulation also answers by plan and seed."""
     origin = request.origin
     return digest_of(
-        model.provider, model.class_path, model.server, model.model_id, model.reply_options,
+        model.provider, model.class_path, *model.server_parts, model.model_id, model.reply_options,
         request.messages, request.schema, dict(request.arguments), request.max_output_tokens,
         origin.repeat,
         [origin.plan, origin.call_id, origin.seed, origin.number] if model.is_simulated else None,

@@ -96,7 +96,7 @@ STORED = {
     "self_improve/rollout": "rollouts/<step>/log.jsonl, and --json of its commands",
     "self_improve/verdict": "gates and expectations in the rows of a verdict",
     "tools/generators_table.py": "reads phases/publish.json of an iteration",
-    "tools/real_model/campaign.py": "reads phases/publish.json of an iteration",
+    "tools/real_model": "reads phases/publish.json of an iteration, and gates of a verdict",
 }
 """Where "told" stays, because it is a key of stored records: the place, and the records."""
 

@@ -80,6 +80,11 @@ class Serve(BaseModel):
         program = self._filled(self.command[0])
         if shutil.which(program) is None:
             return f"the program {program} is not installed{hint}"
+        try:
+            for word in self.command:
+                self._filled(word)
+        except ConfigError as error:
+            return str(error)
         return None
 
     def plan(self, name: str, environment: Mapping[str, str] | None = None) -> ServingPlan:
@@ -129,11 +134,11 @@ class Serve(BaseModel):
 
     def _weights(self) -> str:
         if self.model is None:
-            raise ConfigError("[serve] has {model} in its command, and no model. Add its path.")
+            raise ConfigError("[serve] has {model} in its command, and no model: add its path")
         path = next(self._paths(self.model), None)
         if path is None or not path.is_file():
-            hint = f" Get it with: {self.install}" if self.install else ""
-            raise ConfigError(f"[serve] model: there is no file {path or self.model}.{hint}")
+            hint = f": {self.install}" if self.install else ""
+            raise ConfigError(f"[serve] model: there is no file {path or self.model}{hint}")
         return str(path)
 
     @staticmethod

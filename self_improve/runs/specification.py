@@ -114,7 +114,7 @@ def _model_identity(model: Model) -> dict[str, Any]:
         "arguments": redact.value(model.arguments),
         "options": redact.value(model.reply_options),
         # Two servers may give different models one id; their addresses are private.
-        "server": digest_of(model.server) if model.server else None,
+        "server": digest_of(*model.server_parts) if model.server else None,
         "structured": model.structured,
         "max_output_tokens": model.max_output_tokens,
         "max_attempts": model.max_attempts,

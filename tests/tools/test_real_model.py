@@ -14,7 +14,8 @@ from tools.real_model.units import Result, Results, Unit
 
 RUN: Result = {
     "path": "p", "cells": 10, "failed": ["truncated"], "evidence": {"kind": "real"}, "attempts": 12,
-    "model_seconds": 90.0, "input_tokens": 9000, "output_tokens": 900, "seconds": 100.0,
+    "resumed": False, "model_seconds": 90.0, "seconds": 100.0,
+    "input_tokens": 9000, "output_tokens": 900,
 }  # fmt: skip
 
 
@@ -60,7 +61,7 @@ def test_page_counts_false_decisions_and_names_what_was_not_run(
         "run/plan_type/2": RUN,
         "pair/plan_type/1=2": {"word": "KEEP", "evidence": "real"},
         f"change/plan_type/{name}": RUN,
-        f"verdict/plan_type/{name}": {"word": "REJECT", "evidence": "real", "verdict": "it fell"},
+        f"verdict/plan_type/{name}": {"word": "REJECT", "evidence": "real", "reasons": ["it fell"]},
         "survey/plan_type": {"status": "failed", "failure_kind": "truncated", "calls": 1},
     }
     units = [Unit(name=key, work=lambda row=row: dict(row)) for key, row in rows.items()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from model_gateway.arguments import amount, names, new_parser, positive
@@ -13,6 +13,7 @@ from model_gateway.exits import OK, exit_code, say
 from tools.real_model import page
 from tools.real_model.campaign import Campaign, Sizes
 from tools.real_model.prompts import STEPS
+from tools.real_model.units import Unit
 
 EXAMPLES = """\
 examples:
@@ -37,8 +38,8 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--survey-seconds", type=amount, default=300.0, help="limit of a cell")
     parser.add_argument("--minutes", type=amount, default=10_000.0, help="begin nothing after this")
     parser.add_argument(
-        "--part", choices=("all", "judge", "survey", "page"), default="all",
-        help="judge prompts and search, survey all steps, or only write the page",
+        "--part", choices=("all", "runs", "searches", "survey", "page"), default="all",
+        help="runs of prompts, searches, one cell of every step, or only write the page",
     )  # fmt: skip
     parser.add_argument("--page", type=Path, default=page.PAGE, metavar="FILE")
     return parser
@@ -64,10 +65,11 @@ def _run(options: argparse.Namespace) -> int:
     left = 0
     if options.part != "page":
         campaign.prepare()
-    if options.part in {"all", "judge"}:
-        left += campaign.results.work_off(campaign.units(), until=until)
-    if options.part in {"all", "survey"}:
-        left += campaign.results.work_off(campaign.survey(), until=until)
+    for part in ("runs", "searches", "survey"):
+        if options.part in {"all", part}:
+            units: Iterator[Unit] = getattr(campaign, part)()
+            left += campaign.results.work_off(units, until=until)
+    campaign.judge()
     page.write(campaign, options.page)
     say(f"Wrote {options.page}." + (f" {left} units are left: run it again." if left else ""))
     return OK

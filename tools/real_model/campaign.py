@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -66,21 +68,23 @@ class Campaign:
             git.run(code, "add", ".")
             git.run(code, *_AUTHOR, "commit", "--quiet", "-m", "The pipeline as it ships")
 
-    def units(self) -> Iterator[Unit]:
-        """Yield all units in rounds, so that a campaign cut short has some of everything."""
+    def runs(self) -> Iterator[Unit]:
+        """Yield runs in rounds, so that a campaign cut short has some of everything."""
         steps = [STEPS[name] for name in self.sizes.steps]
         changes = list(zip(DAMAGED.items(), IMPROVED.items(), strict=True))
-        searches = [(step, generator) for step in steps for generator in SEARCHES]
         for number in range(max(self.sizes.runs - 1, len(changes))):
             for step in steps:
-                yield from self._runs(step, min(number + 1, self.sizes.runs))
+                yield self._run_of(step, min(number + 1, self.sizes.runs))
                 for name, change in changes[number] if number < len(changes) else ():
-                    yield from self._change(step, name, change(step))
-                yield from self._runs(step, min(number + 2, self.sizes.runs))
-                if step is steps[0] and searches:
-                    yield self._search_of(*searches.pop(0))
-        for step, generator in searches:
-            yield self._search_of(step, generator)
+                    yield self._change_of(step, name, change(step))
+                yield self._run_of(step, min(number + 2, self.sizes.runs))
+
+    def searches(self) -> Iterator[Unit]:
+        """Yield searches from the prompt that ships, each by another generator."""
+        for generator, more in SEARCHES.items():
+            for name in self.sizes.steps:
+                work = partial(self._search, STEPS[name], generator, more)
+                yield Unit(name=f"search/{name}/{generator}", work=work)
 
     def survey(self) -> Iterator[Unit]:
         """Yield one cell of every step that calls a model, on one plan."""
@@ -95,31 +99,38 @@ class Campaign:
     def _pipeline(self) -> Path:
         return self.folder.resolve() / "pipeline"
 
-    def _runs(self, step: SmallStep, seed: int) -> Iterator[Unit]:
-        """Yield a run of the prompt that ships, and its pairs with the earlier ones."""
-        run = f"run/{step.name}/{seed}"
-        yield Unit(name=run, work=partial(self._run, self._words(step, "--seed", str(seed))))
-        for earlier in range(1, seed):
-            yield Unit(
-                name=f"pair/{step.name}/{earlier}={seed}",
-                work=partial(self._compare, f"run/{step.name}/{earlier}", run, "--alike"),
-            )
+    def judge(self) -> None:
+        """Measure the noise of each step, and compare all runs that there are by it."""
+        for step in self.sizes.steps:
+            runs = self._done(f"run/{step}")
+            if len(runs) > 1:
+                done = self._command(["self_improve.noise", "--step", step])
+                lines = (done.stdout if done.returncode == 0 else done.stderr).splitlines()
+                self.results.put(f"noise/{step}", {"code": done.returncode, "lines": lines})
+            for one, other in itertools.combinations(runs, 2):
+                result = self._compare(f"run/{step}/{one}", f"run/{step}/{other}", "--alike")
+                self.results.put(f"pair/{step}/{one}={other}", result)
+            for name in self._done(f"change/{step}"):
+                if runs:
+                    result = self._compare(f"run/{step}/{runs[0]}", f"change/{step}/{name}")
+                    self.results.put(f"verdict/{step}/{name}", result)
 
-    def _change(self, step: SmallStep, name: str, text: str) -> Iterator[Unit]:
-        """Yield a run of another prompt with the first seed, and the verdict on it."""
+    def _done(self, prefix: str) -> list[str]:
+        return sorted(self.results.named(prefix))
+
+    def _run_of(self, step: SmallStep, seed: int) -> Unit:
+        """Return a run of the prompt that ships."""
+        words = self._words(step, "--seed", str(seed))
+        return Unit(name=f"run/{step.name}/{seed}", work=partial(self._run, words))
+
+    def _change_of(self, step: SmallStep, name: str, text: str) -> Unit:
+        """Return a run of another prompt, with the first seed."""
         file = self.folder / "prompts" / f"{step.name} {name}.txt"
         file.parent.mkdir(exist_ok=True)
         file.write_text(text, encoding="utf-8")
         prompt = f"{step.constant}={file.resolve()}"
-        run = f"change/{step.name}/{name}"
         words = self._words(step, "--seed", "1", "--prompt", prompt)
-        yield Unit(name=run, work=partial(self._run, words))
-        verdict = partial(self._compare, f"run/{step.name}/1", run)
-        yield Unit(name=f"verdict/{step.name}/{name}", work=verdict)
-
-    def _search_of(self, step: SmallStep, generator: str) -> Unit:
-        work = partial(self._search, step, generator, SEARCHES[generator])
-        return Unit(name=f"search/{step.name}/{generator}", work=work)
+        return Unit(name=f"change/{step.name}/{name}", work=partial(self._run, words))
 
     def _words(self, step: SmallStep, *more: str) -> list[str]:
         return [
@@ -129,6 +140,7 @@ class Campaign:
 
     def _run(self, words: Sequence[str]) -> Result:
         """Run cells; the result has the run's path and figures of its attempts."""
+        began = datetime.now(UTC).isoformat(timespec="milliseconds")
         done = self._command([*words, "--json"], codes={0, 1})
         [run] = json.loads(done.stdout)["runs"]
         path = Path(run["path"])
@@ -140,6 +152,7 @@ class Campaign:
             "failed": kinds,
             "evidence": run["evidence"],
             "attempts": len(attempts),
+            "resumed": any(row["started"] < began for row in attempts),
             "model_seconds": sum(row["seconds"] for row in attempts),
             "input_tokens": sum(row["input_tokens"] or 0 for row in attempts),
             "output_tokens": sum(row["output_tokens"] or 0 for row in attempts),

@@ -14,6 +14,8 @@ from tools.real_model.prompts import DAMAGED, IMPROVED
 from tools.real_model.units import Result
 
 PAGE = ROOT / "docs" / "real_model.md"
+NOTES = Path(__file__).with_name("notes.md")
+"""What was found while this was built; the rest of the page is counted."""
 _HEAD = (
     "# A real model, judged",
     "",
@@ -68,7 +70,7 @@ def _against_itself(campaign: Campaign) -> Iterator[str]:
     rows = []
     total = wrong = 0
     for step in campaign.sizes.steps:
-        pairs = campaign.results.named(f"pair--{step}")
+        pairs = campaign.results.named(f"pair/{step}")
         words = Counter(pair["word"] for pair in _values(pairs))
         decided = sum(words[word] for word in _DECISIONS)
         total, wrong = total + sum(words.values()), wrong + decided
@@ -79,6 +81,11 @@ def _against_itself(campaign: Campaign) -> Iterator[str]:
     )
     yield ""
     yield from _table(("step", "comparisons of two runs", "false decisions", "INCONCLUSIVE"), rows)
+    for step in campaign.sizes.steps:
+        noise = campaign.results.get(f"noise/{step}")
+        if noise is not None and noise["lines"]:
+            yield f"`plumbline noise --step {step}`: {_cell(noise['lines'][0])}"
+            yield ""
 
 
 def _verdicts(campaign: Campaign) -> Iterator[str]:
@@ -87,7 +94,7 @@ def _verdicts(campaign: Campaign) -> Iterator[str]:
     yield (
         "Against the prompt that ships, with the same seeds. What is called improved is only meant "
         "to be: `tools/real_model/prompts.py` has the texts. A cell that failed counts against its "
-        "prompt."
+        "prompt. The noise of a step is that of its runs above, where there are two or more."
     )
     yield ""
     rows = []
@@ -136,8 +143,10 @@ def _speed(campaign: Campaign) -> Iterator[str]:
     rows = []
     for step in campaign.sizes.steps:
         runs = [
-            *_values(campaign.results.named(f"run--{step}")),
-            *_values(campaign.results.named(f"change--{step}")),
+            run
+            for kind in ("run", "change")
+            for run in _values(campaign.results.named(f"{kind}/{step}"))
+            if not run["resumed"]
         ]
         busy = sum(run["model_seconds"] for run in runs)
         wall = sum(run["seconds"] for run in runs)
@@ -154,7 +163,8 @@ def _speed(campaign: Campaign) -> Iterator[str]:
     yield (
         "Tokens are per second of an exchange, in which the model reads and writes. "
         "Plumbline's own share is all time of a command in which no request was under way: "
-        "starting Python, importing, reading plans, forking cells, recording."
+        "starting Python, importing, reading plans, forking cells, recording. Runs that were "
+        "interrupted and resumed are left out."
     )
     yield ""
     head = ("step", "cells", "seconds a cell", "tokens in/s", "tokens out/s", "Plumbline's own")
@@ -213,9 +223,7 @@ def _failures(campaign: Campaign) -> Iterator[str]:
     ]
     if missing:
         yield f"- Searches that were not run in the time there was: {', '.join(missing)}."
-    notes = PAGE.with_name("real_model_notes.md")
-    if notes.is_file():
-        yield notes.read_text(encoding="utf-8").strip()
+    yield NOTES.read_text(encoding="utf-8").strip()
     yield ""
 
 
@@ -237,8 +245,9 @@ def _ok(run: Result) -> str:
 
 
 def _why(verdict: Result) -> str:
-    text = verdict.get("verdict") or verdict.get("why") or ""
-    return str(text)[:160]
+    reasons = verdict.get("reasons") or [verdict.get("why", "")]
+    failed = [gate["told"] for gate in verdict.get("gates", ()) if gate["failed"]]
+    return "; ".join(map(str, (*failed, *reasons[:1])))[:300]
 
 
 def _last(result: Result) -> str:

@@ -37,12 +37,16 @@ class Results:
         result: Result = json.loads(path.read_text(encoding="utf-8"))
         return result
 
+    def put(self, name: str, result: Result) -> None:
+        """Store a result; it replaces an earlier one."""
+        atomic.write(self._path(name), json.dumps(result, indent=1).encode())
+
     def named(self, prefix: str) -> dict[str, Result]:
         """Return the results of all units whose names begin with `prefix` and a slash."""
         rows: dict[str, Result] = {}
-        for path in sorted(self._folder.glob(f"{prefix}--*.json")):
-            name = path.stem.replace("--", "/")
-            rows[name.removeprefix(f"{prefix}/")] = json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(self._folder.glob(f"{prefix.replace('/', '--')}--*.json")):
+            name = path.stem.replace("--", "/").removeprefix(f"{prefix}/")
+            rows[name] = json.loads(path.read_text(encoding="utf-8"))
         return rows
 
     def work_off(self, units: Iterable[Unit], *, until: float) -> int:
@@ -60,7 +64,7 @@ class Results:
             began = time.monotonic()
             result = unit.work()
             result.setdefault("seconds", round(time.monotonic() - began, 1))
-            atomic.write(self._path(unit.name), json.dumps(result, indent=1).encode())
+            self.put(unit.name, result)
             print(f"{unit.name}: {result['seconds']:g} s", flush=True)
         return left
 

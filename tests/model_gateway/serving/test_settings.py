@@ -68,6 +68,15 @@ def test_list_shows_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not model.is_served
 
 
+def test_other_weights_are_another_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run's identity has how its server was started, unless another server is used."""
+    one, other = an_entry(model="a.gguf"), an_entry(model="b.gguf")
+    assert one.server == other.server
+    assert one.server_parts != other.server_parts
+    monkeypatch.setenv("OWN_URL", "http://127.0.0.1:1/v1")
+    assert one.server_parts == other.server_parts == ("http://127.0.0.1:1/v1",)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

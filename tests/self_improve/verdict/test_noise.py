@@ -18,6 +18,7 @@ from self_improve.verdict.noise import (  # fmt: skip
     path_of,
     spread,
 )
+from self_improve.verdict.pairing import Pair, Pairing
 from tests.self_improve.measured_runs import (  # fmt: skip
     METRIC,
     MODELS,
@@ -135,6 +136,15 @@ def test_a_drift_of_the_outputs_is_found_in_the_composite() -> None:
     assert wild.composite is not None
     assert wild.composite_drift > 1.5 > calm.composite_drift
     assert wild.drift(METRIC) > calm.drift(METRIC)
+
+
+def test_copies_show_no_noise() -> None:
+    """A server that honours the seed repeats itself, and a deviation of 0 makes all certain."""
+    runs = noisy()
+    copies = Pairing(pairs=tuple(Pair(before=p.before, after=p.before) for p in runs.pairs))
+    with pytest.raises(UsageError, match="honours the seed"):
+        repeated_runs.require_variation(repeated_runs.noise_of([copies], rubric()), [copies])
+    repeated_runs.require_variation(repeated_runs.noise_of([runs], rubric()), [runs])
 
 
 def test_noise_is_summarised_in_lines() -> None:
