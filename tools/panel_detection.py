@@ -126,10 +126,10 @@ def every(share: float = SHARE) -> list[Detection]:
 
 def section(results: list[Detection]) -> str:
     """Return the section of docs/rubrics.md."""
-    found = sum(one.rejected >= FOUND for one in results)
+    noticed = sum(one.rejected >= FOUND for one in results)
     text = TEXT.format(
         alike=" and ".join(recorded.ALIKE), share=SHARE, pairs=PAIRS, draws=DRAWS,
-        all=max(one.pairs for one in results), found=found, count=len(results),
+        all=max(one.pairs for one in results), found=noticed, count=len(results),
     )  # fmt: skip
     rows = "".join(
         f"| {one.damage} | {one.rejected:.0%} | {one.kept:.0%} | {one.effect:+.2f} |\n"

@@ -34,7 +34,7 @@ PLANS = ("20260401_tool_library", "20260404_night_bus")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class RealSite:
     """A data repo and a cache of its own, in which commands are run as a user types them."""
 
     folder: Path
@@ -65,21 +65,21 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """Return a place with the sample plans; the server that it started is ended."""
-    place = Place(folder=tmp_path_factory.mktemp("real"))
-    place.command("prompt_lab", "init", str(place.lab), "--samples")
-    yield place
-    [path] = (place.folder / "cache" / "plumbline" / "servers").iterdir()
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSite]:
+    """Return a site with the sample plans; the server that it started is ended."""
+    site = RealSite(folder=tmp_path_factory.mktemp("real"))
+    site.command("prompt_lab", "init", str(site.lab), "--samples")
+    yield site
+    [path] = (site.folder / "cache" / "plumbline" / "servers").iterdir()
     folder = ServerFolder(path)
     folder.touch(0.0)
     until(lambda: not folder.is_claimed())
 
 
 @pytest.fixture(scope="module")
-def first(place: Place) -> Run:
+def first(site: RealSite) -> Run:
     """Return the first run, whose first call starts the server."""
-    return place.run()
+    return site.run()
 
 
 def texts(run: Run) -> list[str]:
@@ -95,7 +95,7 @@ def evidence(run: Run) -> dict[str, Any]:
     return row
 
 
-def test_step_is_done_by_the_real_model(first: Run, place: Place) -> None:
+def test_step_is_done_by_the_real_model(first: Run, site: RealSite) -> None:
     """Each cell is ok, its reply held to the schema; only uncommitted code makes it historical."""
     assert {row["status"] for row in first.rows().values()} == {"ok"}
     assert {attempt.source for attempt in first.attempts()} == {"network"}
@@ -104,29 +104,29 @@ def test_step_is_done_by_the_real_model(first: Run, place: Place) -> None:
     row = evidence(first)
     assert row["kind"] == "real" or any("uncommitted" in one for one in row["reasons"]), row
     [dialect] = json.loads(
-        (place.folder / "cache" / "plumbline" / "schema_dialects.json").read_text()
+        (site.folder / "cache" / "plumbline" / "schema_dialects.json").read_text()
     ).values()
     assert dialect == "json_object"
 
 
-def test_new_run_is_another_one(first: Run, place: Place) -> None:
+def test_new_run_is_another_one(first: Run, site: RealSite) -> None:
     """The server honours the seed, so a run for the noise has another one, and differs."""
-    again = place.run("--new")
+    again = site.run("--new")
     assert again.path != first.path
     assert again.meta["seed"] == first.meta["seed"] + 1
     assert texts(again) != texts(first)
 
 
-def test_changed_prompt_is_compared_with_it(first: Run, place: Place) -> None:
+def test_changed_prompt_is_compared_with_it(first: Run, site: RealSite) -> None:
     """Both sides share their seeds; two cells decide nothing, and the verdict says so."""
     name, change = next(iter(DAMAGED.items()))
-    file = place.folder / f"{name}.txt"
+    file = site.folder / f"{name}.txt"
     file.write_text(change(STEP), encoding="utf-8")
-    worse = place.run("--prompt", f"{STEP.constant}={file}")
+    worse = site.run("--prompt", f"{STEP.constant}={file}")
     assert {cell: row["seed"] for cell, row in worse.rows().items()} == {
         cell: row["seed"] for cell, row in first.rows().items()
     }
-    compared = place.command(
+    compared = site.command(
         "self_improve.compare", "--before", str(first.path), "--after", str(worse.path), "--json"
     )
     row = json.loads(compared.stdout)
@@ -134,10 +134,10 @@ def test_changed_prompt_is_compared_with_it(first: Run, place: Place) -> None:
     assert row["evidence"] == evidence(first)["kind"] == evidence(worse)["kind"]
 
 
-def test_one_server_answered_all(place: Place, first: Run) -> None:
+def test_one_server_answered_all(site: RealSite, first: Run) -> None:
     """The commands before shared it, and its log has what they asked."""
     assert first.finished
-    [path] = (place.folder / "cache" / "plumbline" / "servers").iterdir()
+    [path] = (site.folder / "cache" / "plumbline" / "servers").iterdir()
     state = ServerFolder(path).state()
     assert state is not None
     assert state.starts == 1
