@@ -110,6 +110,7 @@ rubrics: $(READY)  ## accept new versions of rubrics; write their schema and doc
 
 rubric-power: $(READY)  ## plant damages in every step; write what the rubrics notice to docs/rubrics.md
 	@$(BIN)/python -m tools.rubric_power
+	@$(BIN)/python -m tools.panel_detection
 
 calibrate: $(READY)  ## measure how often the verdict is wrong, on 2,000 relabelled comparisons
 	@$(BIN)/python -m tools.calibrate

@@ -114,7 +114,7 @@ class Panel:
                 files, hits = damaged_plans.damaged(
                     self.rubric,
                     plan,
-                    self._foreign(number),
+                    damaged_plans.foreign(self._plans, number),
                     damage=damage,
                     share=share,
                     draw=f"{name}/{model}",
@@ -132,12 +132,6 @@ class Panel:
         lines = "".join(json.dumps(row) + "\n" for row in rows)
         (folder / "outputs.jsonl").write_text(lines, encoding="utf-8")
         return self._measurer.run(folder), count
-
-    def _foreign(self, number: int) -> Plan:
-        """Return the next plan, one in the same script if there is any."""
-        mine = self._plans[number]
-        others = self._plans[number + 1 :] + self._plans[:number]
-        return next((one for one in others if one.script == mine.script), (others or [mine])[0])
 
 
 def _of_model(run: MeasuredRun, model: str) -> MeasuredRun:

@@ -43,9 +43,10 @@ atexit.register(_KEPT.close)
 
 @dataclass(frozen=True)
 class Plan:
-    """One complete plan in a directory."""
+    """One plan in a directory; `asked` is that of what the user asked for, if it is another."""
 
     folder: Path
+    asked: Path | None = None
 
     @property
     def name(self) -> str:
@@ -55,7 +56,7 @@ class Plan:
     @cached_property
     def text(self) -> str:
         """What the user asked for."""
-        path = self.folder / "001-2-plan.txt"
+        path = (self.asked or self.folder) / "001-2-plan.txt"
         return path.read_text(encoding="utf-8") if path.is_file() else ""
 
     @cached_property
@@ -156,6 +157,13 @@ def foreign_language(plan: Plan) -> str:
 
 
 _SAME_LANGUAGE = 0.6
+
+
+def foreign(plans: Sequence[Plan], number: int) -> Plan:
+    """Return the plan after one of several, one in the same script if there is any."""
+    mine = plans[number]
+    others = [*plans[number + 1 :], *plans[:number]]
+    return next((one for one in others if one.script == mine.script), (others or [mine])[0])
 
 
 def damaged(

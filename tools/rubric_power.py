@@ -36,6 +36,7 @@ The artifacts of both sides are the same but for the damage, so these verdicts h
 those on two runs of a model: `docs/evaluator.md` shows what is detected beside real noise.
 """
 PROCESSES = 2
+FAILS = "✗"
 _HEAD = f"| step | version | {' | '.join(PANEL)} |"
 
 
@@ -59,7 +60,7 @@ def _mark(results: Sequence[Outcome]) -> str:
     if not applied:
         return "–"
     if any(one.problem for one in applied):
-        return "✗"
+        return FAILS
     repaired = [one.is_repaired for one in applied if one.share >= 1 and not one.lost]
     return "●" if all(one.is_found for one in applied) and all(repaired) else "○"
 
