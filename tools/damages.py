@@ -33,9 +33,14 @@ def _copied(item: Slot, other: Any) -> None:
     if isinstance(mine, dict) and isinstance(theirs, dict):
         for key, value in parts_of(mine):
             if key in theirs and _has_text(value) and _has_text(theirs[key]):
-                mine[key] = theirs[key]
+                mine[key] = _no_longer(theirs[key], value)
     elif isinstance(theirs, type(mine)):
         item.put(theirs)
+
+
+def _no_longer(value: Any, than: Any) -> Any:
+    """Return a list with at most as many entries as another: to copy is not to say more."""
+    return value[: len(than)] if isinstance(value, list) and isinstance(than, list) else value
 
 
 def _has_text(value: Any) -> bool:

@@ -1,9 +1,9 @@
 """Share of items with a text that says much of what it says twice or more, or in a loop.
 
 Unit: share of items. Range: 0 to 1, lower is better. An item counts when in one of its texts at
-least `least` of the n-grams of tokens occurred there before: half of them do where all is said
-twice, nearly all where one phrase is said again and again. Texts of less than `short` n-grams do
-not count. Undefined without items that have texts.
+least `least` of the n-grams of `tokens` tokens occurred there before: half of them do where all is
+said twice, nearly all where one phrase is said again and again. Texts of less than `short` n-grams
+do not count. Undefined without items that have texts.
 Source: ours, after distinct-n (Li et al. 2016, "A diversity-promoting objective function").
 """
 
