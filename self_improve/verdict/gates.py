@@ -48,7 +48,8 @@ would not have rejected it."""
 class Gate:
     """One gate: `failed` rejects, `blocks` keeps a KEEP back; `p` is None if nothing was tested.
 
-    `is_open` means that more cells may still fail it, so that a comparison is not given up.
+    `is_open` means that more cells may still fail it, so that a comparison is not given up; for
+    models and plans the test of all falls shows that.
     """
 
     name: str
@@ -222,7 +223,7 @@ def parts(look: PermutedLook, *, fell: bool) -> tuple[Gate, ...]:
         gates.append(
             Gate(
                 name=kind, failed=bool(texts) or (fell and has_dropped), p=chance,
-                blocks=suspect, is_open=suspect, message="; ".join(texts) or worst,
+                blocks=suspect, message="; ".join(texts) or worst,
             )
         )  # fmt: skip
     return tuple(gates)

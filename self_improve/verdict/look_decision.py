@@ -13,6 +13,7 @@ from self_improve.verdict.expectation_outcomes import ExpectationOutcome, Fulfil
 from self_improve.verdict.outlook import Outlook
 from self_improve.verdict.prospect import WORTH
 from self_improve.verdict.shifts import WITHOUT_ONE
+from self_improve.verdict.statistics.spending import TestOutcome
 from self_improve.verdict.terms import (
     ERROR,
     LEAST_ERROR,
@@ -44,7 +45,8 @@ class LookDecision:
         self.composite = composite(look.gains, self.flips, look.terms.drift)
         cells = gates.gates(look, tests)
         self.expectations = outcomes_of(look, tests)
-        fell = self._fell(tests)
+        harm = self._harm(tests)
+        fell, self._harm_p = harm.fires, harm.p
         self._rose = self._has_risen(tests)
         self.gates = (*cells, *gates.parts(look, fell=fell))
         self.word, self.reasons = self._word(fell=fell)
@@ -68,8 +70,12 @@ class LookDecision:
         if self.look.gains.vanished:
             text = "more cells would not bring back what is no longer there"
             return Outlook(further_cells=None, text=text)
-        pairing = self.look.look.pairing
+        pairing, share = self.look.look.pairing, self.look.look.share
         once = len(pairing.plans) * len(pairing.models)
+        if share < 1:
+            # A look may not have seen every model on every plan.
+            repeats = 1 + max((pair.before.repeat for pair in pairing.pairs), default=0)
+            once = max(once, round(len(pairing.pairs) / share / repeats))
         return outlook.outlook(
             self.look.gains, self.composite, cells=len(pairing.pairs), once=once,
             minimal=self._minimal, noise=self.look.terms.noise, is_futile=self.is_futile,
@@ -190,11 +196,11 @@ class LookDecision:
             possible=shifts.are_worth(1, self._minimal), widened=look.terms.drift,
         ).fires  # fmt: skip
 
-    def _fell(self, tests: RepeatedTests) -> bool:
-        """Whether the contents fell beyond chance: over all pairs, or in some models or plans."""
+    def _harm(self, tests: RepeatedTests) -> TestOutcome:
+        """Test whether the contents fell beyond chance: over all pairs, or in some parts."""
         look, shifts = self.look, self.look.shifts
         if shifts is None:
-            return False
+            return TestOutcome(p=1.0, fires=False)
         allowed = look.terms.rubric.gates
         limits = {"model": allowed.model_drop, "plan": allowed.plan_drop}
         error = max(ERROR - tests.spent("gate ") - tests.spent("harm of "), LEAST_ERROR)
@@ -202,7 +208,7 @@ class LookDecision:
             shifts.falls, limit=look.limit(error),
             possible=shifts.are_worth(-1, self._minimal) | shifts.have_lost(limits),
             widened=look.terms.drift**2,
-        ).fires  # fmt: skip
+        )  # fmt: skip
 
     def _does_no_harm(self) -> bool:
         """Whether the composite has certainly not fallen by as much as would matter."""
@@ -210,9 +216,11 @@ class LookDecision:
         return effect is not None and reach is not None and reach.low > -self._minimal
 
     def _is_futile(self) -> bool:
-        """Whether the remaining cells would hardly decide, as far as the composite shows."""
+        """Whether the remaining cells would hardly decide, if what was seen goes on."""
         if any(gate.is_open for gate in self.gates):
             return False
         if any((one.p or 1.0) < _OPEN for one in self.expectations):
             return False
-        return outlook.is_futile(self.composite, share=self.look.look.share, minimal=self._minimal)
+        return outlook.is_futile(
+            self.composite, share=self.look.look.share, minimal=self._minimal, harm_p=self._harm_p
+        )

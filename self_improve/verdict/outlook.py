@@ -13,12 +13,19 @@ from self_improve.verdict.composite import Composite
 from self_improve.verdict.differences import Differences
 from self_improve.verdict.noise import Noise
 from self_improve.verdict.prospect import ASSUMED_MINIMA, LEAST_PAIRS, WORTH
-from self_improve.verdict.statistics.sample_size import POWER, conditional_power, visible
+from self_improve.verdict.statistics.sample_size import (
+    POWER,
+    chance_by_trend,
+    conditional_power,
+    visible,
+)
+from self_improve.verdict.terms import ERROR
 
-_FUTILE = 1 / 3
+_FUTILE, _LEAST_CHANCE = 0.8, 0.35
 """A decision that is less probable than this part of the share of cells that have run is not worth
-waiting for: one in fifteen after a fifth of them, when a trend is mostly chance, one in six after
-half. It costs an effect that is worth a merge one decision in seven."""
+waiting for, nor is one below the second number that is more probable: 16 % after a fifth, when a
+trend is mostly chance, 35 % from half on. It costs an effect that is worth a merge one decision in
+seven."""
 Again = Callable[[int], str]
 """Gives the commands that run both sides with a number of repeats."""
 _REACH = 10
@@ -142,7 +149,7 @@ def _settles(
     return float((is_shown | is_excluded).mean()) >= POWER
 
 
-def is_futile(composite: Composite, *, share: float, minimal: float) -> bool:
+def is_futile(composite: Composite, *, share: float, minimal: float, harm_p: float = 1.0) -> bool:
     """Whether the remaining cells would hardly decide if the trend continues.
 
     Giving up early never makes a wrong KEEP or REJECT more probable.
@@ -151,6 +158,8 @@ def is_futile(composite: Composite, *, share: float, minimal: float) -> bool:
         composite: what was seen so far.
         share: the share of all cells that was seen.
         minimal: the smallest effect that is worth a merge.
+        harm_p: how probable falls as far as those that were seen are by chance; they may be of
+            some models or plans only, which the composite does not show.
     """
     if share >= 1 or composite.effect is None or composite.deviation is None:
         return False
@@ -163,4 +172,5 @@ def is_futile(composite: Composite, *, share: float, minimal: float) -> bool:
         )
         for sign in (1, -1)
     ]  # fmt: skip
-    return sum(chances) < _FUTILE * share
+    chance = max(sum(chances), chance_by_trend(harm_p, share=share, alpha=ERROR))
+    return chance < min(_FUTILE * share, _LEAST_CHANCE)

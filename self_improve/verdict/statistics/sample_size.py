@@ -46,6 +46,23 @@ def conditional_power(
     return float(stats.norm.sf((needed - effect) / (deviation / math.sqrt(left))))
 
 
+def chance_by_trend(p: float, *, share: float, alpha: float) -> float:
+    """Return the probability that a test is significant in the end if its trend continues.
+
+    K. K. G. Lan and J. Wittes, The B-value: a tool for monitoring data, 1988.
+
+    Args:
+        p: its one-sided p-value so far.
+        share: the share of the data that was seen.
+        alpha: its level in the end.
+    """
+    if p >= 1 or share >= 1:
+        return float(p <= alpha)
+    value = float(stats.norm.isf(p)) * math.sqrt(share)
+    needed = float(stats.norm.isf(alpha)) - value / share
+    return float(stats.norm.sf(needed / math.sqrt(1 - share)))
+
+
 def visible(pairs: int, deviation: float, *, alpha: float, power: float = POWER) -> float:
     """Return the mean difference that `pairs` pairs show (the inverse of `pairs_needed`)."""
     z = float(stats.norm.ppf(1 - alpha) + stats.norm.ppf(power))

@@ -28,6 +28,7 @@ from tests.self_improve.measured_runs import (
     rubric,
     terms,
 )
+from tools.relabelling import looks
 
 
 def composite(effect: float | None, *, pairs: int = 35, **more: Any) -> Composite:
@@ -82,6 +83,16 @@ def test_so_many_cells_settle_it_in_four_cases_of_five(seed: int) -> None:
         result = decide(again(open_one, repeats, chance), by, evidence=Evidence.real)
         settled += result.word is not Word.inconclusive or result.further_cells == 0
     assert settled >= 14  # Four of five, less what 20 draws vary by.
+
+
+def test_what_was_given_up_after_a_few_cells_is_proposed_for_all_of_them() -> None:
+    """The commands run every model on every plan, whatever a look has seen."""
+    pairing = noisy(better(0.02), spread=0.12, seed=1)
+    verdict = decide(looks(pairing, seed=3), terms(flips=1000), evidence=Evidence.real)
+    assert verdict.futile
+    assert verdict.pairs == 7
+    assert verdict.further_cells
+    assert (verdict.further_cells + verdict.pairs) % 35 == 0
 
 
 def test_what_is_excluded_needs_no_more_cells() -> None:
@@ -146,7 +157,7 @@ def test_where_every_cell_fails_more_cells_show_nothing_either() -> None:
     [
         (0.0, 0.5, True),
         (0.08, 0.2, True),
-        (0.12, 0.2, False),
+        (0.16, 0.2, False),
         (0.12, 0.6, True),
         (0.0, 1.0, False),
         (0.5, 0.5, False),
@@ -160,6 +171,13 @@ def test_what_will_hardly_be_decided_is_given_up(
     """Sooner if less shows, and not while something does."""
     result = composite(effect, pairs=round(80 * share), deviation=0.7)
     assert is_futile(result, share=share, minimal=0.4) == futile
+
+
+def test_nothing_is_given_up_while_some_models_or_plans_fall() -> None:
+    """The composite does not show it where others rise."""
+    level = composite(0.0, pairs=18, deviation=0.7)
+    assert is_futile(level, share=0.5, minimal=0.4, harm_p=0.5)
+    assert not is_futile(level, share=0.5, minimal=0.4, harm_p=0.05)
 
 
 def test_nothing_is_given_up_unseen() -> None:
