@@ -173,7 +173,10 @@ class Ledger:
         elif self.caps.dollars is not None and actual.dollars > worst.dollars + _ROUNDING:
             over = f"{actual.dollars:.4f} dollars for a call that may cost {worst.dollars:.4f}"
         if over and reservation.model:
-            reason = f"{reservation.model} was stopped, because its server billed {over}"
+            reason = (
+                f"{reservation.model} was stopped, because its server billed {over}; "
+                "thinking_tokens in its entry reserves more for hidden reasoning"
+            )
             self.stopped.setdefault(reservation.model, reason)
 
 

@@ -22,7 +22,7 @@ _MARKER = (
     r"(?:<\|start\|>\s*assistant\s*)?<\|channel\|>\s*(?P<channel>\w*)|"
     r"(?P<g><\|channel>)\s*\w*|(?P<g_close><channel\|>)"
 )
-_JSON_START = r'\{\s*["}]|\[\s*(?:["{\[\]\d-]|true|false|null)'
+_JSON_START = r'\{\s*(?:["}]|//|/\*)|\[\s*(?:["{\[\]\d-]|true|false|null)'
 _FLAGS = re.IGNORECASE | re.DOTALL
 _ANY_MARKER = re.compile(rf"(?=[<\[◁])(?:{_MARKER})", _FLAGS)
 # What every marker begins with: most replies have none of it, and are passed in no time.

@@ -92,6 +92,14 @@ def test_everything_else_stays_strict(text: str) -> None:
     assert reply.failure.kind is FailureKind.schema
 
 
+def test_comment_does_not_open_the_texts_behind_it() -> None:
+    """Tags and brackets inside the strings of JSON with a comment are not taken for parts."""
+    text = '{ /* the reply */ "name": "a <think> b </think> [1]", "seeds": []}'
+    failure = parse(text, Fruit, cut_off=False, last=True).failure
+    assert failure is not None
+    assert failure.message.startswith("the JSON in the reply cannot be read")
+
+
 @pytest.mark.parametrize("text", [f"{OTHER} or rather {GOOD}", f"```\n{OTHER}\n```\n{GOOD}"])
 def test_two_different_values_are_none(text: str) -> None:
     """Which one counts is the model's to say, not ours."""
