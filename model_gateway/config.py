@@ -61,11 +61,11 @@ class Price(BaseModel):
 
         Of those read, some came from the server's cache or went to it.
         """
-        cached = self.input if self.cached_input is None else self.cached_input
-        kept = self.input if self.cache_write is None else self.cache_write
+        cached_input = self.input if self.cached_input is None else self.cached_input
+        cache_write = self.input if self.cache_write is None else self.cache_write
         plain = max(0, read - from_cache - to_cache)
-        dear = plain * self.input + from_cache * cached + to_cache * kept
-        return (dear + written * self.output) / 1e6
+        of_input = plain * self.input + from_cache * cached_input + to_cache * cache_write
+        return (of_input + written * self.output) / 1e6
 
     def most(self, read: int, written: int) -> float:
         """Return the US dollars for these tokens, whatever the server's cache does."""

@@ -241,7 +241,7 @@ def _never_sent(kind: FailureKind, message: str) -> ExchangeResult:
 def _billed(answer: Answer, by_price: float | None) -> float | None:
     """Return the cost that the server reports, or else what its tokens cost by the entry's price.
 
-    A cost of nothing for tokens that have a price, or for tokens that nobody counted, is no report.
+    A cost of nothing is not believed for tokens that have a price or that nobody counted.
     """
     counted = answer.input_tokens is not None and answer.output_tokens is not None
     if answer.cost is not None and (answer.cost > 0 or (counted and not by_price)):

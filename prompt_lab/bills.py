@@ -73,8 +73,8 @@ def _amount(value: Any) -> float | None:
 
 
 def _sum(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None
+    terms = [value for value in values if value is not None]
+    return sum(terms) if len(terms) == len(values) else None
 
 
 def table(bills: Sequence[Bill]) -> list[str]:

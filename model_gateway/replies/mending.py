@@ -42,7 +42,7 @@ def without_trailing_commas(text: str) -> str:
 def unwrapped(candidate: JsonCandidate, names: frozenset[str]) -> Iterator[JsonCandidate]:
     """Yield what `candidate` holds in a list of one, under one wrapper key, or both.
 
-    `names` are the keys of the object that is looked for: what has one of them is no wrapper.
+    `names` are the keys of the object that is looked for: what has one of them does not wrap it.
     Beside a wrapper key there may be texts and numbers, but no second object or list.
     """
     for _ in range(_MOST_LAYERS):

@@ -113,6 +113,6 @@ def test_tokens_of_the_anthropic_format(usage: dict[str, Any], expected: TokenCo
     ],
 )
 def test_cost_that_a_server_reports(usage: dict[str, Any], dollars: float | None) -> None:
-    """It may be a number, a text or an object, and nonsense is no report."""
+    """It may be a number, a text or an object, and nonsense is passed over."""
     reported = CompletionUsage.model_validate(usage).dollars
     assert reported == (None if dollars is None else pytest.approx(dollars))

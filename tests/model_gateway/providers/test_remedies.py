@@ -74,7 +74,7 @@ def test_setting_that_helps_is_named(message: str, settings: dict[str, Any], set
     ],
 )
 def test_no_setting_is_named_that_would_not_help(message: str, settings: dict[str, Any]) -> None:
-    """What the entry does not do, or already does, is no advice."""
+    """What the entry does not do, or already does, would not help."""
     assert remedy_for(message, model(**settings)) == ""
 
 

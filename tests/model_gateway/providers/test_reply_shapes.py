@@ -116,7 +116,7 @@ def test_draft_in_the_text_is_not_the_value(wire: str, ask: Ask) -> None:
     ],
 )
 def test_reasoning_has_many_fields(message: dict[str, Any], reasoning: str | None) -> None:
-    """Whatever a server calls it, it is no text of the reply."""
+    """Whatever a server calls it, it does not belong to the text."""
     answer = read_answer(json.dumps(completion(message)).encode(), Completion)
     assert (answer.text, answer.reasoning) == ("", reasoning)
 
@@ -221,7 +221,7 @@ def test_stream_that_nobody_asked_for_is_joined(wire: str, ask: Ask) -> None:
 
 @pytest.mark.parametrize("wire", FORMATS)
 def test_stream_without_its_end_is_a_broken_exchange(wire: str, ask: Ask) -> None:
-    """What came until then is no reply, even where its JSON is whole; it may have been billed."""
+    """What came until then does not count, even if its JSON is whole; it may have been billed."""
     events = EVENTS[wire][: -ENDS[wire]]
     broken = STREAMS[wire](events) + b'\ndata: {"cho'
     with WireServer(wire, raw(broken)) as server:
