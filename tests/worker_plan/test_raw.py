@@ -36,6 +36,7 @@ def test_metadata_are_the_recorded_facts() -> None:
 def test_recovered_and_failed_replies_are_marked() -> None:
     """A part of a reply and a failure show."""
     assert metadata(reply(partial=True))["partial"] is True
+    assert metadata(reply(mended=("trailing comma",)))["mended"] == ["trailing comma"]
     assert metadata(reply(value=None, failure=FAILED))["failure"] == "server: the model is down"
 
 

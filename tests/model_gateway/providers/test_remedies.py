@@ -9,7 +9,7 @@ import pytest
 from model_gateway.call import FailureKind
 from model_gateway.config import Model
 from model_gateway.providers.remedies import remedy_for
-from tests.model_gateway.providers.conftest import FORMATS, Ask, entry
+from tests.model_gateway.providers.conftest import Ask, entry
 from tests.wire import Status, WireServer
 
 HOT = {"arguments": {"temperature": 0.7}}
@@ -78,8 +78,9 @@ def test_no_setting_is_named_that_would_not_help(message: str, settings: dict[st
     assert remedy_for(message, model(**settings)) == ""
 
 
-@pytest.mark.parametrize("wire", FORMATS)
-@pytest.mark.parametrize("code", [400, 422, 500])
+@pytest.mark.parametrize(
+    ("wire", "code"), [("openai", 400), ("anthropic", 400), ("ollama", 400), ("openai", 500)]
+)
 def test_advice_follows_the_servers_words(wire: str, code: int, ask: Ask) -> None:
     """The failure of the attempt ends with it, within the bound on a message."""
     words = "The system role is not supported for this model. " + "More words. " * 40

@@ -94,6 +94,14 @@ def test_fallback_counts_if_it_answered() -> None:
     assert account(an_attempt(key="a"), failed(key="b", fallback=True)).row()["fallback"] is False
 
 
+def test_what_was_mended_is_reported() -> None:
+    """Each kind once, of the attempts that gave a call its value."""
+    attempts = [an_attempt(key=key, mended=["trailing comma"]) for key in ("a", "b")]
+    row = account(*attempts, an_attempt(key="c", mended=["list of one object"])).row()
+    assert row["mended"] == ["list of one object", "trailing comma"]
+    assert account(an_attempt()).row()["mended"] == []
+
+
 def test_sources_and_replays_are_reported() -> None:
     """Each source once, in order; what was never sent has none, and what was replayed counts."""
     row = account(
