@@ -89,8 +89,7 @@ def identity_of(
     """
     any_step = replace(request.run, step="", baseline_dir=None)
     identity = replace(request, run=any_step, loop=None, start=None, force=False).identity("")
-    # Whether agents are asked may change, too; loops of before have it in their digest.
-    digest = digest_of({**identity, "analyse": "auto", "steps": sorted(steps)})
+    digest = digest_of({**identity, "steps": sorted(steps)})
     loops = [folder.identity.get("loop", {}) for folder in IterationFolder.all(request.layout)]
     same = [loop for loop in loops if loop.get("digest") == digest]
     number, start = max((loop["number"] for loop in same), default=-1), base
