@@ -50,8 +50,7 @@ class Campaign:
 
     def prepare(self) -> None:
         """Make the data repo, the pipeline's repository, and the entry of the survey."""
-        if not (self._lab / "history").is_dir():
-            lab_commands.main(["init", str(self._lab), "--samples"])
+        lab_commands.main(["init", str(self._lab), "--samples"])
         entries = self.folder / "llm_config"
         entries.mkdir(exist_ok=True)
         text = (EMBEDDED / "smollm2.toml").read_text(encoding="utf-8")
