@@ -72,7 +72,7 @@ def test_page_counts_false_decisions_and_names_what_was_not_run(
     assert "Of 1 comparisons 1 were decided" in text
     assert "| plan_type | 1 | 1 | 0 |" in text
     assert f"| plan_type | damaged: {name} | 9/10 | 9/10 | REJECT | it fell | real |" in text
-    assert "0 ok, 1 failed, 1 not run" in text
+    assert "0 ok, 1 failed, 1 not run this way" in text
     assert "| redline_gate | not run |" in text
     assert "Of 30 cells 3 failed: truncated 3." in text
     assert "plan_type with operators, plan_type with promptbreeder" in text
