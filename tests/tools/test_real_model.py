@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from model_gateway.errors import PlumblineError
 from tools.real_model import page
 from tools.real_model.campaign import Campaign, Sizes
 from tools.real_model.prompts import DAMAGED, IMPROVED, STEPS
@@ -44,6 +46,15 @@ def test_prompts_differ_from_the_one_that_ships() -> None:
     for step in STEPS.values():
         texts = [change(step) for change in (*DAMAGED.values(), *IMPROVED.values())]
         assert len({step.prompt, *texts}) == 7
+
+
+def test_runs_of_another_version_are_not_mixed(tmp_path: Path) -> None:
+    """A folder belongs to one version of the code and one number of repeats."""
+    sizes = Sizes(steps=("plan_type",), repeats=2, runs=3, search_calls=40, survey_seconds=60.0)
+    for _ in range(2):
+        Campaign(tmp_path, sizes).require_same_code()
+    with pytest.raises(PlumblineError, match="Name another --folder"):
+        Campaign(tmp_path, replace(sizes, repeats=3)).require_same_code()
 
 
 def test_page_counts_false_decisions_and_names_what_was_not_run(
