@@ -34,8 +34,8 @@ PLANS = ("20260401_tool_library", "20260404_night_bus")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RealSite:
-    """A data repo and a cache of its own, in which commands are run as a user types them."""
+class Bench:
+    """A data repo and a cache of its own, with which commands are run as a user types them."""
 
     folder: Path
 
@@ -65,9 +65,9 @@ class RealSite:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSite]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """Return a site with the sample plans; the server that it started is ended."""
-    site = RealSite(folder=tmp_path_factory.mktemp("real"))
+    site = Bench(folder=tmp_path_factory.mktemp("real"))
     site.command("prompt_lab", "init", str(site.lab), "--samples")
     yield site
     [path] = (site.folder / "cache" / "plumbline" / "servers").iterdir()
@@ -77,7 +77,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSite]:
 
 
 @pytest.fixture(scope="module")
-def first(site: RealSite) -> Run:
+def first(site: Bench) -> Run:
     """Return the first run, whose first call starts the server."""
     return site.run()
 
@@ -95,7 +95,7 @@ def evidence(run: Run) -> dict[str, Any]:
     return row
 
 
-def test_step_is_done_by_the_real_model(first: Run, site: RealSite) -> None:
+def test_step_is_done_by_the_real_model(first: Run, site: Bench) -> None:
     """Each cell is ok, its reply held to the schema; only uncommitted code makes it historical."""
     assert {row["status"] for row in first.rows().values()} == {"ok"}
     assert {attempt.source for attempt in first.attempts()} == {"network"}
@@ -109,7 +109,7 @@ def test_step_is_done_by_the_real_model(first: Run, site: RealSite) -> None:
     assert dialect == "json_object"
 
 
-def test_new_run_is_another_one(first: Run, site: RealSite) -> None:
+def test_new_run_is_another_one(first: Run, site: Bench) -> None:
     """The server honours the seed, so a run for the noise has another one, and differs."""
     again = site.run("--new")
     assert again.path != first.path
@@ -117,7 +117,7 @@ def test_new_run_is_another_one(first: Run, site: RealSite) -> None:
     assert texts(again) != texts(first)
 
 
-def test_changed_prompt_is_compared_with_it(first: Run, site: RealSite) -> None:
+def test_changed_prompt_is_compared_with_it(first: Run, site: Bench) -> None:
     """Both sides share their seeds; two cells decide nothing, and the verdict says so."""
     name, change = next(iter(DAMAGED.items()))
     file = site.folder / f"{name}.txt"
@@ -134,7 +134,7 @@ def test_changed_prompt_is_compared_with_it(first: Run, site: RealSite) -> None:
     assert row["evidence"] == evidence(first)["kind"] == evidence(worse)["kind"]
 
 
-def test_one_server_answered_all(site: RealSite, first: Run) -> None:
+def test_one_server_answered_all(site: Bench, first: Run) -> None:
     """The commands before shared it, and its log has what they asked."""
     assert first.finished
     [path] = (site.folder / "cache" / "plumbline" / "servers").iterdir()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from model_gateway.errors import PlumblineError
 from tools.real_model import page
 from tools.real_model.campaign import Campaign, Sizes
 from tools.real_model.prompts import DAMAGED, IMPROVED, STEPS
@@ -46,6 +48,15 @@ def test_prompts_differ_from_the_one_that_ships() -> None:
         assert len({step.prompt, *texts}) == 7
 
 
+def test_runs_of_another_version_are_not_mixed(tmp_path: Path) -> None:
+    """A folder belongs to one version of the code and one number of repeats."""
+    sizes = Sizes(steps=("plan_type",), repeats=2, runs=3, search_calls=40, survey_seconds=60.0)
+    for _ in range(2):
+        Campaign(tmp_path, sizes).require_same_code()
+    with pytest.raises(PlumblineError, match="Name another --folder"):
+        Campaign(tmp_path, replace(sizes, repeats=3)).require_same_code()
+
+
 def test_page_counts_false_decisions_and_names_what_was_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,7 +83,7 @@ def test_page_counts_false_decisions_and_names_what_was_not_run(
     assert "Of 1 comparisons 1 were decided" in text
     assert "| plan_type | 1 | 1 | 0 |" in text
     assert f"| plan_type | damaged: {name} | 9/10 | 9/10 | REJECT | it fell | real |" in text
-    assert "0 ok, 1 failed, 1 not run" in text
+    assert "0 ok, 1 failed, 1 not run this way" in text
     assert "| redline_gate | not run |" in text
     assert "Of 30 cells 3 failed: truncated 3." in text
     assert "plan_type with operators, plan_type with promptbreeder" in text

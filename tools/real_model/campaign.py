@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from model_gateway.config import EMBEDDED
+from model_gateway.errors import PlumblineError
 from model_gateway.jsonl import read_rows
 from prompt_lab import command_line as lab_commands
 from self_improve.code import git
@@ -50,8 +51,8 @@ class Campaign:
 
     def prepare(self) -> None:
         """Make the data repo, the pipeline's repository, and the entry of the survey."""
-        if not (self._lab / "history").is_dir():
-            lab_commands.main(["init", str(self._lab), "--samples"])
+        self.require_same_code()
+        lab_commands.main(["init", str(self._lab), "--samples"])
         entries = self.folder / "llm_config"
         entries.mkdir(exist_ok=True)
         text = (EMBEDDED / "smollm2.toml").read_text(encoding="utf-8")
@@ -90,6 +91,23 @@ class Campaign:
         """Yield one cell of every step that calls a model, on one plan."""
         for name in steps_with_models():
             yield Unit(name=f"survey/{name}", work=partial(self._cell, name))
+
+    def require_same_code(self) -> None:
+        """Refuse to mix runs of different code or sizes.
+
+        Raises:
+            PlumblineError: the folder holds results of another version.
+        """
+        parts = [f"HEAD:{name}" for name in ("worker_plan", "model_gateway", "self_improve")]
+        trees = git.run(ROOT, "rev-parse", *parts).split()
+        identity = {"trees": trees, "repeats": self.sizes.repeats}
+        if (before := self.results.get("identity")) is None:
+            self.results.put("identity", identity)
+        elif before != identity:
+            raise PlumblineError(
+                f"{self.folder} holds runs of another version of the code or with other --repeats, "
+                "which are not comparable with new ones. Name another --folder, or remove it."
+            )
 
     @property
     def _lab(self) -> Path:

@@ -49,11 +49,10 @@ def main(words: Sequence[str] | None = None, *, prog: str = PROG) -> int:
 
 def _run(folder: Path, repeats: int) -> int:
     root = (folder / "lab").resolve()
-    if not (root / "history").is_dir():
-        _heading(f"1. A data repo with five train plans and two verify plans: {root}")
-        ended = lab.main(["init", str(root), "--samples"])
-        if ended != OK:
-            return ended
+    _heading(f"1. A data repo with five train plans and two verify plans: {root}")
+    ended = lab.main(["init", str(root), "--samples"])
+    if ended != OK:
+        return ended
     common = [
         "--step", STEP.name, "--model", MODEL, "--split", "train", "--repeats", str(repeats),
         "--prompt-lab-dir", str(root),

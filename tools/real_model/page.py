@@ -62,6 +62,24 @@ def _sizes(campaign: Campaign) -> Iterator[str]:
         + "."
     )
     yield ""
+    yield " ".join(_progress(campaign, len(runs)))
+    yield ""
+
+
+def _progress(campaign: Campaign, runs: int) -> Iterator[str]:
+    steps = len(campaign.sizes.steps)
+    planned = {
+        "runs": (runs, steps * (campaign.sizes.runs + len(DAMAGED) + len(IMPROVED))),
+        "searches": (
+            sum(len(campaign.results.named(f"search/{name}")) for name in campaign.sizes.steps),
+            steps * len(SEARCHES),
+        ),
+        "steps of the survey": (len(campaign.results.named("survey")), len(steps_with_models())),
+    }
+    yield "Done so far:"
+    yield ", ".join(f"{done} of {of} {what}" for what, (done, of) in planned.items()) + "."
+    if any(done < of for done, of in planned.values()):
+        yield "The rest was not run in the time there was; `make real` resumes."
 
 
 def _against_itself(campaign: Campaign) -> Iterator[str]:
@@ -76,8 +94,9 @@ def _against_itself(campaign: Campaign) -> Iterator[str]:
         total, wrong = total + sum(words.values()), wrong + decided
         rows.append((step, sum(words.values()), decided, words["INCONCLUSIVE"]))
     yield (
-        f"Runs with different seeds and nothing else changed, each with each of the others. A KEEP "
-        f"or REJECT would be false. Of {total} comparisons {wrong} were decided."
+        "Runs with different seeds and nothing else changed, each with each of the others, in "
+        "[pairs](glossary.md#pair) of cells. A KEEP or REJECT would be false. Of "
+        f"{total} comparisons {wrong} were decided."
     )
     yield ""
     yield from _table(("step", "comparisons of two runs", "false decisions", "INCONCLUSIVE"), rows)
@@ -94,7 +113,9 @@ def _verdicts(campaign: Campaign) -> Iterator[str]:
     yield (
         "Against the prompt that ships, with the same seeds. What is called improved is only meant "
         "to be: `tools/real_model/prompts.py` has the texts. A cell that failed counts against its "
-        "prompt. The noise of a step is that of its runs above, where there are two or more."
+        "prompt. Why: what a [gate](glossary.md#gate) that failed, or the "
+        "[composite](glossary.md#composite), said. The noise of a step is that of its runs above, "
+        "where there are two or more."
     )
     yield ""
     rows = []
@@ -146,7 +167,7 @@ def _speed(campaign: Campaign) -> Iterator[str]:
             run
             for kind in ("run", "change")
             for run in _values(campaign.results.named(f"{kind}/{step}"))
-            if not run["resumed"]
+            if not run.get("resumed")
         ]
         busy = sum(run["model_seconds"] for run in runs)
         wall = sum(run["seconds"] for run in runs)
@@ -181,12 +202,16 @@ def _survey(campaign: Campaign) -> Iterator[str]:
         f"One cell of each of the {len(steps)} steps on the plan 20260401_tool_library, one "
         f"attempt a call, at most 4 calls and {campaign.sizes.survey_seconds:g} s. ok means that "
         "the replies could be used, not that they are good. "
-        f"{counts['ok']} ok, {counts['failed']} failed, {len(steps) - len(rows)} not run."
+        f"{counts['ok']} ok, {counts['failed']} failed, {len(steps) - len(rows)} not run this way."
     )
     yield ""
     lines = []
     for step in steps:
         row = rows.get(step)
+        run = campaign.results.get(f"run/{step}/1")
+        if row is None and run is not None:
+            lines.append((step, f"ok in {_ok(run)} cells above", "", "", ""))
+            continue
         if row is None:
             lines.append((step, "not run", "", "", ""))
             continue
