@@ -119,6 +119,7 @@ def _verdicts(campaign: Campaign) -> Iterator[str]:
     )
     yield ""
     rows = []
+    counts: Counter[tuple[str, str]] = Counter()
     for step in campaign.sizes.steps:
         base = campaign.results.get(f"run/{step}/1")
         for kind, changes in (("damaged", DAMAGED), ("improved", IMPROVED)):
@@ -126,10 +127,16 @@ def _verdicts(campaign: Campaign) -> Iterator[str]:
                 run = campaign.results.get(f"change/{step}/{name}")
                 verdict = campaign.results.get(f"verdict/{step}/{name}")
                 if base and run and verdict:
+                    counts[kind, verdict["word"]] += 1
                     rows.append(
                         (step, f"{kind}: {name}", _ok(base), _ok(run), verdict["word"],
                          _why(verdict), verdict["evidence"])
                     )  # fmt: skip
+    for kind in ("damaged", "improved"):
+        words = {word: n for (of, word), n in sorted(counts.items()) if of == kind}
+        listed = ", ".join(f"{n} {word}" for word, n in words.items()) or "none was run"
+        yield f"- {kind}: {listed}"
+    yield ""
     head = ("step", "prompt", "ok before", "ok after", "verdict", "why", "evidence")
     yield from _table(head, rows)
 
