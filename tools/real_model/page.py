@@ -174,7 +174,7 @@ def _speed(campaign: Campaign) -> Iterator[str]:
             run
             for kind in ("run", "change")
             for run in _values(campaign.results.named(f"{kind}/{step}"))
-            if not run.get("resumed")
+            if not run.get("resumed", run["model_seconds"] > run["seconds"])
         ]
         busy = sum(run["model_seconds"] for run in runs)
         wall = sum(run["seconds"] for run in runs)
