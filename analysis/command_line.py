@@ -95,14 +95,14 @@ def record_of(layout: Layout, number: int | None) -> Record:
 
 async def _run(record: Record, names: Sequence[str], options: argparse.Namespace) -> None:
     from analysis import choice, phases
-    from model_gateway import config
+    from model_gateway import entry_files
     from model_gateway.counsel import Counsel, spent_in
     from model_gateway.gateway import Gateway
     from model_gateway.ledger import Ledger
     from prompt_lab.claim import claim
     from prompt_lab.record import Evidence
 
-    catalogue = config.load()
+    catalogue = entry_files.load()
     simulated = record.meta.get("evidence") == Evidence.simulated
     chosen = [agent["name"] for agent in record.agents()] if not options.agents else []
     agent_names = chosen or choice.names(options.agents, simulated=simulated)

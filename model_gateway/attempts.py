@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import random
 from collections.abc import Awaitable, Callable
@@ -13,6 +12,7 @@ from model_gateway.attempt import Attempt, Message
 from model_gateway.blame import STOPPING
 from model_gateway.call import Failure, FailureKind, Source
 from model_gateway.config import Model
+from model_gateway.conversation import feedback_on, folded, with_schema, without_keys
 from model_gateway.door import Question
 from model_gateway.exchange import (
     CallDesk,
@@ -22,21 +22,7 @@ from model_gateway.exchange import (
     exchange,
     failed_inside,
 )
-from model_gateway.keys import Redactor
 from model_gateway.provider import Origin, Request
-from model_gateway.wire_replies import sendable
-
-FEEDBACK = (
-    "Your reply could not be used: {problem}\n"
-    "Send the whole answer again as one JSON object of the required shape, and nothing else."
-)
-SHORTER = (
-    "Your reply broke off before its JSON was complete. "
-    "Send the whole answer again, shorter, as one complete JSON object."
-)
-SCHEMA_IN_PROMPT = (
-    "\n\nReply with one JSON object that fits this JSON schema, and with nothing else:\n{schema}"
-)
 
 _FINAL = {
     FailureKind.refused, FailureKind.too_long, FailureKind.configuration, FailureKind.budget,
@@ -53,7 +39,6 @@ _FIRST_WAIT = 0.5
 _HASTY_WAIT = 10.0
 _UNREACHED_SECONDS = 60.0
 _LONGEST_WAIT = 30.0
-_LONGEST_ECHO = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +84,7 @@ async def ask_models(
     attempt is in the journal before this returns. Each model has its own deadline; waiting for a
     turn does not count against it.
     """
-    question = _without_keys(question, desk.redact)
+    question = without_keys(question, desk.redact)
     bound = caller.models[0].max_attempts
     count = 0
     for index, model in enumerate(caller.models):
@@ -134,9 +119,9 @@ class _ModelAttempts:
         self._fallback = fallback
         self._final = final
         self._seconds_left = model.deadline_seconds
-        self._base = _with_schema(question, model)
+        self._base = with_schema(question, model)
         if model.folds_system:
-            self._base = _folded(self._base)
+            self._base = folded(self._base)
         self._feedback: list[Message] = []
 
     async def run(self, parser: ReplyParser, *, after: int, most: int) -> CallOutcome:
@@ -162,7 +147,7 @@ class _ModelAttempts:
             ):
                 break
             if failure.kind not in _TRANSIENT:
-                self._feedback = _feedback_on(failure, attempt.text)
+                self._feedback = feedback_on(failure, attempt.text)
         if not (is_reached or hasty) and availability.heard(self._model) == heard:
             # Nothing listens there: each further cell would find out by as many attempts.
             availability.close(self._model, failure, _UNREACHED_SECONDS)
@@ -284,54 +269,7 @@ class _ModelAttempts:
         self._caller.observer.attempted(attempt, replayed=False)
 
 
-def _without_keys(question: Question, redact: Redactor) -> Question:
-    """Return a question as it may leave the machine, which is also how it is recorded."""
-    question = replace(question, messages=sendable(question.messages))
-    parts = {
-        "messages": question.messages, "schema": question.schema, "arguments": question.arguments
-    }  # fmt: skip
-    text = json.dumps([question.key, parts], ensure_ascii=False)
-    if redact(text) == text:
-        return question
-    return replace(question, key=redact(question.key), **redact.value(parts))
-
-
 def _is_unreached(attempt: Attempt, failure: Failure | None = None) -> bool:
     """Whether nothing listened at the server's address, so that nothing can have cost money."""
     kind = failure.kind if failure is not None else attempt.failure_kind
     return kind is FailureKind.connection and attempt.cost == 0.0
-
-
-def _with_schema(question: Question, model: Model) -> list[Message]:
-    """Return the messages; a server that takes no schema gets it as text in the first message."""
-    if question.schema is None or model.structured == "json_schema":
-        return question.messages
-    schema = json.dumps(question.schema, ensure_ascii=False)
-    first, *rest = question.messages
-    return [{**first, "content": first["content"] + SCHEMA_IN_PROMPT.format(schema=schema)}, *rest]
-
-
-def _folded(messages: list[Message]) -> list[Message]:
-    """Return the messages for a server without a system role: its text begins the user's first."""
-    system = [m["content"] for m in messages if m["role"] == "system"]
-    others = [m for m in messages if m["role"] != "system"]
-    if not system:
-        return messages
-    if not others or others[0]["role"] != "user":
-        others.insert(0, {"role": "user", "content": ""})
-    first, *rest = others
-    text = "\n\n".join(filter(None, [*system, first["content"]]))
-    return [{**first, "content": text}, *rest]
-
-
-def _feedback_on(failure: Failure, text: str) -> list[Message]:
-    """Return the messages that tell the model what was wrong with its last reply."""
-    if failure.kind is FailureKind.truncated:
-        feedback = SHORTER
-    elif failure.kind in {FailureKind.schema, FailureKind.schema_echo}:
-        feedback = FEEDBACK.format(problem=failure.message)
-    else:
-        return []
-    # A server that could not form JSON sends no text, and servers refuse an empty turn.
-    said = [{"role": "assistant", "content": text[:_LONGEST_ECHO]}] if text.strip() else []
-    return [*said, {"role": "user", "content": feedback}]

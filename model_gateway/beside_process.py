@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from model_gateway import beside, caps, config, socket_folder
+from model_gateway import beside, caps, entry_files, socket_folder
 from model_gateway.cache import Cache, default_path
 from model_gateway.config import Catalogue, Model
 from model_gateway.errors import ConfigError, GatewayError
@@ -169,7 +169,7 @@ async def _only_writer(folder: Path, stack: AsyncExitStack) -> None:
 
 
 async def _open_resources(run_dir: Path, folder: Path, stack: AsyncExitStack) -> Resources:
-    catalogue = config.load()
+    catalogue = entry_files.load()
     ledger = Ledger(caps.of_environment(os.environ), spent=spent_on(folder))
     rows = stack.enter_context(Appender(folder / LEDGER))
     journal = FileJournal(folder / ATTEMPTS)

@@ -103,9 +103,9 @@ def _row(model: Model, *, default: bool) -> dict[str, Any]:
 
 
 def _list(*, as_json: bool) -> int:
-    from model_gateway import config
+    from model_gateway import entry_files
 
-    catalogue = config.load()
+    catalogue = entry_files.load()
     models = rows(catalogue)
     if as_json:
         print(json.dumps(models, indent=2, ensure_ascii=False))
@@ -134,9 +134,9 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _ping(name: str) -> int:
-    from model_gateway import config
+    from model_gateway import entry_files
 
-    catalogue = config.load()
+    catalogue = entry_files.load()
     model = catalogue.find(name)
     missing = model.missing()
     if missing is not None:
@@ -178,10 +178,10 @@ def _print_reply(model: Model, outcome: CallOutcome) -> int:
 
 
 def _serve(name: str) -> int:
-    from model_gateway import config
+    from model_gateway import entry_files
     from model_gateway.serving import upkeep
 
-    model = config.load().find(name)
+    model = entry_files.load().find(name)
     if model.serve is None or not model.is_served:
         say(
             f"{model.name} has no server of its own to start: its entry has no [serve]"
@@ -201,7 +201,7 @@ def _be_beside(models: Sequence[str], starter: int) -> int:
         os._exit(OK)
     import asyncio
 
-    from model_gateway import beside, config, providers
+    from model_gateway import beside, entry_files, providers
     from model_gateway.beside_process import serve
     from model_gateway.errors import ConfigError, GatewayError
 
@@ -209,7 +209,7 @@ def _be_beside(models: Sequence[str], starter: int) -> int:
 
     # An error of a model is reported to those who call it.
     with contextlib.suppress(ConfigError):
-        providers.build(config.load().choose(models)[0])
+        providers.build(entry_files.load().choose(models)[0])
     line = sys.stdin.buffer.readline()
     if not line.endswith(b"\n"):
         return OK

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import socket
 import time
 from collections.abc import Iterable
@@ -23,6 +22,7 @@ from model_gateway.attempts import (
 )
 from model_gateway.availability import Availability
 from model_gateway.call import Call, Failure, FailureKind, R, Reply
+from model_gateway.cell_line import CellLine, end_of
 from model_gateway.config import Model
 from model_gateway.daemon_thread import in_daemon_thread
 from model_gateway.door import Question
@@ -31,9 +31,8 @@ from model_gateway.exchange import CallDesk, Caller
 from model_gateway.keys import Redactor
 from model_gateway.ledger import Ledger
 from model_gateway.limits import Limits, Turn
-from model_gateway.line_connection import to_line
 from model_gateway.provider import Build, Provider
-from model_gateway.replies import Mend, ParsedReply, parse
+from model_gateway.replies import ParsedReply, parse
 from model_gateway.served_provider import ServedProvider
 
 if TYPE_CHECKING:
@@ -223,7 +222,7 @@ class Gateway:
         if call is not None:
             door.calls.add(call)
             call.add_done_callback(door.calls.discard)
-        line = _Line(reader, writer)
+        line = CellLine(reader, writer)
         try:
             if door.path.name not in self._doors:
                 return  # It was closed while this connection was being made.
@@ -242,7 +241,7 @@ class Gateway:
                 await _outlast(answer, gone)
             if answer.cancelled():
                 return
-            await line.send({"ended": _end(answer.result())})
+            await line.send({"ended": end_of(answer.result())})
         except (ConnectionError, EOFError, ValueError, KeyError, TypeError, RecursionError):
             return  # The cell ended, or broke the protocol: there is no receiver.
         except asyncio.CancelledError:
@@ -279,43 +278,6 @@ class Gateway:
         await asyncio.gather(*(self._provider(m) for m in models), return_exceptions=True)
 
 
-class _Line:
-    """The lines of one connection: the question and parse results in, replies and the end out."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._received: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-
-    async def receive(self) -> dict[str, Any]:
-        line = await self._reader.readline()
-        if not line.endswith(b"\n"):
-            raise EOFError
-        message: dict[str, Any] = json.loads(line)
-        return message
-
-    async def send(self, message: dict[str, Any]) -> None:
-        self._writer.write(to_line(message))
-        await self._writer.drain()
-
-    async def gone(self) -> None:
-        """Queue the messages of the cell, and return when it closes the connection."""
-        with contextlib.suppress(EOFError, ConnectionError, ValueError):
-            while True:
-                self._received.put_nowait(await self.receive())
-
-    async def parse(self, reply: OfferedReply) -> ParseResult:
-        """Have the cell parse `reply`."""
-        await self.send({"text": reply.text, "cut_off": reply.cut_off, "last": reply.last})
-        message = await self._received.get()
-        failure = message["failure"]
-        if failure is not None:
-            failure = Failure.from_row(failure)
-        # The cell may run a stranger's code, so only our own words are taken.
-        mended = tuple(mend for mend in Mend if mend in message.get("mended", ()))
-        return ParseResult(partial=bool(message["partial"]), failure=failure, mended=mended)
-
-
 async def _outlast(*tasks: asyncio.Future[Any]) -> None:
     """Wait until cancelled tasks have ended, however often the wait is cancelled.
 
@@ -340,16 +302,3 @@ async def _parsed(reply: OfferedReply, schema: type[R]) -> ParsedReply[R]:
 
 async def _accept(_: OfferedReply) -> ParseResult:
     return ParseResult()
-
-
-def _end(outcome: CallOutcome | Failure) -> dict[str, Any]:
-    attempt = None if isinstance(outcome, Failure) else outcome.attempt
-    failure = outcome if isinstance(outcome, Failure) else outcome.failure
-    return {
-        "text": attempt.text if attempt else "",
-        "model": attempt.model if attempt else "",
-        "failure": failure and failure.to_row(),
-        "finish_reason": attempt.finish_reason if attempt else None,
-        "input_tokens": attempt.input_tokens if attempt else None,
-        "output_tokens": attempt.output_tokens if attempt else None,
-    }

@@ -145,7 +145,7 @@ def request_of(options: argparse.Namespace) -> RunRequest:
         ConfigError, LabError: a model or the data repo cannot be found.
         UsageError: flags exclude each other.
     """
-    from model_gateway import cache, config
+    from model_gateway import cache, entry_files
     from model_gateway.cache import Cache
     from prompt_lab import layout
     from prompt_lab.layout import Layout
@@ -153,7 +153,7 @@ def request_of(options: argparse.Namespace) -> RunRequest:
     from self_improve.runs.preparation import RunRequest
     from self_improve.sandbox import choice
 
-    catalogue = config.load()
+    catalogue = entry_files.load()
     if options.until_decided != bool(options.against):
         raise UsageError(
             "--until-decided and --against RUN... need each other: give both or neither."

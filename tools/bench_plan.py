@@ -23,7 +23,7 @@ from typing import Any
 
 import networkx as nx
 
-from model_gateway import beside, config, providers, temporary
+from model_gateway import beside, entry_files, providers, temporary
 from model_gateway.provider import Origin, Request
 from model_gateway.providers.simulated.provider import Simulated
 from tests.wire.script import Say, Seen
@@ -109,7 +109,7 @@ class SimulatedAnswers:
     """Answers as the simulated model does, for a server with a delay."""
 
     def __init__(self) -> None:
-        model = config.load().find("sim-strong")
+        model = entry_files.load().find("sim-strong")
         self._model = model.model_id
         provider = providers.build(model)
         assert isinstance(provider, Simulated)

@@ -123,7 +123,7 @@ def _head_start(options: argparse.Namespace) -> AbstractContextManager[HeadStart
 
 def _run(options: argparse.Namespace, head_start: HeadStart | None) -> int:
     # Imported now, so that --help answers at once.
-    from model_gateway import config
+    from model_gateway import entry_files
     from model_gateway.ledger import refuse_unpriced
     from worker_plan import luigi_log, plan_record, plan_run, progress, typical_plan
 
@@ -131,7 +131,7 @@ def _run(options: argparse.Namespace, head_start: HeadStart | None) -> int:
     earlier = plan_record.saved_options(run_dir) if options.command == "resume" else ([], None)
     names = options.model or earlier[0]
     speed = options.speed or earlier[1] or SPEEDS[0]
-    models = config.load().choose(names)
+    models = entry_files.load().choose(names)
     estimate = typical_plan.expected(models[0], speed)
     if options.dry_run:
         print(estimate.text())

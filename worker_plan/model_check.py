@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from model_gateway import beside, config, exits, preflight
+from model_gateway import beside, entry_files, exits, preflight
 from model_gateway.beside_process import LEDGER, spent_on
 from model_gateway.config import Model
 from model_gateway.gateway import Gateway
@@ -27,7 +27,7 @@ def check(run_dir: Path, models: Sequence[Model], caps: Caps) -> None:
 
     async def ask() -> None:
         ledger = Ledger(caps, spent=spent_on(folder))
-        keys = config.load().key_variables
+        keys = entry_files.load().key_variables
         async with Gateway(ledger=ledger, key_variables=keys) as gateway:
             await preflight.check_models(gateway, [models], pings)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import luigi
 
-from model_gateway import beside, config
+from model_gateway import beside, entry_files
 from model_gateway.cap_variables import CAP_VARIABLES
 from model_gateway.config import Model
 from model_gateway.door import from_environment
@@ -81,7 +81,7 @@ def resume(
             f"{run_dir} contains no {Setup.plan.name}. Start with: {typed('plan run')} "
             f"--plan FILE --run-dir {run_dir}"
         )
-    chosen = config.load().choose(models)
+    chosen = entry_files.load().choose(models)
     names = [model.name for model in chosen]
     root = FullPlan(run_dir=str(run_dir.resolve()), models=names, detail=Detail[speed])  # type: ignore[no-untyped-call]
     if root.complete():

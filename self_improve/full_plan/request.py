@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from model_gateway import arguments, config
+from model_gateway import arguments, entry_files
 from model_gateway.attempt import digest_of
 from model_gateway.config import Catalogue, Model
 from model_gateway.foreign_files import resolved
@@ -100,7 +100,7 @@ def request_of(options: argparse.Namespace) -> PlanRequest:
         UsageError: there is no such plan.
         ConfigError: a cap in dollars was set and a model has no price.
     """
-    catalogue = config.load()
+    catalogue = entry_files.load()
     model = catalogue.choose([options.model] if options.model else [])[0]
     lab = layout.find(options.prompt_lab_dir)
     code = resolved(options.repo or contract.own_code())

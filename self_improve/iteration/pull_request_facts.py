@@ -13,7 +13,7 @@ from pathlib import Path
 from analysis import prepare_iteration
 from analysis.prepare_iteration import Facts
 from analysis.record import META, Record
-from model_gateway import config
+from model_gateway import entry_files
 from model_gateway.attempt import digest_of
 from model_gateway.foreign_files import resolved
 from prompt_lab import layout, run_names
@@ -59,7 +59,7 @@ def write_facts(options: argparse.Namespace) -> Record:
     rubric = judgement.rubric_of(options.step)
     code = resolved(options.repo or contract.own_code())
     repository = options.github_repo or os.environ.get("GITHUB_REPOSITORY")
-    redactor = config.load().redactor("GITHUB_TOKEN")
+    redactor = entry_files.load().redactor("GITHUB_TOKEN")
     forge = forge_named(options.forge, lab, repository, redactor=redactor)
     branches = Branches(lab, code, forge, redactor=redactor)
     runs = _runs_of_pull(options, lab, code, forge, branches)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from model_gateway import arguments, config
+from model_gateway import arguments, entry_files
 from model_gateway.config import Model
 from model_gateway.foreign_files import MOST_SETTINGS, expanded, read_text, resolved
 from prompt_lab import layout, leaks
@@ -134,7 +134,7 @@ def request_of(options: argparse.Namespace) -> IterationRequest:
         UsageError: the sources of candidates contradict each other, the generator is unknown or
             needs a package that is not installed, or the code has no branch.
     """
-    catalogue = config.load()
+    catalogue = entry_files.load()
     texts = {"prompt_text": list(map(_content, options.prompt))}
     leaks.require_none_in_options(catalogue.redactor("GITHUB_TOKEN"), {**vars(options), **texts})
     models = catalogue.choose(arguments.model_names(options))

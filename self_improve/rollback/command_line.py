@@ -73,7 +73,7 @@ async def _run(options: argparse.Namespace) -> int:
     # Imported now, so that --help answers at once.
     import os
 
-    from model_gateway import config
+    from model_gateway import entry_files
     from prompt_lab import layout, leaks
     from self_improve.host import contract
     from self_improve.iteration.request import branch_of
@@ -90,7 +90,7 @@ async def _run(options: argparse.Namespace) -> int:
     code = resolved(options.repo or contract.own_code())
     request = RestorationRequest(
         step=options.step, to=options.to, reason=options.reason, layout=lab, code=code,
-        base=options.base or branch_of(code), host_file=options.host, catalogue=config.load(),
+        base=options.base or branch_of(code), host_file=options.host, catalogue=entry_files.load(),
         sandbox=choice.wished(options.sandbox),
     )  # fmt: skip
     redactor = request.catalogue.redactor("GITHUB_TOKEN")

@@ -167,7 +167,7 @@ def _rollback(options: argparse.Namespace) -> int:
 
 
 def _drift(options: argparse.Namespace) -> int:
-    from model_gateway import config
+    from model_gateway import entry_files
     from prompt_lab import layout
     from prompt_lab.record import Run
     from prompt_lab.run_names import find
@@ -179,7 +179,7 @@ def _drift(options: argparse.Namespace) -> int:
     from self_improve.sandbox import choice
 
     lab = layout.find(options.prompt_lab_dir)
-    catalogue = config.load()
+    catalogue = entry_files.load()
     models = arguments.names(options.models)
     request = DriftRequest(
         layout=lab, against=tuple(find(name, lab) for name in options.against),
@@ -229,10 +229,10 @@ def _production(options: argparse.Namespace) -> tuple[Production, Layout]:
 
 def _commit(lab: Layout, message: str, *more: Any) -> None:
     """Commit the log, so that every decision has a date that nobody can change."""
-    from model_gateway import config
+    from model_gateway import entry_files
     from prompt_lab.repository import Repository
 
-    redactor = config.load().redactor("GITHUB_TOKEN")
+    redactor = entry_files.load().redactor("GITHUB_TOKEN")
     Repository(lab, redactor=redactor).commit([lab.rollouts, *more], message)
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from model_gateway import config
+from model_gateway import entry_files
 from model_gateway.jsonl import Appender, Row, dumps, read_rows
 from prompt_lab import leaks
 from prompt_lab.claim import claim
@@ -65,7 +65,7 @@ class Log:
         """
         texts = {f"the {row.get('kind', 'row')}": dumps(row) for row in rows}
         # All that git and the pages are checked for, keys in the entries of models included.
-        redactor = config.load().redactor("GITHUB_TOKEN")
+        redactor = entry_files.load().redactor("GITHUB_TOKEN")
         leaks.require_no_keys(redactor, texts, f"Nothing was written to {self.path.name}")
         at = self.clock().astimezone(UTC).isoformat(timespec="seconds")
         self.path.parent.mkdir(parents=True, exist_ok=True)

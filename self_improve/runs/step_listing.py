@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model_gateway import config, temporary
+from model_gateway import entry_files, temporary
 from model_gateway.attempt import Attempt, Message
 from model_gateway.foreign_files import resolved
 from model_gateway.keys import without_keys
@@ -67,7 +67,7 @@ async def list_steps(options: argparse.Namespace) -> Listing:
     code = resolved(options.code or beside)
     file = locate(options.host, code)
     host = load(file)
-    catalogue = config.load()
+    catalogue = entry_files.load()
     environment = without_keys(os.environ, also=catalogue.key_variables)
     with tempfile.TemporaryFile() as errors:
         server = await ForkServer.start(
@@ -151,7 +151,7 @@ async def _probed(
 ) -> dict[str, Observed]:
     """Run the steps on the simulated model now."""
     tree = code_tree.read(code, host.import_roots)
-    model = config.load().find(PROBE_MODEL)
+    model = entry_files.load().find(PROBE_MODEL)
     observed: dict[str, Observed] = {}
     specifications = []
     with ExitStack() as stack:

@@ -22,7 +22,7 @@ from analysis.program import PROGRAMS, Program
 from analysis.program_agent import ProgramAgent
 from analysis.record import Opinion, Record
 from analysis.replies import Insight
-from model_gateway import config
+from model_gateway import entry_files
 from model_gateway.counsel import ATTEMPTS, Counsel
 from model_gateway.gateway import Gateway
 from model_gateway.ledger import Caps, Ledger, Spend
@@ -67,7 +67,7 @@ def test_simulated_agents_quote_what_is_there(record: Record, tmp_path: Path) ->
     async def session() -> list[Opinion]:
         async with Gateway() as gateway, Counsel(gateway, tmp_path / "c") as counsel:
             names = ("sim-analyst", "sim-critic")
-            models = [config.load().find(name) for name in names]
+            models = [entry_files.load().find(name) for name in names]
             agents = [ModelAgent(m, counsel, index=n) for n, m in enumerate(models)]
             return await phases.run(record, phases.INSIGHT, agents)
 

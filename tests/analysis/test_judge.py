@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from analysis.judge import Pair, Preferences, judge
-from model_gateway import config
+from model_gateway import entry_files
 from model_gateway.call import Call, Failure, FailureKind, R, Reply
 from model_gateway.config import Model
 from model_gateway.counsel import Counsel
@@ -48,7 +48,7 @@ def marks(a: int, b: int) -> dict[str, Any]:
 def judged(answer: Callable[[str, str], Any], pairs: int = 8) -> Preferences:
     """Judge pairs of "old" before and "new" after."""
     rows = [Pair(key=(f"p{n}", "m", 0), plan="P.", before="old", after="new") for n in range(pairs)]
-    model = config.load().find("sim-judge")
+    model = entry_files.load().find("sim-judge")
     return asyncio.run(judge(Scripted(answer), model, QUESTIONS, rows))
 
 
@@ -105,6 +105,6 @@ def test_simulated_judge_sees_planted_faults(tmp_path: Path) -> None:
             Pair(key=(f"p{n}", "m", 0), plan="A lock.", before=BAD, after=GOOD) for n in range(8)
         ]
         async with Gateway() as gateway, Counsel(gateway, tmp_path) as counsel:
-            return await judge(counsel, config.load().find("sim-judge"), QUESTIONS, pairs)
+            return await judge(counsel, entry_files.load().find("sim-judge"), QUESTIONS, pairs)
 
     assert asyncio.run(session()).prefers_after

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from model_gateway import config
-from model_gateway.config import CONFIG_DIR_VARIABLE, EMBEDDED, Catalogue, Model, entry, load
+from model_gateway import entry_files
+from model_gateway.config import CONFIG_DIR_VARIABLE, EMBEDDED, Catalogue, Model, entry
+from model_gateway.entry_files import load
 from model_gateway.errors import ConfigError
 
 SECRET = "sk-live-0123456789abcdef"
@@ -211,9 +212,9 @@ def test_directories_come_in_the_order_in_which_they_override(
     one.mkdir()
     two.mkdir()
     monkeypatch.setenv(CONFIG_DIR_VARIABLE, f"{one}{os.pathsep}{two}")
-    assert config.config_dirs() == [EMBEDDED, Path("llm_config"), one, two]
+    assert entry_files.config_dirs() == [EMBEDDED, Path("llm_config"), one, two]
     monkeypatch.delenv(CONFIG_DIR_VARIABLE)
-    assert config.config_dirs() == [EMBEDDED, Path("llm_config")]
+    assert entry_files.config_dirs() == [EMBEDDED, Path("llm_config")]
 
 
 def test_named_directory_that_is_not_there_is_an_error(

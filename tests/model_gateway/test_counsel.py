@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from model_gateway import config
+from model_gateway import entry_files
 from model_gateway.call import Call, FailureKind, Reply
 from model_gateway.counsel import ATTEMPTS, Counsel, spent_in
 from model_gateway.gateway import Gateway
@@ -33,7 +33,9 @@ def asked(folder: Path, keys: list[str], ledger: Ledger) -> list[Reply[Answer]]:
 
     async def session() -> list[Reply[Answer]]:
         async with Gateway(ledger=ledger) as gateway, Counsel(gateway, folder) as counsel:
-            return await counsel.ask_all("critic", config.load().find("sim"), [*map(call, keys)])
+            return await counsel.ask_all(
+                "critic", entry_files.load().find("sim"), [*map(call, keys)]
+            )
 
     return asyncio.run(session())
 

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from model_gateway.config import EMBEDDED, load
+from model_gateway.config import EMBEDDED
+from model_gateway.entry_files import load
 from model_gateway.serving.folder import ServerFolder
 from prompt_lab.record import Run
 from tests.waiting import until

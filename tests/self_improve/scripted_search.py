@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from model_gateway import config
+from model_gateway import entry_files
 from model_gateway.call import Call, Failure, FailureKind, R, Reply
 from model_gateway.config import Model
 from self_improve.search.search import Cell, Search, SearchRequest
@@ -27,7 +27,7 @@ CASES = tuple(
     Case(plan=p, model=m) for p in ("boat", "moor", "radio", "lock") for m in ("m1", "m2")
 )
 
-PROPOSER = config.load().find("sim-proposer")
+PROPOSER = entry_files.load().find("sim-proposer")
 
 
 class Proposer:

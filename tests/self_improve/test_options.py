@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from model_gateway import config
+from model_gateway import entry_files
 from model_gateway.arguments import model_names
 from self_improve.host import contract
 from self_improve.runner import EXAMPLES, parser
@@ -29,7 +29,7 @@ def test_example_is_a_command_that_exists(words: list[str]) -> None:
     steps = {step.__module__.rpartition(".")[2]: step for step in all_steps()}
     assert options.step in steps
     for name in model_names(options):
-        assert config.load().find(name)
+        assert entry_files.load().find(name)
     for prompt in options.prompt:
         module = __import__(steps[options.step].__module__, fromlist=["x"])
         assert isinstance(vars(module)[prompt.partition("=")[0]], str)

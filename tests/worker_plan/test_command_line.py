@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from model_gateway import beside, config
+from model_gateway import beside, entry_files
 from tests.waiting import LONGEST, until
 from tests.worker_plan.conftest import ATTEMPTS, PLAN, command, names_in, rows
 from worker_plan.command_line import main
@@ -257,5 +257,5 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     for line in output.splitlines():
         words = line.split()
         if "--model" in words:
-            assert config.load().find(words[words.index("--model") + 1])
+            assert entry_files.load().find(words[words.index("--model") + 1])
     assert "exit codes" in output

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from model_gateway import config
+from model_gateway import entry_files
 from worker_plan.command_line import SPEEDS, main
 from worker_plan.typical_plan import expected
 
@@ -14,7 +14,7 @@ from worker_plan.typical_plan import expected
 @pytest.mark.parametrize("speed", SPEEDS)
 def test_every_speed_has_figures(speed: str) -> None:
     """A cheaper speed is expected to cost no more than a dearer one."""
-    model = config.load().find("haiku")
+    model = entry_files.load().find("haiku")
     full = expected(model, SPEEDS[0])
     estimate = expected(model, speed)
     assert 0 < estimate.calls <= full.calls

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model_gateway import config, journal, ledger, program_journal
+from model_gateway import entry_files, journal, ledger, program_journal
 from model_gateway.errors import GatewayError
 from model_gateway.exits import exit_code
 from model_gateway.jsonl import read_rows
@@ -188,7 +188,7 @@ KINDS = (
     Kind("noise", [f"rubrics/noise/{STEP}.json"], _quietly(_noise)),
     Kind("hosts", ["host.toml"], _quietly(lambda r: contract.load(r / "host.toml"))),
     Kind("models", ["llm_config/one.toml", "llm_config/defaults.toml"],
-         _quietly(lambda r: config.load([r / "llm_config"]))),
+         _quietly(lambda r: entry_files.load([r / "llm_config"]))),
     Kind("pull requests", ["forge/pulls/0001.md", "forge/pulls/0001.verdict.md",
                            f"forge/statuses/{COMMIT}.yaml"], _quietly(_pages)),
     Kind("zips", ["baseline/train/20260401_tool_library.zip"], _quietly(_zip)),

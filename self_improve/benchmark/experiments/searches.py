@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from model_gateway import config
+from model_gateway import entry_files
 from model_gateway.foreign_files import read_text
 from model_gateway.gateway import Gateway
 from rubrics import load
@@ -86,7 +86,7 @@ class Bench:
         self.step = DirectStep(host, STEP, plans)
         self.prompt = self.step.texts[SURFACE]
         self.material = tuple(read_text(folder / str(host.plan_text)) for folder in plans.values())
-        models = config.load()
+        models = entry_files.load()
         self.proposer, self.judge = models.find(PROPOSER), models.find(JUDGE)
         self._before: dict[tuple[int, str], float] = {}
 

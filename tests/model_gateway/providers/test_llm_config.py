@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from model_gateway.config import EMBEDDED, Model, load
+from model_gateway.config import EMBEDDED, Model
+from model_gateway.entry_files import load
 from tests.model_gateway.conftest import Fruit
 from tests.model_gateway.providers.conftest import GOOD, KEY, Ask
 from tests.wire import WireServer

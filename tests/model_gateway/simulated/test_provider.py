@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from model_gateway import config, providers
+from model_gateway import config, entry_files, providers
 from model_gateway.call import Call, Reply, Source
 from model_gateway.config import Model
 from model_gateway.door import Door
@@ -23,7 +23,7 @@ from tests.model_gateway.simulated.conftest import SYSTEM, a_request, block
 from tests.model_gateway.simulated.plan_texts import ENGLISH
 from tests.model_gateway.simulated.shapes import Levers
 
-CATALOGUE = config.load([config.EMBEDDED])
+CATALOGUE = entry_files.load([config.EMBEDDED])
 
 
 def an_entry(**options: object) -> Model:

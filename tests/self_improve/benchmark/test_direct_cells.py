@@ -7,7 +7,7 @@ import contextlib
 from pathlib import Path
 from typing import Never
 
-from model_gateway import config
+from model_gateway import entry_files
 from model_gateway.gateway import Gateway
 from prompt_lab.baselines import Baselines
 from prompt_lab.layout import Layout
@@ -28,7 +28,7 @@ def test_outcomes_equal_those_of_the_runner(bench: Bench, tmp_path: Path) -> Non
     One of the proposals makes the cells of a careless model fail, one of the models often has to
     be asked again.
     """
-    catalogue = config.load()
+    catalogue = entry_files.load()
     models = [catalogue.find("sim-flaky"), catalogue.find("sim-terse")]
     plans = sorted(bench.step.plans)[:2]
     texts = bench.step.texts
@@ -80,5 +80,5 @@ def test_prompts_are_put_back(bench: Bench) -> None:
         raise RuntimeError
 
     with contextlib.suppress(RuntimeError):
-        bench.step.run(min(bench.step.plans), config.load().find("sim"), ask)
+        bench.step.run(min(bench.step.plans), entry_files.load().find("sim"), ask)
     assert sent == [bench.prompt]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from model_gateway import config
+from model_gateway import entry_files
 from prompt_lab.layout import Layout
 from self_improve.full_plan.baseline import baseline_of, usage_in, usage_of
 from self_improve.full_plan.request import PlanRequest
@@ -18,7 +18,7 @@ from self_improve.runs.preparation import RunRequest
 @pytest.fixture
 def request_of(tmp_path: Path) -> PlanRequest:
     """Return what is asked for on the simulated model."""
-    catalogue = config.load()
+    catalogue = entry_files.load()
     lab, models = Layout(tmp_path), (catalogue.find("sim-strong"),)
     run = RunRequest(
         step="", models=models, catalogue=catalogue, layout=lab, output=lab, speed="FAST"

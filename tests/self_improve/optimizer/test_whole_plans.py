@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from model_gateway import config
+from model_gateway import entry_files
 from model_gateway.ledger import Spend
 from prompt_lab.layout import Layout
 from self_improve.full_plan.folder import ComparisonFolder
@@ -29,7 +29,7 @@ def test_without_anything_to_compare_nothing_is_begun(
     tmp_path: Path, candidate: object, why: str
 ) -> None:
     """And that is said."""
-    catalogue = config.load()
+    catalogue = entry_files.load()
     sim = catalogue.find("sim")
     lab = Layout(tmp_path)
     run = RunRequest(step="a", models=(sim,), catalogue=catalogue, layout=lab, output=lab)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from model_gateway import config
+from model_gateway import entry_files
 from model_gateway.errors import BudgetReached
 from model_gateway.ledger import Caps
 from prompt_lab.layout import Layout
@@ -62,8 +62,8 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Baseline]:
 def order(baseline: Baseline, output: Path, *against: Path, **changes: Any) -> DriftRequest:
     """Return the order of a check that records its runs under `output`."""
     return DriftRequest(
-        layout=Layout(output), against=against or (baseline.run.path,), catalogue=config.load(),
-        baseline_dir=baseline.lab.plans, **changes,
+        layout=Layout(output), against=against or (baseline.run.path,),
+        catalogue=entry_files.load(), baseline_dir=baseline.lab.plans, **changes,
     )  # fmt: skip
 
 
@@ -163,7 +163,7 @@ def test_runs_that_cannot_be_repeated_are_named(baseline: Baseline, tmp_path: Pa
     """Other prompts, missing facts and models without a run: all problems at once."""
     other = edited(baseline, tmp_path / "a", candidate={"digest": "x", "surfaces": ["a:B"]})
     older = edited(baseline, tmp_path / "b", code=None, repeats=1)
-    models = config.load().choose(["m1", "m2"])
+    models = entry_files.load().choose(["m1", "m2"])
     with pytest.raises(UsageError) as caught:
         DriftCheck(order(baseline, tmp_path, other, older, models=models), State(step=ONE_CALL))
     for part in ("with changed prompts", "does not record its code", "none of the runs is of m2"):

@@ -12,7 +12,7 @@ import pytest
 
 from analysis.agent import AgentFailure
 from analysis.program import PROGRAMS, Program
-from model_gateway import config
+from model_gateway import entry_files
 from model_gateway.counsel import Counsel
 from model_gateway.errors import BudgetReached
 from model_gateway.gateway import Gateway
@@ -154,7 +154,7 @@ def test_simulated_model_edits_what_it_is_shown(tmp_path: Path) -> None:
 
     async def session() -> Work:
         async with Gateway() as gateway, Counsel(gateway, tmp_path / "c") as counsel:
-            writer = ModelImplementer(config.load().find("sim-coder"), counsel)
+            writer = ModelImplementer(entry_files.load().find("sim-coder"), counsel)
             assert writer.simulated
             return await writer.write(ASSIGNMENT)
 

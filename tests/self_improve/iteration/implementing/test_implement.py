@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from model_gateway import config
+from model_gateway import entry_files
 from model_gateway.errors import ConfigError
 from model_gateway.program_journal import spent_on_programs
 from prompt_lab.scores import Scores
@@ -216,7 +216,7 @@ def test_skip_implement_wants_no_code(make_site: Make) -> None:
     begun(site, "One", "Two")
     request = SimpleNamespace(
         from_synthesis=True, skip_implement=False, layout=site.layout, step=STEP,
-        implementer="sim-coder", run=SimpleNamespace(catalogue=config.load()),
+        implementer="sim-coder", run=SimpleNamespace(catalogue=entry_files.load()),
     )  # fmt: skip
     assert [row["number"] for row in code_directions(request)] == [1, 2]
     request.implementer = "nobody"
