@@ -95,7 +95,7 @@ def _row(model: Model, *, default: bool) -> dict[str, Any]:
         "aliases": list(model.aliases),
         "provider": model.provider,
         "model_id": model.model_id,
-        "price": model.price and model.price.model_dump(),
+        "price": model.price and model.price.model_dump(exclude_none=True),
         "ready": missing is None,
         "missing": missing,
         "default": default,

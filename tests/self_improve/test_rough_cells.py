@@ -55,7 +55,8 @@ def ran(output: Path) -> Ran:
         (plans / deed / "deed.txt").write_text(deed, encoding="utf-8")
     return run_apart(
         "--host", HOST, "--step", "do_deed", "--model", "sim", "--baseline-dir", plans,
-        "--timeout", "30", output=output, environment={**SECRETS, "PYTHONUNBUFFERED": ""},
+        "--timeout", "30", "--accept-failures", output=output,
+        environment={**SECRETS, "PYTHONUNBUFFERED": ""},
     )  # fmt: skip
 
 
@@ -67,7 +68,7 @@ def done(ran: Ran, output: Path) -> Run:
 
 
 def test_every_deed_has_its_row(done: Run) -> None:
-    """The run is finished and whole, whatever its cells did."""
+    """The run is finished and whole, whatever its cells did; the lack of memory is accepted."""
     assert done.rows().keys() == {(deed, 0) for deed in (*WELL, *FAILURES)}
     facts = done.done()
     assert facts is not None

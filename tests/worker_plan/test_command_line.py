@@ -224,7 +224,7 @@ def test_models_without_a_server_are_refused_before_a_step_begins(
         )
     run_dir = tmp_path / "run"
     arguments = ["run", "--plan", PLAN, "--run-dir", str(run_dir)]
-    assert main([*arguments, "--model", "one", "--model", "two", "--model", "sim"]) == 2
+    assert main([*arguments, "--model", "one", "--model", "two"]) == 2
     output = capsys.readouterr()
     assert output.out == ""
     first, *models = output.err.splitlines()

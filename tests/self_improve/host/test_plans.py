@@ -129,7 +129,8 @@ def test_inputs_may_lie_in_folders(base: Path) -> None:
 
 def test_step_that_reads_nothing_needs_nothing(base: Path) -> None:
     """There are inputs of every plan, without files."""
-    assert looked(base)["silo"] == PlanInputs(plan="silo", files={}, digests={})
+    folder = base / "train" / "silo"
+    assert looked(base)["silo"] == PlanInputs(plan="silo", files={}, digests={}, folder=folder)
 
 
 def test_all_problems_are_reported_at_once(base: Path) -> None:
