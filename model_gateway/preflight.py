@@ -68,11 +68,16 @@ def _notes(first: Model, others: Sequence[Model], failures: Mapping[str, Failure
             yield f"{first.name} has no fallback: {model.name} cannot be used: {why}"
     elif answering:
         yield (
-            f"{first.name} cannot be used: {failure}. {answering[0]} is asked in its place; "
+            f"{first.name} cannot be used: {_ended(failure)} {answering[0]} is asked in its place; "
             "what it answers is marked, and is never evidence."
         )
     else:
-        yield f"{first.name} gets no call: {failure}. Its cells stay open."
+        yield f"{first.name} gets no call: {_ended(failure)} Its cells stay open."
+
+
+def _ended(failure: Failure) -> str:
+    """Return a failure as a sentence; a server's own words may end with a period."""
+    return f"{failure}".rstrip(".") + "."
 
 
 async def _failures(
