@@ -129,6 +129,15 @@ def test_tag_in_a_text_that_breaks_off_is_no_reasoning() -> None:
     assert reply.value == Fruit(name="<think> is", seeds=[])
 
 
+def test_draft_before_an_answer_that_breaks_off_is_no_answer() -> None:
+    """No tag marks the first value as a draft; a second one does that, unless it repeats it."""
+    cut = parse(f"{DRAFT}\nBetter:\n{GOOD[:12]}", Fruit, cut_off=True, last=True)
+    assert cut.failure is not None
+    assert cut.failure.kind is FailureKind.truncated
+    for after in (GOOD[:12], '{"other": "x', "{", "{note"):
+        assert parse(f"{GOOD}\n{after}", Fruit, cut_off=True, last=True).value == FIG
+
+
 def test_text_without_marks_is_left_as_it_is() -> None:
     """Words that only resemble the marks change nothing."""
     for text in ("analysis of [thoughts]", "a < b and <b>think</b>", "<thinker>", "[think]", GOOD):
