@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,6 +89,15 @@ def test_choice_that_finds_nothing_is_reported(
         choose(None, **choice_of)  # type: ignore[arg-type]
 
 
+def test_plan_of_the_data_repo_is_found_by_its_name(tmp_path: Path) -> None:
+    """A name alone is a path, which is where a newcomer goes wrong."""
+    layout = Layout(tmp_path)
+    plan = layout.split("train") / "silo"
+    plan.mkdir(parents=True)
+    with pytest.raises(UsageError, match=re.escape(f"Did you mean {plan}?")):
+        choose(layout, split="train", baseline_dir=None, plan_dirs=[Path("silo")])
+
+
 def test_zips_that_are_not_unzipped_are_reported(tmp_path: Path) -> None:
     """The message says how many there are, and how to unzip them."""
     for name in ("a.zip", "b.zip"):
@@ -129,7 +139,9 @@ def test_inputs_may_lie_in_folders(base: Path) -> None:
 
 def test_step_that_reads_nothing_needs_nothing(base: Path) -> None:
     """There are inputs of every plan, without files."""
-    assert looked(base)["silo"] == PlanInputs(plan="silo", files={}, digests={})
+    silo = base / "train" / "silo"
+    expected = PlanInputs(plan="silo", files={}, digests={}, folder=silo)
+    assert looked(base)["silo"] == expected
 
 
 def test_all_problems_are_reported_at_once(base: Path) -> None:
