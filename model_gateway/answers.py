@@ -52,8 +52,12 @@ def fault_of(answer: Answer) -> Failure | None:
     """Return what is wrong with a reply that need not be parsed for that."""
     if answer.finish_reason == "refusal":
         return Failure(kind=FailureKind.refused, message="the model declined to answer")
+    if answer.finish_reason == "error":
+        return Failure(kind=FailureKind.server, message="the server broke the reply off")
     if answer.text.strip():
         return None
+    if answer.finish_reason == "load":
+        return Failure(kind=FailureKind.server, message="the server only loaded its model")
     cut_off = answer.finish_reason == "length"
     kind = FailureKind.truncated if cut_off else FailureKind.empty
     return Failure(kind=kind, message=f"the reply was empty{_instead_of_text(answer)}")

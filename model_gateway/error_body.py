@@ -11,6 +11,10 @@ from typing import Any
 
 _CODES = ("code", "type", "status", "reason", "quotaId")
 _SECONDS = re.compile(r"^(\d+(?:\.\d+)?)s$")
+_TRY_AGAIN = re.compile(
+    r"(?:try again|retry) (?:in|after) (?=\d)"
+    r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?) ?s(?:ec\w*)?)?\b"
+)
 _MILLISECONDS_SINCE_1970 = 1e11
 
 
@@ -38,7 +42,7 @@ class ErrorBody:
         if isinstance(body, list) and len(body) == 1 and isinstance(body[0], dict):
             body = body[0]  # Google's servers wrap it into a list.
         outer = body if isinstance(body, dict) else {"message": body}
-        inner = outer.get("error") or outer
+        inner = outer.get("error") or _first(outer.get("errors")) or outer
         if not isinstance(inner, dict):
             inner = {"message": inner}
         metadata = _mapping(inner.get("metadata"))
@@ -51,12 +55,13 @@ class ErrorBody:
             for name in _CODES
             if isinstance(level.get(name), str)
         }
-        waits = (_delay(level) for level in details)
+        message = _message(inner, passed_on)
+        waits = [*map(_delay, details), _reset(metadata), _said_wait(message)]
         return cls(
-            message=_message(inner, passed_on),
+            message=message,
             codes=frozenset(codes | passed_on.codes if passed_on is not None else codes),
             flagged="reasons" in metadata,
-            wait=next((w for w in waits if w is not None), _reset(metadata)),
+            wait=next((w for w in waits if w is not None), None),
         )
 
     @property
@@ -99,6 +104,19 @@ def _delay(detail: Mapping[str, Any]) -> float | None:
     value = detail.get("retryDelay")
     seconds = _SECONDS.match(value) if isinstance(value, str) else None
     return float(seconds[1]) if seconds is not None else None
+
+
+def _said_wait(message: str) -> float | None:
+    """Return the seconds that a message such as "Please try again in 7m12.5s" says."""
+    said = _TRY_AGAIN.search(message)
+    if said is None or not any(said.groups()):
+        return None
+    hours, minutes, seconds = (float(part or 0) for part in said.groups())
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def _first(errors: Any) -> Any:
+    return errors[0] if isinstance(errors, list) and errors else None
 
 
 def _reset(metadata: Mapping[str, Any]) -> float | None:

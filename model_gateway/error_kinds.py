@@ -25,6 +25,7 @@ _BY_CODE: Mapping[str, FailureKind] = {
         _K.no_credit: (
             "insufficient_quota", "billing_hard_limit_reached", "billing_not_active",
             "billing_error", "insufficient_credits", "payment_required", "credit_limit",
+            "exceeded_current_quota_error",
         ),
         _K.daily_limit: ("daily_limit_exceeded",),
         _K.model_not_found: (
@@ -44,6 +45,9 @@ _BY_STATUS: Mapping[int, FailureKind] = {
     HTTPStatus.PAYMENT_REQUIRED: FailureKind.no_credit,
     HTTPStatus.UNAUTHORIZED: FailureKind.access,
     HTTPStatus.REQUEST_TIMEOUT: FailureKind.timeout,
+    HTTPStatus.TOO_EARLY: FailureKind.server,
+    498: FailureKind.server,  # Groq: no capacity just now
+    499: FailureKind.connection,  # nginx: the connection was closed before the answer
     HTTPStatus.NOT_IMPLEMENTED: FailureKind.configuration,
 }
 _RATE_CODES = frozenset({"resource_exhausted", "rate_limit_exceeded", "rate_limit_error"})
@@ -56,7 +60,8 @@ _TOO_LONG = re.compile(
     r"maximum context length|context (length|window|size)|prompt is too long|too many tokens|"
     r"input is too l(ong|arge)|request too large|exceeds? the maximum size|"
     r"(token count|tokens?) .{0,60}exceeds? .{0,40}(maximum|limit|allowed|context)|"
-    r"`inputs` tokens .{0,40}must be <=",
+    r"`?inputs`? tokens .{0,40}must be <=|max_model_len|"
+    r"(input|prompt) (length|size) .{0,40}exceeds?",
     re.IGNORECASE,
 )
 _TOO_LARGE_FOR_ANY_MINUTE = re.compile(r"request too large", re.IGNORECASE)
@@ -67,7 +72,9 @@ _A_DAY = re.compile(r"per[ -]?day|\bdaily\b|\b[RT]PD\b", re.IGNORECASE)
 _NO_CREDIT = re.compile(
     r"credit balance|insufficient (credits?|balance|funds|quota)|exceeded your current quota|"
     r"more credits|monthly included credits|usage limits?\b.{0,40}regain access|"
-    r"key limit exceeded|reached your (credit|spending) limit|billing hard limit",
+    r"key limit exceeded|reached your (credit|spending) limit|billing hard limit|"
+    r"(weekly|monthly) .{0,30}(limit|quota|allowance)|quota is not enough|"
+    r"account .{0,40}\bis suspended",
     re.IGNORECASE,
 )
 _NO_MODEL = re.compile(
@@ -79,7 +86,7 @@ _NO_MODEL = re.compile(
 )
 _NO_MEMORY = re.compile(
     r"out of memory|outofmemory|more system memory|insufficient (system resources|memory)|"
-    r"failed to allocate|cannot allocate memory|bad_alloc",
+    r"(failed|unable) to allocate|cannot allocate memory|bad_alloc",
     re.IGNORECASE,
 )
 _BAD_KEY = re.compile(r"api key not valid|invalid api key|incorrect api key", re.IGNORECASE)

@@ -14,6 +14,8 @@ Event = dict[str, Any]
 _DONE = "[DONE]"
 _PASSED_OVER = (":", "event:", "id:", "retry:")
 _MOST_LINES = 100
+BEGUN = "plumbline_begun"
+"""The key under which an error says that a part of the reply came before it."""
 
 
 class BrokenStreamError(ValueError):
@@ -80,7 +82,7 @@ def completion(stream: Iterable[Event]) -> Event:
     finish, ended = None, False
     for event in stream:
         if event.get("error"):
-            return {"error": event["error"]}
+            return {"error": event["error"], BEGUN: bool(calls or any(pieces.fields().values()))}
         ended = ended or event.get("done") is True
         whole |= {key: event[key] for key in ("model", "usage") if event.get(key)}
         for part in _dicts(event.get("choices")):
@@ -129,7 +131,7 @@ def message(stream: Iterable[Event]) -> Event:
             case {"type": "message_stop"}:
                 ended = True
             case {"type": "error"}:
-                return event
+                return {**event, BEGUN: bool(blocks)}
     whole["content"] = [_block(block, pieces[index].fields()) for index, block in blocks.items()]
     return _whole(whole, ended=ended or whole["stop_reason"] is not None)
 
@@ -151,7 +153,7 @@ def chat(stream: Iterable[Event]) -> Event:
     pieces = _Pieces("content", "thinking", "tool_calls")
     for event in stream:
         if event.get("error"):
-            return event
+            return {**event, BEGUN: bool(whole)}
         whole |= event
         pieces.add(_dict(event.get("message")))
     return _whole({**whole, "message": pieces.fields()}, ended=whole.get("done") is True)

@@ -175,7 +175,8 @@ class Ledger:
         if over and reservation.model:
             reason = (
                 f"{reservation.model} was stopped, because its server billed {over}; "
-                "thinking_tokens in its entry reserves more for hidden reasoning"
+                "thinking_tokens in its entry reserves more for hidden reasoning, and [price] "
+                "for what the server charges beside"
             )
             self.stopped.setdefault(reservation.model, reason)
 

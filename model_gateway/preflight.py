@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from model_gateway.blame import STOPPING
@@ -22,6 +23,12 @@ _LASTING = {
     FailureKind.out_of_memory,
     *STOPPING,
 }
+
+# A server that only wants a larger bound than that of a ping answers, and steps ask for more.
+_WANTS_MORE_TOKENS = re.compile(
+    r"max_?(completion_|output_)?tokens.{0,60}(at least|minimum|greater than or equal)",
+    re.IGNORECASE,
+)
 
 
 async def check_models(
@@ -68,11 +75,16 @@ def _notes(first: Model, others: Sequence[Model], failures: Mapping[str, Failure
             yield f"{first.name} has no fallback: {model.name} cannot be used: {why}"
     elif answering:
         yield (
-            f"{first.name} cannot be used: {failure}. {answering[0]} is asked in its place; "
+            f"{first.name} cannot be used: {_ended(failure)} {answering[0]} is asked in its place; "
             "what it answers is marked, and is never evidence."
         )
     else:
-        yield f"{first.name} gets no call: {failure}. Its cells stay open."
+        yield f"{first.name} gets no call: {_ended(failure)} Its cells stay open."
+
+
+def _ended(failure: Failure) -> str:
+    """Return a failure as a sentence; a server's own words may end with a period."""
+    return f"{failure}".rstrip(".") + "."
 
 
 async def _failures(
@@ -89,6 +101,8 @@ async def _failures(
     for model, outcome in zip(remote, await asyncio.gather(*pings), strict=True):
         failure = outcome.failure
         if failure is None or failure.kind not in _TRANSIENT | _LASTING:
+            continue
+        if failure.kind is FailureKind.configuration and _WANTS_MORE_TOKENS.search(f"{failure}"):
             continue
         if failure.kind in _TRANSIENT and gateway.availability.replied_lately(model):
             say(f"{model.name} does not answer just now ({failure}), but did within the last hour.")

@@ -34,6 +34,7 @@ _FINISH = {
     "content_filter": "refusal",
     "refusal": "refusal",
 }
+_CALLS = {"tool_calls", "function_call"}
 
 
 def sendable(messages: Sequence[Message]) -> list[Message]:
@@ -71,6 +72,7 @@ class _SaidMessage(WireModel):
     content: _Text | list[_Part] | None = None
     refusal: _Text | None = None
     tool_calls: list[_ToolCall] | None = None
+    function_call: Annotated[_Function | None, WrapValidator(or_none)] = None
     reasoning_content: Any = None
     reasoning: Any = None
     reasoning_text: Any = None
@@ -85,8 +87,9 @@ class _SaidMessage(WireModel):
         text = self.content if isinstance(self.content, str) else ""
         text = text or _joined(part.text for part in parts if not part.is_reasoning)
         mended: list[str] = []
-        if not text.strip() and self.tool_calls:
-            arguments = [c.function.arguments for c in self.tool_calls if c.function]
+        called = [c.function for c in self.tool_calls or ()] or [self.function_call]
+        arguments = [function.arguments for function in called if function]
+        if not text.strip() and arguments:
             text = _joined(a if isinstance(a, str) else _json_of(a) for a in arguments)
             if not all(isinstance(a, str) for a in arguments):
                 mended.append(Mend.arguments_as_object)
@@ -134,7 +137,7 @@ class Completion(WireModel):
         usage = self.usage or CompletionUsage()
         return replace(
             _counted(said, usage.counts),
-            finish_reason="stop" if finish == "tool_calls" and said.text else finish,
+            finish_reason="stop" if finish in _CALLS and said.text else finish,
             cost=usage.dollars,
             model_id=self.model,
         )
@@ -182,13 +185,20 @@ class OllamaChat(WireModel):
     """A reply of the Ollama chat format, which counts thinking as output, not separately."""
 
     message: _SaidMessage
+    done: Any = None
     done_reason: _Name = None
     prompt_eval_count: Count = None
     eval_count: Count = None
     model: _Name = None
 
     def answer(self) -> Answer:
-        """Return the message's text."""
+        """Return the message's text.
+
+        Raises:
+            ProviderError: the server says that more was to come.
+        """
+        if self.done is False:
+            raise undecodable("it says that it is not done")
         return replace(
             self.message.answer(),
             finish_reason=_normal(self.done_reason),

@@ -76,7 +76,11 @@ class CompletionUsage(WireModel):
     prompt_tokens: Count = None
     completion_tokens: Count = None
     total_tokens: Count = None
+    reasoning_tokens: Count = None
+    cached_tokens: Count = None
     prompt_cache_hit_tokens: Count = None
+    cache_read_input_tokens: Count = None
+    cache_creation_input_tokens: Count = None
     prompt_tokens_details: Annotated[_PromptDetails | None, WrapValidator(or_none)] = None
     completion_tokens_details: Annotated[_CompletionDetails | None, WrapValidator(or_none)] = None
     cost: Dollars = None
@@ -95,14 +99,13 @@ class CompletionUsage(WireModel):
     def counts(self) -> TokenCounts:
         """The tokens. What the total counts beside the prompt was written, shown or not.
 
-        More cached tokens than there are in the prompt are counted beside it.
+        More cached tokens than there are in the prompt are counted beside it, and so are more
+        tokens of reasoning than were written.
         """
-        details = self.prompt_tokens_details or _PromptDetails()
-        cached = self.prompt_cache_hit_tokens
-        cached = cached if details.cached_tokens is None else details.cached_tokens
-        written = details.cache_write_tokens or details.cache_creation_tokens
+        cached, written = self._cached, self._written
         thinking = self.completion_tokens_details
         thought = thinking.reasoning_tokens if thinking else None
+        thought = self.reasoning_tokens if thought is None else thought
         read, wrote = self.prompt_tokens, self.completion_tokens
         beside = (cached or 0) + (written or 0)
         if read is not None and beside > read:
@@ -112,9 +115,27 @@ class CompletionUsage(WireModel):
             if wrote is None or hidden > 0:
                 thought = thought if wrote is None else max(thought or 0, hidden)
                 wrote = self.total_tokens - read
+        if wrote is not None and thought is not None and thought > wrote:
+            wrote += thought
         return TokenCounts(
             input_tokens=read, output_tokens=wrote, thinking=thought, cached=cached, written=written
         )
+
+    @property
+    def _cached(self) -> int | None:
+        """The tokens read from a cache: OpenAI's field, or the one of a server that has another."""
+        details = self.prompt_tokens_details or _PromptDetails()
+        named = (
+            details.cached_tokens, self.cached_tokens, self.prompt_cache_hit_tokens,
+            self.cache_read_input_tokens,
+        )  # fmt: skip
+        return next((count for count in named if count is not None), None)
+
+    @property
+    def _written(self) -> int | None:
+        details = self.prompt_tokens_details or _PromptDetails()
+        named = (details.cache_write_tokens, details.cache_creation_tokens)
+        return next(filter(None, named), self.cache_creation_input_tokens)
 
 
 class _ThinkingDetails(WireModel):

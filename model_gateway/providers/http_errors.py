@@ -17,6 +17,7 @@ from model_gateway.call import FailureKind
 from model_gateway.config import Model
 from model_gateway.error_body import ErrorBody
 from model_gateway.error_kinds import kind_of_answer
+from model_gateway.event_streams import BEGUN
 from model_gateway.keys import Redactor
 from model_gateway.large_replies import ReplyBoundError
 from model_gateway.provider import ProviderError
@@ -126,15 +127,24 @@ def failure_of_status(
 
 def failure_in(value: Any, source: ErrorSource) -> ProviderError | None:
     """Return the failure that a body of a success status holds in place of a reply, or None."""
-    if not isinstance(value, dict) or any(value.get(name) for name in _REPLIED):
+    if not isinstance(value, dict):
         return None
-    error = value.get("error")
+    bare = value.get("object") == "error"
+    if not bare and any(value.get(name) for name in _REPLIED):
+        return None
+    # vLLM's error is the body itself, FastAPI's is its detail.
+    error = value if bare else value.get("error") or value.get("detail")
     if not isinstance(error, dict | str) or not error:
         return None
     named = error if isinstance(error, dict) else {}
     status = next((s for k in ("code", "status", "type") if (s := _as_status(named.get(k)))), None)
+    if status is None:
+        status = HTTPStatus.BAD_REQUEST if bare else HTTPStatus.BAD_GATEWAY
     return failure_of_status(
-        status or HTTPStatus.BAD_GATEWAY, source, text=json.dumps({"error": error})
+        status,
+        source,
+        text=json.dumps({"error": error}),
+        billed=value.get(BEGUN) is True,
     )
 
 
@@ -204,7 +214,7 @@ def _of_kinds(chain: list[BaseException], source: ErrorSource) -> tuple[FailureK
 
 def _other_address(model: Model) -> str:
     where = f", or set {model.base_url_env}" if model.base_url_env else ""
-    return f"; start the server{where}" if model.local else ""
+    return f"; start the server{where}" if model.local else f"; check base_url in its entry{where}"
 
 
 def _last_words(chain: list[BaseException]) -> str:
@@ -239,7 +249,7 @@ def _text(error: BaseException) -> str:
     # A streamed reply that was never read has no text.
     with contextlib.suppress(RuntimeError):
         text = getattr(getattr(error, "response", None), "text", None)
-        if isinstance(text, str) and text:
+        if isinstance(text, str):
             return text
     body = getattr(error, "body", None)
     if isinstance(body, dict):

@@ -87,8 +87,8 @@ _NOT = r"not (?:be )?(?:currently )?(?:supported|available|allowed|permitted|ena
 _UNKNOWN = rf"(?:unsupported|unexpected|unknown|{_NOT}|(?:does|do)(?: not|n't) support)"
 _REFUSES = re.compile(
     rf"un(?:supported|recognized|known|expected|available)|{_NOT}|(?:does|do)(?: not|n't) support|"
-    r"isn't supported|extra inputs|must|may only|only .{0,40}supported|cannot|deprecated|invalid|"
-    r"failed|required|too large|at most|exceed|maximum",
+    r"isn't supported|extra inputs|input should be|must|may only|only .{0,40}supported|cannot|"
+    r"deprecated|invalid|failed|required|too large|at most|exceed|maximum",
     re.IGNORECASE,
 )
 

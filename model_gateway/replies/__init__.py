@@ -50,6 +50,10 @@ def parse(text: str, schema: type[R], *, cut_off: bool, last: bool) -> ParsedRep
     for candidate in reader.values():
         reading.add(candidate)
     reply = reading.reply()
+    if reply is not None and reader.unclosed and reading.is_another(reader.unclosed, reply.value):
+        return _failed(
+            FailureKind.truncated, "the reply broke off inside a second value, unlike the first"
+        )
     if reply is not None:
         return reply
     if reader.unclosed is not None and (cut_off or not isinstance(reading.misfit, dict)):
@@ -111,6 +115,13 @@ class _Reading(Generic[R]):
             )
         return ParsedReply(value=value, mended=candidate.mends)
 
+    def is_another(self, unclosed: str, value: R | None) -> bool:
+        """Whether the JSON at the end begins a value of the required shape, other than `value`."""
+        if value is None:
+            return False
+        whole = value.model_dump(mode="json", include=set(self._schema.model_fields))
+        return any(isinstance(part, dict) and _differs(part, whole) for part in parts(unclosed))
+
     def _unwrapped(self) -> list[tuple[R, JsonCandidate]]:
         """Return the first value that fits in a list of one, or under a wrapper key."""
         fields = self._schema.model_fields
@@ -124,6 +135,17 @@ class _Reading(Generic[R]):
                 if value.model_fields_set:
                     return [(value, candidate)]
         return []
+
+
+def _differs(part: Any, whole: Any) -> bool:
+    """Whether a text in `part`, which may break off, is another one than in `whole`."""
+    if isinstance(part, str) and isinstance(whole, str):
+        return not whole.strip().startswith(part.strip())
+    if isinstance(part, dict) and isinstance(whole, dict):
+        return any(_differs(part[name], whole[name]) for name in part.keys() & whole.keys())
+    if isinstance(part, list) and isinstance(whole, list):
+        return any(map(_differs, part, whole))
+    return False
 
 
 def _empty(spoken: SpokenText, *, cut_off: bool) -> ParsedReply[R]:

@@ -20,13 +20,14 @@ _MARKER = (
     r"◁\s*(?P<k_close>/?)\s*(?P<k>think)\s*▷|"
     rf"<\|(?P<p_close>/|end_(?:of_)?)?(?:begin_(?:of_)?|start_(?:of_)?)?(?P<p>{_NAMES})\|>|"
     r"(?:<\|start\|>\s*assistant\s*)?<\|channel\|>\s*(?P<channel>\w*)|"
-    r"(?P<g><\|channel>)\s*\w*|(?P<g_close><channel\|>)"
+    r"(?P<g><\|channel>|<unused94>)\s*\w*|(?P<g_close><channel\|>|<unused95>|"
+    r"(?-i:\[BEGIN FINAL RESPONSE\]|(?<=\n)\.\.\.done thinking\.))"
 )
 _JSON_START = r'\{\s*(?:["}]|//|/\*)|\[\s*(?:["{\[\]\d-]|true|false|null)'
 _FLAGS = re.IGNORECASE | re.DOTALL
-_ANY_MARKER = re.compile(rf"(?=[<\[◁])(?:{_MARKER})", _FLAGS)
+_ANY_MARKER = re.compile(rf"(?=[<\[◁.])(?:{_MARKER})", _FLAGS)
 # What every marker begins with: most replies have none of it, and are passed in no time.
-_BEGINNING = re.compile(r"<[\s/|A-Za-z]|\[/?THINK|◁")
+_BEGINNING = re.compile(r"<[\s/|A-Za-z]|\[/?THINK|\[BEGIN FINAL|\n\.\.\.done|◁")
 _OUTSIDE_JSON = re.compile(f"{_MARKER}|(?P<json>{_JSON_START})", _FLAGS)
 _INSIDE_JSON = re.compile(
     rf'(?P<string>"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z))|(?P<bracket>[{{}}\[\]])|{_MARKER}', _FLAGS

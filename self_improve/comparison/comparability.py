@@ -233,6 +233,10 @@ def _late_inputs(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
 def _answering_models(old: Sequence[Run], new: Sequence[Run], problems: _Problems) -> None:
     """Compare the ids that the replies name; a name may lead to another model meanwhile."""
     sides = [origins.reported_models(runs) for runs in (old, new)]
+    for runs, mine, other in ((old, sides[0], sides[1]), (new, sides[1], sides[0])):
+        answered = {run.model for run in runs if "ok" in _values_in_rows(run, "status")}
+        for name in sorted(answered & (other.keys() - mine.keys())):
+            problems.unknown.append(f"the model that answered {name} on one side")
     for name in sorted(sides[0].keys() & sides[1].keys()):
         before, after = sides[0][name], sides[1][name]
         if before != after:
@@ -245,6 +249,10 @@ def _answering_models(old: Sequence[Run], new: Sequence[Run], problems: _Problem
                 f"{name} was answered by several models on both sides ({_listed(before)}), so its "
                 "replies are not those of one model; name an exact id in its entry"
             )
+
+
+def _values_in_rows(run: Run, key: str) -> list[Any]:
+    return [row.get(key) for row in run.rows().values()]
 
 
 def _shown_texts(old: Sequence[Run], new: Sequence[Run], claim: Claim, problems: _Problems) -> None:

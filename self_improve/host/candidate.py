@@ -82,6 +82,8 @@ def _text_problems(text: str, surface: Surface) -> list[str]:
     problems = []
     if lfs.is_pointer(text.encode("utf-8", "replace")):
         problems.append(f"the file {lfs.PROBLEM}")
+    if "\0" in text:
+        problems.append("the file holds a NUL character, which no text does")
     if not text.strip():
         problems.append("the file is empty")
     if surface.assembled_into:

@@ -95,7 +95,7 @@ def choose(
         paths = [resolved(path) for path in plan_dirs]
         absent = [str(path) for path in paths if not path.is_dir()]
         if absent:
-            raise UsageError(f"No such plan directory: {', '.join(absent)}.")
+            raise UsageError(f"No such plan directory: {', '.join(absent)}.{_meant(layout, paths)}")
     else:
         paths = _in_split(layout, split, baseline_dir)
     plans = [BaselinePlan(name=path.name, path=path) for path in paths]
@@ -104,6 +104,14 @@ def choose(
     if twice:
         raise UsageError(f"Two plans are called {', '.join(twice)}; a run needs distinct names.")
     return plans
+
+
+def _meant(layout: Layout | None, paths: Sequence[Path]) -> str:
+    """Return where the data repo has plans of these names, as a hint."""
+    if layout is None:
+        return ""
+    stored = [layout.split(split) / path.name for path in paths for split in SPLITS]
+    return "".join(f" Did you mean {path}?" for path in stored if path.is_dir())
 
 
 def _in_split(layout: Layout | None, split: str, baseline_dir: Path | None) -> list[Path]:

@@ -33,21 +33,30 @@ def _problems(request: IterationRequest, folder: IterationFolder | None) -> Iter
         return folder is None or folder.result(phase) is None
 
     models: list[Model] = []
+    options: dict[str, str] = {}
     if is_left("run") and not request.skip_runner:
         # One of a model and its fallbacks is enough.
         models += [] if request.run.fallbacks else request.run.models
     if is_left("propose") and (request.candidates or request.from_synthesis):
         models.append(request.proposer)
+        options.setdefault(request.proposer.name, "the proposer; --proposer")
     if is_left("analyse") and request.analyse != "never":
         problem, agents = _agents(request)
         if problem is not None:
             yield f"{problem} {_WHEN[request.analyse]}".strip()
         models += agents
-        models += [request.judge] if rubric_of(request.step).questions else []
+        options |= {agent.name: "an agent; --agents" for agent in agents}
+        if rubric_of(request.step).questions:
+            models.append(request.judge)
+            options.setdefault(request.judge.name, "the judge; --judge")
+    named = {model.name for model in request.run.models}
     for model in models:
         missing = model.missing()
         if missing is not None:
-            yield f"{model.name}: {missing}"
+            option = options.get(model.name)
+            is_default = option is not None and model.name not in named
+            role = f" ({option} names another)" if is_default else ""
+            yield f"{model.name}{role}: {missing}"
 
 
 _WHEN = {

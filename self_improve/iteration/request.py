@@ -200,8 +200,11 @@ def branch_of(code: Path) -> str:
     try:
         return git.run(code, "symbolic-ref", "--short", "HEAD")
     except GitError as error:
+        what = (
+            "has no branch checked out" if (code / ".git").exists() else "is not a git repository"
+        )
         raise UsageError(
-            f"{code} has no branch checked out, so it is not known what candidates start from. "
+            f"{code} {what}, so it is not known what candidates start from. "
             "Say --base BRANCH, and --repo DIR if the pipeline's code is elsewhere."
         ) from error
 

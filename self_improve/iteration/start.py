@@ -60,6 +60,13 @@ async def run(request: IterationRequest, *, new: bool = False, dry_run: bool = F
     if dry_run:
         await propose.require_candidates(request, branches, base)
         left = None if folder is None or folder.finished else folder
+        if (
+            folder is not None
+            and left is None
+            and not new
+            and not _has_moved(request, folder, branches)
+        ):
+            say(f"{folder.id} is already finished: without --new nothing is sent. With it:")
         await show_cost(request, branches, base, left)
         return []
     if folder is not None and folder.finished:

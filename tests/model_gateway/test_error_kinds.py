@@ -57,6 +57,7 @@ def google(message: str, status: str, quota: str) -> Any:
         (429, openai("Request too large for m: Limit 30000, Requested 40000",
                      "rate_limit_exceeded", "tokens"), "too_long"),
         (500, {"error": "input is too large to process"}, "too_long"),
+        (400, openai("Input length 9000 exceeds max_model_len 4096"), "too_long"),
         # No JSON: the prompt's.
         (400, openai("Failed to generate JSON.", "json_validate_failed"), "schema"),
         (400, openai("Failed to call a function.", "tool_use_failed"), "schema"),
@@ -79,6 +80,8 @@ def google(message: str, status: str, quota: str) -> Any:
                      "tokens"), "daily_limit"),
         (429, {"error": {"code": 429, "message": "Rate limit exceeded: free-models-per-day"}},
          "daily_limit"),
+        (429, {"errors": [{"message": "you used up your daily free allocation", "code": 4006}]},
+         "daily_limit"),
         (429, google("You exceeded your current quota", "RESOURCE_EXHAUSTED",
                      "GenerateRequestsPerDayPerProjectPerModel-FreeTier"), "daily_limit"),
         (403, {"error": {"code": 403, "message": "Key limit exceeded (daily limit)"}},
@@ -94,6 +97,11 @@ def google(message: str, status: str, quota: str) -> Any:
         (400, anthropic("invalid_request_error", "You have reached your specified API usage "
                         "limits. You will regain access on 2026-12-01"), "no_credit"),
         (403, {"error": {"message": "Key limit exceeded (total limit)"}}, "no_credit"),
+        (429, {"error": "You have reached your weekly usage limit."}, "no_credit"),
+        (429, openai("Monthly request quota exceeded", "quota_exceeded"), "no_credit"),
+        (429, openai("current quota is not enough", None, "exceeded_current_quota_error"),
+         "no_credit"),
+        (412, openai("Account a is suspended, possibly due to a spending limit"), "no_credit"),
         # No way in.
         (401, openai("Incorrect API key provided", "invalid_api_key"), "access"),
         (401, {"statusCode": 401, "message": "Unauthorized"}, "access"),
@@ -128,6 +136,10 @@ def google(message: str, status: str, quota: str) -> Any:
          "out_of_memory"),
         (400, {"error": "Model loading aborted due to insufficient system resources"},
          "out_of_memory"),
+        (500, {"error": "unable to allocate CUDA0 buffer"}, "out_of_memory"),
+        (425, openai("Too early"), "server"),
+        (498, openai("Flex tier capacity exceeded", "capacity_exceeded"), "server"),
+        (499, "", "connection"),
         (408, {}, "timeout"),
         # The entry's.
         (404, {"detail": "Not Found"}, "configuration"),
@@ -158,11 +170,16 @@ def test_words_of_another_kind_do_not_count(status: int, expected: str) -> None:
         ({"error": {"metadata": {"headers": {"X-RateLimit-Reset": "1000"}}}}, 0.0),
         ({"error": {"metadata": {"headers": {"X-RateLimit-Reset": "soon"}}}}, None),
         ({"error": {"details": [{"violations": 3}, "x"]}}, None),
+        (openai("Limit 6000. Please try again in 47m12.5s."), 2832.5),
+        (openai("Please try again in 1h0m3s. Thank you"), 3603.0),
+        (openai("Please retry after 6 seconds."), 6.0),
+        (openai("Please try again in 350ms"), None),
+        (openai("Please try again in a while"), None),
         ("no JSON", None),
     ],
 )
 def test_bodies_may_say_when_to_come_back(body: Any, wait: float | None) -> None:
-    """Google and OpenRouter say it there, and in no header."""
+    """Google and OpenRouter say it there, and others in words, and in no header."""
     text = body if isinstance(body, str) else json.dumps(body)
     assert ErrorBody.of(text).wait == wait
 

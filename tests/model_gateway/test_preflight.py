@@ -21,7 +21,10 @@ from tests.model_gateway.conftest import Scripted, Step, a_model
 DOWN = ProviderError(FailureKind.connection, "cannot connect")
 OVERLOADED = ProviderError(FailureKind.server, "the server answered 529: Overloaded")
 NO_CREDIT = ProviderError(FailureKind.no_credit, "pay")
-BY_NAME = {"up": "1", "down": DOWN, "busy": OVERLOADED, "empty": NO_CREDIT, "mute": ""}
+MORE = ProviderError(FailureKind.configuration, "answered 400: max_tokens must be at least 64")
+BY_NAME = {
+    "up": "1", "down": DOWN, "busy": OVERLOADED, "empty": NO_CREDIT, "mute": "", "large": MORE,
+}  # fmt: skip
 
 Check = Callable[..., str]
 
@@ -55,8 +58,8 @@ def named(name: str) -> Model:
 
 
 def test_models_that_answer_are_fine(check: Check) -> None:
-    """Also those whose answer is empty."""
-    assert check(["up"], ["mute"]) == ""
+    """Also those whose answer is empty, and those that answer nothing so short."""
+    assert check(["up"], ["mute"], ["large"]) == ""
 
 
 @pytest.mark.parametrize("name", ["down", "busy", "empty"])

@@ -35,6 +35,14 @@ PLAIN = {"prompt_tokens": 1000, "completion_tokens": 200}
             {**PLAIN, "total_tokens": 1200, "completion_tokens_details": {"reasoning_tokens": 150}},
             counts(1000, 200, thinking=150),
         ),
+        (
+            {**PLAIN, "completion_tokens_details": {"reasoning_tokens": 4000}},
+            counts(1000, 4200, thinking=4000),
+        ),
+        (
+            {**PLAIN, "total_tokens": 1200, "reasoning_tokens": 4000},
+            counts(1000, 4200, thinking=4000),
+        ),
         ({**PLAIN, "total_tokens": 900}, counts(1000, 200)),
         ({**PLAIN, "total_tokens": -1}, counts(1000, 200)),
         ({"prompt_tokens": 1000, "total_tokens": 1200}, counts(1000, 200)),
@@ -52,6 +60,11 @@ PLAIN = {"prompt_tokens": 1000, "completion_tokens": 200}
             counts(1000, 200, cached=300, written=400),
         ),
         ({**PLAIN, "prompt_cache_hit_tokens": 900}, counts(1000, 200, cached=900)),
+        ({**PLAIN, "cached_tokens": 900}, counts(1000, 200, cached=900)),
+        (
+            {**PLAIN, "cache_read_input_tokens": 300, "cache_creation_input_tokens": 400},
+            counts(1000, 200, cached=300, written=400),
+        ),
         (
             {**PLAIN, "prompt_tokens_details": {"cached_tokens": 9000}},
             counts(10_000, 200, cached=9000),

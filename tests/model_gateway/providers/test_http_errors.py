@@ -74,6 +74,9 @@ def test_status_decides_the_kind_and_costs_nothing(code: int, kind: FailureKind)
         ({"type": "error", "error": {"type": "not_found_error", "message": "model: m"}},
          FailureKind.model_not_found),
         ({"error": {"message": "no", "code": True}}, FailureKind.server),
+        ({"object": "error", "message": "maximum context length is 9", "code": 40303},
+         FailureKind.too_long),
+        ({"detail": "model is busy"}, FailureKind.server),
     ],
 )  # fmt: skip
 def test_error_in_place_of_a_reply_is_one(body: Any, kind: FailureKind) -> None:

@@ -33,6 +33,7 @@ def model(**settings: Any) -> Model:
         ("max_tokens: 90000 > 8192, the maximum", {"provider": "anthropic"}, "max_output_tokens"),
         ("'response_format.type' must be 'text'", {}, 'structured = "prompt"'),
         ("json_schema is not available for this model", {}, 'structured = "prompt"'),
+        ("response_format: Input should be 'text'", {}, 'structured = "prompt"'),
         ("output_config: Extra inputs are not permitted", {"provider": "anthropic"},
          'structured = "prompt"'),
         ("failed to load the vocabulary required for format", {"provider": "ollama"},

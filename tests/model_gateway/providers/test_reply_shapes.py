@@ -135,6 +135,8 @@ def test_text_parts_beside_reasoning_are_the_text() -> None:
             {"function": {"name": "reply", "arguments": FIG.model_dump()}}]}, "tool_calls")),
         ("ollama", chat({"content": "", "tool_calls": [
             {"function": {"name": "reply", "arguments": FIG.model_dump()}}]})),
+        ("openai", completion({"content": None, "function_call": {
+            "name": "reply", "arguments": FIG.model_dump()}}, "function_call")),
     ],
 )  # fmt: skip
 def test_arguments_of_a_tool_call_may_be_an_object(wire: str, body: Any, ask: Ask) -> None:
@@ -228,6 +230,35 @@ def test_stream_without_its_end_is_a_broken_exchange(wire: str, ask: Ask) -> Non
         asked = ask(entry(wire, server, max_attempts=1))
     assert asked.row.failure_kind is FailureKind.connection
     assert asked.row.cost is None
+
+
+@pytest.mark.parametrize("wire", FORMATS)
+def test_error_after_a_part_of_a_stream_may_have_been_billed(wire: str, ask: Ask) -> None:
+    """The reservation stands where text came before the error, and only there."""
+    error = {"type": "error", "error": {"type": "overloaded_error", "message": "no"}}
+    costs = []
+    for events in (EVENTS[wire][: -ENDS[wire]], []):
+        with WireServer(wire, raw(STREAMS[wire]([*events, error]) + b"\n\n")) as server:
+            row = ask(entry(wire, server, max_attempts=1)).row
+        assert row.failure_kind is FailureKind.server
+        costs.append(row.cost)
+    assert costs == [None, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("wire", "body", "kind"),
+    [
+        ("openai", completion({"content": GOOD[:-9]}, "error"), FailureKind.server),
+        ("ollama", chat({"content": ""}, "load"), FailureKind.server),
+        ("ollama", {**chat({"content": GOOD[:-9]}), "done": False}, FailureKind.connection),
+    ],
+)
+def test_reply_that_a_server_broke_off_is_not_the_prompts(
+    wire: str, body: Any, kind: FailureKind, ask: Ask
+) -> None:
+    """What the server says of its own trouble counts more than the text that breaks off."""
+    with WireServer(wire, raw(body)) as server:
+        assert ask(entry(wire, server, max_attempts=1)).row.failure_kind is kind
 
 
 def test_streamed_tool_call_and_error() -> None:

@@ -38,6 +38,9 @@ BEFORE_THE_ANSWER = [
     f"<|begin_of_thought|>{DRAFT}<|end_of_thought|><|begin_of_solution|>",
     f"<|START_THINKING|>{DRAFT}<|END_THINKING|>",
     f"<|channel>thought\n{DRAFT}<channel|>",
+    f"<unused94>thought\n{DRAFT}<unused95>",
+    f"Thinking...\n{DRAFT}\n...done thinking.\n\n",
+    f"Here are my steps:\n{DRAFT}\n[BEGIN FINAL RESPONSE]\n",
     f"<|channel|>analysis<|message|>{DRAFT}<|end|><|start|>assistant<|channel|>final<|message|>",
     f"<|channel|>analysis{DRAFT}<|channel|>commentary{DRAFT}<|channel|>final <|constrain|>json ",
     f"{DRAFT}<|end|><|start|>assistant<|channel|>final<|message|>",
@@ -124,6 +127,15 @@ def test_tag_in_a_text_that_breaks_off_is_no_reasoning() -> None:
     reply = parse('{"seeds": [], "name": "<think> is', Fruit, cut_off=True, last=True)
     assert reply.partial
     assert reply.value == Fruit(name="<think> is", seeds=[])
+
+
+def test_draft_before_an_answer_that_breaks_off_is_no_answer() -> None:
+    """No tag marks the first value as a draft; a second one does that, unless it repeats it."""
+    cut = parse(f"{DRAFT}\nBetter:\n{GOOD[:12]}", Fruit, cut_off=True, last=True)
+    assert cut.failure is not None
+    assert cut.failure.kind is FailureKind.truncated
+    for after in (GOOD[:12], '{"other": "x', "{", "{note"):
+        assert parse(f"{GOOD}\n{after}", Fruit, cut_off=True, last=True).value == FIG
 
 
 def test_text_without_marks_is_left_as_it_is() -> None:

@@ -93,7 +93,9 @@ def test_answers_of_another_model_are_a_known_difference(history: Path) -> None:
     before, after = today(history, 1, "m-0301"), today(history, 2, "m-0826")
     assert "answered by different models: m-0301 before, m-0826 after" in refusals(before, after)
     assert "different models" not in refusals(before, after, other_models=True)
-    assert "different models" not in refusals(before, today(history, 3, None))
+    silent = today(history, 3, None)
+    assert "different models" not in refusals(before, silent)
+    assert "the model that answered llama on one side" in check([before], [silent]).unknown
 
 
 def test_fallbacks_are_not_the_models_own_answers(history: Path) -> None:

@@ -140,6 +140,13 @@ def test_one_changed_text_is_enough(pipeline: Pipeline, file: Path, tmp_path: Pa
     assert set(from_files(words, hosts.step(), pipeline).texts) == {FIELD, SYSTEM}
 
 
+def test_bytes_that_are_no_text_are_refused(pipeline: Pipeline, tmp_path: Path) -> None:
+    """NUL is valid UTF-8, but no server should get it, and no source file can hold it."""
+    (tmp_path / "nul.txt").write_bytes(b"Find\x00 it")
+    with pytest.raises(UsageError, match=r"nul\.txt: the file holds a NUL character"):
+        from_files([f"{FIELD}={tmp_path / 'nul.txt'}"], hosts.step(), pipeline)
+
+
 def test_all_problems_are_reported_at_once(pipeline: Pipeline, file: Path, tmp_path: Path) -> None:
     """Every argument that is wrong, and why."""
     (tmp_path / "empty.txt").write_text(" \n")

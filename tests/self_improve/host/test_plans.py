@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,6 +87,15 @@ def test_choice_that_finds_nothing_is_reported(
     choice_of = {"split": "train", "baseline_dir": None, "plan_dirs": (), **choice(base)}
     with pytest.raises(UsageError, match=said):
         choose(None, **choice_of)  # type: ignore[arg-type]
+
+
+def test_plan_of_the_data_repo_is_found_by_its_name(tmp_path: Path) -> None:
+    """A name alone is a path, which is where a newcomer goes wrong."""
+    layout = Layout(tmp_path)
+    plan = layout.split("train") / "silo"
+    plan.mkdir(parents=True)
+    with pytest.raises(UsageError, match=re.escape(f"Did you mean {plan}?")):
+        choose(layout, split="train", baseline_dir=None, plan_dirs=[Path("silo")])
 
 
 def test_zips_that_are_not_unzipped_are_reported(tmp_path: Path) -> None:

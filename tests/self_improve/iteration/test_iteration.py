@@ -120,6 +120,8 @@ def test_reworded_prompt_stays_open_and_is_analysed(
     git(site.layout.root, "reset", "--quiet", "--mixed", "HEAD~1")
     assert git(site.layout.root, "status", "--porcelain", "--", "analysis") != ""
     capsys.readouterr()
+    assert site.run(reworded, "--dry-run") == 0
+    assert "is already finished: without --new nothing is sent" in capsys.readouterr().err
     assert site.run(reworded) == 0
     assert "is already finished" in capsys.readouterr().err
     assert git(site.layout.root, "status", "--porcelain", "--", "analysis", "scores") == ""

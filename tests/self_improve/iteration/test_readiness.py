@@ -57,11 +57,17 @@ def test_agents_are_needed_before_anything_is_spent(ask: Ask, words: str) -> Non
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ("--agents a,b", "a: the environment variable READY_A_KEY is not set"),
+        (
+            "--agents a,b",
+            "a (an agent; --agents names another): the environment variable READY_A_KEY",
+        ),
         ("--agents m", "Two agents are needed, not m"),
         ("--agents m,nobody", "There is no model 'nobody'"),
         ("--agents m,codex", "The program codex is not installed"),
-        ("--agents a,m --judge j", "j: the environment variable READY_J_KEY is not set"),
+        (
+            "--agents a,m --judge j",
+            "j (the judge; --judge names another): the environment variable READY_J_KEY",
+        ),
         ("--skip-analysis --models m,a", "a: the environment variable READY_A_KEY is not set"),
     ],
 )

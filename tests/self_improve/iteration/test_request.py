@@ -12,7 +12,7 @@ from prompt_lab.init import init
 from self_improve.errors import UsageError
 from self_improve.iteration.command_line import parser
 from self_improve.iteration.judgement import rubric_of
-from self_improve.iteration.request import IterationRequest, request_of
+from self_improve.iteration.request import IterationRequest, branch_of, request_of
 from self_improve.optimizer.loop import identity_of
 
 BASE = "0" * 40
@@ -66,6 +66,12 @@ def test_unknown_generator_is_refused_before_anything_is_spent(home: Path, words
     """A loop would pay for the baseline first, and an iteration would leave a folder behind."""
     with pytest.raises(UsageError, match=r"no generator 'oppro'\. Did you mean opro\?"):
         request(home, f"--candidates 2 --generator oppro {words}")
+
+
+def test_folder_without_git_is_said_to_be_one(tmp_path: Path) -> None:
+    """No branch that could be checked out would help."""
+    with pytest.raises(UsageError, match="is not a git repository"):
+        branch_of(tmp_path)
 
 
 def test_generator_does_not_matter_to_other_sources(home: Path) -> None:
