@@ -83,11 +83,7 @@ def _text_problems(text: str, surface: Surface) -> list[str]:
     if lfs.is_pointer(text.encode("utf-8", "replace")):
         problems.append(f"the file {lfs.PROBLEM}")
     if "\0" in text:
-<<<<<<< HEAD
-        problems.append("the file holds a NUL character, which no text does")
-=======
         problems.append("the file holds a NUL character, and a text has none")
->>>>>>> B
     if not text.strip():
         problems.append("the file is empty")
     if surface.assembled_into:

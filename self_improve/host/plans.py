@@ -110,13 +110,8 @@ def _meant(layout: Layout | None, paths: Sequence[Path]) -> str:
     """Return where the data repo has plans of these names, as a hint."""
     if layout is None:
         return ""
-<<<<<<< HEAD
-    stored = [layout.split(split) / path.name for path in paths for split in SPLITS]
-    return "".join(f" Did you mean {path}?" for path in stored if path.is_dir())
-=======
     namesakes = [layout.split(split) / path.name for path in paths for split in SPLITS]
     return "".join(f" Did you mean {path}?" for path in namesakes if path.is_dir())
->>>>>>> B
 
 
 def _in_split(layout: Layout | None, split: str, baseline_dir: Path | None) -> list[Path]:
