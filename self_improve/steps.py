@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from model_gateway import arguments
 from model_gateway.exits import OK, exit_code, run
+from model_gateway.invocation import typed
+from model_gateway.suggestions import did_you_mean
 from prompt_lab import arguments as lab_arguments
 from self_improve import arguments as step_arguments
+from self_improve.errors import UsageError
 
 if TYPE_CHECKING:
     from self_improve.runs.step_listing import Listing
@@ -22,6 +25,7 @@ EXAMPLES = """\
 examples:
   python -m self_improve.steps
   python -m self_improve.steps --step identify_potential_levers --texts
+  python -m self_improve.steps --text LEVERS_SYSTEM_PROMPT > better.txt    # a text to edit
   python -m self_improve.steps --confirm
   python -m self_improve.steps --host ../my_pipeline/host.toml --confirm --plan-dir ../a_plan --json
 
@@ -39,6 +43,9 @@ def parser(prog: str = PROG) -> argparse.ArgumentParser:
     )
     step_arguments.step(parser, "only this step", required=False)
     parser.add_argument("--texts", action="store_true", help="show the surfaces' texts")
+    parser.add_argument(
+        "--text", metavar="SURFACE", help="print the text of this surface and nothing else"
+    )
     parser.add_argument(
         "--confirm", action="store_true",
         help="run every step once on the simulated model to see which surfaces are sent",
@@ -66,11 +73,27 @@ def _list(options: argparse.Namespace) -> int:
     from self_improve.runs import step_listing
 
     listing = run(step_listing.list_steps(options))
-    if options.json:
+    if options.text is not None:
+        print(_text_of(listing, options.text))
+    elif options.json:
         print(json.dumps(listing.to_row(), ensure_ascii=False, indent=2))
     else:
         print(_text(listing, texts=options.texts))
     return OK
+
+
+def _text_of(listing: Listing, name: str) -> str:
+    """Return the text of the surface of this id, or of this name where no other has it."""
+    texts = {one["id"]: one["text"] for step in listing.steps for one in step["surfaces"]}
+    ids = [one for one in texts if name in {one, one.partition(":")[2]}]
+    if len(ids) > 1:
+        raise UsageError(f"Several surfaces are called {name}: {', '.join(ids)}. Give one of them.")
+    if not ids:
+        hint = did_you_mean(name, [*texts, *(one.partition(":")[2] for one in texts)])
+        raise UsageError(
+            f"There is no surface {name!r}.{hint} `{typed('steps --texts')}` lists all."
+        )
+    return str(texts[ids[0]])
 
 
 def _text(listing: Listing, *, texts: bool) -> str:

@@ -51,7 +51,7 @@ def commands(page: Path) -> Iterator[list[str]]:
 
 def ours(words: list[str]) -> tuple[str, list[str]] | None:
     """Return the subcommand and its own words, if this is a command of ours."""
-    words = [word for word in words if word not in {">", "texts.txt"}]
+    words = words[: words.index(">")] if ">" in words else words
     if words[0] == "plumbline":
         return words[1], words[2:]
     if words[:2] == ["python", "-m"] and words[2] in _MODULES:
@@ -171,12 +171,12 @@ def test_the_first_hour_of_the_readme_runs(tmp_path: Path) -> None:
         played = block.replace("--model llama", "--model sim").replace(
             "~/finished_plans", str(zips)
         )
-        script.append(re.sub(r"#.*", "", played))
-    (tmp_path / "better.txt").write_text("Find what is to be decided. Give 5 to 7 `levers`.\n")
+        edited = "> better.txt; echo 'Prefer the fewest that matter.' >> better.txt"
+        script.append(re.sub(r"#.*", "", played).replace("> better.txt", edited))
     done = subprocess.run(
         ["bash", "-c", "\n".join(script)],
         cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("SIMULATED sim-strong: 5 ok ·") == 2
-    assert "LEVERS_SYSTEM_PROMPT" in (tmp_path / "texts.txt").read_text()
+    assert "You look for its levers" in (tmp_path / "better.txt").read_text()
