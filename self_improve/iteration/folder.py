@@ -83,7 +83,8 @@ class IterationFolder(WorkFolder):
         """
         digest, asked = digest_of(identity), _but_analysis(identity)
         for folder in reversed(cls.all(layout)):
-            digests = {folder.identity.get("digest"), (folder.read(RESUMED_AS) or {}).get("digest")}
+            # A list, because a damaged file may hold anything.
+            digests = [folder.identity.get("digest"), (folder.read(RESUMED_AS) or {}).get("digest")]
             if digest in digests:
                 return folder
             if not folder.finished and folder.result("analyse") is None:

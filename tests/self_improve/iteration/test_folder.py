@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from prompt_lab import atomic
 from prompt_lab.errors import LabError
 from prompt_lab.layout import Layout
 from self_improve.errors import ImproveError
+from self_improve.iteration.folder import IDENTITY as IDENTITY_FILE
 from self_improve.iteration.folder import LAST_PHASE, Facts, IterationFolder
 
 IDENTITY = {"step": "plan_type", "models": ["m"]}
@@ -20,6 +22,13 @@ IDENTITY = {"step": "plan_type", "models": ["m"]}
 def layout(tmp_path: Path) -> Layout:
     """Return an empty data repo."""
     return Layout(tmp_path)
+
+
+def test_damaged_record_is_another_iteration(layout: Layout) -> None:
+    """A digest that is no text is nobody's."""
+    folder = IterationFolder.begin(layout, "plan_type", IDENTITY)
+    atomic.write_json(folder.path / IDENTITY_FILE, {"digest": [1, 2, 3]})
+    assert IterationFolder.latest(layout, IDENTITY) is None
 
 
 def test_same_identity_is_the_same_iteration(layout: Layout) -> None:
