@@ -25,7 +25,7 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def test_damaged_record_is_another_iteration(layout: Layout) -> None:
-    """A digest that is no text is nobody's."""
+    """A damaged digest fits none."""
     folder = IterationFolder.begin(layout, "plan_type", IDENTITY)
     atomic.write_json(folder.path / IDENTITY_FILE, {"digest": [1, 2, 3]})
     assert IterationFolder.latest(layout, IDENTITY) is None
