@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from model_gateway.call import Source
 from model_gateway.invocation import typed
-from model_gateway.jsonl import read_rows
-from prompt_lab.record import EVENTS, Run
+from prompt_lab.record import Run
 from self_improve.comparison import origins
+from self_improve.comparison.run_times import together
 from self_improve.errors import UsageError
 from self_improve.records.soundness import REMEDY, refusals, soundness
 
@@ -107,7 +106,7 @@ def check(
         faults=faults,
         unknown=tuple(problems.unknown),
         changed=changed,
-        together=_together(old, new),
+        together=together(old, new),
     )
 
 
@@ -324,37 +323,6 @@ def _surfaces(old: Run, new: Run) -> list[str]:
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
-
-
-def _together(old: Sequence[Run], new: Sequence[Run]) -> bool:
-    """Whether for each model more than half of the shorter side falls into the other's time."""
-    sides = [{run.model: _stretch(run) for run in runs} for runs in (old, new)]
-    common = sides[0].keys() & sides[1].keys()
-    return bool(common) and all(_overlap(sides[0][m], sides[1][m]) for m in common)
-
-
-def _stretch(run: Run) -> tuple[str, str] | None:
-    times = sorted(
-        time for row in read_rows(run.path / EVENTS)[0]
-        if isinstance(time := row.get("timestamp"), str)
-    )  # fmt: skip
-    return (times[0], times[-1]) if times else None
-
-
-def _overlap(one: tuple[str, str] | None, other: tuple[str, str] | None) -> bool:
-    if one is None or other is None:
-        return False
-    shared = _seconds(max(one[0], other[0]), min(one[1], other[1]))
-    shorter = min(_seconds(*one), _seconds(*other))
-    return shared >= 0 and shared >= shorter / 2
-
-
-def _seconds(begin: str, end: str) -> float:
-    try:
-        moments = [datetime.fromisoformat(text) for text in (begin, end)]
-        return (moments[1] - moments[0]).total_seconds()
-    except (ValueError, TypeError):
-        return -1.0
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

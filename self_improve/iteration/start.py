@@ -38,7 +38,7 @@ from self_improve.runs.estimate import estimate
 from self_improve.runs.experiment import experiment
 from self_improve.runs.pings import left_over
 from self_improve.runs.progress import display
-from self_improve.runs.session import RunState
+from self_improve.runs.run_state import RunState
 from self_improve.verdict import expectation
 
 

@@ -21,7 +21,7 @@ from self_improve.runs.jobs import Arm, Job
 from self_improve.runs.matrix import Matrix
 from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Counts
-from self_improve.runs.session import RunState
+from self_improve.runs.run_state import RunState
 from self_improve.runs.specification import RunSpecification
 
 PROBE_MODEL = "sim-strong"

@@ -19,15 +19,8 @@ from self_improve.runs.estimate import RunEstimate, estimate
 from self_improve.runs.pings import ping_journal
 from self_improve.runs.preparation import Prepared, RunRequest, prepared
 from self_improve.runs.progress import display
-from self_improve.runs.session import (
-    RunsOfOneTree,
-    RunState,
-    Session,
-    Summary,
-    claimed,
-    ledger_for,
-    state_of,
-)
+from self_improve.runs.run_state import RunState, state_of
+from self_improve.runs.session import RunsOfOneTree, Session, Summary, claimed, ledger_for
 from self_improve.runs.stopping import StoppingRule
 
 SOME_FAILED = 1

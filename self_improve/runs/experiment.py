@@ -14,7 +14,8 @@ from self_improve.runs.estimate import RunEstimate, estimate
 from self_improve.runs.pings import ping_journal
 from self_improve.runs.preparation import Prepared, RunRequest, prepared
 from self_improve.runs.progress import Display
-from self_improve.runs.session import RunsOfOneTree, RunState, Session, claimed, state_of
+from self_improve.runs.run_state import RunState, state_of
+from self_improve.runs.session import RunsOfOneTree, Session, claimed
 from self_improve.runs.stopping import StoppingRule
 
 

@@ -6,7 +6,6 @@ import asyncio
 import errno
 import random
 import secrets
-import signal
 import time
 from collections import defaultdict, deque
 from collections.abc import Sequence
@@ -24,15 +23,11 @@ from self_improve.cells.scratch import Scratch
 from self_improve.cells.strange_files import TooMuchError
 from self_improve.errors import ImproveError
 from self_improve.host.plans import PlanInputs
+from self_improve.runs.cell_outcome import TRIES, killer, outcome
 from self_improve.runs.jobs import Job, Tally, Watcher
 
 _TRACE = "trace.txt"
-_KILLED = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGXCPU}
-"""How a cell ends that the kernel or a person kills; its own code would have to kill itself."""
-_NO_MEMORY = "MemoryError"
-"""How it ends where a limit of memory refuses what it asks for, which kills nothing."""
 _OF_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
-_TRIES = 3
 _SECONDS_TO_DIE = 30.0
 
 
@@ -121,7 +116,7 @@ class Matrix:
 
     async def _cell(self, job: Job) -> None:
         """Run one cell, again if something outside kills it, and record how it ended."""
-        for tries_left in range(_TRIES - 1, -1, -1):
+        for tries_left in range(TRIES - 1, -1, -1):
             if await self._try_cell(job, last=not tries_left):
                 return
             job.arm.writer.event("cell_killed", plan_name=job.plan, repeat=job.repeat)
@@ -151,12 +146,12 @@ class Matrix:
         began = time.monotonic()
         status = await self._run_process(job, scratch, account)
         seconds = time.monotonic() - began
-        if _killer(scratch, status) and not last and not account.budget_reached:
+        if killer(scratch, status) and not last and not account.budget_reached:
             return False, None
         more = _late(job, inputs, scratch, status)
         if more is not None:
             return False, more
-        error, kind, trace = _outcome(
+        error, kind, trace = outcome(
             scratch, account, status=status, limit=self._seconds, must_ask=job.arm.must_ask
         )
         if account.budget_reached:
@@ -299,39 +294,3 @@ def _scratch(job: Job) -> Scratch:
         return Scratch(folder=folder, kept=folder / "kept")
     # Nobody can know the name beforehand and put something there.
     return Scratch(folder=room / secrets.token_hex(8), kept=folder, in_room=True)
-
-
-def _killer(scratch: Scratch, status: int | None) -> str | None:
-    """Return what outside of its code ended a cell, or None."""
-    if status in _KILLED:
-        return f"killed from outside by {signal.Signals(-status).name}"
-    if status is None or status == cell.FINISHED:
-        return None
-    result = scratch.result()
-    return "refused memory" if result is not None and result.kind == _NO_MEMORY else None
-
-
-def _outcome(
-    scratch: Scratch, account: Account, *, status: int | None, limit: float, must_ask: bool
-) -> tuple[str | None, FailureKind | None, str | None]:
-    """Return the error of a cell, the kind of failure and the traceback; Nones without one."""
-    if status is None:
-        return f"killed after {limit:g} s, the time limit of a cell", FailureKind.timeout, None
-    if killer := _killer(scratch, status):
-        what = f"{killer}, {_TRIES} times (is there enough memory?)"
-        return what, FailureKind.killed, None
-    if status != cell.FINISHED:
-        result = scratch.result()
-        if result is None:
-            return "the cell's process ended without a message", None, None
-        failed = account.worst_failure
-        kind = failed.failure_kind if failed is not None else None
-        error = scratch.without_paths(f"{result.kind}: {result.error}")
-        return error, kind, result.trace
-    if (kept_out := account.kept_out) is not None:
-        # What the step made of the other replies would pass for what the prompt gives.
-        message = f"a call got no reply: {kept_out.failure_kind}: {kept_out.failure_message}"
-        return message, kept_out.failure_kind, None
-    if must_ask and not account.attempts:
-        return "the step ended without asking a model: nothing was measured", None, None
-    return None, None, None

@@ -20,6 +20,7 @@ from self_improve.runs import session
 from self_improve.runs.open_cells import OpenCells
 from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
+from self_improve.runs.run_state import RunState, state_of
 from self_improve.runs.session import RunsOfOneTree, Session
 from self_improve.runs.specification import RunSpecification
 
@@ -155,13 +156,13 @@ class Relay:
             outcomes.append(self._outcome(step, run, absent[step.name], copies))
         return outcomes, summary.stopped, summary.open_cells
 
-    def _again(self, state: session.RunState) -> session.RunState:
+    def _again(self, state: RunState) -> RunState:
         return self._state(state.specification)
 
-    def _state(self, specification: RunSpecification) -> session.RunState:
+    def _state(self, specification: RunSpecification) -> RunState:
         request = self._request
         accepts = request.accept_failures
-        return session.state_of(specification, request.output, new=False, accepts=accepts)
+        return state_of(specification, request.output, new=False, accepts=accepts)
 
     def _outcome(
         self,

@@ -13,83 +13,22 @@ from typing import Any
 
 from model_gateway.gateway import Gateway
 from model_gateway.journal import FileJournal
-from model_gateway.jsonl import Appender, read_rows
-from model_gateway.ledger import Ledger, Spend, refuse_unpriced, spent_before
+from model_gateway.jsonl import Appender
+from model_gateway.ledger import Ledger, Spend, refuse_unpriced
 from model_gateway.ping_journal import PingJournal
 from prompt_lab import record
 from prompt_lab.claim import claim
-from prompt_lab.layout import Layout
 from prompt_lab.record import ATTEMPTS, ESTIMATED, RESERVATIONS, CellKey, Run
 from self_improve.runs.evidence import finish, sent_so_far
 from self_improve.runs.jobs import Arm, Job, Tally
 from self_improve.runs.matrix import Matrix
-from self_improve.runs.open_cells import NOT_RUN, OpenCells, is_open
+from self_improve.runs.open_cells import OpenCells, is_open
 from self_improve.runs.pings import ping_journal
 from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
+from self_improve.runs.run_state import RunState
 from self_improve.runs.specification import RunSpecification
 from self_improve.runs.stopping import LookResult, StoppingRule
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunState:
-    """A run of this command: its specification, and its record if it was begun.
-
-    With `accepts`, cells that failed for reasons outside of the prompt do not stay open.
-    """
-
-    specification: RunSpecification
-    run: Run | None
-    accepts: bool = False
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the run is complete."""
-        return self.run is not None and self.run.finished
-
-    def cells(self) -> list[record.RunCell]:
-        """Return all cells."""
-        specification = self.specification
-        return [(p, r) for p in specification.inputs for r in range(specification.repeats)]
-
-    def jobs(self) -> list[record.RunCell]:
-        """Return the cells that are still to be run: those without a row, and open ones."""
-        ended = self.ended()
-        return [cell for cell in self.cells() if cell not in ended]
-
-    def ended(self) -> set[record.RunCell]:
-        """Return the cells that are not run again."""
-        rows = self.run.rows() if self.run is not None else {}
-        return {cell for cell, row in rows.items() if self.accepts or not is_open(row)}
-
-    def open_kinds(self) -> Counter[str]:
-        """Count the cells that are still to be run, by what kept them from ending."""
-        rows = self.run.rows() if self.run is not None else {}
-        kinds = (rows[c].get("failure_kind") if c in rows else NOT_RUN for c in self.jobs())
-        return Counter(str(kind) for kind in kinds)
-
-    def spent(self) -> Spend:
-        """Return what earlier sessions spent on this run."""
-        if self.run is None:
-            return Spend()
-        return spent_before(read_rows(self.run.path / RESERVATIONS)[0], self.run.attempts())
-
-
-def state_of(
-    specification: RunSpecification, output: Layout, *, new: bool, accepts: bool = False
-) -> RunState:
-    """Find the latest run of a specification; with `new`, one that is finished does not count.
-
-    A server that honours the seed repeats itself, so a new run on it gets the next seed.
-    """
-    while True:
-        runs = list(record.of_specification(output, specification.digest))
-        if not runs or not (new and runs[-1].finished):
-            latest = runs[-1] if runs else None
-            return RunState(specification=specification, run=latest, accepts=accepts)
-        if not specification.model.sends_seed:
-            return RunState(specification=specification, run=None, accepts=accepts)
-        specification = replace(specification, seed=specification.seed + 1)
 
 
 @dataclass(frozen=True, kw_only=True)

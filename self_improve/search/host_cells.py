@@ -24,7 +24,8 @@ from self_improve.records import run_reading
 from self_improve.records.cell_reading import CellReading, Refusal
 from self_improve.runs.preparation import Prepared, RunRequest
 from self_improve.runs.progress import Display
-from self_improve.runs.session import RunsOfOneTree, RunState, Session, claimed, state_of
+from self_improve.runs.run_state import RunState, state_of
+from self_improve.runs.session import RunsOfOneTree, Session, claimed
 from self_improve.runs.specification import RunSpecification
 from self_improve.search.search import Cell
 from self_improve.search.trial import Case, CellOutcome, Flaw, SearchOver, Texts
