@@ -193,18 +193,8 @@ def yaml_of(data: bytes | str) -> tuple[Any, list[str]]:
     return loaded(data, depth=_MOST_YAML_DEPTH)
 
 
-def read_yaml(path: Path) -> tuple[Any, list[str]]:
-    """Return the value in a YAML file as `yaml_of` does.
-
-    Raises:
-        UnreadableFile: it is not a regular file, or cannot be used as YAML.
-        OSError: it is missing or may not be read.
-    """
-    return yaml_in(path, read_bytes(path, most=MOST_SETTINGS))
-
-
 def yaml_in(path: Path, data: bytes) -> tuple[Any, list[str]]:
-    """Return the same from the bytes of a file that was read.
+    """Return as `yaml_of` does the value in the bytes of a file that was read.
 
     Raises:
         UnreadableFile: they cannot be used as YAML.

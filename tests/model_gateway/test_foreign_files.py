@@ -22,14 +22,15 @@ from model_gateway.foreign_files import (
     read_table,
     read_text,
     read_toml,
-    read_yaml,
     resolved,
+    yaml_in,
     yaml_of,
 )
 from model_gateway.jsonl import Appender, read_rows
 
 READERS: list[Callable[[Path], object]] = [
-    read_bytes, read_text, read_json, read_toml, read_yaml, read_rows,
+    read_bytes, read_text, read_json, read_toml, read_rows,
+    lambda path: yaml_in(path, read_bytes(path)),
     lambda path: list(read_table(path, ["a"])),
 ]  # fmt: skip
 
@@ -166,7 +167,7 @@ def test_yaml_says_which_keys_are_there_twice(tmp_path: Path) -> None:
     """YAML itself silently keeps the last."""
     path = tmp_path / "a.yaml"
     path.write_text("a: 1\nb: {c: 1, c: 2}\na: .inf\nd: 1:30\n")
-    value, problems = read_yaml(path)
+    value, problems = yaml_in(path, path.read_bytes())
     assert value == {"a": float("inf"), "b": {"c": 2}, "d": 90}
     assert sorted(problems) == ["line 1: 'a' is there twice", "line 2: 'c' is there twice"]
 
