@@ -8,12 +8,8 @@ its picture. Only the text between the marks of a table is replaced.
 from __future__ import annotations
 
 import argparse
-import io
 from collections.abc import Sequence
 from pathlib import Path
-
-import matplotlib as mpl
-from matplotlib.figure import Figure
 
 from prompt_lab.record import Evidence
 from rubrics import load
@@ -24,6 +20,7 @@ from tools import calibrate, operating_characteristic, planted
 from tools import recorded_comparisons as recorded
 from tools.operating_characteristic import Rate
 from tools.planted import COUNTS, DAMAGES, SHARES, Power
+from tools.power_picture import picture
 from tools.relabelling import looks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -252,36 +249,6 @@ def power(results: Sequence[Power]) -> str:
         for share in SHARES
     ]  # fmt: skip
     return table(("damage", "of items", *(f"{count} pairs" for count in COUNTS)), rows)
-
-
-def picture(results: Sequence[Power]) -> str:
-    """Return the power as SVG; the same numbers give the same bytes."""
-    settings = {"svg.hashsalt": "plumbline", "svg.fonttype": "none", "font.size": 9.0}
-    with mpl.rc_context(settings):  # type: ignore[arg-type]
-        figure = Figure(figsize=(9, 5))
-        for index, damage in enumerate(DAMAGES):
-            axes = figure.add_subplot(2, 3, index + 1)
-            for count in COUNTS:
-                points = [one for one in results if (one.damage, one.pairs) == (damage, count)]
-                axes.plot(
-                    [one.share for one in points], [one.rejected for one in points], marker="o",
-                    markersize=3, label=f"{count} pairs",
-                )  # fmt: skip
-            axes.set_title(damage)
-            axes.set_ylim(-0.05, 1.05)
-            axes.set_xscale("log")
-            axes.set_xticks(SHARES, [f"{share:.0%}" for share in SHARES], minor=False)
-            axes.minorticks_off()
-            if index % 3 == 0:
-                axes.set_ylabel("share of REJECT")
-            if index >= 3:
-                axes.set_xlabel("share of items damaged")
-            if index == 0:
-                axes.legend(frameon=False, fontsize=8)
-        figure.tight_layout()
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    return out.getvalue()
 
 
 def put(page: str, name: str, text: str) -> str:
