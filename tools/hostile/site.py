@@ -14,13 +14,13 @@ from pathlib import Path
 
 from prompt_lab import dataset
 from prompt_lab.init import init
-from prompt_lab.layout import Layout
 from prompt_lab.populate import populate
 from prompt_lab.progress import Lines
 from prompt_lab.source import SourceRequest, offers, samples
 from self_improve.code import git, patch
 from self_improve.demo import CONSTANT, STEP, SURFACE, reworded, weakened
 from self_improve.host import contract
+from tools.code_and_lab import CodeAndLab
 from worker_plan.steps.identify_potential_levers import LEVERS_SYSTEM_PROMPT
 
 GOOD = LEVERS_SYSTEM_PROMPT
@@ -42,20 +42,8 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class HostileSite:
+class HostileSite(CodeAndLab):
     """A pipeline's repository and a data repo in `home`, with as few plans as will do."""
-
-    home: Path
-
-    @property
-    def code(self) -> Path:
-        """The repository of the pipeline's code."""
-        return self.home / "code"
-
-    @property
-    def layout(self) -> Layout:
-        """The data repo."""
-        return Layout(self.home / "lab")
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the environment of commands: that of this process, with a slow model."""

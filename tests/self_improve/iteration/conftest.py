@@ -22,6 +22,7 @@ from prompt_lab.source import SourceRequest, offers, samples
 from self_improve.code import patch
 from self_improve.demo import weakened
 from self_improve.iteration.command_line import main
+from tools.code_and_lab import CodeAndLab
 from worker_plan.steps.identify_potential_levers import LEVERS_SYSTEM_PROMPT
 
 STEP = "identify_potential_levers"
@@ -34,20 +35,8 @@ WEAK = weakened(GOOD)
 
 
 @dataclass(frozen=True)
-class IterationSite:
+class IterationSite(CodeAndLab):
     """What an iteration works on: the code's repository, the data repo, and files of texts."""
-
-    home: Path
-
-    @property
-    def code(self) -> Path:
-        """The repository of the pipeline's code."""
-        return self.home / "code"
-
-    @property
-    def layout(self) -> Layout:
-        """The data repo."""
-        return Layout(self.home / "lab")
 
     def words(self, text: str, *more: str, models: str = MODELS) -> list[str]:
         """Return the words of a command that tests `text`."""

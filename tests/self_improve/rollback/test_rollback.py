@@ -11,7 +11,6 @@ import pytest
 import worker_plan
 from prompt_lab.claim import claim
 from prompt_lab.init import init
-from prompt_lab.layout import Layout
 from prompt_lab.scores import Best, Score, Scores
 from self_improve.code import patch
 from self_improve.forge.forge import StatusState
@@ -21,6 +20,7 @@ from self_improve.host.surfaces import Surface
 from self_improve.rollback import bests, restoration
 from self_improve.rollback.command_line import main
 from tests.self_improve.iteration.conftest import GOOD, SURFACE, WEAK, git
+from tools.code_and_lab import CodeAndLab
 
 STEP = "plan_type"
 MODULE = f"worker_plan.steps.{STEP}"
@@ -34,21 +34,10 @@ TEXTS = {
 
 
 @dataclass(frozen=True)
-class RollbackSite:
+class RollbackSite(CodeAndLab):
     """The pipeline's repository, and a data repo in which the step has had three bests."""
 
-    home: Path
     commits: dict[str, str]
-
-    @property
-    def code(self) -> Path:
-        """The repository of the pipeline's code."""
-        return self.home / "code"
-
-    @property
-    def layout(self) -> Layout:
-        """The data repo."""
-        return Layout(self.home / "lab")
 
     @property
     def forge(self) -> LocalForge:
