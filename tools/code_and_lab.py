@@ -1,4 +1,4 @@
-"""A pipeline's repository beside a data repo, as tests and campaigns lay them out."""
+"""A pipeline's repository and a data repo beside each other, for tests and campaigns."""
 
 from __future__ import annotations
 
